@@ -1,0 +1,41 @@
+# make demo   everything on this machine; prints the dashboard's address
+# make test   all checks and tests, with real servers, brokers and a real browser
+# make check  the checks alone: format, lint, types
+# make bench  every benchmark, quickly
+# make lock   resolve the dependencies again
+# make clean  remove what the others made
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+BENCHES := idle_camera busy_cameras replay accuracy outbox ingest
+
+.PHONY: demo test check bench lock clean models
+
+$(BIN)/paifang: requirements.lock requirements-dev.lock pyproject.toml
+	PYTHON="$(PYTHON)" sh tools/venv.sh "$(VENV)"
+
+models: $(BIN)/paifang
+	$(BIN)/paifang --log-level warning models fetch
+
+demo: models
+	$(BIN)/paifang --log-level warning demo
+
+check: $(BIN)/paifang
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: $(BIN)/paifang
+	sh tools/system.sh
+	$(MAKE) check
+	$(MAKE) models
+	$(BIN)/python -m pytest
+
+bench: models
+	for name in $(BENCHES); do $(BIN)/python -m benchmarks $$name --quick || exit 1; done
+
+lock: $(BIN)/paifang
+	sh tools/lock.sh "$(BIN)"
+
+clean:
+	rm -rf $(VENV) var data dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The aggregator: commits what the boxes send, opens alerts, and shows them to people."""

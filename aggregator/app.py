@@ -1,0 +1,240 @@
+"""Builds the aggregator: the only module of this package that makes concrete objects."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import secrets
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from aggregator import api, dashboard
+from aggregator.auth import Gatekeeper, create_one_time_user
+from aggregator.broadcast import Broadcast
+from aggregator.broker import EmbeddedServer
+from aggregator.broker_files import accounts
+from aggregator.config import EmbeddedBroker, ExternalBroker, Settings
+from aggregator.health import Health
+from aggregator.ingest import Ingest
+from aggregator.ledger import Ledger
+from aggregator.link import MqttLink, Target
+from aggregator.mailbox import Mailbox
+from aggregator.metrics import Metrics
+from aggregator.services import Services
+from aggregator.stores import STORES, Store, Writer
+from common import logs
+from common.backoff import Backoff
+from common.clock import SystemClock
+from common.errors import SettingsError, StoreError
+from common.secret import Secret
+from events.identifiers import uuid7
+
+_log = logs.get("app")
+JOIN_TIMEOUT_S = 15.0
+
+
+def make_folder(settings: Settings) -> Path:
+    """The data folder, readable by this user only.
+
+    Raises:
+        SettingsError: It cannot be made.
+    """
+    folder = Path(settings.data)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError("settings", "data", f"folder cannot be made: {error}") from error
+    return folder
+
+
+def open_store(settings: Settings) -> Store:
+    """The store that the settings name."""
+    return STORES[settings.store](make_folder(settings))
+
+
+def new_token() -> str:
+    """256 random bits, as text."""
+    return secrets.token_urlsafe(32)
+
+
+@dataclass
+class Parts:
+    """A running aggregator without its web server."""
+
+    services: Services
+    writer: Writer
+
+
+@contextlib.contextmanager
+def running(settings: Settings) -> Iterator[Parts]:
+    """Broker and ingest, started in this order and stopped in the other.
+
+    Raises:
+        SettingsError: Something the settings name is not there.
+        BrokerError: The embedded broker does not start.
+        StoreError: The store does not open.
+    """
+    folder = make_folder(settings)
+    store = STORES[settings.store](folder)
+    writer = store.writer()
+    with contextlib.ExitStack() as stack:
+        stack.callback(writer.close)
+        target = _target(settings, folder, stack)
+        services, ledger = _assemble(settings, store, writer, lambda: MqttLink.open(target))
+        stop = threading.Event()
+        thread = threading.Thread(target=services.ingest.run, args=(stop,), name="ingest", daemon=True)
+
+        def end() -> None:
+            stop.set()
+            services.mailbox.wake()
+            thread.join(JOIN_TIMEOUT_S)
+            services.mailbox.close()
+
+        thread.start()
+        stack.callback(end)
+        yield Parts(services, ledger.store)
+
+
+def _assemble(
+    settings: Settings, store: Store, writer: Writer, connect: Callable[[], MqttLink]
+) -> tuple[Services, Ledger]:
+    clock, metrics, broadcast = SystemClock(), Metrics(), Broadcast()
+    health = Health(clock)
+    mailbox: Mailbox[Ledger] = Mailbox()
+    ledger = Ledger(writer, clock, lambda: uuid7(clock.wall_ns(), secrets.token_bytes(10)))
+    ingest = Ingest(
+        connect=connect,
+        ledger=ledger,
+        mailbox=mailbox,
+        clock=clock,
+        backoff=Backoff(random.random),
+        health=health,
+        metrics=metrics,
+        broadcast=broadcast,
+    )
+    reader = store.reader()
+    gatekeeper = Gatekeeper(reader, mailbox, clock, new_token, settings.sessions.hours)
+    services = Services(settings, reader, mailbox, ingest, gatekeeper, health, metrics, broadcast, clock)
+    return services, ledger
+
+
+def _target(settings: Settings, folder: Path, stack: contextlib.ExitStack) -> Target:
+    broker = settings.broker
+    if isinstance(broker, EmbeddedBroker):
+        users = accounts(folder, broker, new_token)
+        server = EmbeddedServer(broker, folder, users, Backoff(random.random))
+        server.start()
+        stack.callback(server.stop)
+        own = users["aggregator"]
+        return Target(broker.host, broker.port, broker.client_id, own.username, own.password)
+    return Target(broker.host, broker.port, broker.client_id, broker.username, _password(broker), _tls(broker))
+
+
+def _password(broker: ExternalBroker) -> Secret | None:
+    if broker.password_file is None:
+        return None
+    try:
+        return Secret(Path(broker.password_file).read_text("utf-8").rstrip("\r\n"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError("settings", "broker.password_file", f"cannot be read: {error}") from error
+
+
+def _tls(broker: ExternalBroker) -> ssl.SSLContext | None:
+    if broker.tls is None:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=broker.tls.ca)
+        if broker.tls.certificate is not None:
+            context.load_cert_chain(broker.tls.certificate, broker.tls.key)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError("settings", "broker.tls", f"cannot be used: {error}") from error
+    return context
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to `run`, which stops everything in order."""
+        yield
+
+
+def run(settings: Settings, stop: threading.Event, one_time: str | None = None) -> None:
+    """Run an aggregator until `stop` is set.
+
+    Args:
+        settings: From `config.load`.
+        stop: Set by whoever wants it to end.
+        one_time: Name of a user to make whose password, valid for one log-in, is printed on standard output.
+
+    Raises:
+        PaifangError: It cannot start; nothing is left running.
+    """
+    with _listening(settings) as listener, running(settings) as parts:
+        services = parts.services
+        if one_time is not None:
+            _print_one_time(services, one_time)
+        app = api.build(services)
+        dashboard.mount(app, services)
+        asyncio.run(_serve(app, services, listener, stop))
+        _log.info("stopping")
+
+
+async def _serve(app: FastAPI, services: Services, listener: socket.socket, stop: threading.Event) -> None:
+    server = _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=2,
+            ws_max_size=1024 * 1024,
+        )
+    )
+    services.broadcast.attach(asyncio.get_running_loop())
+    host, port = listener.getsockname()[:2]
+    _log.info("listening", url=f"http://{host}:{port}")
+
+    async def watch() -> None:
+        while not stop.is_set():
+            await asyncio.sleep(0.1)
+        server.should_exit = True
+
+    watcher = asyncio.create_task(watch())
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        services.broadcast.detach()
+        watcher.cancel()
+
+
+@contextlib.contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    http = settings.http
+    try:
+        family = socket.AF_INET6 if ":" in http.host else socket.AF_INET
+        listener = socket.create_server((http.host, http.port), family=family, backlog=512)
+    except (OSError, OverflowError) as error:
+        problem = f"cannot listen at {http.host}:{http.port}: {error}; choose another"
+        raise SettingsError("settings", "http.port", problem) from error
+    with contextlib.closing(listener):
+        yield listener
+
+
+def _print_one_time(services: Services, name: str) -> None:
+    def job(ledger: Ledger) -> str:
+        return create_one_time_user(ledger.store, name, new_token, services.clock.wall_ns())
+
+    try:
+        password = services.mailbox.submit(job).result(JOIN_TIMEOUT_S)
+    except TimeoutError as error:
+        raise StoreError("the store does not answer") from error
+    print(f"one-time password for {name} (valid for one log-in): {password}", flush=True)  # noqa: T201

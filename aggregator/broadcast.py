@@ -1,0 +1,82 @@
+"""From the ingest thread to the browsers: what has changed, told once to everybody, nobody polls."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aggregator.alerts import Alert
+from common import logs
+
+_log = logs.get("broadcast")
+PAUSE_S = 0.05
+"""At most one round in this time; the first change after a pause goes out at once."""
+
+
+@dataclass
+class Update:
+    """What has changed since the last round: alerts by id (newest state), statuses, the quarantine."""
+
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    boxes: bool = False
+    quarantine: bool = False
+
+
+Listener = Callable[[Update], None]
+
+
+class Broadcast:
+    """Coalesces changes and calls listeners on the event loop."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pending = Update()
+        self._scheduled = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listeners: dict[int, Listener] = {}
+        self._next_key = 0
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Listeners are called on this loop from now on."""
+        self._loop = loop
+
+    def detach(self) -> None:
+        """The loop is about to close."""
+        self._loop = None
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Have `listener` called; the function that comes back ends it. Only on the loop."""
+        key = self._next_key
+        self._next_key += 1
+        self._listeners[key] = listener
+        return lambda: self._listeners.pop(key, None) and None
+
+    def publish(self, update: Update) -> None:
+        """Tell everybody soon. From any thread, never blocks."""
+        with self._lock:
+            self._pending.alerts.update(update.alerts)
+            self._pending.boxes |= update.boxes
+            self._pending.quarantine |= update.quarantine
+            loop = self._loop
+            if self._scheduled or loop is None:
+                return
+            self._scheduled = True
+        try:
+            loop.call_soon_threadsafe(self._round)
+        except RuntimeError:  # the loop has closed in the meantime
+            self._scheduled = False
+
+    def _round(self) -> None:
+        with self._lock:
+            update, self._pending = self._pending, Update()
+            if not (update.alerts or update.boxes or update.quarantine):
+                self._scheduled = False
+                return
+        for listener in list(self._listeners.values()):
+            try:
+                listener(update)
+            except Exception as error:
+                _log.warning("a listener failed", problem=repr(error))
+        asyncio.get_running_loop().call_later(PAUSE_S, self._round)

@@ -1,0 +1,127 @@
+"""The aggregator's settings. An example that a test loads: `configs/aggregator.yaml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from common import settings
+from events.identifiers import NAME
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+
+
+class Strict(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all settings: immutable, keys by name only."""
+
+
+class Http(Strict, frozen=True, kw_only=True):
+    """Where the API and the dashboard listen; port 0 takes a free one (it is logged)."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+
+
+class EmbeddedBroker(Strict, frozen=True, kw_only=True, tag_field="kind", tag="embedded"):
+    """A real nats-server that the aggregator starts and watches over.
+
+    Its accounts (`box`, `aggregator`) and their generated passwords stand in `<data>/broker.json`.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 1883
+    store_mb: Annotated[int, msgspec.Meta(ge=16)] = 4096
+    client_id: str = "paifang-aggregator"
+
+
+class Tls(Strict, frozen=True, kw_only=True):
+    """TLS to an external broker; `certificate` and `key` are the aggregator's own, both or neither."""
+
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together: give both or neither")
+
+
+class ExternalBroker(Strict, frozen=True, kw_only=True, tag_field="kind", tag="external"):
+    """Any MQTT 3.1.1 broker. The password is read from a file, so that it stands nowhere else."""
+
+    host: str
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 1883
+    username: str | None = None
+    password_file: str | None = None
+    tls: Tls | None = None
+    client_id: str = "paifang-aggregator"
+
+    def __post_init__(self) -> None:
+        if self.password_file is not None and self.username is None:
+            raise ValueError("password_file needs a username beside it")
+
+
+class Site(Strict, frozen=True, kw_only=True):
+    """How a site is called and which clock hangs on its wall (IANA name)."""
+
+    name: str = ""
+    timezone: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.timezone is not None:
+            try:
+                ZoneInfo(self.timezone)
+            except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+                problem = f"timezone '{self.timezone}' is not an IANA time zone such as Asia/Shanghai"
+                raise ValueError(problem) from error
+
+
+class Sessions(Strict, frozen=True, kw_only=True):
+    """How long a log-in lasts."""
+
+    hours: Annotated[float, msgspec.Meta(gt=0, le=168)] = 12.0
+
+
+class Settings(Strict, frozen=True, kw_only=True):
+    """Everything that an aggregator can be told.
+
+    Relative paths count from the folder of the settings file (see `load`).
+    """
+
+    data: str = "aggregator-data"
+    log_level: Literal["debug", "info", "warning", "error"] | None = None
+    store: Literal["sqlite"] = "sqlite"
+    http: Http = Http()
+    broker: EmbeddedBroker | ExternalBroker = EmbeddedBroker()
+    sites: dict[str, Site] = {}
+    sessions: Sessions = Sessions()
+
+    def __post_init__(self) -> None:
+        for name in self.sites:
+            if not NAME.match(name):
+                raise ValueError(f"sites: '{name}' must be 1 to 64 of letters, digits, '_', '.', '-'")
+
+
+def load(path: Path) -> Settings:
+    """Read settings and make their paths absolute.
+
+    Raises:
+        SettingsError: As for `common.settings.load`.
+    """
+    raw = settings.load(path, Settings)
+    base = path.resolve().parent
+
+    def absolute(name: str | None) -> str | None:
+        return None if name is None else str(base / name)
+
+    broker = raw.broker
+    if isinstance(broker, ExternalBroker):
+        tls = broker.tls
+        if tls is not None:
+            tls = Tls(ca=absolute(tls.ca), certificate=absolute(tls.certificate), key=absolute(tls.key))
+        password_file = absolute(broker.password_file)
+        broker = msgspec.structs.replace(broker, tls=tls, password_file=password_file)
+    return msgspec.structs.replace(raw, data=str(base / raw.data), broker=broker)

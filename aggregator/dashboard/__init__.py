@@ -1,0 +1,22 @@
+"""The dashboard: NiceGUI pages on the aggregator's own application. Every file comes from this machine."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from nicegui import Client, ui
+
+from aggregator.dashboard import board, login
+from aggregator.dashboard.live import Live
+from aggregator.services import Services
+
+
+def mount(app: FastAPI, services: Services) -> None:
+    """Add the log-in page and the dashboard. NiceGUI keeps global state: once per process."""
+    login.mount(app, services)
+    live = Live(services)
+
+    @ui.page("/")
+    async def start(client: Client) -> None:
+        await board.show(services, live, client)
+
+    ui.run_with(app, title="Paifang", show_welcome_message=False)

@@ -1,0 +1,241 @@
+"""The page that people work at: live cards, camera health, boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nicegui import Client, ui
+from nicegui.elements.html import Html
+
+from aggregator.alerts import Acknowledged, Alert, Change, Resolved
+from aggregator.broadcast import Update
+from aggregator.dashboard import views
+from aggregator.dashboard.live import Live
+from aggregator.dashboard.style import BOARD_CSS, LOGO_SVG
+from aggregator.dashboard.texts import LANGUAGES, TEXTS
+from aggregator.guard import SESSION_COOKIE
+from aggregator.services import Services
+from aggregator.stores.records import AlertQuery
+from common.errors import StoreError
+
+MAX_CARDS = 60
+_SECONDS_BETWEEN_CHECKS = 2.0
+
+
+def _html(content: str, classes: str = "", tag: str = "div", props: str = "") -> Html:
+    return ui.html(content, sanitize=False, tag=tag).classes(classes).props(props)
+
+
+@dataclass
+class _Card:
+    frame: ui.element
+    shot: Html
+    body: Html
+    acknowledge: Html
+    resolve: Html
+    alert: Alert
+
+
+class Board:
+    """One open page.
+
+    Args:
+        services: The running parts.
+        live: What all pages show.
+        user: Who is logged in.
+        token: The session's token, checked again now and then.
+        language: What the page speaks.
+    """
+
+    def __init__(self, services: Services, live: Live, *, user: str, token: str, language: str) -> None:
+        self._services, self._live = services, live
+        self._user, self._token = user, token
+        self._language, self._words = language, TEXTS[language]
+        self._cards: dict[str, _Card] = {}
+        self._show_all = False
+
+    async def build(self) -> None:
+        """Lay the page out, show what is there, and follow what comes."""
+        await self._live.refresh()
+        ui.add_head_html(f"<style>{BOARD_CSS}</style>")
+        ui.page_title(f"{self._words['title']} · {self._words['alerts']}")
+        self._bar()
+        with ui.element("main").classes("board"):
+            with ui.element("section"):
+                self._head()
+                self._none = _html(self._words["alerts.none"], "none", props="data-testid=no-alerts")
+                self._grid = ui.element("div").classes("cards").props("data-testid=alerts aria-live=polite")
+            with ui.element("aside"):
+                self._cameras = self._panel("cameras", "camera-health")
+                self._boxes = self._panel("boxes", "box-status")
+        self._fill()
+        self._panels()
+        self._check()
+        ui.timer(_SECONDS_BETWEEN_CHECKS, self._check)
+
+    def told(self, update: Update) -> None:
+        """Show what has changed."""
+        for alert in sorted(update.alerts.values(), key=lambda it: it.last_ns):
+            self._show(alert, fresh=True)
+        if update.boxes or update.quarantine:
+            self._panels()
+
+    def _bar(self) -> None:
+        words = self._words
+        with ui.element("header").classes("bar"):
+            _html(f"{LOGO_SVG}<span>{words['title']}</span>", "brand")
+            self._health = _html("", "chip", props="role=status data-testid=health")
+            self._quarantine = _html("", "chip plain", props="data-testid=quarantine-count")
+            ui.element("div").classes("room")
+            for code, name in LANGUAGES.items():
+                if code != self._language:
+                    _html(name, "button", "a", f'href=/language/{code} lang={code} data-testid="language"')
+            _html("◐", tag="button", props=f'type=button title="{words["theme"]}" aria-label="{words["theme"]}"').on(
+                "click", js_handler=f"() => {{ {_THEME_JS} }}"
+            )
+            _html(
+                f'<form method="post" action="/logout"><button type="submit" data-testid="logout">{words["logout"]}'
+                "</button></form>"
+            )
+
+    def _head(self) -> None:
+        with ui.element("div").classes("head"):
+            _html(self._words["alerts"], tag="h2")
+            ui.element("div").classes("room")
+            self._filters = {
+                False: self._button("alerts.work", lambda: self._filter(False), "filter-work"),
+                True: self._button("alerts.all", lambda: self._filter(True), "filter-all"),
+            }
+
+    def _button(self, key: str, act: Callable[[], object], test_id: str, classes: str = "") -> Html:
+        props = f"type=button data-testid={test_id}"
+        return _html(self._words[key], classes, "button", props).on("click", act)
+
+    def _panel(self, key: str, test_id: str) -> Html:
+        with ui.element("section").classes("panel").props(f"data-testid={test_id}"):
+            _html(self._words[key], tag="h2")
+            return _html("")
+
+    def _filter(self, show_all: bool) -> None:
+        self._show_all = show_all
+        self._fill()
+
+    def _fill(self) -> None:
+        self._grid.clear()
+        self._cards.clear()
+        for value, button in self._filters.items():
+            button.props(f"aria-pressed={str(value == self._show_all).lower()}")
+        query = AlertQuery(unresolved=not self._show_all, limit=MAX_CARDS)
+        for alert in reversed(self._services.reader.alerts(query)):
+            self._show(alert, fresh=False)
+        self._none.set_visibility(not self._cards)
+
+    def _show(self, alert: Alert, *, fresh: bool) -> None:
+        card = self._cards.get(alert.id)
+        if alert.state == "resolved" and not self._show_all:
+            if card is not None:
+                del self._cards[alert.id]
+                card.frame.delete()
+        elif card is None:
+            self._cards[alert.id] = self._make(alert, fresh)
+            if len(self._cards) > MAX_CARDS:
+                self._cards.pop(next(iter(self._cards))).frame.delete()
+        else:
+            self._dress(card, alert)
+        self._none.set_visibility(not self._cards)
+
+    def _make(self, alert: Alert, fresh: bool) -> _Card:
+        with self._grid, ui.element("article").props(f"data-testid=alert-card data-alert={alert.id}") as frame:
+            shot = _html("", "shot")
+            body = _html("", "body")
+            with ui.element("div").classes("acts"):
+                taken = self._button(
+                    "acknowledge", lambda: self._act(alert.id, Acknowledged(self._user)), "acknowledge"
+                )
+                done = self._button("resolve", lambda: self._act(alert.id, Resolved(self._user)), "resolve")
+        frame.move(target_index=0)
+        card = _Card(frame, shot, body, taken.classes("main"), done, alert)
+        self._dress(card, alert)
+        if fresh:
+            frame.classes("new")
+        return card
+
+    def _dress(self, card: _Card, alert: Alert) -> None:
+        card.alert = alert
+        camera = self._live.panels.camera_name(alert)
+        card.frame.classes(replace=f"card {alert.severity} {alert.state}")
+        card.shot.set_content(views.picture_html(alert, self._words, camera))
+        zone = self._live.panels.timezone(alert.site, alert.box)
+        now = self._services.local(alert.site, self._services.clock.wall_ns(), zone)
+        first, last = (
+            views.clock_text(self._services.local(alert.site, time_ns, zone), now)
+            for time_ns in (alert.first_ns, alert.last_ns)
+        )
+        site = self._services.site_name(alert.site)
+        card.body.set_content(views.body_html(alert, self._words, site=site, camera=camera, first=first, last=last))
+        card.acknowledge.set_visibility(alert.state == "open")
+        card.resolve.set_visibility(alert.state != "resolved")
+
+    async def _act(self, alert_id: str, change: Change) -> None:
+        if self._services.gatekeeper.who(self._token) is None:
+            ui.navigate.to("/login")
+            return
+        try:
+            await self._services.work_on(alert_id, change)
+        except StoreError:
+            ui.notify(self._words["failed"], type="negative")
+
+    def _panels(self) -> None:
+        panels = self._live.panels
+        self._cameras.set_content(views.cameras_html(panels.cameras, self._words))
+        self._boxes.set_content(views.boxes_html(panels.boxes, self._words))
+        self._quarantine.set_content(self._words["quarantine"].format(count=panels.quarantined))
+        self._quarantine.classes(replace="chip plain bad" if panels.quarantined else "chip plain")
+
+    def _check(self) -> None:
+        """The parts' health is in memory; the session may have ended in the meantime."""
+        report = self._services.health.report()
+        broken = [part for part in ("broker", "store", "ingest") if not report[part]]
+        self._health.set_content(self._words[f"health.{broken[0]}" if broken else "health.good"])
+        self._health.classes(replace="chip bad" if broken else "chip")
+        try:
+            over = self._services.gatekeeper.who(self._token) is None
+        except StoreError:
+            return
+        if over:
+            ui.navigate.to("/login")
+
+
+_THEME_JS = (
+    "const root = document.documentElement; const dark = root.classList.contains('dark') || "
+    "(!root.classList.contains('light') && matchMedia('(prefers-color-scheme: dark)').matches); "
+    "root.classList.remove('dark', 'light'); root.classList.add(dark ? 'light' : 'dark'); "
+    "localStorage.setItem('paifang-theme', dark ? 'light' : 'dark');"
+)
+THEME_AT_START = (
+    "<script>const kept = localStorage.getItem('paifang-theme'); "
+    "if (kept) document.documentElement.classList.add(kept);</script>"
+)
+
+
+async def show(services: Services, live: Live, client: Client) -> None:
+    """Build a page for a request and keep it up to date until its browser leaves."""
+    from aggregator.dashboard.login import language_of
+
+    request = client.request
+    ui.add_head_html(THEME_AT_START)
+    board = Board(
+        services,
+        live,
+        user=request.state.user,
+        token=request.cookies.get(SESSION_COOKIE, ""),
+        language=language_of(request),
+    )
+    await board.build()
+
+    def told(update: Update) -> None:
+        with client:
+            board.told(update)
+
+    client.on_delete(live.follow(told))

@@ -1,0 +1,125 @@
+"""The log-in page: plain HTML of its own, so that not one of the dashboard's files is open to strangers."""
+
+from __future__ import annotations
+
+import html
+import math
+from urllib.parse import parse_qs
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+
+from aggregator.dashboard.style import LOGIN_CSS, LOGO_SVG
+from aggregator.dashboard.texts import LANGUAGES, TEXTS, choose
+from aggregator.guard import SESSION_COOKIE
+from aggregator.services import Services
+from common.errors import LoginError, LoginThrottled, StoreError
+from common.secret import Secret
+
+LANGUAGE_COOKIE = "paifang_language"
+MAX_FORM_BYTES = 4096
+_YEAR_S = 365 * 24 * 3600
+
+
+def language_of(request: Request) -> str:
+    """The language for a request."""
+    return choose(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
+
+
+def remember_language(response: Response, language: str) -> None:
+    """Keep a choice of language for a year."""
+    response.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR_S, samesite="lax", httponly=True)
+
+
+def page(language: str, problem: str = "") -> str:
+    """The page's HTML."""
+    words = {key: html.escape(text) for key, text in TEXTS[language].items()}
+    links = " · ".join(
+        f'<a href="/login?language={code}" lang="{code}" {"aria-current=true" if code == language else ""}>{name}</a>'
+        for code, name in LANGUAGES.items()
+    )
+    told = f'<p class="problem" role="alert" data-testid="login-problem">{html.escape(problem)}</p>' if problem else ""
+    return f"""<!doctype html>
+<html lang="{language}"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,"><title>{words["title"]} · {words["login"]}</title><style>{LOGIN_CSS}</style></head>
+<body><main>
+<h1>{LOGO_SVG}<span>{words["title"]}</span></h1><p class="tagline">{words["tagline"]}</p>
+<form method="post" action="/login">{told}
+<label>{words["login.name"]}<input name="name" required autofocus autocomplete="username" maxlength="64"
+ data-testid="login-name"></label>
+<label>{words["login.password"]}<input name="password" type="password" required autocomplete="current-password"
+ maxlength="1024" data-testid="login-password"></label>
+<button type="submit" data-testid="login-submit">{words["login"]}</button></form>
+<p class="languages">{links}</p></main></body></html>"""
+
+
+def mount(app: FastAPI, services: Services) -> None:
+    """Add `/login`, `/logout` and `/language/…`."""
+
+    @app.get("/login", include_in_schema=False)
+    async def login_page(request: Request, language: str | None = None) -> Response:
+        if language in LANGUAGES:
+            response: Response = HTMLResponse(page(language))
+            remember_language(response, language)
+            return response
+        return HTMLResponse(page(language_of(request)))
+
+    @app.post("/login", include_in_schema=False)
+    async def log_in(request: Request) -> Response:
+        language = language_of(request)
+        form = await _form(request)
+        if form is None:
+            return HTMLResponse(page(language, TEXTS[language]["login.wrong"]), 413)
+        address = request.client.host if request.client else ""
+        name, password = form
+        try:
+            token = await run_in_threadpool(services.gatekeeper.log_in, name, password, address)
+        except (LoginError, StoreError, TimeoutError) as error:
+            return _refused(error, language, services)
+        services.metrics.logins.labels("good").inc()
+        response = RedirectResponse("/", 303)
+        response.set_cookie(
+            SESSION_COOKIE, token, max_age=services.gatekeeper.lifetime_s, httponly=True, samesite="strict",
+            secure=request.url.scheme == "https",
+        )  # fmt: skip
+        return response
+
+    @app.post("/logout", include_in_schema=False)
+    async def log_out(request: Request) -> Response:
+        await run_in_threadpool(services.gatekeeper.log_out, request.cookies.get(SESSION_COOKIE, ""))
+        response = RedirectResponse("/login", 303)
+        response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
+        return response
+
+    @app.get("/language/{code}", include_in_schema=False)
+    async def set_language(code: str) -> Response:
+        response = RedirectResponse("/", 303)
+        if code in LANGUAGES:
+            remember_language(response, code)
+        return response
+
+
+def _refused(error: Exception, language: str, services: Services) -> Response:
+    words = TEXTS[language]
+    if isinstance(error, LoginThrottled):
+        services.metrics.logins.labels("throttled").inc()
+        seconds = math.ceil(error.wait_s)
+        text = page(language, words["login.throttled"].format(seconds=seconds))
+        return HTMLResponse(text, 429, {"Retry-After": str(seconds)})
+    if isinstance(error, LoginError):
+        services.metrics.logins.labels("wrong").inc()
+        return HTMLResponse(page(language, words["login.wrong"]), 401)
+    return HTMLResponse(page(language, words["login.failed"]), 503)
+
+
+async def _form(request: Request) -> tuple[str, Secret] | None:
+    """Name and password from a form that is not larger than it need be."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_FORM_BYTES:
+            return None
+    fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    return fields.get("name", [""])[0], Secret(fields.get("password", [""])[0])

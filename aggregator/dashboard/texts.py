@@ -1,0 +1,139 @@
+"""Everything that the dashboard says, in every language that it speaks. One table; a test compares the keys."""
+
+from __future__ import annotations
+
+Texts = dict[str, str]
+
+LANGUAGES: dict[str, str] = {"en": "English", "zh-CN": "简体中文"}
+"""Code → what the language calls itself."""
+
+_KINDS: dict[str, tuple[str, str]] = {
+    "zone.entered": ("Zone entered", "进入区域"),
+    "zone.left": ("Zone left", "离开区域"),
+    "zone.loitering": ("Staying too long", "长时间逗留"),
+    "zone.crowded": ("Too crowded", "人员聚集"),
+    "zone.blocked": ("Passage blocked", "通道被占"),
+    "line.crossed": ("Line crossed", "越线"),
+    "door.granted": ("Door: access granted", "门禁：准许通过"),
+    "door.denied": ("Door: access denied", "门禁：拒绝通过"),
+    "door.forced": ("Door forced", "门被强行打开"),
+    "door.held": ("Door held open", "门长时间未关"),
+    "door.closed": ("Door closed", "门已关闭"),
+    "door.duress": ("Duress code at a door", "胁迫报警"),
+    "door.offline": ("Door controller offline", "门禁控制器离线"),
+    "door.online": ("Door controller online", "门禁控制器恢复在线"),
+    "door.tailgated": ("Tailgating", "尾随通过"),
+    "vehicle.registered": ("Registered vehicle", "登记车辆"),
+    "vehicle.visitor": ("Visitor's vehicle", "访客车辆"),
+    "vehicle.barred": ("Barred vehicle", "禁止通行车辆"),
+    "vehicle.unlisted": ("Unlisted vehicle", "未登记车辆"),
+    "vehicle.unreadable": ("Plate not readable", "车牌无法识读"),
+    "camera.lost": ("Camera lost", "摄像头失联"),
+    "camera.back": ("Camera back", "摄像头恢复"),
+    "camera.covered": ("Camera covered", "摄像头被遮挡"),
+    "camera.frozen": ("Camera picture frozen", "摄像头画面冻结"),
+    "camera.moved": ("Camera moved", "摄像头被移动"),
+    "camera.defocused": ("Camera out of focus", "摄像头失焦"),
+    "camera.clear": ("Camera sees clearly again", "摄像头画面恢复正常"),
+    "footage.gap": ("Footage missing", "录像缺失"),
+    "footage.at_risk": ("Footage at risk", "录像保存期有风险"),
+    "footage.held": ("Footage on hold", "录像已保全"),
+    "footage.erased": ("Footage erased", "录像已删除"),
+    "disk.full": ("Disk full", "磁盘已满"),
+    "disk.changed": ("Disk exchanged", "磁盘已更换"),
+    "box.started": ("Box started", "边缘盒启动"),
+    "box.stopping": ("Box stopping", "边缘盒停止"),
+    "box.config_rejected": ("Box refused its settings", "边缘盒拒绝了配置"),
+    "clock.stepped": ("Box's clock jumped", "边缘盒时钟跳变"),
+    "outbox.lost": ("Events lost on a box", "边缘盒丢弃了事件"),
+}
+
+_WORDS: dict[str, tuple[str, str]] = {
+    "title": ("Paifang", "牌坊"),
+    "tagline": ("Watches gates and doors, not people", "看护门与口，不识别人"),
+    "login": ("Log in", "登录"),
+    "login.name": ("Name", "用户名"),
+    "login.password": ("Password", "密码"),
+    "login.wrong": ("Wrong name or password.", "用户名或密码不正确。"),
+    "login.throttled": ("Too many tries. Wait {seconds} s.", "尝试次数过多，请等待 {seconds} 秒。"),
+    "login.failed": ("Logging in is not possible just now.", "暂时无法登录。"),
+    "logout": ("Log out", "退出"),
+    "theme": ("Light or dark", "切换明暗"),
+    "alerts": ("Alerts", "告警"),
+    "alerts.work": ("To do", "待处理"),
+    "alerts.all": ("All", "全部"),
+    "alerts.none": ("Nothing to do. New alerts appear here by themselves.", "暂无待处理告警，新告警会自动出现。"),
+    "acknowledge": ("Acknowledge", "确认"),
+    "resolve": ("Resolve", "处理完毕"),
+    "count": ("{count} times", "{count} 次"),
+    "since": ("since {time}", "自 {time}"),
+    "no_picture": ("No picture", "无图片"),
+    "picture": ("Blurred picture: {kind}, {camera}", "已模糊处理的图片：{kind}，{camera}"),
+    "by": ("by {name}", "{name}"),
+    "failed": ("That could not be saved. Try again.", "未能保存，请重试。"),
+    "cameras": ("Cameras", "摄像头"),
+    "cameras.none": ("No box has reported cameras yet.", "尚无边缘盒上报摄像头。"),
+    "boxes": ("Boxes", "边缘盒"),
+    "boxes.none": ("No box has reported yet.", "尚无边缘盒上报。"),
+    "box.online": ("online", "在线"),
+    "box.offline": ("offline", "离线"),
+    "box.waiting": ("{count} waiting", "待发 {count}"),
+    "box.missing": ("{count} missing", "缺失 {count}"),
+    "box.lost": ("{count} lost", "丢失 {count}"),
+    "quarantine": ("Quarantined messages: {count}", "隔离消息：{count}"),
+    "health.good": ("All parts work", "各部分正常"),
+    "health.broker": ("No connection to the broker", "未连接消息代理"),
+    "health.store": ("The store cannot write", "存储无法写入"),
+    "health.ingest": ("Ingest hangs", "接收停滞"),
+    "severity.low": ("Low", "低"),
+    "severity.medium": ("Medium", "中"),
+    "severity.high": ("High", "高"),
+    "severity.critical": ("Critical", "紧急"),
+    "state.open": ("Open", "待确认"),
+    "state.acknowledged": ("Acknowledged", "已确认"),
+    "state.resolved": ("Resolved", "已解决"),
+    "camera.state.up": ("working", "正常"),
+    "camera.state.lost": ("lost", "失联"),
+    "camera.state.covered": ("covered", "被遮挡"),
+    "camera.state.frozen": ("frozen", "画面冻结"),
+    "camera.state.moved": ("moved", "被移动"),
+    "camera.state.defocused": ("out of focus", "失焦"),
+    "camera.state.starting": ("starting", "启动中"),
+    "camera.state.unknown": ("unknown", "未知"),
+    "object.person": ("person", "人"),
+    "object.bicycle": ("bicycle", "自行车"),
+    "object.car": ("car", "汽车"),
+    "object.motorcycle": ("motorcycle", "摩托车"),
+    "object.bus": ("bus", "巴士"),
+    "object.truck": ("truck", "卡车"),
+}
+
+_ALL = _WORDS | {f"kind.{kind}": words for kind, words in _KINDS.items()}
+TEXTS: dict[str, Texts] = {
+    code: {key: words[place] for key, words in _ALL.items()} for place, code in enumerate(LANGUAGES)
+}
+"""Language → key → text; braces are filled by `str.format`."""
+
+
+def choose(cookie: str | None, accept_language: str) -> str:
+    """The language to speak: what was chosen before, else what the browser likes best, else English.
+
+    >>> choose(None, "de, zh;q=0.9, en;q=0.8")
+    'zh-CN'
+    >>> choose("en", "zh-CN")
+    'en'
+    """
+    if cookie in LANGUAGES:
+        return cookie
+    liked: list[tuple[float, str]] = []
+    for part in accept_language.split(","):
+        tag, _, quality = part.strip().partition(";q=")
+        try:
+            liked.append((float(quality or 1), tag.lower()))
+        except ValueError:
+            continue
+    for _, tag in sorted(liked, key=lambda pair: -pair[0]):
+        for code in LANGUAGES:
+            if tag.split("-")[0] == code.split("-")[0]:
+                return code
+    return "en"

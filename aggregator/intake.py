@@ -1,0 +1,124 @@
+"""Judges messages: an event, a status, or something to quarantine. Pure.
+
+What is quarantined still settles its sequence number where the message names one and comes from the box that it says:
+the bytes are kept, and a box that sent them again for ever would help nobody.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+
+from aggregator.stores.records import KEPT_BYTES, Quarantined
+from common.clock import SECOND_NS
+from common.errors import ContractError
+from events import envelope, receipts
+from events.envelope import Event
+from events.kinds import OutboxLost
+from events.receipts import BoxStatus
+from events.topics import box_of
+
+FUTURE_LIMIT_S = 600
+"""A box whose clock is further ahead than this is not believed."""
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """Which number of which outbox a rejected message says it is."""
+
+    source: str
+    sequence: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+    epoch: Annotated[str, msgspec.Meta(max_length=32, pattern="^[0-9a-f]*$")] = ""
+
+
+@dataclass(frozen=True)
+class Told:
+    """A box's status."""
+
+    site: str
+    box: str
+    status: BoxStatus
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A message that breaks the contract, and the number that it settles (if that can be told)."""
+
+    reason: str
+    site: str = ""
+    box: str = ""
+    epoch: str = ""
+    sequence: int = 0
+
+
+Verdict = Event | Told | Rejected
+_CLAIM = msgspec.json.Decoder(Claim)
+
+
+def judge(topic: str, payload: bytes, now_ns: int) -> Verdict:
+    """What a message is.
+
+    Args:
+        topic: The topic that it came on.
+        payload: Its bytes, whatever they are.
+        now_ns: The wall clock, to recognise events from the future.
+    """
+    try:
+        site, box, leaf = _address(topic)
+        if leaf == "events":
+            return _checked(envelope.decode(payload), site, box, now_ns)
+        if leaf == "status":
+            return Told(site, box, receipts.decode_status(payload))
+        raise ContractError(f"topic '{topic[:120]}': no message is expected there")
+    except ContractError as error:
+        return _rejected(topic, payload, str(error))
+
+
+def quarantined(topic: str, payload: bytes, reason: str, now_ns: int) -> Quarantined:
+    """The quarantine's entry for a message."""
+    return Quarantined(
+        digest=hashlib.sha256(topic.encode("utf-8", "replace") + b"\0" + payload).hexdigest(),
+        topic=topic[:400],
+        reason=reason[:400],
+        payload=payload[:KEPT_BYTES],
+        size=len(payload),
+        first_ns=now_ns,
+        last_ns=now_ns,
+    )
+
+
+@functools.lru_cache(maxsize=8192)
+def _address(topic: str) -> tuple[str, str, str]:
+    topics = box_of(topic)
+    return topics.site, topics.box, topic[len(topics.base) + 1 :]
+
+
+def _checked(event: Event, site: str, box: str, now_ns: int) -> Event:
+    if (event.site, event.box) != (site, box):
+        raise ContractError(f"$.source: '/{event.site}/{event.box}' does not belong to topic of '/{site}/{box}'")
+    if event.time_ns > now_ns + FUTURE_LIMIT_S * SECOND_NS:
+        ahead_s = (event.time_ns - now_ns) // SECOND_NS
+        raise ContractError(f"$.time: {ahead_s} s in the future; at most {FUTURE_LIMIT_S}: set the box's clock")
+    if event.time_ns < 0:
+        raise ContractError("$.time: before 1970")
+    if isinstance(event.data, OutboxLost):
+        for first, last in event.data.sequences:
+            if not 1 <= first <= last < event.sequence:
+                raise ContractError(
+                    f"$.data.sequences: {first} to {last} is no range before the event's own {event.sequence}"
+                )
+    return event
+
+
+def _rejected(topic: str, payload: bytes, reason: str) -> Rejected:
+    try:
+        site, box, leaf = _address(topic)
+        claim = _CLAIM.decode(payload)
+    except (ContractError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Rejected(reason)
+    if leaf != "events" or not claim.source.startswith(f"/{site}/{box}/"):
+        return Rejected(reason)
+    return Rejected(reason, site, box, claim.epoch, claim.sequence)

@@ -1,0 +1,222 @@
+"""Turns a batch of messages into one commit: events, alerts, quarantine, positions and statuses, all or nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from aggregator import intake
+from aggregator.alerts import Alert, Change, Effect
+from aggregator.desk import Desk
+from aggregator.intake import Rejected, Told
+from aggregator.link import Incoming
+from aggregator.stores import Writer
+from aggregator.stores.records import Batch, Filed, Position, StatusSeen
+from common import logs
+from common.clock import Clock
+from common.errors import StoreError
+from events.envelope import Event
+from events.kinds import OutboxLost
+from events.ranges import Ranges
+from events.receipts import Receipt
+
+_log = logs.get("ledger")
+BoxKey = tuple[str, str]
+RECEIPT_RANGES = 4000
+"""A receipt with more holes than this names the first ones only, which is true and short enough to send."""
+
+
+@dataclass
+class Outcome:
+    """What a commit has done."""
+
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    effects: Counter[Effect] = field(default_factory=Counter)
+    committed: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    boxes: set[BoxKey] = field(default_factory=set)
+    statuses: int = 0
+
+    def add(self, other: Outcome) -> None:
+        """Count `other` in."""
+        self.alerts.update(other.alerts)
+        self.effects.update(other.effects)
+        self.committed += other.committed
+        self.duplicates += other.duplicates
+        self.quarantined += other.quarantined
+        self.boxes |= other.boxes
+        self.statuses += other.statuses
+
+
+class Ledger:
+    """The one place that writes. All methods belong to the writer's thread.
+
+    Args:
+        store: The writer.
+        clock: Tells when things were received.
+        new_id: Gives ids for new alerts.
+    """
+
+    def __init__(self, store: Writer, clock: Clock, new_id: Callable[[], str]) -> None:
+        self.store = store
+        self._clock = clock
+        self._desk = Desk(store, new_id)
+        self._positions: dict[tuple[str, str, str], Position] | None = None
+        self._epochs: dict[BoxKey, str] = {}
+
+    def process(self, messages: Sequence[Incoming]) -> Outcome:
+        """Commit what is in `messages`; when this returns, they may be acknowledged.
+
+        A message that cannot be stored is quarantined alone and takes no other with it.
+
+        Raises:
+            StoreError: The store cannot write now; nothing was committed, nothing may be acknowledged.
+        """
+        try:
+            return self._commit(messages, None)
+        except StoreError:
+            self._forget()
+            raise
+        except Exception as error:
+            self._forget()
+            _log.warning("a batch could not be stored; trying one by one", problem=repr(error))
+        outcome = Outcome()
+        for message in messages:
+            outcome.add(self._alone(message))
+        return outcome
+
+    def change(self, alert_id: str, change: Change) -> Outcome | None:
+        """A person's decision about an alert; None if there is no such alert.
+
+        Raises:
+            StoreError: The store cannot write now.
+        """
+        alert = self.store.alert(alert_id)
+        if alert is None:
+            return None
+        self._desk.begin()
+        after = self._desk.change(alert, change, self._clock.wall_ns())
+        try:
+            if self._desk.changed:
+                self.store.apply(Batch(alerts=self._desk.changed))
+        except BaseException:
+            self._forget()
+            raise
+        self._desk.keep()
+        return Outcome(alerts={after.id: after}, effects=self._desk.effects)
+
+    def receipt(self, key: BoxKey) -> Receipt | None:
+        """What is settled of a box's present outbox; None before it has sent anything."""
+        position = self._known_positions().get((*key, self._epochs.get(key, "")))
+        if position is None:
+            return None
+        return Receipt(epoch=position.epoch, ranges=list(position.ranges)[:RECEIPT_RANGES])
+
+    def boxes(self) -> list[BoxKey]:
+        """All boxes that have an outbox."""
+        return sorted({key[:2] for key in self._known_positions()})
+
+    def missing(self) -> int:
+        """Sequence numbers that are awaited: gaps of the present outboxes."""
+        positions = self._known_positions()
+        present = (positions.get((*key, epoch)) for key, epoch in self._epochs.items())
+        return sum(position.missing for position in present if position is not None)
+
+    def _alone(self, message: Incoming) -> Outcome:
+        try:
+            return self._commit([message], None)
+        except StoreError:
+            self._forget()
+            raise
+        except Exception as error:
+            self._forget()
+            return self._commit([message], f"{type(error).__name__}: {error}")
+
+    def _forget(self) -> None:
+        self._desk.forget()
+        self._positions = None
+
+    def _commit(self, messages: Sequence[Incoming], poison: str | None) -> Outcome:
+        now_ns = self._clock.wall_ns()
+        batch, outcome = Batch(), Outcome()
+        touched: dict[int, Position] = {}
+        self._desk.begin()
+        events: dict[str, Event] = {}
+        for message in messages:
+            verdict = intake.judge(message.topic, message.payload, now_ns)
+            if poison is not None:
+                verdict = Rejected(poison)
+            if isinstance(verdict, Event):
+                outcome.duplicates += verdict.id in events
+                events.setdefault(verdict.id, verdict)
+                self._settle(verdict, now_ns, touched)
+            elif isinstance(verdict, Told):
+                self._told(verdict, now_ns, batch)
+            else:
+                self._reject(message, verdict, now_ns, batch, touched)
+        self._file(events, now_ns, batch, outcome)
+        batch.positions = list(touched.values())
+        batch.alerts = self._desk.changed
+        self.store.apply(batch)
+        self._desk.keep()
+        outcome.alerts, outcome.effects = self._desk.changed, self._desk.effects
+        outcome.quarantined, outcome.statuses = len(batch.quarantine), len(batch.statuses)
+        outcome.boxes = {(it.site, it.box) for it in batch.positions}
+        return outcome
+
+    def _file(self, events: dict[str, Event], now_ns: int, batch: Batch, outcome: Outcome) -> None:
+        """Put the events that are new into the batch, oldest first, and let them have their effect."""
+        known = self.store.known(events) if events else set()
+        outcome.duplicates += len(known)
+        fresh = [event for event in events.values() if event.id not in known]
+        fresh.sort(key=lambda event: (event.time_ns, event.sequence))
+        batch.events = [Filed(event, self._desk.take(event, now_ns), now_ns) for event in fresh]
+        outcome.committed = len(fresh)
+
+    def _settle(self, event: Event, now_ns: int, touched: dict[int, Position]) -> None:
+        position = self._position(event.site, event.box, event.epoch, now_ns)
+        touched[id(position)] = position
+        position.ranges.add(event.sequence)
+        if isinstance(event.data, OutboxLost):
+            before = len(position.ranges)
+            for first, last in event.data.sequences:
+                position.ranges.add_range(first, last)
+            position.lost += len(position.ranges) - before
+
+    def _reject(
+        self, message: Incoming, verdict: Rejected, now_ns: int, batch: Batch, touched: dict[int, Position]
+    ) -> None:
+        batch.quarantine.append(intake.quarantined(message.topic, message.payload, verdict.reason, now_ns))
+        _log.warning("quarantined", topic=message.topic[:120], reason=verdict.reason[:200])
+        if verdict.sequence:
+            position = self._position(verdict.site, verdict.box, verdict.epoch, now_ns)
+            touched[id(position)] = position
+            position.quarantined += verdict.sequence not in position.ranges
+            position.ranges.add(verdict.sequence)
+
+    def _told(self, told: Told, now_ns: int, batch: Batch) -> None:
+        batch.statuses.append(StatusSeen(told.site, told.box, told.status, now_ns))
+        if told.status.epoch:
+            self._known_positions()
+            self._epochs[told.site, told.box] = told.status.epoch
+
+    def _position(self, site: str, box: str, epoch: str, now_ns: int) -> Position:
+        positions = self._known_positions()
+        position = positions.get((site, box, epoch))
+        if position is None:
+            position = positions[site, box, epoch] = Position(site, box, epoch, Ranges(), now_ns)
+            if (site, box) in self._epochs and self._epochs[site, box] != epoch:
+                _log.warning("a box has a new outbox", site=site, box=box, epoch=epoch)
+            self._epochs[site, box] = epoch
+        return position
+
+    def _known_positions(self) -> dict[tuple[str, str, str], Position]:
+        if self._positions is None:
+            rows = sorted(self.store.positions(), key=lambda it: it.first_seen_ns)
+            self._epochs = {(it.site, it.box): it.epoch for it in rows}
+            told = self.store.status_epochs()
+            self._epochs.update({key: epoch for key, epoch in told.items() if epoch})
+            self._positions = {(it.site, it.box, it.epoch): it for it in rows}
+        return self._positions

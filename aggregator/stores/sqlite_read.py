@@ -1,0 +1,167 @@
+"""The reading half of the SQLite store."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from aggregator.alerts import Alert
+from aggregator.stores.records import AlertQuery, Box, Camera, Quarantined, Session, User
+from events import receipts
+from events.ranges import Ranges
+
+Mapped = Callable[[], contextlib.AbstractContextManager[None]]
+Row = tuple[Any, ...]
+ALERT_COLUMNS = Alert.__struct_fields__
+_UNRESOLVED = "state IN ('open', 'acknowledged')"
+
+
+def alert_of(row: Row) -> Alert:
+    """An alert from a row with `ALERT_COLUMNS`."""
+    return Alert(**dict(zip(ALERT_COLUMNS, row, strict=True)))
+
+
+class SqliteReader:
+    """Reads with a connection per call.
+
+    Args:
+        path: The database file; a writer must have made it.
+        mapped: Maps foreign errors.
+    """
+
+    def __init__(self, path: Path, mapped: Mapped) -> None:
+        self._uri = f"{path.absolute().as_uri()}?mode=ro"
+        self._mapped = mapped
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        with self._mapped():
+            connection = sqlite3.connect(self._uri, uri=True, timeout=5.0, isolation_level=None)
+            try:
+                yield connection
+            finally:
+                connection.close()
+
+    def _rows(self, sql: str, *values: str | int) -> list[Row]:
+        with self._connection() as db:
+            return db.execute(sql, values).fetchall()
+
+    def alerts(self, query: AlertQuery) -> list[Alert]:
+        """Alerts, newest first."""
+        where: list[str] = []
+        values: list[str | int] = []
+        for column, value in (("state", query.state), ("site", query.site), ("place", query.place)):
+            if value is not None:
+                where.append(f"{column} = ?")
+                values.append(value)
+        if query.unresolved:
+            where.append(_UNRESOLVED)
+        if query.before is not None:
+            where.append("(last_ns, id) < (?, ?)")
+            values.extend(query.before)
+        condition = f"WHERE {' AND '.join(where)}" if where else ""
+        sql = (
+            f"SELECT {', '.join(ALERT_COLUMNS)} FROM alerts {condition} "  # noqa: S608 — constants only
+            "ORDER BY last_ns DESC, id DESC LIMIT ?"
+        )
+        return [alert_of(row) for row in self._rows(sql, *values, query.limit)]
+
+    def boxes(self) -> list[Box]:
+        """All boxes: those with a status, and those that only sent events."""
+        with self._connection() as db:
+            statuses = db.execute("SELECT site, box, status, seen_ns FROM statuses").fetchall()
+            outboxes = db.execute(
+                "SELECT site, box, epoch, ranges, lost, quarantined FROM positions ORDER BY first_seen_ns"
+            ).fetchall()
+        told = {(site, box): (text, seen_ns) for site, box, text, seen_ns in statuses}
+        newest = {(row[0], row[1], row[2]): row for row in outboxes}
+        current = {(row[0], row[1]): row for row in outboxes}
+        result = []
+        for key in sorted(told.keys() | current.keys()):
+            text, seen_ns = told.get(key, ('{"online":false}', 0))
+            epoch = receipts.decode_status(text.encode()).epoch
+            row = newest.get((*key, epoch)) or current.get(key) or (*key, epoch, "[]", 0, 0)
+            result.append(_box(row, text, seen_ns))
+        return result
+
+    def cameras(self) -> list[Camera]:
+        """All cameras, as their boxes last told."""
+        cameras = []
+        rows = self._rows("SELECT site, box, status, seen_ns FROM statuses ORDER BY site, box")
+        for site, box, text, seen_ns in rows:
+            status = receipts.decode_status(text.encode())
+            for it in status.cameras:
+                state = it.state if status.online else "unknown"
+                cameras.append(
+                    Camera(
+                        site=site,
+                        box=box,
+                        id=it.id,
+                        name=it.name,
+                        state=state,
+                        fps=it.fps,
+                        watch=it.watch,
+                        seen_ns=seen_ns,
+                    )
+                )
+        return cameras
+
+    def quarantine(self, limit: int) -> list[Quarantined]:
+        """The newest quarantined messages."""
+        fields = Quarantined.__struct_fields__
+        sql = f"SELECT {', '.join(fields)} FROM quarantine ORDER BY last_ns DESC LIMIT ?"  # noqa: S608
+        return [Quarantined(**dict(zip(fields, row, strict=True))) for row in self._rows(sql, limit)]
+
+    def quarantine_count(self) -> int:
+        """How many messages were quarantined, repetitions included."""
+        return int(self._rows("SELECT value FROM counters WHERE name = 'quarantined'")[0][0])
+
+    def picture(self, event_id: str) -> bytes | None:
+        """The redacted JPEG of an event."""
+        rows = self._rows("SELECT jpeg FROM pictures WHERE event_id = ?", event_id)
+        return bytes(rows[0][0]) if rows else None
+
+    def event_count(self) -> int:
+        """How many events are stored."""
+        return int(self._rows("SELECT count(*) FROM events")[0][0])
+
+    def user(self, name: str) -> User | None:
+        """A user."""
+        rows = self._rows("SELECT name, password_hash, one_time, created_ns FROM users WHERE name = ?", name)
+        if not rows:
+            return None
+        name, password_hash, one_time, created_ns = rows[0]
+        return User(name=name, password_hash=password_hash, one_time=bool(one_time), created_ns=created_ns)
+
+    def session(self, token_hash: str, now_ns: int) -> Session | None:
+        """A session that has not expired."""
+        sql = "SELECT token_hash, user, expires_ns FROM sessions WHERE token_hash = ? AND expires_ns > ?"
+        rows = self._rows(sql, token_hash, now_ns)
+        return Session(token_hash=rows[0][0], user=rows[0][1], expires_ns=rows[0][2]) if rows else None
+
+
+def _box(row: Row, status_text: str, seen_ns: int) -> Box:
+    site, box, epoch, ranges_text, lost, quarantined = row
+    status = msgspec.json.decode(status_text, type=receipts.BoxStatus)
+    ranges = Ranges(json.loads(ranges_text))
+    return Box(
+        site=site,
+        box=box,
+        epoch=epoch,
+        online=status.online,
+        version=status.version,
+        timezone=status.timezone,
+        outbox_waiting=status.outbox_waiting,
+        outbox_bytes=status.outbox_bytes,
+        status_ns=seen_ns,
+        committed=len(ranges) - lost - quarantined,
+        lost=lost,
+        quarantined=quarantined,
+        gaps=ranges.gaps()[:100],
+    )

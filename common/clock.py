@@ -1,0 +1,56 @@
+"""Time as an argument: wall clock in UTC nanoseconds, monotonic clock for durations."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+SECOND_NS = 1_000_000_000
+
+
+class Clock(Protocol):
+    """The two clocks of a machine."""
+
+    def wall_ns(self) -> int:
+        """Nanoseconds since 1970-01-01 UTC. May step."""
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds since an arbitrary moment. Never steps."""
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def wall_ns(self) -> int:
+        """Nanoseconds since 1970-01-01 UTC."""
+        return time.time_ns()
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds of the monotonic clock."""
+        return time.monotonic_ns()
+
+
+@dataclass
+class FakeClock:
+    """A clock that moves only when told to; `step_wall` moves the wall clock alone."""
+
+    now_ns: int = 1_700_000_000 * SECOND_NS
+    mono_ns: int = 0
+
+    def wall_ns(self) -> int:
+        """The fake wall clock."""
+        return self.now_ns
+
+    def monotonic_ns(self) -> int:
+        """The fake monotonic clock."""
+        return self.mono_ns
+
+    def advance(self, seconds: float) -> None:
+        """Let both clocks run for `seconds`."""
+        self.now_ns += round(seconds * SECOND_NS)
+        self.mono_ns += round(seconds * SECOND_NS)
+
+    def step_wall(self, seconds: float) -> None:
+        """Step the wall clock, as NTP or an operator does."""
+        self.now_ns += round(seconds * SECOND_NS)

@@ -1,0 +1,112 @@
+"""The one error tree of Paifang.
+
+    PaifangError
+    ├── SettingsError        a configuration that cannot be used; names file, line, key and the fix
+    ├── ContractError        a message or event that breaks the contract; names the path inside it
+    ├── ModelError           a manifest or a model that cannot be used
+    │   ├── HashMismatch     bytes that are not the bytes the manifest promises
+    │   └── ModelUnavailable no source of a manifest could be reached
+    ├── SourceError          a video source
+    │   ├── SourceLost       it was there and is not any more (also: it ended cleanly)
+    │   ├── SourceRefused    it answered no: wrong password, no such stream
+    │   └── StreamBroken     it delivers bytes that cannot be decoded
+    ├── RedactionError       a picture that could not be blurred, so there is no picture
+    ├── OutboxError          the durable queue of the box
+    ├── BrokerError          the MQTT broker
+    │   └── BrokerRefused    it answered no: wrong user, password or topic
+    ├── StoreError           the aggregator's database
+    └── LoginError           who are you? (never says which half was wrong)
+        └── LoginThrottled   too many tries; says how long to wait
+
+Foreign exceptions are mapped to these once, in the module that meets them.
+"""
+
+from __future__ import annotations
+
+
+class PaifangError(Exception):
+    """Root of every error that Paifang raises on purpose."""
+
+
+class SettingsError(PaifangError):
+    """A configuration that cannot be used.
+
+    Args:
+        where: ``file`` or ``file:line``.
+        key: Dotted path of the offending key, ``cameras[0].zones[1].polygon``; empty for the whole file.
+        problem: What is wrong, and what to write instead.
+    """
+
+    def __init__(self, where: str, key: str, problem: str) -> None:
+        self.where = where
+        self.key = key
+        self.problem = problem
+        super().__init__(": ".join(part for part in (where, key, problem) if part))
+
+
+class ContractError(PaifangError):
+    """A message or event that breaks the contract; the text names the path inside the message."""
+
+
+class ModelError(PaifangError):
+    """A manifest or a model that cannot be used."""
+
+
+class HashMismatch(ModelError):
+    """Bytes that are not the bytes the manifest promises."""
+
+
+class ModelUnavailable(ModelError):
+    """No source of a manifest could be reached; the text lists each source with its reason."""
+
+
+class SourceError(PaifangError):
+    """A video source."""
+
+
+class SourceLost(SourceError):
+    """The source was there and is not any more; a stream that ends cleanly is lost too."""
+
+
+class SourceRefused(SourceError):
+    """The source answered no: wrong user or password, no such stream."""
+
+
+class StreamBroken(SourceError):
+    """The source delivers bytes that cannot be decoded."""
+
+
+class RedactionError(PaifangError):
+    """A picture that could not be blurred. There is no picture then, never a clear one."""
+
+
+class OutboxError(PaifangError):
+    """The durable queue of the box."""
+
+
+class BrokerError(PaifangError):
+    """The MQTT broker."""
+
+
+class BrokerRefused(BrokerError):
+    """The broker answered no: wrong user, password or topic."""
+
+
+class StoreError(PaifangError):
+    """The aggregator's database."""
+
+
+class LoginError(PaifangError):
+    """A log-in that failed; never says which half was wrong."""
+
+
+class LoginThrottled(LoginError):
+    """Too many tries.
+
+    Args:
+        wait_s: When it is worth trying again, seconds from now.
+    """
+
+    def __init__(self, wait_s: float) -> None:
+        self.wait_s = wait_s
+        super().__init__(f"too many tries; wait {wait_s:.0f} s")

@@ -1,0 +1,1 @@
+"""The demonstration: RTSP server, clips, supervisor of the real processes."""

@@ -1,0 +1,121 @@
+"""The demonstration's village: which clip is which camera, and the settings of its box and aggregator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from demo import clips
+
+SITE, BOX, TIMEZONE = "village", "gate-1", "Asia/Shanghai"
+_VEHICLES = ["car", "bus", "truck"]
+_WALKWAY: dict[str, Any] = {
+    "zones": [
+        {
+            "name": "forecourt",
+            "polygon": [[0.3, 0.3], [0.75, 0.3], [0.85, 0.95], [0.2, 0.95]],
+            "report": ["entered", "left"],
+            "crowded_above": 4,
+            "loitering_s": 20,
+        }
+    ],
+    "lines": [{"name": "middle", "points": [[0.5, 0.1], [0.5, 0.98]]}],
+}
+_LANE: dict[str, Any] = {
+    "zones": [
+        {"name": "lane", "polygon": [[0.02, 0.3], [0.98, 0.3], [0.98, 0.98], [0.02, 0.98]], "objects": _VEHICLES}
+    ],
+    "lines": [{"name": "barrier", "points": [[0.0, 0.5], [1.0, 0.5]], "objects": _VEHICLES}],
+}
+_HALLWAY: dict[str, Any] = {
+    "zones": [{"name": "hall", "polygon": [[0.05, 0.2], [0.95, 0.2], [0.95, 0.99], [0.05, 0.99]], "loitering_s": 8}]
+}
+_ANYWHERE: dict[str, Any] = {
+    "zones": [
+        {
+            "name": "picture",
+            "polygon": [[0.05, 0.05], [0.95, 0.05], [0.95, 0.99], [0.05, 0.99]],
+            "objects": ["person", "bicycle", "motorcycle", *_VEHICLES],
+        }
+    ]
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Role:
+    """One camera of the demonstration.
+
+    Attributes:
+        camera: Its id and path on the RTSP server.
+        name: For people.
+        clip: The clip's file name.
+        rules: Zones and lines.
+        codec: What it is encoded as.
+        crop: Left and right edge of the clip that it sees.
+        watch: The camera's mode.
+    """
+
+    camera: str
+    name: str
+    clip: str
+    rules: dict[str, Any]
+    codec: str = "h264"
+    crop: tuple[float, float] = (0.0, 1.0)
+    watch: str = "every-frame"
+
+
+ROLES: tuple[Role, ...] = (
+    Role("walkway", "Walkway", clips.WALKWAY.name, _WALKWAY),
+    Role("lane", "Gate lane", clips.LANE.name, _LANE),
+    Role("hallway", "Hallway", clips.HALLWAY.name, _HALLWAY, codec="hevc"),
+    Role("walkway-west", "Walkway west", clips.WALKWAY.name, _ANYWHERE, crop=(0.0, 0.5), watch="key-frames"),
+)
+
+
+def roles(found: dict[str, Path]) -> dict[Role, Path]:
+    """The cameras whose clips are there."""
+    return {role: found[role.clip] for role in ROLES if role.clip in found}
+
+
+def given(sources: Sequence[str]) -> dict[Role, str]:
+    """Cameras of the user's own: RTSP addresses or files."""
+    return {
+        Role(f"camera-{i}", f"Camera {i}", Path(source).name, _ANYWHERE): source for i, source in enumerate(sources, 1)
+    }
+
+
+def box_settings(urls: dict[Role, str], broker_port: int, status_port: int) -> str:
+    """The box's settings as YAML; the broker's password lies beside them in `broker.password`."""
+    cameras = [
+        {"id": role.camera, "name": role.name, "url": url, "watch": role.watch, **role.rules}
+        for role, url in urls.items()
+    ]
+    return yaml.safe_dump(
+        {
+            "site": SITE,
+            "box": BOX,
+            "timezone": TIMEZONE,
+            "data": "box",
+            "status_port": status_port,
+            "broker": {"port": broker_port, "username": "box", "password_file": "broker.password"},
+            "cameras": cameras,
+        },
+        sort_keys=False,
+    )
+
+
+def aggregator_settings(http_port: int, broker_port: int) -> str:
+    """The aggregator's settings as YAML."""
+    return yaml.safe_dump(
+        {
+            "data": "aggregator",
+            "http": {"port": http_port},
+            "broker": {"kind": "embedded", "port": broker_port},
+            "sites": {SITE: {"name": "Paifang village", "timezone": TIMEZONE}},
+        },
+        sort_keys=False,
+    )

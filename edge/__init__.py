@@ -1,0 +1,1 @@
+"""The box: sources, recorder tap, activity gate, inference, outbox, publisher, health."""

@@ -1,0 +1,241 @@
+"""The box, put together. The only place in `edge` that builds concrete objects; everything else is handed its parts."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import cv2
+import numpy as np
+from prometheus_client import CollectorRegistry
+
+from common import logs
+from common.backoff import Backoff
+from common.clock import Clock, SystemClock
+from edge.camera import Camera, Tap
+from edge.clockwatch import ClockWatch
+from edge.config import BoxSettings, CameraSettings
+from edge.eye import Eye, Job
+from edge.gop import Economy
+from edge.inference import AnySize, Inference, SizedDetector
+from edge.link import PahoLink
+from edge.mailbox import Mailbox
+from edge.metrics import BoxCollector, Reading
+from edge.outbox import Outbox
+from edge.outbox_store import Identity
+from edge.publisher import Publisher
+from edge.redaction import Redactor
+from edge.reporter import Reporter
+from edge.sources import login, opener
+from edge.status import StatusPublisher, StatusServer, camera_status
+from events.envelope import Draft
+from events.identifiers import to_rfc3339
+from events.kinds import BoxStarted, BoxStopping
+from events.receipts import BoxStatus, encode
+from events.topics import BoxTopics
+from models.session import Options
+from models.store import ModelStore, default_folder
+from models.wrappers import open_detector
+from models.yolox import YoloxNano
+from pipelines.camera import CameraPipeline, build_rules
+from pipelines.health import CameraHealth
+from pipelines.schedule import Schedule
+from pipelines.types import Detector
+
+VERSION = "0.1.0"
+EVIDENCE = 0.08
+"""Detections down to this score speak for the class of things that move; see pipelines/tracker.py."""
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models that a box needs, loaded before the first camera is read (loading holds the interpreter's lock)."""
+
+    objects: SizedDetector
+    faces: Detector
+    plates: Detector
+
+
+def load_models(settings: BoxSettings, base: Path) -> Models:
+    """Open the box's models.
+
+    Raises:
+        ModelUnavailable: One is missing; tells the command that fetches it.
+    """
+    cv2.setNumThreads(1)
+    store = ModelStore(base / settings.models if settings.models else default_folder(os.environ, Path.home()))
+    objects = open_detector("objects", store, Options(threshold=EVIDENCE))
+    return Models(
+        objects=objects if isinstance(objects, YoloxNano) else AnySize(objects),
+        faces=open_detector("faces-to-blur", store, Options(long_side=640)),
+        plates=open_detector("plate-find", store, Options(long_side=640)),
+    )
+
+
+def pipeline_maker(settings: BoxSettings, camera: CameraSettings) -> Callable[[tuple[int, int]], CameraPipeline]:
+    """Makes the camera's pipeline for a picture of a given width and height."""
+    zone = ZoneInfo(settings.timezone)
+
+    def open_at(name: str) -> Callable[[int], bool]:
+        return Schedule(settings.schedules[name] if name else (), zone).open_at
+
+    def make(size: tuple[int, int]) -> CameraPipeline:
+        return CameraPipeline(size, build_rules(camera.zones, camera.lines, size, open_at), camera.input_px)
+
+    return make
+
+
+class Box:
+    """A running box.
+
+    Args:
+        settings: What it is told.
+        base: Folder that the settings' files are relative to.
+        models: Loaded models.
+        clock: Wall and monotonic.
+        taps: See every packet of every camera: the recorder's place.
+
+    Raises:
+        OutboxError: The outbox cannot be opened.
+        SettingsError: A file of the settings cannot be used.
+    """
+
+    def __init__(
+        self, settings: BoxSettings, base: Path, models: Models, clock: Clock | None = None, taps: tuple[Tap, ...] = ()
+    ) -> None:
+        self.settings, self._clock = settings, clock or SystemClock()
+        self._stop = threading.Event()
+        self._log = logs.get("box").bind(site=settings.site, box=settings.box)
+        self._topics = BoxTopics(settings.site, settings.box)
+        identity = Identity(settings.site, settings.box, os.urandom)
+        path = base / settings.data / "outbox.sqlite3"
+        self.outbox = Outbox(path, identity, self._clock, settings.outbox.max_mb * 1_000_000)
+        will = (self._topics.status, encode(BoxStatus(online=False, epoch=self.outbox.epoch)))
+        name = f"paifang-{settings.site}-{settings.box}"
+        self.link = PahoLink(settings.broker, base, name, will, Backoff(random.random, 1.0, 20.0))
+        self.publisher = Publisher(self.outbox, self.link, self._topics, self._clock)
+        self.redactor = Redactor(models.faces, models.plates, np.random.default_rng())
+        self.reporter = Reporter(self.outbox.put, self.redactor)
+        self._mailbox: Mailbox[Job] = Mailbox()
+        self.inference = Inference(models.objects, self._mailbox)
+        self.cameras = [self._camera(camera, base, taps) for camera in settings.cameras]
+        self._threads = [
+            threading.Thread(target=camera.run, name=f"camera-{camera.id}", daemon=True) for camera in self.cameras
+        ]
+        self._status = StatusPublisher(self.link, self._topics.status, self._make_status, self._stop)
+        self.registry = CollectorRegistry()
+        self.registry.register(BoxCollector(self._readings(), self.cameras))
+        self.server = StatusServer(settings.status_port, self.registry, self._health)
+
+    def run(self, stop: threading.Event) -> None:
+        """Run until `stop` is set, then end every part in order: cameras, detector, reporter, publisher, outbox."""
+        self.start()
+        watch = ClockWatch(self._clock)
+        while not stop.wait(2.0):
+            step = watch.check()
+            if step is not None:
+                self.reporter.send([Draft(self.settings.box, step, self._clock.wall_ns())])
+        self.close()
+
+    def start(self) -> None:
+        """Start every part."""
+        self.server.start()
+        self.reporter.start()
+        self.reporter.send([Draft(self.settings.box, BoxStarted(), self._clock.wall_ns())])
+        self.link.start()
+        self.publisher.start()
+        self._status.start()
+        self.inference.start()
+        for thread in self._threads:
+            thread.start()
+        self._log.info("box started", cameras=len(self.cameras), status=f"http://127.0.0.1:{self.server.port}/healthz")
+
+    def close(self) -> None:
+        """End every part; what is in the outbox stays there."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        self.inference.stop()
+        self.reporter.stop()
+        self.reporter.send([Draft(self.settings.box, BoxStopping(), self._clock.wall_ns())])
+        self._status.join()
+        self.publisher.stop(drain_s=1.0)
+        self.link.stop(self._topics.status, encode(BoxStatus(online=False, epoch=self.outbox.epoch)))
+        self.outbox.close()
+        self.server.stop()
+        self._log.info("box stopped")
+
+    def _camera(self, camera: CameraSettings, base: Path, taps: tuple[Tap, ...]) -> Camera:
+        who = login(camera.username, camera.password_file, base)
+        url = camera.watched_url if "://" in camera.watched_url else str(base / camera.watched_url)
+        economy = Economy() if camera.watch == "key-frames" else None
+
+        def submit(job: Job) -> None:
+            self._mailbox.put(camera.id, job)
+
+        def send(draft: Draft) -> None:
+            self.reporter.send([draft])
+
+        eye = Eye(
+            camera=camera.id,
+            make_pipeline=pipeline_maker(self.settings, camera),
+            health=CameraHealth(camera.health),
+            looks_per_s=camera.looks_per_s,
+            submit=submit,
+            report=self.reporter.report,
+            send=send,
+        )
+        return Camera(
+            id=camera.id,
+            opener=opener(url, who, self._clock),
+            eye=eye,
+            economy=economy,
+            clock=self._clock,
+            backoff=Backoff(random.random, 0.5, 8.0),
+            send=send,
+            stop=self._stop,
+            taps=taps,
+        )
+
+    def _make_status(self) -> BoxStatus:
+        pairs = zip(self.cameras, self.settings.cameras, strict=True)
+        return BoxStatus(
+            online=True,
+            epoch=self.outbox.epoch,
+            time=to_rfc3339(self._clock.wall_ns()),
+            version=VERSION,
+            timezone=self.settings.timezone,
+            outbox_waiting=self.outbox.store.waiting,
+            outbox_bytes=self.outbox.store.waiting_bytes,
+            cameras=[camera_status(camera, told) for camera, told in pairs],
+        )
+
+    def _health(self) -> dict[str, bool]:
+        parts = {f"camera:{camera.id}": camera.up for camera in self.cameras}
+        return {"broker": self.link.connected, "outbox": self.reporter.failures == 0, **parts}
+
+    def _readings(self) -> dict[str, Reading]:
+        store, progress = self.outbox.store, self.publisher.progress
+        return {
+            "inference_jobs": lambda: self.inference.jobs,
+            "inference_failures": lambda: self.inference.failures,
+            "inference_seconds": lambda: self.inference.last_s,
+            "mailbox_dropped": lambda: self._mailbox.dropped,
+            "pictures": lambda: self.redactor.pictures,
+            "redaction_failures": lambda: self.redactor.failures,
+            "events_without_picture": lambda: self.reporter.without_picture,
+            "events_not_stored": lambda: self.reporter.failures,
+            "outbox_waiting": lambda: store.waiting,
+            "outbox_bytes": lambda: store.waiting_bytes,
+            "outbox_dropped": lambda: store.dropped,
+            "outbox_pictures_dropped": lambda: store.pictures_dropped,
+            "broker_connected": lambda: float(self.link.connected),
+            "broker_connects": lambda: self.link.connects,
+            "events_flying": lambda: progress.flying,
+            "events_resent": lambda: progress.resent,
+        }

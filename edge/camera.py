@@ -1,0 +1,192 @@
+"""One camera's loop: connect, read, tap, decode, look; and again, with back-off, when it is lost.
+
+`run()` supervises, `run_once()` works and raises. A thread each; the thread that opens a stream closes it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from common import logs
+from common.backoff import Backoff
+from common.clock import SECOND_NS, Clock
+from common.errors import SourceError
+from edge.decoder import Decoder, luma_of
+from edge.eye import Eye
+from edge.gop import Economy
+from edge.sources.base import Arrival, Opener
+from events.envelope import Draft
+from events.kinds import CameraBack, CameraLost
+from pipelines.activity import to_grid
+
+LOST_S = 3.0
+"""A camera without packets for this long is reported at the next chance; with time-outs, within 10 s."""
+
+
+class Tap(Protocol):
+    """The recorder's place: sees every packet before anything is decided about it. Must be quick and never raise."""
+
+    def packet(self, camera: str, arrival: Arrival) -> None:
+        """One packet, as it came."""
+
+
+@dataclass
+class Counters:
+    """What a camera counts, for metrics and status."""
+
+    packets: int = 0
+    frames: int = 0
+    broken: int = 0
+    reconnects: int = 0
+    backwards: int = 0
+
+
+@dataclass
+class Rate:
+    """Pictures per second, measured over about ten seconds."""
+
+    fps: float = 0.0
+    _count: int = 0
+    _since_ns: int = 0
+
+    def tick(self, mono_ns: int) -> None:
+        """One picture came."""
+        self._count += 1
+        if mono_ns - self._since_ns >= 10 * SECOND_NS:
+            if self._since_ns:
+                self.fps = round(self._count * SECOND_NS / (mono_ns - self._since_ns), 1)
+            self._count, self._since_ns = 0, mono_ns
+
+
+@dataclass
+class Camera:
+    """One camera.
+
+    Args:
+        id: The camera's id.
+        opener: Opens its stream.
+        eye: Looks at its pictures.
+        economy: None to decode every frame; else the keeper of what is not decoded.
+        clock: Wall and monotonic.
+        backoff: Delays between tries.
+        send: Takes drafts about the camera itself.
+        stop: Ends the loop.
+        taps: See every packet.
+    """
+
+    id: str
+    opener: Opener
+    eye: Eye
+    economy: Economy | None
+    clock: Clock
+    backoff: Backoff
+    send: Callable[[Draft], None]
+    stop: threading.Event
+    taps: tuple[Tap, ...] = ()
+    counters: Counters = field(default_factory=Counters)
+    rate: Rate = field(default_factory=Rate)
+    up: bool = False
+    problem: str = ""
+    _lost_since_ns: int | None = None
+    _reported: bool = True
+    _heard_ns: int = 0
+
+    def run(self) -> None:
+        """Until `stop` is set."""
+        log = logs.get("camera").bind(camera=self.id)
+        self._heard_ns = self.clock.monotonic_ns()
+        self._reported = False
+        while not self.stop.is_set():
+            try:
+                self.run_once()
+            except SourceError as error:
+                if str(error) != self.problem:
+                    log.warning("camera trouble", error=str(error), reconnects=self.counters.reconnects)
+                self.problem = str(error)
+                self._down()
+                self.counters.reconnects += 1
+                self.stop.wait(self.backoff.next_s())
+
+    def run_once(self) -> None:
+        """Connect and work until the stream ends.
+
+        Raises:
+            SourceError: It ended, broke, or could not be opened.
+        """
+        stream = self.opener.open()
+        try:
+            decoder = Decoder(stream.codec, stream.extradata)
+            last_dts: int | None = None
+            for arrival in stream.packets():
+                self._heard_ns = self.clock.monotonic_ns()
+                self.counters.packets += 1
+                self.rate.tick(self._heard_ns)
+                dts = arrival.packet.dts
+                if dts is not None:
+                    self.counters.backwards += last_dts is not None and dts < last_dts
+                    last_dts = dts
+                for tap in self.taps:
+                    tap.packet(self.id, arrival)
+                self._work(decoder, arrival)
+                self.counters.broken, decoder.broken = self.counters.broken + decoder.broken, 0
+                if self.stop.is_set():
+                    return
+        finally:
+            stream.close()
+
+    def _work(self, decoder: Decoder, arrival: Arrival) -> None:
+        if self.economy is None or self.economy.awake:
+            self._watch(decoder, arrival)
+            if self.economy is not None:
+                self.economy.rest(self.eye.active, arrival.time_ns)
+            return
+        if not arrival.packet.is_keyframe:
+            self.economy.keep(arrival)
+            return
+        self._sentry(decoder, arrival, self.economy)
+
+    def _watch(self, decoder: Decoder, arrival: Arrival) -> None:
+        """Decode and look."""
+        for frame in decoder.decode(arrival.packet):
+            self._alive(arrival.time_ns)
+            self.eye.see(frame, arrival.time_ns)
+
+    def _sentry(self, decoder: Decoder, arrival: Arrival, economy: Economy) -> None:
+        """Decode one key frame; wake up when something moved since the last, and decode what was kept."""
+        decoder.restart()
+        frames = decoder.decode(arrival.packet)
+        for frame in frames:
+            self._alive(arrival.time_ns)
+            if economy.stirs(to_grid(luma_of(frame)), arrival.time_ns):
+                past = economy.wake(arrival.time_ns)
+                decoder.restart()
+                for kept in [*past, arrival]:
+                    self._watch(decoder, kept)
+                return
+            self.eye.see(frame, arrival.time_ns)
+        economy.keep(arrival)
+
+    def _alive(self, time_ns: int) -> None:
+        """A picture came: the camera is up."""
+        self.counters.frames += 1
+        if self.up:
+            return
+        self.up, self.problem = True, ""
+        self.backoff.reset()
+        gone_ns = self.clock.monotonic_ns() - self._lost_since_ns if self._lost_since_ns is not None else 0
+        self.send(Draft(self.id, CameraBack(seconds=gone_ns / SECOND_NS), time_ns))
+        self._lost_since_ns, self._reported = None, False
+
+    def _down(self) -> None:
+        """No stream: report it once it has lasted."""
+        self.up = False
+        now_ns = self.clock.monotonic_ns()
+        if self._lost_since_ns is None:
+            self._lost_since_ns = self._heard_ns
+        gone_s = (now_ns - self._lost_since_ns) / SECOND_NS
+        if not self._reported and gone_s >= LOST_S:
+            self._reported = True
+            self.send(Draft(self.id, CameraLost(seconds=gone_s), self.clock.wall_ns()))

@@ -1,0 +1,64 @@
+"""The words of `paifang edge`: `check`, `run`, `replay`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from common.errors import SettingsError
+from edge import config
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this part's words to the command's parser."""
+    words = parser.add_subparsers(dest="word", required=True, metavar="check|run|replay")
+    check = words.add_parser("check", help="validate the settings and the models they need; start nothing")
+    check.add_argument("config", type=Path, metavar="CONFIG")
+    check.set_defaults(call=_check)
+    run = words.add_parser("run", help="run a box until it is told to stop (SIGTERM, SIGINT)")
+    run.add_argument("config", type=Path, metavar="CONFIG")
+    run.set_defaults(call=_run)
+    replay = words.add_parser("replay", help="one camera's pipeline on a file; events as JSON lines on standard output")
+    replay.add_argument("config", type=Path, metavar="CONFIG")
+    replay.add_argument("--camera", required=True, metavar="ID")
+    replay.add_argument("file", type=Path, metavar="FILE")
+    replay.set_defaults(call=_replay)
+
+
+def _check(options: argparse.Namespace) -> int:
+    settings = config.load(options.config)
+    from edge import app
+
+    app.load_models(settings, options.config.parent)
+    print(f"{options.config}: good")  # noqa: T201
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    settings = config.load(options.config)
+    from edge import app  # the models' runtime takes a second to import
+
+    base = options.config.resolve().parent
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    app.Box(settings, base, app.load_models(settings, base)).run(stop)
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    settings = config.load(options.config)
+    named = [camera for camera in settings.cameras if camera.id == options.camera]
+    if not named:
+        known = ", ".join(camera.id for camera in settings.cameras)
+        raise SettingsError(str(options.config), "cameras", f"no camera '{options.camera}'; known: {known}")
+    from edge import app
+    from edge.replay import json_line, replay
+
+    models = app.load_models(settings, options.config.resolve().parent)
+    for draft in replay(settings, named[0], options.file, models.objects):
+        sys.stdout.write(json_line(draft))
+    return 0

@@ -1,0 +1,171 @@
+"""The box's settings. `docs/settings.md` describes every key; a test holds the two together."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from common import settings
+from common.errors import SettingsError
+from events.kinds import Name
+from pipelines.settings import HealthSettings, LineSettings, Window, ZoneSettings
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Watch = Literal["every-frame", "key-frames"]
+
+
+class BrokerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the box's events go.
+
+    Attributes:
+        host: Name or address of the MQTT broker.
+        port: Usually 1883, or 8883 with TLS.
+        username: Empty for none.
+        password_file: File that holds the password, one line; empty for none.
+        protocol: MQTT version.
+        tls: Encrypt; with `ca_file` (else the system's), and `cert_file` and `key_file` for mutual TLS.
+        ca_file: Certificates of the authorities to trust.
+        cert_file: The box's certificate.
+        key_file: The box's private key.
+    """
+
+    host: str = "127.0.0.1"
+    port: Port = 1883
+    username: str = ""
+    password_file: str = ""
+    protocol: Literal["3.1.1", "5"] = "3.1.1"
+    tls: bool = False
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.cert_file) != bool(self.key_file):
+            raise ValueError("cert_file and key_file go together; give both or none")
+        if (self.ca_file or self.cert_file) and not self.tls:
+            raise ValueError("ca_file and cert_file need tls: true")
+
+
+class OutboxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The durable queue. When it is full, pictures go first, then the lowest kinds; see docs/delivery.md."""
+
+    max_mb: Annotated[int, msgspec.Meta(ge=1)] = 512
+
+
+class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One camera.
+
+    Attributes:
+        id: Stands in the events; unique on the box.
+        name: For people; the id where empty.
+        url: Main stream, `rtsp://host/path`, without user and password; or a file, for replay.
+        watch_url: Sub-stream that is watched instead; the main stream is then only recorded.
+        username: For the camera; empty for none.
+        password_file: File that holds the camera's password, one line.
+        watch: `every-frame`, or `key-frames` to save work; docs/scale.md says what that can miss.
+        looks_per_s: How often the picture is compared and moving regions are looked at.
+        input_px: Side of the detector's input; larger finds smaller things and costs more.
+        min_confidence: Detections below this are not used at all.
+        zones: See docs/settings.md.
+        lines: See docs/settings.md.
+        health: After how long each trouble is reported.
+    """
+
+    id: Name
+    url: str
+    name: str = ""
+    watch_url: str = ""
+    username: str = ""
+    password_file: str = ""
+    watch: Watch = "every-frame"
+    looks_per_s: Annotated[float, msgspec.Meta(gt=0, le=30)] = 5.0
+    input_px: Annotated[int, msgspec.Meta(ge=224, le=1280, multiple_of=32)] = 416
+    min_confidence: Annotated[float, msgspec.Meta(ge=0.05, le=0.9)] = 0.2
+    zones: tuple[ZoneSettings, ...] = ()
+    lines: tuple[LineSettings, ...] = ()
+    health: HealthSettings = HealthSettings()
+
+    def __post_init__(self) -> None:
+        for key in ("url", "watch_url"):
+            text = getattr(self, key)
+            parts = urlsplit(text)
+            if parts.username or parts.password or re.match(r"\w+://[^/]*@", text):
+                raise ValueError(f"{key} holds a user or password; use username and password_file")
+            if "://" in text and parts.scheme not in ("rtsp", "rtsps"):
+                raise ValueError(f"{key} starts with '{parts.scheme}://'; use rtsp:// or rtsps://, or a file")
+        _unique("zones", [zone.name for zone in self.zones])
+        _unique("lines", [line.name for line in self.lines])
+
+    @property
+    def watched_url(self) -> str:
+        """The stream that is watched: the sub-stream where there is one."""
+        return self.watch_url or self.url
+
+
+class BoxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything a box is told.
+
+    Attributes:
+        site: The site's id.
+        box: The box's id; unique within the site.
+        timezone: IANA name of the site's time zone; schedules are local time.
+        data: Folder of outbox and state; relative to the settings file.
+        models: Folder of fetched models; empty for the user's default.
+        status_port: Loopback port of /healthz and /metrics; 0 for any, -1 is not allowed.
+        broker: Where events go.
+        outbox: The durable queue.
+        schedules: Named weekly windows.
+        cameras: The cameras.
+    """
+
+    site: Name
+    box: Name
+    cameras: tuple[CameraSettings, ...]
+    timezone: str = "UTC"
+    data: str = "data"
+    models: str = ""
+    status_port: Port = 9400
+    broker: BrokerSettings = BrokerSettings()
+    outbox: OutboxSettings = OutboxSettings()
+    schedules: dict[str, tuple[Window, ...]] = {}
+
+    def __post_init__(self) -> None:
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"timezone '{self.timezone}' is not an IANA name such as Asia/Shanghai") from error
+        _unique("cameras", [camera.id for camera in self.cameras])
+        for camera in self.cameras:
+            parts: tuple[ZoneSettings | LineSettings, ...] = (*camera.zones, *camera.lines)
+            for part in parts:
+                if part.schedule and part.schedule not in self.schedules:
+                    known = ", ".join(sorted(self.schedules)) or "none is defined"
+                    who = f"camera '{camera.id}': schedule '{part.schedule}' of '{part.name}'"
+                    raise ValueError(f"{who} is not known; known: {known}")
+
+
+def load(path: Path) -> BoxSettings:
+    """Read a box's settings and check that the files they name are there.
+
+    Raises:
+        SettingsError: Naming file, line, key and the fix. Nothing starts half-configured.
+    """
+    box = settings.load(path, BoxSettings)
+    named = [("broker.password_file", box.broker.password_file), ("broker.ca_file", box.broker.ca_file)]
+    named += [("broker.cert_file", box.broker.cert_file), ("broker.key_file", box.broker.key_file)]
+    named += [(f"cameras[{i}].password_file", camera.password_file) for i, camera in enumerate(box.cameras)]
+    for key, name in named:
+        if name and not (path.parent / name).is_file():
+            raise SettingsError(str(path), key, f"there is no file '{name}'")
+    return box
+
+
+def _unique(what: str, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{what}: '{twice[0]}' stands there twice; each needs a name of its own")

@@ -1,0 +1,136 @@
+"""One camera's eye: decides on every decoded picture whether to look, and hands what is worth it to the detector."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import av
+
+from common.clock import SECOND_NS
+from edge.decoder import luma_of
+from events.envelope import Draft
+from pipelines.activity import to_grid
+from pipelines.camera import CameraPipeline, Request
+from pipelines.findings import Finding
+from pipelines.health import CameraHealth
+from pipelines.types import Box, Detections
+
+HEALTH_EVERY_NS = SECOND_NS
+
+
+@dataclass(frozen=True)
+class Job:
+    """A frame that is worth a look.
+
+    Attributes:
+        eye: Whose it is.
+        frame: The decoded picture.
+        request: Where to look.
+    """
+
+    eye: Eye
+    frame: av.VideoFrame
+    request: Request
+
+
+@dataclass(frozen=True)
+class Report:
+    """Findings of one look.
+
+    Attributes:
+        camera: The camera's id.
+        findings: What the rules found.
+        frame: The picture that they were found in.
+        people: Boxes of the persons in it, pixels.
+    """
+
+    camera: str
+    findings: list[Finding]
+    frame: av.VideoFrame
+    people: tuple[Box, ...]
+
+
+@dataclass
+class Eye:
+    """Gate, health and pipeline of one camera. The pipeline is shared with the detector's thread, under a lock.
+
+    Args:
+        camera: The camera's id.
+        make_pipeline: A new pipeline for a picture of this width and height.
+        health: The camera's health.
+        looks_per_s: How often to look.
+        submit: Takes a job for the detector.
+        report: Takes findings, with the frame that they were found in.
+        send: Takes drafts that need no picture.
+    """
+
+    camera: str
+    make_pipeline: Callable[[tuple[int, int]], CameraPipeline]
+    health: CameraHealth
+    looks_per_s: float
+    submit: Callable[[Job], None]
+    report: Callable[[Report], None]
+    send: Callable[[Draft], None]
+    looks: int = 0
+    active: bool = False
+    _pipeline: CameraPipeline | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _next_ns: int = 0
+    _health_ns: int = 0
+
+    def see(self, frame: av.VideoFrame, time_ns: int) -> None:
+        """Take a decoded picture; most are passed over at once.
+
+        Args:
+            frame: Any size; a new size starts the learning again.
+            time_ns: When it was seen, UTC nanoseconds; a step back starts the pacing again.
+        """
+        interval_ns = round(SECOND_NS / self.looks_per_s)
+        if self._next_ns - 2 * interval_ns < time_ns < self._next_ns:
+            return
+        # Pace on a grid with a slack of a quarter, so that frames that come a little early still count.
+        self._next_ns = (
+            time_ns + interval_ns * 3 // 4 if time_ns - self._next_ns > interval_ns else (self._next_ns + interval_ns)
+        )
+        self.looks += 1
+        luma = luma_of(frame)
+        grid = to_grid(luma)
+        if time_ns - self._health_ns >= HEALTH_EVERY_NS or time_ns < self._health_ns:
+            self._health_ns = time_ns
+            trouble = self.health.look(luma, grid, time_ns)
+            if trouble is not None:
+                self.send(Draft(self.camera, trouble, time_ns))
+        with self._lock:
+            pipeline = self._pipeline_for((frame.width, frame.height))
+            request = pipeline.notice(grid, time_ns)
+            findings = [] if request else pipeline.idle(time_ns)
+            people = _people(pipeline)
+            self.active = request is not None or any(t.still_since_ns is None for t in pipeline.tracker.tracks)
+        if request is not None:
+            self.submit(Job(self, frame, request))
+        if findings:
+            self.report(Report(self.camera, findings, frame, people))
+
+    def conclude(self, job: Job, found: Detections) -> None:
+        """What the detector found; called from its thread."""
+        with self._lock:
+            pipeline = self._pipeline
+            if pipeline is None or pipeline.size != (job.frame.width, job.frame.height):
+                return
+            findings = pipeline.conclude(job.request, found)
+            people = _people(pipeline)
+        if findings:
+            self.report(Report(self.camera, findings, job.frame, people))
+
+    def _pipeline_for(self, size: tuple[int, int]) -> CameraPipeline:
+        if self._pipeline is None or self._pipeline.size != size:
+            self._pipeline = self.make_pipeline(size)
+        return self._pipeline
+
+
+def _people(pipeline: CameraPipeline) -> tuple[Box, ...]:
+    """Boxes of what is or may be a person: a thing without a class counts."""
+    tracks = pipeline.tracker.tracks
+    return tuple(track.box for track in tracks if not track.decided or track.object == "person")

@@ -1,0 +1,88 @@
+"""The detector's thread: all cameras share one session and are served in turn."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from common import logs
+from common.errors import ModelError
+from edge.decoder import picture_of
+from edge.eye import Job
+from edge.mailbox import Mailbox
+from pipelines.types import Detections, Detector, Picture
+
+
+class SizedDetector(Protocol):
+    """A detector that takes the size of its input with each picture."""
+
+    def detect_at(self, picture: Picture, size: tuple[int, int]) -> Detections:
+        """Find things in `picture`, letterboxed to `size` (width, height)."""
+
+
+class AnySize:
+    """A detector that chooses its own input size, where one is wanted that takes it."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+
+    def detect_at(self, picture: Picture, size: tuple[int, int]) -> Detections:
+        """Find things; the size is left to the detector."""
+        del size
+        return self._detector.detect(picture)
+
+
+def inspect(detector: SizedDetector, job: Job) -> Detections:
+    """Look at a frame's views and bring what was found back to the frame's pixels.
+
+    Raises:
+        ModelError: The model could not run.
+    """
+    picture = picture_of(job.frame)
+    views = job.request.views
+    return Detections.joined([view.back(detector.detect_at(view.crop(picture), view.input_px)) for view in views])
+
+
+@dataclass
+class Inference:
+    """Takes jobs from the mailbox until it is closed.
+
+    Args:
+        detector: Shared by all cameras.
+        mailbox: The newest frame of each camera.
+    """
+
+    detector: SizedDetector
+    mailbox: Mailbox[Job]
+    jobs: int = 0
+    failures: int = 0
+    last_s: float = 0.0
+    _thread: threading.Thread | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the mailbox and wait."""
+        self.mailbox.close()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        log = logs.get("inference")
+        while (taken := self.mailbox.take()) is not None:
+            camera, job = taken
+            began = time.perf_counter()
+            try:
+                found = inspect(self.detector, job)
+            except ModelError as error:
+                self.failures += 1
+                log.warning("look failed", camera=camera, error=str(error))
+                continue
+            job.eye.conclude(job, found)
+            self.jobs += 1
+            self.last_s = time.perf_counter() - began

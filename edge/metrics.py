@@ -1,0 +1,80 @@
+"""The box's metrics, read from the parts when Prometheus asks; `docs/metrics.md` lists them and a test compares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from edge.camera import Camera
+
+Reading = Callable[[], float]
+
+BOX_COUNTERS = {
+    "inference_jobs": "Frames that the detector looked at",
+    "inference_failures": "Frames that it could not look at",
+    "mailbox_dropped": "Frames that a newer one replaced before the detector was free",
+    "pictures": "Redacted pictures taken",
+    "redaction_failures": "Pictures not taken because the redactor failed",
+    "events_without_picture": "Events that went without their picture",
+    "events_not_stored": "Events that the outbox could not take",
+    "outbox_dropped": "Events given up because the outbox was full",
+    "outbox_pictures_dropped": "Pictures given up because the outbox was full",
+    "broker_connects": "Accepted connections to the broker",
+    "events_resent": "Events published again",
+}
+BOX_GAUGES = {
+    "outbox_waiting": "Events that wait for their receipt",
+    "outbox_bytes": "Their bytes",
+    "events_flying": "Events between publish and PUBACK",
+    "broker_connected": "1 while the broker has accepted us",
+    "inference_seconds": "Time of the last look at a frame, all views",
+}
+CAMERA_COUNTERS = {
+    "camera_packets": "Packets read",
+    "camera_frames": "Frames decoded",
+    "camera_broken": "Packets that could not be decoded",
+    "camera_reconnects": "Connections lost or refused",
+    "camera_backwards": "Packets whose time stamp went back",
+    "camera_looks": "Frames that the activity gate compared",
+}
+CAMERA_GAUGES = {"camera_up": "1 while pictures come"}
+
+
+class BoxCollector(Collector):
+    """Reads the parts.
+
+    Args:
+        readings: Name of a box metric → its reading.
+        cameras: All cameras.
+    """
+
+    def __init__(self, readings: dict[str, Reading], cameras: Iterable[Camera]) -> None:
+        self._readings, self._cameras = readings, tuple(cameras)
+
+    def collect(self) -> Iterable[Metric]:
+        """All metrics, now."""
+        for name, text in BOX_COUNTERS.items():
+            yield CounterMetricFamily(f"paifang_edge_{name}", text, value=self._readings[name]())
+        for name, text in BOX_GAUGES.items():
+            yield GaugeMetricFamily(f"paifang_edge_{name}", text, value=self._readings[name]())
+        for name, text in CAMERA_COUNTERS.items():
+            counter = CounterMetricFamily(f"paifang_edge_{name}", text, labels=["camera"])
+            for camera in self._cameras:
+                counter.add_metric([camera.id], camera_reading(camera, name))
+            yield counter
+        for name, text in CAMERA_GAUGES.items():
+            gauge = GaugeMetricFamily(f"paifang_edge_{name}", text, labels=["camera"])
+            for camera in self._cameras:
+                gauge.add_metric([camera.id], camera_reading(camera, name))
+            yield gauge
+
+
+def camera_reading(camera: Camera, name: str) -> float:
+    """One camera's value of one of the camera metrics."""
+    if name == "camera_looks":
+        return camera.eye.looks
+    if name == "camera_up":
+        return float(camera.up)
+    return float(getattr(camera.counters, name.removeprefix("camera_")))

@@ -1,0 +1,88 @@
+"""From findings to events in the outbox: takes the picture on the way, in a thread of its own.
+
+A finding waits for its picture for some tens of milliseconds at most: the queue is bounded, and when it is full, or
+the redactor fails, the event goes without one. Events are never dropped here.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+
+import av
+
+from common import logs
+from common.errors import OutboxError, RedactionError
+from edge.decoder import picture_of
+from edge.eye import Report
+from edge.redaction import Redactor, Subject
+from events.envelope import Draft
+from events.kinds import ZoneData
+from pipelines.findings import Finding
+
+WAITING = 32
+"""Findings that wait for their picture; more go without."""
+
+
+class Reporter:
+    """Turns findings into drafts and puts them into the outbox.
+
+    Args:
+        put: The outbox's `put`.
+        redactor: Takes the pictures.
+    """
+
+    def __init__(self, put: Callable[[list[Draft]], None], redactor: Redactor) -> None:
+        self._put, self._redactor = put, redactor
+        self._queue: queue.Queue[Report | None] = queue.Queue(WAITING)
+        self._log = logs.get("reporter")
+        self.without_picture = 0
+        self.failures = 0
+        self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send what waits, then end."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def report(self, report: Report) -> None:
+        """Take findings; called from the cameras' and the detector's threads."""
+        try:
+            self._queue.put_nowait(report)
+        except queue.Full:
+            self.without_picture += len(report.findings)
+            self.send([Draft(report.camera, finding.data, finding.time_ns) for finding in report.findings])
+
+    def send(self, drafts: list[Draft]) -> None:
+        """Put drafts into the outbox; a full or broken disk is logged and counted, never raised into a camera."""
+        try:
+            self._put(drafts)
+        except OutboxError as error:
+            self.failures += len(drafts)
+            self._log.error("events not stored", count=len(drafts), error=str(error))
+
+    def _run(self) -> None:
+        while (report := self._queue.get()) is not None:
+            drafts = [
+                Draft(report.camera, finding.data, finding.time_ns, self._picture(finding, report))
+                for finding in report.findings
+            ]
+            self.send(drafts)
+
+    def _picture(self, finding: Finding, report: Report) -> bytes | None:
+        data, track = finding.data, finding.track
+        if isinstance(data, ZoneData) and not track.updated and track.still_since_ns is None:
+            subject = None
+        else:
+            subject = Subject(track.box, data.object == "person")
+        try:
+            return self._redactor.snapshot(picture_of(report.frame), subject, report.people)
+        except (RedactionError, av.error.FFmpegError, ValueError) as error:
+            self.without_picture += 1
+            self._log.warning("event without picture", camera=report.camera, error=str(error))
+            return None

@@ -1,0 +1,28 @@
+"""Where packets come from. `SOURCES` maps a URL's scheme to its opener; a file has the scheme ``""``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from common.clock import Clock
+from common.secret import Secret
+from edge.sources.base import Login, Opener, Stream
+from edge.sources.file import FileOpener
+from edge.sources.rtsp import RtspOpener
+
+SOURCES: dict[str, type[Opener]] = {"rtsp": RtspOpener, "rtsps": RtspOpener, "": FileOpener}
+
+__all__ = ["SOURCES", "Login", "Opener", "Stream", "login", "opener"]
+
+
+def opener(url: str, who: Login, clock: Clock) -> Opener:
+    """The opener for a URL or a file's path."""
+    scheme = urlsplit(url).scheme if "://" in url else ""
+    return SOURCES[scheme](url, who, clock)
+
+
+def login(username: str, password_file: str, base: Path) -> Login:
+    """The camera's user and password, the latter from a file beside the settings."""
+    password = (base / password_file).read_text().strip() if password_file else ""
+    return Login(username, Secret(password))

@@ -1,0 +1,104 @@
+"""What a source is: something that opens a stream of packets, and a fake beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol, TypeAlias
+
+import av
+
+from common.clock import Clock
+from common.secret import Secret
+
+VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"
+
+
+@dataclass(frozen=True)
+class Login:
+    """User and password of a camera; neither shows in a repr."""
+
+    username: str
+    password: Secret
+
+    def __repr__(self) -> str:
+        return "Login(***)"
+
+
+NOBODY = Login("", Secret(""))
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One packet and when it came.
+
+    Attributes:
+        packet: Not decoded; one coded picture.
+        time_ns: Wall clock when it arrived (for files: start of the file plus its time stamp), UTC nanoseconds.
+    """
+
+    packet: VideoPacket
+    time_ns: int
+
+
+class Stream(Protocol):
+    """An open stream. Opened, read and closed by one thread."""
+
+    @property
+    def codec(self) -> str:
+        """FFmpeg's name of the codec, `h264` or `hevc`."""
+
+    @property
+    def extradata(self) -> bytes:
+        """The codec's configuration."""
+
+    @property
+    def time_base(self) -> Fraction:
+        """Unit of the packets' time stamps, seconds."""
+
+    def packets(self) -> Iterator[Arrival]:
+        """Packets until the stream ends.
+
+        Raises:
+            SourceLost: It ended, also when it ended cleanly, or nothing came for too long.
+        """
+
+    def close(self) -> None:
+        """Let go."""
+
+
+class Opener(Protocol):
+    """Opens one stream again and again."""
+
+    def __init__(self, url: str, who: Login, clock: Clock) -> None: ...
+
+    def open(self) -> Stream:
+        """Connect.
+
+        Raises:
+            SourceRefused: Wrong user or password, or no such stream.
+            SourceLost: Nobody answers.
+            StreamBroken: There is no video in it that we can read.
+        """
+
+
+@dataclass
+class FakeStream:
+    """Packets from a list, for unit tests; ends with `error`."""
+
+    arrivals: Iterable[Arrival]
+    error: Exception
+    codec: str = "h264"
+    extradata: bytes = b""
+    time_base: Fraction = Fraction(1, 90_000)
+    closed: bool = False
+
+    def packets(self) -> Iterator[Arrival]:
+        """The list, then the error."""
+        yield from self.arrivals
+        raise self.error
+
+    def close(self) -> None:
+        """Remember it."""
+        self.closed = True

@@ -1,0 +1,50 @@
+"""A file as a camera, as fast as it goes: for replay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from common.clock import SECOND_NS, Clock
+from edge.sources.base import Arrival, Login, Stream
+from edge.sources.container import ContainerStream, open_video
+
+
+class FileOpener:
+    """Opens a file.
+
+    Args:
+        url: Its path.
+        who: Not used.
+        clock: The first packet is taken to have come when the file is opened.
+    """
+
+    def __init__(self, url: str, who: Login, clock: Clock) -> None:
+        del who
+        self._path, self._clock = url, clock
+
+    def open(self) -> Stream:
+        """Open the file."""
+        container = open_video(self._path, self._path, {}, None)
+        return FileStream(container, self._path, self._clock)
+
+
+class FileStream(ContainerStream):
+    """A file's video; time runs with its time stamps."""
+
+    def __init__(self, container: object, where: str, clock: Clock) -> None:
+        super().__init__(container, where)  # type: ignore[arg-type]
+        self._start_ns = clock.wall_ns()
+
+    def packets(self) -> Iterator[Arrival]:
+        """Packets with the time that their time stamps tell; one without a time stamp follows the one before."""
+        rate = float(self.video.average_rate or 15)
+        step_ns, last_ns, first = round(SECOND_NS / rate), -1, None
+        for packet in self.demux():
+            ticks = packet.dts if packet.dts is not None else packet.pts
+            if ticks is not None:
+                first = ticks if first is None else first
+                since_ns = round(float((ticks - first) * self.time_base) * SECOND_NS)
+            else:
+                since_ns = last_ns + step_ns
+            last_ns = max(since_ns, last_ns)
+            yield Arrival(packet, self._start_ns + last_ns)

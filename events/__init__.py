@@ -1,0 +1,1 @@
+"""The contract between boxes and the aggregator: event kinds, envelope, topics, identifiers, receipts."""

@@ -1,0 +1,122 @@
+"""One onnxruntime session, made to share a small machine: no spinning, one thread unless asked, errors mapped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+
+from common.errors import ModelError
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a caller may choose; a wrapper uses what it has a use for and keeps its own default for None.
+
+    Attributes:
+        threads: Threads inside one inference.
+        size: Width and height in pixels that a picture is letterboxed to, multiples of 32 (yolox_nano).
+        long_side: Length in pixels that a picture's longer side is brought to (faces and plates).
+        threshold: Least score, in (0, 1).
+    """
+
+    threads: int = 1
+    size: tuple[int, int] | None = None
+    long_side: int | None = None
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is not None and any(side <= 0 or side % 32 for side in self.size):
+            raise ModelError(f"size must be two positive multiples of 32, got {self.size}")
+        if self.long_side is not None and self.long_side < 32:
+            raise ModelError(f"long_side must be at least 32, got {self.long_side}")
+        if self.threshold is not None and not 0 < self.threshold < 1:
+            raise ModelError(f"threshold must be between 0 and 1, got {self.threshold}")
+        if self.threads < 1:
+            raise ModelError(f"threads must be at least 1, got {self.threads}")
+
+
+DEFAULT_OPTIONS = Options()
+
+
+class Session:
+    """A loaded graph with one input. `run` may be called from several threads.
+
+    Args:
+        model: ONNX bytes.
+        threads: Threads inside one inference.
+        free_size: Set batch to 1 and height and width free, whatever the file says (NCHW graphs only).
+
+    Raises:
+        ModelError: The bytes are no graph that onnxruntime loads.
+    """
+
+    def __init__(self, model: bytes, threads: int = 1, free_size: bool = False) -> None:
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = threads
+        settings.inter_op_num_threads = 1
+        settings.log_severity_level = 3
+        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        settings.add_session_config_entry("session.inter_op.allow_spinning", "0")
+        try:
+            graph = with_free_size(model) if free_size else model
+            self._session = onnxruntime.InferenceSession(graph, settings, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's and protobuf's errors have no common root
+            raise ModelError(f"the model cannot be loaded: {error}") from error
+        self.input_name: str = self._session.get_inputs()[0].name
+        self.input_shape: list[Any] = list(self._session.get_inputs()[0].shape)
+        self.output_names: list[str] = [output.name for output in self._session.get_outputs()]
+
+    def run(self, blob: Floats, outputs: list[str] | None = None) -> list[Floats]:
+        """One inference.
+
+        Args:
+            blob: The input, N x 3 x H x W float32.
+            outputs: Names of the outputs wanted; all of them unless given.
+
+        Raises:
+            ModelError: onnxruntime could not run the graph on this input.
+        """
+        try:
+            results: list[Floats] = self._session.run(outputs, {self.input_name: blob})
+        except Exception as error:  # see above
+            raise ModelError(f"inference failed on an input of shape {blob.shape}: {error}") from error
+        return results
+
+
+def with_free_size(model: bytes) -> bytes:
+    """The same graph with batch 1 and free height and width.
+
+    Raises:
+        ModelError: The input is not N x C x H x W.
+    """
+    graph = onnx.load_from_string(model)
+    constants = {constant.name for constant in graph.graph.initializer}
+    (picture,) = [each for each in graph.graph.input if each.name not in constants]
+    dims = picture.type.tensor_type.shape.dim
+    if len(dims) != 4:
+        raise ModelError(f"input {picture.name} must have 4 dimensions, got {len(dims)}")
+    dims[0].dim_value = 1
+    dims[2].dim_param, dims[3].dim_param = "height", "width"
+    for output in graph.graph.output:
+        output.type.tensor_type.ClearField("shape")
+    del graph.graph.value_info[:]  # shapes that were inferred for the old size
+    return bytes(graph.SerializeToString())
+
+
+def expect(name: str, array: Floats, *shape: int) -> Floats:
+    """`array` where its shape is `shape` (-1: any).
+
+    Raises:
+        ModelError: It is not; names both shapes.
+    """
+    fits = array.ndim == len(shape) and all(want in (-1, got) for want, got in zip(shape, array.shape, strict=True))
+    if not fits:
+        raise ModelError(f"output {name} must have shape {shape}, got {array.shape}")
+    return array

@@ -1,0 +1,81 @@
+"""SSDLite with MobileNetV2: persons and vehicles, where YOLOX cannot be had.
+
+Source: M. Sandler et al., "MobileNetV2", arXiv:1801.04381; box decoding of W. Liu et al., "SSD", arXiv:1512.02325, with
+TensorFlow's scale factors 10, 10, 5, 5. The graph is what `models.convert_tfjs` makes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.nms import suppress
+from models.picture import Fitted, Fitter, Preparation, check_picture, detections, in_picture
+from models.session import DEFAULT_OPTIONS, Options, Session, expect
+from models.yolox import GROUPS
+from pipelines.types import Detections, Picture
+
+Floats = NDArray[np.float32]
+
+SIDE_PX = 300
+COCO_COLUMNS = np.array([1, 2, 3, 4, 6, 8])
+"""Columns of person, bicycle, car, motorcycle, bus, truck in the 91 columns of the scores (0 is the background)."""
+DEFAULT_THRESHOLD = 0.3
+NMS_IOU = 0.5
+
+
+class SsdLite:
+    """Finds persons and vehicles in a picture that is stretched to 300 x 300.
+
+    Args:
+        model: ONNX bytes.
+        options: `threshold` (0.3), `threads`; `size` has no effect: the anchors are made for 300 x 300.
+
+    Raises:
+        ModelError: The bytes cannot be loaded.
+    """
+
+    def __init__(self, model: bytes, options: Options = DEFAULT_OPTIONS) -> None:
+        self._session = Session(model, options.threads)
+        half = 127.5
+        self._fitter = Fitter(Preparation((half, half, half), 1 / half, planes=(2, 1, 0)))
+        self.threshold = options.threshold or DEFAULT_THRESHOLD
+        (anchors,) = self._session.run(np.zeros((1, 3, SIDE_PX, SIDE_PX), np.float32), ["anchors"])
+        corners = expect("anchors", anchors, -1, 4) * SIDE_PX
+        self._centres = (corners[:, :2] + corners[:, 2:]) / 2
+        self._sizes = corners[:, 2:] - corners[:, :2]
+
+    def detect(self, picture: Picture) -> Detections:
+        """Find persons and vehicles.
+
+        Args:
+            picture: H x W x 3 uint8 BGR, any size.
+
+        Raises:
+            ModelError: Not such a picture, or the model could not run on it.
+        """
+        check_picture(picture)
+        if not picture.size:
+            return Detections.none()
+        fitted = self._fitter.stretch(picture, SIDE_PX, SIDE_PX)
+        codes, rates = self._session.run(fitted.blob, ["boxes", "scores"])
+        count = len(self._centres)
+        return self._found(
+            expect("boxes", codes, 1, count, 4)[0], expect("scores", rates, 1, count, 91)[0], fitted, picture
+        )
+
+    def _found(self, codes: Floats, rates: Floats, fitted: Fitted, picture: Picture) -> Detections:
+        each = rates[:, COCO_COLUMNS]
+        scores = each.max(axis=1)
+        likely = np.flatnonzero(scores > self.threshold)
+        boxes = in_picture(self._decode(codes[likely], likely), fitted, picture)
+        scores, classes = scores[likely], each[likely].argmax(axis=1)
+        kept = suppress(boxes, scores, NMS_IOU, GROUPS[classes])
+        return detections(boxes[kept], scores[kept], classes[kept])
+
+    def _decode(self, codes: Floats, rows: NDArray[np.int64]) -> Floats:
+        """Encodings (y, x, h, w relative to their anchors) → x1 y1 x2 y2 in input pixels."""
+        centre = codes[:, :2] / 10 * self._sizes[rows] + self._centres[rows]
+        half = np.exp(codes[:, 2:] / 5) * self._sizes[rows] / 2
+        low, high = centre - half, centre + half
+        return np.hstack([low[:, ::-1], high[:, ::-1]])

@@ -1,0 +1,3 @@
+"""The command `paifang`."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,57 @@
+"""One command reaches every part; each part brings its own words (`<part>/commands.py`)."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from common import logs
+from common.errors import PaifangError, SettingsError
+from paifang import __version__
+
+GROUPS = {
+    "demo": "demo.commands",
+    "edge": "edge.commands",
+    "aggregator": "aggregator.commands",
+    "models": "models.commands",
+}
+"""First word of the command → the module whose `configure(parser)` adds its words and whose calls return 0 or 1."""
+
+DONE, FAILED, USAGE = 0, 1, 2
+
+
+def parser(groups: Sequence[str] = tuple(GROUPS)) -> argparse.ArgumentParser:
+    """The command's parser, with the words of `groups` loaded."""
+    top = argparse.ArgumentParser(prog="paifang", description="Watches a site's gates and doors, not its people.")
+    top.add_argument("--version", action="version", version=f"paifang {__version__}")
+    top.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
+    words = top.add_subparsers(dest="group", required=True, metavar="|".join(GROUPS))
+    for name, module in GROUPS.items():
+        word = words.add_parser(name)
+        if name in groups:
+            importlib.import_module(module).configure(word)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage or configuration."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    wanted = [word for word in words if word in GROUPS][:1]
+    options = parser(wanted or tuple(GROUPS)).parse_args(words)
+    logs.configure(options.log_level)
+    try:
+        return int(options.call(options))
+    except SettingsError as error:
+        print(f"paifang: {error}", file=sys.stderr)  # noqa: T201
+        return USAGE
+    except PaifangError as error:
+        print(f"paifang: {error}", file=sys.stderr)  # noqa: T201
+        return FAILED
+    except KeyboardInterrupt:
+        return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""One camera's pipeline from a decoded look to findings, without threads: the live box and replay share it.
+
+grid → notice() → a Request, when something is worth a look
+Request + detections → conclude() → findings
+nothing moved → idle() → findings that only time brings (loitering, blocked)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from common.clock import SECOND_NS
+from pipelines.activity import Activity, ActivityGate
+from pipelines.crops import doubt, plan
+from pipelines.findings import Finding, Pending, Rule
+from pipelines.geometry import overlap
+from pipelines.lines import LineRule
+from pipelines.rules import ZoneRule
+from pipelines.settings import LineSettings, ZoneSettings
+from pipelines.tracker import Look, Tracker
+from pipelines.types import Box, Detections, Luma
+from pipelines.views import View
+
+RECHECK_S = 10.0
+"""Objects that stand still are looked at this often."""
+MOST_DOUBTS = 2
+"""Second opinions in one look."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Where the detector should look in one frame.
+
+    Attributes:
+        views: What it is shown.
+        activity: What moved.
+        time_ns: Of the frame.
+    """
+
+    views: tuple[View, ...]
+    activity: Activity
+    time_ns: int
+
+
+@dataclass
+class CameraPipeline:
+    """Gate, tracker and rules of one camera. Not thread-safe.
+
+    Args:
+        size: Width and height of the watched picture, pixels.
+        rules: The camera's rules, from `build_rules`.
+        side_px: Side of the detector's square input.
+    """
+
+    size: tuple[int, int]
+    rules: list[Rule]
+    side_px: int = 416
+    gate: ActivityGate = field(default_factory=ActivityGate)
+    tracker: Tracker = field(default_factory=Tracker)
+    _pending: Pending = field(default_factory=Pending)
+    _opinions: int = 0
+    _rechecked_ns: int = 0
+    _time_ns: int = 0
+
+    def notice(self, grid: Luma, time_ns: int) -> Request | None:
+        """Run the gate on one look.
+
+        Args:
+            grid: Luma at the gate's resolution.
+            time_ns: Of the frame.
+
+        Returns:
+            Where to look, or None when nothing is worth it.
+        """
+        activity = self.gate.look(grid, time_ns)
+        regions = activity.regions + self._overdue(time_ns)
+        if not regions:
+            return None
+        tracks = tuple(track.box for track in self.tracker.tracks if track.decided)
+        views = plan(regions, tracks, self.size, self.side_px)
+        return Request(views + self._second_opinions(), activity, time_ns)
+
+    def conclude(self, request: Request, found: Detections) -> list[Finding]:
+        """Take in what the detector found in the request's views (in pixels of the whole picture)."""
+        time_ns = self._time_ns = max(request.time_ns, self._time_ns)
+        blobs = [self._pixels(box) for box in request.activity.blobs]
+        moved = [self._pixels(box) for box in request.activity.regions]
+        looked = [view.box for view in request.views]
+        self.tracker.update(Look(found, looked, time_ns, blobs, moved))
+        things = [track.box for track in self.tracker.tracks if track.updated and (track.decided or track.moved)]
+        for region, box in zip(request.activity.regions, moved, strict=True):
+            self.gate.feedback(region, any(overlap(box, thing) for thing in things), time_ns)
+        return self._judge(time_ns)
+
+    def idle(self, time_ns: int) -> list[Finding]:
+        """Let time pass over the rules when nothing moved."""
+        if not self.tracker.tracks:
+            return []
+        time_ns = self._time_ns = max(time_ns, self._time_ns)
+        self.tracker.update(Look(Detections.none(), (), time_ns))
+        return self._judge(time_ns)
+
+    def _judge(self, time_ns: int) -> list[Finding]:
+        tracks = [track for track in self.tracker.tracks if track.confirmed]
+        new = [finding for rule in self.rules for finding in rule.judge(tracks, time_ns)]
+        return self._pending.settle(new, self.tracker.tracks)
+
+    def _second_opinions(self) -> tuple[View, ...]:
+        """Views of things that move on and that the detector does not know."""
+        unknown = [t for t in self.tracker.tracks if not t.decided and t.looks >= 2 and t.updated]
+        unknown.sort(key=lambda track: -track.box.area)
+        self._opinions += 1
+        return tuple(view for track in unknown[:MOST_DOUBTS] for view in doubt(track.box, self._opinions, self.size))
+
+    def _overdue(self, time_ns: int) -> tuple[Box, ...]:
+        """Boxes of live tracks that have not been looked at for long, in fractions."""
+        if time_ns - self._rechecked_ns < RECHECK_S * SECOND_NS:
+            return ()
+        self._rechecked_ns = time_ns
+        width, height = self.size
+        overdue = (track.box for track in self.tracker.tracks if time_ns - track.seen_ns > RECHECK_S / 2 * SECOND_NS)
+        return tuple(Box(b.x1 / width, b.y1 / height, b.x2 / width, b.y2 / height) for b in overdue)
+
+    def _pixels(self, box: Box) -> Box:
+        width, height = self.size
+        return Box(box.x1 * width, box.y1 * height, box.x2 * width, box.y2 * height)
+
+
+def build_rules(
+    zones: Iterable[ZoneSettings],
+    lines: Iterable[LineSettings],
+    size: tuple[int, int],
+    open_at: Callable[[str], Callable[[int], bool]],
+) -> list[Rule]:
+    """The rules of one camera; `open_at` gives a schedule by its name."""
+    rules: list[Rule] = [ZoneRule(zone, size, open_at(zone.schedule)) for zone in zones]
+    rules += [LineRule(line, size, open_at(line.schedule)) for line in lines]
+    return rules

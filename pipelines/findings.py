@@ -1,0 +1,72 @@
+"""What a rule is, what it finds, and findings that wait until it is known what the thing is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+
+from events.kinds import LineCrossed, ObjectClass, ZoneData
+from pipelines.tracks import Track
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule found.
+
+    Attributes:
+        data: The event's data; its `object` is provisional while the track has no class.
+        track: What it is about.
+        objects: Classes that the rule is about.
+        time_ns: When it happened.
+    """
+
+    data: ZoneData | LineCrossed
+    track: Track
+    objects: tuple[ObjectClass, ...]
+    time_ns: int
+
+
+class Rule(Protocol):
+    """Something that is judged after every look, also after one in which nothing moved.
+
+    A rule treats a track without a class as if it belonged; `Pending` sorts that out.
+    """
+
+    def judge(self, tracks: Iterable[Track], time_ns: int) -> list[Finding]:
+        """What is newly true.
+
+        Args:
+            tracks: Confirmed tracks.
+            time_ns: Of the look.
+        """
+
+
+def concerns(track: Track, objects: tuple[ObjectClass, ...]) -> bool:
+    """Whether a rule about `objects` is about this track, or may turn out to be."""
+    return not track.decided or track.object in objects
+
+
+@dataclass
+class Pending:
+    """Holds findings about things without a class until they have one; the time stays that of what happened."""
+
+    _waiting: list[Finding] = field(default_factory=list)
+
+    def settle(self, new: Iterable[Finding], live: Iterable[Track]) -> list[Finding]:
+        """Findings that are certain now, oldest first.
+
+        Args:
+            new: Of this look.
+            live: All live tracks; what is about a track that ended without a class is dropped.
+        """
+        alive = {track.id for track in live}
+        all_ = self._waiting + list(new)
+        self._waiting = [f for f in all_ if not f.track.decided and f.track.id in alive]
+        certain = [f for f in all_ if f.track.decided and f.track.object in f.objects]
+        return [
+            Finding(msgspec.structs.replace(f.data, object=f.track.object), f.track, f.objects, f.time_ns)
+            for f in certain
+        ]

@@ -1,0 +1,176 @@
+"""A camera watches itself: covered, frozen, moved, defocused, and clear again.
+
+All four compare the picture with what the camera has learned of its own view: how much texture it has, how sharp it
+is, where its edges are. Edges are compared as normalised gradients, which a change of light leaves alone (the idea of
+N. Dalal & B. Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005). A trouble must last before
+it is reported, so that a lorry in front of the lens is not a covered camera.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from common.clock import SECOND_NS
+from events.kinds import CameraClear, CameraCovered, CameraData, CameraDefocused, CameraFrozen, CameraMoved
+from pipelines.settings import HealthSettings
+from pipelines.types import Luma
+
+Trouble = Literal["covered", "frozen", "moved", "defocused"]
+REPORTS: dict[Trouble, type[CameraData]] = {
+    "covered": CameraCovered,
+    "frozen": CameraFrozen,
+    "moved": CameraMoved,
+    "defocused": CameraDefocused,
+}
+LEARN_LOOKS = 10
+"""Looks (one a second) before the camera knows its own view."""
+LEARN_SHARE = 0.02
+"""Weight of a new look in what has been learned: about a minute at one look a second."""
+COVERED_TEXTURE = 0.25
+"""Texture below this share of the learned one, and most cells flat: something is in front of the lens."""
+FLAT = 3.0
+"""Standard deviation of a cell's grey levels below which the cell shows nothing."""
+FLAT_SHARE = 0.8
+DEFOCUSED_SHARPNESS = 0.35
+"""Fine detail below this share of the learned one while the coarse edges stay where they are."""
+MOVED_AGREEMENT = 0.35
+"""Coarse edges agree less than this with the learned ones."""
+STILL_AGREEMENT = 0.6
+CLEAR_S = 3.0
+"""A trouble must be gone for this long before the camera is clear."""
+
+Gradients = NDArray[np.float32]
+
+
+@dataclass
+class CameraHealth:
+    """One camera's health. Ask it about one look a second.
+
+    Args:
+        settings: After how long each trouble is reported.
+    """
+
+    settings: HealthSettings
+    trouble: Trouble | None = None
+    _since: dict[Trouble, int] = field(default_factory=dict)
+    _clear_since_ns: int | None = None
+    _reported_ns: int = 0
+    _looks: int = 0
+    _texture: float = 0.0
+    _sharpness: float = 0.0
+    _edges: Gradients | None = None
+    _last: Luma | None = None
+
+    def look(self, luma: Luma, grid: Luma, time_ns: int) -> CameraData | None:
+        """Judge one picture.
+
+        Args:
+            luma: The camera's Y plane at full size.
+            grid: The same at the gate's resolution (`activity.to_grid`).
+            time_ns: Any clock that does not step back, nanoseconds.
+
+        Returns:
+            The data of an event, when a trouble begins or ends.
+        """
+        if self._edges is not None and self._edges.shape[:2] != grid.shape:
+            self._looks, self._edges, self._last = 0, None, None
+        signs = self._signs(luma, grid)
+        if self._looks < LEARN_LOOKS:
+            self._learn(signs)
+            return None
+        return self._decide(self._judge(signs), signs, time_ns)
+
+    def _signs(self, luma: Luma, grid: Luma) -> _Signs:
+        same = self._last is not None and int(cv2.absdiff(grid, self._last).max()) == 0
+        self._last = grid
+        rows, columns = grid.shape[0] // 10, grid.shape[1] // 10
+        cells = grid[: rows * 10, : columns * 10].reshape(rows, 10, columns, 10)
+        flat = float((cells.std(axis=(1, 3)) < FLAT).mean())
+        sharpness = float(cv2.Laplacian(_middle(luma), cv2.CV_16S).var())
+        return _Signs(float(grid.std()), sharpness, flat, _edges(grid), same)
+
+    def _learn(self, signs: _Signs) -> None:
+        share = max(LEARN_SHARE, 1 / (self._looks + 1))
+        self._texture += share * (signs.texture - self._texture)
+        self._sharpness += share * (signs.sharpness - self._sharpness)
+        old = self._edges if self._edges is not None else signs.edges
+        self._edges = old + share * (signs.edges - old)
+        self._looks += 1
+
+    def _judge(self, signs: _Signs) -> dict[Trouble, float]:
+        """Each trouble that this look shows, with a score from 0 to 1."""
+        assert self._edges is not None
+        if signs.texture < COVERED_TEXTURE * self._texture or (
+            signs.flat > FLAT_SHARE and signs.sharpness < DEFOCUSED_SHARPNESS * self._sharpness
+        ):
+            return {"covered": min(1.0, signs.flat)}
+        shown: dict[Trouble, float] = {}
+        if signs.same:
+            shown["frozen"] = 1.0
+        agreement = _agreement(self._edges, signs.edges)
+        if agreement < MOVED_AGREEMENT:
+            shown["moved"] = 1 - max(0.0, agreement)
+        elif signs.sharpness < DEFOCUSED_SHARPNESS * self._sharpness and agreement > STILL_AGREEMENT:
+            shown["defocused"] = 1 - signs.sharpness / max(self._sharpness, 1e-6)
+        return shown
+
+    def _decide(self, shown: dict[Trouble, float], signs: _Signs, time_ns: int) -> CameraData | None:
+        if not shown and self.trouble is None:
+            self._learn(signs)
+        self._since = {name: self._since.get(name, time_ns) for name in shown}
+        if self.trouble is not None:
+            return self._recovery(self.trouble in shown, time_ns)
+        for name, report in REPORTS.items():
+            lasted_s = (time_ns - self._since.get(name, time_ns)) / SECOND_NS
+            if name in shown and lasted_s >= getattr(self.settings, f"{name}_s"):
+                self.trouble, self._clear_since_ns, self._reported_ns = name, None, self._since[name]
+                return report(seconds=lasted_s, score=round(min(1.0, shown[name]), 3))
+        return None
+
+    def _recovery(self, still_there: bool, time_ns: int) -> CameraData | None:
+        if still_there:
+            self._clear_since_ns = None
+            return None
+        if self._clear_since_ns is None:
+            self._clear_since_ns = time_ns
+        if time_ns - self._clear_since_ns < CLEAR_S * SECOND_NS:
+            return None
+        self.trouble = None
+        return CameraClear(seconds=(time_ns - self._reported_ns) / SECOND_NS)
+
+
+@dataclass(frozen=True)
+class _Signs:
+    """What one picture shows of the camera."""
+
+    texture: float
+    sharpness: float
+    flat: float
+    edges: Gradients
+    same: bool
+
+
+def _middle(luma: Luma) -> Luma:
+    """At most 640 x 360 from the middle: enough to judge sharpness, whatever the camera's size."""
+    height, width = luma.shape
+    top, left = max(0, (height - 360) // 2), max(0, (width - 640) // 2)
+    return luma[top : top + 360, left : left + 640]
+
+
+def _edges(grid: Luma) -> Gradients:
+    """H x W x 2 gradients, each of length at most one, nearly zero where there is nothing but noise."""
+    soft = cv2.GaussianBlur(grid, (5, 5), 0).astype(np.float32)
+    dx, dy = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
+    length = np.sqrt(dx * dx + dy * dy) + 24.0
+    return np.stack([dx / length, dy / length], axis=2).astype(np.float32)
+
+
+def _agreement(learned: Gradients, now: Gradients) -> float:
+    """Cosine of the two fields of edges, -1 to 1."""
+    weight = float(np.sqrt((learned**2).sum() * (now**2).sum()))
+    return float((learned * now).sum()) / max(weight, 1e-6)

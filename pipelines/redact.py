@@ -1,0 +1,62 @@
+"""Making a part of a picture unrecoverable.
+
+A light blur can be undone (R. McPherson et al., "Defeating Image Obfuscation with Deep Learning", 2016), so a region
+is replaced by at most `CELLS` x `CELLS` flat cells of its mean colours with noise on top: at that size nothing that
+tells one face or plate from another is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+
+from pipelines.geometry import grown
+from pipelines.types import Box, Picture
+
+CELLS = 6
+NOISE_LEVELS = 24
+"""Half width of the uniform noise on each cell, grey levels."""
+GROW = 0.25
+"""A found face or plate is covered with this margin, share of its size on every side."""
+GROW_PX = 2.0
+HEAD = 0.28
+"""The upper part of a person's box that is covered whether or not a face was found, share of its height."""
+
+
+def cover(picture: Picture, boxes: Iterable[Box], random: np.random.Generator) -> None:
+    """Cover boxes in place.
+
+    Args:
+        picture: H x W x 3 uint8 BGR; changed.
+        boxes: Pixels; parts outside of the picture are ignored.
+        random: Source of the noise.
+    """
+    height, width = picture.shape[:2]
+    for box in boxes:
+        x1, y1 = max(0, int(box.x1)), max(0, int(box.y1))
+        x2, y2 = min(width, int(np.ceil(box.x2))), min(height, int(np.ceil(box.y2)))
+        if x2 > x1 and y2 > y1:
+            picture[y1:y2, x1:x2] = _cells(picture[y1:y2, x1:x2], random)
+
+
+def head_of(person: Box) -> Box:
+    """Where the head of somebody who stands in `person` is, generously."""
+    height, width = person.y2 - person.y1, person.x2 - person.x1
+    return Box(person.x1 - 0.05 * width, person.y1 - 0.05 * height, person.x2 + 0.05 * width, person.y1 + HEAD * height)
+
+
+def with_margin(box: Box, width: int, height: int) -> Box:
+    """A found face or plate with its margin, cut to the picture."""
+    return grown(box, GROW, GROW_PX, width, height)
+
+
+def _cells(area: Picture, random: np.random.Generator) -> Picture:
+    height, width = area.shape[:2]
+    size = (min(CELLS, width), min(CELLS, height))
+    means = cv2.resize(area, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], 3)
+    noisy = means.astype(np.int16) + random.integers(-NOISE_LEVELS, NOISE_LEVELS + 1, means.shape, np.int16)
+    cells = np.clip(noisy, 0, 255).astype(np.uint8)
+    covered: Picture = cv2.resize(cells, (width, height), interpolation=cv2.INTER_NEAREST)
+    return covered

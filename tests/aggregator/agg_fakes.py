@@ -1,0 +1,42 @@
+"""Fakes beside the aggregator's protocols."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from aggregator.link import Incoming
+from common.errors import BrokerError
+
+
+class FakeLink:
+    """A link that hands out batches, remembers what was acknowledged and published, and then breaks (`Link`)."""
+
+    def __init__(self, batches: list[list[Incoming]]) -> None:
+        self._batches = list(batches)
+        self.acknowledged: list[Incoming] = []
+        self.published: list[tuple[str, bytes]] = []
+        self.closed = False
+        self._file = os.eventfd(1)
+
+    @property
+    def backlogged(self) -> bool:
+        return False
+
+    def fileno(self) -> int:
+        return self._file
+
+    def collect(self, limit: int) -> list[Incoming]:
+        if not self._batches:
+            raise BrokerError("the fake has ended")
+        return self._batches.pop(0)[:limit]
+
+    def acknowledge(self, messages: Sequence[Incoming]) -> None:
+        self.acknowledged += messages
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        self.published.append((topic, payload))
+
+    def close(self) -> None:
+        self.closed = True
+        os.close(self._file)

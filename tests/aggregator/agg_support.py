@@ -1,0 +1,260 @@
+"""Builds events, brokers and aggregators for the tests of this folder."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import paho.mqtt.client as mqtt
+import pytest
+from fastapi import FastAPI
+from paho.mqtt.enums import CallbackAPIVersion
+
+from aggregator import api, app, auth
+from aggregator.broker_files import Account, accounts
+from aggregator.config import EmbeddedBroker, Http, Settings, Site
+from aggregator.services import Services
+from common.clock import SECOND_NS, SystemClock
+from common.secret import Secret
+from events import receipts
+from events.envelope import Event, encode
+from events.identifiers import uuid7
+from events.kinds import KIND_OF, Data, ZoneEntered
+from events.topics import BoxTopics
+
+JPEG = b"\xff\xd8\xff\xe0 a blurred picture \xff\xd9"
+EPOCH = "ab12"
+START_NS = 1_795_000_000 * SECOND_NS
+
+
+def entered(zone: str = "yard", kind_of_object: str = "person") -> ZoneEntered:
+    return ZoneEntered(
+        zone=zone,
+        object=kind_of_object,  # type: ignore[arg-type]
+        track=1,
+        bbox=(1.0, 2.0, 3.0, 4.0),
+        confidence=0.9,
+    )
+
+
+def event(
+    sequence: int,
+    data: Data | None = None,
+    *,
+    time_ns: int = START_NS,
+    place: str = "cam-1",
+    box: str = "gate-1",
+    site: str = "village",
+    picture: bytes | None = None,
+    epoch: str = EPOCH,
+    number: int | None = None,
+) -> Event:
+    """An event whose id is a function of its sequence (or of `number`)."""
+    data = data or entered()
+    noise = ((number if number is not None else sequence) * 2654435761).to_bytes(10, "big")
+    return Event(
+        id=uuid7(START_NS, noise),
+        site=site,
+        box=box,
+        place=place,
+        kind=KIND_OF[type(data)],
+        time_ns=time_ns,
+        sequence=sequence,
+        data=data,
+        epoch=epoch,
+        picture=picture,
+    )
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    """Until `condition` holds; fails after a limit that is far beyond what it takes."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def mosquitto(folder: Path, port: int, extra: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    """The other broker, from Debian's package."""
+    folder.mkdir(exist_ok=True)
+    configuration = folder / "mosquitto.conf"
+    configuration.write_text(
+        f"user root\nlistener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n{extra}"
+    )
+    process = subprocess.Popen(
+        ["/usr/sbin/mosquitto", "-c", str(configuration)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_until(lambda: _answers(port))
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    return False
+
+
+class Sender:
+    """A box in small: keeps events until a receipt covers them, sends what is not covered again, and again.
+
+    Args:
+        port: The broker's.
+        account: How to log in.
+        box: Whose outbox this is.
+    """
+
+    def __init__(self, port: int, account: Account | None, box: str = "gate-1", again_s: float = 1.0) -> None:
+        self.topics = BoxTopics("village", box)
+        self._port, self._account, self._again_s = port, account, again_s
+        self._waiting: dict[int, tuple[bytes, float]] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self.receipts: list[tuple[str, list[tuple[int, int]]]] = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def send(self, *events: Event) -> None:
+        with self._lock:
+            for it in events:
+                self._waiting[it.sequence] = (encode(it), 0.0)
+
+    def raw(self, payload: bytes, topic: str | None = None) -> None:
+        """Something that is not in the outbox, sent once."""
+        client = self._connect()
+        client.loop_start()
+        client.publish(topic or self.topics.events, payload, qos=1).wait_for_publish(10)
+        client.disconnect()
+        client.loop_stop()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def wait(self, timeout_s: float = 60.0) -> None:
+        """Until everything is receipted."""
+        wait_until(lambda: not self._waiting, timeout_s)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _connect(self) -> mqtt.Client:
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
+        if self._account:
+            client.username_pw_set(self._account.username, self._account.password.reveal())
+        client.on_message = self._told
+
+        def on_connect(*_: object) -> None:
+            client.subscribe(self.topics.receipts, 1)
+
+        client.on_connect = on_connect
+        client.connect("127.0.0.1", self._port)
+        return client
+
+    def _told(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        epoch, ranges = receipts.decode_receipt(bytes(message.payload))
+        self.receipts.append((epoch, list(ranges)))
+        with self._lock:
+            for sequence in [it for it in self._waiting if it in ranges and epoch == EPOCH]:
+                del self._waiting[sequence]
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            with contextlib.suppress(OSError):
+                client = self._connect()
+                client.loop_start()
+                self._pump(client)
+                client.disconnect()
+                client.loop_stop()
+            self._stop.wait(0.05)
+
+    def _pump(self, client: mqtt.Client) -> None:
+        connected = False
+        while not self._stop.wait(0.005):
+            if connected and not client.is_connected():
+                return  # and start afresh
+            connected = client.is_connected()
+            if not connected:
+                continue
+            now = time.monotonic()
+            with self._lock:
+                due = [it for it, (_, sent) in self._waiting.items() if now - sent > self._again_s][:500]
+                payloads = [self._waiting[it][0] for it in due]
+                self._waiting.update({it: (self._waiting[it][0], now) for it in due})
+            for payload in payloads:
+                client.publish(self.topics.events, payload, qos=1)
+
+
+@dataclass
+class Web:
+    """A running aggregator with its web server, and the application inside it."""
+
+    url: str
+    application: FastAPI
+    services: Services
+    broker_port: int
+    account: Account
+
+    def client(self) -> httpx.Client:
+        """A client that speaks like a browser on our own pages, without a session."""
+        return httpx.Client(base_url=self.url, headers={"Origin": self.url}, timeout=30.0)
+
+    @contextlib.contextmanager
+    def logged_in(self) -> Iterator[httpx.Client]:
+        with self.client() as client:
+            answer = client.post("/login", data={"name": USER, "password": PASSWORD})
+            assert answer.status_code == 303
+            yield client
+
+
+USER, PASSWORD = "li", "a long enough password"
+
+
+@contextlib.contextmanager
+def running_web(folder: Path) -> Iterator[Web]:
+    """`app.run` in a thread; the application is caught on its way through `api.build`."""
+    http, broker = Http(port=free_port()), EmbeddedBroker(port=free_port())
+    sites = {"village": Site(name="Stone Bridge <Village>", timezone="Asia/Shanghai")}
+    settings = Settings(data=str(folder / "data"), http=http, broker=broker, sites=sites)
+    writer = app.open_store(settings).writer()
+    auth.add_user(writer, USER, Secret(PASSWORD), SystemClock().wall_ns())
+    writer.close()
+    built: list[tuple[FastAPI, Services]] = []
+    real = api.build
+
+    def build(services: Services) -> FastAPI:
+        made = real(services)
+        built.append((made, services))
+        return made
+
+    stop = threading.Event()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api, "build", build)
+        thread = threading.Thread(target=app.run, args=(settings, stop))
+        thread.start()
+        try:
+            wait_until(lambda: bool(built) and _answers(http.port) and built[0][1].health.broker)
+            account = accounts(folder / "data", broker, app.new_token)["box"]
+            yield Web(f"http://127.0.0.1:{http.port}", *built[0], broker.port, account)
+        finally:
+            stop.set()
+            thread.join(30)
+    assert not thread.is_alive()

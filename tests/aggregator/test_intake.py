@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from agg_support import EPOCH, JPEG, START_NS, event
+
+from aggregator.intake import FUTURE_LIMIT_S, Rejected, Told, judge, quarantined
+from aggregator.stores.records import KEPT_BYTES
+from common.clock import SECOND_NS
+from events import receipts
+from events.envelope import MAX_MESSAGE_BYTES, Event, encode
+from events.kinds import OutboxLost
+from events.topics import BoxTopics
+
+TOPICS = BoxTopics("village", "gate-1")
+
+
+def changed(**fields: Any) -> bytes:
+    return json.dumps(json.loads(encode(event(7, picture=JPEG))) | fields).encode()
+
+
+def test_a_good_event_passes() -> None:
+    assert judge(TOPICS.events, encode(event(7)), START_NS) == event(7)
+
+
+def test_the_near_future_passes_and_the_far_one_does_not() -> None:
+    limit_ns = FUTURE_LIMIT_S * SECOND_NS
+    assert isinstance(judge(TOPICS.events, encode(event(7, time_ns=START_NS + limit_ns)), START_NS), Event)
+    verdict = judge(TOPICS.events, encode(event(7, time_ns=START_NS + limit_ns + 1)), START_NS)
+    assert isinstance(verdict, Rejected)
+    assert verdict.reason.startswith("$.time: 600 s in the future")
+
+
+def test_a_status_passes() -> None:
+    status = receipts.BoxStatus(online=True, epoch=EPOCH)
+    assert judge(TOPICS.status, receipts.encode(status), START_NS) == Told("village", "gate-1", status)
+
+
+BAD = [
+    ("not JSON", b"{nonsense", "malformed"),
+    ("empty", b"", "truncated"),
+    ("not UTF-8", b'{"id": "\xff"}', "utf-8"),
+    ("wrong version", changed(type="paifang.zone.entered.v2"), "$.type"),
+    ("unknown kind", changed(type="paifang.face.matched.v1"), "$.type"),
+    ("missing", changed(data={"zone": "yard"}), "object"),
+    ("not a UUIDv7", changed(id="1"), "$.id"),
+    ("another box's", changed(source="/village/gate-2/cam-1"), "does not belong"),
+    ("another site's", changed(source="/estate/gate-1/cam-1"), "does not belong"),
+    ("bad name", changed(source="/village/gate-1/a b"), "place"),
+    ("before 1970", changed(time="1969-12-31T23:59:59Z"), "before 1970"),
+    ("no picture", changed(picture="aGVsbG8="), "$.picture"),
+    ("huge", changed(padding="x" * MAX_MESSAGE_BYTES), "at most 262144"),
+    ("deep", b'{"x":' + b"[" * 100_000, "recursion"),
+]
+
+
+@pytest.mark.parametrize(("name", "payload", "part"), BAD, ids=[row[0] for row in BAD])
+def test_what_breaks_the_contract_is_rejected_with_a_reason(name: str, payload: bytes, part: str) -> None:
+    verdict = judge(TOPICS.events, payload, START_NS)
+    assert isinstance(verdict, Rejected)
+    assert part.lower() in verdict.reason.lower()
+
+
+@pytest.mark.parametrize(
+    "topic", ["", "x", "paifang/v1/village/gate-1/other", "paifang/v1/vil lage/gate-1/events", "\0"]
+)
+def test_topics_that_are_none_of_ours_are_rejected(topic: str) -> None:
+    assert isinstance(judge(topic, encode(event(7)), START_NS), Rejected)
+
+
+def test_a_broken_status_is_rejected() -> None:
+    assert isinstance(judge(TOPICS.status, b"{}", START_NS), Rejected)
+
+
+@pytest.mark.parametrize(
+    ("payload", "sequence"),
+    [
+        (changed(type="paifang.zone.entered.v2"), 7),
+        (changed(padding="x" * MAX_MESSAGE_BYTES), 7),
+        (changed(source="/village/gate-2/cam-1"), 0),
+        (changed(sequence=0), 0),
+        (b"{nonsense", 0),
+    ],
+)
+def test_a_rejected_message_settles_only_its_own_number(payload: bytes, sequence: int) -> None:
+    verdict = judge(TOPICS.events, payload, START_NS)
+    assert isinstance(verdict, Rejected)
+    assert verdict.sequence == sequence
+    assert (verdict.site, verdict.box, verdict.epoch) == (("village", "gate-1", EPOCH) if sequence else ("", "", ""))
+
+
+@pytest.mark.parametrize("sequences", [((0, 3),), ((3, 2),), ((5, 10),), ((1, 2**62),)])
+def test_a_box_cannot_declare_numbers_lost_that_it_has_not_used(sequences: tuple[tuple[int, int], ...]) -> None:
+    lost = event(10, OutboxLost(count=1, sequences=sequences), place="gate-1")
+    assert isinstance(judge(TOPICS.events, encode(lost), START_NS), Rejected)
+
+
+def test_the_quarantine_keeps_the_start_of_a_message() -> None:
+    entry = quarantined("t" * 900, b"x" * 200_000, "r" * 900, 5)
+    assert (len(entry.topic), len(entry.payload), entry.size, len(entry.reason)) == (400, KEPT_BYTES, 200_000, 400)

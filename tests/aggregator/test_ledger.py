@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from agg_support import EPOCH, JPEG, START_NS, entered, event
+
+from aggregator.alerts import Acknowledged, Effect, Resolved
+from aggregator.ledger import Ledger
+from aggregator.link import Incoming
+from aggregator.stores import Store, Writer
+from aggregator.stores.records import AlertQuery, Batch
+from common.clock import SECOND_NS, FakeClock
+from common.errors import ContractError, StoreError
+from events import receipts
+from events.envelope import Event, encode
+from events.kinds import CameraBack, CameraLost, OutboxLost
+from events.topics import BoxTopics
+
+
+def sent(*events: Event) -> list[Incoming]:
+    return [Incoming(BoxTopics(it.site, it.box).events, encode(it), it.sequence) for it in events]
+
+
+def poison(payload: bytes = b"{nonsense") -> Incoming:
+    return Incoming(BoxTopics("village", "gate-1").events, payload)
+
+
+def ranges(ledger: Ledger, box: str = "gate-1") -> list[tuple[int, int]]:
+    receipt = ledger.receipt(("village", box))
+    return [] if receipt is None else receipt.ranges
+
+
+def test_events_open_one_alert_and_are_receipted(ledger: Ledger, store: Store) -> None:
+    outcome = ledger.process(sent(event(1), event(2, picture=JPEG), event(3)))
+    assert (outcome.committed, outcome.duplicates) == (3, 0)
+    assert outcome.effects == {Effect.OPENED: 1, Effect.MERGED: 2}
+    (alert,) = store.reader().alerts(AlertQuery())
+    assert (alert.count, alert.picture_event) == (3, event(2).id)
+    assert ranges(ledger) == [(1, 3)]
+
+
+def test_duplicates_have_no_effect_in_one_batch_or_later(ledger: Ledger, store: Store) -> None:
+    first = ledger.process(sent(event(1), event(1), event(2)))
+    assert (first.committed, first.duplicates) == (2, 1)
+    second = ledger.process(sent(event(2), event(1), event(3)))
+    assert (second.committed, second.duplicates) == (1, 2)
+    (alert,) = store.reader().alerts(AlertQuery())
+    assert alert.count == 3
+    assert store.reader().event_count() == 3
+
+
+def test_out_of_order_leaves_a_gap_that_closes(ledger: Ledger) -> None:
+    ledger.process(sent(event(5), event(2)))
+    assert (ranges(ledger), ledger.missing()) == ([(2, 2), (5, 5)], 3)
+    ledger.process(sent(event(1), event(4), event(3)))
+    assert (ranges(ledger), ledger.missing()) == ([(1, 5)], 0)
+
+
+def test_numbers_that_will_never_come_close_the_gap_and_are_counted(ledger: Ledger, store: Store) -> None:
+    ledger.process(sent(event(1), event(5, OutboxLost(count=3, sequences=((2, 4),)), place="gate-1")))
+    assert ranges(ledger) == [(1, 5)]
+    (box,) = store.reader().boxes()
+    assert (box.committed, box.lost, box.gaps) == (2, 3, [])
+
+
+def test_a_poison_message_is_counted_and_stops_nothing(ledger: Ledger, store: Store) -> None:
+    outcome = ledger.process([*sent(event(1)), poison(), *sent(event(2))])
+    assert (outcome.committed, outcome.quarantined) == (2, 1)
+    assert store.reader().quarantine_count() == 1
+
+
+def test_a_quarantined_event_settles_its_number(ledger: Ledger, store: Store, clock: FakeClock) -> None:
+    future = event(2, time_ns=clock.wall_ns() + 3600 * SECOND_NS)
+    ledger.process(sent(event(1), future, event(3)))
+    assert ranges(ledger) == [(1, 3)]
+    (box,) = store.reader().boxes()
+    assert (box.committed, box.quarantined) == (2, 1)
+    ledger.process(sent(future))
+    assert store.reader().boxes()[0].quarantined == 1
+
+
+def test_a_new_epoch_starts_again_and_old_numbers_do_not_cover_it(ledger: Ledger, store: Store) -> None:
+    ledger.process(sent(event(1), event(2)))
+    ledger.process(sent(event(1, epoch="cd34", number=100)))
+    receipt = ledger.receipt(("village", "gate-1"))
+    assert receipt == receipts.Receipt(epoch="cd34", ranges=[(1, 1)])
+    # what is left of the old outbox still counts, but the receipt names the present one
+    ledger.process(sent(event(3)))
+    assert ledger.receipt(("village", "gate-1")) == receipt
+    assert store.reader().event_count() == 4
+
+
+def test_the_epoch_in_the_status_is_the_present_one(ledger: Ledger, writer: Writer, clock: FakeClock) -> None:
+    ledger.process(sent(event(1, epoch="aa"), event(1, epoch="bb", number=9)))
+    status = receipts.encode(receipts.BoxStatus(online=True, epoch="aa"))
+    outcome = ledger.process([Incoming(BoxTopics("village", "gate-1").status, status)])
+    assert outcome.statuses == 1
+    for it in (ledger, Ledger(writer, clock, lambda: "")):
+        receipt = it.receipt(("village", "gate-1"))
+        assert receipt is not None
+        assert receipt.epoch == "aa"
+
+
+def test_a_restart_goes_on_where_it_was(
+    ledger: Ledger, writer: Writer, clock: FakeClock, new_id: Callable[[], str], store: Store
+) -> None:
+    ledger.process(sent(event(1)))
+    again = Ledger(writer, clock, new_id)
+    assert again.boxes() == [("village", "gate-1")]
+    again.process(sent(event(1), event(2)))
+    (alert,) = store.reader().alerts(AlertQuery())
+    assert (alert.count, ranges(again)) == (2, [(1, 2)])
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_lost_and_back_end_resolved_in_whatever_order_they_come(
+    ledger: Ledger, store: Store, order: tuple[int, int], together: bool
+) -> None:
+    both = {
+        1: event(1, CameraLost(), time_ns=START_NS),
+        2: event(2, CameraBack(), time_ns=START_NS + 5 * SECOND_NS),
+    }
+    messages = sent(*(both[it] for it in order))
+    for batch in [messages] if together else [[it] for it in messages]:
+        ledger.process(batch)
+    (alert,) = store.reader().alerts(AlertQuery())
+    assert (alert.kind, alert.state, alert.resolved_by) == ("camera.lost", "resolved", "camera.back")
+
+
+def test_people_acknowledge_and_resolve(ledger: Ledger, store: Store) -> None:
+    (alert_id,) = ledger.process(sent(event(1))).alerts
+    taken = ledger.change(alert_id, Acknowledged("li"))
+    assert taken is not None
+    assert taken.alerts[alert_id].state == "acknowledged"
+    assert ledger.process(sent(event(2))).alerts[alert_id].state == "acknowledged"
+    done = ledger.change(alert_id, Resolved("li"))
+    assert done is not None
+    assert alert_id not in ledger.process(sent(event(3))).alerts
+    assert ledger.change("no such", Resolved("li")) is None
+    assert [it.state for it in store.reader().alerts(AlertQuery())] == ["open", "resolved"]
+
+
+def test_an_older_alert_of_the_same_matter_can_still_be_resolved(ledger: Ledger, clock: FakeClock) -> None:
+    (old,) = ledger.process(sent(event(1))).alerts
+    clock.advance(3600)
+    (new,) = ledger.process(sent(event(2, time_ns=clock.wall_ns()))).alerts
+    outcome = ledger.change(old, Resolved("li"))
+    assert outcome is not None
+    assert outcome.alerts[old].state == "resolved"
+    assert ledger.process(sent(event(3, time_ns=clock.wall_ns()))).alerts[new].count == 2
+
+
+class Failing:
+    """A writer that fails when told to, before it has written anything; else the real one."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self.error: Exception | None = None
+        self.refused = ""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._writer, name)
+
+    def apply(self, batch: Batch) -> None:
+        if self.error is not None:
+            raise self.error
+        if any(it.event.id == self.refused for it in batch.events):
+            raise ContractError("cannot be stored: this one")
+        self._writer.apply(batch)
+
+
+def test_a_failed_commit_changes_nothing_and_can_be_repeated(
+    writer: Writer, store: Store, clock: FakeClock, new_id: Callable[[], str]
+) -> None:
+    failing = Failing(writer)
+    ledger = Ledger(failing, clock, new_id)  # type: ignore[arg-type]
+    ledger.process(sent(event(1)))
+    failing.error = StoreError("disk full")
+    with pytest.raises(StoreError):
+        ledger.process(sent(event(2), event(3)))
+    assert ranges(ledger) == [(1, 1)]
+    failing.error = None
+    assert ledger.process(sent(event(2), event(3))).committed == 2
+    (alert,) = store.reader().alerts(AlertQuery())
+    assert alert.count == 3
+
+
+def test_what_cannot_be_stored_is_quarantined_alone(
+    writer: Writer, store: Store, clock: FakeClock, new_id: Callable[[], str]
+) -> None:
+    failing = Failing(writer)
+    failing.refused = event(2).id
+    ledger = Ledger(failing, clock, new_id)  # type: ignore[arg-type]
+    outcome = ledger.process(sent(event(1), event(2), event(3)))
+    assert (outcome.committed, outcome.quarantined) == (2, 1)
+    assert "this one" in store.reader().quarantine(1)[0].reason
+
+
+def test_a_receipt_is_never_too_long(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("aggregator.ledger.RECEIPT_RANGES", 10)
+    ledger.process(sent(*(event(it) for it in range(2, 60, 2))))
+    assert len(ranges(ledger)) == 10
+
+
+def test_objects_in_different_zones_are_different_matters(ledger: Ledger, store: Store) -> None:
+    ledger.process(sent(event(1, entered("a")), event(2, entered("b")), event(3, entered("a"))))
+    assert sorted(it.count for it in store.reader().alerts(AlertQuery())) == [1, 2]
+    assert ledger.receipt(("village", "gate-1")) == receipts.Receipt(epoch=EPOCH, ranges=[(1, 3)])

@@ -1,0 +1,193 @@
+"""Every entry of `STORES` must pass."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import msgspec
+import pytest
+from agg_support import JPEG, START_NS, event
+
+from aggregator.alerts import Alert
+from aggregator.intake import quarantined
+from aggregator.stores import STORES, Store, Writer
+from aggregator.stores import sqlite as sqlite_store
+from aggregator.stores.records import AlertQuery, Batch, Filed, Position, Session, StatusSeen, User
+from aggregator.stores.sqlite_write import QUARANTINE_ROWS
+from common.errors import ContractError, StoreError
+from events.ranges import Ranges
+from events.receipts import BoxStatus, CameraStatus
+
+
+def alert(number: int, state: str = "open", **fields: object) -> Alert:
+    base = Alert(
+        id=f"00000000-0000-7000-8000-{number:012d}", fingerprint="f", site="village", box="gate-1", place="cam-1",
+        kind="zone.entered", subject="yard", object="person", severity="medium", state="open", count=1, first_ns=1,
+        last_ns=number, opened_ns=1,
+    )  # fmt: skip
+    return msgspec.structs.replace(base, state=state, **fields)
+
+
+def filed(*sequences: int) -> list[Filed]:
+    return [Filed(event(it, picture=JPEG if it % 2 else None), None, START_NS) for it in sequences]
+
+
+def test_events_and_pictures(store: Store, writer: Writer) -> None:
+    writer.apply(Batch(events=filed(1, 2, 3)))
+    assert writer.known([event(2).id, event(9).id]) == {event(2).id}
+    assert store.reader().event_count() == 3
+    assert store.reader().picture(event(1).id) == JPEG
+    assert store.reader().picture(event(2).id) is None
+    assert writer.newest_time("village", "gate-1", "cam-1", "zone.entered") == START_NS
+    assert writer.newest_time("village", "gate-2", "cam-1", "zone.entered") is None
+
+
+def test_a_batch_is_all_or_nothing(store: Store, writer: Writer) -> None:
+    writer.apply(Batch(events=filed(1)))
+    with pytest.raises(ContractError):
+        writer.apply(Batch(events=filed(2, 1), alerts={"a": alert(1)}))
+    assert store.reader().event_count() == 1
+    assert store.reader().alerts(AlertQuery()) == []
+    writer.apply(Batch(events=filed(2)))
+    assert store.reader().event_count() == 2
+
+
+def test_alerts_are_found_by_state_place_and_page(store: Store, writer: Writer) -> None:
+    many = {str(it): alert(it, ("open", "acknowledged", "resolved")[it % 3]) for it in range(1, 10)}
+    many["e"] = alert(20, site="estate", place="door-1")
+    writer.apply(Batch(alerts=many))
+    read = store.reader().alerts
+    assert [it.last_ns for it in read(AlertQuery(limit=4))] == [20, 9, 8, 7]
+    assert [it.last_ns for it in read(AlertQuery(limit=4, before=(7, many["7"].id)))] == [6, 5, 4, 3]
+    assert [it.last_ns for it in read(AlertQuery(state="resolved"))] == [8, 5, 2]
+    assert [it.last_ns for it in read(AlertQuery(unresolved=True, limit=3))] == [20, 9, 7]
+    assert [it.last_ns for it in read(AlertQuery(site="estate"))] == [20]
+    assert [it.last_ns for it in read(AlertQuery(place="door-1"))] == [20]
+
+
+def test_an_alert_comes_back_as_it_was_and_changes(writer: Writer) -> None:
+    first = alert(1, picture_event="p", picture_ns=3, acknowledged_by="li", acknowledged_ns=4)
+    writer.apply(Batch(alerts={"a": first}))
+    assert writer.alert(first.id) == first
+    changed = msgspec.structs.replace(first, count=2, state="resolved", resolved_by="li", resolved_ns=9)
+    writer.apply(Batch(alerts={"a": changed}))
+    assert writer.alert(first.id) == changed
+    assert writer.alert("no such") is None
+
+
+def test_the_newest_unresolved_alert_of_a_fingerprint(writer: Writer) -> None:
+    writer.apply(Batch(alerts={str(it): alert(it, "resolved" if it == 3 else "open") for it in (1, 2, 3)}))
+    newest = writer.newest_alert("f")
+    assert newest is not None
+    assert newest.last_ns == 2
+    assert writer.newest_alert("g") is None
+
+
+def test_positions_statuses_boxes_and_cameras(store: Store, writer: Writer) -> None:
+    position = Position("village", "gate-1", "ab", Ranges([(1, 3), (6, 9)]), 5, lost=2, quarantined=1)
+    camera = CameraStatus(id="cam-1", name="Gate", state="up", fps=15.0)
+    status = BoxStatus(online=True, epoch="ab", version="1", timezone="Asia/Shanghai", cameras=[camera])
+    writer.apply(Batch(positions=[position], statuses=[StatusSeen("village", "gate-1", status, 8)]))
+    assert writer.positions() == [position]
+    assert writer.status_epochs() == {("village", "gate-1"): "ab"}
+    (box,) = store.reader().boxes()
+    assert (box.committed, box.lost, box.quarantined, box.gaps) == (4, 2, 1, [(4, 5)])
+    assert (box.online, box.timezone, box.version) == (True, "Asia/Shanghai", "1")
+    (seen,) = store.reader().cameras()
+    assert (seen.id, seen.name, seen.state, seen.box) == ("cam-1", "Gate", "up", "gate-1")
+
+
+def test_a_box_is_shown_by_its_present_epoch_and_an_offline_ones_cameras_are_unknown(
+    store: Store, writer: Writer
+) -> None:
+    old = Position("village", "gate-1", "aa", Ranges([(1, 50)]), 5)
+    new = Position("village", "gate-1", "bb", Ranges([(1, 2)]), 9)
+    status = BoxStatus(online=False, epoch="bb", cameras=[CameraStatus(id="cam-1", state="up")])
+    writer.apply(Batch(positions=[new, old], statuses=[StatusSeen("village", "gate-1", status, 9)]))
+    assert [(it.epoch, it.committed) for it in store.reader().boxes()] == [("bb", 2)]
+    assert [it.state for it in store.reader().cameras()] == ["unknown"]
+
+
+def test_the_quarantine_counts_repetitions_and_is_bounded(store: Store, writer: Writer) -> None:
+    poison = quarantined("t", b"{", "why", 1)
+    writer.apply(Batch(quarantine=[poison, quarantined("t", b"{", "why", 7)]))
+    (entry,) = store.reader().quarantine(10)
+    assert (entry.count, entry.first_ns, entry.last_ns, entry.payload) == (2, 1, 7, b"{")
+    writer.apply(
+        Batch(quarantine=[quarantined("t", str(it).encode(), "why", 10 + it) for it in range(QUARANTINE_ROWS)])
+    )
+    assert store.reader().quarantine_count() == QUARANTINE_ROWS + 2
+    assert len(store.reader().quarantine(QUARANTINE_ROWS * 2)) == QUARANTINE_ROWS
+
+
+def test_users_and_sessions(store: Store, writer: Writer) -> None:
+    user = User(name="li", password_hash="h", one_time=True, created_ns=1)
+    writer.put_user(user)
+    assert store.reader().user("li") == user
+    assert writer.use_up(user) is True
+    assert writer.use_up(user) is False
+    assert store.reader().user("li") is None
+    session = Session(token_hash="t", user="li", expires_ns=10)
+    writer.put_session(session, 0)
+    assert store.reader().session("t", 9) == session
+    assert store.reader().session("t", 10) is None
+    writer.put_session(Session(token_hash="u", user="li", expires_ns=99), 50)
+    assert store.reader().session("t", 5) is None  # dropped with the others that had expired
+    writer.drop_session("u")
+    assert store.reader().session("u", 5) is None
+
+
+def test_what_was_written_is_there_after_reopening(store: Store, tmp_path: Path) -> None:
+    writer = store.writer()
+    writer.apply(Batch(events=filed(1)))
+    writer.beat(5)
+    writer.close()
+    again = store.writer()
+    assert again.known([event(1).id]) == {event(1).id}
+    again.close()
+
+
+def test_a_store_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
+    for make in STORES.values():
+        with pytest.raises(StoreError):
+            make(tmp_path / "nowhere").writer()
+
+
+def test_sqlite_refuses_a_newer_schema_and_garbage(tmp_path: Path) -> None:
+    path = tmp_path / sqlite_store.FILE
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version=99")
+    connection.close()
+    with pytest.raises(StoreError, match="newer"):
+        sqlite_store.SqliteStore(tmp_path).writer()
+    path.write_bytes(b"this is no database at all" * 100)
+    with pytest.raises(StoreError):
+        sqlite_store.SqliteStore(tmp_path).writer()
+
+
+@pytest.mark.parametrize(
+    ("foreign", "ours"),
+    [
+        (sqlite3.OperationalError("disk full"), StoreError),
+        (sqlite3.DatabaseError("malformed"), StoreError),
+        (sqlite3.IntegrityError("twice"), ContractError),
+        (sqlite3.DataError("too big"), ContractError),
+        (OverflowError("int too large"), ContractError),
+        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogate"), ContractError),
+    ],
+)
+def test_foreign_errors_are_mapped(foreign: Exception, ours: type[Exception]) -> None:
+    with pytest.raises(ours), sqlite_store.mapped():
+        raise foreign
+
+
+def test_sqlite_is_durable_and_private(tmp_path: Path) -> None:
+    writer = sqlite_store.SqliteStore(tmp_path).writer()
+    assert (tmp_path / sqlite_store.FILE).stat().st_mode & 0o777 == 0o600
+    pragma = writer._db.execute
+    assert pragma("PRAGMA journal_mode").fetchone()[0] == "wal"
+    assert pragma("PRAGMA synchronous").fetchone()[0] == 2
+    tables = pragma("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND NOT strict")
+    assert [name for (name,) in tables if not name.startswith("sqlite_")] == []
+    writer.close()

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import string
+from datetime import datetime
+
+import msgspec
+import pytest
+from agg_support import START_NS, event
+
+from aggregator.alerts import RULES, SEVERITIES, Seen, transition
+from aggregator.dashboard import views
+from aggregator.dashboard.login import page
+from aggregator.dashboard.texts import LANGUAGES, TEXTS, choose
+from aggregator.stores.records import Box, Camera
+from events.kinds import KINDS
+from pipelines.types import CLASSES
+
+
+def holes(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_all_languages_say_the_same_things() -> None:
+    assert set(TEXTS) == set(LANGUAGES) == {"en", "zh-CN"}
+    assert set(TEXTS["en"]) == set(TEXTS["zh-CN"])
+    for key in TEXTS["en"]:
+        assert TEXTS["en"][key].strip()
+        assert TEXTS["zh-CN"][key].strip()
+        assert key == "by" or holes(TEXTS["en"][key]) == holes(TEXTS["zh-CN"][key])
+
+
+def test_there_is_a_word_for_everything() -> None:
+    wanted = (
+        {f"kind.{it}" for it in KINDS} | {f"severity.{it}" for it in SEVERITIES} | {f"object.{it}" for it in CLASSES}
+    )
+    assert wanted <= set(TEXTS["en"])
+
+
+@pytest.mark.parametrize(
+    ("cookie", "accept", "language"),
+    [
+        (None, "", "en"), (None, "zh-TW", "zh-CN"), (None, "fr, zh;q=0.2", "zh-CN"), ("zh-CN", "en", "zh-CN"),
+        ("xx", "zh", "zh-CN"), (None, "en;q=nonsense, ;;;,zh", "zh-CN"), (None, "en-GB,en;q=0.9,zh;q=0.8", "en"),
+    ],
+)  # fmt: skip
+def test_choosing_a_language(cookie: str | None, accept: str, language: str) -> None:
+    assert choose(cookie, accept) == language
+
+
+def test_everything_from_outside_is_escaped() -> None:
+    alert, _ = transition(None, Seen(event(1)), START_NS, lambda: "a")
+    assert alert is not None
+    nasty = msgspec.structs.replace(
+        alert, subject="<i>", object="<b>", state="acknowledged", acknowledged_by="<u>", picture_event='"><script>'
+    )
+    text = views.body_html(nasty, TEXTS["en"], site="<site>", camera="<cam>", first="", last="<last>")
+    text += views.picture_html(nasty, TEXTS["en"], '"><script>')
+    camera = Camera(site="<s>", box="<x>", id="c", name="<n>", state="up", fps=1, watch="", seen_ns=0)
+    text += views.cameras_html([camera], TEXTS["en"])
+    for bad in ("<i>", "<u>", "<site>", "<cam>", "<last>", "<script>", "<n>", "<s>", "<x>"):
+        assert bad not in text
+    assert "<script>alert" not in page("en", "<script>alert(1)</script>")
+
+
+@pytest.mark.parametrize("kind", sorted(RULES))
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_every_kind_has_a_title(kind: str, language: str) -> None:
+    alert, _ = transition(None, Seen(event(1)), START_NS, lambda: "a")
+    assert alert is not None
+    assert views.title(msgspec.structs.replace(alert, kind=kind), TEXTS[language]) != kind
+
+
+def test_a_boxs_row_tells_what_is_wrong() -> None:
+    box = Box(
+        site="s", box="b", epoch="", online=False, version="1", timezone="UTC", outbox_waiting=3, outbox_bytes=0,
+        status_ns=0, committed=5, lost=2, quarantined=0, gaps=[(3, 4), (9, 9)],
+    )  # fmt: skip
+    text = views.boxes_html([box], TEXTS["en"])
+    for part in ("offline", "3 waiting", "3 missing", "2 lost"):
+        assert part in text
+
+
+def test_the_date_is_shown_when_it_is_not_today() -> None:
+    now = datetime(2026, 11, 23, 9, 0, 0)
+    assert views.clock_text(datetime(2026, 11, 23, 8, 5, 1), now) == "08:05:01"
+    assert views.clock_text(datetime(2026, 11, 22, 8, 5, 1), now) == "2026-11-22 08:05:01"

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Make the virtual environment from the lock, with hashes. Usage: tools/venv.sh FOLDER
+set -eu
+venv=$1
+python=${PYTHON:-python3}
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    echo "Python 3.11 or later is needed; '$python' is not. Try: make PYTHON=python3.11" >&2
+    exit 1
+fi
+if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
+    else
+        echo "the module 'venv' is missing: install the package python3-venv" >&2
+        exit 1
+    fi
+fi
+"$python" -m venv "$venv"
+"$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+"$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+touch "$venv/bin/paifang"

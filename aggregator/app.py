@@ -16,7 +16,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from aggregator import api, dashboard
+from aggregator import api, auth, dashboard
 from aggregator.auth import Gatekeeper, create_one_time_user
 from aggregator.broadcast import Broadcast
 from aggregator.broker import EmbeddedServer
@@ -58,6 +58,20 @@ def make_folder(settings: Settings) -> Path:
 def open_store(settings: Settings) -> Store:
     """The store that the settings name."""
     return STORES[settings.store](make_folder(settings))
+
+
+def add_user(settings: Settings, name: str, password: Secret) -> None:
+    """Add a user, or give one a new password, beside an aggregator that may be running.
+
+    Raises:
+        LoginError: The name has wrong characters or the password is too short.
+        StoreError: The store does not open.
+    """
+    store = open_store(settings).writer()
+    try:
+        auth.add_user(store, name, password, SystemClock().wall_ns())
+    finally:
+        store.close()
 
 
 def new_token() -> str:

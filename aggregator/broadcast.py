@@ -41,6 +41,7 @@ class Broadcast:
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Listeners are called on this loop from now on."""
         self._loop = loop
+        self._scheduled = False
 
     def detach(self) -> None:
         """The loop is about to close."""
@@ -60,7 +61,10 @@ class Broadcast:
             self._pending.boxes |= update.boxes
             self._pending.quarantine |= update.quarantine
             loop = self._loop
-            if self._scheduled or loop is None:
+            if loop is None:  # nobody can be listening
+                self._pending = Update()
+                return
+            if self._scheduled:
                 return
             self._scheduled = True
         try:

@@ -83,6 +83,11 @@ PERMISSIONS = {
 """User → what it may publish and subscribe to, as NATS subjects."""
 
 
+def _address(settings: EmbeddedBroker) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{host}:{settings.port}"
+
+
 def configuration(folder: Path, settings: EmbeddedBroker, users: dict[str, Account]) -> str:
     """nats-server's configuration. Everything variable is a JSON string, which is a string there too.
 
@@ -98,7 +103,7 @@ def configuration(folder: Path, settings: EmbeddedBroker, users: dict[str, Accou
         "logfile_size_limit: 1048576",
         "logfile_max_num: 2",
         f"jetstream {{ store_dir: {quoted(str(folder / 'broker'))}, max_file_store: {settings.store_mb}MB }}",
-        f"mqtt {{ listen: {quoted(f'{settings.host}:{settings.port}')}, ack_wait: '{ACK_WAIT_S}s', "
+        f"mqtt {{ listen: {quoted(_address(settings))}, ack_wait: '{ACK_WAIT_S}s', "
         f"max_ack_pending: {MAX_ACK_PENDING} }}",
         "authorization { users = [",
     ]

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from aggregator import config
 from common import logs
-from common.clock import SystemClock
 from common.errors import LoginError
 from common.secret import Secret
 
@@ -53,15 +52,10 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _user_add(options: argparse.Namespace) -> int:
-    from aggregator import app, auth
+    from aggregator import app
 
     settings = config.load(options.config)
-    password = _ask_password()
-    store = app.open_store(settings).writer()
-    try:
-        auth.add_user(store, options.name, password, SystemClock().wall_ns())
-    finally:
-        store.close()
+    app.add_user(settings, options.name, _ask_password())
     print(f"user {options.name} may log in")  # noqa: T201
     return 0
 

@@ -161,6 +161,9 @@ class Ledger:
         batch.alerts = self._desk.changed
         self.store.apply(batch)
         self._desk.keep()
+        if batch.quarantine:  # one line a batch, however much poison there is
+            first = batch.quarantine[0]
+            _log.warning("quarantined", count=len(batch.quarantine), topic=first.topic, reason=first.reason)
         outcome.alerts, outcome.effects = self._desk.changed, self._desk.effects
         outcome.quarantined, outcome.statuses = len(batch.quarantine), len(batch.statuses)
         outcome.boxes = {(it.site, it.box) for it in batch.positions}
@@ -189,7 +192,6 @@ class Ledger:
         self, message: Incoming, verdict: Rejected, now_ns: int, batch: Batch, touched: dict[int, Position]
     ) -> None:
         batch.quarantine.append(intake.quarantined(message.topic, message.payload, verdict.reason, now_ns))
-        _log.warning("quarantined", topic=message.topic[:120], reason=verdict.reason[:200])
         if verdict.sequence:
             position = self._position(verdict.site, verdict.box, verdict.epoch, now_ns)
             touched[id(position)] = position

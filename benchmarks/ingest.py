@@ -246,10 +246,10 @@ def _event(box: str, sequence: int, epoch: str) -> Event:
     """About 400 bytes on the wire: eight cameras with four zones each."""
     now_ns = time.time_ns()
     data = ZoneEntered(
-        zone=f"zone-{sequence % 4}-in-front-of-the-northern-gate", object="person", track=sequence,
+        zone=f"zone-{sequence % 4}-in-front-of-the-northern-gate-and-visitors-yard", object="person", track=sequence,
         bbox=(101.25, 88.5, 142.75, 201.125), confidence=0.8125,
     )  # fmt: skip
-    place = f"camera-{sequence % 8}"
+    place = f"camera-{sequence % 8}-above-the-northern-gate-house"
     return Event(
         uuid7(now_ns, secrets.token_bytes(10)), "village", box, place, "zone.entered", now_ns, sequence, data, epoch
     )

@@ -50,6 +50,8 @@ def loads(text: str, shape: type[Settings], name: str = "<settings>") -> Setting
         raise SettingsError(f"{name}:{line}", "", f"not YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise SettingsError(name, "", f"not YAML: {error}") from error
+    except RecursionError as error:
+        raise SettingsError(name, "", "is nested too deeply, or an alias holds itself; write it out") from error
     _reject_unknown(value, shape, "", lines, name)
     try:
         return msgspec.convert(value, shape, strict=True)
@@ -124,11 +126,20 @@ def _unknown(key: str, known: list[str]) -> str:
 
 def _located(error: msgspec.ValidationError, lines: Lines, name: str) -> SettingsError:
     text, _, raw_path = str(error).partition(" - at `")
-    path = re.sub(r"^\$\.?", "", raw_path.rstrip("`")).replace("[...]", "")
+    path = _named(re.sub(r"^\$\.?", "", raw_path.rstrip("`")), lines)
     missing = re.search(r"missing required field `([^`]+)`", text)
     if missing:
         return SettingsError(_at(name, lines, path), path, f"the key '{missing[1]}' is missing")
     return SettingsError(_at(name, lines, path), path, text)
+
+
+def _named(path: str, lines: Lines) -> str:
+    """A path in which msgspec wrote `[...]` for a map's key, with the key where only one fits."""
+    if "[...]" not in path:
+        return path
+    pattern = re.compile(re.escape(path).replace(re.escape("[...]"), r"\.[^.\[]+"))
+    fitting = [known for known in lines if pattern.fullmatch(known)]
+    return fitting[0] if len(fitting) == 1 else path.replace("[...]", "")
 
 
 def _at(name: str, lines: Lines, path: str) -> str:

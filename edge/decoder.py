@@ -24,7 +24,7 @@ class Decoder:
         extradata: The codec's configuration.
 
     Attributes:
-        broken: Packets that could not be decoded.
+        broken: Packets that could not be decoded, or only with holes in the picture.
     """
 
     def __init__(self, codec: str, extradata: bytes) -> None:
@@ -49,10 +49,12 @@ class Decoder:
             self.restart()
             return self._without()
         self._waits_for_key = False
-        if not frames:
+        whole = [frame for frame in frames if not frame.is_corrupt]  # patched-up pictures would look like motion
+        self.broken += len(frames) - len(whole)
+        if not whole:
             return self._without()
         self._fruitless = 0
-        return frames
+        return whole
 
     def restart(self) -> None:
         """Forget everything and wait for a key frame."""

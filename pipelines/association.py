@@ -77,14 +77,14 @@ def blob_cost(things: Boxes, blobs: Boxes, growing: NDArray[np.bool_]) -> Boxes:
     Args:
         things: N x 4, where tracks should be now.
         blobs: M x 4.
-        growing: N; the thing touches the picture's border, or was seen only once, so it may show more of itself.
+        growing: N x M; one of the two touches the picture's border, or the thing is new: it may show more of itself.
     """
     cost = 1 - iou_matrix(things, blobs, BUFFER)
     top_left = np.maximum(things[:, None, :2], blobs[None, :, :2])
     size = np.minimum(things[:, None, 2:], blobs[None, :, 2:]) - top_left
     shared = np.prod(np.clip(size, 0, None), axis=2)
     smaller = np.minimum(_area(things)[:, None], _area(blobs)[None, :])
-    inside = np.where(growing[:, None], INSIDE_WORTH * shared / np.maximum(smaller, 1.0), 0.0)
+    inside = np.where(growing, INSIDE_WORTH * shared / np.maximum(smaller, 1.0), 0.0)
     best: Boxes = np.minimum(cost, 1 - inside).astype(np.float32)
     return best
 

@@ -19,6 +19,7 @@ from pipelines.lines import LineRule
 from pipelines.rules import ZoneRule
 from pipelines.settings import LineSettings, ZoneSettings
 from pipelines.tracker import Look, Tracker
+from pipelines.tracks import Track
 from pipelines.types import Box, Detections, Luma
 from pipelines.views import View
 
@@ -57,11 +58,14 @@ class CameraPipeline:
     rules: list[Rule]
     side_px: int = 416
     gate: ActivityGate = field(default_factory=ActivityGate)
-    tracker: Tracker = field(default_factory=Tracker)
+    tracker: Tracker = field(init=False)
     _pending: Pending = field(default_factory=Pending)
     _opinions: int = 0
     _rechecked_ns: int = 0
     _time_ns: int = 0
+
+    def __post_init__(self) -> None:
+        self.tracker = Tracker(self.size)
 
     def notice(self, grid: Luma, time_ns: int) -> Request | None:
         """Run the gate on one look.
@@ -77,8 +81,9 @@ class CameraPipeline:
         regions = activity.regions + self._overdue(time_ns)
         if not regions:
             return None
-        tracks = tuple(track.box for track in self.tracker.tracks if track.decided)
-        views = plan(regions, tracks, self.size, self.side_px)
+        things = [track.box for track in self.tracker.tracks if track.decided]
+        things += [self._pixels(blob) for blob in activity.blobs]
+        views = plan(regions, tuple(things), self.size, self.side_px)
         return Request(views + self._second_opinions(), activity, time_ns)
 
     def conclude(self, request: Request, found: Detections) -> list[Finding]:
@@ -111,7 +116,11 @@ class CameraPipeline:
         unknown = [t for t in self.tracker.tracks if not t.decided and t.looks >= 2 and t.updated]
         unknown.sort(key=lambda track: -track.box.area)
         self._opinions += 1
-        return tuple(view for track in unknown[:MOST_DOUBTS] for view in doubt(track.box, self._opinions, self.size))
+        return tuple(view for track in unknown[:MOST_DOUBTS] for view in self._opinions_of(track))
+
+    def _opinions_of(self, track: Track) -> tuple[View, ...]:
+        velocity = (track.filter.vx, track.filter.vy)
+        return doubt(track.box, velocity, self._opinions, self.size)
 
     def _overdue(self, time_ns: int) -> tuple[Box, ...]:
         """Boxes of live tracks that have not been looked at for long, in fractions."""

@@ -95,9 +95,9 @@ class ZoneRule:
         if not track.updated:
             return []
         distance = signed_distance(self._polygon, *track.box.ground)
-        changing = distance < -self._margin if stay.inside else distance > self._margin and track.moved
+        changing = distance < -self._margin if stay.inside else distance > self._margin
         stay.agree = stay.agree + 1 if changing else 0
-        if stay.agree < self.zone.inertia:
+        if stay.agree < self.zone.inertia or not (stay.inside or track.moved):
             return []
         stay.agree, stay.inside = 0, not stay.inside
         stay.entered_ns, stay.loitered, stay.blocked = time_ns, False, False

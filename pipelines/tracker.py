@@ -16,33 +16,43 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import lap
 import numpy as np
-from numpy.typing import NDArray
 
 from common.clock import SECOND_NS
-from pipelines.geometry import Boxes, iou_matrix, overlap
-from pipelines.tracks import SAME_KIND, Track
+from pipelines.association import BUFFER, PART, alike, assign, blob_cost, flowed_together, stack, whole
+from pipelines.geometry import iou_matrix, overlap, shared_area
+from pipelines.tracks import CONFIDENT, SAME_KIND, Borders, Track
 from pipelines.types import Box, Detections
 
-CONFIDENT = 0.45
-"""A detection this sure may start a track."""
 DOUBTFUL = 0.2
 """A detection this sure may carry a track on; below, it only speaks for the class of a thing without one."""
-BUFFER = 0.35
-"""Boxes are grown by this share before the first match."""
 MATCH = 0.15
 """Least buffered IoU of a match with a confident detection."""
 MATCH_DOUBTFUL = 0.3
-MATCH_BLOB = 0.25
+MATCH_BLOB = 0.2
+OTHER_KIND = 0.4
+"""Added to the cost of a match between different kinds."""
 SPEAKS_FOR = 0.35
 """Least IoU of a weak detection with the thing whose class it speaks for."""
+STIRS = 0.4
+"""Least IoU of a blob with a thing that moves as a whole."""
+SAME_DETECTION = 0.5
+"""Two detections of one kind that agree this much, from different views, are one (IoU)."""
 DOUBLE = 0.65
-"""Two tracks whose boxes agree this much are one thing."""
+"""Two tracks whose boxes agree this much are one thing (IoU)."""
+DOUBLE_NAMELESS = 0.4
+"""The same where one of them has no class."""
+EXPLAINED = 0.3
+"""A blob with this share of its area in known objects starts nothing new."""
+LEAP = 1.25
+"""A thing seen once may go this far until the next look, in units of its longer side, if it is the only one there."""
 FORGET_S = 1.5
 """A moving track that is looked for and not found lives this long."""
+FORGET_NAMELESS_S = 0.8
 FORGET_STILL_S = 10.0
 """A still one where nothing moves lives longer: the detector blinks."""
+BORDER = 0.015
+"""A box this close to the picture's border may be cut by it, share of the picture's longer side."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +60,11 @@ class Look:
     """What one look of the camera brought.
 
     Attributes:
-        found: Detections in pixels of the whole picture.
+        found: Detections in pixels of the whole picture; several views may have found one thing.
         looked: Where the detector looked, pixels; tracks outside are not expected to be found.
+        time_ns: Of the frame.
         blobs: Moving things by the gate, pixels.
         moved: Regions that moved, pixels.
-        time_ns: Of the frame.
     """
 
     found: Detections
@@ -65,9 +75,14 @@ class Look:
 
 
 class Tracker:
-    """Tracks of one camera. `update` after every look."""
+    """Tracks of one camera. `update` after every look.
 
-    def __init__(self) -> None:
+    Args:
+        size: Width and height of the picture, pixels.
+    """
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self._size = size
         self._tracks: list[Track] = []
         self._next_id = 1
         self._time_ns: int | None = None
@@ -90,35 +105,35 @@ class Tracker:
         self._time_ns = look.time_ns
         for track in self._tracks:
             track.predict(seconds)
-        found, time_ns = look.found, look.time_ns
+        expected = [track.box for track in self._tracks]
+        found, time_ns = _distinct(look.found), look.time_ns
         sure = found.scores >= CONFIDENT
         likely = (found.scores >= DOUBTFUL) & ~sure
         left, unmatched = self._match(found.where(sure), self._tracks, BUFFER, MATCH, time_ns)
         left, _ = self._match(found.where(likely), left, 0.0, MATCH_DOUBTFUL, time_ns)
-        left, loose = self._carry(left, list(look.blobs), time_ns)
-        self._weigh(found)
+        left, loose = self._carry(left, whole(look.blobs, expected), expected, time_ns)
+        self._stir(look.blobs)
+        self._weigh(look.found)
         self._age(left, look)
         self._drop_doubles()
         for box, score, kind in unmatched:
-            self._start(Track.of_object(self._next_id, box, score, kind, time_ns))
-        for blob in loose:
-            if not any(_inside(blob, track.box) for track in self._tracks):
-                self._start(Track.of_blob(self._next_id, blob, time_ns))
+            self._start(Track.of_object(self._next_id, box, score, kind, time_ns, self._borders(box)))
+        self._start_from(loose, time_ns)
         return tuple(track for track in self._tracks if track.confirmed)
 
     def _match(
         self, found: Detections, tracks: list[Track], buffer: float, least: float, time_ns: int
     ) -> tuple[list[Track], list[tuple[Box, float, int]]]:
         """Match, feed the matched tracks, and return what is left over of both."""
-        boxes = [Box(*map(float, row)) for row in found.boxes]
-        facts = list(zip(boxes, map(float, found.scores), map(int, found.classes), strict=True))
+        boxes = [Box(*row) for row in found.boxes.tolist()]
+        facts = list(zip(boxes, found.scores.tolist(), found.classes.tolist(), strict=True))
         if not tracks or not facts:
             return tracks, facts
-        cost = 1 - iou_matrix(_stack([track.box for track in tracks]), found.boxes, buffer)
+        cost = 1 - iou_matrix(stack([track.box for track in tracks]), found.boxes, buffer)
         ours = np.array([track.kind for track in tracks])
         theirs = SAME_KIND[found.classes]
-        cost[(ours[:, None] != theirs[None, :]) & (ours[:, None] >= 0)] += 0.4
-        rows = _assign(cost, 1 - least)
+        cost[(ours[:, None] != theirs[None, :]) & (ours[:, None] >= 0)] += OTHER_KIND
+        rows = assign(cost, 1 - least)
         for track, column in zip(tracks, rows, strict=True):
             if column >= 0:
                 box, score, kind = facts[column]
@@ -127,89 +142,151 @@ class Tracker:
         left = [track for track, column in zip(tracks, rows, strict=True) if column < 0]
         return left, [fact for i, fact in enumerate(facts) if i not in taken]
 
-    def _carry(self, tracks: list[Track], blobs: list[Box], time_ns: int) -> tuple[list[Track], list[Box]]:
+    def _carry(
+        self, tracks: list[Track], blobs: list[Box], expected: list[Box], time_ns: int
+    ) -> tuple[list[Track], list[Box]]:
         """Carry tracks that the detector did not find with the gate's blobs; returns what is left over of both."""
-        if not tracks or not blobs:
-            return tracks, blobs
-        ours, theirs = _stack([track.box for track in tracks]), _stack(blobs)
-        cost = 1 - iou_matrix(ours, theirs, BUFFER)
-        known = np.array([track.decided for track in tracks])
-        cost[known[:, None] & ~_alike(ours, theirs)] = 2.0
-        rows = _assign(cost, 1 - MATCH_BLOB)
+        seen = [track.box for track in self._tracks if track.updated]
+        mixed = [blob for blob in blobs if flowed_together(blob, expected)]
+        free = [blob for blob in blobs if blob not in mixed and not _explained(blob, seen)]
+        if tracks and free:
+            tracks, free = self._carry_each(tracks, free, time_ns)
+        lost = []
+        for track in tracks:
+            box = track.box
+            if track.looks > 1 and any(shared_area(box, blob) >= PART * box.area for blob in mixed):
+                track.coast(time_ns)
+            else:
+                lost.append(track)
+        return lost, free
+
+    def _carry_each(self, tracks: list[Track], blobs: list[Box], time_ns: int) -> tuple[list[Track], list[Box]]:
+        ours, theirs = stack([track.box for track in tracks]), stack(blobs)
+        young = np.array([track.looks < 3 or any(self._borders(track.box)) for track in tracks])
+        growing = young[:, None] | np.array([any(self._borders(blob)) for blob in blobs])[None, :]
+        cost = blob_cost(ours, theirs, growing)
+        cost[~growing & ~alike(ours, theirs)] = 2.0
+        rows = assign(cost, 1 - MATCH_BLOB)
         for track, column in zip(tracks, rows, strict=True):
             if column >= 0:
                 track.carry(blobs[column], time_ns)
         taken = set(rows)
         left = [track for track, column in zip(tracks, rows, strict=True) if column < 0]
-        return left, [blob for i, blob in enumerate(blobs) if i not in taken]
+        return _leap(left, [blob for i, blob in enumerate(blobs) if i not in taken], time_ns)
+
+    def _stir(self, blobs: Sequence[Box]) -> None:
+        """Note which tracks the gate saw move as a whole."""
+        seen = [track for track in self._tracks if track.updated]
+        if not seen or not blobs:
+            return
+        agree = iou_matrix(stack([track.box for track in seen]), stack(blobs))
+        for track, row in zip(seen, agree, strict=True):
+            best = int(row.argmax())
+            if row[best] >= STIRS:
+                track.stir(blobs[best], whole=not any(self._borders(blobs[best])))
 
     def _weigh(self, found: Detections) -> None:
         """Let every detection that agrees with a thing without a class speak for it."""
-        open_ = [track for track in self._tracks if not track.decided and track.updated]
-        if not open_ or not len(found):
+        nameless = [track for track in self._tracks if not track.decided and track.updated]
+        if not nameless or not len(found):
             return
-        agree = iou_matrix(_stack([track.box for track in open_]), found.boxes) >= SPEAKS_FOR
-        for track, row in zip(open_, agree, strict=True):
-            track.hear(found.where(row))
+        agree = iou_matrix(stack([track.box for track in nameless]), found.boxes) >= SPEAKS_FOR
+        voices = list(zip(found.classes.tolist(), found.scores.tolist(), strict=True))
+        for track, row in zip(nameless, agree, strict=True):
+            track.hear(voices[i] for i in np.flatnonzero(row))
 
     def _age(self, missed: list[Track], look: Look) -> None:
-        gone = {track.id for track in missed if _is_gone(track, look)}
+        gone = {track.id for track in missed if self._is_gone(track, look)}
         self._tracks = [track for track in self._tracks if track.id not in gone]
+
+    def _is_gone(self, track: Track, look: Look) -> bool:
+        """Whether a track that was not found has ended."""
+        box, (width, height) = track.box, self._size
+        x, y = (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2
+        if not (0 <= x <= width and 0 <= y <= height):
+            return True
+        if track.still_since_ns is None:
+            unseen_s = (look.time_ns - track.seen_ns) / SECOND_NS
+            return unseen_s > (FORGET_S if track.decided else FORGET_NAMELESS_S)
+        if not any(area.x1 <= x <= area.x2 and area.y1 <= y <= area.y2 for area in look.looked):
+            return False
+        if track.missed_ns is None:
+            track.missed_ns = look.time_ns
+        stirred = any(overlap(region, box) for region in look.moved)
+        patience_s = FORGET_S if stirred else FORGET_STILL_S
+        return (look.time_ns - track.missed_ns) / SECOND_NS > patience_s
 
     def _drop_doubles(self) -> None:
         """Of two tracks on one thing, keep the one that more speaks for."""
         if len(self._tracks) < 2:
             return
-        boxes = _stack([track.box for track in self._tracks])
-        same = iou_matrix(boxes, boxes) > DOUBLE
+        boxes = stack([track.box for track in self._tracks])
+        agree = np.triu(iou_matrix(boxes, boxes), 1)
         gone = set()
-        for i, j in zip(*np.nonzero(np.triu(same, 1)), strict=True):
+        for i, j in zip(*np.nonzero(agree > DOUBLE_NAMELESS), strict=True):
             a, b = self._tracks[i], self._tracks[j]
-            if a.kind == b.kind or not (a.decided and b.decided):
-                gone.add(min(a, b, key=lambda track: (track.decided, track.updated, track.votes.sum(), -track.id)).id)
+            named = a.decided and b.decided
+            if agree[i, j] > DOUBLE and (a.kind == b.kind or not named):
+                gone.add(_weaker(a, b).id)
+            elif a.decided != b.decided and a.updated and b.updated:
+                gone.add(_weaker(a, b).id)
         self._tracks = [track for track in self._tracks if track.id not in gone]
+
+    def _start_from(self, blobs: list[Box], time_ns: int) -> None:
+        """Start tracks from blobs that nothing known explains."""
+        known = [track.box for track in self._tracks]
+        for blob in blobs:
+            if not _explained(blob, known):
+                self._start(Track.of_blob(self._next_id, blob, time_ns, self._borders(blob)))
 
     def _start(self, track: Track) -> None:
         self._tracks.append(track)
         self._next_id += 1
 
-
-def _is_gone(track: Track, look: Look) -> bool:
-    """Whether a track that was not found has ended."""
-    unseen_s = (look.time_ns - track.seen_ns) / SECOND_NS
-    if track.still_since_ns is None:
-        return unseen_s > FORGET_S
-    x, y = (track.box.x1 + track.box.x2) / 2, (track.box.y1 + track.box.y2) / 2
-    if not any(area.x1 <= x <= area.x2 and area.y1 <= y <= area.y2 for area in look.looked):
-        return False
-    if track.missed_ns is None:
-        track.missed_ns = look.time_ns
-    stirred = any(overlap(region, track.box) for region in look.moved)
-    patience_s = FORGET_S if stirred else FORGET_STILL_S
-    return (look.time_ns - track.missed_ns) / SECOND_NS > patience_s
+    def _borders(self, box: Box) -> Borders:
+        """Which borders of the picture may cut a box: left, top, right, bottom."""
+        width, height = self._size
+        near = BORDER * max(width, height)
+        return box.x1 < near, box.y1 < near, box.x2 > width - near, box.y2 > height - near
 
 
-def _assign(cost: Boxes, limit: float) -> list[int]:
-    """For each row the column that it is matched with, or -1 (R. Jonker & A. Volgenant, Computing 38, 1987)."""
-    _, rows, _ = lap.lapjv(cost, extend_cost=True, cost_limit=limit)
-    return [int(column) for column in rows]
+def _distinct(found: Detections) -> Detections:
+    """One detection for each thing: views overlap, and each may have found it."""
+    if len(found) < 2:
+        return found
+    order = np.argsort(-found.scores, kind="stable")
+    found = found.where(order)
+    kinds = SAME_KIND[found.classes]
+    same = (iou_matrix(found.boxes, found.boxes) > SAME_DETECTION) & (kinds[:, None] == kinds[None, :])
+    kept: list[int] = []
+    for i in range(len(found)):
+        if not same[i, kept].any():
+            kept.append(i)
+    return found.where(np.array(kept, np.int64))
 
 
-def _stack(boxes: Sequence[Box]) -> Boxes:
-    return np.array(boxes, np.float32).reshape(-1, 4)
+def _leap(tracks: list[Track], blobs: list[Box], time_ns: int) -> tuple[list[Track], list[Box]]:
+    """Carry things seen only once over a gap, where there is no doubt: nothing is known yet of where they go."""
+    for track in [track for track in tracks if track.looks == 1]:
+        near = [blob for blob in blobs if _within_leap(track.box, blob)]
+        rivals = [other for other in tracks if any(_within_leap(other.box, blob) for blob in near)]
+        if len(near) == 1 and rivals == [track]:
+            track.carry(near[0], time_ns)
+            tracks = [other for other in tracks if other is not track]
+            blobs = [blob for blob in blobs if blob is not near[0]]
+    return tracks, blobs
 
 
-def _alike(ours: Boxes, theirs: Boxes) -> NDArray[np.bool_]:
-    """Pairs of about the same size: a blob that has flowed together with another carries no known object."""
-    a = np.prod(ours[:, 2:] - ours[:, :2], axis=1)[:, None]
-    b = np.prod(theirs[:, 2:] - theirs[:, :2], axis=1)[None, :]
-    ratio = b / np.maximum(a, 1.0)
-    alike: NDArray[np.bool_] = (ratio > 0.5) & (ratio < 1.8)
-    return alike
+def _within_leap(a: Box, b: Box) -> bool:
+    side = (max(a.x2 - a.x1, a.y2 - a.y1) + max(b.x2 - b.x1, b.y2 - b.y1)) / 2
+    across, down = (a.x1 + a.x2 - b.x1 - b.x2) / 2, (a.y1 + a.y2 - b.y1 - b.y2) / 2
+    return across * across + down * down < (LEAP * side) ** 2
 
 
-def _inside(blob: Box, box: Box) -> bool:
-    """Whether a good part of a blob belongs to a known object."""
-    width = min(blob.x2, box.x2) - max(blob.x1, box.x1)
-    height = min(blob.y2, box.y2) - max(blob.y1, box.y1)
-    return width > 0 and height > 0 and width * height > 0.3 * blob.area
+def _explained(blob: Box, known: Sequence[Box]) -> bool:
+    """Whether a good part of a blob belongs to known objects."""
+    return any(shared_area(blob, box) > EXPLAINED * blob.area for box in known)
+
+
+def _weaker(a: Track, b: Track) -> Track:
+    return min(a, b, key=lambda track: (track.decided, track.updated, sum(track.votes), track.looks, -track.id))

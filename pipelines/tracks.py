@@ -28,13 +28,24 @@ VOICES = 2
 CLEARLY = 0.6
 """Share of all the evidence that the winner must have."""
 MOVED = 0.4
-"""A track has moved once its ground point went this far, in units of its box's mean side."""
+"""A track has moved once it went this far, in units of its box's mean side."""
+MOVED_LOOKS = 2
+"""Looks in a row that must agree on that."""
+STIRRED = 3
+"""Looks in which the gate must have seen it move as a whole, where only one side of its box went far."""
 GROWN = 2.0
-"""So has one that came in over the picture's border: it showed this many times the area that it first showed."""
+"""What came in over the picture's border has moved when it shows this many times the area that it first showed …"""
+CAME_IN = 0.1
+"""… or when it is this far away from the border, in units of its box's mean side."""
+FIT_SHARE = 0.5
+"""Weight of the last look in how a thing's box lies in its blob."""
 STILL_S = 3.0
 """A track stands still when its ground point stayed within `STILL` for this long."""
 STILL = 0.25
 LONGEST_STEP_S = 1.0
+
+Borders = tuple[bool, bool, bool, bool]
+NO_BORDERS: Borders = (False, False, False, False)
 
 
 @dataclass(eq=False)
@@ -46,12 +57,12 @@ class Track:
         filter: Where it is and where it goes.
         born_box: Where it was first seen, pixels.
         seen_ns: When it was last seen, by the detector or the gate.
-        at_border: It was cut by the picture's border when it was first seen.
+        borders: Which borders of the picture (left, top, right, bottom) cut it when it was first seen.
         votes: Evidence per class.
         confidence: Of the last detection.
         looks: How often it was seen.
         voices: How often something spoke for its class.
-        carried: How often the gate saw it move.
+        stirred: How often the gate saw it move as a whole.
         decided: Its class is known.
         from_blob: The gate saw it before the detector knew it.
         moved: It has been seen to move since it appeared.
@@ -66,12 +77,12 @@ class Track:
     seen_ns: int
     rested: tuple[float, float]
     rested_ns: int
-    at_border: bool = False
+    borders: Borders = NO_BORDERS
     votes: list[float] = field(default_factory=lambda: [0.0] * len(CLASSES))
     confidence: float = 0.0
     looks: int = 1
     voices: int = 0
-    carried: int = 0
+    stirred: int = 0
     decided: bool = False
     from_blob: bool = False
     moved: bool = False
@@ -79,21 +90,24 @@ class Track:
     missed_ns: int | None = None
     updated: bool = True
     _object: ObjectClass = CLASSES[0]
+    _far_looks: int = 0
+    _fit: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    _exact: Box | None = None
 
     @staticmethod
-    def of_object(number: int, box: Box, score: float, kind: int, time_ns: int, at_border: bool = False) -> Track:
+    def of_object(number: int, box: Box, score: float, kind: int, time_ns: int, borders: Borders = NO_BORDERS) -> Track:
         """A track that a confident detection starts."""
-        track = _new(number, box, time_ns, at_border)
+        track = _new(number, box, time_ns, borders)
         track.votes[kind] = track.confidence = score
         track.voices, track.decided = 1, True
         track._name()
         return track
 
     @staticmethod
-    def of_blob(number: int, box: Box, time_ns: int, at_border: bool = False) -> Track:
+    def of_blob(number: int, box: Box, time_ns: int, borders: Borders = NO_BORDERS) -> Track:
         """A track that the gate starts: it has no class yet."""
-        track = _new(number, box, time_ns, at_border)
-        track.from_blob, track.carried = True, 1
+        track = _new(number, box, time_ns, borders)
+        track.from_blob, track.stirred = True, 1
         return track
 
     @property
@@ -128,12 +142,12 @@ class Track:
             seconds = min(seconds, LONGEST_STEP_S)
         elif not self.updated:
             self.filter.fade(seconds)
-        self.updated = False
+        self.updated, self._exact = False, None
         self.filter.predict(seconds)
 
     def see(self, box: Box, score: float, kind: int, time_ns: int) -> None:
         """The detector found it."""
-        self.confidence = score
+        self.confidence, self._exact = score, box
         if self.decided:
             self.votes[kind] += score
             self._name()
@@ -141,8 +155,28 @@ class Track:
 
     def carry(self, box: Box, time_ns: int) -> None:
         """The gate saw it move, the detector said nothing."""
-        self.carried += 1
-        self._move(box, time_ns)
+        width, height = box.x2 - box.x1, box.y2 - box.y1
+        left, top, right, bottom = self._fit
+        fitted = Box(
+            box.x1 + left * width, box.y1 + top * height, box.x2 + right * width, box.y2 + bottom * height
+        )
+        self._move(fitted, time_ns)
+
+    def stir(self, blob: Box, whole: bool) -> None:
+        """The gate saw it move as a whole; a blob has a shadow and a wake, and this learns how the box lies in it.
+
+        Args:
+            blob: Pixels.
+            whole: The picture's border does not cut the blob.
+        """
+        self.stirred += 1
+        if self._exact is None or not whole:
+            return
+        width, height = max(blob.x2 - blob.x1, 1.0), max(blob.y2 - blob.y1, 1.0)
+        sizes = (width, height, width, height)
+        now = [(a - b) / size for a, b, size in zip(self._exact, blob, sizes, strict=True)]
+        left, top, right, bottom = (old + FIT_SHARE * (new - old) for old, new in zip(self._fit, now, strict=True))
+        self._fit = (left, top, right, bottom)
 
     def coast(self, time_ns: int) -> None:
         """It is part of something larger that moves: it goes on as it went."""
@@ -184,19 +218,41 @@ class Track:
         self.seen_ns, self.missed_ns, self.updated = time_ns, None, True
         now = self.box
         ground, size = now.ground, max(1.0, now.area**0.5)
-        self.moved = self.moved or _distance(ground, self.born) > MOVED * size or self._came_in(now)
+        self._far_looks = self._far_looks + 1 if self._is_far(now, size) else 0
+        self.moved = self.moved or self._far_looks >= MOVED_LOOKS
         if _distance(ground, self.rested) > STILL * size:
             self.rested, self.rested_ns, self.still_since_ns = ground, time_ns, None
         elif time_ns - self.rested_ns >= STILL_S * SECOND_NS and self.still_since_ns is None:
             self.still_since_ns = self.rested_ns
 
-    def _came_in(self, now: Box) -> bool:
-        """Whether it came in over the picture's border, and the gate saw that too."""
-        return self.at_border and self.carried >= 2 and now.area > GROWN * self.born_box.area
+    def _is_far(self, now: Box, size: float) -> bool:
+        """Whether it is elsewhere than where it was first seen.
+
+        A parked car that somebody walks past seems to shrink: one side of its box moves, the other does not. So both
+        sides must have moved the same way, or the gate must have seen the whole thing move.
+        What comes in over the border and stops there need not go far.
+        """
+        was, far = self.born_box, MOVED * size
+        across = _common(now.x1 - was.x1, now.x2 - was.x2)
+        if max(across, _common(now.y1 - was.y1, now.y2 - was.y2)) > far:
+            return True
+        if self.stirred >= STIRRED and _distance(now.ground, self.born) > far:
+            return True
+        return any(self.borders) and self.stirred >= STIRRED and (now.area > GROWN * was.area or self._came_in(now, size))
+
+    def _came_in(self, now: Box, size: float) -> bool:
+        """Whether it has left the borders that cut it at first."""
+        way = (now.x1 - self.born_box.x1, now.y1 - self.born_box.y1, self.born_box.x2 - now.x2, self.born_box.y2 - now.y2)
+        return all(far > CAME_IN * size for far, cut in zip(way, self.borders, strict=True) if cut)
 
 
-def _new(number: int, box: Box, time_ns: int, at_border: bool) -> Track:
-    return Track(number, BoxFilter(box), box, time_ns, box.ground, time_ns, at_border)
+def _common(a: float, b: float) -> float:
+    """How far two sides of a box moved together, pixels."""
+    return min(abs(a), abs(b)) if a * b > 0 else 0.0
+
+
+def _new(number: int, box: Box, time_ns: int, borders: Borders) -> Track:
+    return Track(number, BoxFilter(box), box, time_ns, box.ground, time_ns, borders)
 
 
 def _distance(a: tuple[float, float], b: tuple[float, float]) -> float:

@@ -9,6 +9,7 @@ from agg_support import free_port, mosquitto, wait_until
 
 from aggregator import app
 from aggregator.config import ExternalBroker, Settings, Tls
+from aggregator.health import Health
 
 
 def certificates(folder: Path) -> None:
@@ -22,6 +23,11 @@ def certificates(folder: Path) -> None:
     for name in ("server", "aggregator"):
         signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "subjectAltName=IP:127.0.0.1")
         openssl("req", "-x509", *new, *signed, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")
+
+
+def wait_for_refusal(health: Health) -> None:
+    wait_until(lambda: bool(health.problem))
+    assert not health.broker
 
 
 def test_a_certificate_on_both_sides(tmp_path: Path) -> None:
@@ -44,5 +50,4 @@ def test_a_certificate_on_both_sides(tmp_path: Path) -> None:
             wait_until(lambda: parts.services.health.broker)
         for name, tls in {"no-certificate": Tls(ca=ca), "unknown-authority": Tls()}.items():
             with app.running(settings(name, tls)) as parts:
-                wait_until(lambda parts=parts: bool(parts.services.health.problem))
-                assert not parts.services.health.broker
+                wait_for_refusal(parts.services.health)

@@ -1,0 +1,95 @@
+"""RTSP streams for the benchmarks, served by a process of their own so that its CPU is not counted."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing as mp
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from demo import clips
+from demo.clip import load
+from demo.commands import clip_folders
+from demo.rtsp import RtspServer
+
+RATE = 15
+SIZE = (640, 360)
+
+
+def cache() -> Path:
+    """Where prepared streams are kept between runs."""
+    folder = Path.home() / ".cache" / "paifang-benchmarks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def walkers() -> Path:
+    """Real walkers (vtest) at 640 x 360 and 15 frames a second."""
+    source = clips.fetch(clips.WALKWAY, cache(), clip_folders())
+    target = cache() / "walkers-640x360-15.mp4"
+    if not target.exists():
+        with av.open(str(source)) as given:
+            _encode(target, (frame.to_ndarray(format="bgr24") for frame in given.decode(video=0)))
+    return target
+
+
+def still(seconds: int = 20) -> Path:
+    """One real picture with a sensor's noise on it: a camera that looks at nothing for ever."""
+    target = cache() / "still-640x360-15.mp4"
+    if not target.exists():
+        with av.open(str(clips.fetch(clips.WALKWAY, cache(), clip_folders()))) as given:
+            picture = next(given.decode(video=0)).to_ndarray(format="bgr24")
+        random = np.random.default_rng(5)
+        _encode(target, (_noisy(picture, random) for _ in range(seconds * RATE)))
+    return target
+
+
+def _noisy(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    noise = cv2.GaussianBlur(random.normal(0, 4, picture.shape).astype(np.float32), (3, 3), 0)
+    return np.clip(picture + noise, 0, 255).astype(np.uint8)
+
+
+def _encode(target: Path, pictures: Iterator[np.ndarray]) -> None:
+    half = target.with_suffix(".part.mp4")
+    with av.open(str(half), "w") as out:
+        stream = out.add_stream("libx264", rate=RATE)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = *SIZE, "yuv420p", 600_000
+        stream.options = {"preset": "veryfast", "g": str(2 * RATE), "bf": "0", "maxrate": "600k", "bufsize": "600k"}
+        for number, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(cv2.resize(picture, SIZE), format="bgr24")
+            frame.pts, frame.time_base = number, Fraction(1, RATE)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    half.rename(target)
+
+
+@contextmanager
+def serving(path: Path, count: int) -> Iterator[list[str]]:
+    """RTSP addresses of `count` streams of one clip, each served separately."""
+    ours, theirs = mp.Pipe()
+    process = mp.get_context("spawn").Process(target=_serve, args=(path, count, theirs), daemon=True)
+    process.start()
+    port = ours.recv()
+    try:
+        yield [f"rtsp://127.0.0.1:{port}/c{i}" for i in range(count)]
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _serve(path: Path, count: int, pipe: Connection) -> None:
+    async def run() -> None:
+        clip = load(path)
+        server = RtspServer({f"c{i}": clip for i in range(count)})
+        pipe.send(await server.start())
+        await asyncio.Event().wait()
+
+    asyncio.run(run())

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from models.store import ModelStore
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "edge"))
+
+from village_kit import Village, walkway
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, object]:
+    """Debian's Chromium instead of Playwright's own; it must not call home."""
+    return {
+        "executable_path": "/usr/bin/chromium",
+        "args": ["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
+    }
+
+
+@pytest.fixture(scope="session")
+def models(model_store: ModelStore) -> ModelStore:
+    """The models that a box needs."""
+    for task in ("objects", "faces-to-blur", "plate-find"):
+        model_store.ensure(task)
+    return model_store
+
+
+@pytest.fixture
+def village(models: ModelStore, tmp_path: Path) -> Iterator[Village]:
+    """A village with real walkers, not started yet."""
+    assert models.has("yunet_n") or models.has("centerface")
+    made = Village(tmp_path, walkway(Path.home() / ".cache" / "paifang-tests" / "clips"))
+    yield made
+    made.close()

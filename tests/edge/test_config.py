@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from common.errors import SettingsError
+from edge.config import load
+
+GOOD = """
+site: village
+box: gate-1
+timezone: Asia/Shanghai
+schedules:
+  night: [{from: "22:00", to: "06:00"}]
+cameras:
+  - id: yard
+    url: rtsp://10.0.0.5/main
+    zones:
+      - name: forecourt
+        polygon: [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]
+        schedule: night
+    lines:
+      - name: gate
+        points: [[0, 0.5], [1, 0.5]]
+"""
+
+
+def check(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "box.yaml"
+    path.write_text(text)
+    load(path)
+
+
+def test_a_good_file_loads(tmp_path: Path) -> None:
+    check(tmp_path, GOOD)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "named"),
+    [
+        ("timezone:", "timezon:", 4, "did you mean 'timezone'"),
+        ("polygon:", "poligon:", 12, "did you mean 'polygon'"),
+        ("from:", "form:", 6, "did you mean 'from'"),
+        ("Asia/Shanghai", "Asia/Shangri-La", 2, "IANA"),
+        ("site: village", "site: 'vil lage'", 2, "site"),
+        ("site: village\n", "", 2, "'site' is missing"),
+        ("[0.9, 0.1], [0.9, 0.9]", "[0.9, 0.1]", 11, "at least three"),
+        ("[[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]", "[[0, 0], [1, 1], [1, 0], [0, 1]]", 11, "crosses itself"),
+        ("[[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]", "[[0, 0], [0.5, 0.5], [1, 1]]", 11, "no area"),
+        ("[0.9, 0.9]]", "[0.9, 9]]", 12, "polygon"),
+        ("schedule: night", "schedule: nigth", 2, "'nigth'"),
+        ("rtsp://10", "rtsp://admin:secret@10", 8, "username and password_file"),
+        ("rtsp://10", "http://10", 8, "rtsp://"),
+        ("[[0, 0.5], [1, 0.5]]", "[[0.5, 0.5], [0.5, 0.5]]", 15, "same place"),
+        ('to: "06:00"', 'to: "6 am"', 6, "to"),
+        ("    url: rtsp://10.0.0.5/main", "    url: a\n    url: b", 10, "twice"),
+        ("    lines:", "    objects: [person]\n    lines:", 14, "unknown key 'objects'"),
+    ],
+)
+def test_a_wrong_key_is_named_with_file_line_and_fix(tmp_path: Path, old: str, new: str, line: int, named: str) -> None:
+    assert old in GOOD
+    with pytest.raises(SettingsError) as caught:
+        check(tmp_path, GOOD.replace(old, new, 1))
+    assert named in str(caught.value)
+    assert str(tmp_path / "box.yaml") in caught.value.where
+    assert caught.value.where.endswith(f":{line}"), caught.value.where
+
+
+def test_the_password_of_a_url_is_not_repeated_in_the_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        check(tmp_path, GOOD.replace("rtsp://10", "rtsp://admin:hunter2@10"))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_two_cameras_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="'yard' stands there twice"):
+        check(tmp_path, GOOD + "  - {id: yard, url: rtsp://h/x}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("broker: {password_file: nowhere.txt}", "nowhere.txt"),
+        ("broker: {cert_file: a.pem, tls: true}", "cert_file and key_file"),
+        ("broker: {ca_file: a.pem}", "tls: true"),
+        ("broker: {port: 70000}", "port"),
+        ("outbox: {max_mb: 0}", "max_mb"),
+        ("site: [", "not YAML"),
+        ("? {a: 1}\n: 2", "unknown key"),
+        ("evil: !!python/object/apply:os.system ['true']", "evil"),
+    ],
+)
+def test_other_mistakes(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(SettingsError, match=named):
+        check(tmp_path, GOOD + text + "\n")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load(tmp_path / "none.yaml")
+
+
+def test_every_example_loads() -> None:
+    examples = sorted((Path(__file__).parents[2] / "configs").glob("box*.yaml"))
+    assert examples
+    for path in examples:
+        load(path)

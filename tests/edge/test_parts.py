@@ -1,0 +1,151 @@
+"""Small parts of the box: mailbox, clock watch, economy, decoder, priorities of the reporter."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from edge_kit import make_clip, wait_until
+
+from common.clock import FakeClock, SystemClock
+from common.errors import SourceLost, StreamBroken
+from edge.clockwatch import ClockWatch
+from edge.decoder import PATIENCE, Decoder, luma_of, picture_of
+from edge.gop import MAX_PACKETS, QUIET_S, Economy
+from edge.mailbox import Mailbox
+from edge.sources import opener
+from edge.sources.base import NOBODY, Arrival, FakeStream
+
+
+def test_the_mailbox_keeps_the_newest_and_counts_the_rest() -> None:
+    box: Mailbox[int] = Mailbox()
+    for number in range(5):
+        box.put("a", number)
+    assert box.take() == ("a", 4)
+    assert box.dropped == 4
+
+
+def test_the_mailbox_serves_cameras_in_turn() -> None:
+    box: Mailbox[int] = Mailbox()
+    served = []
+    for turn in range(6):
+        for camera in ("loud", "quiet"):
+            box.put(camera, turn)
+        taken = box.take()
+        assert taken is not None
+        served.append(taken[0])
+    assert served.count("loud") == served.count("quiet") == 3
+
+
+def test_the_mailbox_lets_the_past_wait_for_its_turn() -> None:
+    box: Mailbox[int] = Mailbox()
+    done = threading.Event()
+
+    def feed() -> None:
+        for number in range(20):
+            box.put_when_free("a", number, lambda: False)
+        done.set()
+
+    threading.Thread(target=feed, daemon=True).start()
+    taken = [box.take() for _ in range(20)]
+    wait_until(done.is_set)
+    assert taken == [("a", number) for number in range(20)]
+    assert box.dropped == 0
+
+
+def test_a_closed_mailbox_wakes_everybody() -> None:
+    box: Mailbox[int] = Mailbox()
+    threading.Timer(0.05, box.close).start()
+    assert box.take() is None
+
+
+@pytest.mark.parametrize(("step_s", "told"), [(0.0, False), (0.4, False), (3600.0, True), (-90.0, True)])
+def test_a_step_of_the_wall_clock_is_told_once(step_s: float, told: bool) -> None:
+    clock = FakeClock()
+    watch = ClockWatch(clock)
+    clock.advance(10)
+    assert watch.check() is None
+    clock.step_wall(step_s)
+    stepped = watch.check()
+    assert (stepped is not None) == told
+    if stepped is not None and stepped.seconds is not None:
+        assert stepped.seconds == pytest.approx(step_s)
+    assert watch.check() is None
+
+
+def arrivals(tmp_path: Path, seconds: float = 3.0) -> list[Arrival]:
+    stream = opener(str(make_clip(tmp_path / "a.mp4", seconds=seconds)), NOBODY, SystemClock()).open()
+    found: list[Arrival] = []
+    with pytest.raises(SourceLost, match="ended"):
+        found.extend(stream.packets())
+    stream.close()
+    return found
+
+
+def test_a_file_gives_every_packet_with_growing_times(tmp_path: Path) -> None:
+    found = arrivals(tmp_path)
+    assert len(found) == 45
+    times = [arrival.time_ns for arrival in found]
+    assert times == sorted(set(times))
+    assert (times[-1] - times[0]) / 1e9 == pytest.approx(44 / 15, abs=0.01)
+
+
+def test_economy_keeps_one_group_and_gives_it_back(tmp_path: Path) -> None:
+    economy = Economy()
+    for arrival in arrivals(tmp_path)[:40]:
+        economy.keep(arrival)
+    group = economy.wake(0)
+    assert group[0].packet.is_keyframe
+    assert len(group) == 10
+    assert economy.awake
+
+
+def test_economy_is_bounded(tmp_path: Path) -> None:
+    economy = Economy()
+    first, second, *_ = arrivals(tmp_path)
+    economy.keep(first)
+    for _ in range(3 * MAX_PACKETS):
+        economy.keep(second)
+    assert economy.overflows == 1
+    assert len(economy.wake(0)) == 1
+
+
+def test_economy_falls_asleep_when_it_has_been_quiet() -> None:
+    economy = Economy()
+    economy.wake(0)
+    economy.rest(True, 10**9)
+    economy.rest(False, 10**9 + round(QUIET_S * 1e9))
+    assert economy.awake
+    economy.rest(False, 10**9 + round(QUIET_S * 1e9) + 1)
+    assert not economy.awake
+
+
+def test_a_decoder_without_any_picture_gives_up(tmp_path: Path) -> None:
+    decoder = Decoder("h264", b"")
+    later = next(arrival for arrival in arrivals(tmp_path) if not arrival.packet.is_keyframe)
+    for _ in range(PATIENCE):
+        assert decoder.decode(later.packet) == []
+    with pytest.raises(StreamBroken):
+        decoder.decode(later.packet)
+
+
+def test_luma_and_picture_of_a_frame() -> None:
+    given = np.zeros((48, 64, 3), np.uint8)
+    given[:, 32:] = 255
+    frame = av.VideoFrame.from_ndarray(given, format="bgr24").reformat(format="yuv420p")
+    luma, picture = luma_of(frame), picture_of(frame)
+    assert luma.shape == (48, 64)
+    assert picture.shape == (48, 64, 3)
+    assert (int(luma[10, 10]) < 30, int(luma[10, 60]) > 200) == (True, True)
+    assert (picture[10, 10].max() < 20, picture[10, 60].min() > 230) == (True, True)
+    grey = luma_of(av.VideoFrame.from_ndarray(given, format="bgr24"))
+    assert grey.shape == (48, 64)
+
+
+def test_a_fake_stream_ends_with_its_error() -> None:
+    stream = FakeStream([], SourceLost("gone"))
+    with pytest.raises(SourceLost):
+        list(stream.packets())

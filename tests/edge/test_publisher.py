@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from edge_kit import draft, open_outbox, wait_until
+
+from common.clock import SECOND_NS, SystemClock
+from edge.link import FakeLink
+from edge.outbox import Outbox
+from edge.publisher import HOLE_S, RECEIPT_S, Progress, Publisher
+from events.envelope import decode
+from events.ranges import Ranges
+from events.receipts import Receipt, encode
+from events.topics import BoxTopics
+
+TOPICS = BoxTopics("site", "box")
+
+
+def seconds(value: float) -> int:
+    return round(value * SECOND_NS)
+
+
+def test_an_acknowledged_event_without_receipt_is_sent_again_with_growing_patience() -> None:
+    progress = Progress()
+    progress.published(1, 0)
+    assert progress.overdue(seconds(RECEIPT_S * 9)) == [], "no PUBACK yet: the connection's business"
+    progress.acknowledged(1)
+    assert progress.overdue(seconds(RECEIPT_S - 1)) == []
+    assert progress.overdue(seconds(RECEIPT_S)) == [1]
+    progress.published(1, seconds(RECEIPT_S))
+    progress.acknowledged(1)
+    assert progress.overdue(seconds(2 * RECEIPT_S)) == []
+    assert progress.overdue(seconds(3 * RECEIPT_S)) == [1]
+    assert progress.resent == 1
+
+
+def test_a_hole_in_the_receipt_is_filled_at_once() -> None:
+    progress = Progress()
+    for number in (1, 2, 3):
+        progress.published(number, 0)
+        progress.acknowledged(number)
+    progress.receipted(Ranges([(1, 1), (3, 3)]))
+    assert progress.overdue(seconds(HOLE_S) - 1) == []
+    assert progress.overdue(seconds(HOLE_S)) == [2]
+
+
+def test_a_lost_connection_takes_back_what_was_not_acknowledged() -> None:
+    progress = Progress()
+    progress.published(1, 0)
+    progress.published(2, 0)
+    progress.acknowledged(1)
+    progress.disconnected()
+    assert (set(progress.sent), progress.flying) == ({1}, 0)
+
+
+def test_flying_counts_what_is_between_publish_and_puback() -> None:
+    progress = Progress()
+    progress.published(1, 0)
+    progress.published(2, 0)
+    assert progress.flying == 2
+    progress.acknowledged(1)
+    progress.acknowledged(1)
+    assert progress.flying == 1
+    progress.receipted(Ranges([(1, 2)]))
+    assert (progress.flying, progress.sent) == (0, {})
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    opened = open_outbox(tmp_path / "o.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def link() -> FakeLink:
+    return FakeLink()
+
+
+@pytest.fixture
+def publisher(outbox: Outbox, link: FakeLink) -> Iterator[Publisher]:
+    made = Publisher(outbox, link, TOPICS, SystemClock())
+    made.start()
+    yield made
+    made.stop()
+
+
+def sent(link: FakeLink) -> list[int]:
+    return [decode(payload).sequence for _, payload in link.published]
+
+
+def receipt(outbox: Outbox, *ranges: tuple[int, int], epoch: str = "") -> bytes:
+    return encode(Receipt(epoch=epoch or outbox.epoch, ranges=list(ranges)))
+
+
+@pytest.mark.usefixtures("publisher")
+def test_events_go_out_in_order_and_are_forgotten_by_receipt_only(outbox: Outbox, link: FakeLink) -> None:
+    outbox.put([draft(n) for n in range(5)])
+    wait_until(lambda: sent(link) == [1, 2, 3, 4, 5])
+    for mid in range(1, 6):
+        link.acknowledge(mid)
+    assert outbox.store.waiting == 5, "a PUBACK forgets nothing"
+    link.deliver(TOPICS.receipts, receipt(outbox, (1, 4)))
+    wait_until(lambda: outbox.store.waiting == 1)
+
+
+@pytest.mark.usefixtures("publisher")
+def test_a_receipt_of_another_epoch_is_ignored(outbox: Outbox, link: FakeLink) -> None:
+    outbox.put([draft()])
+    wait_until(lambda: sent(link) == [1])
+    link.deliver(TOPICS.receipts, receipt(outbox, (1, 100), epoch="feedfeedfeedfeed"))
+    link.deliver(TOPICS.receipts, b"garbage")
+    outbox.put([draft()])
+    wait_until(lambda: sent(link) == [1, 2])
+    assert outbox.store.waiting == 2
+
+
+@pytest.mark.usefixtures("publisher")
+def test_nothing_is_lost_while_the_broker_is_away(outbox: Outbox, link: FakeLink) -> None:
+    link.switch(False)
+    outbox.put([draft(n) for n in range(3)])
+    link.switch(True)
+    wait_until(lambda: sent(link) == [1, 2, 3])
+    link.acknowledge(1)
+    link.switch(False)
+    link.switch(True)
+    wait_until(lambda: sorted(sent(link)[3:]) == [2, 3], what="what had no PUBACK goes out again")
+
+
+def test_the_window_holds_back_what_the_broker_does_not_acknowledge(outbox: Outbox, link: FakeLink) -> None:
+    from edge.publisher import WINDOW
+
+    outbox.put([draft(n) for n in range(WINDOW + 50)])
+    publisher = Publisher(outbox, link, TOPICS, SystemClock())
+    publisher.start()
+    wait_until(lambda: len(link.published) == WINDOW)
+    for mid in range(1, 51):
+        link.acknowledge(mid)
+    wait_until(lambda: len(link.published) == WINDOW + 50)
+    publisher.stop()
+    assert sent(link) == list(range(1, WINDOW + 51))

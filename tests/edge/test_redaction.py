@@ -1,0 +1,154 @@
+"""DESIGN section 1, guarantee 5: whatever goes wrong means no picture, never a clear one."""
+
+from __future__ import annotations
+
+import av
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from common.errors import ModelError, RedactionError
+from edge.decoder import picture_of
+from edge.eye import Report
+from edge.redaction import Redactor, Subject
+from edge.reporter import WAITING, Reporter
+from events.envelope import MAX_PICTURE_BYTES, Draft
+from events.kinds import ZoneEntered
+from pipelines.findings import Finding
+from pipelines.tracks import Track
+from pipelines.types import Box, Detections, Picture
+
+
+class Fixed:
+    """A detector that always finds the same boxes."""
+
+    def __init__(self, *boxes: tuple[float, float, float, float]) -> None:
+        self._boxes = boxes
+
+    def detect(self, picture: Picture) -> Detections:
+        del picture
+        n = len(self._boxes)
+        return Detections(
+            np.array(self._boxes, np.float32).reshape(n, 4), np.ones(n, np.float32), np.zeros(n, np.int64)
+        )
+
+
+class Broken:
+    """A detector that cannot run."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def detect(self, picture: Picture) -> Detections:
+        raise self._error
+
+
+def checkers(height: int = 360, width: int = 640) -> Picture:
+    y, x = np.mgrid[:height, :width]
+    return np.repeat(((x // 4 + y // 4) % 2 * 255).astype(np.uint8)[:, :, None], 3, axis=2)
+
+
+def redactor(faces: object, plates: object) -> Redactor:
+    return Redactor(faces, plates, np.random.default_rng(1))  # type: ignore[arg-type]
+
+
+def decoded(jpeg: bytes) -> NDArray[np.uint8]:
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return np.asarray(picture, np.uint8)
+
+
+def detail(picture: Picture, box: Box) -> float:
+    part = picture[int(box.y1) : int(box.y2), int(box.x1) : int(box.x2), 0]
+    return float(np.abs(np.diff(part.astype(int), axis=1)).mean())
+
+
+FACE, PLATE, ELSEWHERE = Box(100, 80, 160, 160), Box(300, 250, 380, 280), Box(450, 40, 550, 140)
+
+
+def test_faces_and_plates_are_gone_and_the_rest_is_there() -> None:
+    shown = decoded(redactor(Fixed(FACE), Fixed(PLATE)).snapshot(checkers(), None))
+    clear = detail(shown, ELSEWHERE)
+    assert clear > 30
+    assert detail(shown, FACE) < clear / 4
+    assert detail(shown, PLATE) < clear / 4
+
+
+def test_a_head_is_covered_even_when_no_face_is_found() -> None:
+    person = Box(200, 100, 260, 300)
+    shown = decoded(redactor(Fixed(), Fixed()).snapshot(checkers(), Subject(person, person=True)))
+    assert detail(shown, Box(206, 104, 254, 150)) < detail(shown, ELSEWHERE) / 4
+    others = decoded(redactor(Fixed(), Fixed()).snapshot(checkers(), None, [person]))
+    assert detail(others, Box(206, 104, 254, 150)) < detail(others, ELSEWHERE) / 4
+
+
+def test_the_given_picture_is_not_changed() -> None:
+    picture = checkers()
+    redactor(Fixed(FACE), Fixed(PLATE)).snapshot(picture, Subject(PLATE, person=False))
+    assert (picture == checkers()).all()
+
+
+@pytest.mark.parametrize("error", [ModelError("x"), cv2.error("x"), ValueError("x"), MemoryError()])
+@pytest.mark.parametrize("which", ["faces", "plates"])
+def test_a_redactor_that_fails_means_no_picture(error: Exception, which: str) -> None:
+    parts = {"faces": Fixed(), "plates": Fixed()} | {which: Broken(error)}
+    made = redactor(parts["faces"], parts["plates"])
+    with pytest.raises(RedactionError):
+        made.snapshot(checkers(), None)
+    assert (made.failures, made.pictures) == (1, 0)
+
+
+@pytest.mark.parametrize("size", [(1080, 1920), (2160, 3840), (8, 8)])
+def test_a_picture_fits_into_a_message(size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    jpeg = redactor(Fixed(), Fixed()).snapshot(noise, None)
+    assert len(jpeg) <= MAX_PICTURE_BYTES
+    assert decoded(jpeg).shape[1] <= 640
+
+
+def finding() -> Finding:
+    data = ZoneEntered(zone="z", object="person", track=1, bbox=(1, 2, 3, 4), confidence=1.0)
+    track = Track.of_object(1, Box(10, 10, 40, 90), 0.9, 0, 0)
+    return Finding(data, track, ("person",), 5)
+
+
+def frame() -> av.VideoFrame:
+    return av.VideoFrame.from_ndarray(checkers(), format="bgr24")
+
+
+def test_an_event_carries_its_redacted_picture() -> None:
+    sent: list[Draft] = []
+    reporter = Reporter(sent.extend, redactor(Fixed(FACE), Fixed()))
+    reporter.start()
+    reporter.report(Report("cam", [finding()], frame(), ()))
+    reporter.stop()
+    assert [draft.time_ns for draft in sent] == [5]
+    assert sent[0].picture is not None
+    assert detail(decoded(sent[0].picture), FACE) < 20
+
+
+def test_an_event_goes_without_picture_when_the_redactor_fails() -> None:
+    sent: list[Draft] = []
+    reporter = Reporter(sent.extend, redactor(Broken(ModelError("x")), Fixed()))
+    reporter.start()
+    reporter.report(Report("cam", [finding()], frame(), ()))
+    reporter.stop()
+    assert [draft.picture for draft in sent] == [None]
+    assert reporter.without_picture == 1
+
+
+def test_no_event_is_dropped_when_pictures_pile_up() -> None:
+    sent: list[Draft] = []
+    reporter = Reporter(sent.extend, redactor(Fixed(), Fixed()))
+    for _ in range(WAITING + 10):
+        reporter.report(Report("cam", [finding()], frame(), ()))
+    assert reporter.without_picture == 10
+    reporter.start()
+    reporter.stop()
+    assert len(sent) == WAITING + 10
+    assert sum(draft.picture is None for draft in sent) == 10
+
+
+def test_the_frame_of_the_picture_is_the_frame_of_the_event() -> None:
+    assert (picture_of(frame()).astype(int) - checkers()).max() == 0

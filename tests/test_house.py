@@ -1,0 +1,318 @@
+"""The house rules that a machine can hold: sizes, import arrows, tables, locks, and what may stand in a file."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import paifang
+from aggregator import alerts, stores
+from aggregator.config import Settings
+from edge import priorities
+from edge import sources as edge_sources
+from edge.config import CameraSettings
+from events.kinds import KINDS
+from models import manifest, registry
+from models import sources as model_sources
+from models.wrappers import WRAPPERS
+from paifang.cli import GROUPS
+from pipelines import rules
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PRODUCT = ("aggregator", "common", "edge", "events", "models", "paifang", "pipelines")
+AROUND = ("demo", "benchmarks", "tests")
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "common": set(),
+    "events": {"common"},
+    "pipelines": {"events", "common"},
+    "models": {"pipelines", "common"},
+    "edge": {"models", "pipelines", "events", "common"},
+    "aggregator": {"events", "common"},
+    "paifang": {"common"},
+    "demo": set(PRODUCT),
+    "benchmarks": {*PRODUCT, "demo"},
+}
+"""Package → the packages of ours that it may import besides itself (DESIGN section 4)."""
+
+BUILT_ONCE = {
+    "edge": {
+        *("PahoLink", "Outbox", "Publisher", "Inference", "Redactor", "Reporter", "Eye", "Camera", "Mailbox"),
+        *("StatusPublisher", "StatusServer", "BoxCollector", "SystemClock", "ModelStore", "Economy"),
+    },
+    "aggregator": {
+        *("EmbeddedServer", "MqttLink", "Ledger", "Ingest", "Gatekeeper", "Broadcast", "Health", "Metrics"),
+        *("Mailbox", "Services", "SqliteStore", "SystemClock"),
+    },
+}
+"""Package → its concrete parts; only `app.py` builds them (and `replay.py`, a composition root for one file)."""
+
+
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def python_files(*packages: str) -> Iterator[Path]:
+    for package in packages:
+        yield from sorted((ROOT / package).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, at any depth of its code, also for types only."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def calls(path: Path) -> Iterator[tuple[str, int]]:
+    """Names that a file calls (`Name(…)` and `module.Name(…)`), with their lines."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Name):
+                yield node.func.id, node.lineno
+            elif isinstance(node.func, ast.Attribute):
+                yield node.func.attr, node.lineno
+
+
+def shown(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_no_file_is_longer_than_the_cap() -> None:
+    lengths = {shown(path): len(path.read_text().splitlines()) for path in python_files(*PRODUCT, *AROUND)}
+    assert len(lengths) > 100
+    assert {name: lines for name, lines in lengths.items() if lines > MAX_FILE_LINES} == {}
+
+
+def test_no_function_is_longer_than_the_cap() -> None:
+    too_long = [
+        f"{shown(path)}:{node.lineno} {node.name}"
+        for path in python_files(*PRODUCT, *AROUND)
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if (node.end_lineno or 0) - node.lineno + 1 > MAX_FUNCTION_LINES
+    ]
+    assert too_long == []
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_imports_follow_the_arrows(package: str) -> None:
+    ours = {*PRODUCT, *AROUND}
+    allowed = MAY_IMPORT[package] | {package}
+    wrong = {
+        f"{shown(path)} imports {name}"
+        for path in python_files(package)
+        for name in imports(path)
+        if name.split(".")[0] in ours - allowed
+    }
+    assert wrong == set()
+
+
+def test_the_arrows_cover_every_package_of_the_wheel() -> None:
+    wheel = set(PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
+    assert wheel == {*PRODUCT, "demo"}
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert folders == set(MAY_IMPORT)
+
+
+def test_models_take_nothing_but_types_from_the_pipelines() -> None:
+    taken = {name for path in python_files("models") for name in imports(path) if name.startswith("pipelines")}
+    assert {name for name in taken if not name.startswith("pipelines.types")} == set()
+
+
+def test_only_the_command_imports_by_name() -> None:
+    wrong = [
+        f"{shown(path)}:{line}"
+        for path in python_files(*PRODUCT)
+        for name, line in calls(path)
+        if name in ("import_module", "__import__", "exec", "eval") and shown(path) != "paifang/cli.py"
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", BUILT_ONCE)
+def test_only_app_builds_concrete_parts(package: str) -> None:
+    roots = {ROOT / package / "app.py", ROOT / package / "replay.py"}
+    wrong = [
+        f"{shown(path)}:{line} builds {name}"
+        for path in python_files(package)
+        for name, line in calls(path)
+        if name in BUILT_ONCE[package] and path not in roots
+    ]
+    assert wrong == []
+    built = {name for name, _ in calls(ROOT / package / "app.py")}
+    known = {
+        node.name for path in python_files(*PRODUCT) for node in parsed(path).body if isinstance(node, ast.ClassDef)
+    }
+    assert BUILT_ONCE[package] <= known, "the list above names what is not there any more"
+    assert len(BUILT_ONCE[package] & built) > 6
+
+
+FORBIDDEN_IN_PURE = {
+    *("time", "threading", "multiprocessing", "concurrent", "asyncio", "queue", "select", "signal", "subprocess"),
+    *("socket", "ssl", "http", "urllib", "ftplib", "smtplib", "random", "secrets", "os", "shutil", "tempfile"),
+    *("sqlite3", "av", "paho", "onnxruntime", "requests", "httpx", "structlog"),
+}
+
+
+@pytest.mark.parametrize("package", ["pipelines", "events"])
+def test_pure_packages_know_no_clock_thread_chance_or_network(package: str) -> None:
+    for path in python_files(package):
+        wrong = {name for name in imports(path) if name.split(".")[0] in FORBIDDEN_IN_PURE}
+        wrong |= {name for name in imports(path) if name in ("common.clock.SystemClock", "common.logs")}
+        wrong |= {name for name, _ in calls(path) if name in ("now", "utcnow", "today", "sleep", "default_rng", "open")}
+        assert wrong == set(), shown(path)
+
+
+TEXT = {".py", ".md", ".toml", ".yaml", ".yml", ".json", ".sh", ".css", ".lock", ".edge", ".cfg", ".txt", ""}
+GENERATED = {
+    ".git",
+    ".venv",
+    ".hypothesis",
+    "__pycache__",
+    "node_modules",
+    "var",
+    "data",
+    "dist",
+    "build",
+    "test-results",
+}
+
+
+def written_files() -> Iterator[Path]:
+    """Files that people wrote: everything but what tools leave behind."""
+    for path in sorted(ROOT.rglob("*")):
+        parts = path.relative_to(ROOT).parts
+        made = any(part in GENERATED or part.endswith(("_cache", ".egg-info")) for part in parts)
+        if path.is_file() and not made and path.suffix in TEXT:
+            yield path
+
+
+REGISTRIES = re.compile(
+    "|".join(
+        (r"\bpy" + r"pi\.org", r"python" + r"hosted\.", r"\bnp" + r"mjs\.", r"\bdeb\." + r"debian", "index" + "-url=")
+    )
+)
+MACHINE_PATHS = re.compile(
+    r"(?<![\w.~}\-])/(?:" + "|".join(("wo" + "rk", "tm" + "p", "ro" + "ot", "ho" + "me")) + r")\b"
+)
+
+
+def test_no_registry_address_and_no_machine_path_stands_in_a_file() -> None:
+    files = list(written_files())
+    assert ROOT / "pyproject.toml" in files
+    assert ROOT / "tests" / "test_house.py" in files
+    found = [
+        f"{shown(path)}:{number}: {line.strip()[:80]}"
+        for path in files
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if REGISTRIES.search(line) or MACHINE_PATHS.search(line)
+    ]
+    assert found == []
+
+
+def test_nothing_is_skipped_unfinished_or_expected_to_fail() -> None:
+    words = ("skip", "importorskip", "skipif", "skipIf", "xfail", "Not" + "ImplementedError")
+    unfinished = re.compile(r"\b(?:" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")) + r")\b")
+    wrong = []
+    for path in python_files(*PRODUCT, *AROUND):
+        for node in ast.walk(parsed(path)):
+            name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+            if name in words:
+                wrong.append(f"{shown(path)}:{node.lineno} {name}")  # type: ignore[attr-defined]
+        wrong += [shown(path) for line in path.read_text().splitlines() if unfinished.search(line)]
+    assert wrong == []
+
+
+REQUIREMENT = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+)(?: ; .+)? \\$", re.IGNORECASE)
+
+
+def locked(name: str) -> dict[str, str]:
+    """Package → version of a lock file; fails where one has no hash or anything else stands there."""
+    found: dict[str, str] = {}
+    hashes: dict[str, int] = {}
+    package = ""
+    for line in (ROOT / name).read_text().splitlines():
+        if match := REQUIREMENT.match(line):
+            package = match[1].lower()
+            found[package] = match[2]
+        elif line.startswith("    --hash=sha256:"):
+            hashes[package] = hashes.get(package, 0) + 1
+        else:
+            assert not line.strip() or line.strip().startswith("#"), f"{name}: {line}"
+    assert found
+    assert set(hashes) == set(found), f"{name}: packages without a hash"
+    return found
+
+
+def test_both_locks_pin_every_dependency_with_hashes_and_agree() -> None:
+    box, dev = locked("requirements.lock"), locked("requirements-dev.lock")
+    assert {name: version for name, version in box.items() if dev.get(name) != version} == {}
+    needed = PROJECT["project"]["dependencies"]
+    extras = PROJECT["project"]["optional-dependencies"]["dev"]
+    for lock, wanted in ((box, needed), (dev, needed + extras)):
+        names = {re.split(r"[<>=!~\[; ]", text)[0].lower() for text in wanted}
+        assert names - set(lock) == set()
+
+
+@pytest.mark.parametrize("package", ["insightface", "ffmpeg-python", "face-recognition", "deepface", "dlib"])
+def test_what_we_refuse_is_not_locked(package: str) -> None:
+    assert package not in locked("requirements-dev.lock")
+
+
+def test_one_version_everywhere() -> None:
+    from edge import app
+
+    assert PROJECT["project"]["version"] == paifang.__version__ == app.VERSION
+
+
+TABLES: dict[str, dict[Any, Any]] = {
+    "aggregator.stores.STORES": stores.STORES,
+    "edge.sources.SOURCES": edge_sources.SOURCES,
+    "models.sources.SOURCES": model_sources.SOURCES,
+    "models.wrappers.WRAPPERS": WRAPPERS,
+    "pipelines.rules.RULES": rules.RULES,
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_entry_of_a_table_can_be_called(name: str) -> None:
+    assert TABLES[name]
+    assert all(callable(entry) for entry in TABLES[name].values())
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_group_of_the_command_has_its_module(group: str) -> None:
+    assert callable(importlib.import_module(GROUPS[group]).configure)
+
+
+def test_the_keys_of_the_tables_are_what_they_belong_to() -> None:
+    assert set(WRAPPERS) <= set(registry.MANIFESTS)
+    assert {model.task for model in registry.manifests()} == set(manifest.TASKS)
+    assert set(model_sources.SOURCES) == set(manifest.Source.__args__)
+    assert set(rules.RULES) <= set(CameraSettings.__struct_fields__)
+    assert set(stores.STORES) == set(Settings.__annotations__ and _literal(Settings, "store"))
+    assert set(priorities.RANKS) == set(KINDS)
+    assert set(alerts.RULES) | alerts.QUIET == set(KINDS)
+    assert set(alerts.RULES) & alerts.QUIET == set()
+
+
+def _literal(shape: type, key: str) -> set[str]:
+    import typing
+
+    return set(typing.get_args(typing.get_type_hints(shape)[key]))

@@ -1,0 +1,207 @@
+"""DESIGN section 1 held against the whole repository.
+
+What a single part can hold stands with the part: fields of events (`tests/events/test_privacy.py`), tasks of models
+(`tests/models/test_manifests.py`), the redactor's failures (`tests/edge/test_redaction.py`), routes of the running
+aggregator (`tests/aggregator/test_privacy_routes.py`).
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from aggregator.alerts import Alert
+from aggregator.config import Settings
+from aggregator.stores.records import AlertQuery
+from edge.config import BoxSettings
+
+ROOT = Path(__file__).resolve().parents[1]
+PRODUCT = ("aggregator", "common", "edge", "events", "models", "paifang", "pipelines", "demo")
+
+ALONE = {
+    *("embedding", "embeddings", "embedder", "biometric", "biometrics", "reid", "reidentify", "reidentification"),
+    *("recognise", "recognize", "recognition", "gait", "gender", "ethnicity", "race", "emotion", "clothing"),
+    *("arcface", "facenet", "insightface", "deepface", "suspect", "suspects", "watchlist", "blacklist", "whitelist"),
+}
+"""Words that may stand in no name: nothing here computes, keeps or compares who somebody is."""
+
+TOGETHER = {
+    *(f"{who} {what}" for who in ("face", "person", "people", "body", "head")
+      for what in ("id", "ids", "name", "names", "list", "lists", "vector", "vectors", "feature", "features",
+                   "match", "matcher", "match", "gallery", "database", "age", "sex", "attributes", "encoding")),
+    *("plate text", "plate texts", "licence plate", "license plate", "plate number", "plate numbers"),
+}  # fmt: skip
+"""Pairs of words that may not stand side by side in a name."""
+
+MODULES = {"insightface", "face_recognition", "deepface", "dlib", "facenet_pytorch", "torchreid", "mediapipe"}
+
+
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def python_files(*packages: str) -> Iterator[Path]:
+    for package in packages:
+        yield from sorted((ROOT / package).rglob("*.py"))
+
+
+def shown(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def names(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Every name that a file defines, uses, imports or takes as an argument."""
+    for node in ast.walk(tree):
+        line = getattr(node, "lineno", 0)
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name) | ast.keyword(arg=str(name)):
+                yield name, line
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name, line
+            case ast.alias(name=name):
+                yield name, line
+
+
+def words(name: str) -> list[str]:
+    """`PersonListEntry` and `person_list_entry` → person, list, entry."""
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", name)]
+
+
+def identifying(name: str) -> bool:
+    parts = words(name)
+    return bool(ALONE & set(parts)) or any(f"{a} {b}" in TOGETHER for a, b in zip(parts, parts[1:], strict=False))
+
+
+@pytest.mark.parametrize(
+    "name", ["face_embedding", "FaceMatcher", "personNames", "reid", "watchlist_of", "gait", "plate_text", "PersonID"]
+)
+def test_the_scan_sees_what_it_is_there_for(name: str) -> None:
+    assert identifying(name)
+    assert not identifying("faces_to_blur")
+
+
+def test_nothing_has_a_name_of_recognition_or_of_lists_of_people() -> None:
+    wrong = [
+        f"{shown(path)}:{line} {name}"
+        for path in python_files(*PRODUCT)
+        for name, line in names(parsed(path))
+        if identifying(name)
+    ]
+    assert wrong == []
+
+
+def test_nothing_imports_a_library_that_recognises_people() -> None:
+    imported = {
+        name.split(".")[0]
+        for path in python_files(*PRODUCT)
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+    }
+    assert "numpy" in imported
+    assert imported & MODULES == set()
+
+
+ENCODERS = {
+    *("imencode", "imencodemulti", "imwrite", "imwritemulti", "VideoWriter", "imshow", "to_image", "fromarray"),
+    *("add_stream", "add_stream_from_template", "mux", "mux_one", "savez", "savez_compressed", "tofile"),
+}
+"""Calls that turn pixels into something that is kept or sent."""
+PICTURE_MODULES = {"PIL", "imageio", "matplotlib", "skimage", "turbojpeg"}
+ONLY_ENCODER = "edge/redaction.py"
+
+
+def uses(path: Path, wanted: set[str]) -> set[str]:
+    return {name for name, _ in names(parsed(path)) if name in wanted}
+
+
+def test_only_the_redactor_encodes_pictures() -> None:
+    packages = ("aggregator", "common", "edge", "events", "models", "paifang", "pipelines")
+    encoding = {shown(path): found for path in python_files(*packages) if (found := uses(path, ENCODERS))}
+    assert encoding == {ONLY_ENCODER: {"imencode"}}
+    modules = {shown(path) for path in python_files(*packages) if uses(path, PICTURE_MODULES)}
+    assert modules == set()
+
+
+def test_only_reading_opens_a_container_or_a_codec() -> None:
+    """`av.open(…)` with a mode and `CodecContext.create(…)` other than for reading could write pictures."""
+    for path in python_files("edge"):
+        for node in ast.walk(parsed(path)):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            modes = [it.value for it in node.args[1:2] if isinstance(it, ast.Constant)]
+            modes += [it.value.value for it in node.keywords if it.arg == "mode" and isinstance(it.value, ast.Constant)]
+            on_av = isinstance(node.func.value, ast.Name) and node.func.value.id == "av"
+            if (on_av and node.func.attr == "open") or node.func.attr == "create":
+                assert set(modes) <= {"r"}, f"{shown(path)}:{node.lineno}"
+
+
+def test_only_the_reporter_gives_an_event_a_picture_and_only_the_redactor_s() -> None:
+    giving = {}
+    for path in python_files("edge", "pipelines", "demo"):
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Draft":
+                given = [*node.args[3:], *(it.value for it in node.keywords if it.arg == "picture")]
+                giving.update({shown(path): ast.unparse(it) for it in given})
+    assert giving == {"edge/reporter.py": "self._picture(finding, report)"}
+
+
+def test_the_aggregator_neither_decodes_nor_alters_pictures() -> None:
+    imported = {name.split(".")[0] for path in python_files("aggregator") for name, _ in names(parsed(path))}
+    assert imported & {"cv2", "av", "numpy", "onnxruntime", *PICTURE_MODULES} == set()
+
+
+def keys(shape: Any, path: str = "") -> Iterator[str]:
+    """Dotted paths of all settings below `shape`."""
+    info = msgspec.inspect.type_info(shape)
+    yield from _keys(info, path)
+
+
+def _keys(info: msgspec.inspect.Type, path: str) -> Iterator[str]:
+    match info:
+        case msgspec.inspect.StructType(fields=fields):
+            for field in fields:
+                child = f"{path}.{field.encode_name}" if path else field.encode_name
+                yield child
+                yield from _keys(field.type, child)
+        case msgspec.inspect.UnionType(types=members):
+            for member in members:
+                yield from _keys(member, path)
+        case msgspec.inspect.VarTupleType(item_type=item) | msgspec.inspect.ListType(item_type=item):
+            yield from _keys(item, path)
+        case msgspec.inspect.DictType(value_type=item):
+            yield from _keys(item, path)
+
+
+SWITCHES = re.compile(r"redact|blur|mask|anonym|priva|face|plate|picture|snapshot|clear|raw|identi|person|consent")
+
+
+@pytest.mark.parametrize("shape", [BoxSettings, Settings])
+def test_no_setting_could_switch_redaction_off(shape: type[msgspec.Struct]) -> None:
+    known = list(keys(shape))
+    assert "data" in known
+    assert any("." in key for key in known)
+    assert [key for key in known if SWITCHES.search(key)] == []
+
+
+def test_no_variable_of_the_environment_changes_what_is_refused() -> None:
+    read = set()
+    for path in python_files(*PRODUCT):
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                read |= set(re.findall(r"PAIFANG_[A-Z_]+", node.value)) if len(node.value) < 40 else set()
+    assert read == {"PAIFANG_DATA", "PAIFANG_MODELS_PATH"}
+
+
+def test_an_alert_and_a_question_about_alerts_name_nobody() -> None:
+    about_people = {"track", "person", "face", "plate", "vehicle", "credential", "identity", "name"}
+    assert set(Alert.__struct_fields__) & about_people == set()
+    assert set(AlertQuery.__dataclass_fields__) & about_people == set()

@@ -93,6 +93,7 @@ def _watch(url: str, mode: str, stop: threading.Event) -> None:
     from common.backoff import Backoff
     from common.clock import SystemClock
     from edge.camera import Camera
+    from edge.decoder import picture_of
     from edge.eye import Eye, Job
     from edge.gop import Economy
     from edge.sources import opener
@@ -103,7 +104,7 @@ def _watch(url: str, mode: str, stop: threading.Event) -> None:
     from pipelines.types import Detections
 
     def submit(job: Job) -> None:
-        job.eye.conclude(job, Detections.none())
+        job.eye.conclude(job, Detections.none(), picture_of(job.frame))
 
     eye = Eye(
         camera="cam",

@@ -14,6 +14,7 @@ import av
 import cv2
 import numpy as np
 
+from common import logs
 from demo import clips
 from demo.clip import load
 from demo.commands import clip_folders
@@ -86,6 +87,8 @@ def serving(path: Path, count: int) -> Iterator[list[str]]:
 
 
 def _serve(path: Path, count: int, pipe: Connection) -> None:
+    logs.configure("error")
+
     async def run() -> None:
         clip = load(path)
         server = RtspServer({f"c{i}": clip for i in range(count)})

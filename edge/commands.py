@@ -8,8 +8,12 @@ import sys
 import threading
 from pathlib import Path
 
+import msgspec
+
+from common.clock import SystemClock
 from common.errors import SettingsError
 from edge import config
+from events.identifiers import to_rfc3339
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -56,9 +60,12 @@ def _replay(options: argparse.Namespace) -> int:
         known = ", ".join(camera.id for camera in settings.cameras)
         raise SettingsError(str(options.config), "cameras", f"no camera '{options.camera}'; known: {known}")
     from edge import app
-    from edge.replay import json_line, replay
+    from edge.replay import replay
 
     models = app.load_models(settings, options.config.resolve().parent)
-    for draft in replay(settings, named[0], options.file, models.objects):
-        sys.stdout.write(json_line(draft))
+    maker = app.pipeline_maker(settings, named[0])
+    start_ns = SystemClock().wall_ns()
+    for draft in replay(named[0], maker, options.file, models.objects, start_ns):
+        line = {"type": draft.kind, "time": to_rfc3339(draft.time_ns), "place": draft.place, "data": draft.data}
+        sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
     return 0

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 import av
 
 from common.clock import SECOND_NS
-from edge.decoder import luma_of
+from edge.decoder import luma_of, picture_of
 from events.envelope import Draft
 from pipelines.activity import to_grid
 from pipelines.camera import CameraPipeline, Request
 from pipelines.findings import Finding
 from pipelines.health import CameraHealth
-from pipelines.types import Box, Detections
+from pipelines.types import Box, Detections, Picture
 
 HEALTH_EVERY_NS = SECOND_NS
 
@@ -42,13 +42,13 @@ class Report:
     Attributes:
         camera: The camera's id.
         findings: What the rules found.
-        frame: The picture that they were found in.
+        picture: What they were found in, H x W x 3 uint8 BGR, not redacted: it must not leave the box like this.
         people: Boxes of the persons in it, pixels.
     """
 
     camera: str
     findings: list[Finding]
-    frame: av.VideoFrame
+    picture: Picture
     people: tuple[Box, ...]
 
 
@@ -74,6 +74,7 @@ class Eye:
     report: Callable[[Report], None]
     send: Callable[[Draft], None]
     looks: int = 0
+    inspected: int = 0
     active: bool = False
     _pipeline: CameraPipeline | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -111,18 +112,19 @@ class Eye:
         if request is not None:
             self.submit(Job(self, frame, request))
         if findings:
-            self.report(Report(self.camera, findings, frame, people))
+            self.report(Report(self.camera, findings, picture_of(frame), people))
 
-    def conclude(self, job: Job, found: Detections) -> None:
-        """What the detector found; called from its thread."""
+    def conclude(self, job: Job, found: Detections, picture: Picture) -> None:
+        """What the detector found in the job's frame, which is `picture`; called from its thread."""
         with self._lock:
             pipeline = self._pipeline
             if pipeline is None or pipeline.size != (job.frame.width, job.frame.height):
                 return
             findings = pipeline.conclude(job.request, found)
+            self.inspected += 1
             people = _people(pipeline)
         if findings:
-            self.report(Report(self.camera, findings, job.frame, people))
+            self.report(Report(self.camera, findings, picture, people))
 
     def _pipeline_for(self, size: tuple[int, int]) -> CameraPipeline:
         if self._pipeline is None or self._pipeline.size != size:

@@ -34,13 +34,17 @@ class AnySize:
         return self._detector.detect(picture)
 
 
-def inspect(detector: SizedDetector, job: Job) -> Detections:
+def inspect(detector: SizedDetector, job: Job, picture: Picture) -> Detections:
     """Look at a frame's views and bring what was found back to the frame's pixels.
+
+    Args:
+        detector: Finds things.
+        job: Whose views to look at.
+        picture: The job's frame, H x W x 3 uint8 BGR.
 
     Raises:
         ModelError: The model could not run.
     """
-    picture = picture_of(job.frame)
     views = job.request.views
     return Detections.joined([view.back(detector.detect_at(view.crop(picture), view.input_px)) for view in views])
 
@@ -78,11 +82,12 @@ class Inference:
             camera, job = taken
             began = time.perf_counter()
             try:
-                found = inspect(self.detector, job)
+                picture = picture_of(job.frame)
+                found = inspect(self.detector, job, picture)
             except ModelError as error:
                 self.failures += 1
                 log.warning("look failed", camera=camera, error=str(error))
                 continue
-            job.eye.conclude(job, found)
+            job.eye.conclude(job, found, picture)
             self.jobs += 1
             self.last_s = time.perf_counter() - began

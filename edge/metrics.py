@@ -38,6 +38,7 @@ CAMERA_COUNTERS = {
     "camera_reconnects": "Connections lost or refused",
     "camera_backwards": "Packets whose time stamp went back",
     "camera_looks": "Frames that the activity gate compared",
+    "camera_inspected": "Frames that the detector looked at",
 }
 CAMERA_GAUGES = {"camera_up": "1 while pictures come"}
 
@@ -73,8 +74,8 @@ class BoxCollector(Collector):
 
 def camera_reading(camera: Camera, name: str) -> float:
     """One camera's value of one of the camera metrics."""
-    if name == "camera_looks":
-        return camera.eye.looks
+    if name in ("camera_looks", "camera_inspected"):
+        return float(getattr(camera.eye, name.removeprefix("camera_")))
     if name == "camera_up":
         return float(camera.up)
     return float(getattr(camera.counters, name.removeprefix("camera_")))

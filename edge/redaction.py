@@ -50,43 +50,50 @@ class Redactor:
     pictures: int = 0
     failures: int = 0
 
-    def snapshot(self, picture: Picture, subject: Subject | None, people: Sequence[Box] = ()) -> bytes:
-        """A redacted JPEG of a frame.
+    def snapshots(self, picture: Picture, subjects: Sequence[Subject | None], people: Sequence[Box]) -> list[bytes]:
+        """A redacted JPEG of a frame for each subject; faces and plates are looked for once.
 
         Args:
             picture: H x W x 3 uint8 BGR; not changed.
-            subject: Outlined; None for none.
+            subjects: What each picture outlines; None for nothing.
             people: Persons in the frame, pixels; their heads are covered too.
 
         Raises:
             RedactionError: Anything went wrong; there is no picture then.
         """
         try:
-            shown = picture.copy()
-            self._cover(shown, subject, people)
-            jpeg = _encode(shown, subject)
+            persons = [*people, *(subject.box for subject in subjects if subject is not None and subject.person)]
+            covered, scale = self._covered(picture, persons)
+            jpegs = [_encode(covered, subject, scale) for subject in subjects]
         except (ModelError, cv2.error, ValueError, MemoryError) as error:
             self.failures += 1
             raise RedactionError(f"no picture: {error}") from error
-        self.pictures += 1
-        return jpeg
+        self.pictures += len(jpegs)
+        return jpegs
 
-    def _cover(self, shown: Picture, subject: Subject | None, people: Sequence[Box]) -> None:
-        height, width = shown.shape[:2]
+    def _covered(self, picture: Picture, persons: Sequence[Box]) -> tuple[Picture, float]:
+        """A copy of the frame in the size that is sent, with everything covered, and its scale."""
+        scale = min(1.0, WIDTH_PX / picture.shape[1])
+        size = (round(picture.shape[1] * scale), max(1, round(picture.shape[0] * scale)))
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture.copy()
+        shown: Picture = np.asarray(small, np.uint8)
         found = [*self.faces.detect(shown).boxes.tolist(), *self.plates.detect(shown).boxes.tolist()]
-        boxes = [with_margin(Box(*row), width, height) for row in found]
-        persons = [*people, *([subject.box] if subject is not None and subject.person else [])]
-        cover(shown, [*boxes, *map(head_of, persons)], self.random)
+        boxes = [with_margin(Box(*row), *size) for row in found]
+        heads = [head_of(_scaled(person, scale)) for person in persons]
+        cover(shown, [*boxes, *heads], self.random)
+        return shown, scale
 
 
-def _encode(picture: Picture, subject: Subject | None) -> bytes:
+def _scaled(box: Box, scale: float) -> Box:
+    return Box(box.x1 * scale, box.y1 * scale, box.x2 * scale, box.y2 * scale)
+
+
+def _encode(covered: Picture, subject: Subject | None, scale: float) -> bytes:
+    picture = covered
     if subject is not None:
-        x1, y1, x2, y2 = (round(value) for value in subject.box)
-        cv2.rectangle(picture, (x1, y1), (x2, y2), OUTLINE, max(1, picture.shape[1] // 320))
-    height, width = picture.shape[:2]
-    if width > WIDTH_PX:
-        size = (WIDTH_PX, round(height * WIDTH_PX / width))
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        picture = covered.copy()
+        x1, y1, x2, y2 = (round(value) for value in _scaled(subject.box, scale))
+        cv2.rectangle(picture, (x1, y1), (x2, y2), OUTLINE, 2)
     for quality in (QUALITY, 50, 30):
         done, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
         if done and len(jpeg) <= MAX_PICTURE_BYTES:

@@ -10,15 +10,11 @@ import queue
 import threading
 from collections.abc import Callable
 
-import av
-
 from common import logs
 from common.errors import OutboxError, RedactionError
-from edge.decoder import picture_of
 from edge.eye import Report
 from edge.redaction import Redactor, Subject
 from events.envelope import Draft
-from events.kinds import ZoneData
 from pipelines.findings import Finding
 
 WAITING = 32
@@ -68,21 +64,26 @@ class Reporter:
 
     def _run(self) -> None:
         while (report := self._queue.get()) is not None:
-            drafts = [
-                Draft(report.camera, finding.data, finding.time_ns, self._picture(finding, report))
-                for finding in report.findings
-            ]
-            self.send(drafts)
+            pictures = self._pictures(report)
+            self.send(
+                [
+                    Draft(report.camera, finding.data, finding.time_ns, picture)
+                    for finding, picture in zip(report.findings, pictures, strict=True)
+                ]
+            )
 
-    def _picture(self, finding: Finding, report: Report) -> bytes | None:
-        data, track = finding.data, finding.track
-        if isinstance(data, ZoneData) and not track.updated and track.still_since_ns is None:
-            subject = None
-        else:
-            subject = Subject(track.box, data.object == "person")
+    def _pictures(self, report: Report) -> list[bytes | None]:
         try:
-            return self._redactor.snapshot(picture_of(report.frame), subject, report.people)
-        except (RedactionError, av.error.FFmpegError, ValueError) as error:
-            self.without_picture += 1
-            self._log.warning("event without picture", camera=report.camera, error=str(error))
-            return None
+            return list(self._redactor.snapshots(report.picture, [_subject(f) for f in report.findings], report.people))
+        except RedactionError as error:
+            self.without_picture += len(report.findings)
+            self._log.warning("events without picture", camera=report.camera, error=str(error))
+            return [None] * len(report.findings)
+
+
+def _subject(finding: Finding) -> Subject | None:
+    """What to outline: nothing where the thing has gone since."""
+    track = finding.track
+    if not track.updated and track.still_since_ns is None:
+        return None
+    return Subject(track.box, finding.data.object == "person")

@@ -144,6 +144,7 @@ class ActivityGate:
 
     def _change(self, grid: Luma) -> NDArray[np.float32]:
         """Absolute change per pixel after the picture's common change of level is taken out."""
+        assert self._last is not None
         change = np.subtract(grid, self._last, dtype=np.float32)
         change -= _middle(change)
         return np.abs(change, out=change)

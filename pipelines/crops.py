@@ -11,11 +11,11 @@ MARGIN = 0.35
 MARGIN_PX = 24.0
 MAX_CROPS = 2
 """More crops than this cost more than one look at the whole picture (YOLOX-nano gains nothing from batches)."""
-THING_PX = 192.0
+THING_PX = 128.0
 """The smallest thing that moves is shown this large, if the budget allows: from there on the detector gains nothing."""
 LEAST_INPUT_PX = 192
 MOST_ENLARGED = 2.0
-INPUT_AREA = 1.35
+INPUT_AREA = 1.0
 """Most area of an input, in units of the square one: a look at the whole picture may cost this much more."""
 WHOLE = 0.55
 """Crops that cover more of the picture than this together are replaced by the whole picture."""
@@ -73,9 +73,7 @@ def _step(length: float) -> int:
     return max(64, round(length / 32) * 32)
 
 
-def doubt(
-    box: Box, velocity: tuple[float, float], turn: int, size: tuple[int, int]
-) -> tuple[View, ...]:
+def doubt(box: Box, velocity: tuple[float, float], turn: int, size: tuple[int, int]) -> tuple[View, ...]:
     """Second opinions about a moving thing that the detector does not know.
 
     It is turned so that it drives away from the onlooker: from above, that is the way round in which a detector that

@@ -117,7 +117,7 @@ class Tracker:
         self._age(left, look)
         self._drop_doubles()
         for box, score, kind in unmatched:
-            self._start(Track.of_object(self._next_id, box, score, kind, time_ns, self._borders(box)))
+            self._start(Track.of_object(self._next_id, box, (score, kind), time_ns, self._borders(box)))
         self._start_from(loose, time_ns)
         return tuple(track for track in self._tracks if track.confirmed)
 
@@ -226,9 +226,8 @@ class Tracker:
         for i, j in zip(*np.nonzero(agree > DOUBLE_NAMELESS), strict=True):
             a, b = self._tracks[i], self._tracks[j]
             named = a.decided and b.decided
-            if agree[i, j] > DOUBLE and (a.kind == b.kind or not named):
-                gone.add(_weaker(a, b).id)
-            elif a.decided != b.decided and a.updated and b.updated:
+            same = agree[i, j] > DOUBLE and (a.kind == b.kind or not named)
+            if same or (a.decided != b.decided and a.updated and b.updated):
                 gone.add(_weaker(a, b).id)
         self._tracks = [track for track in self._tracks if track.id not in gone]
 

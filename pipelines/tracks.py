@@ -95,8 +95,9 @@ class Track:
     _exact: Box | None = None
 
     @staticmethod
-    def of_object(number: int, box: Box, score: float, kind: int, time_ns: int, borders: Borders = NO_BORDERS) -> Track:
-        """A track that a confident detection starts."""
+    def of_object(number: int, box: Box, seen: tuple[float, int], time_ns: int, borders: Borders = NO_BORDERS) -> Track:
+        """A track that a confident detection, of some score and class, starts."""
+        score, kind = seen
         track = _new(number, box, time_ns, borders)
         track.votes[kind] = track.confidence = score
         track.voices, track.decided = 1, True
@@ -157,9 +158,7 @@ class Track:
         """The gate saw it move, the detector said nothing."""
         width, height = box.x2 - box.x1, box.y2 - box.y1
         left, top, right, bottom = self._fit
-        fitted = Box(
-            box.x1 + left * width, box.y1 + top * height, box.x2 + right * width, box.y2 + bottom * height
-        )
+        fitted = Box(box.x1 + left * width, box.y1 + top * height, box.x2 + right * width, box.y2 + bottom * height)
         self._move(fitted, time_ns)
 
     def stir(self, blob: Box, whole: bool) -> None:
@@ -198,7 +197,9 @@ class Track:
         self._name()
         totals = self._totals()
         most = max(totals)
-        self.decided = most >= CLEARLY * sum(totals) and (loudest >= CONFIDENT or (self.voices >= 2 and most >= DECIDED))
+        self.decided = most >= CLEARLY * sum(totals) and (
+            loudest >= CONFIDENT or (self.voices >= 2 and most >= DECIDED)
+        )
 
     def _totals(self) -> list[float]:
         totals = [0.0] * len(CLASSES)
@@ -238,11 +239,14 @@ class Track:
             return True
         if self.stirred >= STIRRED and _distance(now.ground, self.born) > far:
             return True
-        return any(self.borders) and self.stirred >= STIRRED and (now.area > GROWN * was.area or self._came_in(now, size))
+        if not any(self.borders) or self.stirred < STIRRED:
+            return False
+        return now.area > GROWN * was.area or self._left_borders(now, size)
 
-    def _came_in(self, now: Box, size: float) -> bool:
+    def _left_borders(self, now: Box, size: float) -> bool:
         """Whether it has left the borders that cut it at first."""
-        way = (now.x1 - self.born_box.x1, now.y1 - self.born_box.y1, self.born_box.x2 - now.x2, self.born_box.y2 - now.y2)
+        was = self.born_box
+        way = (now.x1 - was.x1, now.y1 - was.y1, was.x2 - now.x2, was.y2 - now.y2)
         return all(far > CAME_IN * size for far, cut in zip(way, self.borders, strict=True) if cut)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,7 +78,7 @@ def words(name: str) -> list[str]:
 
 def identifying(name: str) -> bool:
     parts = words(name)
-    return bool(ALONE & set(parts)) or any(f"{a} {b}" in TOGETHER for a, b in zip(parts, parts[1:], strict=False))
+    return bool(ALONE & set(parts)) or any(f"{a} {b}" in TOGETHER for a, b in itertools.pairwise(parts))
 
 
 @pytest.mark.parametrize(

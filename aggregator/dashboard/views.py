@@ -8,6 +8,7 @@ from html import escape
 from aggregator.alerts import Alert
 from aggregator.dashboard.texts import Texts
 from aggregator.stores.records import Box, Camera
+from events.identifiers import to_rfc3339
 
 _NO_PICTURE_SVG = (
     '<svg viewBox="0 0 24 24" width="26" height="26" fill="none" stroke="currentColor" stroke-width="1.6" '
@@ -65,7 +66,7 @@ def body_html(alert: Alert, words: Texts, *, site: str, camera: str, first: str,
         f"{count}</div>"
         f'<div class="what" data-testid="alert-kind">{escape(title(alert, words))} <small>{detail}</small></div>'
         f'<div class="where"><b>{escape(site)}</b> · {escape(camera)}</div>'
-        f'<div class="when"><time>{escape(last)}</time>{since}</div>'
+        f'<div class="when"><time datetime="{to_rfc3339(alert.last_ns)}">{escape(last)}</time>{since}</div>'
     )
 
 

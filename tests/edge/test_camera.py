@@ -17,6 +17,7 @@ from common.secret import Secret
 from demo.clip import AccessUnit, Clip, load
 from demo.rtsp_messages import Digest
 from edge.camera import Camera
+from edge.decoder import picture_of
 from edge.eye import Eye, Job, Report
 from edge.gop import Economy
 from edge.sources import opener
@@ -84,7 +85,7 @@ class Rig:
 
     def _submit(self, job: Job) -> None:
         self.jobs.append(job)
-        job.eye.conclude(job, Detections.none())
+        job.eye.conclude(job, Detections.none(), picture_of(job.frame))
 
     def _report(self, report: Report) -> None:
         raise AssertionError("there are no rules")

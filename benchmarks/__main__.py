@@ -20,6 +20,7 @@ BENCHMARKS = {
     "accuracy": "benchmarks.accuracy",
     "outbox": "benchmarks.outbox",
     "ingest": "benchmarks.ingest",
+    "economy": "benchmarks.economy",
 }
 """Name → the module whose `run(quick)` gives `commands`, `figures` and `peers`."""
 

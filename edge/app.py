@@ -137,6 +137,7 @@ class Box:
         self.start()
         watch = ClockWatch(self._clock)
         while not stop.wait(2.0):
+            self.reporter.retry()
             step = watch.check()
             if step is not None:
                 self.reporter.send([Draft(self.settings.box, step, self._clock.wall_ns())])
@@ -176,7 +177,10 @@ class Box:
         economy = Economy() if camera.watch == "key-frames" else None
 
         def submit(job: Job) -> None:
-            self._mailbox.put(camera.id, job)
+            if job.past:
+                self._mailbox.put_when_free(camera.id, job, self._stop.is_set)
+            else:
+                self._mailbox.put(camera.id, job)
 
         def send(draft: Draft) -> None:
             self.reporter.send([draft])
@@ -217,7 +221,7 @@ class Box:
 
     def _health(self) -> dict[str, bool]:
         parts = {f"camera:{camera.id}": camera.up for camera in self.cameras}
-        return {"broker": self.link.connected, "outbox": self.reporter.failures == 0, **parts}
+        return {"broker": self.link.connected, "outbox": not self.reporter.unsaved, **parts}
 
     def _readings(self) -> dict[str, Reading]:
         store, progress = self.outbox.store, self.publisher.progress
@@ -229,7 +233,8 @@ class Box:
             "pictures": lambda: self.redactor.pictures,
             "redaction_failures": lambda: self.redactor.failures,
             "events_without_picture": lambda: self.reporter.without_picture,
-            "events_not_stored": lambda: self.reporter.failures,
+            "events_not_stored": lambda: len(self.reporter.unsaved),
+            "events_forgotten": lambda: self.reporter.forgotten,
             "outbox_waiting": lambda: store.waiting,
             "outbox_bytes": lambda: store.waiting_bytes,
             "outbox_dropped": lambda: store.dropped,

@@ -42,6 +42,7 @@ class Counters:
     broken: int = 0
     reconnects: int = 0
     backwards: int = 0
+    failures: int = 0
 
 
 @dataclass
@@ -105,10 +106,17 @@ class Camera:
             except SourceError as error:
                 if str(error) != self.problem:
                     log.warning("camera trouble", error=str(error), reconnects=self.counters.reconnects)
-                self.problem = str(error)
-                self._down()
-                self.counters.reconnects += 1
-                self.stop.wait(self.backoff.next_s())
+                self._again(str(error))
+            except Exception as error:  # a mistake of ours about one picture must not blind the camera for good
+                log.exception("camera loop failed")
+                self.counters.failures += 1
+                self._again(type(error).__name__)
+
+    def _again(self, problem: str) -> None:
+        self.problem = problem
+        self._down()
+        self.counters.reconnects += 1
+        self.stop.wait(self.backoff.next_s())
 
     def run_once(self) -> None:
         """Connect and work until the stream ends.
@@ -148,11 +156,11 @@ class Camera:
             return
         self._sentry(decoder, arrival, self.economy)
 
-    def _watch(self, decoder: Decoder, arrival: Arrival) -> None:
+    def _watch(self, decoder: Decoder, arrival: Arrival, past: bool = False) -> None:
         """Decode and look."""
         for frame in decoder.decode(arrival.packet):
             self._alive(arrival.time_ns)
-            self.eye.see(frame, arrival.time_ns)
+            self.eye.see(frame, arrival.time_ns, past)
 
     def _sentry(self, decoder: Decoder, arrival: Arrival, economy: Economy) -> None:
         """Decode one key frame; wake up when something moved since the last, and decode what was kept."""
@@ -164,7 +172,7 @@ class Camera:
                 past = economy.wake(arrival.time_ns)
                 decoder.restart()
                 for kept in [*past, arrival]:
-                    self._watch(decoder, kept)
+                    self._watch(decoder, kept, past=True)
                 return
             self.eye.see(frame, arrival.time_ns)
         economy.keep(arrival)

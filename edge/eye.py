@@ -15,9 +15,11 @@ from pipelines.activity import to_grid
 from pipelines.camera import CameraPipeline, Request
 from pipelines.findings import Finding
 from pipelines.health import CameraHealth
-from pipelines.types import Box, Detections, Picture
+from pipelines.types import Box, Detections, Luma, Picture
 
 HEALTH_EVERY_NS = SECOND_NS
+STEP_NS = SECOND_NS
+"""A larger step back of the wall clock starts the tracks again."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,13 @@ class Job:
         eye: Whose it is.
         frame: The decoded picture.
         request: Where to look.
+        past: It was kept and decoded late: it must not be dropped for a newer one.
     """
 
     eye: Eye
     frame: av.VideoFrame
     request: Request
+    past: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,14 +83,17 @@ class Eye:
     _pipeline: CameraPipeline | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _next_ns: int = 0
+    _seen_ns: int = 0
+    _watched_ns: int = 0
     _health_ns: int = 0
 
-    def see(self, frame: av.VideoFrame, time_ns: int) -> None:
+    def see(self, frame: av.VideoFrame, time_ns: int, past: bool = False) -> None:
         """Take a decoded picture; most are passed over at once.
 
         Args:
             frame: Any size; a new size starts the learning again.
             time_ns: When it was seen, UTC nanoseconds; a step back starts the pacing again.
+            past: It was kept and decoded late.
         """
         interval_ns = round(SECOND_NS / self.looks_per_s)
         if self._next_ns - 2 * interval_ns < time_ns < self._next_ns:
@@ -98,11 +105,7 @@ class Eye:
         self.looks += 1
         luma = luma_of(frame)
         grid = to_grid(luma)
-        if time_ns - self._health_ns >= HEALTH_EVERY_NS or time_ns < self._health_ns:
-            self._health_ns = time_ns
-            trouble = self.health.look(luma, grid, time_ns)
-            if trouble is not None:
-                self.send(Draft(self.camera, trouble, time_ns))
+        self._check_health(luma, grid, time_ns)
         with self._lock:
             pipeline = self._pipeline_for((frame.width, frame.height))
             request = pipeline.notice(grid, time_ns)
@@ -110,9 +113,24 @@ class Eye:
             people = _people(pipeline)
             self.active = request is not None or any(t.still_since_ns is None for t in pipeline.tracker.tracks)
         if request is not None:
-            self.submit(Job(self, frame, request))
+            self.submit(Job(self, frame, request, past))
         if findings:
             self.report(Report(self.camera, findings, picture_of(frame), people))
+
+    def _check_health(self, luma: Luma, grid: Luma, time_ns: int) -> None:
+        """About once a second, on a time of its own that never steps back."""
+        passed_ns = time_ns - self._seen_ns
+        self._seen_ns = time_ns
+        if passed_ns < -STEP_NS:
+            with self._lock:
+                self._pipeline = None  # the clock was set back: tracks from the future would wait for it
+        self._watched_ns += min(max(0, passed_ns), HEALTH_EVERY_NS)
+        if self._watched_ns - self._health_ns < HEALTH_EVERY_NS:
+            return
+        self._health_ns = self._watched_ns
+        trouble = self.health.look(luma, grid, self._watched_ns)
+        if trouble is not None:
+            self.send(Draft(self.camera, trouble, time_ns))
 
     def conclude(self, job: Job, found: Detections, picture: Picture) -> None:
         """What the detector found in the job's frame, which is `picture`; called from its thread."""

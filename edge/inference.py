@@ -83,11 +83,13 @@ class Inference:
             began = time.perf_counter()
             try:
                 picture = picture_of(job.frame)
-                found = inspect(self.detector, job, picture)
+                job.eye.conclude(job, inspect(self.detector, job, picture), picture)
             except ModelError as error:
                 self.failures += 1
                 log.warning("look failed", camera=camera, error=str(error))
-                continue
-            job.eye.conclude(job, found, picture)
-            self.jobs += 1
-            self.last_s = time.perf_counter() - began
+            except Exception:  # one frame must not end the looks at all the others
+                self.failures += 1
+                log.exception("look failed", camera=camera)
+            else:
+                self.jobs += 1
+                self.last_s = time.perf_counter() - began

@@ -18,13 +18,14 @@ BOX_COUNTERS = {
     "pictures": "Redacted pictures taken",
     "redaction_failures": "Pictures not taken because the redactor failed",
     "events_without_picture": "Events that went without their picture",
-    "events_not_stored": "Events that the outbox could not take",
+    "events_forgotten": "Events lost because the outbox could not take them for too long",
     "outbox_dropped": "Events given up because the outbox was full",
     "outbox_pictures_dropped": "Pictures given up because the outbox was full",
     "broker_connects": "Accepted connections to the broker",
     "events_resent": "Events published again",
 }
 BOX_GAUGES = {
+    "events_not_stored": "Events that the outbox could not take yet; they are kept in memory and tried again",
     "outbox_waiting": "Events that wait for their receipt",
     "outbox_bytes": "Their bytes",
     "events_flying": "Events between publish and PUBACK",
@@ -37,6 +38,7 @@ CAMERA_COUNTERS = {
     "camera_broken": "Packets that could not be decoded",
     "camera_reconnects": "Connections lost or refused",
     "camera_backwards": "Packets whose time stamp went back",
+    "camera_failures": "Times that the camera's loop failed by a mistake of ours",
     "camera_looks": "Frames that the activity gate compared",
     "camera_inspected": "Frames that the detector looked at",
 }

@@ -17,6 +17,8 @@ from edge.redaction import Redactor, Subject
 from events.envelope import Draft
 from pipelines.findings import Finding
 
+KEPT = 5_000
+"""Events kept in memory while the disk takes none."""
 WAITING = 32
 """Findings that wait for their picture; more go without."""
 
@@ -34,7 +36,9 @@ class Reporter:
         self._queue: queue.Queue[Report | None] = queue.Queue(WAITING)
         self._log = logs.get("reporter")
         self.without_picture = 0
-        self.failures = 0
+        self.forgotten = 0
+        self.unsaved: list[Draft] = []
+        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
 
     def start(self) -> None:
@@ -55,12 +59,26 @@ class Reporter:
             self.send([Draft(report.camera, finding.data, finding.time_ns) for finding in report.findings])
 
     def send(self, drafts: list[Draft]) -> None:
-        """Put drafts into the outbox; a full or broken disk is logged and counted, never raised into a camera."""
-        try:
-            self._put(drafts)
-        except OutboxError as error:
-            self.failures += len(drafts)
-            self._log.error("events not stored", count=len(drafts), error=str(error))
+        """Put drafts into the outbox.
+
+        What a full or broken disk does not take is kept in memory, up to `KEPT`, and goes first the next time. Nothing
+        is raised into a camera.
+        """
+        with self._lock:
+            waiting = self.unsaved + drafts
+            self.unsaved = []
+            try:
+                if waiting:
+                    self._put(waiting)
+            except OutboxError as error:
+                self.forgotten += max(0, len(waiting) - KEPT)
+                self.unsaved = waiting[-KEPT:]
+                self._log.error("events not stored", count=len(waiting), error=str(error))
+
+    def retry(self) -> None:
+        """Try again to store what the outbox did not take."""
+        if self.unsaved:
+            self.send([])
 
     def _run(self) -> None:
         while (report := self._queue.get()) is not None:

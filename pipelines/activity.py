@@ -43,7 +43,7 @@ BLOB_LEAST = 0.0015
 """Smallest blob, share of the picture."""
 BLOB_MOVES = 0.04
 """A blob moves when this share of its pixels changed since the last look."""
-CELL_PIXELS = 2
+CELL_PIXELS = 3
 """A cell moved when this many of its pixels did."""
 DULL_LIMIT_S = 2.0
 """A dull region is still looked at this often."""

@@ -31,16 +31,14 @@ LEARN_LOOKS = 10
 """Looks (one a second) before the camera knows its own view."""
 LEARN_SHARE = 0.02
 """Weight of a new look in what has been learned: about a minute at one look a second."""
-COVERED_TEXTURE = 0.25
-"""Texture below this share of the learned one, and most cells flat: something is in front of the lens."""
+COVERED = 0.25
+"""Texture, or the share of cells that show anything, below this share of the learned one: the lens is covered."""
 FLAT = 3.0
 """Standard deviation of a cell's grey levels below which the cell shows nothing."""
-FLAT_SHARE = 0.8
 DEFOCUSED_SHARPNESS = 0.35
 """Fine detail below this share of the learned one while the coarse edges stay where they are."""
 MOVED_AGREEMENT = 0.35
 """Coarse edges agree less than this with the learned ones."""
-STILL_AGREEMENT = 0.6
 CLEAR_S = 3.0
 """A trouble must be gone for this long before the camera is clear."""
 
@@ -63,6 +61,7 @@ class CameraHealth:
     _looks: int = 0
     _texture: float = 0.0
     _sharpness: float = 0.0
+    _busy: float = 0.0
     _edges: Gradients | None = None
     _last: Luma | None = None
 
@@ -90,14 +89,15 @@ class CameraHealth:
         self._last = grid
         rows, columns = grid.shape[0] // 10, grid.shape[1] // 10
         cells = grid[: rows * 10, : columns * 10].reshape(rows, 10, columns, 10)
-        flat = float((cells.std(axis=(1, 3)) < FLAT).mean())
+        busy = float((cells.std(axis=(1, 3)) >= FLAT).mean())
         sharpness = float(cv2.Laplacian(_middle(luma), cv2.CV_16S).var())
-        return _Signs(float(grid.std()), sharpness, flat, _edges(grid), same)
+        return _Signs(float(grid.std()), sharpness, busy, _edges(grid), same)
 
     def _learn(self, signs: _Signs) -> None:
         share = max(LEARN_SHARE, 1 / (self._looks + 1))
         self._texture += share * (signs.texture - self._texture)
         self._sharpness += share * (signs.sharpness - self._sharpness)
+        self._busy += share * (signs.busy - self._busy)
         old = self._edges if self._edges is not None else signs.edges
         self._edges = old + share * (signs.edges - old)
         self._looks += 1
@@ -105,17 +105,15 @@ class CameraHealth:
     def _judge(self, signs: _Signs) -> dict[Trouble, float]:
         """Each trouble that this look shows, with a score from 0 to 1."""
         assert self._edges is not None
-        if signs.texture < COVERED_TEXTURE * self._texture or (
-            signs.flat > FLAT_SHARE and signs.sharpness < DEFOCUSED_SHARPNESS * self._sharpness
-        ):
-            return {"covered": min(1.0, signs.flat)}
+        if signs.texture < COVERED * self._texture or signs.busy < COVERED * self._busy:
+            return {"covered": 1 - signs.busy}
         shown: dict[Trouble, float] = {}
         if signs.same:
             shown["frozen"] = 1.0
         agreement = _agreement(self._edges, signs.edges)
         if agreement < MOVED_AGREEMENT:
             shown["moved"] = 1 - max(0.0, agreement)
-        elif signs.sharpness < DEFOCUSED_SHARPNESS * self._sharpness and agreement > STILL_AGREEMENT:
+        elif signs.sharpness < DEFOCUSED_SHARPNESS * self._sharpness:
             shown["defocused"] = 1 - signs.sharpness / max(self._sharpness, 1e-6)
         return shown
 
@@ -150,7 +148,7 @@ class _Signs:
 
     texture: float
     sharpness: float
-    flat: float
+    busy: float
     edges: Gradients
     same: bool
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import functools
 import importlib
 import re
@@ -227,15 +228,15 @@ def test_no_registry_address_and_no_machine_path_stands_in_a_file() -> None:
 
 
 def test_nothing_is_skipped_unfinished_or_expected_to_fail() -> None:
-    words = ("skip", "importorskip", "skipif", "skipIf", "xfail", "Not" + "ImplementedError")
+    words = re.compile(r"(pytest|unittest|mark)\.(skip|importorskip|skipif|skipIf|xfail)\b|Not" + "ImplementedError")
     unfinished = re.compile(r"\b(?:" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")) + r")\b")
-    wrong = []
-    for path in python_files(*PRODUCT, *AROUND):
-        for node in ast.walk(parsed(path)):
-            name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-            if name in words:
-                wrong.append(f"{shown(path)}:{node.lineno} {name}")  # type: ignore[attr-defined]
-        wrong += [shown(path) for line in path.read_text().splitlines() if unfinished.search(line)]
+    wrong = [
+        f"{shown(path)}:{node.lineno} {ast.unparse(node)}"
+        for path in python_files(*PRODUCT, *AROUND)
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Attribute | ast.Name) and words.search(ast.unparse(node))
+    ]
+    wrong += [shown(path) for path in python_files(*PRODUCT, *AROUND) if unfinished.search(path.read_text())]
     assert wrong == []
 
 
@@ -296,6 +297,46 @@ def test_every_entry_of_a_table_can_be_called(name: str) -> None:
     assert all(callable(entry) for entry in TABLES[name].values())
 
 
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_is_what_the_code_goes_by(name: str) -> None:
+    """It is read somewhere: a table beside a chain of `if`s would be decoration."""
+    module, _, table = name.rpartition(".")
+    home = ROOT / f"{module.replace('.', '/')}.py"
+    home = home if home.is_file() else ROOT / module.replace(".", "/") / "__init__.py"
+    readers = [path for path in python_files(*PRODUCT) if path == home or f"{module}.{table}" in imports(path)]
+    used = [
+        node
+        for path in readers
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Name) and node.id == table and isinstance(node.ctx, ast.Load)
+    ]
+    assert used, f"nobody reads {name}"
+
+
+def fields_of(*files: str) -> Iterator[str]:
+    """Names of the fields of the settings' classes."""
+    for file in files:
+        for node in parsed(ROOT / file).body:
+            if isinstance(node, ast.ClassDef):
+                yield from (
+                    it.target.id
+                    for it in node.body
+                    if isinstance(it, ast.AnnAssign) and isinstance(it.target, ast.Name)
+                )
+
+
+@pytest.mark.parametrize(
+    ("package", "files"),
+    [("edge", ("edge/config.py", "pipelines/settings.py")), ("aggregator", ("aggregator/config.py",))],
+)
+def test_every_setting_is_read_by_the_code(package: str, files: tuple[str, ...]) -> None:
+    paths = [path for path in python_files(package, "pipelines") if shown(path) not in files]
+    read = {node.attr for path in paths for node in ast.walk(parsed(path)) if isinstance(node, ast.Attribute)}
+    by_name = {"covered_s", "frozen_s", "moved_s", "defocused_s"}  # pipelines/health.py asks for them by trouble
+    through_a_property = {"url", "watch_url"} if "watched_url" in read else set()
+    assert set(fields_of(*files)) - read - by_name - through_a_property == set()
+
+
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_group_of_the_command_has_its_module(group: str) -> None:
     assert callable(importlib.import_module(GROUPS[group]).configure)
@@ -316,3 +357,15 @@ def _literal(shape: type, key: str) -> set[str]:
     import typing
 
     return set(typing.get_args(typing.get_type_hints(shape)[key]))
+
+
+def modules_with_examples() -> list[str]:
+    files = [path for path in python_files(*PRODUCT, "demo") if ">>> " in path.read_text(encoding="utf-8")]
+    return [shown(path).removesuffix(".py").replace("/", ".") for path in files]
+
+
+@pytest.mark.parametrize("name", modules_with_examples())
+def test_the_examples_in_docstrings_are_true(name: str) -> None:
+    result = doctest.testmod(importlib.import_module(name))
+    assert result.attempted > 0
+    assert result.failed == 0

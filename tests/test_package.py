@@ -11,6 +11,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 
@@ -117,15 +118,9 @@ def test_the_image_runs_as_nobody_in_particular_and_writes_to_data_only() -> Non
 def test_the_health_check_asks_the_default_status_port() -> None:
     (check,) = rest_of(LAST_STAGE, "HEALTHCHECK")
     words = json.loads(check[check.index("[") :])
-    port = next(field.default for field in fields() if field.name == "status_port")
+    port = next(field.default for field in msgspec.structs.fields(BoxSettings) if field.name == "status_port")
     assert f"127.0.0.1:{port}/metrics" in words[2]
     compile(words[2], "HEALTHCHECK", "exec")
-
-
-def fields() -> tuple[object, ...]:
-    import msgspec
-
-    return msgspec.structs.fields(BoxSettings)
 
 
 def test_the_entry_point_is_the_command_and_its_default_words_are_valid() -> None:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.errors import ModelError, RedactionError
+from common.errors import ModelError, OutboxError, RedactionError
 from edge.eye import Report
 from edge.redaction import Redactor, Subject
-from edge.reporter import WAITING, Reporter
+from edge.reporter import KEPT, WAITING, Reporter
 from events.envelope import MAX_PICTURE_BYTES, Draft
 from events.kinds import ZoneEntered
 from pipelines.findings import Finding
@@ -144,6 +144,28 @@ def test_no_event_is_dropped_when_pictures_pile_up() -> None:
     reporter.stop()
     assert len(sent) == WAITING + 10
     assert sum(draft.picture is None for draft in sent) == 10
+
+
+def test_what_the_disk_does_not_take_is_kept_and_tried_again() -> None:
+    sent: list[Draft] = []
+    full = [True]
+
+    def put(drafts: list[Draft]) -> None:
+        if full[0]:
+            raise OutboxError("disk full")
+        sent.extend(drafts)
+
+    reporter = Reporter(put, redactor(Fixed(), Fixed()))
+    first, second = Draft("a", finding().data, 1), Draft("a", finding().data, 2)
+    reporter.send([first])
+    reporter.retry()
+    assert (sent, reporter.unsaved) == ([], [first])
+    full[0] = False
+    reporter.send([second])
+    assert (sent, reporter.unsaved, reporter.forgotten) == ([first, second], [], 0)
+    full[0] = True
+    reporter.send([first] * (KEPT + 7))
+    assert (len(reporter.unsaved), reporter.forgotten) == (KEPT, 7)
 
 
 def test_several_subjects_share_one_search() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -30,6 +30,7 @@ from edge.outbox import Outbox
 from edge.outbox_store import Identity
 from edge.publisher import Publisher
 from edge.redaction import Redactor
+from edge.replay import replay
 from edge.reporter import Reporter
 from edge.sources import login, opener
 from edge.status import StatusPublisher, StatusServer, camera_status
@@ -88,6 +89,17 @@ def pipeline_maker(settings: BoxSettings, camera: CameraSettings) -> Callable[[t
         return CameraPipeline(size, build_rules(camera.zones, camera.lines, size, open_at), camera.input_px)
 
     return make
+
+
+def replay_file(settings: BoxSettings, base: Path, camera: CameraSettings, file: Path) -> Iterator[Draft]:
+    """Events that a camera would have sent had it seen `file` just now.
+
+    Raises:
+        ModelUnavailable: A model is missing.
+        SourceError: The file is no video.
+    """
+    models = load_models(settings, base)
+    return replay(camera, pipeline_maker(settings, camera), file, models.objects, SystemClock().wall_ns())
 
 
 class Box:

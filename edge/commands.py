@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 
-from common.clock import SystemClock
 from common.errors import SettingsError
 from edge import config
 from events.identifiers import to_rfc3339
@@ -60,12 +59,8 @@ def _replay(options: argparse.Namespace) -> int:
         known = ", ".join(camera.id for camera in settings.cameras)
         raise SettingsError(str(options.config), "cameras", f"no camera '{options.camera}'; known: {known}")
     from edge import app
-    from edge.replay import replay
 
-    models = app.load_models(settings, options.config.resolve().parent)
-    maker = app.pipeline_maker(settings, named[0])
-    start_ns = SystemClock().wall_ns()
-    for draft in replay(named[0], maker, options.file, models.objects, start_ns):
+    for draft in app.replay_file(settings, options.config.resolve().parent, named[0], options.file):
         line = {"type": draft.kind, "time": to_rfc3339(draft.time_ns), "place": draft.place, "data": draft.data}
         sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
     return 0

@@ -12,6 +12,7 @@ import msgspec
 
 from common import settings
 from common.errors import SettingsError
+from edge.sources import SOURCES
 from events.kinds import Name
 from pipelines.settings import HealthSettings, LineSettings, Window, ZoneSettings
 
@@ -70,7 +71,6 @@ class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         watch: `every-frame`, or `key-frames` to save work; docs/scale.md says what that can miss.
         looks_per_s: How often the picture is compared and moving regions are looked at.
         input_px: Side of the detector's input; larger finds smaller things and costs more.
-        min_confidence: Detections below this are not used at all.
         zones: See docs/settings.md.
         lines: See docs/settings.md.
         health: After how long each trouble is reported.
@@ -85,7 +85,6 @@ class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     watch: Watch = "every-frame"
     looks_per_s: Annotated[float, msgspec.Meta(gt=0, le=30)] = 5.0
     input_px: Annotated[int, msgspec.Meta(ge=224, le=1280, multiple_of=32)] = 416
-    min_confidence: Annotated[float, msgspec.Meta(ge=0.05, le=0.9)] = 0.2
     zones: tuple[ZoneSettings, ...] = ()
     lines: tuple[LineSettings, ...] = ()
     health: HealthSettings = HealthSettings()
@@ -96,8 +95,9 @@ class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             parts = urlsplit(text)
             if parts.username or parts.password or re.match(r"\w+://[^/]*@", text):
                 raise ValueError(f"{key} holds a user or password; use username and password_file")
-            if "://" in text and parts.scheme not in ("rtsp", "rtsps"):
-                raise ValueError(f"{key} starts with '{parts.scheme}://'; use rtsp:// or rtsps://, or a file")
+            if "://" in text and parts.scheme not in SOURCES:
+                known = ", ".join(f"{scheme}://" for scheme in SOURCES if scheme)
+                raise ValueError(f"{key} starts with '{parts.scheme}://'; use one of {known}, or a file's path")
         _unique("zones", [zone.name for zone in self.zones])
         _unique("lines", [line.name for line in self.lines])
 

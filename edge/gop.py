@@ -67,7 +67,7 @@ class Economy:
 
     def rest(self, busy: bool, time_ns: int) -> None:
         """Told after every picture while awake; falls asleep when it has been quiet."""
-        if busy:
+        if busy or time_ns < self._busy_ns:
             self._busy_ns = time_ns
         elif time_ns - self._busy_ns > QUIET_S * SECOND_NS:
             self.awake = False

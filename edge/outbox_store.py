@@ -63,7 +63,7 @@ class OutboxStore:
 
     def __init__(self, path: Path, identity: Identity, clock: Clock, max_bytes: int) -> None:
         self._identity, self._clock, self._max_bytes = identity, clock, max_bytes
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")

@@ -94,9 +94,11 @@ class Reporter:
         try:
             return list(self._redactor.snapshots(report.picture, [_subject(f) for f in report.findings], report.people))
         except RedactionError as error:
-            self.without_picture += len(report.findings)
             self._log.warning("events without picture", camera=report.camera, error=str(error))
-            return [None] * len(report.findings)
+        except Exception:  # a mistake of ours costs the picture, never the event
+            self._log.exception("events without picture", camera=report.camera)
+        self.without_picture += len(report.findings)
+        return [None] * len(report.findings)
 
 
 def _subject(finding: Finding) -> Subject | None:

@@ -24,6 +24,7 @@ check: $(BIN)/paifang
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile.edge
 
 test: $(BIN)/paifang
 	sh tools/system.sh

@@ -12,6 +12,10 @@
     │   └── StreamBroken     it delivers bytes that cannot be decoded
     ├── RedactionError       a picture that could not be blurred, so there is no picture
     ├── OutboxError          the durable queue of the box
+    ├── FootageError         recorded footage: a file, a row, a range or a hold that cannot be used
+    │   ├── FootageBroken    bytes that do not authenticate, a key that is not there
+    │   ├── FootageRefused   it is not allowed: a clear export, erasing inside the floor
+    │   └── DiskTrouble      the disk of the footage is full, read-only, gone or another one
     ├── BrokerError          the MQTT broker
     │   └── BrokerRefused    it answered no: wrong user, password or topic
     ├── StoreError           the aggregator's database
@@ -82,6 +86,31 @@ class RedactionError(PaifangError):
 
 class OutboxError(PaifangError):
     """The durable queue of the box."""
+
+
+class FootageError(PaifangError):
+    """Recorded footage: a file, a row, a range or a hold that cannot be used."""
+
+
+class FootageBroken(FootageError):
+    """Bytes that do not authenticate, or a key that is not there."""
+
+
+class FootageRefused(FootageError):
+    """Not allowed: a clear export, erasing inside the floor."""
+
+
+class DiskTrouble(FootageError):
+    """The disk of the footage is full, read-only, gone, or another one.
+
+    Args:
+        cause: `full`, `changed` or `failed`.
+        problem: What happened and what to do.
+    """
+
+    def __init__(self, cause: str, problem: str) -> None:
+        self.cause = cause
+        super().__init__(problem)
 
 
 class BrokerError(PaifangError):

@@ -17,7 +17,7 @@ from pipelines.findings import Finding
 from pipelines.health import CameraHealth
 from pipelines.types import Box, Detections, Luma, Picture
 
-HEALTH_EVERY_NS = SECOND_NS
+HEALTH_EVERY_NS = 2 * SECOND_NS
 STEP_NS = SECOND_NS
 """A larger step back of the wall clock starts the tracks again."""
 
@@ -118,7 +118,7 @@ class Eye:
             self.report(Report(self.camera, findings, picture_of(frame), people))
 
     def _check_health(self, luma: Luma, grid: Luma, time_ns: int) -> None:
-        """About once a second, on a time of its own that never steps back."""
+        """Every `HEALTH_EVERY_NS`, on a time of its own that never steps back."""
         passed_ns = time_ns - self._seen_ns
         self._seen_ns = time_ns
         if passed_ns < -STEP_NS:

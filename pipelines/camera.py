@@ -15,8 +15,7 @@ from pipelines.activity import Activity, ActivityGate
 from pipelines.crops import doubt, plan
 from pipelines.findings import Finding, Pending, Rule
 from pipelines.geometry import overlap
-from pipelines.lines import LineRule
-from pipelines.rules import ZoneRule
+from pipelines.rules import RULES
 from pipelines.settings import LineSettings, ZoneSettings
 from pipelines.tracker import Look, Tracker
 from pipelines.tracks import Track
@@ -143,6 +142,7 @@ def build_rules(
     open_at: Callable[[str], Callable[[int], bool]],
 ) -> list[Rule]:
     """The rules of one camera; `open_at` gives a schedule by its name."""
-    rules: list[Rule] = [ZoneRule(zone, size, open_at(zone.schedule)) for zone in zones]
-    rules += [LineRule(line, size, open_at(line.schedule)) for line in lines]
-    return rules
+    configured: dict[str, Iterable[ZoneSettings | LineSettings]] = {"zones": zones, "lines": lines}
+    return [
+        RULES[key](entry, size, open_at(entry.schedule)) for key, entries in configured.items() for entry in entries
+    ]

@@ -28,9 +28,9 @@ REPORTS: dict[Trouble, type[CameraData]] = {
     "defocused": CameraDefocused,
 }
 LEARN_LOOKS = 10
-"""Looks (one a second) before the camera knows its own view."""
+"""Looks (one in two seconds) before the camera knows its own view."""
 LEARN_SHARE = 0.02
-"""Weight of a new look in what has been learned: about a minute at one look a second."""
+"""Weight of a new look in what has been learned: about two minutes at one look in two seconds."""
 COVERED = 0.25
 """Texture, or the share of cells that show anything, below this share of the learned one: the lens is covered."""
 FLAT = 3.0
@@ -47,7 +47,7 @@ Gradients = NDArray[np.float32]
 
 @dataclass
 class CameraHealth:
-    """One camera's health. Ask it about one look a second.
+    """One camera's health. Ask it about one look in two seconds.
 
     Args:
         settings: After how long each trouble is reported.
@@ -87,11 +87,8 @@ class CameraHealth:
     def _signs(self, luma: Luma, grid: Luma) -> _Signs:
         same = self._last is not None and int(cv2.absdiff(grid, self._last).max()) == 0
         self._last = grid
-        rows, columns = grid.shape[0] // 10, grid.shape[1] // 10
-        cells = grid[: rows * 10, : columns * 10].reshape(rows, 10, columns, 10)
-        busy = float((cells.std(axis=(1, 3)) >= FLAT).mean())
-        sharpness = float(cv2.Laplacian(_middle(luma), cv2.CV_16S).var())
-        return _Signs(float(grid.std()), sharpness, busy, _edges(grid), same)
+        sharpness = _deviation(cv2.Laplacian(_middle(luma), cv2.CV_16S)) ** 2
+        return _Signs(_deviation(grid), sharpness, _busy_share(grid), _edges(grid), same)
 
     def _learn(self, signs: _Signs) -> None:
         share = max(LEARN_SHARE, 1 / (self._looks + 1))
@@ -153,6 +150,20 @@ class _Signs:
     same: bool
 
 
+def _deviation(values: NDArray[np.uint8] | cv2.typing.MatLike) -> float:
+    """Standard deviation of all values."""
+    return float(cv2.meanStdDev(values)[1][0, 0])
+
+
+def _busy_share(grid: Luma) -> float:
+    """Share of the picture's 10 x 10 cells that show something."""
+    rows, columns = grid.shape[0] // 10, grid.shape[1] // 10
+    values = grid[: rows * 10, : columns * 10].astype(np.float32)
+    means = cv2.resize(values, (columns, rows), interpolation=cv2.INTER_AREA)
+    squares = cv2.resize(values * values, (columns, rows), interpolation=cv2.INTER_AREA)
+    return float((np.asarray(squares - means * means) >= FLAT * FLAT).mean())
+
+
 def _middle(luma: Luma) -> Luma:
     """At most 640 x 360 from the middle: enough to judge sharpness, whatever the camera's size."""
     height, width = luma.shape
@@ -164,11 +175,11 @@ def _edges(grid: Luma) -> Gradients:
     """H x W x 2 gradients, each of length at most one, nearly zero where there is nothing but noise."""
     soft = cv2.GaussianBlur(grid, (5, 5), 0).astype(np.float32)
     dx, dy = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
-    length = np.sqrt(dx * dx + dy * dy) + 24.0
-    return np.stack([dx / length, dy / length], axis=2).astype(np.float32)
+    length = cv2.magnitude(dx, dy) + np.float32(24)
+    return np.asarray(cv2.merge([dx / length, dy / length]), np.float32)
 
 
 def _agreement(learned: Gradients, now: Gradients) -> float:
     """Cosine of the two fields of edges, -1 to 1."""
-    weight = float(np.sqrt((learned**2).sum() * (now**2).sum()))
-    return float((learned * now).sum()) / max(weight, 1e-6)
+    a, b = learned.ravel(), now.ravel()
+    return float(a @ b) / max(float(np.sqrt((a @ a) * (b @ b))), 1e-6)

@@ -21,7 +21,7 @@ from events.kinds import (
     ZoneLeft,
     ZoneLoitering,
 )
-from pipelines.findings import Finding, concerns
+from pipelines.findings import Finding, Rule, concerns
 from pipelines.geometry import Corners, signed_distance
 from pipelines.lines import LineRule
 from pipelines.settings import ZoneSettings
@@ -157,5 +157,5 @@ class ZoneRule:
         return True
 
 
-RULES: dict[str, type[ZoneRule] | type[LineRule]] = {"zones": ZoneRule, "lines": LineRule}
+RULES: dict[str, Callable[..., Rule]] = {"zones": ZoneRule, "lines": LineRule}
 """Key of a camera's settings → the rule that judges each of its entries."""

@@ -23,6 +23,8 @@ CONFIRM = 2
 CONFIRM_BLOB = 3
 DECIDED = 0.6
 """Sum of the scores that speak for one kind until a thing without a class has one, where none of them is confident."""
+LOUD = 0.25
+"""At least one of the scores must have been this high: whispers alone decide nothing, however long they go on."""
 VOICES = 2
 """Of each look, so many voices for a kind count at most: views of one picture are not independent."""
 CLEARLY = 0.6
@@ -91,6 +93,7 @@ class Track:
     updated: bool = True
     _object: ObjectClass = CLASSES[0]
     _far_looks: int = 0
+    _loudest: float = 0.0
     _fit: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     _exact: Box | None = None
 
@@ -195,11 +198,11 @@ class Track:
         loudest = max(scores[0] for scores in by_class.values())
         self.confidence = max(self.confidence, loudest)
         self._name()
+        self._loudest = max(self._loudest, loudest)
         totals = self._totals()
         most = max(totals)
-        self.decided = most >= CLEARLY * sum(totals) and (
-            loudest >= CONFIDENT or (self.voices >= 2 and most >= DECIDED)
-        )
+        enough = self.voices >= 2 and most >= DECIDED and self._loudest >= LOUD
+        self.decided = most >= CLEARLY * sum(totals) and (loudest >= CONFIDENT or enough)
 
     def _totals(self) -> list[float]:
         totals = [0.0] * len(CLASSES)

@@ -28,7 +28,7 @@ def detections(*facts: tuple[Box, float, str]) -> Detections:
     return Detections(
         np.array([fact[0] for fact in facts], np.float32),
         np.array([fact[1] for fact in facts], np.float32),
-        np.array([CLASSES.index(fact[2]) for fact in facts], np.int64),  # type: ignore[arg-type]
+        np.array([CLASSES.index(fact[2]) for fact in facts], np.int64),
     )
 
 
@@ -47,8 +47,11 @@ def scenery(seed: int = 3, size: tuple[int, int] = SIZE) -> Picture:
     random = np.random.default_rng(seed)
     width, height = size
     coarse = cv2.resize(random.integers(50, 200, (9, 16, 3), np.uint8), size, interpolation=cv2.INTER_CUBIC)
-    fine = cv2.resize(random.integers(0, 60, (height // 6, width // 6, 3), np.uint8), size)
-    return np.clip(coarse.astype(np.int16) + fine - 30, 0, 255).astype(np.uint8)
+    fine = cv2.resize(
+        random.integers(0, 60, (height // 6, width // 6, 3), np.uint8), size, interpolation=cv2.INTER_NEAREST
+    )
+    picture: Picture = np.clip(coarse.astype(np.int16) + fine - 30, 0, 255).astype(np.uint8)
+    return picture
 
 
 def grid_of(picture: Picture) -> NDArray[np.uint8]:
@@ -70,7 +73,9 @@ def pipeline(*rules: ZoneSettings | LineSettings) -> CameraPipeline:
     return CameraPipeline(SIZE, build_rules(zones, lines, SIZE, lambda _name: lambda _time_ns: True))
 
 
-def watch(camera: CameraPipeline, background: Picture, boxes: Sequence[Box | None], score: float = 0.8) -> list[Finding]:
+def watch(
+    camera: CameraPipeline, background: Picture, boxes: Sequence[Box | None], score: float = 0.8
+) -> list[Finding]:
     """Let a block walk over a background, one box a look; a detector that knows the truth calls it a person."""
     found: list[Finding] = []
     for i, box in enumerate(boxes):

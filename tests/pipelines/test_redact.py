@@ -21,7 +21,8 @@ def _face(seed: int) -> Picture:
     cell = SIDE // CELLS
     blocks = detail.reshape(CELLS, cell, CELLS, cell, 3)
     flat = (blocks - blocks.mean(axis=(1, 3), keepdims=True)).reshape(SIDE, SIDE, 3)
-    return np.clip(flat + 128, 0, 255).astype(np.uint8)
+    face: Picture = np.clip(flat + 128, 0, 255).astype(np.uint8)
+    return face
 
 
 def _covered(picture: Picture, box: Box, seed: int = 0) -> Picture:
@@ -44,9 +45,7 @@ def test_the_noise_differs_each_time_and_hides_the_means() -> None:
     assert np.abs(first.astype(int) - second).mean() > 5
 
 
-@given(
-    st.integers(0, 60), st.integers(0, 60), st.integers(1, 90), st.integers(1, 90), st.integers(0, 2**16)
-)
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 90), st.integers(1, 90), st.integers(0, 2**16))
 def test_never_more_than_six_by_six_values_are_left(x: int, y: int, width: int, height: int, seed: int) -> None:
     picture = np.random.default_rng(seed).integers(0, 255, (80, 100, 3), np.uint8)
     shown = _covered(picture, Box(x, y, x + width, y + height))
@@ -64,7 +63,9 @@ def test_the_rest_of_the_picture_is_left_alone() -> None:
     assert np.array_equal(shown, picture)
 
 
-@pytest.mark.parametrize("box", [Box(-20, -20, -1, -1), Box(100, 0, 130, 40), Box(10, 10, 10, 40), Box(-5, -5, 300, 300)])
+@pytest.mark.parametrize(
+    "box", [Box(-20, -20, -1, -1), Box(100, 0, 130, 40), Box(10, 10, 10, 40), Box(-5, -5, 300, 300)]
+)
 def test_boxes_beside_empty_or_larger_than_the_picture_are_taken(box: Box) -> None:
     picture = np.random.default_rng(0).integers(0, 255, (80, 100, 3), np.uint8)
     shown = _covered(picture, box)

@@ -211,8 +211,9 @@ def test_a_finding_about_a_thing_of_another_class_or_that_ended_nameless_is_drop
 @pytest.mark.parametrize("name", RULES)
 def test_every_rule_of_the_table_keeps_its_promises(name: str) -> None:
     """Silent on nothing, on tracks of other classes, and when asleep; never twice for one who stands still."""
-    make = {"zones": lambda open_at: _zone(open_at), "lines": lambda open_at: _line(open_at)}[name]
-    assert isinstance(make(_open), RULES[name])
+    makers: dict[str, Callable[[Callable[[int], bool]], ZoneRule | LineRule]] = {"zones": _zone, "lines": _line}
+    make = makers[name]
+    assert type(make(_open)) is RULES[name]
     assert make(_open).judge([], T0) == []
     assert _walk(make(lambda _t: False), [OUT, IN, IN, IN]) == []
     assert _walk(make(_open), [OUT, IN, IN, IN], _track(OUT, kind=2)) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.tracker import Look, Tracker
+from pipelines.tracks import Track
 from pipelines.types import Box
 from tests.pipelines.pipeline_kit import LOOK_NS, SIZE, T0, detections, look, moved_by
 
@@ -67,7 +68,7 @@ def test_a_blob_becomes_a_car_when_enough_weak_detections_agree() -> None:
     decided = []
     for i in range(6):
         box = moved_by(CAR, 45 * i)
-        facts = [(box, 0.2, "car")] if i % 2 else []
+        facts = [(box, 0.26, "car")] if i % 2 else []
         tracker.update(look(i, detections(*facts), [box]))
         decided.append(tracker.tracks[0].decided)
     assert _numbers(tracker) == [1]
@@ -180,7 +181,7 @@ def test_what_leaves_the_picture_is_forgotten_at_once() -> None:
 
 def test_noise_alone_gives_no_confirmed_track() -> None:
     tracker = Tracker(SIZE)
-    confirmed = []
+    confirmed: list[Track] = []
     for i in range(40):
         spot = Box((i * 197) % 600, (i * 89) % 320, (i * 197) % 600 + 30, (i * 89) % 320 + 30)
         confirmed += tracker.update(look(i, detections((spot, 0.3, "person")), [spot]))

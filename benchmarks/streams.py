@@ -74,7 +74,7 @@ def _encode(target: Path, pictures: Iterator[np.ndarray]) -> None:
 
 @contextmanager
 def serving(path: Path, count: int) -> Iterator[list[str]]:
-    """RTSP addresses of `count` streams of one clip, each served separately."""
+    """RTSP addresses of `count` streams of one clip, each at another moment of it, as cameras are."""
     ours, theirs = mp.Pipe()
     process = mp.get_context("spawn").Process(target=_serve, args=(path, count, theirs), daemon=True)
     process.start()
@@ -92,6 +92,8 @@ def _serve(path: Path, count: int, pipe: Connection) -> None:
     async def run() -> None:
         clip = load(path)
         server = RtspServer({f"c{i}": clip for i in range(count)})
+        for number, mount in enumerate(server.mounts.values()):
+            mount.ahead_s = clip.length_s * number / count + 0.0171 * number
         pipe.send(await server.start())
         await asyncio.Event().wait()
 

@@ -52,16 +52,18 @@ class Mount:
     Attributes:
         clip: What is played.
         tamper: Changes or drops (None) an access unit before it is sent, for tests.
+        ahead_s: How far into the clip it starts, so that several paths of one clip show different moments.
         viewers: Who watches now.
     """
 
     clip: Clip
     tamper: Tamper | None = None
+    ahead_s: float = 0.0
     viewers: set[Viewer] = field(default_factory=set)
 
     async def play(self) -> None:
         """Send for ever."""
-        began, turn = time.monotonic(), 0
+        began, turn = time.monotonic() - self.ahead_s, 0
         while True:
             offset_s = turn * self.clip.length_s
             for frame in self.clip.frames:

@@ -49,6 +49,11 @@ from pipelines.schedule import Schedule
 from pipelines.types import Detector
 
 VERSION = "0.1.0"
+PLATES_PX = 480
+"""Plates are looked for in a snapshot of at most 640 px at this long side; at 480 the finder misses 4 of 130 large ones
+and at 960 it misses 10; what is smaller than its smallest prior, 24 px, cannot be read in such a picture either."""
+WORKERS = 2
+"""Looks at the same time, one core each; more cores are for more cameras, in processes of their own."""
 EVIDENCE = 0.08
 """Detections down to this score speak for the class of things that move; see pipelines/tracker.py."""
 
@@ -74,7 +79,7 @@ def load_models(settings: BoxSettings, base: Path) -> Models:
     return Models(
         objects=objects if isinstance(objects, YoloxNano) else AnySize(objects),
         faces=open_detector("faces-to-blur", store, Options(long_side=640)),
-        plates=open_detector("plate-find", store, Options(long_side=640)),
+        plates=open_detector("plate-find", store, Options(long_side=PLATES_PX)),
     )
 
 
@@ -134,7 +139,7 @@ class Box:
         self.redactor = Redactor(models.faces, models.plates, np.random.default_rng())
         self.reporter = Reporter(self.outbox.put, self.redactor)
         self._mailbox: Mailbox[Job] = Mailbox()
-        self.inference = Inference(models.objects, self._mailbox)
+        self.inference = Inference(models.objects, self._mailbox, workers=min(WORKERS, os.cpu_count() or 1))
         self.cameras = [self._camera(camera, base, taps) for camera in settings.cameras]
         self._threads = [
             threading.Thread(target=camera.run, name=f"camera-{camera.id}", daemon=True) for camera in self.cameras

@@ -1,4 +1,4 @@
-"""The detector's thread: all cameras share one session and are served in turn."""
+"""The detector's threads: all cameras share one session and are served in turn."""
 
 from __future__ import annotations
 
@@ -54,42 +54,52 @@ class Inference:
     """Takes jobs from the mailbox until it is closed.
 
     Args:
-        detector: Shared by all cameras.
+        detector: Shared by all cameras and workers.
         mailbox: The newest frame of each camera.
+        workers: Threads; each looks at another camera's frame.
     """
 
     detector: SizedDetector
     mailbox: Mailbox[Job]
+    workers: int = 1
     jobs: int = 0
     failures: int = 0
     last_s: float = 0.0
-    _thread: threading.Thread | None = field(default=None, repr=False)
+    _threads: list[threading.Thread] = field(default_factory=list, repr=False)
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
-        self._thread.start()
+        """Start the threads."""
+        names = [f"inference-{number}" for number in range(self.workers)]
+        self._threads = [threading.Thread(target=self._run, name=name, daemon=True) for name in names]
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """Close the mailbox and wait."""
         self.mailbox.close()
-        if self._thread is not None:
-            self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def _run(self) -> None:
-        log = logs.get("inference")
         while (taken := self.mailbox.take()) is not None:
             camera, job = taken
-            began = time.perf_counter()
             try:
-                picture = picture_of(job.frame)
-                job.eye.conclude(job, inspect(self.detector, job, picture), picture)
-            except ModelError as error:
-                self.failures += 1
-                log.warning("look failed", camera=camera, error=str(error))
-            except Exception:  # one frame must not end the looks at all the others
-                self.failures += 1
-                log.exception("look failed", camera=camera)
-            else:
-                self.jobs += 1
-                self.last_s = time.perf_counter() - began
+                self._look(camera, job)
+            finally:
+                self.mailbox.done(camera)
+
+    def _look(self, camera: str, job: Job) -> None:
+        log = logs.get("inference").bind(camera=camera)
+        began = time.perf_counter()
+        try:
+            picture = picture_of(job.frame)
+            job.eye.conclude(job, inspect(self.detector, job, picture), picture)
+        except ModelError as error:
+            self.failures += 1
+            log.warning("look failed", error=str(error))
+        except Exception:  # one frame must not end the looks at all the others
+            self.failures += 1
+            log.exception("look failed")
+        else:
+            self.jobs += 1
+            self.last_s = time.perf_counter() - began

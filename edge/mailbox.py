@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 @dataclass
 class Mailbox(Generic[Item]):
-    """Frames that wait for the detector. Thread-safe.
+    """Frames that wait for the detector. Thread-safe; a camera's frames are worked on one after another.
 
     Attributes:
         dropped: Frames that a newer one of the same camera replaced.
@@ -21,6 +21,7 @@ class Mailbox(Generic[Item]):
     dropped: int = 0
     _slots: dict[str, Item] = field(default_factory=dict)
     _served: dict[str, int] = field(default_factory=dict)
+    _busy: set[str] = field(default_factory=set)
     _turn: int = 0
     _closed: bool = False
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -41,18 +42,28 @@ class Mailbox(Generic[Item]):
             self._changed.notify_all()
 
     def take(self) -> tuple[str, Item] | None:
-        """The frame of the camera that has waited longest for its turn; None once closed."""
+        """The frame of the camera that has waited longest for its turn; None once closed.
+
+        The camera's next frame is given out only after `done`.
+        """
         with self._changed:
-            while not self._slots and not self._closed:
+            while not (self._slots.keys() - self._busy) and not self._closed:
                 self._changed.wait()
             if self._closed:
                 return None
-            camera = min(self._slots, key=lambda name: self._served.get(name, 0))
+            camera = min(self._slots.keys() - self._busy, key=lambda name: self._served.get(name, 0))
+            self._busy.add(camera)
             self._turn += 1
             self._served[camera] = self._turn
             item = self._slots.pop(camera)
             self._changed.notify_all()
             return camera, item
+
+    def done(self, camera: str) -> None:
+        """The frame that `take` gave out has been worked on."""
+        with self._changed:
+            self._busy.discard(camera)
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Wake everybody up for the last time."""

@@ -37,6 +37,7 @@ def test_the_mailbox_serves_cameras_in_turn() -> None:
         taken = box.take()
         assert taken is not None
         served.append(taken[0])
+        box.done(taken[0])
     assert served.count("loud") == served.count("quiet") == 3
 
 
@@ -50,10 +51,24 @@ def test_the_mailbox_lets_the_past_wait_for_its_turn() -> None:
         done.set()
 
     threading.Thread(target=feed, daemon=True).start()
-    taken = [box.take() for _ in range(20)]
+    taken = []
+    for _ in range(20):
+        taken.append(box.take())
+        box.done("a")
     wait_until(done.is_set)
     assert taken == [("a", number) for number in range(20)]
     assert box.dropped == 0
+
+
+def test_a_camera_is_worked_on_by_one_at_a_time() -> None:
+    box: Mailbox[int] = Mailbox()
+    box.put("a", 1)
+    assert box.take() == ("a", 1)
+    box.put("a", 2)
+    box.put("b", 3)
+    assert box.take() == ("b", 3), "a is still being worked on"
+    box.done("a")
+    assert box.take() == ("a", 2)
 
 
 def test_a_closed_mailbox_wakes_everybody() -> None:

@@ -24,6 +24,7 @@ check: $(BIN)/paifang
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/e2e/conftest.py
 	$(BIN)/hadolint Dockerfile.edge
 
 test: $(BIN)/paifang

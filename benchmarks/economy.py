@@ -69,7 +69,7 @@ def run(quick: bool) -> dict[str, Any]:
 def _visits(phases: int) -> dict[str, float]:
     """How often a visit of some length leaves the camera asleep, percent."""
     with av.open(str(clip("bgs_video.avi"))) as container:
-        pictures = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+        pictures = [picture_of(frame) for frame in container.decode(video=0)]
     empty, visit = pictures[0], pictures[VISIT[0] : VISIT[1]]
     missed = {}
     for seconds in (0.5, 1.0, 2.0, 3.0):

@@ -19,6 +19,8 @@ from demo import clips
 from demo.clip import load
 from demo.commands import clip_folders
 from demo.rtsp import RtspServer
+from edge.decoder import picture_of
+from pipelines.types import Picture
 
 RATE = 15
 SIZE = (640, 360)
@@ -37,7 +39,7 @@ def walkers() -> Path:
     target = cache() / "walkers-640x360-15.mp4"
     if not target.exists():
         with av.open(str(source)) as given:
-            _encode(target, (frame.to_ndarray(format="bgr24") for frame in given.decode(video=0)))
+            _encode(target, (picture_of(frame) for frame in given.decode(video=0)))
     return target
 
 
@@ -46,18 +48,18 @@ def still(seconds: int = 20) -> Path:
     target = cache() / "still-640x360-15.mp4"
     if not target.exists():
         with av.open(str(clips.fetch(clips.WALKWAY, cache(), clip_folders()))) as given:
-            picture = next(given.decode(video=0)).to_ndarray(format="bgr24")
+            picture = picture_of(next(given.decode(video=0)))
         random = np.random.default_rng(5)
         _encode(target, (_noisy(picture, random) for _ in range(seconds * RATE)))
     return target
 
 
-def _noisy(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _noisy(picture: Picture, random: np.random.Generator) -> Picture:
     noise = cv2.GaussianBlur(random.normal(0, 4, picture.shape).astype(np.float32), (3, 3), 0)
     return np.clip(picture + noise, 0, 255).astype(np.uint8)
 
 
-def _encode(target: Path, pictures: Iterator[np.ndarray]) -> None:
+def _encode(target: Path, pictures: Iterator[Picture]) -> None:
     half = target.with_suffix(".part.mp4")
     with av.open(str(half), "w") as out:
         stream = out.add_stream("libx264", rate=RATE)
@@ -65,7 +67,8 @@ def _encode(target: Path, pictures: Iterator[np.ndarray]) -> None:
         stream.width, stream.height, stream.pix_fmt, stream.bit_rate = *SIZE, "yuv420p", 600_000
         stream.options = {"preset": "veryfast", "g": str(2 * RATE), "bf": "0", "maxrate": "600k", "bufsize": "600k"}
         for number, picture in enumerate(pictures):
-            frame = av.VideoFrame.from_ndarray(cv2.resize(picture, SIZE), format="bgr24")
+            shown: Picture = np.asarray(cv2.resize(picture, SIZE), np.uint8)
+            frame = av.VideoFrame.from_ndarray(shown, format="bgr24")
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))

@@ -1,6 +1,6 @@
 """DESIGN section 1 held against the whole repository.
 
-What a single part can hold stands with the part: fields of events (`tests/events/test_privacy.py`), tasks of models
+What a single part can hold stands with the part: fields of events (`tests/events/test_no_identity.py`), tasks of models
 (`tests/models/test_manifests.py`), the redactor's failures (`tests/edge/test_redaction.py`), routes of the running
 aggregator (`tests/aggregator/test_privacy_routes.py`).
 """

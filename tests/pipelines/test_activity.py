@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pipeline_kit import LOOK_NS, T0, grid_of, scenery
 
 from common.clock import SECOND_NS
 from pipelines.activity import Activity, ActivityGate, to_grid
 from pipelines.types import Box
-from tests.pipelines.pipeline_kit import LOOK_NS, T0, grid_of, scenery
 
 Grid = NDArray[np.uint8]
 LEARN = 150

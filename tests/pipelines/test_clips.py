@@ -9,6 +9,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from pipeline_kit import LOOK_NS, SIZE, T0, grid_of, pipeline, scenery, watch, with_block
 
 from common.clock import SECOND_NS
 from events.kinds import KIND_OF, LineCrossed
@@ -16,7 +17,6 @@ from pipelines.activity import ActivityGate, to_grid
 from pipelines.health import CameraHealth
 from pipelines.settings import HealthSettings, LineSettings, ZoneSettings
 from pipelines.types import Box, Luma
-from tests.pipelines.pipeline_kit import LOOK_NS, SIZE, T0, grid_of, pipeline, scenery, watch, with_block
 
 CLIPS = Path(__file__).parents[3] / "shared" / "data"
 DOWN = LineSettings("line", ((0.5, 1.0), (0.5, 0.0)))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
+from pipeline_kit import T0, scenery
 
 from common.clock import SECOND_NS
 from events.kinds import KIND_OF
@@ -14,7 +15,6 @@ from pipelines.activity import to_grid
 from pipelines.health import CameraHealth
 from pipelines.settings import HealthSettings
 from pipelines.types import Luma
-from tests.pipelines.pipeline_kit import T0, scenery
 
 SETTINGS = HealthSettings()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import pytest
+from pipeline_kit import LOOK_NS, SIZE, T0, detections, look, pipeline, scenery, watch
 
 from common.clock import SECOND_NS
 from events.kinds import KIND_OF, Data
@@ -15,7 +16,6 @@ from pipelines.settings import LineSettings, ZoneSettings
 from pipelines.tracker import Tracker
 from pipelines.tracks import Track
 from pipelines.types import Box
-from tests.pipelines.pipeline_kit import LOOK_NS, SIZE, T0, detections, look, pipeline, scenery, watch
 
 GATE = ((0.5, 0.2), (0.9, 0.2), (0.9, 0.9), (0.5, 0.9))
 IN, OUT = 450.0, 150.0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from pipeline_kit import LOOK_NS, SIZE, T0, detections, look, moved_by
 
 from pipelines.tracker import Look, Tracker
 from pipelines.tracks import Track
 from pipelines.types import Box
-from tests.pipelines.pipeline_kit import LOOK_NS, SIZE, T0, detections, look, moved_by
 
 WALKER = Box(100, 100, 130, 180)
 CAR = Box(100, 100, 220, 170)

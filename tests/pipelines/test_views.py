@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pipeline_kit import SIZE, detections
 
 from pipelines.crops import MAX_CROPS, doubt, plan
 from pipelines.types import Box
 from pipelines.views import View
-from tests.pipelines.pipeline_kit import SIZE, detections
 
 WIDTH, HEIGHT = SIZE
 

@@ -56,7 +56,8 @@ def still(seconds: int = 20) -> Path:
 
 def _noisy(picture: Picture, random: np.random.Generator) -> Picture:
     noise = cv2.GaussianBlur(random.normal(0, 4, picture.shape).astype(np.float32), (3, 3), 0)
-    return np.clip(picture + noise, 0, 255).astype(np.uint8)
+    noisy: Picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
+    return noisy
 
 
 def _encode(target: Path, pictures: Iterator[Picture]) -> None:

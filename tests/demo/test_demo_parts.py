@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import sys
 from pathlib import Path
 
 import av
 import pytest
 import yaml
+from edge_kit import make_clip
 
 from aggregator import config as aggregator_config
 from common.errors import SourceError
@@ -17,10 +17,6 @@ from demo import clips, village
 from demo.rtp import MAX_PAYLOAD_BYTES, Packetizer
 from demo.supervisor import hand_over_password, one_time_password
 from edge import config as edge_config
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "edge"))
-
-from edge_kit import make_clip
 
 
 def packets(data: bytes) -> list[tuple[int, bytes]]:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import itertools
 import socket
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import pytest
+from edge_kit import Served, make_clip, served
 
 from common.errors import SourceError
 from demo.clip import Clip, load
 from demo.rtsp_messages import Digest, Request
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "edge"))
-
-from edge_kit import Served, make_clip, served
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,12 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from village_kit import Village, walkway
 
 from models.store import ModelStore
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "edge"))
-
-from village_kit import Village, walkway
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ AHEAD = 20_000
 RECEIPT_S = 30.0
 """After this long without a receipt an event is published again; doubles up to `RECEIPT_CAP_S`."""
 RECEIPT_CAP_S = 600.0
+CHECK_S = 0.5
 HOLE_S = 2.0
 """A hole in the receipt is believed when the event was published at least this long ago."""
 
@@ -117,6 +118,7 @@ class Publisher:
         self._mids: dict[int, int] = {}
         self._early: set[int] = set()
         self._cursor = 0
+        self._checked_ns = 0
         self._log = logs.get("publisher")
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         outbox.on_commit(self._wake.set)
@@ -208,13 +210,20 @@ class Publisher:
             now_ns = self._clock.monotonic_ns()
             with self._lock:
                 room = min(WINDOW - self._progress.flying, AHEAD - len(self._progress.sent))
-                again = self._progress.overdue(now_ns)[: max(0, WINDOW - self._progress.flying)]
+                again = self._overdue(now_ns)[: max(0, WINDOW - self._progress.flying)]
             batch = [row for number in again for row in self._outbox.read(number - 1, 1) if row.sequence == number]
             batch += self._next(room) if room > 0 else []
             if not batch:
                 return
             for waiting in batch:
                 self._publish(waiting, now_ns)
+
+    def _overdue(self, now_ns: int) -> list[int]:
+        """Looked for once in `CHECK_S` only: there may be thousands under way."""
+        if now_ns - self._checked_ns < CHECK_S * SECOND_NS:
+            return []
+        self._checked_ns = now_ns
+        return self._progress.overdue(now_ns)
 
     def _next(self, limit: int) -> list[Waiting]:
         """Waiting events that are not under way, in order."""

@@ -15,8 +15,11 @@ from common.errors import OutboxError, RedactionError
 from edge.eye import Report
 from edge.redaction import Redactor, Subject
 from events.envelope import Draft
+from events.kinds import ZoneLeft
 from pipelines.findings import Finding
 
+UNSEEN = frozenset({ZoneLeft})
+"""Kinds that open no alert and need no picture: nobody is there any more."""
 KEPT = 5_000
 """Events kept in memory while the disk takes none."""
 WAITING = 32
@@ -91,8 +94,14 @@ class Reporter:
             )
 
     def _pictures(self, report: Report) -> list[bytes | None]:
+        """A picture for each finding that somebody will look at."""
+        shown = [finding for finding in report.findings if type(finding.data) not in UNSEEN]
+        if not shown:
+            return [None] * len(report.findings)
         try:
-            return list(self._redactor.snapshots(report.picture, [_subject(f) for f in report.findings], report.people))
+            taken = self._redactor.snapshots(report.picture, [_subject(finding) for finding in shown], report.people)
+            pictures = dict(zip(map(id, shown), taken, strict=True))
+            return [pictures.get(id(finding)) for finding in report.findings]
         except RedactionError as error:
             self._log.warning("events without picture", camera=report.camera, error=str(error))
         except Exception:  # a mistake of ours costs the picture, never the event

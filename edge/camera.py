@@ -164,13 +164,13 @@ class Camera:
 
     def _sentry(self, decoder: Decoder, arrival: Arrival, economy: Economy) -> None:
         """Decode one key frame; wake up when something moved since the last, and decode what was kept."""
-        decoder.restart()
+        decoder.skip_to_key()
         frames = decoder.decode(arrival.packet)
         for frame in frames:
             self._alive(arrival.time_ns)
             if economy.stirs(to_grid(luma_of(frame)), arrival.time_ns):
                 past = economy.wake(arrival.time_ns)
-                decoder.restart()
+                decoder.skip_to_key()
                 for kept in [*past, arrival]:
                     self._watch(decoder, kept, past=True)
                 return

@@ -56,6 +56,11 @@ class Decoder:
         self._fruitless = 0
         return whole
 
+    def skip_to_key(self) -> None:
+        """Forget the pictures so far and wait for a key frame; cheaper than `restart`, for a stream that is sound."""
+        self._context.flush_buffers()
+        self._waits_for_key = True
+
     def restart(self) -> None:
         """Forget everything and wait for a key frame."""
         self._context = self._make()

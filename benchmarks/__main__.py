@@ -21,6 +21,10 @@ BENCHMARKS = {
     "outbox": "benchmarks.outbox",
     "ingest": "benchmarks.ingest",
     "economy": "benchmarks.economy",
+    "record": "benchmarks.record",
+    "seek": "benchmarks.seek",
+    "powercut": "benchmarks.powercut",
+    "retention": "benchmarks.retention",
 }
 """Name → the module whose `run(quick)` gives `commands`, `figures` and `peers`."""
 

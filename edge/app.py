@@ -29,6 +29,8 @@ from edge.metrics import BoxCollector, Reading
 from edge.outbox import Outbox
 from edge.outbox_store import Identity
 from edge.publisher import Publisher
+from edge.recorder.assembly import Footage
+from edge.recorder.reader import MainReader
 from edge.redaction import Redactor
 from edge.replay import replay
 from edge.reporter import Reporter
@@ -107,6 +109,11 @@ def replay_file(settings: BoxSettings, base: Path, camera: CameraSettings, file:
     return replay(camera, pipeline_maker(settings, camera), file, models.objects, SystemClock().wall_ns())
 
 
+def system_clock() -> Clock:
+    """The machine's clock, for commands."""
+    return SystemClock()
+
+
 class Box:
     """A running box.
 
@@ -140,9 +147,13 @@ class Box:
         self.reporter = Reporter(self.outbox.put, self.redactor)
         self._mailbox: Mailbox[Job] = Mailbox()
         self.inference = Inference(models.objects, self._mailbox, workers=min(WORKERS, os.cpu_count() or 1))
+        self.footage = self._footage(base)
         self.cameras = [self._camera(camera, base, taps) for camera in settings.cameras]
         self._threads = [
             threading.Thread(target=camera.run, name=f"camera-{camera.id}", daemon=True) for camera in self.cameras
+        ]
+        self._threads += [
+            threading.Thread(target=reader.run, name=f"main-{reader.id}", daemon=True) for reader in self._readers(base)
         ]
         self._status = StatusPublisher(self.link, self._topics.status, self._make_status, self._stop)
         self.registry = CollectorRegistry()
@@ -169,6 +180,8 @@ class Box:
         self.publisher.start()
         self._status.start()
         self.inference.start()
+        if self.footage is not None:
+            self.footage.start()
         for thread in self._threads:
             thread.start()
         self._log.info("box started", cameras=len(self.cameras), status=f"http://127.0.0.1:{self.server.port}/healthz")
@@ -178,6 +191,8 @@ class Box:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+        if self.footage is not None:
+            self.footage.stop()
         self.inference.stop()
         self.reporter.stop()
         self.reporter.send([Draft(self.settings.box, BoxStopping(), self._clock.wall_ns())])
@@ -188,7 +203,32 @@ class Box:
         self.server.stop()
         self._log.info("box stopped")
 
+    def _footage(self, base: Path) -> Footage | None:
+        told = self.settings.recorder
+        if not told.enabled:
+            return None
+        return Footage(
+            told,
+            [camera.id for camera in self.settings.cameras],
+            base,
+            self.settings.data,
+            clock=self._clock,
+            send=lambda draft: self.reporter.send([draft]),
+            box=self.settings.box,
+        )
+
+    def _readers(self, base: Path) -> Iterator[MainReader]:
+        """Main streams that are only recorded, beside the sub-streams that are watched."""
+        for camera in self.settings.cameras:
+            if self.footage is not None and camera.watch_url:
+                url = camera.url if "://" in camera.url else str(base / camera.url)
+                source = opener(url, login(camera.username, camera.password_file, base), self._clock)
+                backoff = Backoff(random.random, 0.5, 8.0)
+                yield MainReader(camera.id, source, self.footage.recorder, backoff, self._stop)
+
     def _camera(self, camera: CameraSettings, base: Path, taps: tuple[Tap, ...]) -> Camera:
+        if self.footage is not None and not camera.watch_url:
+            taps = (*taps, self.footage.recorder)
         who = login(camera.username, camera.password_file, base)
         url = camera.watched_url if "://" in camera.watched_url else str(base / camera.watched_url)
         economy = Economy() if camera.watch == "key-frames" else None

@@ -12,6 +12,7 @@ import msgspec
 
 from common import settings
 from common.errors import SettingsError
+from edge.recorder.settings import RecorderSettings
 from edge.sources import SOURCES
 from events.kinds import Name
 from pipelines.settings import HealthSettings, LineSettings, Window, ZoneSettings
@@ -119,6 +120,7 @@ class BoxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         status_port: Loopback port of /healthz and /metrics; 0 for any, -1 is not allowed.
         broker: Where events go.
         outbox: The durable queue.
+        recorder: Footage; off where nothing is said.
         schedules: Named weekly windows.
         cameras: The cameras.
     """
@@ -132,6 +134,7 @@ class BoxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     status_port: Port = 9400
     broker: BrokerSettings = BrokerSettings()
     outbox: OutboxSettings = OutboxSettings()
+    recorder: RecorderSettings = RecorderSettings()
     schedules: dict[str, tuple[Window, ...]] = {}
 
     def __post_init__(self) -> None:
@@ -140,6 +143,9 @@ class BoxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"timezone '{self.timezone}' is not an IANA name such as Asia/Shanghai") from error
         _unique("cameras", [camera.id for camera in self.cameras])
+        unknown = sorted(set(self.recorder.priorities) - {camera.id for camera in self.cameras})
+        if unknown:
+            raise ValueError(f"recorder.priorities names '{unknown[0]}', which is no camera of this box")
         for camera in self.cameras:
             parts: tuple[ZoneSettings | LineSettings, ...] = (*camera.zones, *camera.lines)
             for part in parts:

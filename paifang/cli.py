@@ -16,6 +16,7 @@ GROUPS = {
     "edge": "edge.commands",
     "aggregator": "aggregator.commands",
     "models": "models.commands",
+    "footage": "edge.recorder.commands",
 }
 """First word of the command → the module whose `configure(parser)` adds its words and whose calls return 0 or 1."""
 

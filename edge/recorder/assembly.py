@@ -1,0 +1,119 @@
+"""The recorder, put together from its settings; `edge/app.py` and the command's words use it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from common import logs
+from common.clock import Clock
+from edge.recorder.disk import RealDisk
+from edge.recorder.holds import Holds
+from edge.recorder.index import Index
+from edge.recorder.keys import FileWrapper, Keys
+from edge.recorder.playback import Player
+from edge.recorder.recorder import Recorder
+from edge.recorder.retention import Policy
+from edge.recorder.settings import RecorderSettings
+from edge.recorder.startup import open_index
+from edge.recorder.sweeper import Sweeper
+from edge.recorder.writer import Writer
+from events.envelope import Draft
+
+
+class Store:
+    """A box's footage, opened: for the recorder, and for the words of `paifang footage`.
+
+    Args:
+        told: The recorder's settings.
+        base: Folder that they are relative to.
+        data: The box's data folder, relative to it: index and keys.
+
+    Raises:
+        FootageError: Index or key cannot be used.
+    """
+
+    def __init__(self, told: RecorderSettings, base: Path, data: str) -> None:
+        self.disk = RealDisk(base / told.folder)
+        wrapper = FileWrapper(base / told.key_file if told.key_file else base / data / "footage.key")
+        log = logs.get("recorder")
+        path = base / data / "footage.sqlite3"
+        self.index: Index = open_index(path, lambda text: log.error("the index is damaged and made anew", problem=text))
+        self.keys = Keys(self.disk, wrapper)
+        self.holds = Holds(self.disk)
+        self.player = Player(self.disk, self.keys.find, self.index)
+
+    def tools(
+        self, told: RecorderSettings, cameras: Sequence[str], clock: Clock, send: Callable[[Draft], None], box: str
+    ) -> tuple[Writer, Sweeper]:
+        """The writer, not started, and the sweeper beside it."""
+        writer = Writer(self.disk, self.keys, self.index, clock, os.urandom, send, box)
+        sweeper = Sweeper(
+            disk=self.disk,
+            keys=self.keys,
+            index=self.index,
+            holds=self.holds,
+            writer=writer,
+            policies=policies(told, cameras),
+            reserve_bytes=told.reserve_mb * 1_000_000,
+            clock=clock,
+            send=send,
+            box=box,
+        )
+        return writer, sweeper
+
+
+class Footage:
+    """The running recorder: tap, writer's thread, sweeper's thread.
+
+    Args:
+        told: The recorder's settings.
+        cameras: Ids in the order of the settings.
+        base: Folder that the settings are relative to.
+        data: The box's data folder.
+        clock: Wall and monotonic.
+        send: Takes drafts.
+        box: The box's id.
+
+    Raises:
+        FootageError: See `Store`.
+    """
+
+    def __init__(
+        self,
+        told: RecorderSettings,
+        cameras: Sequence[str],
+        base: Path,
+        data: str,
+        *,
+        clock: Clock,
+        send: Callable[[Draft], None],
+        box: str,
+    ) -> None:
+        self.store = Store(told, base, data)
+        self.writer, sweeper = self.store.tools(told, cameras, clock, send, box)
+        self.recorder = Recorder(self.writer, clock)
+        self._stop = threading.Event()
+        self._sweeper = threading.Thread(target=sweeper.run, args=(self._stop,), name="footage-sweeper", daemon=True)
+
+    def start(self) -> None:
+        """Start both threads."""
+        self.recorder.start()
+        self._sweeper.start()
+
+    def stop(self) -> None:
+        """End both, and finish every segment. Nothing may be fed any more."""
+        self._stop.set()
+        self._sweeper.join()
+        self.recorder.stop()
+        self.store.index.close()
+
+
+def policies(told: RecorderSettings, cameras: Sequence[str]) -> dict[str, Policy]:
+    """Each camera's policy."""
+    return {
+        camera: Policy(told.floor_days, told.ceiling_days, told.priorities.get(camera, 0), order)
+        for order, camera in enumerate(cameras)
+    }

@@ -1,0 +1,156 @@
+"""The words of `paifang footage`: `list`, `export`, `verify`, `hold`, `erase`. On the box."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from common.errors import ContractError, FootageError, FootageRefused, SettingsError
+from edge import config
+from edge.config import BoxSettings
+from edge.recorder.assembly import Store
+from edge.recorder.export import NO_REDACTOR
+from edge.recorder.holds import Hold
+from edge.recorder.manifest import verify
+from edge.recorder.segment import DAY_NS
+from edge.recorder.startup import same_disk
+from events.identifiers import from_rfc3339, to_rfc3339, uuid7
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this part's words to the command's parser."""
+    words = parser.add_subparsers(dest="word", required=True, metavar="list|export|verify|hold|erase")
+    listed = words.add_parser("list", help="what is kept, missing and held, by camera and day")
+    listed.add_argument("config", type=Path, metavar="CONFIG")
+    listed.add_argument("--camera", metavar="ID")
+    listed.add_argument("--json", action="store_true")
+    listed.set_defaults(call=_list)
+    export = words.add_parser("export", help="refused until this version can blur a video")
+    export.add_argument("config", type=Path, metavar="CONFIG")
+    export.set_defaults(call=_export)
+    check = words.add_parser("verify", help="an export against its manifest; needs no box")
+    check.add_argument("file", type=Path, metavar="FILE")
+    check.add_argument("manifest", type=Path, metavar="MANIFEST")
+    check.add_argument("--key", metavar="HEX")
+    check.set_defaults(call=_verify)
+    hold = words.add_parser("hold", help="keep a stretch beyond its ceiling")
+    hold.add_argument("config", type=Path, metavar="CONFIG")
+    for name in ("camera", "from", "to", "until", "owner", "reason", "case"):
+        hold.add_argument(f"--{name}", required=True, dest=f"{name}_", metavar=name.upper())
+    hold.set_defaults(call=_hold)
+    erase = words.add_parser("erase", help="erase a camera's day that is past its floor")
+    erase.add_argument("config", type=Path, metavar="CONFIG")
+    for name in ("camera", "day", "reason"):
+        erase.add_argument(f"--{name}", required=True, metavar=name.upper())
+    erase.set_defaults(call=_erase)
+
+
+def _open(options: argparse.Namespace) -> tuple[BoxSettings, Store]:
+    box = config.load(options.config)
+    if not box.recorder.enabled:
+        raise SettingsError(str(options.config), "recorder.enabled", "is false; this box records nothing")
+    base = options.config.resolve().parent
+    if not (base / box.data / "footage.sqlite3").exists():
+        raise FootageError("nothing was recorded here yet")
+    store = Store(box.recorder, base, box.data)
+    if not same_disk(store.disk, store.index):
+        raise FootageError(f"{box.recorder.folder}: not the disk that the box records on; is it mounted?")
+    return box, store
+
+
+def _list(options: argparse.Namespace) -> int:
+    _, store = _open(options)
+    now_ns = _now_ns()
+    holds = [hold for hold in store.holds.all()[0] if hold.end_ns > now_ns]
+    rows = []
+    for use in store.index.days():
+        if options.camera not in (None, use.camera):
+            continue
+        from_ns, to_ns = use.day * DAY_NS, (use.day + 1) * DAY_NS
+        gaps = store.index.gaps(use.camera, from_ns, to_ns)
+        rows.append(
+            {
+                "camera": use.camera,
+                "day": f"{datetime.fromtimestamp(use.day * 86_400, UTC):%Y-%m-%d}",
+                "from": to_rfc3339(use.first_ns),
+                "to": to_rfc3339(use.last_ns),
+                "segments": use.segments,
+                "megabytes": round(use.bytes / 1e6, 1),
+                "gaps": [{"from": to_rfc3339(it.from_ns), "seconds": it.seconds, "cause": it.cause} for it in gaps],
+                "holds": [it.case for it in holds if it.covers(use.camera, from_ns, to_ns, now_ns)],
+            }
+        )
+    for row in rows:
+        text = msgspec.json.encode(row).decode() if options.json else _line(row)
+        sys.stdout.write(text + "\n")
+    return 0
+
+
+def _line(row: dict[str, object]) -> str:
+    gaps = row["gaps"]
+    missing = f"{len(gaps)} gaps" if isinstance(gaps, list) else ""
+    return f"{row['day']}  {row['camera']:<16} {row['segments']:>5} segments {row['megabytes']:>10} MB  {missing}"
+
+
+def _export(_options: argparse.Namespace) -> int:
+    raise FootageRefused(NO_REDACTOR)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    told = verify(options.file, options.manifest, options.key)
+    sys.stdout.write(f"good: camera {told.camera}, {told.from_} to {told.to}, case {told.case}, by {told.who}\n")
+    if options.key is None:
+        sys.stdout.write("no --key was given: whose box signed it was not checked\n")
+    return 0
+
+
+def _hold(options: argparse.Namespace) -> int:
+    _, store = _open(options)
+    now_ns = _now_ns()
+    if options.camera_ not in store.index.cameras():
+        known = ", ".join(store.index.cameras())
+        raise FootageError(f"camera '{options.camera_}' never recorded; known: {known}")
+    hold = Hold(
+        id=uuid7(now_ns, os.urandom(10)),
+        camera=options.camera_,
+        from_ns=_moment("--from", options.from_),
+        to_ns=_moment("--to", options.to_),
+        owner=options.owner_,
+        reason=options.reason_,
+        case=options.case_,
+        made_ns=now_ns,
+        end_ns=_moment("--until", options.until_),
+    )
+    store.holds.place(hold)
+    sys.stdout.write(f"{hold.id}\n")
+    return 0
+
+
+def _erase(options: argparse.Namespace) -> int:
+    box, store = _open(options)
+    from edge import app
+
+    day = _moment("--day", f"{options.day}T00:00:00Z") // DAY_NS
+    cameras = [camera.id for camera in box.cameras]
+    _, sweeper = store.tools(box.recorder, cameras, app.system_clock(), lambda _draft: None, box.box)
+    use = sweeper.erase(options.camera, day, f"by hand: {options.reason}")
+    sys.stdout.write(f"erased: {use.segments} segments, {use.bytes / 1e6:.1f} MB; the key of the day first\n")
+    return 0
+
+
+def _now_ns() -> int:
+    from edge import app
+
+    return app.system_clock().wall_ns()
+
+
+def _moment(name: str, text: str) -> int:
+    try:
+        return from_rfc3339(text)
+    except ContractError as error:
+        raise FootageError(f"{name} '{text}' is not a time such as 2026-11-23T08:00:00Z") from error

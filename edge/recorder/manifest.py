@@ -1,0 +1,143 @@
+"""What an export says of itself, signed by the box (Ed25519, RFC 8032), and how anybody checks it offline."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from common.errors import FootageError
+from common.secret import write_private
+
+
+class KeptSegment(msgspec.Struct, frozen=True, kw_only=True):
+    """One segment that the export was made from; `sha256` is of its plain MP4, clear as the camera sent it."""
+
+    id: str
+    from_: str = msgspec.field(name="from")
+    to: str
+    sha256: str
+    wall_ns: int
+    mono_ns: int
+
+
+class MissingStretch(msgspec.Struct, frozen=True, kw_only=True):
+    """A gap of the ledger inside the range."""
+
+    from_: str = msgspec.field(name="from")
+    to: str
+    seconds: float
+    cause: str
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The manifest of one export.
+
+    Attributes:
+        file: Name of the exported file.
+        sha256: Its hash.
+        bytes: Its length.
+        camera: The camera's id.
+        from_: Start of what was asked for, RFC 3339.
+        to: Its end.
+        redaction: How it was blurred.
+        segments: What it was made from. Each names the wall and the monotonic clock at its start: their difference is
+            the clock's offset, and it changes where the clock was set.
+        gaps: What is missing in it.
+        who: Who exported.
+        why: Why.
+        case: Under which reference.
+        made: When, RFC 3339.
+    """
+
+    file: str
+    sha256: str
+    bytes: int
+    camera: str
+    from_: str = msgspec.field(name="from")
+    to: str
+    redaction: str
+    segments: list[KeptSegment]
+    gaps: list[MissingStretch]
+    who: str
+    why: str
+    case: str
+    made: str
+
+
+class Signed(msgspec.Struct, frozen=True, kw_only=True):
+    """The manifest's file: the manifest as the exact text that was signed, the signature and the box's public key."""
+
+    manifest: str
+    signature: str
+    public_key: str
+
+
+_SIGNED, _MANIFEST = msgspec.json.Decoder(Signed), msgspec.json.Decoder(Manifest)
+
+
+def signing_key(path: Path) -> Ed25519PrivateKey:
+    """The box's signing key; made on first use, mode 0600.
+
+    Raises:
+        FootageError: The file is no key, or others can read it.
+    """
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(path, Ed25519PrivateKey.generate().private_bytes_raw())
+    if path.stat().st_mode & 0o077:
+        raise FootageError(f"{path}: others can read the signing key; chmod 600 it")
+    try:
+        return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+    except ValueError as error:
+        raise FootageError(f"{path}: not a signing key") from error
+
+
+def sign(manifest: Manifest, key: Ed25519PrivateKey) -> bytes:
+    """The manifest's file."""
+    text = msgspec.json.encode(manifest)
+    signed = Signed(
+        manifest=text.decode(),
+        signature=key.sign(text).hex(),
+        public_key=key.public_key().public_bytes_raw().hex(),
+    )
+    return msgspec.json.format(msgspec.json.encode(signed), indent=1)
+
+
+def verify(file: Path, manifest_file: Path, trusted_key: str | None) -> Manifest:
+    """Check an export against its manifest.
+
+    Args:
+        file: The exported MP4.
+        manifest_file: Its manifest.
+        trusted_key: The box's public key, hexadecimal, had from the operator; None: only that the two belong together.
+
+    Raises:
+        FootageError: Not a manifest, another box's, changed, or of another file.
+    """
+    try:
+        signed = _SIGNED.decode(manifest_file.read_bytes())
+        manifest = _MANIFEST.decode(signed.manifest)
+        public, signature = bytes.fromhex(signed.public_key), bytes.fromhex(signed.signature)
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, signed.manifest.encode())
+    except InvalidSignature as error:
+        raise FootageError(f"{manifest_file}: the signature is wrong: the manifest was changed") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+        raise FootageError(f"{manifest_file}: not a manifest: {error}") from error
+    except OSError as error:
+        raise FootageError(f"{manifest_file}: cannot be read: {error.strerror}") from error
+    if trusted_key is not None and trusted_key.strip().lower() != signed.public_key:
+        raise FootageError(f"{manifest_file}: signed by another box than the one whose key was given")
+    digest = hashlib.sha256()
+    try:
+        with file.open("rb") as source:
+            while piece := source.read(1 << 20):
+                digest.update(piece)
+    except OSError as error:
+        raise FootageError(f"{file}: cannot be read: {error.strerror}") from error
+    if digest.hexdigest() != manifest.sha256:
+        raise FootageError(f"{file}: its bytes are not the ones that were exported")
+    return manifest

@@ -1,0 +1,168 @@
+"""The recorder: a tap that puts packets into a bounded queue, and one thread that writes them."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
+
+from common import logs
+from common.clock import SECOND_NS, Clock
+from edge.recorder.timeline import Item
+from edge.recorder.writer import Writer
+from edge.sources.base import Arrival
+
+QUEUE_BYTES = 256 << 20
+"""About 30 s of 16 cameras at 4 Mbit/s: a disk that thinks for longer than that loses footage, and says so."""
+QUEUE_ITEMS = 50_000
+ROUND_S = 0.2
+"""The writer looks into the queue this often."""
+TAKEN_NS = SECOND_NS
+"""What came a second before the queue was emptied was in it, whichever thread was slow."""
+
+
+@dataclass
+class Inbox:
+    """Packets on their way to the writer. On overflow a camera's packets are dropped until its next key frame.
+
+    Attributes:
+        dropped: Packets dropped so far.
+    """
+
+    max_bytes: int = QUEUE_BYTES
+    max_items: int = QUEUE_ITEMS
+    dropped: int = 0
+    _items: deque[Item | str] = field(default_factory=deque)
+    _bytes: int = 0
+    _late: set[str] = field(default_factory=set)
+    _came: threading.Condition = field(default_factory=threading.Condition)
+    _closed: bool = False
+
+    def put(self, item: Item) -> None:
+        """Never waits for the writer."""
+        with self._came:
+            full = self._bytes + len(item.data) > self.max_bytes or len(self._items) >= self.max_items
+            if self._closed or full or (item.camera in self._late and not item.key):
+                self.dropped += 1
+                if item.camera not in self._late:
+                    self._late.add(item.camera)
+                    self._items.append(item.camera)  # the segment ends here
+                return
+            self._late.discard(item.camera)
+            self._items.append(item)
+            self._bytes += len(item.data)
+            if self._bytes > self.max_bytes // 4 or len(self._items) > self.max_items // 4:
+                self._came.notify()  # else the writer comes by itself: a wake for each packet costs too much
+
+    def take(self, timeout_s: float) -> list[Item | str]:
+        """Everything that has come after `timeout_s`, or earlier when it is much.
+
+        A camera's name stands where its packets were dropped.
+        """
+        with self._came:
+            if not self._closed:
+                self._came.wait(timeout_s)
+            items, self._items, self._bytes = list(self._items), deque(), 0
+            return items
+
+    def close(self) -> None:
+        """Take nothing more."""
+        with self._came:
+            self._closed = True
+            self._came.notify_all()
+
+    @property
+    def waiting(self) -> int:
+        """Packets that wait."""
+        return len(self._items)
+
+    @property
+    def closed(self) -> bool:
+        """Closed, though packets may wait."""
+        return self._closed
+
+
+class Recorder:
+    """See `edge.camera.Tap`.
+
+    Args:
+        writer: Does the work; belongs to this recorder's thread from `start` on.
+        clock: Monotonic time of arrival.
+        inbox: Bounded.
+
+    Attributes:
+        failures: Mistakes of ours, in tap or thread; the recorder goes on.
+    """
+
+    def __init__(self, writer: Writer, clock: Clock, inbox: Inbox | None = None) -> None:
+        self.writer, self.inbox, self._clock = writer, inbox or Inbox(), clock
+        self.failures = 0
+        self._sessions: dict[str, tuple[object, int, str, bytes, Fraction]] = {}
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; it recognises the disk and reconciles first."""
+        self._thread.start()
+
+    def packet(self, camera: str, arrival: Arrival) -> None:
+        """One packet: copied, since its decoder works on it at the same time."""
+        try:
+            self.inbox.put(self._item(camera, arrival))
+        except Exception:  # a tap never raises: it would blind the camera
+            self.failures += 1
+
+    def stop(self) -> None:
+        """Write what waits, finish every segment, end the thread."""
+        self.inbox.close()
+        self._thread.join()
+
+    def _item(self, camera: str, arrival: Arrival) -> Item:
+        packet = arrival.packet
+        stream = packet.stream
+        known = self._sessions.get(camera)
+        if known is None or known[0] is not stream:
+            context = stream.codec_context
+            number = known[1] + 1 if known else 1
+            base = Fraction(packet.time_base or Fraction(1, 90_000))
+            known = (stream, number, context.name, bytes(context.extradata or b""), base)
+            self._sessions[camera] = known
+        return Item(
+            camera=camera,
+            data=bytes(packet),
+            pts=packet.pts,
+            dts=packet.dts,
+            time_base=known[4],
+            key=packet.is_keyframe,
+            wall_ns=arrival.time_ns,
+            mono_ns=self._clock.monotonic_ns(),
+            codec=known[2],
+            extradata=known[3],
+            session=known[1],
+        )
+
+    def _run(self) -> None:
+        log = logs.get("recorder")
+        self._guard(self.writer.start)
+        log.info("recorder started", ready=self.writer.ready, **vars(self.writer.report))
+        while True:
+            closed = self.inbox.closed
+            items = self.inbox.take(ROUND_S)
+            taken_ns = self._clock.monotonic_ns() - TAKEN_NS
+            for item in items:
+                work = partial(self.writer.late, item) if isinstance(item, str) else partial(self.writer.feed, item)
+                self._guard(work)
+            self._guard(partial(self.writer.tick, taken_ns))
+            if closed and not items:
+                break
+        self._guard(self.writer.close)
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception:
+            if not self.failures:
+                logs.get("recorder").exception("recorder failed")
+            self.failures += 1

@@ -1,0 +1,265 @@
+"""One camera's footage: packets in, segments out. Belongs to the writer's thread; reads no clock."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from common.clock import SECOND_NS
+from common.errors import DiskTrouble, FootageError, StreamBroken
+from edge.recorder import ledger
+from edge.recorder.crypt import Header
+from edge.recorder.disk import Disk
+from edge.recorder.index import Index, Segment
+from edge.recorder.keys import Keys
+from edge.recorder.ledger import Ledger
+from edge.recorder.mux import Form, Remuxer
+from edge.recorder.nal import configuration, parameter_sets, to_byte_stream
+from edge.recorder.segment import DAY_NS, SegmentWriter
+from edge.recorder.timeline import TICKS, Item, Timeline
+
+SEGMENT_NS = 60 * SECOND_NS
+HARD_NS = 600 * SECOND_NS
+"""A camera that sends no key frame for this long is cut anyway; its next segment waits for one."""
+STEP_NS = SECOND_NS
+JITTER_NS = SECOND_NS // 2
+RETRY_NS = 5 * SECOND_NS
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a track writes."""
+
+    disk: Disk
+    keys: Keys
+    index: Index
+    ledger: Ledger
+    new_id: Callable[[int], str]
+
+
+@dataclass
+class Counts:
+    """What the writer counts, for metrics."""
+
+    packets: int = 0
+    parts: int = 0
+    segments: int = 0
+    aborted: int = 0
+    bytes: int = 0
+    refused: int = 0
+
+
+class _Open:
+    """A segment that is being written."""
+
+    def __init__(self, place: Place, form: Form, item: Item, wall_ns: int, frame: int) -> None:
+        day = wall_ns // DAY_NS
+        self.mono_ns, self.offset_ns = item.mono_ns, item.wall_ns - item.mono_ns
+        header = Header(
+            id=place.new_id(wall_ns),
+            camera=item.camera,
+            day=day,
+            codec=form.codec,
+            width=form.width,
+            height=form.height,
+            wall_ns=wall_ns,
+            mono_ns=item.mono_ns,
+        )
+        self.muxer = Remuxer(form, frame)
+        self.writer = SegmentWriter(place.disk, header, place.keys.obtain(item.camera, day))
+        self.writer.start(self.muxer.initialisation)
+        self.ticks, self.known = 0, False
+        self.before: Callable[[], None] = lambda: None
+
+    @property
+    def end_ns(self) -> int:
+        """Wall clock at the end of what came."""
+        return self.writer.header.wall_ns + self.ticks * SECOND_NS // TICKS
+
+    def row(self, finished: bool) -> Segment:
+        """What the index says of it."""
+        header = self.writer.header
+        end_ns = header.wall_ns + self.writer.durable_ms * 1_000_000
+        return Segment(header.camera, header.id, header.wall_ns, end_ns, self.writer.durable_bytes, finished)
+
+
+class Track:
+    """One camera's.
+
+    Args:
+        place: Where to write.
+        last: The camera's last footage before this start, from the index.
+        counts: Shared by all tracks.
+
+    Attributes:
+        stopped: The executor's word: no space for this camera.
+        trouble: The last trouble of the disk, until footage is written again.
+    """
+
+    def __init__(self, place: Place, last: Segment | None, counts: Counts) -> None:
+        self._place, self._counts = place, counts
+        self._line = Timeline()
+        self._form: Form | None = None
+        self._open: _Open | None = None
+        self._last_wall_ns = last.end_ns if last is not None else None
+        self._last_mono_ns: int | None = None
+        self._cause: str | None = ledger.BOX_DOWN
+        self._extradata: bytes | None = None
+        self._sets, self._length_bytes = b"", 0
+        self._again_ns = 0
+        self._settled: tuple[int | None, int | None] = self._last_wall_ns, None
+        self._heard_ns = 0
+        self.stopped = False
+        self.trouble: DiskTrouble | None = None
+
+    @property
+    def recording(self) -> bool:
+        """A segment is open."""
+        return self._open is not None
+
+    def feed(self, item: Item) -> None:
+        """Take one packet, in order."""
+        self._heard_ns = item.mono_ns
+        place = self._line.place(item)
+        if item.extradata is not self._extradata:
+            self._extradata = item.extradata
+            self._sets, self._length_bytes = configuration(item.extradata, item.codec)
+        data = to_byte_stream(item.data, self._length_bytes)
+        if place.step is None and self._open is not None:
+            self.finish(ledger.CAMERA_LOST)
+        elif self._open is not None and place.step is not None:
+            self._open.ticks += place.step
+        if self.stopped:
+            self.finish(ledger.STOPPED)
+            return
+        try:
+            if self._due(item, data):
+                self.finish(None)
+            if self._open is None and item.key and item.mono_ns >= self._again_ns:
+                self._begin(item, data)
+            if self._open is not None:
+                self._write(self._open, data, place.shown, item)
+        except DiskTrouble as error:
+            self._fail(ledger.DISK_CAUSES[error.cause], item)
+            self.trouble = error
+        except (StreamBroken, FootageError):
+            self._fail(ledger.BROKEN_STREAM, item)
+
+    def late(self, cause: str = ledger.LATE_WRITER) -> None:
+        """Packets were lost before they came here: the segment ends where they are missing."""
+        self.finish(cause)
+        self._counts.aborted += 1
+
+    def silent(self, mono_ns: int, limit_ns: int) -> None:
+        """Nothing came for long: close the segment, so that what there is can be found."""
+        if self._open is not None and mono_ns - self._heard_ns > limit_ns:
+            self.finish(ledger.CAMERA_LOST)
+
+    def finish(self, cause: str | None) -> None:
+        """End the segment; `cause` is why the next footage may come late (None: it will not)."""
+        self._cause = cause or self._cause
+        current, self._open = self._open, None
+        if current is None:
+            return
+        try:
+            last = current.muxer.close()
+            if last is not None:
+                self._counts.parts += 1
+            before = current.writer.bytes
+            current.writer.finish(last)
+            self._counts.bytes += current.writer.bytes - before
+            self._place.index.add([current.row(finished=True)])
+            if not current.known:
+                current.before()
+        except DiskTrouble as error:
+            self.trouble = error
+            self._give_up(current, ledger.DISK_CAUSES[error.cause])
+        except (StreamBroken, FootageError):
+            self._give_up(current, ledger.BROKEN_STREAM)
+
+    def _due(self, item: Item, data: bytes) -> bool:
+        """Whether another segment starts here."""
+        if self._open is None:
+            return False
+        length_ns = self._open.ticks * SECOND_NS // TICKS
+        if not item.key:
+            return length_ns >= HARD_NS
+        sets = parameter_sets(data, item.codec)
+        changed = self._form is not None and bool(sets) and sets != self._form.sets
+        stepped = abs(item.wall_ns - item.mono_ns - self._open.offset_ns) >= STEP_NS
+        day = self._start_ns(item) // DAY_NS != self._open.writer.header.day
+        return length_ns >= SEGMENT_NS or changed or stepped or day
+
+    def _begin(self, item: Item, data: bytes) -> None:
+        sets = parameter_sets(data, item.codec) or self._sets
+        if self._form is None or self._form.sets != sets or self._form.codec != item.codec:
+            self._form = Form(item.codec, sets, data)
+        wall_ns = self._start_ns(item)
+        self._open = _Open(self._place, self._form, item, wall_ns, self._line.frame)
+        self._counts.segments += 1
+        self._settled = self._last_wall_ns, self._last_mono_ns
+        self._open.before = self._gap_before(item, wall_ns)
+        self._cause, self.trouble = None, None
+
+    def _start_ns(self, item: Item) -> int:
+        """The label of a segment that starts here. Segments meet; the network's jitter opens no seam."""
+        last_ns = self._last_wall_ns
+        meets = self._cause is None and last_ns is not None and abs(item.wall_ns - last_ns) < JITTER_NS
+        return last_ns if meets and last_ns is not None else item.wall_ns
+
+    def _gap_before(self, item: Item, wall_ns: int) -> Callable[[], None]:
+        """Writes down what is missing before this packet; called once the packet is on the medium."""
+        last_ns, mono_ns, cause = self._last_wall_ns, self._last_mono_ns, self._cause or ledger.CAMERA_LOST
+        if last_ns is None:
+            return lambda: None
+        missing_ns = item.mono_ns - mono_ns if mono_ns is not None else wall_ns - last_ns
+        stepped_ns = wall_ns - last_ns - missing_ns
+        note = self._place.ledger.note
+
+        def write() -> None:
+            note(item.camera, last_ns, last_ns + missing_ns, missing_ns, cause)
+            if stepped_ns > STEP_NS:
+                note(item.camera, wall_ns - stepped_ns, wall_ns, stepped_ns, ledger.CLOCK_STEP)
+
+        return write
+
+    def _write(self, current: _Open, data: bytes, shown: int, item: Item) -> None:
+        frame = self._line.frame
+        part = current.muxer.add(data, current.ticks + shown, current.ticks, frame, item.key)
+        self._counts.packets += 1
+        frame_ns = frame * SECOND_NS // TICKS
+        self._last_wall_ns, self._last_mono_ns = current.end_ns + frame_ns, item.mono_ns + frame_ns
+        if part is None:
+            return
+        before = current.writer.bytes
+        current.writer.part(part)
+        self._counts.parts += 1
+        self._counts.bytes += current.writer.bytes - before
+        if not current.known:
+            self._place.index.begin(current.row(finished=False))
+            current.known = True
+            current.before()
+
+    def _fail(self, cause: str, item: Item) -> None:
+        current, self._open = self._open, None
+        self._cause, self._again_ns = cause, item.mono_ns + RETRY_NS
+        if current is None:
+            self._counts.refused += 1
+        else:
+            self._give_up(current, cause)
+
+    def _give_up(self, current: _Open, cause: str) -> None:
+        """Keep what is on the medium; what is missing counts from there."""
+        self._cause = cause
+        self._counts.aborted += 1
+        with contextlib.suppress(OSError):
+            current.writer.abandon()
+        if not current.known:
+            self._last_wall_ns, self._last_mono_ns = self._settled
+            return
+        durable_ns = current.writer.durable_ms * 1_000_000
+        self._last_wall_ns = current.writer.header.wall_ns + durable_ns
+        self._last_mono_ns = current.mono_ns + durable_ns
+        with contextlib.suppress(FootageError):  # then start-up finds it unfinished
+            self._place.index.add([current.row(finished=True)])

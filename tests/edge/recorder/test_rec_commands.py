@@ -1,0 +1,163 @@
+"""`paifang footage` on footage that a running recorder made; and what may never be called."""
+
+from __future__ import annotations
+
+import ast
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+from edge_kit import wait_until
+from rec_kit import packets
+
+from common.clock import FakeClock
+from common.errors import SettingsError
+from edge import config
+from edge.recorder.assembly import Footage, policies
+from edge.recorder.settings import RecorderSettings
+from edge.recorder.timeline import Item
+from edge.recorder.track import SEGMENT_NS
+from events.envelope import Draft
+from paifang import cli
+
+ROOT = Path(__file__).resolve().parents[3]
+BOX = """
+site: village
+box: gate-1
+recorder: {{enabled: {enabled}, folder: disk, floor_days: 2, ceiling_days: 90}}
+cameras:
+  - {{id: cam-1, url: "rtsp://127.0.0.1/none"}}
+"""
+LATER_DAYS = 5
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Path:
+    """Settings of a box that recorded 70 seconds some days ago, and the same today."""
+    path = tmp_path / "box.yaml"
+    path.write_text(BOX.format(enabled="true"))
+    (tmp_path / "disk").mkdir()
+    told = config.load(path)
+    for days in (LATER_DAYS, 0):
+        clock = FakeClock(now_ns=time.time_ns() - days * 86_400 * 10**9 - 200 * 10**9)
+        sent: list[Draft] = []
+        footage = Footage(told.recorder, ["cam-1"], tmp_path, told.data, clock=clock, send=sent.append, box="gate-1")
+        footage.start()
+        wait_until(partial(getattr, footage.writer, "ready"))
+        for item in items(clock):
+            footage.recorder.inbox.put(item)
+        footage.stop()
+        assert footage.recorder.failures == 0
+    return path
+
+
+def items(clock: FakeClock) -> list[Item]:
+    from rec_kit import stream
+
+    return list(stream(clock, SEGMENT_NS / 1e9 + 10, clip=packets()))
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def call(*words: object) -> tuple[int, str, str]:
+        code = cli.main(["--log-level", "error", "footage", *map(str, words)])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def day_of(days_ago: int) -> str:
+    return f"{datetime.fromtimestamp(time.time() - days_ago * 86_400 - 200, UTC):%Y-%m-%d}"
+
+
+def test_list_tells_days_and_gaps(box: Path, run: Run) -> None:
+    code, out, _ = run("list", box, "--json")
+    assert code == 0
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert sum(row["segments"] for row in rows) in (4, 5)
+    assert {row["camera"] for row in rows} == {"cam-1"}
+    assert "box down" in out
+    assert run("list", box, "--camera", "cam-9")[1] == ""
+    assert "cam-1" in run("list", box)[1]
+
+
+def test_export_is_refused(box: Path, run: Run) -> None:
+    code, out, problem = run("export", box)
+    assert (code, out) == (1, "")
+    assert "only a blurred copy may leave the box" in problem
+
+
+def test_a_hold_is_placed_listed_and_keeps_from_erasing(box: Path, run: Run) -> None:
+    day = day_of(LATER_DAYS)
+    words = ["hold", box, "--camera", "cam-1", "--from", f"{day}T00:00:00Z", "--to", f"{day}T23:59:59Z"]
+    words += ["--owner", "chief", "--reason", "theft", "--case", "2026-17"]
+    code, _, problem = run(*words, "--until", "2020-01-01T00:00:00Z")
+    assert code == 1
+    assert "in the past" in problem
+    assert "not a time such as" in run(*words, "--until", "tomorrow")[2]
+    until = f"{datetime.fromtimestamp(time.time() + 86_400, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    assert run(*words, "--until", until)[0] == 0
+    held = [json.loads(line) for line in run("list", box, "--json")[1].splitlines()]
+    assert ["2026-17"] in [row["holds"] for row in held]
+    code, _, problem = run("erase", box, "--camera", "cam-1", "--day", day, "--reason", "asked")
+    assert code == 1
+    assert "hold" in problem
+
+
+def test_erase_takes_a_day_past_its_floor_and_refuses_the_others(box: Path, run: Run) -> None:
+    erase = ["erase", box, "--camera", "cam-1", "--reason", "asked", "--day"]
+    assert "inside its floor" in run(*erase, day_of(0))[2]
+    code, out, _ = run(*erase, day_of(LATER_DAYS))
+    assert code == 0
+    assert out.startswith("erased: ")
+    assert "no footage of that day" in run(*erase, day_of(LATER_DAYS))[2]
+    assert "not a time" in run(*erase, "yesterday")[2]
+
+
+def test_a_box_that_records_nothing_or_whose_disk_is_gone_says_so(box: Path, run: Run) -> None:
+    (box.parent / "disk" / "disk.id").unlink()
+    assert "is it mounted?" in run("list", box)[2]
+    box.write_text(BOX.format(enabled="false"))
+    code, _, problem = run("list", box)
+    assert code == 2
+    assert "recorder.enabled" in problem
+
+
+def test_verify_needs_files(tmp_path: Path, run: Run) -> None:
+    code, _, problem = run("verify", tmp_path / "a.mp4", tmp_path / "a.json")
+    assert code == 1
+    assert "cannot be read" in problem
+
+
+def test_priorities_of_unknown_cameras_are_refused(box: Path) -> None:
+    box.write_text(BOX.format(enabled="true, priorities: {cam-7: 1}"))
+    with pytest.raises(SettingsError, match="cam-7"):
+        config.load(box)
+    told = RecorderSettings(priorities={"b": 3})
+    assert [(it.priority, it.order) for it in policies(told, ["a", "b"]).values()] == [(0, 0), (3, 1)]
+
+
+def called(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {
+        node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+
+
+def test_clear_footage_is_joined_for_the_export_s_redactor_alone_and_nothing_is_encoded() -> None:
+    files = sorted((ROOT / "edge").rglob("*.py"))
+    playing = {str(path.relative_to(ROOT)) for path in files if "play" in called(path)}
+    assert playing == {"edge/recorder/export.py"}
+    copying = {
+        str(path.relative_to(ROOT)) for path in files if {"mux", "mux_one", "add_stream_from_template"} & called(path)
+    }
+    assert copying == {"edge/recorder/mux.py", "edge/recorder/playback.py"}
+    assert not any("add_stream" in called(path) for path in files)

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import io
+import itertools
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from rec_kit import RATE, START_NS, Store, decoded, packets
+
+from common.clock import SECOND_NS
+from common.errors import FootageBroken, FootageError, FootageRefused
+from edge.recorder.export import Asked, Exporter
+from edge.recorder.fakedisk import FakeDisk
+from edge.recorder.manifest import Manifest, signing_key, verify
+from edge.recorder.playback import Player
+
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "recording.md"
+
+
+@pytest.fixture
+def store() -> Store:
+    made = Store(FakeDisk(random.Random(1)))
+    made.record(150)
+    made.clock.advance(30)
+    made.record(30, session=2)
+    made.writer.close()
+    return made
+
+
+def player(store: Store) -> Player:
+    return Player(store.disk, store.keys.find, store.index)
+
+
+def at(seconds: float) -> int:
+    return START_NS + round(seconds * SECOND_NS)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "pictures"),
+    [(0, 150, 150 * RATE), (10, 20, 10 * RATE), (55, 65, 10 * RATE), (10.5, 12, 2 * RATE), (140, 200, 30 * RATE)],
+)
+def test_any_range_plays_as_one_file(store: Store, start: float, end: float, pictures: int) -> None:
+    mp4 = b"".join(player(store).play("cam-1", at(start), at(end)))
+    assert abs(decoded(mp4) - pictures) <= 1
+    assert mp4.count(b"ftyp") == 1
+    with av.open(io.BytesIO(mp4), "r") as container:
+        stamps = [packet.dts for packet in container.demux(video=0) if packet.dts is not None]
+    assert stamps == sorted(set(stamps))
+
+
+def test_a_gap_stays_a_hole_in_the_time_of_the_file(store: Store) -> None:
+    mp4 = b"".join(player(store).play("cam-1", at(140), at(200)))
+    with av.open(io.BytesIO(mp4), "r") as container:
+        video = container.streams.video[0]
+        assert video.time_base is not None
+        stamps = [float(packet.dts * video.time_base) for packet in container.demux(video) if packet.dts is not None]
+    holes = [b - a for a, b in itertools.pairwise(stamps) if b - a > 1]
+    assert holes == [pytest.approx(30 + 1 / RATE, abs=0.01)]
+
+
+@pytest.mark.parametrize(
+    ("camera", "start", "end", "said"),
+    [
+        ("cam-1", 20, 10, "empty"),
+        ("cam-1", 10, 10, "empty"),
+        ("cam-1", 0, 90_000, "24 hours"),
+        ("cam-1", -(10**12), -(10**12) + 5, "outside of the years"),
+        ("cam-1", 90_000, 90_010, "no footage in this range"),
+        ("cam-9", 0, 10, "known: cam-1"),
+    ],
+)
+def test_an_absurd_range_is_refused_with_a_reason(store: Store, camera: str, start: int, end: int, said: str) -> None:
+    with pytest.raises(FootageError, match=said):
+        list(player(store).play(camera, at(start), at(end)))
+
+
+def test_a_damaged_segment_is_an_error_or_is_left_out_and_named(store: Store) -> None:
+    first = store.rows()[0]
+    data = bytearray(store.disk.read(first.path, 0, 1 << 30))
+    data[5000] ^= 1
+    store.disk.unlink(first.path)
+    store.disk.create(first.path).write(bytes(data))
+    with pytest.raises(FootageBroken, match="does not authenticate"):
+        list(player(store).play("cam-1", at(0), at(100)))
+    named: list[str] = []
+    mp4 = b"".join(player(store).play("cam-1", at(0), at(100), lambda id_, _problem: named.append(id_)))
+    assert named == [first.id]
+    assert decoded(mp4) == pytest.approx(40 * RATE, abs=1)
+
+
+def test_footage_that_is_being_written_plays_up_to_its_last_part(store: Store) -> None:
+    store.record(20, session=3)
+    now = store.clock.now_ns
+    mp4 = b"".join(player(store).play("cam-1", now - 10 * SECOND_NS, now))
+    assert decoded(mp4) >= 8 * RATE
+
+
+def test_a_range_over_a_change_of_form_says_so(store: Store) -> None:
+    store.record(10, session=3, clip=packets(size=(96, 64)))
+    store.writer.close()
+    with pytest.raises(FootageError, match="form of the pictures changes"):
+        list(player(store).play("cam-1", at(170), at(230)))
+
+
+class Marking:
+    """A redactor that blurs nothing and says so: the fake beside the protocol."""
+
+    name = "fake, for tests"
+
+    def redact(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        yield from pieces
+        yield b"\x00\x00\x00\x08free"
+
+
+class Failing(Marking):
+    def redact(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        yield next(pieces)
+        raise FootageError("could not be blurred")
+
+
+def exporter(store: Store, folder: Path, redactor: Marking | None) -> Exporter:
+    return Exporter(player(store), store.index, store.clock, signing_key(folder / "signing.key"), redactor)
+
+
+ASKED = Asked("cam-1", at(140), at(200), "chief", "theft of a bicycle", "2026-17")
+
+
+def test_without_a_redactor_there_is_no_export(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(FootageRefused, match="only a blurred copy"):
+        exporter(store, tmp_path, None).export(ASKED, tmp_path / "out.mp4")
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("name", ["who", "why", "case"])
+def test_an_export_says_who_why_and_under_which_case(store: Store, tmp_path: Path, name: str) -> None:
+    import dataclasses
+
+    changed: dict[str, Any] = {name: " "}
+    asked = dataclasses.replace(ASKED, **changed)
+    with pytest.raises(FootageRefused, match=f"--{name}"):
+        exporter(store, tmp_path, Marking()).export(asked, tmp_path / "out.mp4")
+
+
+def test_an_export_that_fails_leaves_no_file(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(FootageError, match="could not be blurred"):
+        exporter(store, tmp_path, Failing()).export(ASKED, tmp_path / "out.mp4")
+    assert [path.name for path in tmp_path.iterdir()] == ["signing.key"]
+
+
+@pytest.fixture
+def exported(store: Store, tmp_path: Path) -> tuple[Path, Path]:
+    target = tmp_path / "out.mp4"
+    return target, exporter(store, tmp_path, Marking()).export(ASKED, target)
+
+
+def test_a_manifest_names_segments_gaps_and_reason_and_verifies(exported: tuple[Path, Path], tmp_path: Path) -> None:
+    target, beside = exported
+    public = signing_key(tmp_path / "signing.key").public_key().public_bytes_raw().hex()
+    told = verify(target, beside, public)
+    assert isinstance(told, Manifest)
+    assert (told.who, told.why, told.case, told.camera) == ("chief", "theft of a bicycle", "2026-17", "cam-1")
+    assert [(gap.cause, round(gap.seconds)) for gap in told.gaps] == [("camera lost", 30)]
+    assert len(told.segments) == 2
+    assert told.redaction == "fake, for tests"
+    assert (tmp_path / "signing.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_changed_file_manifest_or_key_does_not_verify(exported: tuple[Path, Path], tmp_path: Path) -> None:
+    target, beside = exported
+    with pytest.raises(FootageError, match="another box"):
+        verify(target, beside, "00" * 32)
+    text = beside.read_text()
+    beside.write_text(text.replace("bicycle", "tricycle"))
+    with pytest.raises(FootageError, match="signature is wrong"):
+        verify(target, beside, None)
+    beside.write_text("{}")
+    with pytest.raises(FootageError, match="not a manifest"):
+        verify(target, beside, None)
+    beside.write_text(text)
+    target.write_bytes(target.read_bytes() + b"x")
+    with pytest.raises(FootageError, match="not the ones that were exported"):
+        verify(target, beside, None)
+    with pytest.raises(FootageError, match="cannot be read"):
+        verify(tmp_path / "nothing.mp4", beside, None)
+    with pytest.raises(FootageError, match="cannot be read"):
+        verify(target, tmp_path / "nothing.json", None)
+
+
+def test_the_documented_script_checks_an_export_without_us(exported: tuple[Path, Path], tmp_path: Path) -> None:
+    target, beside = exported
+    text = DOCS.read_text(encoding="utf-8")
+    script = text.split("```python\n")[1].split("```")[0]
+    assert len(script.splitlines()) <= 20
+    (tmp_path / "check.py").write_text(script)
+    public = signing_key(tmp_path / "signing.key").public_key().public_bytes_raw().hex()
+    command = [sys.executable, str(tmp_path / "check.py"), str(target), str(beside), public]
+    good = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert good.returncode == 0, good.stderr
+    assert "good" in good.stdout
+    target.write_bytes(b"another")
+    assert subprocess.run(command, capture_output=True, check=False, cwd=tmp_path).returncode != 0
+    assert subprocess.run([*command[:-1], "00" * 32], capture_output=True, check=False, cwd=tmp_path).returncode != 0
+
+
+def test_a_signing_key_that_others_can_read_or_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "signing.key"
+    path.write_bytes(b"short")
+    path.chmod(0o600)
+    with pytest.raises(FootageError, match="not a signing key"):
+        signing_key(path)
+    path.chmod(0o644)
+    with pytest.raises(FootageError, match="chmod 600"):
+        signing_key(path)

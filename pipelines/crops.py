@@ -15,7 +15,7 @@ THING_PX = 128.0
 """The smallest thing that moves is shown this large, if the budget allows: from there on the detector gains nothing."""
 LEAST_INPUT_PX = 192
 MOST_ENLARGED = 2.0
-INPUT_AREA = 1.35
+INPUT_AREA = 1.1
 """Most area of an input, in units of the square one: a look at the whole picture may cost this much more."""
 WHOLE = 0.55
 """Crops that cover more of the picture than this together are replaced by the whole picture."""

@@ -18,6 +18,8 @@ from pipelines.health import CameraHealth
 from pipelines.types import Box, Detections, Luma, Picture
 
 HEALTH_EVERY_NS = 2 * SECOND_NS
+PACE = 0.96
+"""Looks come this much closer together than asked, so that now and then a dropped one leaves enough of them."""
 STEP_NS = SECOND_NS
 """A larger step back of the wall clock starts the tracks again."""
 
@@ -95,7 +97,7 @@ class Eye:
             time_ns: When it was seen, UTC nanoseconds; a step back starts the pacing again.
             past: It was kept and decoded late.
         """
-        interval_ns = round(SECOND_NS / self.looks_per_s)
+        interval_ns = round(SECOND_NS / self.looks_per_s * PACE)
         if self._next_ns - 2 * interval_ns < time_ns < self._next_ns:
             return
         # Pace on a grid with a slack of a quarter, so that frames that come a little early still count.

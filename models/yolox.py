@@ -14,13 +14,16 @@ from common.errors import ModelError
 from models.nms import suppress
 from models.picture import Fitter, Preparation, check_picture, detections, in_picture
 from models.session import DEFAULT_OPTIONS, Options, Session, expect
+from models.slim import slim
 from pipelines.types import Detections, Picture
 
 Floats = NDArray[np.float32]
 
 STRIDES = (8, 16, 32)
-COCO_COLUMNS = np.array([0, 1, 2, 3, 5, 7]) + 5
-"""Columns of person, bicycle, car, motorcycle, bus, truck in a row of the output, in the order of `CLASSES`."""
+COCO_CLASSES = (0, 1, 2, 3, 5, 7)
+"""Person, bicycle, car, motorcycle, bus, truck among COCO's classes, in the order of `CLASSES`."""
+ROW = 5 + len(COCO_CLASSES)
+"""An output row: x, y, width, height, objectness, one score a class."""
 GROUPS = np.array([0, 1, 2, 3, 2, 2], np.int64)
 """Class → suppression group: one vehicle often comes as car, bus and truck at once, so those three compete."""
 DEFAULT_SIZE = (416, 416)
@@ -40,7 +43,7 @@ class YoloxNano:
     """
 
     def __init__(self, model: bytes, options: Options = DEFAULT_OPTIONS) -> None:
-        self._session = Session(model, options.threads, free_size=True)
+        self._session = Session(slim(model, COCO_CLASSES), options.threads, free_size=True)
         self._fitter = Fitter(Preparation(pad=114.0))
         self.size = options.size or DEFAULT_SIZE
         self.threshold = options.threshold or DEFAULT_THRESHOLD
@@ -74,7 +77,7 @@ class YoloxNano:
         fitted = self._fitter.letterbox(picture, *size)
         (rows,) = self._session.run(fitted.blob)
         grid = _grid(*size)
-        boxes, scores, classes = _decode(expect("output", rows, 1, len(grid), 85)[0], grid, self.threshold)
+        boxes, scores, classes = _decode(expect("output", rows, 1, len(grid), ROW)[0], grid, self.threshold)
         boxes = in_picture(boxes, fitted, picture)
         kept = suppress(boxes, scores, NMS_IOU, GROUPS[classes])
         return detections(boxes[kept], scores[kept], classes[kept])
@@ -84,7 +87,7 @@ def _decode(rows: Floats, grid: Floats, threshold: float) -> tuple[Floats, Float
     """Boxes in input pixels, scores and classes of the rows above the threshold; the others are never decoded."""
     likely = np.flatnonzero(rows[:, 4] > threshold)  # the score is at most the objectness
     found = rows[likely]
-    each = found[:, COCO_COLUMNS]
+    each = found[:, 5:]
     classes = each.argmax(axis=1)
     scores = each.max(axis=1) * found[:, 4]
     good = scores > threshold

@@ -16,7 +16,9 @@ THING_PX = 128.0
 LEAST_INPUT_PX = 192
 MOST_ENLARGED = 2.0
 INPUT_AREA = 1.1
-"""Most area of an input, in units of the square one: a look at the whole picture may cost this much more."""
+"""Most area of all inputs of a look, in units of the square one."""
+OBLONG = 1.6
+"""A crop is at most this many times as long as it is wide: a figure needs some of its surroundings to be known."""
 WHOLE = 0.55
 """Crops that cover more of the picture than this together are replaced by the whole picture."""
 OPINIONS = (((1.4, 192), (2.5, 256), (4.0, 160)), ((1.4, 192), (2.5, 256), (6.0, 256)))
@@ -39,13 +41,14 @@ def plan(regions: tuple[Box, ...], things: tuple[Box, ...], size: tuple[int, int
     width, height = size
     pixels = [Box(r.x1 * width, r.y1 * height, r.x2 * width, r.y2 * height) for r in regions]
     areas = [grown(region, MARGIN, MARGIN_PX, width, height) for region in pixels]
-    crops = _merge([squared(_with(area, things, size), side_px / 2, width, height) for area in areas])
+    crops = _merge([shaped(_with(area, things, size), side_px / 2, width, height) for area in areas])
     while len(crops) > MAX_CROPS:
         crops = _merge(_join_nearest(crops))
-    crops = [squared(crop, side_px / 2, width, height) for crop in crops]
+    crops = [shaped(crop, side_px / 2, width, height) for crop in crops]
     if sum(crop.area for crop in crops) > WHOLE * width * height:
         crops = [Box(0, 0, width, height)]
-    return tuple(View(crop, _input(crop, _smallest(crop, pixels, things), side_px)) for crop in crops)
+    most = (INPUT_AREA * side_px * side_px / sum(crop.area for crop in crops)) ** 0.5
+    return tuple(View(crop, _input(crop, _smallest(crop, pixels, things), most)) for crop in crops)
 
 
 def _smallest(crop: Box, regions: list[Box], things: tuple[Box, ...]) -> float:
@@ -61,10 +64,9 @@ def _smallest(crop: Box, regions: list[Box], things: tuple[Box, ...]) -> float:
     return min((min(longer, 2 * shorter) for shorter, longer in sizes), default=1.0)
 
 
-def _input(crop: Box, smallest_px: float, side_px: int) -> tuple[int, int]:
-    """The detector's input for a crop: as small as its smallest thing allows, as large as the budget allows."""
+def _input(crop: Box, smallest_px: float, most: float) -> tuple[int, int]:
+    """The detector's input for a crop: as small as its smallest thing allows, at most `most` times the crop."""
     width, height = crop.x2 - crop.x1, crop.y2 - crop.y1
-    most = (INPUT_AREA * side_px * side_px / (width * height)) ** 0.5
     scale = min(most, max(THING_PX / max(smallest_px, 1.0), LEAST_INPUT_PX / max(width, height)), MOST_ENLARGED)
     return _step(width * scale), _step(height * scale)
 
@@ -107,10 +109,16 @@ def _around(box: Box, share: float, size: tuple[int, int]) -> Box:
 
 def squared(box: Box, least_px: float, width: int, height: int) -> Box:
     """The square around `box` (at least `least_px` wide), moved into the picture and cut to it, on whole pixels."""
-    side = max(box.x2 - box.x1, box.y2 - box.y1, least_px)
-    x = min(max(0.0, (box.x1 + box.x2 - side) / 2), max(0.0, width - side))
-    y = min(max(0.0, (box.y1 + box.y2 - side) / 2), max(0.0, height - side))
-    return Box(int(x), int(y), min(width, int(x + side + 1)), min(height, int(y + side + 1)))
+    return shaped(box, least_px, width, height, 1.0)
+
+
+def shaped(box: Box, least_px: float, width: int, height: int, oblong: float = OBLONG) -> Box:
+    """The same, but a side may be as little as the other one divided by `oblong`."""
+    longer = max(box.x2 - box.x1, box.y2 - box.y1)
+    across, down = (max(each, longer / oblong, least_px) for each in (box.x2 - box.x1, box.y2 - box.y1))
+    x = min(max(0.0, (box.x1 + box.x2 - across) / 2), max(0.0, width - across))
+    y = min(max(0.0, (box.y1 + box.y2 - down) / 2), max(0.0, height - down))
+    return Box(int(x), int(y), min(width, int(x + across + 1)), min(height, int(y + down + 1)))
 
 
 def _with(box: Box, things: tuple[Box, ...], size: tuple[int, int]) -> Box:

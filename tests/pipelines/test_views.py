@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pipeline_kit import SIZE, detections
 
-from pipelines.crops import MAX_CROPS, doubt, plan
+from pipelines.crops import INPUT_AREA, MAX_CROPS, OBLONG, doubt, plan
 from pipelines.types import Box
 from pipelines.views import View
 
@@ -104,3 +104,17 @@ def test_opinions_stay_inside_the_picture(box: Box, turn: int) -> None:
     for view in doubt(box, (10.0, 0.0), turn, SIZE):
         assert 0 <= view.box.x1 < view.box.x2 <= WIDTH
         assert 0 <= view.box.y1 < view.box.y2 <= HEIGHT
+
+
+@given(st.lists(boxes(), min_size=1, max_size=6), st.lists(boxes(), max_size=4))
+def test_all_views_of_a_look_share_one_budget(regions: list[Box], things: list[Box]) -> None:
+    views = plan(tuple(map(_fraction, regions)), tuple(things), SIZE, 416)
+    sides = [view.input_px for view in views]
+    rounded = 64**2 + sum(16 * (across + down) for across, down in sides)  # sides are whole steps of 32
+    assert sum(across * down for across, down in sides) <= INPUT_AREA * 416**2 + rounded
+
+
+def test_a_tall_figure_is_shown_in_a_tall_crop() -> None:
+    (view,) = plan((_fraction(Box(200, 20, 260, 300)),), (), SIZE, 416)
+    across, down = view.box.x2 - view.box.x1, view.box.y2 - view.box.y1
+    assert down / across == pytest.approx(OBLONG, rel=0.05)

@@ -20,7 +20,7 @@ import msgspec
 
 from common.clock import SECOND_NS
 from events.envelope import Event
-from events.kinds import KINDS
+from events.kinds import KINDS, DoorGranted
 
 Severity = Literal["low", "medium", "high", "critical"]
 State = Literal["open", "acknowledged", "resolved"]
@@ -94,6 +94,13 @@ SEVERITY_OF_OBJECT: dict[tuple[str, str], Severity] = {
     ("zone.entered", "motorcycle"): "high",
 }
 """E-bikes in corridors and stairwells burn: two-wheelers in a zone weigh more than people do."""
+TWO_WHEELER = "two-wheeler"
+"""What the texts and fingerprints call the objects of `SEVERITY_OF_OBJECT`."""
+
+REVOKED = "revoked:"
+"""A door's `reason` starts so where the credential is on the site's list of revoked ones."""
+REVOKED_RULE = Rule("high", 5 * _MINUTE_S)
+"""A controller let somebody in with a revoked card: it does not know the site's list."""
 
 _SUBJECT_OF = {
     kind: next((name for name in ("zone", "line", "door", "gate") if name in data.__struct_fields__), "")
@@ -183,9 +190,18 @@ def subject_of(event: Event) -> str:
     return str(getattr(event.data, field)) if field else ""
 
 
+def rule_of(event: Event) -> Rule | None:
+    """How the event's alert behaves; None where it opens none."""
+    if isinstance(event.data, DoorGranted) and (event.data.reason or "").startswith(REVOKED):
+        return REVOKED_RULE
+    return RULES.get(event.kind)
+
+
 def fingerprint_of(event: Event) -> str:
-    """The fingerprint of an event's alert."""
-    return fingerprint(event.site, event.box, event.place, event.kind, subject_of(event))
+    """The fingerprint of an event's alert: a two-wheeler in a zone is a matter of its own."""
+    special = (event.kind, getattr(event.data, "object", "")) in SEVERITY_OF_OBJECT
+    kind = f"{event.kind}/{TWO_WHEELER}" if special else event.kind
+    return fingerprint(event.site, event.box, event.place, kind, subject_of(event))
 
 
 def targets(event: Event) -> list[str]:
@@ -225,7 +241,9 @@ def transition(alert: Alert | None, change: Change, now_ns: int, new_id: Callabl
 
 def _seen(alert: Alert | None, change: Seen, now_ns: int, new_id: Callable[[], str]) -> Outcome:
     event = change.event
-    rule = RULES[event.kind]
+    rule = rule_of(event)
+    if rule is None:
+        return alert, ()
     if alert is not None and alert.state != "resolved" and _within(alert, event.time_ns, rule.window_s):
         return _merged(alert, event), (Effect.MERGED,)
     opened = _opened(event, rule, now_ns, new_id())
@@ -271,8 +289,9 @@ def _opened(event: Event, rule: Rule, now_ns: int, alert_id: str) -> Alert:
 def _merged(alert: Alert, event: Event) -> Alert:
     """`alert` with one more event; a late one counts but moves nothing back."""
     severity, kind_of_object = alert.severity, alert.object
-    if SEVERITIES.index(_severity(event, RULES[event.kind])) > SEVERITIES.index(severity):
-        severity = _severity(event, RULES[event.kind])
+    seen = rule_of(event)
+    if seen is not None and SEVERITIES.index(_severity(event, seen)) > SEVERITIES.index(severity):
+        severity = _severity(event, seen)
         kind_of_object = getattr(event.data, "object", "")
     newer_picture = event.picture is not None and event.time_ns >= alert.picture_ns
     return msgspec.structs.replace(

@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.middleware import Middleware
 
 from aggregator import __doc__ as about
+from aggregator import list_api, record_api
 from aggregator.alerts import Acknowledged, Alert, Change, Resolved, State
 from aggregator.guard import Guard
 from aggregator.services import Services
@@ -33,6 +34,8 @@ def build(services: Services) -> FastAPI:
     _add_life(app, services)
     _add_alerts(app, services)
     _add_places(app, services)
+    list_api.add(app, services)
+    record_api.add(app, services)
 
     @app.exception_handler(StoreError)
     async def store_failed(_request: Request, error: StoreError) -> JSONResponse:

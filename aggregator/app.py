@@ -26,16 +26,22 @@ from aggregator.health import Health
 from aggregator.ingest import Ingest
 from aggregator.ledger import Ledger
 from aggregator.link import MqttLink, Target
+from aggregator.lists.book import Book
+from aggregator.lists.keys import Keys
 from aggregator.mailbox import Mailbox
 from aggregator.metrics import Metrics
+from aggregator.posts import Posts
+from aggregator.record.notary import Notary
+from aggregator.record.scribe import Scribe
+from aggregator.remote import Remote
 from aggregator.services import Services
 from aggregator.stores import STORES, Store, Writer
 from common import logs
 from common.backoff import Backoff
 from common.clock import SystemClock
-from common.errors import SettingsError, StoreError
+from common.errors import ContractError, ListError, SettingsError, StoreError
 from common.secret import Secret
-from events.identifiers import uuid7
+from events.identifiers import check_name, uuid7
 
 _log = logs.get("app")
 JOIN_TIMEOUT_S = 15.0
@@ -72,6 +78,21 @@ def add_user(settings: Settings, name: str, password: Secret) -> None:
         auth.add_user(store, name, password, SystemClock().wall_ns())
     finally:
         store.close()
+
+
+def write_trust(settings: Settings, site: str, path: Path) -> None:
+    """Write a site's trust file.
+
+    Raises:
+        ContractError: That is no site's name.
+        ListError: The aggregator's keys are damaged.
+        SettingsError: The file cannot be written.
+    """
+    trust = Keys(make_folder(settings), secrets.token_bytes).trust(check_name(site, "site"))
+    try:
+        trust.write(path)
+    except OSError as error:
+        raise SettingsError(str(path), "--out", f"cannot be written: {error.strerror}") from error
 
 
 def new_token() -> str:
@@ -123,6 +144,20 @@ def _assemble(
     clock, metrics, broadcast = SystemClock(), Metrics(), Broadcast()
     health = Health(clock)
     mailbox: Mailbox[Ledger] = Mailbox()
+    reader = store.reader()
+    keys = Keys(Path(settings.data), secrets.token_bytes)
+    book = Book(reader, keys, clock, lambda site: settings.sites[site].grammars if site in settings.sites else ())
+    posts = Posts(mailbox.wake, lambda: [*_standing(book), *notary.newest()])
+    notary = Notary(
+        reader=reader,
+        key=keys.signing,
+        clock=clock,
+        every_s=settings.record.every_s,
+        tell=lambda topic, message: posts.put(topic, message, retain=True),
+        sites=lambda: sorted({box.site for box in reader.boxes()}),
+        outside=Path(settings.record.outside) if settings.record.outside else None,
+    )
+    scribe = Scribe(mailbox)
     ledger = Ledger(writer, clock, lambda: uuid7(clock.wall_ns(), secrets.token_bytes(10)))
     ingest = Ingest(
         connect=connect,
@@ -133,11 +168,35 @@ def _assemble(
         health=health,
         metrics=metrics,
         broadcast=broadcast,
+        posts=posts,
+        chore=lambda ledger: notary.turn(ledger.store),
     )
-    reader = store.reader()
+    remote = Remote(keys, posts, scribe, clock)
     gatekeeper = Gatekeeper(reader, mailbox, clock, new_token, settings.sessions.hours)
-    services = Services(settings, reader, mailbox, ingest, gatekeeper, health, metrics, broadcast, clock)
+    services = Services(
+        settings,
+        reader,
+        mailbox,
+        ingest,
+        gatekeeper,
+        health,
+        metrics,
+        broadcast,
+        clock,
+        book=book,
+        remote=remote,
+        scribe=scribe,
+    )
     return services, ledger
+
+
+def _standing(book: Book) -> list[tuple[str, bytes]]:
+    """Lists that cannot be read or sent are told of, and hold nothing else up."""
+    try:
+        return book.messages()
+    except (ListError, ContractError) as error:
+        _log.error("lists not sent", error=str(error))
+        return []
 
 
 def _target(settings: Settings, folder: Path, stack: contextlib.ExitStack) -> Target:

@@ -17,11 +17,12 @@ PAUSE_S = 0.05
 
 @dataclass
 class Update:
-    """What has changed since the last round: alerts by id (newest state), statuses, the quarantine."""
+    """What has changed since the last round: alerts by id (newest state), statuses, the quarantine, gates and doors."""
 
     alerts: dict[str, Alert] = field(default_factory=dict)
     boxes: bool = False
     quarantine: bool = False
+    passages: bool = False
 
 
 Listener = Callable[[Update], None]
@@ -60,6 +61,7 @@ class Broadcast:
             self._pending.alerts.update(update.alerts)
             self._pending.boxes |= update.boxes
             self._pending.quarantine |= update.quarantine
+            self._pending.passages |= update.passages
             loop = self._loop
             if loop is None:  # nobody can be listening
                 self._pending = Update()
@@ -75,7 +77,7 @@ class Broadcast:
     def _round(self) -> None:
         with self._lock:
             update, self._pending = self._pending, Update()
-            if not (update.alerts or update.boxes or update.quarantine):
+            if not (update.alerts or update.boxes or update.quarantine or update.passages):
                 self._scheduled = False
                 return
         for listener in list(self._listeners.values()):

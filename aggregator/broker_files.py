@@ -73,8 +73,12 @@ def _subjects(*endings: str) -> list[str]:
     return [f"{root}.*.*.{ending}" for ending in endings]
 
 
+def _site_subjects(*endings: str) -> list[str]:
+    return [f"{ROOT.replace('/', '.')}.*.{ending}" for ending in endings]
+
+
 _TO_AGGREGATOR = _subjects("events", "status", "config.reported", "replies.*")
-_TO_BOX = _subjects("receipts", "config.desired", "commands.*")
+_TO_BOX = [*_subjects("receipts", "config.desired", "commands.*"), *_site_subjects("lists", "checkpoint")]
 _MQTT_DELIVERY = ["$MQTT.sub.>"]  # where nats-server delivers QoS 1 messages to MQTT sessions
 PERMISSIONS = {
     "box": {"publish": _TO_AGGREGATOR, "subscribe": _TO_BOX + _MQTT_DELIVERY},

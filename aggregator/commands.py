@@ -1,4 +1,4 @@
-"""The words of `paifang aggregator`: `run`, `check`, `user add`."""
+"""The words of `paifang aggregator`: `run`, `check`, `user add`, `trust`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from common.secret import Secret
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this part's words to the command's parser."""
-    words = parser.add_subparsers(dest="word", required=True, metavar="run|check|user")
+    words = parser.add_subparsers(dest="word", required=True, metavar="run|check|user|trust")
     run = words.add_parser("run", help="run an aggregator until it is told to stop (SIGTERM, SIGINT)")
     run.add_argument("config", type=Path, metavar="CONFIG")
     run.add_argument("--one-time-password", metavar="NAME", help="make a user NAME and print a password for one log-in")
@@ -30,6 +30,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add.add_argument("name", metavar="NAME")
     add.add_argument("--config", type=Path, required=True, metavar="CONFIG")
     add.set_defaults(call=_user_add)
+    trust = words.add_parser("trust", help="write what a site's boxes need to believe this aggregator; keep it secret")
+    trust.add_argument("site", metavar="SITE")
+    trust.add_argument("--config", type=Path, required=True, metavar="CONFIG")
+    trust.add_argument("--out", type=Path, required=True, metavar="FILE")
+    trust.set_defaults(call=_trust)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -57,6 +62,14 @@ def _user_add(options: argparse.Namespace) -> int:
     settings = config.load(options.config)
     app.add_user(settings, options.name, _ask_password())
     print(f"user {options.name} may log in")  # noqa: T201
+    return 0
+
+
+def _trust(options: argparse.Namespace) -> int:
+    from aggregator import app
+
+    app.write_trust(config.load(options.config), options.site, options.out)
+    print(f"{options.out}: give it to the boxes of {options.site} as trust_file, and to nobody else")  # noqa: T201
     return 0
 
 

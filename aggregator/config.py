@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from common import settings
+from events import plates
 from events.identifiers import NAME
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
@@ -65,18 +66,33 @@ class ExternalBroker(Strict, frozen=True, kw_only=True, tag_field="kind", tag="e
 
 
 class Site(Strict, frozen=True, kw_only=True):
-    """How a site is called and which clock hangs on its wall (IANA name)."""
+    """How a site is called, which clock hangs on its wall (IANA name), and what its plates look like.
+
+    `grammars` are names such as `mainland`, or `pattern:` and a form such as `pattern:[A-Z]{2}[0-9]{4}`; mainland
+    plates where it is empty.
+    """
 
     name: str = ""
     timezone: str | None = None
+    grammars: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        patterns = [name.removeprefix("pattern:") for name in self.grammars if name.startswith("pattern:")]
+        if self.grammars:
+            plates.choose([name for name in self.grammars if not name.startswith("pattern:")], patterns)
         if self.timezone is not None:
             try:
                 ZoneInfo(self.timezone)
             except (ZoneInfoNotFoundError, ValueError, OSError) as error:
                 problem = f"timezone '{self.timezone}' is not an IANA time zone such as Asia/Shanghai"
                 raise ValueError(problem) from error
+
+
+class Record(Strict, frozen=True, kw_only=True):
+    """How the record is sealed: a signed checkpoint at most every `every_s`, and a line of it in the file `outside`."""
+
+    every_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 60.0
+    outside: str | None = None
 
 
 class Sessions(Strict, frozen=True, kw_only=True):
@@ -98,6 +114,7 @@ class Settings(Strict, frozen=True, kw_only=True):
     broker: EmbeddedBroker | ExternalBroker = EmbeddedBroker()
     sites: dict[str, Site] = {}
     sessions: Sessions = Sessions()
+    record: Record = Record()
 
     def __post_init__(self) -> None:
         for name in self.sites:
@@ -124,4 +141,5 @@ def load(path: Path) -> Settings:
             tls = Tls(ca=absolute(tls.ca), certificate=absolute(tls.certificate), key=absolute(tls.key))
         password_file = absolute(broker.password_file)
         broker = msgspec.structs.replace(broker, tls=tls, password_file=password_file)
-    return msgspec.structs.replace(raw, data=str(base / raw.data), broker=broker)
+    record = msgspec.structs.replace(raw.record, outside=absolute(raw.record.outside))
+    return msgspec.structs.replace(raw, data=str(base / raw.data), broker=broker, record=record)

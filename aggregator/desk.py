@@ -10,13 +10,14 @@ from collections.abc import Callable
 
 from aggregator.alerts import (
     RESOLVES,
-    RULES,
     Alert,
     Change,
     Cleared,
     Effect,
+    Rule,
     Seen,
     fingerprint_of,
+    rule_of,
     targets,
     transition,
 )
@@ -67,11 +68,12 @@ class Desk:
         if event.kind in RESOLVES:
             for target in targets(event):
                 self._move(target, Cleared(event.kind, event.time_ns), now_ns)
-        if event.kind not in RULES:
+        rule = rule_of(event)
+        if rule is None:
             return None
         mark = fingerprint_of(event)
         alert = self._find(mark)
-        cleared_ns = self._cleared(event) if alert is None or alert.state == "resolved" else None
+        cleared_ns = self._cleared(event, rule) if alert is None or alert.state == "resolved" else None
         moved = self._move(mark, Seen(event, cleared_ns), now_ns)
         return None if moved is None else moved.id
 
@@ -102,9 +104,7 @@ class Desk:
             self.effects.update(effects)
         return alert
 
-    def _cleared(self, event: Event) -> int | None:
+    def _cleared(self, event: Event, rule: Rule) -> int | None:
         """When the matter was last resolved by an event: it may have overtaken this one on the way."""
-        times = [
-            self._store.newest_time(event.site, event.box, event.place, kind) for kind in RULES[event.kind].resolved_by
-        ]
+        times = [self._store.newest_time(event.site, event.box, event.place, kind) for kind in rule.resolved_by]
         return max((time for time in times if time is not None), default=None)

@@ -19,6 +19,7 @@ from aggregator.ledger import BoxKey, Ledger, Outcome
 from aggregator.link import Incoming, Link
 from aggregator.mailbox import Mailbox
 from aggregator.metrics import Metrics
+from aggregator.posts import Posts
 from common import logs
 from common.backoff import Backoff
 from common.clock import SECOND_NS, Clock
@@ -83,6 +84,8 @@ class Ingest:
         health: Told what works.
         metrics: Told what happened.
         broadcast: Told what has changed.
+        posts: What boxes are told.
+        chore: Other work for the writer's thread, each turn; must be quick.
     """
 
     def __init__(
@@ -96,6 +99,8 @@ class Ingest:
         health: Health,
         metrics: Metrics,
         broadcast: Broadcast,
+        posts: Posts | None = None,
+        chore: Callable[[Ledger], object] = lambda _: None,
     ) -> None:
         self._connect = connect
         self._ledger = ledger
@@ -105,6 +110,8 @@ class Ingest:
         self._health = health
         self._metrics = metrics
         self._broadcast = broadcast
+        self.posts = posts or Posts(mailbox.wake)
+        self._chore = chore
         self._receipts = ReceiptBook()
         self._beaten_ns: int | None = None
         self._busy = False
@@ -131,6 +138,7 @@ class Ingest:
         try:
             since_ns = self._clock.monotonic_ns()
             self._receipts.owe(set(self._ledger.boxes()))  # a broker may have lost what it retained
+            self.posts.restore()
             while not stop.is_set():
                 self._turn(link)
                 if self._clock.monotonic_ns() - since_ns > STEADY_S * SECOND_NS:
@@ -147,6 +155,7 @@ class Ingest:
             timeout_s = min(timeout_s, LINGER_S)
         wait_readable(timeout_s, link, self._mailbox)
         self._idle_work()
+        self.posts.send(link)
         messages = self._gather(link)
         self._busy = len(messages) >= BATCH_MESSAGES
         if messages:
@@ -173,6 +182,7 @@ class Ingest:
         self._metrics.batch.observe(len(messages))
         self._store_works()
         self.announce(outcome)
+        self.posts.answered(outcome.replies)
         link.acknowledge(messages)
         self._receipts.owe(outcome.boxes)
         self._backoff.reset()
@@ -186,7 +196,14 @@ class Ingest:
         metrics.statuses.inc(outcome.statuses)
         for effect, count in outcome.effects.items():
             metrics.alerts.labels(effect.value).inc(count)
-        self._broadcast.publish(Update(outcome.alerts, boxes=outcome.statuses > 0, quarantine=outcome.quarantined > 0))
+        self._broadcast.publish(
+            Update(
+                outcome.alerts,
+                boxes=outcome.statuses > 0,
+                quarantine=outcome.quarantined > 0,
+                passages=outcome.passages,
+            )
+        )
 
     def _issue(self, link: Link, everything: bool = False) -> None:
         due = list(self._receipts.owed) if everything else self._receipts.due(self._clock.monotonic_ns())
@@ -202,6 +219,7 @@ class Ingest:
         """What must go on whether or not there is a broker: jobs from other threads, the sign of life."""
         self._health.turn()
         self._mailbox.serve(self._ledger)
+        self._chore(self._ledger)
         now_ns = self._clock.monotonic_ns()
         if self._beaten_ns is None or now_ns - self._beaten_ns > BEAT_S * SECOND_NS:
             self._beaten_ns = now_ns

@@ -17,6 +17,7 @@ from aggregator.stores.records import KEPT_BYTES, Quarantined
 from common.clock import SECOND_NS
 from common.errors import ContractError
 from events import envelope, receipts
+from events.commands import Reply, decode_reply
 from events.envelope import Event
 from events.kinds import OutboxLost
 from events.receipts import BoxStatus
@@ -54,7 +55,14 @@ class Rejected:
     sequence: int = 0
 
 
-Verdict = Event | Told | Rejected
+@dataclass(frozen=True)
+class Answered:
+    """A box's reply to a command."""
+
+    reply: Reply
+
+
+Verdict = Event | Told | Answered | Rejected
 _CLAIM = msgspec.json.Decoder(Claim)
 
 
@@ -72,6 +80,8 @@ def judge(topic: str, payload: bytes, now_ns: int) -> Verdict:
             return _checked(envelope.decode(payload), site, box, now_ns)
         if leaf == "status":
             return Told(site, box, receipts.decode_status(payload))
+        if leaf.startswith("replies/"):
+            return _answered(decode_reply(payload), leaf)
         raise ContractError(f"topic '{topic[:120]}': no message is expected there")
     except ContractError as error:
         return _rejected(topic, payload, str(error))
@@ -111,6 +121,12 @@ def _checked(event: Event, site: str, box: str, now_ns: int) -> Event:
                     f"$.data.sequences: {first} to {last} is no range before the event's own {event.sequence}"
                 )
     return event
+
+
+def _answered(reply: Reply, leaf: str) -> Answered:
+    if leaf != f"replies/{reply.id}":
+        raise ContractError("$.id: is not the one in the topic")
+    return Answered(reply)
 
 
 def _rejected(topic: str, payload: bytes, reason: str) -> Rejected:

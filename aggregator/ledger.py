@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from aggregator import intake
 from aggregator.alerts import Alert, Change, Effect
 from aggregator.desk import Desk
-from aggregator.intake import Rejected, Told
+from aggregator.intake import Answered, Rejected, Told
 from aggregator.link import Incoming
 from aggregator.stores import Writer
 from aggregator.stores.records import Batch, Filed, Position, StatusSeen
 from common import logs
 from common.clock import Clock
 from common.errors import StoreError
+from events.commands import Reply
 from events.envelope import Event
 from events.kinds import OutboxLost
 from events.ranges import Ranges
@@ -38,6 +39,8 @@ class Outcome:
     quarantined: int = 0
     boxes: set[BoxKey] = field(default_factory=set)
     statuses: int = 0
+    replies: list[Reply] = field(default_factory=list)
+    passages: bool = False
 
     def add(self, other: Outcome) -> None:
         """Count `other` in."""
@@ -48,6 +51,8 @@ class Outcome:
         self.quarantined += other.quarantined
         self.boxes |= other.boxes
         self.statuses += other.statuses
+        self.replies += other.replies
+        self.passages |= other.passages
 
 
 class Ledger:
@@ -154,6 +159,8 @@ class Ledger:
                 self._settle(verdict, now_ns, touched)
             elif isinstance(verdict, Told):
                 self._told(verdict, now_ns, batch)
+            elif isinstance(verdict, Answered):
+                outcome.replies.append(verdict.reply)
             else:
                 self._reject(message, verdict, now_ns, batch, touched)
         self._file(events, now_ns, batch, outcome)
@@ -177,6 +184,7 @@ class Ledger:
         fresh.sort(key=lambda event: (event.time_ns, event.sequence))
         batch.events = [Filed(event, self._desk.take(event, now_ns), now_ns) for event in fresh]
         outcome.committed = len(fresh)
+        outcome.passages = any(event.kind.startswith(("vehicle.", "door.")) for event in fresh)
 
     def _settle(self, event: Event, now_ns: int, touched: dict[int, Position]) -> None:
         position = self._position(event.site, event.box, event.epoch, now_ns)

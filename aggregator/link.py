@@ -24,7 +24,7 @@ from events import topics
 
 CONNECT_TIMEOUT_S = 5.0
 KEEPALIVE_S = 30
-SUBSCRIPTIONS = ((topics.ALL_EVENTS, 1), (topics.ALL_STATUS, 1))
+SUBSCRIPTIONS = ((topics.ALL_EVENTS, 1), (topics.ALL_STATUS, 1), (topics.ALL_REPLIES, 1))
 
 
 class Incoming(NamedTuple):
@@ -56,8 +56,8 @@ class Link(Protocol):
     def acknowledge(self, messages: Sequence[Incoming]) -> None:
         """Tell the broker that it may forget these."""
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        """Publish a retained message, QoS 1."""
+    def publish(self, topic: str, payload: bytes, *, retain: bool = True) -> None:
+        """Publish a message, QoS 1."""
 
     def close(self) -> None:
         """Say good-bye; never raises."""
@@ -161,9 +161,9 @@ class MqttLink:
         for message in messages:
             self._client.ack(message.mid, message.qos)
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        """Publish a retained message, QoS 1."""
-        self._client.publish(topic, payload, qos=1, retain=True)
+    def publish(self, topic: str, payload: bytes, *, retain: bool = True) -> None:
+        """Publish a message, QoS 1."""
+        self._client.publish(topic, payload, qos=1, retain=retain)
 
     def close(self) -> None:
         """Say good-bye; the session stays at the broker."""

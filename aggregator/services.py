@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,8 +15,13 @@ from aggregator.config import Settings
 from aggregator.health import Health
 from aggregator.ingest import Ingest
 from aggregator.ledger import Ledger
-from aggregator.mailbox import Mailbox
+from aggregator.lists.book import Book
+from aggregator.lists.entries import Entry, Wanted
+from aggregator.mailbox import Mailbox, Result
 from aggregator.metrics import Metrics
+from aggregator.record.acts import Act, What
+from aggregator.record.scribe import Scribe
+from aggregator.remote import Remote
 from aggregator.stores import Reader
 from common.clock import SECOND_NS, Clock
 from common.errors import StoreError
@@ -36,6 +42,58 @@ class Services:
     metrics: Metrics
     broadcast: Broadcast
     clock: Clock
+    book: Book
+    remote: Remote
+    scribe: Scribe
+
+    async def record(self, act: Act) -> None:
+        """Put a look on the record; only then may it be shown.
+
+        Raises:
+            StoreError: It could not be recorded: nothing may be shown.
+        """
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(self.scribe.put(act)), WRITE_TIMEOUT_S)
+        except TimeoutError as error:
+            raise StoreError("the store does not answer") from error
+
+    async def write(self, work: Callable[[Ledger], Result]) -> Result:
+        """Have something written on the writer's thread.
+
+        Raises:
+            StoreError: It could not be written.
+        """
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(self.mailbox.submit(work)), WRITE_TIMEOUT_S)
+        except TimeoutError as error:
+            raise StoreError("the store does not answer") from error
+
+    async def change_list(self, site: str, wanted: list[Wanted], by: str, what: What = "list.added") -> list[Entry]:
+        """Add entries to a site's list, all or none, and tell its boxes.
+
+        Raises:
+            ListError: One of them cannot be.
+            StoreError: It could not be written.
+        """
+        made = await self.write(lambda ledger: self.book.add(ledger.store, site, wanted, by, what))
+        await self._tell(site)
+        return made
+
+    async def remove_listed(self, site: str, entry: str, by: str) -> bool:
+        """Remove an entry and tell the site's boxes; False if there is none of that id.
+
+        Raises:
+            StoreError: It could not be written.
+        """
+        removed = await self.write(lambda ledger: self.book.remove(ledger.store, site, entry, by))
+        if removed:
+            await self._tell(site)
+        return removed
+
+    async def _tell(self, site: str) -> None:
+        message = await asyncio.to_thread(self.book.message, site)
+        if message is not None:
+            self.ingest.posts.put(*message, retain=True)
 
     async def work_on(self, alert_id: str, change: Change) -> Alert | None:
         """Have a person's decision about an alert committed and told to everybody.
@@ -54,11 +112,7 @@ class Services:
             self.ingest.announce(outcome)
             return outcome.alerts[alert_id]
 
-        try:
-            future = asyncio.wrap_future(self.mailbox.submit(job))
-            return await asyncio.wait_for(future, WRITE_TIMEOUT_S)
-        except TimeoutError as error:
-            raise StoreError("the store does not answer") from error
+        return await self.write(job)
 
     def site_name(self, site: str) -> str:
         """How people call a site."""

@@ -25,6 +25,11 @@ BENCHMARKS = {
     "seek": "benchmarks.seek",
     "powercut": "benchmarks.powercut",
     "retention": "benchmarks.retention",
+    "doors": "benchmarks.doors",
+    "tailgate": "benchmarks.tailgate",
+    "plates": "benchmarks.plates",
+    "gate": "benchmarks.gate",
+    "audit": "benchmarks.audit",
 }
 """Name → the module whose `run(quick)` gives `commands`, `figures` and `peers`."""
 

@@ -16,6 +16,13 @@
     │   ├── FootageBroken    bytes that do not authenticate, a key that is not there
     │   ├── FootageRefused   it is not allowed: a clear export, erasing inside the floor
     │   └── DiskTrouble      the disk of the footage is full, read-only, gone or another one
+    ├── DoorError            a door's controller
+    │   ├── DoorLost         it does not answer, or what it sends cannot be read
+    │   └── DoorRefused      one side said no: a wrong key or password, a replay, a clock that is off
+    ├── RelayError           a gate's relay did not take the command
+    ├── ListError            a site's list: an entry that cannot be, or a store that cannot be read
+    ├── RecordError          the record of looks was changed, or cannot be checked
+    ├── CommandError         a box did not do what it was asked
     ├── BrokerError          the MQTT broker
     │   └── BrokerRefused    it answered no: wrong user, password or topic
     ├── StoreError           the aggregator's database
@@ -111,6 +118,34 @@ class DiskTrouble(FootageError):
     def __init__(self, cause: str, problem: str) -> None:
         self.cause = cause
         super().__init__(problem)
+
+
+class DoorError(PaifangError):
+    """A door's controller."""
+
+
+class DoorLost(DoorError):
+    """The controller does not answer, or what it sends cannot be read."""
+
+
+class DoorRefused(DoorError):
+    """One side said no: a wrong key or password, a replayed message, a clock that is off."""
+
+
+class RelayError(PaifangError):
+    """A gate's relay did not take the command."""
+
+
+class ListError(PaifangError):
+    """A site's list: an entry that cannot be, or what is kept cannot be read."""
+
+
+class RecordError(PaifangError):
+    """The record of looks was changed, or cannot be checked; says where."""
+
+
+class CommandError(PaifangError):
+    """A box did not do what it was asked, or was not asked; says why."""
 
 
 class BrokerError(PaifangError):

@@ -9,13 +9,14 @@ import os
 import shutil
 import signal
 import socket
+import threading
 from pathlib import Path
 
-from common.errors import SettingsError
-from demo import clips, village
+from common.errors import PaifangError, SettingsError
+from demo import clips, doors, village
 from demo.clip import load
 from demo.rtsp import RtspServer
-from demo.supervisor import Process, answers, hand_over_password, one_time_password, responds, until
+from demo.supervisor import Process, answers, hand_over_password, one_time_password, responds, trust_command, until
 
 USER = "demo"
 
@@ -62,9 +63,9 @@ async def run(sources: list[str], port: int, folder: Path, keep: bool) -> int:
 
 
 async def _processes(stack: contextlib.AsyncExitStack, folder: Path, port: int, urls: dict[village.Role, str]) -> None:
-    broker_port, status_port = free_port(), free_port()
+    broker_port, status_port, doors_port = free_port(), free_port(), free_port()
     (folder / "aggregator.yaml").write_text(village.aggregator_settings(port, broker_port))
-    (folder / "box.yaml").write_text(village.box_settings(urls, broker_port, status_port))
+    (folder / "box.yaml").write_text(village.box_settings(urls, broker_port, status_port, doors_port))
     told = ["aggregator", "run", str(folder / "aggregator.yaml"), "--one-time-password", USER]
     aggregator = Process("aggregator", told, folder)
     box = Process("box", ["edge", "run", str(folder / "box.yaml")], folder)
@@ -73,9 +74,13 @@ async def _processes(stack: contextlib.AsyncExitStack, folder: Path, port: int, 
     stack.push_async_callback(aggregator.stop)
     await until("the aggregator", lambda: answers(f"{page}/healthz"), aggregator)
     hand_over_password(folder / "aggregator" / "broker.json", folder / "broker.password")
+    trust = folder / village.TRUST
+    if trust_command(folder / "aggregator.yaml", village.SITE, trust) != 0:
+        raise PaifangError(f"the trust file cannot be made; see {folder / 'aggregator.log'}")
     box.start()
     stack.push_async_callback(box.stop)
     await until("the box", lambda: responds(f"http://127.0.0.1:{status_port}/healthz"), box)
+    _play_doors(stack, doors_port)
     _say("")
     _say(f"  Dashboard         {page}")
     _say(f"  User              {USER}")
@@ -85,6 +90,16 @@ async def _processes(stack: contextlib.AsyncExitStack, folder: Path, port: int, 
     _say(f"  Data and logs     {folder.resolve()}")
     _say("")
     _say("Ctrl-C stops everything.")
+
+
+def _play_doors(stack: contextlib.AsyncExitStack, port: int) -> None:
+    """Somebody is at the doors all the time."""
+    stop = threading.Event()
+    panels = [doors.Panel(port, door) for door in village.DOORS]
+    player = threading.Thread(target=doors.play, args=(panels, stop), name="doors", daemon=True)
+    player.start()
+    stack.callback(player.join)
+    stack.callback(stop.set)
 
 
 async def _cameras(sources: list[str]) -> tuple[RtspServer, dict[village.Role, str]]:
@@ -112,7 +127,8 @@ async def _cameras(sources: list[str]) -> tuple[RtspServer, dict[village.Role, s
 
 def clip_folders() -> tuple[Path, ...]:
     """Folders that may hold the clips already."""
-    return (Path(__file__).resolve().parents[2] / "shared" / "data" / "video_people_vehicles",)
+    shared = Path(__file__).resolve().parents[2] / "shared" / "data"
+    return shared / "video_people_vehicles", shared / "video_gate_plates"
 
 
 def _cache() -> Path:

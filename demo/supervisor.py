@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -114,6 +115,13 @@ def hand_over_password(accounts: Path, target: Path) -> bool:
         return False
     write_private(target, password.encode())
     return True
+
+
+def trust_command(settings: Path, site: str, out: Path) -> int:
+    """Have the aggregator's own command write a site's trust file; its exit code."""
+    words = ["aggregator", "trust", site, "--config", str(settings), "--out", str(out)]
+    done = subprocess.run([sys.executable, "-m", "paifang.cli", *words], stdout=subprocess.DEVNULL, check=False)
+    return done.returncode
 
 
 def one_time_password(log: Path) -> str:

@@ -11,6 +11,7 @@ import yaml
 
 from demo import clips
 
+TRUST = "village.trust"
 SITE, BOX, TIMEZONE = "village", "gate-1", "Asia/Shanghai"
 _VEHICLES = ["car", "bus", "truck"]
 _WALKWAY: dict[str, Any] = {
@@ -45,6 +46,11 @@ _ANYWHERE: dict[str, Any] = {
 }
 
 
+_TOLL: dict[str, Any] = {"gate": {"name": "main-gate", "grammars": [], "patterns": ["\\d{2}[A-Z]\\d{5,6}"]}}
+DOORS = {"hall-door": "Hall door", "gym-door": "Gym door"}
+"""Simulated doors: id → name."""
+
+
 @dataclass(frozen=True, eq=False)
 class Role:
     """One camera of the demonstration.
@@ -72,6 +78,7 @@ ROLES: tuple[Role, ...] = (
     Role("walkway", "Walkway", clips.WALKWAY.name, _WALKWAY),
     Role("lane", "Gate lane", clips.LANE.name, _LANE),
     Role("hallway", "Hallway", clips.HALLWAY.name, _HALLWAY, codec="hevc"),
+    Role("gate", "Main gate", clips.TOLL.name, _TOLL),
     Role("walkway-west", "Walkway west", clips.WALKWAY.name, _ANYWHERE, crop=(0.0, 0.5), watch="key-frames"),
 )
 
@@ -88,8 +95,18 @@ def given(sources: Sequence[str]) -> dict[Role, str]:
     }
 
 
-def box_settings(urls: dict[Role, str], broker_port: int, status_port: int) -> str:
-    """The box's settings as YAML; the broker's password lies beside them in `broker.password`."""
+def box_settings(urls: dict[Role, str], broker_port: int, status_port: int, doors_port: int | None = None) -> str:
+    """The box's settings as YAML; the broker's password lies beside them in `broker.password`.
+
+    Args:
+        urls: Each camera's address.
+        broker_port: The broker's.
+        status_port: For the box's health.
+        doors_port: Of the simulated doors, with a `village.trust` beside the settings; None: no doors, no trust.
+    """
+    doors = [
+        {"id": door, "name": name, "control": {"kind": "simulator", "port": doors_port}} for door, name in DOORS.items()
+    ]
     cameras = [
         {"id": role.camera, "name": role.name, "url": url, "watch": role.watch, **role.rules}
         for role, url in urls.items()
@@ -103,6 +120,7 @@ def box_settings(urls: dict[Role, str], broker_port: int, status_port: int) -> s
             "status_port": status_port,
             "broker": {"port": broker_port, "username": "box", "password_file": "broker.password"},
             "cameras": cameras,
+            **({"trust_file": TRUST, "doors": doors} if doors_port is not None else {}),
         },
         sort_keys=False,
     )

@@ -17,10 +17,12 @@ from prometheus_client import CollectorRegistry
 from common import logs
 from common.backoff import Backoff
 from common.clock import Clock, SystemClock
+from edge.access import Access
 from edge.camera import Camera, Tap
 from edge.clockwatch import ClockWatch
 from edge.config import BoxSettings, CameraSettings
 from edge.eye import Eye, Job
+from edge.gate.assembly import Readers, load_readers
 from edge.gop import Economy
 from edge.inference import AnySize, Inference, SizedDetector
 from edge.link import PahoLink
@@ -67,6 +69,7 @@ class Models:
     objects: SizedDetector
     faces: Detector
     plates: Detector
+    gates: Readers | None = None
 
 
 def load_models(settings: BoxSettings, base: Path) -> Models:
@@ -82,7 +85,14 @@ def load_models(settings: BoxSettings, base: Path) -> Models:
         objects=objects if isinstance(objects, YoloxNano) else AnySize(objects),
         faces=open_detector("faces-to-blur", store, Options(long_side=640)),
         plates=open_detector("plate-find", store, Options(long_side=PLATES_PX)),
+        gates=load_readers(store) if any(camera.gate for camera in settings.cameras) else None,
     )
+
+
+def gate_readers() -> Readers:
+    """The gates' models from the user's own folder, for commands."""
+    cv2.setNumThreads(1)
+    return load_readers(ModelStore(default_folder(os.environ, Path.home())))
 
 
 def pipeline_maker(settings: BoxSettings, camera: CameraSettings) -> Callable[[tuple[int, int]], CameraPipeline]:
@@ -145,8 +155,10 @@ class Box:
         self.publisher = Publisher(self.outbox, self.link, self._topics, self._clock)
         self.redactor = Redactor(models.faces, models.plates, np.random.default_rng())
         self.reporter = Reporter(self.outbox.put, self.redactor)
+        self.access = Access(settings, base, self.link, clock=self._clock, reporter=self.reporter, readers=models.gates)
         self._mailbox: Mailbox[Job] = Mailbox()
-        self.inference = Inference(models.objects, self._mailbox, workers=min(WORKERS, os.cpu_count() or 1))
+        workers = min(WORKERS, os.cpu_count() or 1)
+        self.inference = Inference(models.objects, self._mailbox, workers, behind=models.gates is not None)
         self.footage = self._footage(base)
         self.cameras = [self._camera(camera, base, taps) for camera in settings.cameras]
         self._threads = [
@@ -180,6 +192,7 @@ class Box:
         self.publisher.start()
         self._status.start()
         self.inference.start()
+        self.access.start()
         if self.footage is not None:
             self.footage.start()
         for thread in self._threads:
@@ -193,6 +206,7 @@ class Box:
             thread.join()
         if self.footage is not None:
             self.footage.stop()
+        self.access.stop()
         self.inference.stop()
         self.reporter.stop()
         self.reporter.send([Draft(self.settings.box, BoxStopping(), self._clock.wall_ns())])
@@ -248,8 +262,9 @@ class Box:
             health=CameraHealth(camera.health),
             looks_per_s=camera.looks_per_s,
             submit=submit,
-            report=self.reporter.report,
+            report=self.access.report,
             send=send,
+            watcher=self.access.watcher(camera.id),
         )
         return Camera(
             id=camera.id,
@@ -274,6 +289,9 @@ class Box:
             outbox_waiting=self.outbox.store.waiting,
             outbox_bytes=self.outbox.store.waiting_bytes,
             cameras=[camera_status(camera, told) for camera, told in pairs],
+            doors=self.access.door_statuses(),
+            gates=self.access.gate_statuses(),
+            lists=self.access.lists.version,
         )
 
     def _health(self) -> dict[str, bool]:
@@ -282,7 +300,7 @@ class Box:
 
     def _readings(self) -> dict[str, Reading]:
         store, progress = self.outbox.store, self.publisher.progress
-        return {
+        return self.access.readings() | {
             "inference_jobs": lambda: self.inference.jobs,
             "inference_failures": lambda: self.inference.failures,
             "inference_seconds": lambda: self.inference.last_s,

@@ -12,6 +12,8 @@ import msgspec
 
 from common import settings
 from common.errors import SettingsError
+from edge.doors.settings import DoorSettings, check_doors
+from edge.gate.settings import GateSettings
 from edge.recorder.settings import RecorderSettings
 from edge.sources import SOURCES
 from events.kinds import Name
@@ -75,6 +77,7 @@ class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         zones: See docs/settings.md.
         lines: See docs/settings.md.
         health: After how long each trouble is reported.
+        gate: Where the camera is a gate: what it reads and opens. None: it reads no plate.
     """
 
     id: Name
@@ -89,6 +92,7 @@ class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zones: tuple[ZoneSettings, ...] = ()
     lines: tuple[LineSettings, ...] = ()
     health: HealthSettings = HealthSettings()
+    gate: GateSettings | None = None
 
     def __post_init__(self) -> None:
         for key in ("url", "watch_url"):
@@ -116,6 +120,7 @@ class BoxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         box: The box's id; unique within the site.
         timezone: IANA name of the site's time zone; schedules are local time.
         data: Folder of outbox and state; relative to the settings file.
+        trust_file: What `paifang aggregator trust` wrote; without it no lists and no commands are believed.
         models: Folder of fetched models; empty for the user's default.
         status_port: Loopback port of /healthz and /metrics; 0 for any, -1 is not allowed.
         broker: Where events go.
@@ -123,6 +128,7 @@ class BoxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         recorder: Footage; off where nothing is said.
         schedules: Named weekly windows.
         cameras: The cameras.
+        doors: The doors.
     """
 
     site: Name
@@ -130,12 +136,14 @@ class BoxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cameras: tuple[CameraSettings, ...]
     timezone: str = "UTC"
     data: str = "data"
+    trust_file: str = ""
     models: str = ""
     status_port: Port = 9400
     broker: BrokerSettings = BrokerSettings()
     outbox: OutboxSettings = OutboxSettings()
     recorder: RecorderSettings = RecorderSettings()
     schedules: dict[str, tuple[Window, ...]] = {}
+    doors: tuple[DoorSettings, ...] = ()
 
     def __post_init__(self) -> None:
         try:
@@ -143,6 +151,7 @@ class BoxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"timezone '{self.timezone}' is not an IANA name such as Asia/Shanghai") from error
         _unique("cameras", [camera.id for camera in self.cameras])
+        check_doors(self.doors, self.schedules, {camera.id: camera.lines for camera in self.cameras})
         unknown = sorted(set(self.recorder.priorities) - {camera.id for camera in self.cameras})
         if unknown:
             raise ValueError(f"recorder.priorities names '{unknown[0]}', which is no camera of this box")
@@ -163,6 +172,7 @@ def load(path: Path) -> BoxSettings:
     """
     box = settings.load(path, BoxSettings)
     named = [("broker.password_file", box.broker.password_file), ("broker.ca_file", box.broker.ca_file)]
+    named += [("trust_file", box.trust_file)]
     named += [("broker.cert_file", box.broker.cert_file), ("broker.key_file", box.broker.key_file)]
     named += [(f"cameras[{i}].password_file", camera.password_file) for i, camera in enumerate(box.cameras)]
     for key, name in named:

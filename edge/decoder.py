@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import av
 import numpy as np
 from av.codec.context import ThreadType
+from av.video.reformatter import VideoReformatter
 
 from common.errors import StreamBroken
 from edge.sources.base import VideoPacket
@@ -92,6 +95,16 @@ def luma_of(frame: av.VideoFrame) -> Luma:
     return rows[: frame.height, : frame.width]
 
 
+class _Reformatters(threading.local):
+    """One a thread: a frame's own is not safe where the detector and a gate's lane take one frame at a time."""
+
+    def __init__(self) -> None:
+        self.mine = VideoReformatter()
+
+
+_reformatters = _Reformatters()
+
+
 def picture_of(frame: av.VideoFrame) -> Picture:
-    """H x W x 3 uint8 BGR."""
-    return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+    """H x W x 3 uint8 BGR. Several threads may ask for the same frame's."""
+    return np.asarray(_reformatters.mine.reformat(frame, format="bgr24").to_ndarray(), np.uint8)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import av
 
 from common.clock import SECOND_NS
 from edge.decoder import luma_of, picture_of
 from events.envelope import Draft
+from events.kinds import Data
 from pipelines.activity import to_grid
 from pipelines.camera import CameraPipeline, Request
 from pipelines.findings import Finding
 from pipelines.health import CameraHealth
+from pipelines.plates.place import Vehicle
 from pipelines.types import Box, Detections, Luma, Picture
 
+VEHICLES = frozenset({"car", "bus", "truck", "motorcycle"})
 HEALTH_EVERY_NS = 2 * SECOND_NS
 PACE = 0.96
 """Looks come this much closer together than asked, so that now and then a dropped one leaves enough of them."""
@@ -42,20 +46,50 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Passing:
+    """What a gate decided about a vehicle.
+
+    Attributes:
+        data: The event's data.
+        box: The vehicle or its plate, pixels.
+        time_ns: When it was seen.
+    """
+
+    data: Data
+    box: Box
+    time_ns: int
+
+
+@dataclass(frozen=True)
 class Report:
     """Findings of one look.
 
     Attributes:
         camera: The camera's id.
-        findings: What the rules found.
+        findings: What the rules found, or a gate decided.
         picture: What they were found in, H x W x 3 uint8 BGR, not redacted: it must not leave the box like this.
         people: Boxes of the persons in it, pixels.
+        plates: Boxes of plates that are known already, pixels; covered whether or not the redactor finds them.
     """
 
     camera: str
-    findings: list[Finding]
+    findings: Sequence[Finding | Passing]
     picture: Picture
     people: tuple[Box, ...]
+    plates: tuple[Box, ...] = ()
+
+
+class Watcher(Protocol):
+    """A gate's lane: sees every decoded frame, and is told what moves. Must be quick and never raise."""
+
+    def frame(self, frame: av.VideoFrame, time_ns: int) -> None:
+        """One decoded frame, before anything is decided about it."""
+
+    def moved(self, time_ns: int) -> None:
+        """Something moved in the picture."""
+
+    def vehicles(self, vehicles: tuple[Vehicle, ...], time_ns: int) -> None:
+        """The vehicles that are followed now."""
 
 
 @dataclass
@@ -70,6 +104,7 @@ class Eye:
         submit: Takes a job for the detector.
         report: Takes findings, with the frame that they were found in.
         send: Takes drafts that need no picture.
+        watcher: The lane, where the camera is a gate.
     """
 
     camera: str
@@ -79,6 +114,7 @@ class Eye:
     submit: Callable[[Job], None]
     report: Callable[[Report], None]
     send: Callable[[Draft], None]
+    watcher: Watcher | None = None
     looks: int = 0
     inspected: int = 0
     active: bool = False
@@ -97,6 +133,8 @@ class Eye:
             time_ns: When it was seen, UTC nanoseconds; a step back starts the pacing again.
             past: It was kept and decoded late.
         """
+        if self.watcher is not None:
+            self.watcher.frame(frame, time_ns)
         interval_ns = round(SECOND_NS / self.looks_per_s * PACE)
         if self._next_ns - 2 * interval_ns < time_ns < self._next_ns:
             return
@@ -114,6 +152,8 @@ class Eye:
             findings = [] if request else pipeline.idle(time_ns)
             people = _people(pipeline)
             self.active = request is not None or any(t.still_since_ns is None for t in pipeline.tracker.tracks)
+        if request is not None and self.watcher is not None:
+            self.watcher.moved(time_ns)
         if request is not None:
             self.submit(Job(self, frame, request, past))
         if findings:
@@ -143,6 +183,9 @@ class Eye:
             findings = pipeline.conclude(job.request, found)
             self.inspected += 1
             people = _people(pipeline)
+            vehicles = _vehicles(pipeline) if self.watcher is not None else ()
+        if self.watcher is not None:
+            self.watcher.vehicles(vehicles, job.request.time_ns)
         if findings:
             self.report(Report(self.camera, findings, picture, people))
 
@@ -156,3 +199,12 @@ def _people(pipeline: CameraPipeline) -> tuple[Box, ...]:
     """Boxes of what is or may be a person: a thing without a class counts."""
     tracks = pipeline.tracker.tracks
     return tuple(track.box for track in tracks if not track.decided or track.object == "person")
+
+
+def _vehicles(pipeline: CameraPipeline) -> tuple[Vehicle, ...]:
+    """The vehicles that are followed and were seen lately, in the lane's words."""
+    return tuple(
+        Vehicle(track.id, track.box, track.moved, track.still_since_ns is not None)
+        for track in pipeline.tracker.tracks
+        if track.decided and track.confirmed and track.object in VEHICLES and (track.updated or track.still_since_ns)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ from edge.decoder import picture_of
 from edge.eye import Job
 from edge.mailbox import Mailbox
 from pipelines.types import Detections, Detector, Picture
+
+BEHIND = 10
+"""Niceness of looks that stand back."""
 
 
 class SizedDetector(Protocol):
@@ -57,11 +61,13 @@ class Inference:
         detector: Shared by all cameras and workers.
         mailbox: The newest frame of each camera.
         workers: Threads; each looks at another camera's frame.
+        behind: The threads stand back behind the box's others: at a gate somebody waits.
     """
 
     detector: SizedDetector
     mailbox: Mailbox[Job]
     workers: int = 1
+    behind: bool = False
     jobs: int = 0
     failures: int = 0
     last_s: float = 0.0
@@ -81,6 +87,8 @@ class Inference:
             thread.join()
 
     def _run(self) -> None:
+        if self.behind:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND)  # of this thread alone, on Linux
         while (taken := self.mailbox.take()) is not None:
             camera, job = taken
             try:

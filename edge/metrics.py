@@ -23,6 +23,16 @@ BOX_COUNTERS = {
     "outbox_pictures_dropped": "Pictures given up because the outbox was full",
     "broker_connects": "Accepted connections to the broker",
     "events_resent": "Events published again",
+    "door_messages": "Messages of doors",
+    "door_refused": "Messages of doors that were refused",
+    "door_late": "Messages of doors that were older than what was already judged",
+    "door_failures": "Times that a door was not judged by a mistake of ours",
+    "gate_looks": "Pictures in which gates looked for plates",
+    "gate_failures": "Looks and questions to the list that failed",
+    "gate_passages": "Vehicles that gates decided about",
+    "gate_openings": "Opening commands that relays took",
+    "gate_relay_failures": "Opening commands that relays did not take, all tries",
+    "gate_openings_limited": "Opening commands held back by hold-off and rate limit",
 }
 BOX_GAUGES = {
     "events_not_stored": "Events that the outbox could not take yet; they are kept in memory and tried again",
@@ -31,6 +41,7 @@ BOX_GAUGES = {
     "events_flying": "Events between publish and PUBACK",
     "broker_connected": "1 while the broker has accepted us",
     "inference_seconds": "Time of the last look at a frame, all views",
+    "gate_seconds": "Time of the slowest gate's last look",
 }
 CAMERA_COUNTERS = {
     "camera_packets": "Packets read",

@@ -50,20 +50,27 @@ class Redactor:
     pictures: int = 0
     failures: int = 0
 
-    def snapshots(self, picture: Picture, subjects: Sequence[Subject | None], people: Sequence[Box]) -> list[bytes]:
+    def snapshots(
+        self,
+        picture: Picture,
+        subjects: Sequence[Subject | None],
+        people: Sequence[Box],
+        plates: Sequence[Box] = (),
+    ) -> list[bytes]:
         """A redacted JPEG of a frame for each subject; faces and plates are looked for once.
 
         Args:
             picture: H x W x 3 uint8 BGR; not changed.
             subjects: What each picture outlines; None for nothing.
             people: Persons in the frame, pixels; their heads are covered too.
+            plates: Plates that are known already, pixels; covered whether or not they are found again.
 
         Raises:
             RedactionError: Anything went wrong; there is no picture then.
         """
         try:
             persons = [*people, *(subject.box for subject in subjects if subject is not None and subject.person)]
-            covered, scale = self._covered(picture, persons)
+            covered, scale = self._covered(picture, persons, plates)
             jpegs = [_encode(covered, subject, scale) for subject in subjects]
         except (ModelError, cv2.error, ValueError, MemoryError) as error:
             self.failures += 1
@@ -71,7 +78,7 @@ class Redactor:
         self.pictures += len(jpegs)
         return jpegs
 
-    def _covered(self, picture: Picture, persons: Sequence[Box]) -> tuple[Picture, float]:
+    def _covered(self, picture: Picture, persons: Sequence[Box], plates: Sequence[Box]) -> tuple[Picture, float]:
         """A copy of the frame in the size that is sent, with everything covered, and its scale."""
         scale = min(1.0, WIDTH_PX / picture.shape[1])
         size = (round(picture.shape[1] * scale), max(1, round(picture.shape[0] * scale)))
@@ -79,6 +86,7 @@ class Redactor:
         shown: Picture = np.asarray(small, np.uint8)
         found = [*self.faces.detect(shown).boxes.tolist(), *self.plates.detect(shown).boxes.tolist()]
         boxes = [with_margin(Box(*row), *size) for row in found]
+        boxes += [with_margin(_scaled(plate, scale), *size) for plate in plates]
         heads = [head_of(_scaled(person, scale)) for person in persons]
         cover(shown, [*boxes, *heads], self.random)
         return shown, scale

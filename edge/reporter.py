@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from common import logs
 from common.errors import OutboxError, RedactionError
-from edge.eye import Report
+from edge.eye import Passing, Report
 from edge.redaction import Redactor, Subject
 from events.envelope import Draft
 from events.kinds import ZoneLeft
@@ -99,7 +99,8 @@ class Reporter:
         if not shown:
             return [None] * len(report.findings)
         try:
-            taken = self._redactor.snapshots(report.picture, [_subject(finding) for finding in shown], report.people)
+            subjects = [_subject(finding) for finding in shown]
+            taken = self._redactor.snapshots(report.picture, subjects, report.people, report.plates)
             pictures = dict(zip(map(id, shown), taken, strict=True))
             return [pictures.get(id(finding)) for finding in report.findings]
         except RedactionError as error:
@@ -110,8 +111,10 @@ class Reporter:
         return [None] * len(report.findings)
 
 
-def _subject(finding: Finding) -> Subject | None:
+def _subject(finding: Finding | Passing) -> Subject | None:
     """What to outline: nothing where the thing has gone since."""
+    if isinstance(finding, Passing):
+        return Subject(finding.box, person=False)
     track = finding.track
     if not track.updated and track.still_since_ns is None:
         return None

@@ -39,8 +39,32 @@ class CameraStatus(msgspec.Struct, frozen=True, kw_only=True):
     watch: Literal["every-frame", "key-frames"] = "every-frame"
 
 
+DoorStanding = Literal["open", "closed", "forced", "held", "offline", "unknown"]
+
+
+class DoorStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One door in the box's status.
+
+    `opened` is since when it stands open (RFC 3339; empty: it does not), `held_limit_s` how long it may now.
+    """
+
+    id: str
+    name: str = ""
+    state: DoorStanding = "unknown"
+    locked: bool | None = None
+    opened: str = ""
+    held_limit_s: float | None = None
+
+
+class GateStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One gate in the box's status: its name and the camera that reads for it."""
+
+    name: str
+    camera: str
+
+
 class BoxStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The box's retained status; the last will is one with `online: false`."""
+    """The box's retained status; the last will is one with `online: false`. `lists` is the version in effect."""
 
     online: bool
     epoch: str = ""
@@ -50,6 +74,9 @@ class BoxStatus(msgspec.Struct, frozen=True, kw_only=True):
     outbox_waiting: Annotated[int, msgspec.Meta(ge=0)] = 0
     outbox_bytes: Annotated[int, msgspec.Meta(ge=0)] = 0
     cameras: list[CameraStatus] = []
+    doors: list[DoorStatus] = []
+    gates: list[GateStatus] = []
+    lists: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 _RECEIPT = msgspec.json.Decoder(Receipt)

@@ -11,6 +11,7 @@ ROOT = "paifang/v1"
 ALL_EVENTS = f"{ROOT}/+/+/events"
 ALL_STATUS = f"{ROOT}/+/+/status"
 ALL_REPORTED = f"{ROOT}/+/+/config/reported"
+ALL_REPLIES = f"{ROOT}/+/+/replies/+"
 
 
 @dataclass(frozen=True)

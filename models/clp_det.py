@@ -77,12 +77,22 @@ class ClpDet:
         check_picture(picture)
         if not picture.size:
             return Detections.none(), np.empty((0, 4, 2), np.float32)
-        found, corners = self._look(picture, self.long_side)
+        found, corners = self.find_at(picture, self.long_side)
         if len(found) or self.long_side < 2 * LEAST_LONG_SIDE_PX:
             return found, corners
-        return self._look(picture, self.long_side // 2)
+        return self.find_at(picture, self.long_side // 2)
 
-    def _look(self, picture: Picture, long_side: int) -> tuple[Detections, Floats]:
+    def find_at(self, picture: Picture, long_side: int) -> tuple[Detections, Floats]:
+        """The same at one size, without a second look.
+
+        Args:
+            picture: H x W x 3 uint8 BGR, not empty.
+            long_side: Length in pixels that the longer side is brought to.
+
+        Raises:
+            ModelError: Not such a picture, or the model could not run on it.
+        """
+        check_picture(picture)
         fitted = self._fitter.long_side(picture, long_side)
         height, width = fitted.blob.shape[2:]
         loc, conf, marks = self._session.run(fitted.blob, ["loc", "conf", "landms"])

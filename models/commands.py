@@ -44,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def list_models(options: argparse.Namespace) -> int:
     """Print every manifest and whether its files are here."""
-    from models.wrappers import WRAPPERS  # onnxruntime is heavy: only where it is needed
+    from models.wrappers import READERS, WRAPPERS  # onnxruntime is heavy: only where it is needed
 
     store = ModelStore(options.folder)
     rows = [
@@ -57,7 +57,7 @@ def list_models(options: argparse.Namespace) -> int:
             "caveat": each.caveat,
             "sha256": each.sha256,
             "here": store.has(each.name),
-            "wrapper": each.name in WRAPPERS,
+            "wrapper": each.name in WRAPPERS or each.name in READERS,
         }
         for each in registry.manifests()
     ]

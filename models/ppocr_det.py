@@ -70,7 +70,20 @@ class PpocrDet:
         check_picture(picture)
         if not picture.size:
             return Detections.none(), np.empty((0, 4, 2), np.float32)
-        fitted = self._fitter.long_side(picture, self.long_side)
+        return self.find_at(picture, self.long_side)
+
+    def find_at(self, picture: Picture, long_side: int) -> tuple[Detections, Floats]:
+        """The same at one size.
+
+        Args:
+            picture: H x W x 3 uint8 BGR, not empty.
+            long_side: Length in pixels that the longer side is brought to.
+
+        Raises:
+            ModelError: Not such a picture, or the model could not run on it.
+        """
+        check_picture(picture)
+        fitted = self._fitter.long_side(picture, long_side)
         height, width = fitted.blob.shape[2:]
         (heat,) = self._session.run(fitted.blob)
         corners, scores = _regions(expect("map", heat, 1, 1, height, width)[0, 0], self.threshold)

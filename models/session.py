@@ -72,6 +72,7 @@ class Session:
         self.input_name: str = self._session.get_inputs()[0].name
         self.input_shape: list[Any] = list(self._session.get_inputs()[0].shape)
         self.output_names: list[str] = [output.name for output in self._session.get_outputs()]
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run(self, blob: Floats, outputs: list[str] | None = None) -> list[Floats]:
         """One inference.

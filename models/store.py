@@ -90,6 +90,25 @@ class ModelStore:
         _check(hashlib.sha256(data).hexdigest(), self.manifest(name).kept[0], path)
         return data
 
+    def parts(self, name: str) -> dict[str, bytes]:
+        """The verified bytes of the model's companion files, by name.
+
+        Raises:
+            ModelUnavailable: It was not fetched yet.
+            HashMismatch: One is damaged.
+            ModelError: One cannot be read.
+        """
+        self.path(name)
+        found: dict[str, bytes] = {}
+        for file in self.manifest(name).kept[1:]:
+            path = self._place(name, file)
+            try:
+                found[file.name] = path.read_bytes()
+            except OSError as error:
+                raise ModelError(f"{path}: cannot be read: {error}") from error
+            _check(hashlib.sha256(found[file.name]).hexdigest(), file, path)
+        return found
+
     def verify(self, name: str) -> None:
         """Compare every file of the model with its manifest.
 

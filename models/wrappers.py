@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from common.errors import ModelError, ModelUnavailable
 from models.centerface import CenterFace
 from models.clp_det import ClpDet
+from models.clp_rec import ClpRec
 from models.manifest import Task
 from models.ppocr_det import PpocrDet
+from models.ppocr_rec import PpocrRec
 from models.session import DEFAULT_OPTIONS, Options
 from models.ssdlite import SsdLite
 from models.store import ModelStore
 from models.yolox import YoloxNano
 from models.yunet import YuNet
-from pipelines.types import Detector
+from pipelines.types import CornerFinder, Detector, LineReader
 
 WRAPPERS: dict[str, Callable[[bytes, Options], Detector]] = {
     "yolox_nano": YoloxNano,
@@ -25,6 +27,42 @@ WRAPPERS: dict[str, Callable[[bytes, Options], Detector]] = {
     "ppocr_det": PpocrDet,
 }
 """Manifest's name → what runs it. A model without an entry can be fetched but not opened."""
+
+READERS: dict[str, Callable[[bytes, Mapping[str, bytes], Options], LineReader]] = {
+    "ppocr_rec": PpocrRec,
+    "clp_rec": ClpRec,
+}
+"""Manifest's name → what reads a line with it. Opened for gates only."""
+
+
+CORNERS: dict[str, Callable[[bytes, Options], CornerFinder]] = {"clp_det": ClpDet, "ppocr_det": PpocrDet}
+"""Manifest's name → what finds corners with it."""
+
+
+def open_corners(name: str, store: ModelStore, options: Options = DEFAULT_OPTIONS) -> CornerFinder:
+    """Load a finder of corners. Never fetches.
+
+    Raises:
+        ModelUnavailable: It was not fetched yet; the text says what to run.
+        HashMismatch: Its file is damaged.
+        ModelError: It cannot be loaded.
+    """
+    return CORNERS[name](store.read(name), options)
+
+
+def open_readers(store: ModelStore, options: Options = DEFAULT_OPTIONS) -> list[LineReader]:
+    """Every reader of plates that is in the store; they are opinions beside each other. Never fetches.
+
+    Raises:
+        ModelUnavailable: None is there; the text says what to run.
+        HashMismatch: One that is there is damaged.
+        ModelError: A file cannot be loaded.
+    """
+    here = [manifest.name for manifest in store.for_task("plate-read") if store.has(manifest.name)]
+    if not here:
+        wanted = " ".join(READERS)
+        raise ModelUnavailable(f"no reader of plates is in {store.folder}; run `paifang models fetch {wanted}`")
+    return [READERS[name](store.read(name), store.parts(name), options) for name in here if name in READERS]
 
 
 def open_model(name: str, store: ModelStore, options: Options = DEFAULT_OPTIONS) -> Detector:

@@ -17,6 +17,9 @@ GROUPS = {
     "aggregator": "aggregator.commands",
     "models": "models.commands",
     "footage": "edge.recorder.commands",
+    "gate": "edge.gate.commands",
+    "doors": "edge.doors.commands",
+    "audit": "aggregator.record.commands",
 }
 """First word of the command → the module whose `configure(parser)` adds its words and whose calls return 0 or 1."""
 

@@ -103,3 +103,46 @@ class Detector(Protocol):
         Raises:
             ModelError: The model could not run on this picture.
         """
+
+
+class CornerFinder(Protocol):
+    """Finds things of one task with their four corners."""
+
+    def find_at(self, picture: Picture, long_side: int) -> tuple[Detections, NDArray[np.float32]]:
+        """Find things at one size.
+
+        Args:
+            picture: H x W x 3 uint8 BGR, any size.
+            long_side: Length in pixels that the picture's longer side is brought to.
+
+        Returns:
+            The things, and N x 4 x 2 float32: x and y of top left, top right, bottom right, bottom left, pixels.
+
+        Raises:
+            ModelError: The model could not run on this picture.
+        """
+
+
+class LineReader(Protocol):
+    """Reads one line of text. Wrappers live in `models/`; only gates load them.
+
+    Attributes:
+        characters: What the columns stand for, from column 1 on; column 0 is CTC's blank.
+        home: Knows mainland plates only; its opinion on others is worth nothing.
+    """
+
+    characters: tuple[str, ...]
+    home: bool
+
+    def rates(self, line: Picture) -> NDArray[np.float32]:
+        """How likely each character is at each step from left to right.
+
+        Args:
+            line: H x W x 3 uint8 BGR, cut to the line.
+
+        Returns:
+            T x (1 + len(characters)) float32, rows sum to 1.
+
+        Raises:
+            ModelError: The model could not run on this picture.
+        """

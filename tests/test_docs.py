@@ -20,7 +20,7 @@ from edge.config import BoxSettings
 from events.kinds import KINDS
 from models import registry
 from models.sources import label
-from models.wrappers import WRAPPERS
+from models.wrappers import READERS, WRAPPERS
 from paifang.cli import parser
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,6 +81,8 @@ def _default(field: inspect.Field) -> str:
         return f"[{', '.join(map(str, value))}]"
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # 0 is not false
     return {None: "none", "": "empty", True: "true", False: "false"}.get(value, str(value)) if value != {} else "{}"
 
 
@@ -152,7 +154,7 @@ def test_every_model_has_its_section() -> None:
         assert told["caveat"] == model.caveat
         assert coded(told["sources"]) == [label(source) for source in model.sources]
         assert told["sha256"] == f"`{model.sha256}`"
-        assert (told["wrapper"] == "none yet") == (model.name not in WRAPPERS)
+        assert (told["wrapper"] == "none yet") == (model.name not in WRAPPERS | READERS)
     assert sorted(re.findall(r"^### `([^`]+)`$", text, re.MULTILINE)) == sorted(registry.MANIFESTS)
 
 

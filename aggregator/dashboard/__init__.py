@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from nicegui import Client, ui
 
-from aggregator.dashboard import board, login
+from aggregator.dashboard import board, gates, lists_page, login
 from aggregator.dashboard.live import Live
 from aggregator.services import Services
 
@@ -18,5 +18,13 @@ def mount(app: FastAPI, services: Services) -> None:
     @ui.page("/")
     async def start(client: Client) -> None:
         await board.show(services, live, client)
+
+    @ui.page("/gates")
+    async def gates_and_doors(client: Client) -> None:
+        await gates.show(services, live, client)
+
+    @ui.page("/lists")
+    def lists(client: Client) -> None:
+        lists_page.show(services, client)
 
     ui.run_with(app, title="Paifang", show_welcome_message=False)

@@ -11,20 +11,15 @@ from nicegui.elements.html import Html
 from aggregator.alerts import Acknowledged, Alert, Change, Resolved
 from aggregator.broadcast import Update
 from aggregator.dashboard import views
+from aggregator.dashboard.frame import Frame, html
 from aggregator.dashboard.live import Live
-from aggregator.dashboard.style import BOARD_CSS, LOGO_SVG
-from aggregator.dashboard.texts import LANGUAGES, TEXTS
+from aggregator.dashboard.texts import TEXTS
 from aggregator.guard import SESSION_COOKIE
 from aggregator.services import Services
 from aggregator.stores.records import AlertQuery
 from common.errors import StoreError
 
 MAX_CARDS = 60
-_SECONDS_BETWEEN_CHECKS = 2.0
-
-
-def _html(content: str, classes: str = "", tag: str = "div", props: str = "") -> Html:
-    return ui.html(content, sanitize=False, tag=tag).classes(classes).props(props)
 
 
 @dataclass
@@ -58,21 +53,17 @@ class Board:
     async def build(self) -> None:
         """Lay the page out, show what is there, and follow what comes."""
         await self._live.refresh()
-        ui.add_head_html(f"<style>{BOARD_CSS}</style>")
-        ui.page_title(f"{self._words['title']} · {self._words['alerts']}")
-        self._bar()
+        self._frame = Frame(self._services, "/", self._words, self._language, self._token)
         with ui.element("main").classes("board"):
             with ui.element("section"):
                 self._head()
-                self._none = _html(self._words["alerts.none"], "none", props="data-testid=no-alerts")
+                self._none = html(self._words["alerts.none"], "none", props="data-testid=no-alerts")
                 self._grid = ui.element("div").classes("cards").props("data-testid=alerts aria-live=polite")
             with ui.element("aside"):
                 self._cameras = self._panel("cameras", "camera-health")
                 self._boxes = self._panel("boxes", "box-status")
         self._fill()
         self._panels()
-        self._check()
-        ui.timer(_SECONDS_BETWEEN_CHECKS, self._check)
 
     def told(self, update: Update) -> None:
         """Show what has changed."""
@@ -81,27 +72,9 @@ class Board:
         if update.boxes or update.quarantine:
             self._panels()
 
-    def _bar(self) -> None:
-        words = self._words
-        with ui.element("header").classes("bar"):
-            _html(f"{LOGO_SVG}<span>{words['title']}</span>", "brand")
-            self._health = _html("", "chip", props="role=status data-testid=health")
-            self._quarantine = _html("", "chip plain", props="data-testid=quarantine-count")
-            ui.element("div").classes("room")
-            for code, name in LANGUAGES.items():
-                if code != self._language:
-                    _html(name, "button", "a", f'href=/language/{code} lang={code} data-testid="language"')
-            _html("◐", tag="button", props=f'type=button title="{words["theme"]}" aria-label="{words["theme"]}"').on(
-                "click", js_handler=f"() => {{ {_THEME_JS} }}"
-            )
-            _html(
-                f'<form method="post" action="/logout"><button type="submit" data-testid="logout">{words["logout"]}'
-                "</button></form>"
-            )
-
     def _head(self) -> None:
         with ui.element("div").classes("head"):
-            _html(self._words["alerts"], tag="h2")
+            html(self._words["alerts"], tag="h2")
             ui.element("div").classes("room")
             self._filters = {
                 False: self._button("alerts.work", lambda: self._filter(False), "filter-work"),
@@ -110,12 +83,12 @@ class Board:
 
     def _button(self, key: str, act: Callable[[], object], test_id: str, classes: str = "") -> Html:
         props = f"type=button data-testid={test_id}"
-        return _html(self._words[key], classes, "button", props).on("click", act)
+        return html(self._words[key], classes, "button", props).on("click", act)
 
     def _panel(self, key: str, test_id: str) -> Html:
         with ui.element("section").classes("panel").props(f"data-testid={test_id}"):
-            _html(self._words[key], tag="h2")
-            return _html("")
+            html(self._words[key], tag="h2")
+            return html("")
 
     def _filter(self, show_all: bool) -> None:
         self._show_all = show_all
@@ -147,8 +120,8 @@ class Board:
 
     def _make(self, alert: Alert, fresh: bool) -> _Card:
         with self._grid, ui.element("article").props(f"data-testid=alert-card data-alert={alert.id}") as frame:
-            shot = _html("", "shot")
-            body = _html("", "body")
+            shot = html("", "shot")
+            body = html("", "body")
             with ui.element("div").classes("acts"):
                 taken = self._button(
                     "acknowledge", lambda: self._act(alert.id, Acknowledged(self._user)), "acknowledge"
@@ -178,8 +151,7 @@ class Board:
         card.resolve.set_visibility(alert.state != "resolved")
 
     async def _act(self, alert_id: str, change: Change) -> None:
-        if self._services.gatekeeper.who(self._token) is None:
-            ui.navigate.to("/login")
+        if not self._frame.alive:
             return
         try:
             await self._services.work_on(alert_id, change)
@@ -190,33 +162,8 @@ class Board:
         panels = self._live.panels
         self._cameras.set_content(views.cameras_html(panels.cameras, self._words))
         self._boxes.set_content(views.boxes_html(panels.boxes, self._words))
-        self._quarantine.set_content(self._words["quarantine"].format(count=panels.quarantined))
-        self._quarantine.classes(replace="chip plain bad" if panels.quarantined else "chip plain")
-
-    def _check(self) -> None:
-        """The parts' health is in memory; the session may have ended in the meantime."""
-        report = self._services.health.report()
-        broken = [part for part in ("broker", "store", "ingest") if not report[part]]
-        self._health.set_content(self._words[f"health.{broken[0]}" if broken else "health.good"])
-        self._health.classes(replace="chip bad" if broken else "chip")
-        try:
-            over = self._services.gatekeeper.who(self._token) is None
-        except StoreError:
-            return
-        if over:
-            ui.navigate.to("/login")
-
-
-_THEME_JS = (
-    "const root = document.documentElement; const dark = root.classList.contains('dark') || "
-    "(!root.classList.contains('light') && matchMedia('(prefers-color-scheme: dark)').matches); "
-    "root.classList.remove('dark', 'light'); root.classList.add(dark ? 'light' : 'dark'); "
-    "localStorage.setItem('paifang-theme', dark ? 'light' : 'dark');"
-)
-THEME_AT_START = (
-    "<script>const kept = localStorage.getItem('paifang-theme'); "
-    "if (kept) document.documentElement.classList.add(kept);</script>"
-)
+        self._frame.quarantine.set_content(self._words["quarantine"].format(count=panels.quarantined))
+        self._frame.quarantine.classes(replace="chip plain bad" if panels.quarantined else "chip plain")
 
 
 async def show(services: Services, live: Live, client: Client) -> None:
@@ -224,7 +171,6 @@ async def show(services: Services, live: Live, client: Client) -> None:
     from aggregator.dashboard.login import language_of
 
     request = client.request
-    ui.add_head_html(THEME_AT_START)
     board = Board(
         services,
         live,

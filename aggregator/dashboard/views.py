@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from html import escape
 
-from aggregator.alerts import Alert
+from aggregator.alerts import SEVERITY_OF_OBJECT, TWO_WHEELER, Alert
 from aggregator.dashboard.texts import Texts
 from aggregator.stores.records import Box, Camera
 from events.identifiers import to_rfc3339
@@ -24,7 +24,8 @@ def clock_text(moment: datetime, now: datetime) -> str:
 
 def title(alert: Alert, words: Texts) -> str:
     """What happened, in words."""
-    return words.get(f"kind.{alert.kind}", alert.kind)
+    special = TWO_WHEELER if (alert.kind, alert.object) in SEVERITY_OF_OBJECT else ""
+    return words.get(f"kind.{alert.kind}.{special}", words.get(f"kind.{alert.kind}", alert.kind))
 
 
 def picture_html(alert: Alert, words: Texts, camera: str) -> str:
@@ -76,7 +77,7 @@ def cameras_html(cameras: list[Camera], words: Texts) -> str:
         return f'<div class="none">{escape(words["cameras.none"])}</div>'
     tones = {"up": "", "starting": "idle", "unknown": "idle"}
     return "".join(
-        f'<div class="row" data-testid="camera-row"><span class="name">{escape(it.name or it.id)}</span>'
+        f'<div class="facts" data-testid="camera-row"><span class="name">{escape(it.name or it.id)}</span>'
         f'<span class="state {tones.get(it.state, "bad")}">{escape(words[f"camera.state.{it.state}"])}</span>'
         f'<span class="more">{escape(it.site)} · {escape(it.box)} · {it.fps:.0f} fps</span></div>'
         for it in cameras
@@ -98,7 +99,7 @@ def _box_html(box: Box, words: Texts) -> str:
     facts += [box.version] if box.version else []
     state, tone = ("box.online", "") if box.online else ("box.offline", "bad")
     return (
-        f'<div class="row" data-testid="box-row"><span class="name">{escape(box.site)} · {escape(box.box)}</span>'
+        f'<div class="facts" data-testid="box-row"><span class="name">{escape(box.site)} · {escape(box.box)}</span>'
         f'<span class="state {tone}">{escape(words[state])}</span>'
         f'<span class="more">{escape(" · ".join(facts))}</span></div>'
     )

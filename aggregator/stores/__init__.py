@@ -7,17 +7,23 @@ from pathlib import Path
 from typing import Protocol
 
 from aggregator.alerts import Alert
+from aggregator.record.acts import Act
 from aggregator.stores.records import (
     AlertQuery,
     Batch,
     Box,
     Camera,
+    ListChange,
+    ListRow,
+    Passage,
+    Place,
     Position,
     Quarantined,
     Session,
     User,
 )
 from aggregator.stores.sqlite import SqliteStore
+from events.checkpoints import Checkpoint
 
 
 class Writer(Protocol):
@@ -64,6 +70,15 @@ class Writer(Protocol):
     def drop_session(self, token_hash: str) -> None:
         """End a session."""
 
+    def change_list(self, change: ListChange, act: Act) -> int:
+        """Change a site's list and record it, in one transaction; the new version, 0 when nothing changed."""
+
+    def put_acts(self, acts: Iterable[Act]) -> None:
+        """Add to the record."""
+
+    def seal_record(self, seal: Callable[[int, bytes], Checkpoint]) -> Checkpoint:
+        """Sign the record as it is now and keep that; `seal` makes the checkpoint from size and root."""
+
     def close(self) -> None:
         """Close the connection."""
 
@@ -97,6 +112,30 @@ class Reader(Protocol):
 
     def session(self, token_hash: str, now_ns: int) -> Session | None:
         """A session that has not expired."""
+
+    def places(self) -> list[Place]:
+        """All gates and doors, as their boxes last told."""
+
+    def passages(self, site: str, box: str, place: str, limit: int) -> list[Passage]:
+        """The newest events of vehicles or doors at a place: a gate's camera, or a door."""
+
+    def list_rows(self, site: str) -> list[ListRow]:
+        """A site's list, newest first."""
+
+    def list_versions(self) -> dict[str, int]:
+        """Site → version of its list, of all sites that have one."""
+
+    def record(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """Entries of the record with their numbers, from the one after `after`."""
+
+    def record_size(self) -> int:
+        """How many entries the record has."""
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """The record's checkpoints, oldest first."""
+
+    def proofs(self, index: int, old: int, size: int) -> tuple[list[bytes], list[bytes]]:
+        """Proof that entry `index` is in the record of `size`, and that the one of `old` is its beginning."""
 
 
 class Store(Protocol):

@@ -9,7 +9,7 @@ import msgspec
 from aggregator.alerts import Alert, State
 from events.envelope import Event
 from events.ranges import Range, Ranges
-from events.receipts import BoxStatus
+from events.receipts import BoxStatus, DoorStatus, GateStatus
 
 KEPT_BYTES = 64 * 1024
 """How much of a quarantined message is kept."""
@@ -128,6 +128,7 @@ class Box(msgspec.Struct, frozen=True, kw_only=True):
     lost: int
     quarantined: int
     gaps: list[Range]
+    lists: int = 0
 
 
 class Camera(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,3 +142,56 @@ class Camera(msgspec.Struct, frozen=True, kw_only=True):
     fps: float
     watch: str
     seen_ns: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """A gate or a door as its box last told: `status` is one of the box's own."""
+
+    site: str
+    box: str
+    online: bool
+    timezone: str
+    status: GateStatus | DoorStatus
+
+
+@dataclass(frozen=True)
+class Passage:
+    """An event at a gate or a door.
+
+    Attributes:
+        data: The event's own fields, as they came.
+        picture: It has one.
+    """
+
+    id: str
+    place: str
+    kind: str
+    time_ns: int
+    data: dict[str, object]
+    picture: bool
+
+
+class ListRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of a site's list as it is stored: `sealed` hides the plate or card, `digest` finds it."""
+
+    id: str
+    site: str
+    kind: str
+    standing: str
+    sealed: bytes
+    digest: bytes
+    owner: str
+    reason: str
+    from_ns: int | None
+    until_ns: int | None
+    by: str
+    made_ns: int
+
+
+class ListChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be added to a site's list (an entry with the same text gives way) and removed from it, by id."""
+
+    site: str
+    added: tuple[ListRow, ...] = ()
+    removed: tuple[str, ...] = ()

@@ -103,4 +103,40 @@ CREATE TABLE counters (
 INSERT INTO counters VALUES ('quarantined', 0), ('beat_ns', 0);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_LISTS = """
+CREATE TABLE list_entries (
+  id TEXT PRIMARY KEY,
+  site TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('vehicle', 'credential')),
+  standing TEXT NOT NULL CHECK (standing IN ('registered', 'visitor', 'barred', 'revoked')),
+  sealed BLOB NOT NULL,
+  digest BLOB NOT NULL,
+  owner TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  from_ns INTEGER,
+  until_ns INTEGER,
+  by TEXT NOT NULL,
+  made_ns INTEGER NOT NULL,
+  UNIQUE (site, kind, digest)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE list_versions (
+  site TEXT PRIMARY KEY,
+  version INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE record (
+  number INTEGER PRIMARY KEY,
+  entry BLOB NOT NULL
+) STRICT;
+CREATE TABLE record_nodes (
+  level INTEGER NOT NULL,
+  place INTEGER NOT NULL,
+  hash BLOB NOT NULL,
+  PRIMARY KEY (level, place)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE checkpoints (
+  size INTEGER PRIMARY KEY,
+  text BLOB NOT NULL
+) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _LISTS)

@@ -12,8 +12,11 @@ from typing import Any
 import msgspec
 
 from aggregator.alerts import Alert
-from aggregator.stores.records import AlertQuery, Box, Camera, Quarantined, Session, User
+from aggregator.record import tree
+from aggregator.stores import sqlite_lists, sqlite_places, sqlite_record
+from aggregator.stores.records import AlertQuery, Box, Camera, ListRow, Passage, Place, Quarantined, Session, User
 from events import receipts
+from events.checkpoints import Checkpoint
 from events.ranges import Ranges
 
 Mapped = Callable[[], contextlib.AbstractContextManager[None]]
@@ -145,6 +148,46 @@ class SqliteReader:
         rows = self._rows(sql, token_hash, now_ns)
         return Session(token_hash=rows[0][0], user=rows[0][1], expires_ns=rows[0][2]) if rows else None
 
+    def places(self) -> list[Place]:
+        """All gates and doors, as their boxes last told."""
+        with self._connection() as db:
+            return sqlite_places.places(db)
+
+    def passages(self, site: str, box: str, place: str, limit: int) -> list[Passage]:
+        """The newest events of vehicles or doors at a place: a gate's camera, or a door."""
+        with self._connection() as db:
+            return sqlite_places.passages(db, site, box, place, limit)
+
+    def list_rows(self, site: str) -> list[ListRow]:
+        """A site's list, newest first."""
+        rows = self._rows(f"{sqlite_lists.SELECT} WHERE site = ? ORDER BY made_ns DESC, id DESC", site)
+        return [ListRow(**dict(zip(sqlite_lists.COLUMNS, row, strict=True))) for row in rows]
+
+    def list_versions(self) -> dict[str, int]:
+        """Site → version of its list, of all sites that have one."""
+        return {site: int(version) for site, version in self._rows("SELECT site, version FROM list_versions")}
+
+    def record(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """Entries of the record with their numbers, from the one after `after`."""
+        sql = "SELECT number, entry FROM record WHERE number > ? ORDER BY number LIMIT ?"
+        return [(int(number), bytes(entry)) for number, entry in self._rows(sql, after, limit)]
+
+    def record_size(self) -> int:
+        """How many entries the record has."""
+        with self._connection() as db:
+            return sqlite_record.size(db)
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """The record's checkpoints, oldest first."""
+        with self._connection() as db:
+            return sqlite_record.all_checkpoints(db)
+
+    def proofs(self, index: int, old: int, size: int) -> tuple[list[bytes], list[bytes]]:
+        """Proof that entry `index` is in the record of `size`, and that the one of `old` is its beginning."""
+        with self._connection() as db:
+            nodes = sqlite_record.nodes(db)
+            return tree.inclusion(index, size, nodes), tree.consistency(old, size, nodes)
+
 
 def _box(row: Row, status_text: str, seen_ns: int) -> Box:
     site, box, epoch, ranges_text, lost, quarantined = row
@@ -164,4 +207,5 @@ def _box(row: Row, status_text: str, seen_ns: int) -> Box:
         lost=lost,
         quarantined=quarantined,
         gaps=ranges.gaps()[:100],
+        lists=status.lists,
     )

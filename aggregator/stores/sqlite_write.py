@@ -10,9 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from aggregator.alerts import Alert
-from aggregator.stores.records import Batch, Filed, Position, Quarantined, Session, User
+from aggregator.record import tree
+from aggregator.record.acts import Act
+from aggregator.stores import sqlite_lists, sqlite_record
+from aggregator.stores.records import Batch, Filed, ListChange, Position, Quarantined, Session, User
 from aggregator.stores.sqlite_read import ALERT_COLUMNS, alert_of
 from events import receipts
+from events.checkpoints import Checkpoint
 from events.ranges import Ranges
 
 Mapped = Callable[[], contextlib.AbstractContextManager[None]]
@@ -156,6 +160,24 @@ class SqliteWriter:
         """End a session."""
         with self._transaction() as db:
             db.execute("DELETE FROM sessions WHERE token_hash = ?", (token_hash,))
+
+    def change_list(self, change: ListChange, act: Act) -> int:
+        """Change a site's list and record it, in one transaction; the new version, 0 when nothing changed."""
+        with self._transaction() as db:
+            return sqlite_lists.change(db, change, act)
+
+    def put_acts(self, acts: Iterable[Act]) -> None:
+        """Add to the record."""
+        with self._transaction() as db:
+            sqlite_record.put(db, acts)
+
+    def seal_record(self, seal: Callable[[int, bytes], Checkpoint]) -> Checkpoint:
+        """Sign the record as it is now and keep that; `seal` makes the checkpoint from size and root."""
+        with self._transaction() as db:
+            size = sqlite_record.size(db)
+            made = seal(size, tree.root(size, sqlite_record.nodes(db)))
+            sqlite_record.put_checkpoint(db, made)
+            return made
 
     def close(self) -> None:
         """Close the connection."""

@@ -34,7 +34,7 @@ class FakeLink:
     def acknowledge(self, messages: Sequence[Incoming]) -> None:
         self.acknowledged += messages
 
-    def publish(self, topic: str, payload: bytes) -> None:
+    def publish(self, topic: str, payload: bytes, *, retain: bool = True) -> None:
         self.published.append((topic, payload))
 
     def close(self) -> None:

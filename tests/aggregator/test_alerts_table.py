@@ -21,8 +21,13 @@ from aggregator.alerts import (
     targets,
     transition,
 )
+from aggregator.dashboard.texts import TEXTS
+from aggregator.dashboard.views import title
+from aggregator.ledger import Ledger
+from aggregator.link import Incoming
 from common.clock import SECOND_NS
-from events.kinds import KINDS, CameraBack, CameraClear, CameraLost, DoorClosed
+from events.envelope import encode
+from events.kinds import KINDS, CameraBack, CameraClear, CameraLost, DoorClosed, DoorGranted
 
 NOW_NS = START_NS + SECOND_NS
 MINUTE_NS = 60 * SECOND_NS
@@ -154,3 +159,21 @@ def test_targets_name_the_alerts_that_an_event_resolves() -> None:
     assert len(targets(event(2, CameraClear()))) == 4
     assert len(targets(event(2, DoorClosed(door="d1"), place="d1"))) == 2
     assert targets(event(2)) == []
+
+
+def test_a_two_wheeler_in_a_zone_is_a_matter_of_its_own_and_weighs_more(new_id: Callable[[], str]) -> None:
+    walker, rider = event(1, entered("hall")), event(2, entered("hall", "motorcycle"))
+    assert fingerprint_of(walker) != fingerprint_of(rider)
+    opened, effects = transition(None, Seen(rider), START_NS, new_id)
+    assert opened is not None
+    assert (opened.severity, effects) == ("high", (Effect.OPENED,))
+    assert title(opened, TEXTS["en"]) == "Two-wheeler where none may be"
+
+
+@pytest.mark.parametrize(("reason", "severity"), [("revoked:entry-7", "high"), ("card", None), (None, None)])
+def test_a_controller_that_lets_a_revoked_card_in_opens_an_alert(
+    ledger: Ledger, reason: str | None, severity: str | None
+) -> None:
+    granted = event(1, DoorGranted(door="hall", reason=reason), place="hall")
+    outcome = ledger.process([Incoming(f"paifang/v1/{granted.site}/{granted.box}/events", encode(granted))])
+    assert [it.severity for it in outcome.alerts.values()] == ([severity] if severity else [])

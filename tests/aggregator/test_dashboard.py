@@ -70,7 +70,7 @@ def test_a_card_appears_and_is_acknowledged(page: Page, web: Web, sender: Sender
     picture = card.get_by_test_id("alert-picture")
     expect(picture).to_be_visible()
     wait_until(lambda: picture.evaluate("it => it.naturalWidth") == 160)
-    expect(card.get_by_test_id("alert-kind")).to_contain_text("Zone entered")
+    expect(card.get_by_test_id("alert-kind")).to_contain_text("Two-wheeler where none may be")
     expect(card.get_by_test_id("alert-severity")).to_have_text("High")
     expect(card).to_contain_text("Stone Bridge <Village>")
     seen(sender, "stairwell-a")

@@ -170,6 +170,6 @@ def test_open_detector_never_fetches(tmp_path: Path) -> None:
     assert not empty.folder.exists()
 
 
-def test_reading_plates_has_no_wrapper_yet(model_store: ModelStore) -> None:
+def test_readers_are_no_detectors(model_store: ModelStore) -> None:
     with pytest.raises(ModelError, match="no model for 'plate-read' has a wrapper yet: ppocr_rec, clp_rec"):
         open_detector("plate-read", model_store)

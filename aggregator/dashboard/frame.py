@@ -1,0 +1,88 @@
+"""What all pages have in common: the bar at the top and the check that the session still lives."""
+
+from __future__ import annotations
+
+from nicegui import ui
+from nicegui.elements.html import Html
+
+from aggregator.dashboard.style import BOARD_CSS, LOGO_SVG
+from aggregator.dashboard.texts import LANGUAGES, Texts
+from aggregator.services import Services
+from common.errors import StoreError
+
+SECONDS_BETWEEN_CHECKS = 2.0
+PAGES = {"/": "alerts", "/gates": "gates", "/lists": "lists"}
+"""Path → its name in the texts."""
+
+THEME_JS = (
+    "const root = document.documentElement; const dark = root.classList.contains('dark') || "
+    "(!root.classList.contains('light') && matchMedia('(prefers-color-scheme: dark)').matches); "
+    "root.classList.remove('dark', 'light'); root.classList.add(dark ? 'light' : 'dark'); "
+    "localStorage.setItem('paifang-theme', dark ? 'light' : 'dark');"
+)
+THEME_AT_START = (
+    "<script>const kept = localStorage.getItem('paifang-theme'); "
+    "if (kept) document.documentElement.classList.add(kept);</script>"
+)
+
+
+def html(content: str, classes: str = "", tag: str = "div", props: str = "") -> Html:
+    """An element of our own; the content is trusted, so escape what comes from outside."""
+    return ui.html(content, sanitize=False, tag=tag).classes(classes).props(props)
+
+
+class Frame:
+    """The bar: brand, health, pages, language, theme, log-out.
+
+    Args:
+        services: The running parts.
+        path: Which page this is.
+        words: The language's texts.
+        language: Its code.
+        token: The session's, checked again now and then.
+    """
+
+    def __init__(self, services: Services, path: str, words: Texts, language: str, token: str) -> None:
+        self._services, self._words, self._token = services, words, token
+        ui.add_head_html(f"{THEME_AT_START}<style>{BOARD_CSS}</style>")
+        ui.page_title(f"{words['title']} · {words[PAGES[path]]}")
+        with ui.element("header").classes("bar"):
+            html(f"{LOGO_SVG}<span>{words['title']}</span>", "brand")
+            self._health = html("", "chip", props="role=status data-testid=health")
+            self.quarantine = html("", "chip plain", props="data-testid=quarantine-count")
+            with ui.element("nav").classes("pages"):
+                for other, name in PAGES.items():
+                    current = "aria-current=page" if other == path else ""
+                    html(words[name], "button", "a", f'href={other} data-testid="page-{name}" {current}')
+            ui.element("div").classes("room")
+            for code, name in LANGUAGES.items():
+                if code != language:
+                    html(name, "button", "a", f'href=/language/{code} lang={code} data-testid="language"')
+            html("◐", tag="button", props=f'type=button title="{words["theme"]}" aria-label="{words["theme"]}"').on(
+                "click", js_handler=f"() => {{ {THEME_JS} }}"
+            )
+            html(
+                f'<form method="post" action="/logout"><button type="submit" data-testid="logout">{words["logout"]}'
+                "</button></form>"
+            )
+        self.check()
+        ui.timer(SECONDS_BETWEEN_CHECKS, self.check)
+
+    @property
+    def alive(self) -> bool:
+        """The session is still valid; if not, the browser goes to the log-in."""
+        if self._services.gatekeeper.who(self._token) is not None:
+            return True
+        ui.navigate.to("/login")
+        return False
+
+    def check(self) -> None:
+        """The parts' health is in memory; the session may have ended in the meantime."""
+        report = self._services.health.report()
+        broken = [part for part in ("broker", "store", "ingest") if not report[part]]
+        self._health.set_content(self._words[f"health.{broken[0]}" if broken else "health.good"])
+        self._health.classes(replace="chip bad" if broken else "chip")
+        try:
+            _ = self.alive
+        except StoreError:
+            return

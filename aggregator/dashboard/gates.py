@@ -1,0 +1,168 @@
+"""The page of gates and doors: what passed, what was decided, and a person's hand on them, with a reason."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from html import escape
+
+from nicegui import Client, ui
+from nicegui.elements.html import Html
+
+from aggregator.broadcast import Update
+from aggregator.dashboard import place_views as views
+from aggregator.dashboard.frame import Frame, html
+from aggregator.dashboard.live import Live
+from aggregator.dashboard.login import language_of
+from aggregator.dashboard.texts import TEXTS
+from aggregator.guard import SESSION_COOKIE
+from aggregator.services import Services
+from aggregator.stores.records import Passage, Place
+from common.errors import CommandError, StoreError
+from events.commands import CommandName
+from events.receipts import DoorStatus
+from events.topics import BoxTopics
+
+LAST = 6
+TICK_S = 1.0
+
+
+@dataclass
+class _Card:
+    place: Place
+    shot: Html | None
+    state: Html
+    events: Html
+
+
+class GatesPage:
+    """One open page.
+
+    Args:
+        services: The running parts.
+        user: Who is logged in.
+        token: The session's.
+        language: What the page speaks.
+    """
+
+    def __init__(self, services: Services, *, user: str, token: str, language: str) -> None:
+        self._services, self._user = services, user
+        self._words = TEXTS[language]
+        self._frame = Frame(services, "/gates", self._words, language, token)
+        self._cards: dict[tuple[str, str, str], _Card] = {}
+        self._reading = False
+        self._again = False
+
+    async def build(self) -> None:
+        """Lay the page out and show what is there."""
+        words = self._words
+        with ui.element("main").classes("board wide"), ui.element("section"):
+            self._none = html(words["gates.none"], "none", props="data-testid=no-places")
+            self._gates = self._group("gates.gates", "gates")
+            self._doors = self._group("gates.doors", "doors")
+        await self.refresh()
+        ui.timer(TICK_S, self._tick)
+
+    async def refresh(self) -> None:
+        """Read and show everything again; asked for meanwhile, once more afterwards."""
+        self._again = True
+        if self._reading:
+            return
+        self._reading = True
+        try:
+            while self._again:
+                self._again = False
+                self._show(await asyncio.to_thread(self._read))
+        except StoreError:
+            ui.notify(self._words["failed"], type="negative")
+        finally:
+            self._reading = False
+
+    def _read(self) -> list[tuple[Place, list[Passage]]]:
+        reader = self._services.reader
+        return [(place, reader.passages(*views.key_of(place), LAST)) for place in reader.places()]
+
+    def _group(self, key: str, test_id: str) -> ui.element:
+        with ui.element("div").classes("head"):
+            html(self._words[key], tag="h2")
+        return ui.element("div").classes("cards").props(f"data-testid={test_id}")
+
+    def _show(self, found: list[tuple[Place, list[Passage]]]) -> None:
+        self._none.set_visibility(not found)
+        for place, last in found:
+            key = views.key_of(place)
+            card = self._cards.get(key)
+            if card is None:
+                card = self._cards[key] = self._make(place)
+            card.place = place
+            if card.shot is not None:
+                card.shot.set_content(views.shot_html(last, self._words))
+            local = [(it, self._services.local(place.site, it.time_ns, place.timezone)) for it in last]
+            card.events.set_content(views.events_html(local, self._words))
+        self._tick()
+
+    def _make(self, place: Place) -> _Card:
+        door = isinstance(place.status, DoorStatus)
+        with self._doors if door else self._gates, ui.element("article").classes("card low"):
+            shot = None if door else html("", "shot")
+            with ui.element("div").classes("body"):
+                state, events = html(""), html("")
+            with ui.element("div").classes("acts"):
+                props = f"type=button data-testid={'unlock-door' if door else 'open-gate'}"
+                label = self._words["door.unlock" if door else "gate.open"]
+                html(label, "main", "button", props).on("click", lambda: self._ask(place))
+        return _Card(place, shot, state, events)
+
+    def _tick(self) -> None:
+        """Timers of open doors."""
+        now_ns = self._services.clock.wall_ns()
+        for card in self._cards.values():
+            card.state.set_content(views.state_html(card.place, self._words, now_ns))
+
+    def _ask(self, place: Place) -> None:
+        """A reason first."""
+        words = self._words
+        with ui.dialog() as dialog, ui.element("div").classes("ask"):
+            html(escape(views.name_of(place)), tag="h2")
+            reason = ui.input(words["reason"]).props("autofocus maxlength=200 data-testid=reason")
+            with ui.element("div").classes("acts"):
+                label = words["door.unlock" if isinstance(place.status, DoorStatus) else "gate.open"]
+                yes = html(label, "main", "button", "type=button data-testid=do-it")
+                html(words["cancel"], "", "button", "type=button").on("click", dialog.close)
+
+        async def act() -> None:
+            dialog.close()
+            await self._act(place, str(reason.value or ""))
+
+        yes.on("click", act)
+        dialog.open()
+
+    async def _act(self, place: Place, reason: str) -> None:
+        if not self._frame.alive:
+            return
+        status = place.status
+        door = isinstance(status, DoorStatus)
+        command: CommandName = "unlock-door" if door else "open-gate"
+        target = status.id if isinstance(status, DoorStatus) else status.name
+        try:
+            topics = BoxTopics(place.site, place.box)
+            await self._services.remote.command(topics, command, target, self._user, reason)
+        except (CommandError, StoreError) as error:
+            ui.notify(str(error), type="negative")
+        else:
+            ui.notify(self._words["done"], type="positive")
+
+
+async def show(services: Services, live: Live, client: Client) -> None:
+    """Build a page for a request and keep it up to date until its browser leaves."""
+    request = client.request
+    token = request.cookies.get(SESSION_COOKIE, "")
+    page = GatesPage(services, user=request.state.user, token=token, language=language_of(request))
+    await page.build()
+
+    def told(update: Update) -> None:
+        if update.passages or update.boxes:
+            with client:
+                ui.timer(0, page.refresh, once=True)
+
+    client.on_delete(live.follow(told))

@@ -1,0 +1,184 @@
+"""The page of a site's list: who may drive in, who may not, which cards are lost. Every look is on the record."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from html import escape
+
+from nicegui import Client, ui
+from nicegui.events import UploadEventArguments
+
+from aggregator.dashboard.frame import SECONDS_BETWEEN_CHECKS, Frame, html
+from aggregator.dashboard.login import language_of
+from aggregator.dashboard.texts import TEXTS, Texts
+from aggregator.guard import SESSION_COOKIE
+from aggregator.lists import csvfile
+from aggregator.lists.entries import STANDINGS, Entry, Kind, Wanted
+from aggregator.record.acts import Act
+from aggregator.services import Services
+from common.clock import SECOND_NS
+from common.errors import ListError, StoreError
+
+COLUMNS = ("kind", "text", "standing", "owner", "why", "from", "until", "by")
+
+
+def row_html(entry: Entry, words: Texts) -> str:
+    """An entry's cells."""
+    days = [_day(entry.from_ns), _day(entry.until_ns)]
+    kind, standing = words[f"kind.{entry.kind}"], words[f"standing.{entry.standing}"]
+    cells = [kind, entry.text, standing, entry.owner, entry.reason, *days, entry.by]
+    return "".join(f"<span>{escape(cell)}</span>" for cell in cells)
+
+
+def _day(time_ns: int | None) -> str:
+    return "" if time_ns is None else f"{datetime.fromtimestamp(time_ns // SECOND_NS, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+class ListsPage:
+    """One open page.
+
+    Args:
+        services: The running parts.
+        user: Who is logged in.
+        token: The session's.
+        language: What the page speaks.
+    """
+
+    def __init__(self, services: Services, *, user: str, token: str, language: str) -> None:
+        self._services, self._user = services, user
+        self._words = TEXTS[language]
+        self._frame = Frame(services, "/lists", self._words, language, token)
+        sites = sorted({box.site for box in services.reader.boxes()} | set(services.settings.sites))
+        self._sites = {site: services.site_name(site) for site in sites}
+        self._site = sites[0] if sites else ""
+
+    def build(self) -> None:
+        """Lay the page out; the list itself is shown when it is asked for."""
+        words = self._words
+        with ui.element("main").classes("board wide"), ui.element("section"):
+            with ui.element("div").classes("head"):
+                html(words["lists"], tag="h2")
+                self._version = html("", "chip plain", props="data-testid=list-version")
+                ui.element("div").classes("room")
+                ui.select(self._sites, value=self._site or None, on_change=lambda it: self._choose(it.value)).props(
+                    f'dense outlined label="{words["lists.site"]}" data-testid=list-site'
+                )
+            if not self._site:
+                html(words["gates.none"], "none")
+                return
+            self._form()
+            self._table = ui.element("div").classes("table").props("data-testid=list")
+        self._hide()
+        ui.timer(SECONDS_BETWEEN_CHECKS, self._tell_version)
+
+    def _choose(self, site: str) -> None:
+        self._site = site
+        self._hide()
+
+    def _hide(self) -> None:
+        """Nothing is shown before the look is on the record."""
+        self._tell_version()
+        self._table.clear()
+        with self._table:
+            text = self._words["lists.show"]
+            html(text, "main", "button", "type=button data-testid=show-list").on("click", self._show)
+
+    async def _show(self) -> None:
+        if not self._frame.alive:
+            return
+        act = Act(time_ns=self._services.clock.wall_ns(), who=self._user, what="list.viewed", site=self._site)
+        try:
+            await self._services.record(act)
+            self._fill(self._services.book.entries(self._site))
+        except (StoreError, ListError) as error:
+            ui.notify(str(error), type="negative")
+
+    def _fill(self, entries: list[Entry]) -> None:
+        self._tell_version()
+        self._table.clear()
+        with self._table:
+            if not entries:
+                html(self._words["lists.none"], "none")
+                return
+            html("".join(f"<span>{escape(self._words[f'lists.{name}'])}</span>" for name in COLUMNS), "entry heads")
+            for entry in entries:
+                with ui.element("div").classes("line").props(f"data-testid=list-entry data-entry={entry.id}"):
+                    html(row_html(entry, self._words), "entry")
+                    remove = html(self._words["lists.remove"], "", "button", "type=button data-testid=remove-entry")
+                    remove.on("click", lambda _, it=entry: self._remove(it.id))
+
+    def _tell_version(self) -> None:
+        version = self._services.reader.list_versions().get(self._site, 0)
+        boxes = [box for box in self._services.reader.boxes() if box.site == self._site]
+        good = sum(box.lists == version for box in boxes)
+        text = self._words["lists.version"].format(version=version, count=good, all=len(boxes))
+        self._version.set_content(escape(text))
+
+    def _form(self) -> None:
+        words = self._words
+        standings = {it: words[f"standing.{it}"] for group in STANDINGS.values() for it in group}
+        with ui.element("div").classes("form"):
+            text = ui.input(words["lists.text"]).props("dense outlined maxlength=64 data-testid=new-text")
+            standing = ui.select(standings, value="registered").props("dense outlined data-testid=new-standing")
+            owner = ui.input(words["lists.owner"]).props("dense outlined maxlength=200 data-testid=new-owner")
+            reason = ui.input(words["lists.why"]).props("dense outlined maxlength=200 data-testid=new-reason")
+            until = ui.input(words["lists.until"]).props("dense outlined placeholder=2026-12-31 data-testid=new-until")
+            add = html(words["lists.add"], "main", "button", "type=button data-testid=add-entry")
+            link = f'href="/api/sites/{self._site}/list.csv" download="{self._site}-list.csv"'
+            html(words["lists.export"], "button", "a", link)
+            ui.upload(label=words["lists.import"], auto_upload=True, on_upload=self._import).props("flat accept=.csv")
+
+        async def submit() -> None:
+            kind: Kind = "credential" if standing.value == "revoked" else "vehicle"
+            fields = {"text": text.value, "owner": owner.value, "reason": reason.value, "valid_until": until.value}
+            given = {name: str(value or "") for name, value in fields.items()}
+            await self._add(Wanted(standing=standing.value, kind=kind, **given))
+
+        add.on("click", submit)
+
+    async def _add(self, wanted: Wanted) -> None:
+        if not self._frame.alive:
+            return
+        try:
+            await self._services.change_list(self._site, [wanted], self._user)
+        except (ListError, StoreError) as error:
+            ui.notify(str(error), type="negative")
+            return
+        ui.notify(self._words["done"], type="positive")
+        await self._show()
+
+    async def _remove(self, entry: str) -> None:
+        if not self._frame.alive:
+            return
+        try:
+            await self._services.remove_listed(self._site, entry, self._user)
+        except (ListError, StoreError) as error:
+            ui.notify(str(error), type="negative")
+            return
+        await self._show()
+
+    async def _import(self, event: UploadEventArguments) -> None:
+        if not self._frame.alive:
+            return
+        data = await event.file.read()
+        try:
+            now_ns, grammars = self._services.clock.wall_ns(), self._services.book.grammars_of(self._site)
+            rows = csvfile.read(data, now_ns, grammars)
+            good = [row.wanted for row in rows if row.wanted is not None]
+            if good:
+                await self._services.change_list(self._site, good, self._user, "list.imported")
+        except (ListError, StoreError) as error:
+            ui.notify(str(error), type="negative")
+            return
+        wrong = [row for row in rows if row.wanted is None]
+        told = self._words["lists.imported"].format(added=len(good), wrong=len(wrong))
+        lines = "; ".join(f"{row.line}: {row.problem}" for row in wrong[:5])
+        ui.notify(f"{told}. {lines}", type="warning" if wrong else "positive", timeout=10_000 if wrong else 3_000)
+        await self._show()
+
+
+def show(services: Services, client: Client) -> None:
+    """Build a page for a request."""
+    request = client.request
+    token = request.cookies.get(SESSION_COOKIE, "")
+    ListsPage(services, user=request.state.user, token=token, language=language_of(request)).build()

@@ -1,0 +1,127 @@
+"""The HTTP API of the lists and of commands to gates and doors."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import Response
+
+from aggregator.lists import csvfile
+from aggregator.lists.entries import Entry, decode
+from aggregator.record.acts import Act, What
+from aggregator.services import Services
+from common.errors import CommandError, ContractError, ListError
+from events.commands import CommandName
+from events.identifiers import check_name, to_rfc3339
+from events.topics import BoxTopics
+
+Json = dict[str, Any]
+MOST_CSV_BYTES = 4_000_000
+
+
+def add(app: FastAPI, services: Services) -> None:
+    """Add the routes."""
+    _add_lists(app, services)
+    _add_files(app, services)
+    _add_commands(app, services)
+
+
+def entry_json(entry: Entry) -> Json:
+    """An entry as the API shows it."""
+    return {
+        "id": entry.id,
+        "kind": entry.kind,
+        "text": entry.text,
+        "standing": entry.standing,
+        "owner": entry.owner,
+        "reason": entry.reason,
+        "valid_from": to_rfc3339(entry.from_ns) if entry.from_ns is not None else None,
+        "valid_until": to_rfc3339(entry.until_ns) if entry.until_ns is not None else None,
+        "by": entry.by,
+        "made": to_rfc3339(entry.made_ns),
+    }
+
+
+def _site(text: str) -> str:
+    try:
+        return check_name(text, "site")
+    except ContractError as error:
+        raise HTTPException(400, str(error)) from error
+
+
+async def _looked(services: Services, request: Request, site: str, what: What) -> list[Entry]:
+    """The entries, after the look was recorded."""
+    act = Act(time_ns=services.clock.wall_ns(), who=request.state.user, what=what, site=site)
+    await services.record(act)
+    return await asyncio.to_thread(services.book.entries, site)
+
+
+def _add_lists(app: FastAPI, services: Services) -> None:
+    @app.get("/api/sites/{site}/list")
+    async def show(site: str, request: Request) -> Json:
+        entries = await _looked(services, request, _site(site), "list.viewed")
+        return {"entries": [entry_json(entry) for entry in entries]}
+
+    @app.post("/api/sites/{site}/list", status_code=201)
+    async def add_entry(site: str, request: Request) -> Json:
+        try:
+            wanted = decode(await request.body())
+            made = await services.change_list(_site(site), [wanted], request.state.user)
+        except ListError as error:
+            raise HTTPException(422, str(error)) from error
+        return entry_json(made[0])
+
+    @app.delete("/api/sites/{site}/list/{entry}")
+    async def remove(site: str, entry: str, request: Request) -> Json:
+        if not await services.remove_listed(_site(site), entry, request.state.user):
+            raise HTTPException(404, "no such entry")
+        return {"removed": entry}
+
+
+def _add_files(app: FastAPI, services: Services) -> None:
+    @app.get("/api/sites/{site}/list.csv")
+    async def export(site: str, request: Request) -> Response:
+        entries = await _looked(services, request, _site(site), "list.exported")
+        return Response(csvfile.write(entries), media_type="text/csv; charset=utf-8")
+
+    @app.post("/api/sites/{site}/list.csv")
+    async def load(site: str, request: Request) -> Json:
+        data = await request.body()
+        if len(data) > MOST_CSV_BYTES:
+            raise HTTPException(413, f"more than {MOST_CSV_BYTES} bytes; split the file")
+        try:
+            rows = csvfile.read(data, services.clock.wall_ns(), services.book.grammars_of(_site(site)))
+            good = [row.wanted for row in rows if row.wanted is not None]
+            if good:
+                await services.change_list(site, good, request.state.user, "list.imported")
+        except ListError as error:
+            raise HTTPException(422, str(error)) from error
+        problems = [{"line": row.line, "problem": row.problem} for row in rows if row.wanted is None]
+        return {"added": len(good), "problems": problems}
+
+
+class _Why(msgspec.Struct, frozen=True):
+    reason: str = ""
+
+
+def _add_commands(app: FastAPI, services: Services) -> None:
+    async def command(name: CommandName, site: str, box: str, target: str, request: Request) -> Json:
+        try:
+            topics, why = BoxTopics(site, box), msgspec.json.decode(await request.body() or b"{}", type=_Why)
+            await services.remote.command(topics, name, check_name(target, "target"), request.state.user, why.reason)
+        except (ContractError, msgspec.DecodeError) as error:
+            raise HTTPException(400, str(error)) from error
+        except CommandError as error:
+            raise HTTPException(409, str(error)) from error
+        return {"done": True}
+
+    @app.post("/api/sites/{site}/boxes/{box}/gates/{gate}/open")
+    async def open_gate(site: str, box: str, gate: str, request: Request) -> Json:
+        return await command("open-gate", site, box, gate, request)
+
+    @app.post("/api/sites/{site}/boxes/{box}/doors/{door}/unlock")
+    async def unlock(site: str, box: str, door: str, request: Request) -> Json:
+        return await command("unlock-door", site, box, door, request)

@@ -1,0 +1,53 @@
+"""What boxes are told: their lists, which the broker keeps, and commands, which they answer."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from aggregator.link import Link
+from events.commands import Reply
+
+
+class Posts:
+    """Messages to boxes that the link's thread sends: put down from any thread, lost only while there is no broker.
+
+    Args:
+        wake: Makes the link's thread look.
+        standing: What is retained, for a broker that may have lost it.
+    """
+
+    def __init__(self, wake: Callable[[], None], standing: Callable[[], list[tuple[str, bytes]]] = list) -> None:
+        self._wake, self._standing = wake, standing
+        self._waiting: deque[tuple[str, bytes, bool]] = deque(maxlen=1000)
+        self._answers: dict[str, Callable[[Reply], None]] = {}
+
+    def put(self, topic: str, payload: bytes, *, retain: bool) -> None:
+        """Have a message sent."""
+        self._waiting.append((topic, payload, retain))
+        self._wake()
+
+    def restore(self) -> None:
+        """A new connection: everything that is retained goes out again."""
+        self._waiting = deque((post for post in self._waiting if not post[2]), self._waiting.maxlen)
+        self._waiting.extend((topic, payload, True) for topic, payload in self._standing())
+
+    def send(self, link: Link) -> None:
+        """Send what waits."""
+        while self._waiting:
+            topic, payload, retain = self._waiting.popleft()
+            link.publish(topic, payload, retain=retain)
+
+    def expect(self, request: str, answer: Callable[[Reply], None] | None) -> None:
+        """Have `answer` called with the reply to a command; None: nobody waits any more."""
+        if answer is None:
+            self._answers.pop(request, None)
+        else:
+            self._answers[request] = answer
+
+    def answered(self, replies: list[Reply]) -> None:
+        """Replies have come."""
+        for reply in replies:
+            answer = self._answers.pop(reply.id, None)
+            if answer is not None:
+                answer(reply)

@@ -1,0 +1,47 @@
+"""The HTTP API of the record: the whole of it as a file that anybody can check, and its public key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastapi import FastAPI, Request
+from fastapi.responses import StreamingResponse
+
+from aggregator.record import export
+from aggregator.record.acts import Act
+from aggregator.services import Services
+
+PAGE = 1_000
+
+
+def add(app: FastAPI, services: Services) -> None:
+    """Add the routes."""
+
+    @app.get("/api/record")
+    def about() -> dict[str, object]:
+        marks = services.reader.checkpoints()
+        return {
+            "entries": services.reader.record_size(),
+            "covered": marks[-1].size if marks else 0,
+            "key": services.book.keys.signing.public_key().public_bytes_raw().hex(),
+        }
+
+    @app.get("/api/record.jsonl")
+    async def whole(request: Request) -> StreamingResponse:
+        act = Act(time_ns=services.clock.wall_ns(), who=request.state.user, what="export", target="record")
+        await services.record(act)
+        marks = services.reader.checkpoints()
+        public = services.book.keys.signing.public_key()
+        entries = _entries(services, marks[-1].size if marks else 0)
+        return StreamingResponse(export.write(entries, marks, public), media_type="application/x-ndjson")
+
+
+def _entries(services: Services, size: int) -> Iterator[tuple[int, bytes]]:
+    """What the checkpoints cover, page by page."""
+    after = 0
+    while after < size:
+        page = services.reader.record(after, min(PAGE, size - after))
+        if not page:
+            return
+        yield from page
+        after = page[-1][0]

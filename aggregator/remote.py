@@ -1,0 +1,86 @@
+"""A person's hand on a gate or a door: recorded first, then signed, sent, and answered by the box."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+
+import msgspec
+
+from aggregator.lists.keys import Keys
+from aggregator.posts import Posts
+from aggregator.record.acts import Act, What
+from aggregator.record.scribe import Scribe
+from common.clock import Clock
+from common.errors import CommandError
+from events.commands import Command, CommandName, Reply, pack
+from events.identifiers import uuid7
+from events.topics import BoxTopics
+
+ANSWER_S = 10.0
+ACTS: dict[CommandName, What] = {"open-gate": "gate.opened", "unlock-door": "door.unlocked"}
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Sends commands to boxes.
+
+    Args:
+        keys: Sign them.
+        posts: The way to the broker.
+        scribe: The way to the record.
+        clock: Says when.
+        answer_s: How long to wait for the box.
+    """
+
+    keys: Keys
+    posts: Posts
+    scribe: Scribe
+    clock: Clock
+    answer_s: float = ANSWER_S
+
+    async def command(self, topics: BoxTopics, name: CommandName, target: str, by: str, reason: str) -> None:
+        """Have a box do something; returns when the box says that it is done.
+
+        Raises:
+            CommandError: The reason is missing, the box does not answer, or it says why not.
+            StoreError: It could not be recorded; then nothing was sent.
+        """
+        now_ns = self.clock.wall_ns()
+        number = uuid7(now_ns, secrets.token_bytes(10))
+        try:
+            given = Command(id=number, name=name, target=target, by=by, reason=reason.strip(), time_ns=now_ns)
+            command = msgspec.convert(msgspec.to_builtins(given), Command)
+        except msgspec.ValidationError as error:
+            raise CommandError(f"{error}; say in 3 to 200 characters why") from error
+        act = Act(
+            time_ns=now_ns, who=by, what=ACTS[name], site=topics.site, target=f"{topics.box}/{target}",
+            reason=command.reason, detail={"command": number},
+        )  # fmt: skip
+        await asyncio.wrap_future(self.scribe.put(act))
+        reply = await self._asked(topics, command)
+        if not reply.done:
+            raise CommandError(f"the box says: {reply.problem or 'no'}")
+
+    async def _asked(self, topics: BoxTopics, command: Command) -> Reply:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Reply] = loop.create_future()
+
+        def take(reply: Reply) -> None:
+            loop.call_soon_threadsafe(_settle, answer, reply)
+
+        self.posts.expect(command.id, take)
+        try:
+            message = pack(command, topics, self.keys.signing)
+            self.posts.put(topics.command(command.name), message, retain=False)
+            return await asyncio.wait_for(answer, self.answer_s)
+        except TimeoutError as error:
+            raise CommandError(f"the box did not answer within {self.answer_s:g} s; it may be offline") from error
+        finally:
+            self.posts.expect(command.id, None)
+
+
+def _settle(answer: asyncio.Future[Reply], reply: Reply) -> None:
+    if not answer.done():
+        answer.set_result(reply)

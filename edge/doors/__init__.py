@@ -1,0 +1,1 @@
+"""Doors: what their controllers say, made into events in the right order, without saying who came."""

@@ -1,0 +1,207 @@
+"""A box's gates, put together from their settings; `edge/app.py` and the command's words use it."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from common import logs
+from common.clock import Clock
+from common.errors import RelayError, SettingsError
+from edge.eye import Report
+from edge.gate.decision import Terms
+from edge.gate.lane import Lane
+from edge.gate.opener import Limits, Opener
+from edge.gate.relays import RELAYS, Means, Outputs
+from edge.gate.settings import GateSettings
+from edge.gate.view import Region
+from edge.lists.matching import SiteList
+from events.plates import Grammar, choose
+from models.session import Options
+from models.store import ModelStore
+from models.wrappers import open_corners, open_readers
+from pipelines.plates.look import PlateLook
+from pipelines.plates.passage import Passages, Patience
+from pipelines.plates.reader import Opinions
+from pipelines.types import CornerFinder, LineReader
+
+GATE_READINGS = (
+    *("gate_looks", "gate_failures", "gate_passages", "gate_openings", "gate_relay_failures"),
+    *("gate_openings_limited", "gate_seconds"),
+)
+FINDER_THRESHOLD = 0.3
+"""Lower than for covering: the grammar throws out what is no plate."""
+HAND_S = 0.5
+"""How often the file of the local override is looked for."""
+
+
+class Readers:
+    """The models of all gates, loaded once.
+
+    Args:
+        finder: Finds plates with their corners.
+        lines: Read them.
+        fallback: Finds any text; None where it was not fetched.
+    """
+
+    def __init__(self, finder: CornerFinder, lines: list[LineReader], fallback: CornerFinder | None) -> None:
+        self._finder, self._lines, self._fallback = finder, lines, fallback
+
+    def look(self, grammars: tuple[Grammar, ...]) -> PlateLook:
+        """A reader for these grammars."""
+        return PlateLook(self._finder, Opinions(self._lines, grammars), self._fallback)
+
+
+def load_readers(store: ModelStore) -> Readers:
+    """Open the gates' models.
+
+    Raises:
+        ModelUnavailable: One is missing; tells the command that fetches it.
+    """
+    finder = open_corners(
+        "clp_det" if store.has("clp_det") else "ppocr_det", store, Options(threshold=FINDER_THRESHOLD)
+    )
+    fallback = open_corners("ppocr_det", store) if store.has("ppocr_det") and store.has("clp_det") else None
+    readers = Readers(finder, open_readers(store), fallback)
+    readers.look(choose(["mainland"])).everything(np.full((64, 96, 3), 127, np.uint8))  # warm up before the first car
+    return readers
+
+
+class Gates:
+    """All gates of a box.
+
+    Args:
+        told: Camera's id → its gate's settings.
+        base: Folder that the settings' files are relative to.
+        data: The box's data folder: `gate-NAME.open` in it opens a gate by hand.
+        readers: Loaded models.
+        site: The site's vehicle list.
+        clock: Wall and monotonic.
+        pseudonym: Makes the pseudonym of the day from a normalised text.
+        report: Takes what was decided.
+        outputs: A door's outputs, by the door's id.
+
+    Raises:
+        SettingsError: A file of the settings cannot be used, or two gates have one name.
+    """
+
+    def __init__(
+        self,
+        told: Mapping[str, GateSettings],
+        base: Path,
+        data: Path,
+        *,
+        readers: Readers,
+        site: SiteList,
+        clock: Clock,
+        pseudonym: Callable[[str], str],
+        report: Callable[[Report], None],
+        outputs: Callable[[str], Outputs],
+    ) -> None:
+        names = [gate.name for gate in told.values()]
+        if len(set(names)) < len(names):
+            raise SettingsError(str(base), "cameras", "two gates have the same name; each needs one of its own")
+        self._ending = threading.Event()
+        self._data = data
+        self.openers: dict[str, Opener] = {}
+        self.lanes: dict[str, Lane] = {}
+        for camera, gate in told.items():
+            means = Means(base, gate.name, clock, outputs, self._ending.wait)
+            limits = Limits(gate.hold_off_s, gate.most_per_minute)
+            relay = RELAYS[type(gate.relay)](gate.relay, means)
+            opener = self.openers[gate.name] = Opener(gate.name, relay, limits, gate.pulse_s, clock)
+            grammars = choose(gate.grammars, gate.patterns)
+            self.lanes[camera] = Lane(
+                camera=camera,
+                gate=gate.name,
+                look=readers.look(grammars),
+                passages=Passages(grammars, os.urandom(32), Patience(certain=gate.confidence)),
+                region=Region(gate.region),
+                terms=Terms(gate.confidence, gate.open_on_variant, gate.fail == "safe"),
+                site=site,
+                opener=opener,
+                pseudonym=pseudonym,
+                report=report,
+                clock=clock,
+            )
+        self._hand = threading.Thread(target=self._by_hand, name="gates-by-hand", daemon=True)
+
+    def start(self) -> None:
+        """Start every lane and relay."""
+        for opener in self.openers.values():
+            opener.start()
+        for lane in self.lanes.values():
+            lane.start()
+        self._hand.start()
+
+    def stop(self) -> None:
+        """End them: lanes first, so that nothing is asked of a relay any more."""
+        self._ending.set()
+        self._hand.join()
+        for lane in self.lanes.values():
+            lane.stop()
+        for opener in self.openers.values():
+            opener.stop()
+
+    def readings(self) -> dict[str, Callable[[], float]]:
+        """Numbers for the metrics, over all gates."""
+        lanes, openers = list(self.lanes.values()), list(self.openers.values())
+        return {
+            "gate_looks": lambda: sum(lane.looks for lane in lanes),
+            "gate_failures": lambda: sum(lane.failures for lane in lanes),
+            "gate_passages": lambda: sum(lane.told for lane in lanes),
+            "gate_openings": lambda: sum(opener.commands for opener in openers),
+            "gate_relay_failures": lambda: sum(opener.failures for opener in openers),
+            "gate_openings_limited": lambda: sum(opener.limited for opener in openers),
+            "gate_seconds": lambda: max((lane.last_s for lane in lanes), default=0.0),
+        }
+
+    def manual(self, gate: str, done: Callable[[bool], None] | None = None) -> bool:
+        """Open a gate by hand; who asked and why is on the caller's record.
+
+        Args:
+            gate: The gate's name.
+            done: Told, in another thread, whether the relay took the command.
+
+        Returns:
+            False where there is no such gate.
+        """
+        opener = self.openers.get(gate)
+        if opener is None:
+            return False
+        logs.get("gate").info("opened by hand", gate=gate)
+        opener.open(done or (lambda _: None), by_hand=True)
+        return True
+
+    def open_by_hand(self, gate: str, timeout_s: float) -> None:
+        """Open a gate by hand and wait until the relay has taken the command.
+
+        Args:
+            gate: The gate's name.
+            timeout_s: How long to wait.
+
+        Raises:
+            RelayError: There is no such gate, or its relay did not take the command in time.
+        """
+        taken: queue.Queue[bool] = queue.Queue(1)
+        if not self.manual(gate, taken.put_nowait):
+            raise RelayError(f"there is no gate '{gate}' at this box")
+        try:
+            if not taken.get(timeout=timeout_s):
+                raise RelayError(f"the relay of gate '{gate}' did not take the command")
+        except queue.Empty as error:
+            raise RelayError(f"the relay of gate '{gate}' does not answer") from error
+
+    def _by_hand(self) -> None:
+        """The override that needs no network: whoever may write the data folder may open."""
+        while not self._ending.wait(HAND_S):
+            for name in self.openers:
+                path = self._data / f"gate-{name}.open"
+                if path.exists():
+                    path.unlink(missing_ok=True)
+                    self.manual(name)

@@ -1,0 +1,103 @@
+"""Commands from the aggregator: checked, done once, answered.
+
+What cannot be checked (no trust file, another's signature, an hour off) is refused, counted and logged. A command that
+comes twice is done once: its id is remembered for longer than it lives.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+
+from common import logs
+from common.clock import Clock
+from common.errors import BrokerError, ContractError, PaifangError
+from edge.link import Link
+from events.commands import COMMANDS, Command, Reply, encode, unpack
+from events.topics import BoxTopics
+from events.trust import Trust
+
+Action = Callable[[Command], None]
+"""Does it, or raises a `PaifangError` whose text says why not."""
+REMEMBERED = 1_000
+WAITING = 16
+
+
+class Remote:
+    """Does what the aggregator asks. One thread of its own.
+
+    Args:
+        link: The broker.
+        topics: Of this box.
+        trust: Whom to believe; None: nobody, and everything is refused.
+        clock: Wall time.
+        actions: Name of the command → what does it.
+    """
+
+    def __init__(
+        self, link: Link, topics: BoxTopics, trust: Trust | None, clock: Clock, actions: Mapping[str, Action]
+    ) -> None:
+        self._link, self._topics, self._trust = link, topics, trust
+        self._clock, self._actions = clock, actions
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._queue: queue.Queue[Command | None] = queue.Queue(WAITING)
+        self._log = logs.get("remote")
+        self.done = self.refused = 0
+        for name in COMMANDS:
+            link.subscribe(topics.command(name), self._listener(name))
+        self._thread = threading.Thread(target=self._run, name="remote", daemon=True)
+
+    def start(self) -> None:
+        """Start working."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Do what waits, then end."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _listener(self, name: str) -> Callable[[bytes], None]:
+        return lambda message: self._take(name, message)
+
+    def _take(self, name: str, message: bytes) -> None:
+        """From the broker's thread: check and put aside; must not block."""
+        try:
+            if self._trust is None:
+                raise ContractError("a command came, but there is no trust_file to check it with")
+            command = unpack(message, name, self._topics, self._trust.aggregator, self._clock.wall_ns())
+            if command.id in self._known:
+                return
+            self._queue.put_nowait(command)
+        except (ContractError, queue.Full) as error:
+            self.refused += 1
+            self._log.warning("command refused", command=name, error=str(error) or "too many at once")
+            return
+        self._known[command.id] = None
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+
+    def _run(self) -> None:
+        while (command := self._queue.get()) is not None:
+            problem = self._do(command)
+            self.done += not problem
+            self._log.info("command", command=command.name, target=command.target, by=command.by, problem=problem)
+            reply = Reply(id=command.id, done=not problem, problem=problem)
+            try:
+                self._link.publish(self._topics.reply(command.id), encode(reply))
+            except BrokerError as error:
+                self._log.warning("reply not sent", error=str(error))
+
+    def _do(self, command: Command) -> str:
+        action = self._actions.get(command.name)
+        if action is None:
+            return f"this box has nothing that can {command.name}"
+        try:
+            action(command)
+        except PaifangError as error:
+            return str(error)
+        except Exception as error:  # one command must not end the thread that does the others
+            self._log.exception("command failed")
+            return type(error).__name__
+        return ""

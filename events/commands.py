@@ -1,0 +1,103 @@
+"""Commands from the aggregator to a box, and the box's replies.
+
+A command is signed with its topic, names who gave it and why, and is old after `LIFE_S`: a box does each id once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from common.clock import SECOND_NS
+from common.errors import ContractError
+from events import signed
+from events.identifiers import is_uuid7
+from events.kinds import Name
+from events.topics import BoxTopics
+
+LIFE_S = 30
+"""Older than this, or further ahead than this, a command is refused: clocks may be that far apart, not more."""
+COMMANDS = ("open-gate", "unlock-door")
+CommandName = Literal["open-gate", "unlock-door"]
+Reason = Annotated[str, msgspec.Meta(min_length=3, max_length=200)]
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """Do this now.
+
+    Attributes:
+        id: UUIDv7; the reply's topic ends in it.
+        name: What to do.
+        target: The gate's camera or the door.
+        by: Who gave it: a user of the aggregator.
+        reason: In their words.
+        time_ns: When it was given, UTC nanoseconds.
+    """
+
+    id: str
+    name: CommandName
+    target: Name
+    by: Name
+    reason: Reason
+    time_ns: int
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a command; `problem` says why not."""
+
+    id: str
+    done: bool
+    problem: str = ""
+
+
+_COMMAND = msgspec.json.Decoder(Command)
+_REPLY = msgspec.json.Decoder(Reply)
+
+
+def pack(command: Command, topics: BoxTopics, signing: Ed25519PrivateKey) -> bytes:
+    """The signed message for `topics.command(command.name)`."""
+    return signed.sign(signing, topics.command(command.name), msgspec.json.encode(command))
+
+
+def unpack(message: bytes, name: str, topics: BoxTopics, trusted: Ed25519PublicKey, now_ns: int) -> Command:
+    """The command in a message.
+
+    Args:
+        message: As it came.
+        name: The command that its topic names.
+        topics: Of this box.
+        trusted: The aggregator's key.
+        now_ns: The wall clock.
+
+    Raises:
+        ContractError: Malformed, not signed for this box, or not of now.
+    """
+    try:
+        command = _COMMAND.decode(signed.verify(trusted, topics.command(name), message))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ContractError(f"command: {error}") from error
+    age_s = (now_ns - command.time_ns) / SECOND_NS
+    if command.name != name or not is_uuid7(command.id):
+        raise ContractError("command: another one than its topic says, or its id is no UUIDv7")
+    if abs(age_s) > LIFE_S:
+        raise ContractError(f"command: given {age_s:.0f} s ago by its own clock; at most {LIFE_S} are allowed")
+    return command
+
+
+def encode(reply: Reply) -> bytes:
+    """The wire form."""
+    return msgspec.json.encode(reply)
+
+
+def decode_reply(message: bytes) -> Reply:
+    """A box's reply.
+
+    Raises:
+        ContractError: Not a reply.
+    """
+    try:
+        return _REPLY.decode(message)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ContractError(f"reply: {error}") from error

@@ -1,0 +1,187 @@
+"""From a reader's output to plates: CTC decoding that only walks along the shapes of the grammars.
+
+Source: A. Graves et al., "Connectionist Temporal Classification", ICML 2006 (the forward recursion), and A. Hannun et
+al., "First-Pass Large Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs", 2014 (prefix beam
+search), with the shapes of `events.plates` in the place of a language model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from events.plates import PROVINCES, Grammar, Shape
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+SYMBOLS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ" + "".join(sorted(PROVINCES)) + "挂学警港澳使领应急"
+"""Columns 1… of a reading; column 0 is CTC's blank."""
+COLUMN = {char: number for number, char in enumerate(SYMBOLS, 1)}
+WIDTH = 12
+"""Prefixes that are kept at each step."""
+FLOOR = 1e-6
+"""No symbol is quite impossible: a sure reader may be wrong."""
+WORTH = 1e-4
+"""A symbol below this at a step opens no new prefix there."""
+STANDS_FOR = {"O": "0", "I": "1"}
+"""Where no shape knows the letter, a reader that saw it saw the digit."""
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """The shapes as columns of symbols.
+
+    Attributes:
+        masks: Shape by shape, for each position the set of columns that may stand there.
+        folded: Pairs of columns (from, to): what is read as the first counts for the second.
+    """
+
+    masks: tuple[tuple[frozenset[int], ...], ...]
+    folded: tuple[tuple[int, int], ...]
+
+    @staticmethod
+    def of(grammars: Sequence[Grammar]) -> Lattice:
+        """The lattice of some grammars."""
+        shapes = [shape for grammar in grammars for shape in grammar.shapes]
+        known = {char for shape in shapes for part in shape for char in part}
+        folded = [(COLUMN[a], COLUMN[b]) for a, b in STANDS_FOR.items() if a not in known]
+        return Lattice(tuple(_columns(shape) for shape in shapes), tuple(folded))
+
+    def fold(self, rates: Floats) -> Doubles:
+        """The rates with letters that no shape knows counted for their digits.
+
+        Args:
+            rates: T x (1 + len(SYMBOLS)) float32, each row at most 1 in sum.
+        """
+        told = rates.astype(np.float64)
+        for source, target in self.folded:
+            told[:, target] += told[:, source]
+            told[:, source] = 0
+        return np.maximum(told, FLOOR)
+
+
+def _columns(shape: Shape) -> tuple[frozenset[int], ...]:
+    return tuple(frozenset(COLUMN[char] for char in part) for part in shape)
+
+
+Prefix = tuple[int, ...]
+
+
+def plates_in(rates: Doubles, lattice: Lattice, width: int = WIDTH) -> list[Prefix]:
+    """The likeliest whole plates, best first, as tuples of columns.
+
+    Args:
+        rates: T x K, from `Lattice.fold`.
+        lattice: Where the beam may go.
+        width: Prefixes that are kept.
+    """
+    start = (1 << len(lattice.masks)) - 1
+    alive: dict[Prefix, int] = {(): start}
+    beam: dict[Prefix, tuple[float, float]] = {(): (1.0, 0.0)}
+    worth = rates > WORTH
+    for row, some in zip(rates, worth, strict=True):
+        opened = [int(column) for column in np.flatnonzero(some) if column]
+        beam = _pruned(_step(beam, row.tolist(), opened, _Walk(lattice, alive)), width)
+    whole = [(sum(rate), prefix) for prefix, rate in beam.items() if _complete(prefix, lattice, alive)]
+    return [prefix for _, prefix in sorted(whole, reverse=True)]
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """The shapes that each prefix leaves possible, worked out once."""
+
+    lattice: Lattice
+    alive: dict[Prefix, int]
+
+    def allows(self, prefix: Prefix, longer: Prefix) -> bool:
+        if longer not in self.alive:
+            self.alive[longer] = _still(self.alive[prefix], len(prefix), longer[-1], self.lattice)
+        return bool(self.alive[longer])
+
+
+def _step(
+    beam: dict[Prefix, tuple[float, float]],
+    row: list[float],
+    opened: list[int],
+    walk: _Walk,
+) -> dict[Prefix, list[float]]:
+    """One step of the prefix beam: (rate ending in blank, rate ending in its last symbol) of each prefix."""
+    after: dict[Prefix, list[float]] = {}
+    for prefix, (blank, last) in beam.items():
+        kept = after.setdefault(prefix, [0.0, 0.0])
+        kept[0] += (blank + last) * row[0]
+        if prefix:
+            kept[1] += last * row[prefix[-1]]
+        for column in opened:
+            longer = (*prefix, column)
+            if walk.allows(prefix, longer):
+                from_ = blank if prefix and column == prefix[-1] else blank + last
+                after.setdefault(longer, [0.0, 0.0])[1] += from_ * row[column]
+    return after
+
+
+def _pruned(after: dict[Prefix, list[float]], width: int) -> dict[Prefix, tuple[float, float]]:
+    """The likeliest prefixes, scaled so that nothing runs out of digits."""
+    best = sorted(after.items(), key=lambda item: -(item[1][0] + item[1][1]))[:width]
+    total = sum(rate[0] + rate[1] for _, rate in best) or 1.0
+    return {prefix: (rate[0] / total, rate[1] / total) for prefix, rate in best}
+
+
+def _still(bits: int, place: int, column: int, lattice: Lattice) -> int:
+    """Which shapes are still possible once `column` stands at `place`."""
+    left = 0
+    for number, masks in enumerate(lattice.masks):
+        if bits >> number & 1 and place < len(masks) and column in masks[place]:
+            left |= 1 << number
+    return left
+
+
+def _complete(prefix: Prefix, lattice: Lattice, alive: dict[Prefix, int]) -> bool:
+    bits = alive[prefix]
+    return any(bits >> number & 1 and len(masks) == len(prefix) for number, masks in enumerate(lattice.masks))
+
+
+def log_rates(rates: Doubles, texts: Sequence[Prefix]) -> Doubles:
+    """How likely each text is under the reader, exactly: CTC's forward recursion for all texts at once.
+
+    Args:
+        rates: T x K, from `Lattice.fold`.
+        texts: N texts of columns, of any lengths.
+
+    Returns:
+        N natural logarithms.
+    """
+    longest = max(map(len, texts), default=0)
+    states = np.zeros((len(texts), 2 * longest + 1), np.int64)
+    for number, text in enumerate(texts):
+        states[number, 1 : 2 * len(text) : 2] = text
+    hops = np.zeros(states.shape, np.float64)
+    hops[:, 2:] = (states[:, 2:] != 0) & (states[:, 2:] != states[:, :-2])
+    now = np.zeros(states.shape, np.float64)
+    now[:, 0] = 1.0
+    logs = np.zeros(len(texts), np.float64)
+    first = True
+    for row in rates:
+        moved = now.copy()
+        if not first:
+            moved[:, 2:] += hops[:, 2:] * now[:, :-2]
+        moved[:, 1:] += now[:, :-1]
+        now = moved * row[states]
+        scale = now.sum(axis=1, keepdims=True)
+        now /= scale
+        logs += np.log(scale[:, 0])
+        first = False
+    ends = 2 * np.array([len(text) for text in texts], np.int64)
+    rows = np.arange(len(texts))
+    finals = now[rows, ends] + now[rows, np.maximum(ends - 1, 0)]
+    result: Doubles = logs + np.log(np.maximum(finals, 1e-300))
+    return result
+
+
+def spelled(columns: Prefix) -> str:
+    """The text of some columns."""
+    return "".join(SYMBOLS[column - 1] for column in columns)

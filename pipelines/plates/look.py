@@ -1,0 +1,210 @@
+"""One look at a whole picture: find plates, straighten them, read them, and try harder where that failed.
+
+Cheap first. A plate is read from the corners that the finder gave. Where that leaves a doubt, the finder looks again at
+the plate's surroundings, enlarged, for better corners; and where the plate is too square for one line, as two lines.
+The finder's input size is a ladder: a plate that fills the picture is found at the small end, a far one at the large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.plates.cut import (
+    SPLITS,
+    TWO_LINES_BELOW,
+    lines_joined,
+    part,
+    proportion,
+    straightened,
+    surroundings,
+    tint,
+    usable,
+    whole,
+)
+from pipelines.plates.reader import Opinions, better
+from pipelines.plates.reading import Reading, Sighting
+from pipelines.types import Box, CornerFinder, Picture
+
+Floats = NDArray[np.float32]
+
+LADDER_PX = (480, 960, 1440)
+"""Long sides at which the whole picture is searched, in this order; none larger than the picture needs."""
+SMALL_PX = 256
+"""The last try: a plate that fills the picture is larger than the finder's priors like."""
+SECOND_PX = 320
+"""Long side of a plate's surroundings at the second look."""
+SURE = 0.98
+"""A reading at least this confident is not tried again."""
+LEGIBLE = 0.5
+"""Below this the ladder goes on."""
+NEAR = 1.5
+"""How far around a plate the next look follows it, share of its width."""
+MOST_PLATES = 6
+"""Of one picture."""
+TEXT_PX = 736
+"""Long side for the finder of any text, the last resort."""
+
+
+@dataclass
+class PlateLook:
+    """Finds and reads plates in one picture. Thread-safe where its models are.
+
+    Args:
+        finder: Finds plates with their corners.
+        opinions: Reads lines.
+        fallback: Finds any text; None to do without.
+    """
+
+    finder: CornerFinder
+    opinions: Opinions
+    fallback: CornerFinder | None = None
+
+    def at(self, picture: Picture, long_side: int) -> list[Sighting]:
+        """One rung: plates found at one size, read, surest first.
+
+        Args:
+            picture: H x W x 3 uint8 BGR.
+            long_side: Of the finder's input, pixels.
+
+        Raises:
+            ModelError: A model could not run.
+        """
+        return self._read_all(picture, *self._found(self.finder, picture, long_side))
+
+    def near(self, picture: Picture, box: Box) -> list[Sighting]:
+        """Plates around where one was a moment ago: a small part of the picture, so several times cheaper.
+
+        Args:
+            picture: H x W x 3 uint8 BGR.
+            box: Where it was, pixels.
+
+        Raises:
+            ModelError: A model could not run.
+        """
+        where = surroundings(box, picture, NEAR)
+        cut = part(picture, where)
+        if not cut.size:
+            return []
+        found = self._read_all(cut, *self._found(self.finder, cut, SECOND_PX))
+        return [replace(each, box=_moved(each.box, where)) for each in found]
+
+    def everything(self, picture: Picture) -> list[Sighting]:
+        """All rungs until something legible is found; for single pictures and for when time does not matter.
+
+        Args:
+            picture: H x W x 3 uint8 BGR.
+
+        Raises:
+            ModelError: A model could not run.
+        """
+        best: list[Sighting] = []
+        for long_side in rungs(picture):
+            seen = self.at(picture, long_side)
+            best = max(best, seen, key=_merit)
+            if _merit(best) >= LEGIBLE:
+                return best
+        return max(best, self.any_text(picture), key=_merit)
+
+    def any_text(self, picture: Picture) -> list[Sighting]:
+        """Every line of text that reads as a plate: where the finder of plates knows no more.
+
+        Args:
+            picture: H x W x 3 uint8 BGR.
+
+        Raises:
+            ModelError: A model could not run.
+        """
+        if self.fallback is None:
+            return []
+        seen = self._read_all(picture, *self._found(self.fallback, picture, TEXT_PX))
+        return [sighting for sighting in seen if sighting.reading is not None]
+
+    def crop(self, picture: Picture) -> Reading | None:
+        """A picture that is nothing but a plate, cut roughly: it is not looked for, only straightened.
+
+        Args:
+            picture: H x W x 3 uint8 BGR.
+
+        Raises:
+            ModelError: A model could not run.
+        """
+        height, width = picture.shape[:2]
+        edge = max(8, width // 4)
+        wide = np.pad(picture, ((edge, edge), (edge, edge), (0, 0)), mode="edge")
+        inside = Box(edge, edge, edge + width, edge + height)
+        straight = self._second_look(wide, inside, None)
+        return straight or self._lines(picture, whole(picture), None)
+
+    def _found(self, finder: CornerFinder, picture: Picture, long_side: int) -> tuple[list[Box], list[float], Floats]:
+        found, corners = finder.find_at(picture, long_side)
+        kept = [i for i in np.argsort(-found.scores, kind="stable")[:MOST_PLATES] if usable(corners[i])]
+        boxes = [Box(*map(float, found.boxes[i])) for i in kept]
+        return boxes, [float(found.scores[i]) for i in kept], corners[kept]
+
+    def _read_all(
+        self, picture: Picture, boxes: Sequence[Box], scores: Sequence[float], corners: Floats
+    ) -> list[Sighting]:
+        sightings = []
+        for box, score, four in zip(boxes, scores, corners, strict=True):
+            reading = self._lines(picture, four, None)
+            if not _sure(reading):
+                reading = self._second_look(picture, box, reading)
+            sightings.append(Sighting(box, score, reading))
+        return sorted(sightings, key=lambda sighting: -_confidence(sighting.reading))
+
+    def _second_look(self, picture: Picture, box: Box, first: Reading | None) -> Reading | None:
+        """The finder again, close by, for better corners."""
+        where = surroundings(box, picture)
+        near = part(picture, where)
+        if not near.size:
+            return first
+        _, _, corners = self._found(self.finder, near, SECOND_PX)
+        if not len(corners):
+            return first
+        middle = np.array([(box.x1 + box.x2) / 2 - where.x1, (box.y1 + box.y2) / 2 - where.y1])
+        nearest = corners[np.linalg.norm(corners.mean(axis=1) - middle, axis=1).argmin()]
+        return self._lines(near, nearest, first)
+
+    def _lines(self, picture: Picture, corners: Floats, known: Reading | None) -> Reading | None:
+        """One line, or two where the plate is square enough and one line did not make a plate."""
+        cut = straightened(picture, corners)
+        best = better(known, self.opinions.read(cut, tint(cut)))
+        if _sure(best) or proportion(corners) > TWO_LINES_BELOW:
+            return best
+        for split in SPLITS:
+            best = better(best, self.opinions.read(lines_joined(picture, corners, split)))
+            if _sure(best):
+                break
+        return best
+
+
+def rungs(picture: Picture, stretch: float = 1.5) -> list[int]:
+    """The ladder for a picture, and the small rung at the end.
+
+    Args:
+        picture: H x W x 3.
+        stretch: No rung is larger than so many times the picture, but for the first.
+    """
+    most = max(picture.shape[:2])
+    return [*LADDER_PX[:1], *(rung for rung in LADDER_PX[1:] if rung < stretch * most), SMALL_PX]
+
+
+def _moved(box: Box, where: Box) -> Box:
+    """A box of a part, in pixels of the whole."""
+    return Box(box.x1 + where.x1, box.y1 + where.y1, box.x2 + where.x1, box.y2 + where.y1)
+
+
+def _confidence(reading: Reading | None) -> float:
+    return 0.0 if reading is None else reading.confidence
+
+
+def _sure(reading: Reading | None) -> bool:
+    return _confidence(reading) >= SURE
+
+
+def _merit(seen: Sequence[Sighting]) -> float:
+    return max((_confidence(sighting.reading) for sighting in seen), default=0.0)

@@ -1,0 +1,122 @@
+"""The vote over a passage: every look counts, character by character; looks at one plate are not independent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from events.plates import Grammar, is_plate
+from pipelines.plates.reading import OTHERWISE, Ballot, Verdict, judged
+
+MOST_BALLOTS = 16
+"""Looks that are kept; the least sure ones go first."""
+MOST_CANDIDATES = 24
+UNSEEN = math.log(2e-3)
+"""What a look gives to a character that none of its readings had in that place."""
+LEAST_WORTH = 1e-3
+KEPT_SHARE = 0.5
+"""Evidence grows with this power of the number of looks: blur and dirt are the same in all of them."""
+
+Logs = Mapping[str, tuple[float, ...]]
+Marginals = dict[tuple[int, int, str], tuple[float, ...]]
+"""(length, place, character) → share under each reader."""
+
+
+class Vote:
+    """Collects ballots of one vehicle. Hides them; `forget` drops them.
+
+    Args:
+        grammars: What a plate may say.
+    """
+
+    def __init__(self, grammars: Sequence[Grammar]) -> None:
+        self._grammars = grammars
+        self._ballots: list[tuple[float, float, Logs, Marginals]] = []
+        self.looks = 0
+
+    def __repr__(self) -> str:
+        return f"Vote({self.looks} looks)"
+
+    def add(self, ballot: Ballot, confidence: float) -> None:
+        """One look's readings."""
+        logs = ballot.reveal()
+        if not logs:
+            return
+        self.looks += 1
+        self._ballots.append((confidence, _worth(logs), logs, _marginals(logs)))
+        if len(self._ballots) > MOST_BALLOTS:
+            self._ballots.remove(min(self._ballots, key=lambda each: each[0]))
+
+    def forget(self) -> None:
+        """Drop everything that was read."""
+        self._ballots.clear()
+        self.looks = 0
+
+    def verdict(self) -> Verdict:
+        """The text that all looks together speak for, and how sure they are of it."""
+        if not self._ballots:
+            return Verdict()
+        worth = sum(each for _, each, _, _ in self._ballots)
+        grown = max(1.0, worth) ** KEPT_SHARE
+        totals = {text: self._total(text, grown / worth) for text in self._candidates()}
+        return judged(totals, OTHERWISE * grown)
+
+    def _candidates(self) -> Iterable[str]:
+        """The best texts of every look, and the one that the characters make up together."""
+        best: dict[str, float] = {}
+        for _, _, logs, _ in self._ballots:
+            for text, each in logs.items():
+                best[text] = max(best.get(text, -math.inf), sum(each))
+        leading = sorted(best, key=lambda text: (-best[text], text))[:MOST_CANDIDATES]
+        made_up = self._made_up(len(leading[0]))
+        return dict.fromkeys([*leading, *([made_up] if is_plate(made_up, self._grammars) else [])])
+
+    def _made_up(self, length: int) -> str:
+        """At each place of a text of this length the character that most speaks for."""
+        tally: list[dict[str, float]] = [{} for _ in range(length)]
+        for _, worth, _, marginals in self._ballots:
+            for (of, place, char), shares in marginals.items():
+                if of == length:
+                    tally[place][char] = tally[place].get(char, 0.0) + worth * sum(shares)
+        return "".join(max(place, key=lambda char: (place[char], char)) for place in tally if place)
+
+    def _total(self, text: str, weight: float) -> tuple[float, ...]:
+        readers = len(next(iter(self._ballots[0][2].values())))
+        sums = [0.0] * readers
+        for _, worth, logs, marginals in self._ballots:
+            each = logs.get(text) or _spelled_out(text, marginals, readers)
+            for reader in range(readers):
+                sums[reader] += weight * worth * each[reader]
+        return tuple(sums)
+
+
+def _worth(logs: Logs) -> float:
+    """How much a look says: near 0 where it saw no plate at all, 1 where it surely saw one."""
+    readers = len(next(iter(logs.values())))
+    best = max(sum(each) for each in logs.values())
+    return max(LEAST_WORTH, 1 / (1 + math.exp(min(50.0, OTHERWISE * readers - best))))
+
+
+def _marginals(logs: Logs) -> Marginals:
+    """Shares of every character at every place, among the readings of one look."""
+    readers = len(next(iter(logs.values())))
+    tops = [max(each[reader] for each in logs.values()) for reader in range(readers)]
+    norms = [sum(math.exp(each[r] - tops[r]) for each in logs.values()) for r in range(readers)]
+    found: dict[tuple[int, int, str], list[float]] = {}
+    for text, each in logs.items():
+        shares = [math.exp(each[r] - tops[r]) / norms[r] for r in range(readers)]
+        for place, char in enumerate(text):
+            entry = found.setdefault((len(text), place, char), [0.0] * readers)
+            for reader in range(readers):
+                entry[reader] += shares[reader]
+    return {key: tuple(shares) for key, shares in found.items()}
+
+
+def _spelled_out(text: str, marginals: Marginals, readers: int) -> tuple[float, ...]:
+    """What a look gives to a text that it did not read: the sum over its characters."""
+    sums = [0.0] * readers
+    for place, char in enumerate(text):
+        shares = marginals.get((len(text), place, char))
+        for reader in range(readers):
+            sums[reader] += UNSEEN if shares is None else max(UNSEEN, math.log(max(shares[reader], 1e-12)))
+    return tuple(sums)

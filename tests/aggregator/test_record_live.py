@@ -1,0 +1,125 @@
+"""The record of a running aggregator: sealed, sent to the boxes, exported, verified by the command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from agg_support import Sender, Web, wait_until
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from aggregator.ledger import Ledger
+from aggregator.mailbox import Mailbox
+from aggregator.record import acts
+from aggregator.record.acts import Act
+from aggregator.record.notary import Notary
+from aggregator.record.scribe import Scribe
+from aggregator.stores import Store, Writer
+from common.clock import SECOND_NS, FakeClock
+from common.errors import StoreError
+from events import checkpoints
+from events.receipts import BoxStatus, encode
+from paifang import cli
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+
+
+def an_act(number: int = 1) -> Act:
+    return Act(time_ns=number, who="li", what="view")
+
+
+@pytest.fixture
+def told() -> list[tuple[str, bytes]]:
+    return []
+
+
+@pytest.fixture
+def notary(store: Store, writer: Writer, clock: FakeClock, told: list[tuple[str, bytes]], tmp_path: Path) -> Notary:
+    assert writer is not None
+    return Notary(
+        reader=store.reader(),
+        key=KEY,
+        clock=clock,
+        every_s=60,
+        tell=lambda topic, message: told.append((topic, message)),
+        sites=lambda: ["village"],
+        outside=tmp_path / "outside.jsonl",
+    )
+
+
+def test_the_record_is_sealed_when_it_has_grown_and_not_too_often(
+    notary: Notary, writer: Writer, clock: FakeClock, told: list[tuple[str, bytes]], tmp_path: Path
+) -> None:
+    writer.put_acts([an_act()])
+    first = notary.turn(writer)
+    assert first is not None
+    assert first.size == 1
+    writer.put_acts([an_act(2)])
+    assert notary.turn(writer) is None  # too soon
+    clock.advance(61)
+    second = notary.turn(writer)
+    clock.advance(61)
+    assert notary.turn(writer) is None  # nothing new
+    assert second is not None
+    checkpoints.check(second, KEY.public_key())
+    assert [checkpoints.decode(message).size for _, message in told] == [1, 2]
+    assert notary.newest() == told[-1:]
+    outside = (tmp_path / "outside.jsonl").read_bytes().splitlines()
+    assert [checkpoints.decode(line).size for line in outside] == [1, 2]
+
+
+def test_a_file_outside_that_cannot_be_written_stops_nothing(notary: Notary, writer: Writer) -> None:
+    notary.outside = Path("/nowhere/at/all")
+    writer.put_acts([an_act()])
+    assert notary.turn(writer) is not None
+
+
+def test_who_waits_shares_a_commit_and_who_fails_is_told(ledger: Ledger, store: Store) -> None:
+    mailbox: Mailbox[Ledger] = Mailbox()
+    scribe = Scribe(mailbox)
+    waiting = [scribe.put(an_act(number)) for number in range(5)]
+    mailbox.serve(ledger)
+    assert [future.result(0) for future in waiting] == [None] * 5
+    assert [acts.decode(entry).time_ns for _, entry in store.reader().record(0, 9)] == [0, 1, 2, 3, 4]
+    ledger.store.close()
+    lost = scribe.put(an_act())
+    mailbox.serve(ledger)
+    with pytest.raises(StoreError):
+        lost.result(0)
+    mailbox.close()
+    with pytest.raises(StoreError):
+        scribe.put(an_act()).result(0)
+
+
+def test_a_record_is_exported_and_verified_by_the_command(
+    web: Web, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sender = Sender(web.broker_port, web.account, "witness-box")
+    sender.raw(encode(BoxStatus(online=True, epoch="ab12")), sender.topics.status)
+    sender.close()
+    with web.logged_in() as client:
+        client.get("/api/sites/village/list")
+        act = Act(time_ns=SECOND_NS, who="li", what="view")
+        web.services.scribe.put(act).result(10)
+        # the notary seals once a minute; the test does not wait for it
+        job = lambda ledger: ledger.store.seal_record(  # noqa: E731
+            lambda size, root: checkpoints.make(size, root, 0, web.services.book.keys.signing)
+        )
+        web.services.mailbox.submit(job).result(10)
+        key = client.get("/api/record").json()["key"]
+        path = tmp_path / "record.jsonl"
+        path.write_bytes(client.get("/api/record.jsonl").content)
+    assert cli.main(["audit", "verify", str(path), "--key", key, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["entries"] == found["covered"] >= 2
+    path.write_bytes(path.read_bytes().replace(b"list.viewed", b"list.vieved", 1))
+    assert cli.main(["audit", "verify", str(path), "--key", key]) == 1
+    assert "paifang:" in capsys.readouterr().err
+    assert cli.main(["audit", "verify", str(tmp_path / "none")]) == 1
+
+
+def test_checkpoints_reach_the_broker(web: Web) -> None:
+    wait_until(lambda: bool(web.services.reader.checkpoints()))
+    made = web.services.reader.checkpoints()[-1]
+    checkpoints.check(made, web.services.book.keys.signing.public_key())

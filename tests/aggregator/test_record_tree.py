@@ -1,0 +1,177 @@
+"""The Merkle tree against RFC 9162's definition, and the exported record against whoever changes a byte."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.record import acts, export, tree
+from aggregator.record.acts import Act
+from aggregator.record.tree import Frontier, leaf_hash
+from aggregator.stores import Store, Writer
+from common.errors import RecordError
+from events import checkpoints
+from events.checkpoints import Checkpoint
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+PUBLIC = KEY.public_key()
+
+
+def by_definition(entries: list[bytes]) -> bytes:
+    """Section 2.1.1, word by word."""
+    if not entries:
+        return hashlib.sha256(b"").digest()
+    if len(entries) == 1:
+        return hashlib.sha256(b"\0" + entries[0]).digest()
+    split = 1
+    while split * 2 < len(entries):
+        split *= 2
+    left, right = by_definition(entries[:split]), by_definition(entries[split:])
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def grown(entries: list[bytes]) -> dict[tuple[int, int], bytes]:
+    stored: dict[tuple[int, int], bytes] = {}
+    for index, entry in enumerate(entries):
+        for level, place, made in tree.grow(index, leaf_hash(entry), lambda level, place: stored[level, place]):
+            stored[level, place] = made
+    return stored
+
+
+def test_roots_are_those_of_the_definition() -> None:
+    entries = [bytes([n]) * n for n in range(70)]
+    stored, frontier = grown(entries), Frontier()
+    for size in range(71):
+        assert tree.root(size, lambda level, place: stored[level, place]) == by_definition(entries[:size])
+        assert frontier.root == by_definition(entries[:size])
+        if size < 70:
+            frontier.add(leaf_hash(entries[size]))
+
+
+@given(st.integers(1, 200), st.data())
+def test_proofs_hold_and_only_for_what_they_prove(size: int, data: st.DataObject) -> None:
+    entries = [n.to_bytes(2, "big") for n in range(size)]
+    stored = grown(entries)
+    nodes = lambda level, place: stored[level, place]  # noqa: E731
+    index, old = data.draw(st.integers(0, size - 1)), data.draw(st.integers(1, size))
+    root, old_root = by_definition(entries), by_definition(entries[:old])
+    path = tree.inclusion(index, size, nodes)
+    assert tree.included(leaf_hash(entries[index]), index, size, path, root)
+    assert not tree.included(leaf_hash(b"other"), index, size, path, root)
+    assert not tree.included(leaf_hash(entries[index]), index, size, [*path, root], root)
+    proof = tree.consistency(old, size, nodes)
+    assert tree.consistent(old, size, old_root, root, proof)
+    assert not tree.consistent(old, size, leaf_hash(b"other"), root, proof)
+    assert not tree.consistent(old, size, old_root, leaf_hash(b"other"), proof)
+
+
+@pytest.mark.parametrize(("index", "size"), [(-1, 3), (3, 3), (0, 0)])
+def test_what_is_not_there_cannot_be_proven(index: int, size: int) -> None:
+    with pytest.raises(ValueError, match="no entry"):
+        tree.inclusion(index, size, lambda *_: b"")
+    with pytest.raises(ValueError, match="no beginning"):
+        tree.consistency(size + 1, size, lambda *_: b"")
+
+
+def an_act(number: int) -> Act:
+    return Act(time_ns=number, who="li", what="view", site="village", target=f"alert-{number}", case="A-1")
+
+
+def seal(size: int, root: bytes) -> Checkpoint:
+    return checkpoints.make(size, root, 7, KEY)
+
+
+def a_file(count: int = 9) -> bytes:
+    entries = [acts.encode(an_act(number)) for number in range(1, count + 1)]
+    marks = [seal(size, by_definition(entries[:size])) for size in (count // 2, count)]
+    return b"".join(export.write(enumerate(entries, 1), marks, PUBLIC))
+
+
+def lines(data: bytes) -> list[bytes]:
+    return data.splitlines(keepends=True)
+
+
+def test_an_honest_file_verifies() -> None:
+    found = export.verify(lines(a_file()))
+    assert (found.entries, found.covered, found.checkpoints) == (9, 9, 2)
+
+
+@given(st.data())
+def test_any_changed_removed_or_added_byte_is_found(data: st.DataObject) -> None:
+    good = a_file()
+    place = data.draw(st.integers(0, len(good) - 1))
+    how = data.draw(st.sampled_from(["change", "remove", "add"]))
+    byte = bytes([data.draw(st.integers(0, 255))])
+    if how == "change" and byte == good[place : place + 1]:
+        return
+    middle = {"change": byte, "remove": b"", "add": byte + good[place : place + 1]}[how]
+    bad = good[:place] + middle + good[place + 1 :]
+    if bad != good:
+        with pytest.raises(RecordError):
+            export.verify(lines(bad), key=PUBLIC.public_bytes_raw().hex())
+
+
+@given(st.permutations(range(12)))
+def test_any_other_order_is_found(order: list[int]) -> None:
+    good = lines(a_file())
+    if order[-2:] == [11, 10]:  # two checkpoints may stand either way round: each proves the same
+        order[-2:] = [10, 11]
+    shuffled = [good[place] for place in order]
+    if shuffled == good:
+        export.verify(shuffled)
+    else:
+        with pytest.raises(RecordError):
+            export.verify(shuffled)
+
+
+def test_a_shortened_file_is_found_by_a_checkpoint_kept_elsewhere() -> None:
+    long, short = lines(a_file(9)), lines(a_file(4))
+    export.verify(short)
+    kept = seal(9, by_definition([acts.encode(an_act(number)) for number in range(1, 10)]))
+    with pytest.raises(RecordError, match="only 4 are here"):
+        export.verify(short, kept=[kept])
+    export.verify(long, kept=[kept])
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda rows: rows[:-1], "covered by no checkpoint"),
+        (lambda rows: rows[:-2], "no checkpoint"),
+        (lambda rows: rows[1:], "line 1"),
+        (lambda rows: [], "line 1"),
+        (lambda rows: [*rows, rows[1]], "after the checkpoints|stands where"),
+        (lambda rows: [rows[0].replace(b"record-1", b"record-9"), *rows[1:]], "format"),
+    ],
+)
+def test_what_is_wrong_is_said(change: object, problem: str) -> None:
+    assert callable(change)
+    with pytest.raises(RecordError, match=problem):
+        export.verify(change(lines(a_file())))
+
+
+def test_another_key_is_told_apart() -> None:
+    with pytest.raises(RecordError, match="another key"):
+        export.verify(lines(a_file()), key="00" * 32)
+
+
+def test_every_store_keeps_the_record(store: Store, writer: Writer) -> None:
+    reader = store.reader()
+    for number in range(1, 8):
+        writer.put_acts([an_act(number)])
+    writer.put_acts([an_act(number) for number in range(8, 20)])
+    entries = [entry for _, entry in reader.record(0, 100)]
+    assert entries == [acts.encode(an_act(number)) for number in range(1, 20)]
+    assert reader.record_size() == 19
+    made = writer.seal_record(seal)
+    assert made.root == by_definition(entries).hex()
+    assert reader.checkpoints() == [made]
+    path, proof = reader.proofs(4, 7, 19)
+    assert tree.included(leaf_hash(entries[4]), 4, 19, path, by_definition(entries))
+    assert tree.consistent(7, 19, by_definition(entries[:7]), by_definition(entries), proof)
+    whole = b"".join(export.write(reader.record(0, 100), reader.checkpoints(), PUBLIC))
+    assert export.verify(lines(whole)).entries == 19

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import get_args
+from zoneinfo import ZoneInfo
+
+from agg_support import free_port
+from edge_kit import wait_until
+
+from common.clock import SystemClock
+from demo.doors import ORDER, SCENES, Panel, play
+from edge.doors.assembly import Doors
+from edge.doors.settings import DoorSettings, SimulatedDoor, Word
+from edge.pseudonyms import DailyPseudonyms
+from events.envelope import Draft
+
+
+def test_scenes_press_buttons_that_there_are() -> None:
+    assert set(ORDER) == set(SCENES)
+    assert {event for scene in SCENES.values() for _, event, _ in scene} <= set(get_args(Word))
+
+
+def test_a_panel_presses_a_real_door_s_buttons(tmp_path: Path) -> None:
+    told: list[Draft] = []
+    panel = Panel(free_port(), "lobby")
+    doors = Doors(
+        [DoorSettings(id="lobby", control=SimulatedDoor(port=panel.port))], tmp_path, clock=SystemClock(),
+        send=told.extend, random=lambda: 0.5, schedules={}, zone=ZoneInfo("UTC"),
+        pseudonym=DailyPseudonyms(tmp_path, SystemClock(), os.urandom),
+    )  # fmt: skip
+    assert not panel.press("exit"), "nobody is there yet"
+    doors.start()
+    try:
+        wait_until(lambda: panel.press("exit"))
+        assert not panel.press("levitated")
+        panel.play("refused", threading.Event())
+        wait_until(lambda: "door.denied" in [draft.kind for draft in told])
+        stop = threading.Event()
+        player = threading.Thread(target=play, args=([panel], stop, 0.05))
+        player.start()
+        wait_until(lambda: "door.granted" in [draft.kind for draft in told])
+        stop.set()
+        player.join()
+    finally:
+        doors.stop()

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import threading
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from door_kits import CARD, DOOR, OnvifKit, controller
+
+from common.clock import SystemClock
+from common.errors import DoorLost, DoorRefused
+from common.secret import Secret
+from edge.doors.adapters.base import Parts
+from edge.doors.adapters.onvif import OnvifController, notices
+from edge.doors.adapters.onvif_topics import TOPICS, Notice, door_of, meaning
+from edge.doors.said import Card, Contact, Forced, Held, Lock, Said, Tamper
+from edge.doors.settings import DoorSettings
+
+TOKEN = {"CredentialToken": CARD}
+
+
+@pytest.mark.parametrize(
+    ("topic", "data", "said"),
+    [
+        (
+            "AccessControl/Denied/Credential",
+            {**TOKEN, "Reason": "CredentialExpired"},
+            Card("denied", Secret(CARD), "CredentialExpired"),
+        ),
+        ("AccessControl/AccessGranted/Credential", TOKEN, Card("granted", Secret(CARD))),
+        ("AccessControl/AccessGranted/Anonymous", {}, Card("granted")),
+        ("AccessControl/Denied/Anonymous", {}, Card("denied")),
+        ("AccessControl/Denied/CredentialNotFound/Card", {"Card": CARD}, Card("denied", Secret(CARD), "unknown")),
+        ("AccessControl/Duress", TOKEN, Card("duress", Secret(CARD))),
+        ("Door/State/DoorPhysicalState", {"State": "Open"}, Contact(open=True)),
+        ("Door/State/DoorPhysicalState", {"State": "Fault"}, None),
+        ("Door/State/LockPhysicalState", {"State": "Unlocked"}, Lock(locked=False)),
+        ("Door/State/DoorAlarm", {"State": "DoorForcedOpen"}, Forced()),
+        ("Door/State/DoorAlarm", {"State": "DoorOpenTooLong"}, Held()),
+        ("Door/State/DoorAlarm", {"State": "Normal"}, None),
+        ("Door/State/DoorTamper", {"State": "TamperDetected"}, Tamper(on=True)),
+        ("Device/Weather", {"State": "Rain"}, None),
+    ],
+)  # fmt: skip
+def test_what_a_topic_means(topic: str, data: dict[str, str], said: Said | None) -> None:
+    notice = Notice(topic, {}, data)
+    assert meaning(notice) == said
+    assert CARD not in repr(notice)
+
+
+def test_every_topic_takes_a_notice_without_anything() -> None:
+    for topic in TOPICS:
+        said = meaning(Notice(topic, {}, {}))
+        assert said is None or isinstance(said, Card)
+
+
+def test_a_notice_finds_its_door_by_its_token_or_its_access_point() -> None:
+    doors, points = {"D1": "lobby"}, {"P1": "lobby", "P2": "attic"}
+    assert door_of(Notice("t", {"DoorToken": "D1"}, {}), doors, points) == "lobby"
+    assert door_of(Notice("t", {"AccessPointToken": "P2"}, {}), doors, points) == "attic"
+    assert door_of(Notice("t", {"DoorToken": "D9"}, {}), doors, points) is None
+
+
+def test_how_things_stand_has_no_time_and_what_is_no_notice_is_passed_over() -> None:
+    text = """<e xmlns:n="http://docs.oasis-open.org/wsn/b-2" xmlns:t="http://www.onvif.org/ver10/schema">
+      <n:NotificationMessage><n:Topic>tns1:Door/State/DoorAlarm</n:Topic><n:Message>
+        <t:Message UtcTime="2026-11-23T08:00:00Z" PropertyOperation="Initialized"><t:Source/><t:Data>
+          <t:SimpleItem Name="State" Value="Normal"/></t:Data></t:Message></n:Message></n:NotificationMessage>
+      <n:NotificationMessage><n:Topic>tns1:Door/State/DoorAlarm</n:Topic></n:NotificationMessage>
+      <n:NotificationMessage/></e>"""
+    assert list(notices(ET.fromstring(text))) == [Notice("Door/State/DoorAlarm", {}, {"State": "Normal"})]
+    assert list(notices(None)) == []
+
+
+@pytest.fixture
+def kit(tmp_path: Path) -> Iterator[OnvifKit]:
+    with controller("onvif", tmp_path) as made:
+        yield made
+
+
+def adapter(kit: OnvifKit, folder: Path) -> OnvifController:
+    def tell(door: str, what: Said, time_ns: int | None = None, done: Any = None) -> None:
+        """Nobody listens."""
+
+    parts = Parts(folder, tell, SystemClock(), threading.Event(), lambda: 0.5)
+    return OnvifController([DoorSettings(id=DOOR, control=kit.control)], parts)
+
+
+def test_a_wrong_password_a_clock_an_hour_off_and_a_dead_controller_are_told_apart(
+    kit: OnvifKit, tmp_path: Path
+) -> None:
+    kit.server.refuses = True
+    with pytest.raises(DoorRefused, match="refused user or password"):
+        adapter(kit, tmp_path).run_once()
+    kit.server.refuses, kit.server.off_s = False, -3600
+    with pytest.raises(DoorRefused, match="clock is off by -36"):
+        adapter(kit, tmp_path).run_once()
+    kit.server.stop()
+    with pytest.raises(DoorLost, match="does not answer as it should"):
+        adapter(kit, tmp_path).run_once()
+    with pytest.raises(DoorLost, match="does not answer as it should"):
+        adapter(kit, tmp_path).unlock(DOOR)

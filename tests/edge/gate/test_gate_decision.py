@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from edge.gate import decision
+from edge.gate.decision import Decision, Terms, decide, told
+from edge.lists.matching import Match, Standing
+from events.kinds import VehicleBarred, VehicleRegistered, VehicleUnlisted, VehicleUnreadable, VehicleVisitor
+
+TERMS, SAFE = Terms(0.9), Terms(0.9, fail_safe=True)
+
+
+def listed(standing: Standing, valid: bool = True, exact: bool = True) -> Match:
+    return Match("e1", standing, valid, exact)
+
+
+TABLE = [
+    (0.99, None, TERMS, False, Decision("unlisted")),
+    (0.0, None, TERMS, False, Decision("unreadable")),
+    (0.4, listed("registered"), TERMS, False, Decision("unreadable")),
+    (0.99, listed("registered"), TERMS, False, Decision("registered", open=True)),
+    (0.9, listed("visitor"), TERMS, False, Decision("visitor", open=True)),
+    (0.89, listed("registered"), TERMS, False, Decision("registered")),
+    (0.99, listed("registered", exact=False), TERMS, False, Decision("registered")),
+    (0.99, listed("registered", exact=False), Terms(0.9, on_variant=True), False, Decision("registered", open=True)),
+    (0.99, listed("registered", valid=False), TERMS, False, Decision("unlisted", entry="e1")),
+    (0.99, listed("barred", valid=False), TERMS, False, Decision("unlisted", entry="e1")),
+    (0.99, listed("barred"), TERMS, False, Decision("barred", entry="e1")),
+    (0.6, listed("barred", exact=False), SAFE, False, Decision("barred", entry="e1")),
+    (0.99, listed("revoked"), TERMS, False, Decision("unlisted")),
+    (0.99, listed("registered"), TERMS, True, Decision("unreadable")),
+    (0.0, None, SAFE, True, Decision("unreadable", open=True)),
+    (0.0, None, SAFE, False, Decision("unreadable")),
+]
+
+
+@pytest.mark.parametrize(("confidence", "match", "terms", "failing", "expected"), TABLE)
+def test_the_table(confidence: float, match: Match | None, terms: Terms, failing: bool, expected: Decision) -> None:
+    assert decide(confidence, match, terms, failing) == expected
+
+
+ENTRIES: list[tuple[decision.Standing, str | None]] = [
+    ("registered", None),
+    ("visitor", None),
+    ("barred", "e1"),
+    ("unlisted", "e2"),
+]
+
+
+def test_the_event_says_the_decision_and_nothing_more() -> None:
+    name = "0123456789abcdef"
+    made = [told(Decision(standing, entry=entry), "lane", 0.98765, True, lambda: name) for standing, entry in ENTRIES]
+    made += [
+        told(Decision("unlisted"), "lane", 2.0, False, lambda: name),
+        told(Decision("unreadable"), "lane", 0, False, str),
+    ]
+    assert made == [
+        VehicleRegistered(gate="lane", confidence=0.988, opened=True, vehicle=name),
+        VehicleVisitor(gate="lane", confidence=0.988, opened=True, vehicle=name),
+        VehicleBarred(gate="lane", confidence=0.988, opened=True, entry="e1"),
+        VehicleUnlisted(gate="lane", confidence=0.988, opened=True, entry="e2"),
+        VehicleUnlisted(gate="lane", confidence=1.0, opened=False),
+        VehicleUnreadable(gate="lane", confidence=0.0, opened=False),
+    ]

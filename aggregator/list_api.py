@@ -111,7 +111,9 @@ def _add_commands(app: FastAPI, services: Services) -> None:
     async def command(name: CommandName, site: str, box: str, target: str, request: Request) -> Json:
         try:
             topics, why = BoxTopics(site, box), msgspec.json.decode(await request.body() or b"{}", type=_Why)
-            await services.remote.command(topics, name, check_name(target, "target"), request.state.user, why.reason)
+            await services.remote.command(
+                topics, name, check_name(target, "target"), request.state.user, reason=why.reason
+            )
         except (ContractError, msgspec.DecodeError) as error:
             raise HTTPException(400, str(error)) from error
         except CommandError as error:

@@ -15,11 +15,16 @@ from aggregator.record.scribe import Scribe
 from common.clock import Clock
 from common.errors import CommandError
 from events.commands import Command, CommandName, Reply, pack
-from events.identifiers import uuid7
+from events.identifiers import to_rfc3339, uuid7
 from events.topics import BoxTopics
 
 ANSWER_S = 10.0
-ACTS: dict[CommandName, What] = {"open-gate": "gate.opened", "unlock-door": "door.unlocked"}
+ACTS: dict[CommandName, What] = {
+    "open-gate": "gate.opened",
+    "unlock-door": "door.unlocked",
+    "footage-spans": "search",
+    "footage-still": "view",
+}
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,18 @@ class Remote:
     clock: Clock
     answer_s: float = ANSWER_S
 
-    async def command(self, topics: BoxTopics, name: CommandName, target: str, by: str, reason: str) -> None:
+    async def command(
+        self, topics: BoxTopics, name: CommandName, target: str, by: str, *, reason: str, span: tuple[int, int] = (0, 0)
+    ) -> Reply:
         """Have a box do something; returns when the box says that it is done.
+
+        Args:
+            topics: Of the box.
+            name: What to do.
+            target: The gate, the door, or the camera.
+            by: Who asks.
+            reason: Why, 3 to 200 characters; for looks at footage the case or purpose.
+            span: The footage that is asked about, UTC nanoseconds.
 
         Raises:
             CommandError: The reason is missing, the box does not answer, or it says why not.
@@ -50,18 +65,22 @@ class Remote:
         now_ns = self.clock.wall_ns()
         number = uuid7(now_ns, secrets.token_bytes(10))
         try:
-            given = Command(id=number, name=name, target=target, by=by, reason=reason.strip(), time_ns=now_ns)
+            given = Command(
+                id=number, name=name, target=target, by=by, reason=reason.strip(), time_ns=now_ns,
+                from_ns=span[0], to_ns=span[1],
+            )  # fmt: skip
             command = msgspec.convert(msgspec.to_builtins(given), Command)
         except msgspec.ValidationError as error:
             raise CommandError(f"{error}; say in 3 to 200 characters why") from error
         act = Act(
             time_ns=now_ns, who=by, what=ACTS[name], site=topics.site, target=f"{topics.box}/{target}",
-            reason=command.reason, detail={"command": number},
+            reason=command.reason, detail={"command": number} | _range(span),
         )  # fmt: skip
         await asyncio.wrap_future(self.scribe.put(act))
         reply = await self._asked(topics, command)
         if not reply.done:
             raise CommandError(f"the box says: {reply.problem or 'no'}")
+        return reply
 
     async def _asked(self, topics: BoxTopics, command: Command) -> Reply:
         loop = asyncio.get_running_loop()
@@ -84,3 +103,7 @@ class Remote:
 def _settle(answer: asyncio.Future[Reply], reply: Reply) -> None:
     if not answer.done():
         answer.set_result(reply)
+
+
+def _range(span: tuple[int, int]) -> dict[str, str]:
+    return {"from": to_rfc3339(span[0]), "to": to_rfc3339(span[1])} if span != (0, 0) else {}

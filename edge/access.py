@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ from edge.link import Link
 from edge.lists.store import Listed, ListStore
 from edge.metrics import Reading
 from edge.pseudonyms import DailyPseudonyms
-from edge.remote import Remote
+from edge.remote import Action, Remote
 from edge.reporter import Reporter
 from edge.witness import Witness
 from events import checkpoints, lists, trust
@@ -41,6 +41,7 @@ class Access:
         clock: Wall and monotonic.
         reporter: The way into the outbox.
         readers: Models that read plates; None where no camera is a gate.
+        more: Other commands that the box can do.
 
     Raises:
         SettingsError: A file of the settings cannot be used.
@@ -56,6 +57,7 @@ class Access:
         clock: Clock,
         reporter: Reporter,
         readers: Readers | None,
+        more: Mapping[str, Action],
     ) -> None:
         self._settings, self._clock, self._reporter = settings, clock, reporter
         data, site = base / settings.data, settings.site
@@ -67,7 +69,7 @@ class Access:
         pseudonyms = DailyPseudonyms(data, clock, os.urandom)
         self.doors = self._doors(base, pseudonyms)
         self.gates = self._gates(base, readers, partial(pseudonyms, "vehicle")) if readers is not None else None
-        actions = {"open-gate": self._open_gate, "unlock-door": self._unlock}
+        actions = {"open-gate": self._open_gate, "unlock-door": self._unlock, **more}
         self._remote = Remote(link, BoxTopics(site, settings.box), trusted, clock, actions)
 
     def start(self) -> None:

@@ -32,8 +32,10 @@ from edge.outbox import Outbox
 from edge.outbox_store import Identity
 from edge.publisher import Publisher
 from edge.recorder.assembly import Footage
+from edge.recorder.looks import Looks
 from edge.recorder.reader import MainReader
 from edge.redaction import Redactor
+from edge.remote import Action
 from edge.replay import replay
 from edge.reporter import Reporter
 from edge.sources import login, opener
@@ -155,11 +157,19 @@ class Box:
         self.publisher = Publisher(self.outbox, self.link, self._topics, self._clock)
         self.redactor = Redactor(models.faces, models.plates, np.random.default_rng())
         self.reporter = Reporter(self.outbox.put, self.redactor)
-        self.access = Access(settings, base, self.link, clock=self._clock, reporter=self.reporter, readers=models.gates)
+        self.footage = self._footage(base)
+        self.access = Access(
+            settings,
+            base,
+            self.link,
+            clock=self._clock,
+            reporter=self.reporter,
+            readers=models.gates,
+            more=self._looks(models.objects),
+        )
         self._mailbox: Mailbox[Job] = Mailbox()
         workers = min(WORKERS, os.cpu_count() or 1)
         self.inference = Inference(models.objects, self._mailbox, workers, behind=models.gates is not None)
-        self.footage = self._footage(base)
         self.cameras = [self._camera(camera, base, taps) for camera in settings.cameras]
         self._threads = [
             threading.Thread(target=camera.run, name=f"camera-{camera.id}", daemon=True) for camera in self.cameras
@@ -230,6 +240,13 @@ class Box:
             send=lambda draft: self.reporter.send([draft]),
             box=self.settings.box,
         )
+
+    def _looks(self, objects: SizedDetector) -> dict[str, Action]:
+        """Questions about footage."""
+        if self.footage is None:
+            return {}
+        looks = Looks(self.footage.store, self.redactor, objects, self._clock)
+        return {"footage-spans": looks.spans, "footage-still": looks.still}
 
     def _readers(self, base: Path) -> Iterator[MainReader]:
         """Main streams that are only recorded, beside the sub-streams that are watched."""

@@ -19,8 +19,8 @@ from events.commands import COMMANDS, Command, Reply, encode, unpack
 from events.topics import BoxTopics
 from events.trust import Trust
 
-Action = Callable[[Command], None]
-"""Does it, or raises a `PaifangError` whose text says why not."""
+Action = Callable[[Command], Reply | None]
+"""Does it, or raises a `PaifangError` whose text says why not; a question is answered with a reply."""
 REMEMBERED = 1_000
 WAITING = 16
 
@@ -80,24 +80,23 @@ class Remote:
 
     def _run(self) -> None:
         while (command := self._queue.get()) is not None:
-            problem = self._do(command)
-            self.done += not problem
-            self._log.info("command", command=command.name, target=command.target, by=command.by, problem=problem)
-            reply = Reply(id=command.id, done=not problem, problem=problem)
+            reply = self._do(command)
+            self.done += reply.done
+            self._log.info("command", command=command.name, target=command.target, by=command.by, problem=reply.problem)
             try:
                 self._link.publish(self._topics.reply(command.id), encode(reply))
             except BrokerError as error:
                 self._log.warning("reply not sent", error=str(error))
 
-    def _do(self, command: Command) -> str:
+    def _do(self, command: Command) -> Reply:
         action = self._actions.get(command.name)
         if action is None:
-            return f"this box has nothing that can {command.name}"
+            problem = f"this box has nothing that can {command.name}"
+            return Reply(id=command.id, done=False, problem=problem)
         try:
-            action(command)
+            return action(command) or Reply(id=command.id, done=True)
         except PaifangError as error:
-            return str(error)
+            return Reply(id=command.id, done=False, problem=str(error))
         except Exception as error:  # one command must not end the thread that does the others
             self._log.exception("command failed")
-            return type(error).__name__
-        return ""
+            return Reply(id=command.id, done=False, problem=type(error).__name__)

@@ -19,8 +19,9 @@ from events.topics import BoxTopics
 
 LIFE_S = 30
 """Older than this, or further ahead than this, a command is refused: clocks may be that far apart, not more."""
-COMMANDS = ("open-gate", "unlock-door")
-CommandName = Literal["open-gate", "unlock-door"]
+COMMANDS = ("open-gate", "unlock-door", "footage-spans", "footage-still")
+CommandName = Literal["open-gate", "unlock-door", "footage-spans", "footage-still"]
+Moment = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
 Reason = Annotated[str, msgspec.Meta(min_length=3, max_length=200)]
 
 
@@ -30,10 +31,12 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: UUIDv7; the reply's topic ends in it.
         name: What to do.
-        target: The gate's camera or the door.
+        target: The gate, the door, or the camera.
         by: Who gave it: a user of the aggregator.
         reason: In their words.
         time_ns: When it was given, UTC nanoseconds.
+        from_ns: Begin of the footage that is asked about; 0 where none is.
+        to_ns: Its end.
     """
 
     id: str
@@ -42,14 +45,39 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     by: Name
     reason: Reason
     time_ns: int
+    from_ns: Moment = 0
+    to_ns: Moment = 0
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a command; `problem` says why not."""
+class Span(msgspec.Struct, frozen=True, array_like=True):
+    """A stretch of footage, of a gap or of a hold; `about` is the gap's cause or the hold's case."""
+
+    from_ns: int
+    to_ns: int
+    about: str = ""
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What a box has of a camera in a range."""
+
+    spans: tuple[Span, ...] = ()
+    gaps: tuple[Span, ...] = ()
+    holds: tuple[Span, ...] = ()
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What came of a command; `problem` says why not.
+
+    Attributes:
+        kept: To `footage-spans`.
+        picture: To `footage-still`: a JPEG, redacted by the box.
+    """
 
     id: str
     done: bool
     problem: str = ""
+    kept: Kept | None = None
+    picture: bytes | None = None
 
 
 _COMMAND = msgspec.json.Decoder(Command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from nicegui import Client, ui
 
-from aggregator.dashboard import board, gates, lists_page, login
+from aggregator.dashboard import board, footage_page, gates, lists_page, login
 from aggregator.dashboard.live import Live
 from aggregator.services import Services
 
@@ -22,6 +22,10 @@ def mount(app: FastAPI, services: Services) -> None:
     @ui.page("/gates")
     async def gates_and_doors(client: Client) -> None:
         await gates.show(services, live, client)
+
+    @ui.page("/footage")
+    def footage(client: Client) -> None:
+        footage_page.show(services, client)
 
     @ui.page("/lists")
     def lists(client: Client) -> None:

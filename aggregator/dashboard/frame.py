@@ -11,7 +11,7 @@ from aggregator.services import Services
 from common.errors import StoreError
 
 SECONDS_BETWEEN_CHECKS = 2.0
-PAGES = {"/": "alerts", "/gates": "gates", "/lists": "lists"}
+PAGES = {"/": "alerts", "/gates": "gates", "/footage": "footage", "/lists": "lists"}
 """Path → its name in the texts."""
 
 THEME_JS = (

@@ -146,7 +146,7 @@ class GatesPage:
         target = status.id if isinstance(status, DoorStatus) else status.name
         try:
             topics = BoxTopics(place.site, place.box)
-            await self._services.remote.command(topics, command, target, self._user, reason)
+            await self._services.remote.command(topics, command, target, self._user, reason=reason)
         except (CommandError, StoreError) as error:
             ui.notify(str(error), type="negative")
         else:

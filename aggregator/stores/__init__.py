@@ -15,6 +15,7 @@ from aggregator.stores.records import (
     Camera,
     ListChange,
     ListRow,
+    Moment,
     Passage,
     Place,
     Position,
@@ -118,6 +119,9 @@ class Reader(Protocol):
 
     def passages(self, site: str, box: str, place: str, limit: int) -> list[Passage]:
         """The newest events of vehicles or doors at a place: a gate's camera, or a door."""
+
+    def moments(self, site: str, box: str, place: str, span: tuple[int, int]) -> list[Moment]:
+        """When something happened at a place within a span of UTC nanoseconds, oldest first; bounded."""
 
     def list_rows(self, site: str) -> list[ListRow]:
         """A site's list, newest first."""

@@ -156,6 +156,14 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """When something of a kind happened, UTC nanoseconds."""
+
+    time_ns: int
+    kind: str
+
+
+@dataclass(frozen=True)
 class Passage:
     """An event at a gate or a door.
 

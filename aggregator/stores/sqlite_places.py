@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from aggregator.stores.records import Passage, Place
+from aggregator.stores.records import Moment, Passage, Place
 from events import receipts
 from events.kinds import KINDS
 
 KINDS_THERE = tuple(kind for kind in KINDS if kind.startswith(("vehicle.", "door.")))
+MOST_MOMENTS = 1_000
+_BETWEEN = """
+SELECT time_ns, kind FROM events WHERE site = ? AND place = ? AND kind = ? AND time_ns >= ? AND time_ns < ? AND box = ?
+"""
 _NEWEST = """
 SELECT * FROM (SELECT id, place, kind, time_ns, data FROM events
   WHERE site = ? AND place = ? AND kind = ? AND box = ? ORDER BY time_ns DESC LIMIT ?)
@@ -24,6 +28,14 @@ def places(db: sqlite3.Connection) -> list[Place]:
         there: list[receipts.GateStatus | receipts.DoorStatus] = [*status.gates, *status.doors]
         found += [Place(site, box, status.online, status.timezone, it) for it in there]
     return found
+
+
+def moments(db: sqlite3.Connection, site: str, box: str, place: str, span: tuple[int, int]) -> list[Moment]:
+    """When something happened at a place, oldest first, at most `MOST_MOMENTS`."""
+    sql = " UNION ALL ".join([_BETWEEN] * len(KINDS))
+    values = [value for kind in KINDS for value in (site, place, kind, *span, box)]
+    rows = db.execute(f"SELECT * FROM ({sql}) ORDER BY time_ns LIMIT {MOST_MOMENTS}", values)  # noqa: S608
+    return [Moment(time_ns, kind) for time_ns, kind in rows]
 
 
 def passages(db: sqlite3.Connection, site: str, box: str, place: str, limit: int) -> list[Passage]:

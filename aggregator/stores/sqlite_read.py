@@ -14,7 +14,18 @@ import msgspec
 from aggregator.alerts import Alert
 from aggregator.record import tree
 from aggregator.stores import sqlite_lists, sqlite_places, sqlite_record
-from aggregator.stores.records import AlertQuery, Box, Camera, ListRow, Passage, Place, Quarantined, Session, User
+from aggregator.stores.records import (
+    AlertQuery,
+    Box,
+    Camera,
+    ListRow,
+    Moment,
+    Passage,
+    Place,
+    Quarantined,
+    Session,
+    User,
+)
 from events import receipts
 from events.checkpoints import Checkpoint
 from events.ranges import Ranges
@@ -157,6 +168,11 @@ class SqliteReader:
         """The newest events of vehicles or doors at a place: a gate's camera, or a door."""
         with self._connection() as db:
             return sqlite_places.passages(db, site, box, place, limit)
+
+    def moments(self, site: str, box: str, place: str, span: tuple[int, int]) -> list[Moment]:
+        """When something happened at a place within a span of UTC nanoseconds, oldest first; bounded."""
+        with self._connection() as db:
+            return sqlite_places.moments(db, site, box, place, span)
 
     def list_rows(self, site: str) -> list[ListRow]:
         """A site's list, newest first."""

@@ -1,0 +1,193 @@
+"""The page of footage: a camera's day, with blurred stills. Each question names a case or purpose and is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from datetime import datetime
+from html import escape
+from zoneinfo import ZoneInfo
+
+from nicegui import Client, ui
+from nicegui.events import GenericEventArguments
+
+from aggregator.dashboard import footage_views as views
+from aggregator.dashboard.frame import Frame, html
+from aggregator.dashboard.login import language_of
+from aggregator.dashboard.texts import TEXTS
+from aggregator.guard import SESSION_COOKIE
+from aggregator.services import Services
+from aggregator.stores.records import Camera
+from common.clock import SECOND_NS
+from common.errors import CommandError, StoreError
+from events.commands import CommandName, Reply, Span
+from events.topics import BoxTopics
+
+STEP_S = 2
+"""Between the stills that are played."""
+PAUSE_S = 1.0
+NEWEST_S = 5
+"""A day opens this long before the newest footage."""
+
+
+class FootagePage:
+    """One open page.
+
+    Args:
+        services: The running parts.
+        user: Who is logged in.
+        token: The session's.
+        language: What the page speaks.
+    """
+
+    def __init__(self, services: Services, *, user: str, token: str, language: str) -> None:
+        self._services, self._user = services, user
+        self._words = TEXTS[language]
+        self._frame = Frame(services, "/footage", self._words, language, token)
+        self._cameras = {f"{it.site}/{it.box}/{it.id}": it for it in services.reader.cameras()}
+        self._zones = {(box.site, box.box): box.timezone for box in services.reader.boxes()}
+        self._day = (0, 0)
+        self._asking = False
+        self._at_s = 0
+
+    def build(self) -> None:
+        """Lay the page out."""
+        words = self._words
+        with ui.element("main").classes("board wide"), ui.element("section"):
+            with ui.element("div").classes("head"):
+                html(words["footage"], tag="h2")
+            if not self._cameras:
+                html(words["footage.none"], "none", props="data-testid=no-cameras")
+                return
+            self._form()
+            self._line = html("")
+            self._facts = html("", "where", props="data-testid=day-facts")
+            props = (
+                f'type=range min=0 max=86399 step=1 value=0 data-testid=scrub aria-label="{words["footage.choose"]}"'
+            )
+            self._scrub = ui.element("input").props(props).classes("scrub")
+            self._scrub.on("change", self._moved, js_handler="event => emit(Number(event.target.value))")
+            self._scrub.set_visibility(False)
+            self._shot = html("", "still", props="data-testid=still")
+            self._told = html("", "where", props="data-testid=still-time")
+            self._play = html(words["footage.play"], "", "button", "type=button data-testid=play")
+            self._play.on("click", self._toggle)
+            self._play.set_visibility(False)
+        self._timer = ui.timer(PAUSE_S, self._next, active=False)
+
+    def _form(self) -> None:
+        words = self._words
+        names = {key: f"{self._services.site_name(it.site)} · {it.name or it.id}" for key, it in self._cameras.items()}
+        first = next(iter(names))
+        with ui.element("div").classes("form"):
+            self._camera = ui.select(names, value=first, label=words["footage.camera"])
+            self._camera.props("dense outlined data-testid=footage-camera")
+            today = self._local(first)
+            self._date = ui.input(words["footage.day"], value=f"{today:%Y-%m-%d}")
+            self._date.props("dense outlined type=date data-testid=footage-day")
+            self._case = ui.input(words["footage.case"]).props("dense outlined maxlength=200 data-testid=footage-case")
+            show_day = html(words["footage.show"], "main", "button", "type=button data-testid=show-footage")
+            show_day.on("click", self._show)
+
+    def _chosen(self) -> Camera:
+        return self._cameras[str(self._camera.value)]
+
+    def _zone(self, camera: Camera) -> ZoneInfo:
+        configured = self._services.settings.sites.get(camera.site)
+        name = (configured.timezone if configured else None) or self._zones.get((camera.site, camera.box), "UTC")
+        return ZoneInfo(name)
+
+    def _local(self, key: str) -> datetime:
+        now_s = self._services.clock.wall_ns() // SECOND_NS
+        return datetime.fromtimestamp(now_s, self._zone(self._cameras[key]))
+
+    async def _ask(self, name: CommandName, span: tuple[int, int]) -> Reply | None:
+        if not self._frame.alive:
+            return None
+        camera = self._chosen()
+        try:
+            topics = BoxTopics(camera.site, camera.box)
+            return await self._services.remote.command(
+                topics, name, camera.id, self._user, reason=str(self._case.value or ""), span=span
+            )
+        except (CommandError, StoreError) as error:
+            self._stop()
+            ui.notify(str(error), type="negative")
+            return None
+
+    async def _show(self) -> None:
+        camera = self._chosen()
+        zone = self._zone(camera)
+        try:
+            self._day = views.day_range(str(self._date.value), zone)
+        except ValueError:
+            ui.notify(self._words["footage.day"], type="negative")
+            return
+        reply = await self._ask("footage-spans", self._day)
+        if reply is None or reply.kept is None:
+            return
+        reader, day = self._services.reader, self._day
+        moments = await asyncio.to_thread(reader.moments, camera.site, camera.box, camera.id, day)
+        self._line.set_content(views.line_html(reply.kept, moments, day, zone, self._words))
+        self._facts.set_content(escape(views.facts(reply.kept, moments, self._words)))
+        self._told.set_content(self._words["footage.choose"])
+        self._shot.set_content("")
+        seconds = (day[1] - day[0]) // SECOND_NS
+        self._scrub.props(f"max={seconds - 1}")
+        newest = max(reply.kept.spans, key=lambda span: span.to_ns, default=Span(day[0], day[0]))
+        at_ns = max(newest.from_ns, newest.to_ns - NEWEST_S * SECOND_NS)
+        self._move((at_ns - day[0]) // SECOND_NS)
+        self._scrub.set_visibility(bool(reply.kept.spans))
+        self._play.set_visibility(bool(reply.kept.spans))
+        if reply.kept.spans:
+            await self._still()
+
+    def _move(self, at_s: int) -> None:
+        self._at_s = at_s
+        self._scrub.props(f"value={at_s}")
+
+    async def _moved(self, event: GenericEventArguments) -> None:
+        """The slider was let go."""
+        self._at_s = int(event.args)
+        await self._still()
+
+    async def _still(self) -> None:
+        """The picture at the slider's moment; one question at a time."""
+        if self._asking:
+            return
+        self._asking = True
+        try:
+            at_ns = self._day[0] + self._at_s * SECOND_NS
+            reply = await self._ask("footage-still", (at_ns, at_ns + SECOND_NS))
+        finally:
+            self._asking = False
+        if reply is None or reply.picture is None:
+            return
+        moment = datetime.fromtimestamp(at_ns // SECOND_NS, self._zone(self._chosen()))
+        told = escape(self._words["footage.still"].format(time=f"{moment:%Y-%m-%d %H:%M:%S}"), quote=True)
+        data = base64.b64encode(reply.picture).decode()
+        self._shot.set_content(f'<img src="data:image/jpeg;base64,{data}" alt="{told}" data-testid="still-picture">')
+        self._told.set_content(told)
+
+    async def _next(self) -> None:
+        if not self._asking:
+            self._move(self._at_s + STEP_S)
+            await self._still()
+
+    def _toggle(self) -> None:
+        if self._timer.active:
+            self._stop()
+        else:
+            self._timer.activate()
+            self._play.set_content(self._words["footage.pause"])
+
+    def _stop(self) -> None:
+        self._timer.deactivate()
+        self._play.set_content(self._words["footage.play"])
+
+
+def show(services: Services, client: Client) -> None:
+    """Build a page for a request."""
+    request = client.request
+    token = request.cookies.get(SESSION_COOKIE, "")
+    FootagePage(services, user=request.state.user, token=token, language=language_of(request)).build()

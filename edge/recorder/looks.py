@@ -1,0 +1,114 @@
+"""Questions about footage from afar: what is kept of a camera, and single pictures of it, redacted here."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from typing import cast
+
+import av
+import numpy as np
+from av.container import InputContainer
+
+from common.clock import SECOND_NS, Clock
+from common.errors import FootageError
+from edge.inference import SizedDetector
+from edge.recorder.assembly import Store
+from edge.recorder.playback import LONGEST_RANGE_NS
+from edge.redaction import Redactor
+from events.commands import Command, Kept, Reply, Span
+from pipelines.types import CLASSES, Box, Picture
+
+JOIN_NS = round(1.5 * SECOND_NS)
+"""Segments this close together are one stretch."""
+MOST_SPANS = 2_000
+STILL_NS = 5 * SECOND_NS
+"""A moment without a picture of its own gets the next one, no later than this."""
+INPUT_PX = (640, 384)
+PERSON = CLASSES.index("person")
+
+
+class Looks:
+    """Answers `footage-spans` and `footage-still`.
+
+    Args:
+        store: The footage.
+        redactor: Nothing leaves without it.
+        objects: Finds persons, whose heads are covered whether or not a face is found.
+        clock: Says which holds have ended.
+    """
+
+    def __init__(self, store: Store, redactor: Redactor, objects: SizedDetector, clock: Clock) -> None:
+        self._store, self._redactor, self._objects, self._clock = store, redactor, objects, clock
+
+    def spans(self, command: Command) -> Reply:
+        """What is kept, missing and held in a range.
+
+        Raises:
+            FootageError: An unknown camera, or an absurd range.
+        """
+        camera, from_ns, to_ns = command.target, command.from_ns, command.to_ns
+        if not from_ns < to_ns <= from_ns + 2 * LONGEST_RANGE_NS:
+            raise FootageError("ask for a range of at most two days, its end after its start")
+        known = self._store.index.cameras()
+        if camera not in known:
+            raise FootageError(f"camera '{camera}' never recorded; known: {', '.join(known) or 'none'}")
+        rows = self._store.index.find(camera, from_ns, to_ns)
+        now_ns = self._clock.wall_ns()
+        holds = [it for it in self._store.holds.all()[0] if it.covers(camera, from_ns, to_ns, now_ns)]
+        gaps = self._store.index.gaps(camera, from_ns, to_ns)
+        kept = Kept(
+            spans=joined((max(row.start_ns, from_ns), min(row.end_ns, to_ns)) for row in rows)[:MOST_SPANS],
+            gaps=tuple(Span(it.from_ns, it.to_ns, it.cause) for it in gaps)[:MOST_SPANS],
+            holds=tuple(Span(it.from_ns, it.to_ns, it.case) for it in holds)[:MOST_SPANS],
+        )
+        return Reply(id=command.id, done=True, kept=kept)
+
+    def still(self, command: Command) -> Reply:
+        """The picture at a moment, redacted.
+
+        Raises:
+            FootageError: There is no footage of it.
+            RedactionError: It cannot be redacted: then there is no picture.
+        """
+        picture = self._picture(command.target, command.from_ns)
+        found = self._objects.detect_at(picture, INPUT_PX)
+        people = [Box(*box) for box in found.boxes[found.classes == PERSON].tolist()]
+        (jpeg,) = self._redactor.snapshots(picture, [None], people)
+        return Reply(id=command.id, done=True, picture=jpeg)
+
+    def _picture(self, camera: str, at_ns: int) -> Picture:
+        """The first picture at or after a moment, H x W x 3 uint8 BGR."""
+        player = self._store.player
+        (first, *_) = player.find(camera, at_ns, at_ns + STILL_NS)
+        data = b"".join(player.play(camera, at_ns, at_ns + STILL_NS))
+        heads = player.reader(first).between((at_ns - first.start_ns) // 1_000_000, STILL_NS // 1_000_000)
+        begins_ns = first.start_ns + (heads[0].start_ms * 1_000_000 if heads else 0)
+        skip_s = max(0, at_ns - begins_ns) / SECOND_NS  # what is played starts at the key frame before the moment
+        last: Picture | None = None
+        try:
+            with cast(InputContainer, av.open(io.BytesIO(data))) as container:
+                for frame in container.decode(video=0):
+                    last = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+                    if frame.time is not None and frame.time >= skip_s:
+                        break
+        except av.error.FFmpegError as error:
+            raise FootageError(f"the footage of this moment cannot be decoded: {error}") from error
+        if last is None:
+            raise FootageError("there is no picture at this moment")
+        return last
+
+
+def joined(stretches: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
+    """Stretches that touch, as one.
+
+    >>> joined([(0, 10), (10, 20)])
+    (Span(from_ns=0, to_ns=20, about=''),)
+    """
+    made: list[Span] = []
+    for from_ns, to_ns in sorted(stretches):
+        if made and from_ns - made[-1].to_ns <= JOIN_NS:
+            made[-1] = Span(made[-1].from_ns, max(made[-1].to_ns, to_ns))
+        else:
+            made.append(Span(from_ns, to_ns))
+    return tuple(made)

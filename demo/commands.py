@@ -64,6 +64,7 @@ async def run(sources: list[str], port: int, folder: Path, keep: bool) -> int:
 
 async def _processes(stack: contextlib.AsyncExitStack, folder: Path, port: int, urls: dict[village.Role, str]) -> None:
     broker_port, status_port, doors_port = free_port(), free_port(), free_port()
+    (folder / village.FOOTAGE).mkdir(exist_ok=True)
     (folder / "aggregator.yaml").write_text(village.aggregator_settings(port, broker_port))
     (folder / "box.yaml").write_text(village.box_settings(urls, broker_port, status_port, doors_port))
     told = ["aggregator", "run", str(folder / "aggregator.yaml"), "--one-time-password", USER]

@@ -11,7 +11,7 @@ import yaml
 
 from demo import clips
 
-TRUST = "village.trust"
+TRUST, FOOTAGE = "village.trust", "footage"
 SITE, BOX, TIMEZONE = "village", "gate-1", "Asia/Shanghai"
 _VEHICLES = ["car", "bus", "truck"]
 _WALKWAY: dict[str, Any] = {
@@ -47,6 +47,7 @@ _ANYWHERE: dict[str, Any] = {
 
 
 _TOLL: dict[str, Any] = {"gate": {"name": "main-gate", "grammars": [], "patterns": ["\\d{2}[A-Z]\\d{5,6}"]}}
+BESIDE: dict[str, Any] = {"trust_file": TRUST, "recorder": {"enabled": True, "folder": FOOTAGE, "reserve_mb": 1024}}
 DOORS = {"hall-door": "Hall door", "gym-door": "Gym door"}
 """Simulated doors: id → name."""
 
@@ -120,7 +121,7 @@ def box_settings(urls: dict[Role, str], broker_port: int, status_port: int, door
             "status_port": status_port,
             "broker": {"port": broker_port, "username": "box", "password_file": "broker.password"},
             "cameras": cameras,
-            **({"trust_file": TRUST, "doors": doors} if doors_port is not None else {}),
+            **(BESIDE | {"doors": doors} if doors_port is not None else {}),
         },
         sort_keys=False,
     )

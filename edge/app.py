@@ -18,6 +18,8 @@ from common import logs
 from common.backoff import Backoff
 from common.clock import Clock, SystemClock
 from edge.access import Access
+from edge.blur.assembly import export_redactor
+from edge.blur.export import ExportRedactor
 from edge.camera import Camera, Tap
 from edge.clockwatch import ClockWatch
 from edge.config import BoxSettings, CameraSettings
@@ -31,7 +33,7 @@ from edge.metrics import BoxCollector, Reading
 from edge.outbox import Outbox
 from edge.outbox_store import Identity
 from edge.publisher import Publisher
-from edge.recorder.assembly import Footage
+from edge.recorder.assembly import FOOTAGE_READINGS, Footage
 from edge.recorder.looks import Looks
 from edge.recorder.reader import MainReader
 from edge.redaction import Redactor
@@ -95,6 +97,16 @@ def gate_readers() -> Readers:
     """The gates' models from the user's own folder, for commands."""
     cv2.setNumThreads(1)
     return load_readers(ModelStore(default_folder(os.environ, Path.home())))
+
+
+def video_redactor(models: Path | None = None, faces_only: bool = False) -> ExportRedactor:
+    """What covers whole videos, with the models of a folder, or of the user's own.
+
+    Raises:
+        ModelUnavailable: One is missing; tells the command that fetches it.
+    """
+    cv2.setNumThreads(1)
+    return export_redactor(ModelStore(models or default_folder(os.environ, Path.home())), faces_only)
 
 
 def pipeline_maker(settings: BoxSettings, camera: CameraSettings) -> Callable[[tuple[int, int]], CameraPipeline]:
@@ -313,11 +325,14 @@ class Box:
 
     def _health(self) -> dict[str, bool]:
         parts = {f"camera:{camera.id}": camera.up for camera in self.cameras}
+        if self.footage is not None:
+            parts["footage"] = self.footage.writer.ready and not self.footage.writer.stopped
         return {"broker": self.link.connected, "outbox": not self.reporter.unsaved, **parts}
 
     def _readings(self) -> dict[str, Reading]:
         store, progress = self.outbox.store, self.publisher.progress
-        return self.access.readings() | {
+        footage = self.footage.readings() if self.footage is not None else dict.fromkeys(FOOTAGE_READINGS, float)
+        return (footage | self.access.readings()) | {
             "inference_jobs": lambda: self.inference.jobs,
             "inference_failures": lambda: self.inference.failures,
             "inference_seconds": lambda: self.inference.last_s,

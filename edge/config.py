@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ import msgspec
 from common import settings
 from common.errors import SettingsError
 from edge.doors.settings import DoorSettings, check_doors
-from edge.gate.settings import GateSettings
+from edge.gate.settings import GateSettings, check_gates
 from edge.recorder.settings import RecorderSettings
 from edge.sources import SOURCES
 from events.kinds import Name
@@ -21,6 +22,8 @@ from pipelines.settings import HealthSettings, LineSettings, Window, ZoneSetting
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Watch = Literal["every-frame", "key-frames"]
+MADE_LATER = frozenset({"allowed_file"})
+"""Files that a command makes while the box runs."""
 
 
 class BrokerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -152,9 +155,11 @@ class BoxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"timezone '{self.timezone}' is not an IANA name such as Asia/Shanghai") from error
         _unique("cameras", [camera.id for camera in self.cameras])
         check_doors(self.doors, self.schedules, {camera.id: camera.lines for camera in self.cameras})
-        unknown = sorted(set(self.recorder.priorities) - {camera.id for camera in self.cameras})
-        if unknown:
-            raise ValueError(f"recorder.priorities names '{unknown[0]}', which is no camera of this box")
+        check_gates([camera.gate for camera in self.cameras if camera.gate], {door.id for door in self.doors})
+        for key, named in (("priorities", self.recorder.priorities), ("keep", self.recorder.keep)):
+            unknown = sorted(set(named) - {camera.id for camera in self.cameras})
+            if unknown:
+                raise ValueError(f"recorder.{key} names '{unknown[0]}', which is no camera of this box")
         for camera in self.cameras:
             parts: tuple[ZoneSettings | LineSettings, ...] = (*camera.zones, *camera.lines)
             for part in parts:
@@ -171,14 +176,23 @@ def load(path: Path) -> BoxSettings:
         SettingsError: Naming file, line, key and the fix. Nothing starts half-configured.
     """
     box = settings.load(path, BoxSettings)
-    named = [("broker.password_file", box.broker.password_file), ("broker.ca_file", box.broker.ca_file)]
-    named += [("trust_file", box.trust_file)]
-    named += [("broker.cert_file", box.broker.cert_file), ("broker.key_file", box.broker.key_file)]
-    named += [(f"cameras[{i}].password_file", camera.password_file) for i, camera in enumerate(box.cameras)]
-    for key, name in named:
+    for key, name in _files(box, ""):
         if name and not (path.parent / name).is_file():
             raise SettingsError(str(path), key, f"there is no file '{name}'")
     return box
+
+
+def _files(part: object, key: str) -> Iterator[tuple[str, str]]:
+    """Every key that ends in `_file`, wherever it stands, with what it says."""
+    if isinstance(part, tuple):
+        for number, each in enumerate(part):
+            yield from _files(each, f"{key}[{number}]")
+    elif isinstance(part, msgspec.Struct):
+        for name in part.__struct_fields__:
+            value, inner = getattr(part, name), f"{key}.{name}".lstrip(".")
+            if name.endswith("_file") and isinstance(value, str) and name not in MADE_LATER:
+                yield inner, value
+            yield from _files(value, inner)
 
 
 def _unique(what: str, names: list[str]) -> None:

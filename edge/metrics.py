@@ -33,6 +33,14 @@ BOX_COUNTERS = {
     "gate_openings": "Opening commands that relays took",
     "gate_relay_failures": "Opening commands that relays did not take, all tries",
     "gate_openings_limited": "Opening commands held back by hold-off and rate limit",
+    "footage_packets": "Packets written to footage",
+    "footage_parts": "Parts of segments flushed to the disk",
+    "footage_segments": "Segments finished",
+    "footage_written_bytes": "Bytes of footage written",
+    "footage_aborted": "Segments ended early because packets were missing",
+    "footage_refused": "Packets that the recorder could not use",
+    "footage_dropped": "Packets dropped because the disk was too slow",
+    "footage_failures": "Mistakes of ours in the recorder",
 }
 BOX_GAUGES = {
     "events_not_stored": "Events that the outbox could not take yet; they are kept in memory and tried again",
@@ -41,6 +49,7 @@ BOX_GAUGES = {
     "events_flying": "Events between publish and PUBACK",
     "broker_connected": "1 while the broker has accepted us",
     "inference_seconds": "Time of the last look at a frame, all views",
+    "footage_cameras_stopped": "Cameras that are not recorded because the disk is full",
     "gate_seconds": "Time of the slowest gate's last look",
 }
 CAMERA_COUNTERS = {

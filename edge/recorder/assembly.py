@@ -110,10 +110,31 @@ class Footage:
         self.recorder.stop()
         self.store.index.close()
 
+    def readings(self) -> dict[str, Callable[[], float]]:
+        """Numbers for the metrics."""
+        counts, recorder = self.writer.counts, self.recorder
+        return {
+            "footage_packets": lambda: counts.packets,
+            "footage_parts": lambda: counts.parts,
+            "footage_segments": lambda: counts.segments,
+            "footage_written_bytes": lambda: counts.bytes,
+            "footage_aborted": lambda: counts.aborted,
+            "footage_refused": lambda: counts.refused,
+            "footage_dropped": lambda: recorder.inbox.dropped,
+            "footage_failures": lambda: recorder.failures,
+            "footage_cameras_stopped": lambda: len(self.writer.stopped),
+        }
+
+
+FOOTAGE_READINGS = (
+    *("footage_packets", "footage_parts", "footage_segments", "footage_written_bytes", "footage_aborted"),
+    *("footage_refused", "footage_dropped", "footage_failures", "footage_cameras_stopped"),
+)
+
 
 def policies(told: RecorderSettings, cameras: Sequence[str]) -> dict[str, Policy]:
     """Each camera's policy."""
     return {
-        camera: Policy(told.floor_days, told.ceiling_days, told.priorities.get(camera, 0), order)
+        camera: Policy(*told.kept(camera)[:2], told.priorities.get(camera, 0), order)
         for order, camera in enumerate(cameras)
     }

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from common.errors import FootageError
 from common.secret import write_private
+from edge.blur.counts import Counts, UsedModel
 
 
 class KeptSegment(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +44,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         camera: The camera's id.
         from_: Start of what was asked for, RFC 3339.
         to: Its end.
-        redaction: How it was blurred.
+        redaction: How it was covered.
+        models: With what.
+        counts: What happened while it was covered: black frames, failed searches.
         segments: What it was made from. Each names the wall and the monotonic clock at its start: their difference is
             the clock's offset, and it changes where the clock was set.
         gaps: What is missing in it.
@@ -60,6 +63,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     from_: str = msgspec.field(name="from")
     to: str
     redaction: str
+    models: list[UsedModel]
+    counts: Counts
     segments: list[KeptSegment]
     gaps: list[MissingStretch]
     who: str
@@ -96,8 +101,8 @@ def signing_key(path: Path) -> Ed25519PrivateKey:
         raise FootageError(f"{path}: not a signing key") from error
 
 
-def sign(manifest: Manifest, key: Ed25519PrivateKey) -> bytes:
-    """The manifest's file."""
+def sign(manifest: msgspec.Struct, key: Ed25519PrivateKey) -> bytes:
+    """A manifest's file."""
     text = msgspec.json.encode(manifest)
     signed = Signed(
         manifest=text.decode(),
@@ -118,9 +123,23 @@ def verify(file: Path, manifest_file: Path, trusted_key: str | None) -> Manifest
     Raises:
         FootageError: Not a manifest, another box's, changed, or of another file.
     """
+    text = opened(manifest_file, trusted_key)
+    try:
+        manifest = _MANIFEST.decode(text)
+    except msgspec.DecodeError as error:
+        raise FootageError(f"{manifest_file}: not a manifest: {error}") from error
+    check_file(file, manifest.sha256)
+    return manifest
+
+
+def opened(manifest_file: Path, trusted_key: str | None) -> str:
+    """The text of a manifest whose signature holds.
+
+    Raises:
+        FootageError: Not a manifest, another box's, or changed.
+    """
     try:
         signed = _SIGNED.decode(manifest_file.read_bytes())
-        manifest = _MANIFEST.decode(signed.manifest)
         public, signature = bytes.fromhex(signed.public_key), bytes.fromhex(signed.signature)
         Ed25519PublicKey.from_public_bytes(public).verify(signature, signed.manifest.encode())
     except InvalidSignature as error:
@@ -131,6 +150,15 @@ def verify(file: Path, manifest_file: Path, trusted_key: str | None) -> Manifest
         raise FootageError(f"{manifest_file}: cannot be read: {error.strerror}") from error
     if trusted_key is not None and trusted_key.strip().lower() != signed.public_key:
         raise FootageError(f"{manifest_file}: signed by another box than the one whose key was given")
+    return signed.manifest
+
+
+def check_file(file: Path, sha256: str) -> None:
+    """Compare a file with what its manifest promises.
+
+    Raises:
+        FootageError: It differs, or cannot be read.
+    """
     digest = hashlib.sha256()
     try:
         with file.open("rb") as source:
@@ -138,6 +166,5 @@ def verify(file: Path, manifest_file: Path, trusted_key: str | None) -> Manifest
                 digest.update(piece)
     except OSError as error:
         raise FootageError(f"{file}: cannot be read: {error.strerror}") from error
-    if digest.hexdigest() != manifest.sha256:
+    if digest.hexdigest() != sha256:
         raise FootageError(f"{file}: its bytes are not the ones that were exported")
-    return manifest

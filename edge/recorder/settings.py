@@ -10,6 +10,20 @@ Days = Annotated[int, msgspec.Meta(ge=1)]
 MOST_DAYS = 90
 
 
+class KeepSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long one camera's footage is kept, where it differs.
+
+    Attributes:
+        floor_days: See `RecorderSettings`; none: as for all.
+        ceiling_days: The same.
+        ceiling_reason: The rule that demands more than 90 days.
+    """
+
+    floor_days: Days | None = None
+    ceiling_days: Days | None = None
+    ceiling_reason: str = ""
+
+
 class RecorderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Footage. Off until it is switched on.
 
@@ -23,6 +37,7 @@ class RecorderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ceiling_reason: The rule that demands more than 90 days.
         reserve_mb: What stays free on the disk.
         priorities: Camera → priority; at a full disk the lowest stops first. 0 where a camera is not named.
+        keep: Camera → floor and ceiling of its own.
     """
 
     enabled: bool = False
@@ -33,9 +48,22 @@ class RecorderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ceiling_reason: str = ""
     reserve_mb: Annotated[int, msgspec.Meta(ge=16)] = 2048
     priorities: dict[str, int] = {}
+    keep: dict[str, KeepSettings] = {}
 
     def __post_init__(self) -> None:
-        if self.ceiling_days < self.floor_days:
-            raise ValueError(f"ceiling_days is {self.ceiling_days}; it cannot be below floor_days, {self.floor_days}")
-        if self.ceiling_days > MOST_DAYS and not self.ceiling_reason.strip():
-            raise ValueError(f"ceiling_days above {MOST_DAYS} needs ceiling_reason: the rule that demands it")
+        for camera in ("", *self.keep):
+            self._check(f"keep.{camera}." if camera else "", *self.kept(camera))
+
+    def kept(self, camera: str) -> tuple[int, int, str]:
+        """A camera's floor and ceiling, days, and the reason for a long ceiling."""
+        own = self.keep.get(camera, KeepSettings())
+        floor = own.floor_days or self.floor_days
+        ceiling = own.ceiling_days or self.ceiling_days
+        return floor, ceiling, own.ceiling_reason or self.ceiling_reason
+
+    @staticmethod
+    def _check(where: str, floor: int, ceiling: int, reason: str) -> None:
+        if ceiling < floor:
+            raise ValueError(f"{where}ceiling_days is {ceiling}; it cannot be below floor_days, {floor}")
+        if ceiling > MOST_DAYS and not reason.strip():
+            raise ValueError(f"{where}ceiling_days above {MOST_DAYS} needs ceiling_reason: the rule that demands it")

@@ -18,7 +18,7 @@ from common.clock import FakeClock
 from common.errors import SettingsError
 from edge import config
 from edge.recorder.assembly import Footage, policies
-from edge.recorder.settings import RecorderSettings
+from edge.recorder.settings import KeepSettings, RecorderSettings
 from edge.recorder.timeline import Item
 from edge.recorder.track import SEGMENT_NS
 from events.envelope import Draft
@@ -145,6 +145,19 @@ def test_priorities_of_unknown_cameras_are_refused(box: Path) -> None:
     assert [(it.priority, it.order) for it in policies(told, ["a", "b"]).values()] == [(0, 0), (3, 1)]
 
 
+def test_a_camera_may_have_a_floor_and_ceiling_of_its_own(box: Path) -> None:
+    told = RecorderSettings(keep={"b": KeepSettings(floor_days=10, ceiling_days=60)})
+    assert [(it.floor_days, it.ceiling_days) for it in policies(told, ["a", "b"]).values()] == [(30, 30), (10, 60)]
+    for keep, problem in (
+        ("{cam-7: {floor_days: 1}}", "keep names 'cam-7'"),
+        ("{cam-1: {floor_days: 91}}", r"keep\.cam-1\.ceiling_days is 90"),
+        ("{cam-1: {ceiling_days: 91}}", r"keep\.cam-1\.ceiling_days above 90 needs ceiling_reason"),
+    ):
+        box.write_text(BOX.format(enabled=f"true, keep: {keep}"))
+        with pytest.raises(SettingsError, match=problem):
+            config.load(box)
+
+
 def called(path: Path) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return {
@@ -155,7 +168,7 @@ def called(path: Path) -> set[str]:
 def test_clear_footage_is_joined_for_the_export_s_redactor_alone_and_nothing_is_encoded() -> None:
     files = sorted((ROOT / "edge").rglob("*.py"))
     playing = {str(path.relative_to(ROOT)) for path in files if "play" in called(path)}
-    assert playing == {"edge/recorder/export.py"}
+    assert playing == {"edge/recorder/export.py", "edge/recorder/looks.py"}  # looks.py: stills, see test_rec_looks.py
     copying = {
         str(path.relative_to(ROOT)) for path in files if {"mux", "mux_one", "add_stream_from_template"} & called(path)
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, HTTPException, Query, Request
@@ -15,7 +16,7 @@ from aggregator.alerts import Acknowledged, Alert, Change, Resolved, State
 from aggregator.guard import Guard
 from aggregator.services import Services
 from aggregator.stores.records import AlertQuery
-from common.errors import StoreError
+from common.errors import ListError, StoreError
 from events.identifiers import is_uuid7, to_rfc3339
 
 Json = dict[str, Any]
@@ -40,6 +41,10 @@ def build(services: Services) -> FastAPI:
     @app.exception_handler(StoreError)
     async def store_failed(_request: Request, error: StoreError) -> JSONResponse:
         return JSONResponse({"error": str(error)}, 503, {"Retry-After": "2"})
+
+    @app.exception_handler(ListError)
+    async def list_failed(_request: Request, error: ListError) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, 422)
 
     return app
 
@@ -155,10 +160,11 @@ def _add_places(app: FastAPI, services: Services) -> None:
         return {"count": services.reader.quarantine_count(), "entries": entries}
 
     @app.get("/api/pictures/{event_id}")
-    def picture(event_id: str) -> Response:
-        jpeg = services.reader.picture(event_id) if is_uuid7(event_id) else None
+    async def picture(event_id: str, request: Request) -> Response:
+        jpeg = await asyncio.to_thread(services.reader.picture, event_id) if is_uuid7(event_id) else None
         if jpeg is None:
             raise HTTPException(404, "no such picture")
+        await services.record_view(request.state.user, event_id)
         # A picture never changes, but only the browser of whoever is logged in may keep it, and not for long.
         return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
 

@@ -15,6 +15,7 @@ import argon2
 
 from aggregator.ledger import Ledger
 from aggregator.mailbox import Mailbox, Result
+from aggregator.record.acts import Act
 from aggregator.stores import Reader, Writer
 from aggregator.stores.records import Session, User
 from common.clock import SECOND_NS, Clock
@@ -182,7 +183,8 @@ class Gatekeeper:
         token = self._token()
         now_ns = self._clock.wall_ns()
         session = Session(token_hash=hash_token(token), user=user.name, expires_ns=now_ns + self.lifetime_s * SECOND_NS)
-        self._write(lambda ledger: ledger.store.put_session(session, now_ns))
+        act = Act(time_ns=now_ns, who=user.name, what="login")
+        self._write(lambda ledger: ledger.store.put_session(session, act))
         return token
 
     def who(self, token: str | None) -> str | None:
@@ -194,7 +196,10 @@ class Gatekeeper:
 
     def log_out(self, token: str) -> None:
         """End a session."""
-        self._write(lambda ledger: ledger.store.drop_session(hash_token(token)))
+        user = self.who(token)
+        if user is not None:
+            act = Act(time_ns=self._clock.wall_ns(), who=user, what="logout")
+            self._write(lambda ledger: ledger.store.drop_session(hash_token(token), act))
 
     def _write(self, work: Callable[[Ledger], Result]) -> Result:
         return self._mailbox.submit(work).result(WRITE_TIMEOUT_S)

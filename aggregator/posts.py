@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable
 
@@ -20,22 +21,29 @@ class Posts:
     def __init__(self, wake: Callable[[], None], standing: Callable[[], list[tuple[str, bytes]]] = list) -> None:
         self._wake, self._standing = wake, standing
         self._waiting: deque[tuple[str, bytes, bool]] = deque(maxlen=1000)
+        self._lock = threading.Lock()
         self._answers: dict[str, Callable[[Reply], None]] = {}
 
     def put(self, topic: str, payload: bytes, *, retain: bool) -> None:
         """Have a message sent."""
-        self._waiting.append((topic, payload, retain))
+        with self._lock:
+            self._waiting.append((topic, payload, retain))
         self._wake()
 
     def restore(self) -> None:
         """A new connection: everything that is retained goes out again."""
-        self._waiting = deque((post for post in self._waiting if not post[2]), self._waiting.maxlen)
-        self._waiting.extend((topic, payload, True) for topic, payload in self._standing())
+        standing = [(topic, payload, True) for topic, payload in self._standing()]
+        with self._lock:
+            others = [post for post in self._waiting if not post[2]]
+            self._waiting.clear()
+            self._waiting.extend([*others, *standing])
 
     def send(self, link: Link) -> None:
         """Send what waits."""
-        while self._waiting:
-            topic, payload, retain = self._waiting.popleft()
+        with self._lock:
+            posts = list(self._waiting)
+            self._waiting.clear()
+        for topic, payload, retain in posts:
             link.publish(topic, payload, retain=retain)
 
     def expect(self, request: str, answer: Callable[[Reply], None] | None) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -29,6 +30,24 @@ from common.errors import StoreError
 WRITE_TIMEOUT_S = 10.0
 
 
+class Looks:
+    """Which pictures somebody has seen since the start: bounded, oldest forgotten first. On the event loop only."""
+
+    def __init__(self, most: int = 100_000) -> None:
+        self._most = most
+        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def known(self, user: str, picture: str) -> bool:
+        """Whether this look is on the record already."""
+        return (user, picture) in self._seen
+
+    def add(self, user: str, picture: str) -> None:
+        """It is on the record now."""
+        self._seen[user, picture] = None
+        while len(self._seen) > self._most:
+            self._seen.popitem(last=False)
+
+
 @dataclass(frozen=True)
 class Services:
     """The running parts, as the web side sees them."""
@@ -45,6 +64,7 @@ class Services:
     book: Book
     remote: Remote
     scribe: Scribe
+    looks: Looks = field(default_factory=Looks)
 
     async def record(self, act: Act) -> None:
         """Put a look on the record; only then may it be shown.
@@ -56,6 +76,16 @@ class Services:
             await asyncio.wait_for(asyncio.wrap_future(self.scribe.put(act)), WRITE_TIMEOUT_S)
         except TimeoutError as error:
             raise StoreError("the store does not answer") from error
+
+    async def record_view(self, user: str, picture: str) -> None:
+        """Put a look at a picture on the record; once for each user and picture, however often a page is loaded.
+
+        Raises:
+            StoreError: It could not be recorded: nothing may be shown.
+        """
+        if not self.looks.known(user, picture):
+            await self.record(Act(time_ns=self.clock.wall_ns(), who=user, what="view", target=picture))
+            self.looks.add(user, picture)
 
     async def write(self, work: Callable[[Ledger], Result]) -> Result:
         """Have something written on the writer's thread.

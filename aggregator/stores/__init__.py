@@ -65,11 +65,11 @@ class Writer(Protocol):
     def use_up(self, user: User) -> bool:
         """Remove this very one-time user; False if somebody was faster."""
 
-    def put_session(self, session: Session, now_ns: int) -> None:
-        """Add a session and drop those that have expired."""
+    def put_session(self, session: Session, act: Act) -> None:
+        """Add a session, record it, and drop those that have expired by then."""
 
-    def drop_session(self, token_hash: str) -> None:
-        """End a session."""
+    def drop_session(self, token_hash: str, act: Act) -> None:
+        """End a session and record it."""
 
     def change_list(self, change: ListChange, act: Act) -> int:
         """Change a site's list and record it, in one transaction; the new version, 0 when nothing changed."""

@@ -150,15 +150,17 @@ class SqliteWriter:
         with self._transaction() as db:
             return db.execute(sql, (user.name, user.password_hash)).rowcount == 1
 
-    def put_session(self, session: Session, now_ns: int) -> None:
-        """Add a session and drop those that have expired."""
+    def put_session(self, session: Session, act: Act) -> None:
+        """Add a session, record it, and drop those that have expired by then."""
         with self._transaction() as db:
-            db.execute("DELETE FROM sessions WHERE expires_ns <= ?", (now_ns,))
+            sqlite_record.put(db, [act])
+            db.execute("DELETE FROM sessions WHERE expires_ns <= ?", (act.time_ns,))
             db.execute("INSERT INTO sessions VALUES (?, ?, ?)", msgspec.structs.astuple(session))
 
-    def drop_session(self, token_hash: str) -> None:
-        """End a session."""
+    def drop_session(self, token_hash: str, act: Act) -> None:
+        """End a session and record it."""
         with self._transaction() as db:
+            sqlite_record.put(db, [act])
             db.execute("DELETE FROM sessions WHERE token_hash = ?", (token_hash,))
 
     def change_list(self, change: ListChange, act: Act) -> int:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from agg_support import Sender, Web, wait_until
+from agg_support import JPEG, Sender, Web, event, wait_until
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from aggregator.ledger import Ledger
@@ -15,6 +15,7 @@ from aggregator.record import acts
 from aggregator.record.acts import Act
 from aggregator.record.notary import Notary
 from aggregator.record.scribe import Scribe
+from aggregator.services import Looks
 from aggregator.stores import Store, Writer
 from common.clock import SECOND_NS, FakeClock
 from common.errors import StoreError
@@ -123,3 +124,28 @@ def test_checkpoints_reach_the_broker(web: Web) -> None:
     wait_until(lambda: bool(web.services.reader.checkpoints()))
     made = web.services.reader.checkpoints()[-1]
     checkpoints.check(made, web.services.book.keys.signing.public_key())
+
+
+def test_log_ins_log_outs_and_pictures_are_on_the_record_once(web: Web) -> None:
+    sender = Sender(web.broker_port, web.account, "picture-box")
+    shown = event(1, box="picture-box", picture=JPEG, number=777)
+    sender.send(shown)
+    sender.wait()
+    sender.close()
+    before = web.services.reader.record_size()
+    with web.logged_in() as client:
+        for _ in range(3):
+            assert client.get(f"/api/pictures/{shown.id}").content == JPEG
+        assert client.get("/api/pictures/01a0e4d9-5c00-7000-8000-00000000ffff").status_code == 404
+        client.post("/logout")
+    new = [acts.decode(entry) for _, entry in web.services.reader.record(before, 100)]
+    told = [(it.what, it.target) for it in new if it.what in ("login", "logout", "view")]
+    assert told == [("login", ""), ("view", shown.id), ("logout", "")]
+
+
+def test_looks_are_remembered_within_bounds() -> None:
+    looks = Looks(most=2)
+    for picture in ("a", "b", "c"):
+        looks.add("li", picture)
+    assert [looks.known("li", picture) for picture in ("a", "b", "c")] == [False, True, True]
+    assert not looks.known("wang", "c")

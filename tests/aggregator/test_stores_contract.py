@@ -11,6 +11,7 @@ from agg_support import JPEG, START_NS, event
 
 from aggregator.alerts import Alert
 from aggregator.intake import quarantined
+from aggregator.record.acts import Act
 from aggregator.stores import STORES, Store, Writer
 from aggregator.stores import sqlite as sqlite_store
 from aggregator.stores.records import AlertQuery, Batch, Filed, Position, Session, StatusSeen, User
@@ -129,12 +130,12 @@ def test_users_and_sessions(store: Store, writer: Writer) -> None:
     assert writer.use_up(user) is False
     assert store.reader().user("li") is None
     session = Session(token_hash="t", user="li", expires_ns=10)
-    writer.put_session(session, 0)
+    writer.put_session(session, Act(time_ns=0, who="li", what="login"))
     assert store.reader().session("t", 9) == session
     assert store.reader().session("t", 10) is None
-    writer.put_session(Session(token_hash="u", user="li", expires_ns=99), 50)
+    writer.put_session(Session(token_hash="u", user="li", expires_ns=99), Act(time_ns=50, who="li", what="login"))
     assert store.reader().session("t", 5) is None  # dropped with the others that had expired
-    writer.drop_session("u")
+    writer.drop_session("u", Act(time_ns=60, who="li", what="logout"))
     assert store.reader().session("u", 5) is None
 
 

@@ -11,10 +11,8 @@ from nicegui.elements.html import Html
 from aggregator.alerts import Acknowledged, Alert, Change, Resolved
 from aggregator.broadcast import Update
 from aggregator.dashboard import views
-from aggregator.dashboard.frame import Frame, html
+from aggregator.dashboard.frame import Frame, Visitor, html
 from aggregator.dashboard.live import Live
-from aggregator.dashboard.texts import TEXTS
-from aggregator.guard import SESSION_COOKIE
 from aggregator.services import Services
 from aggregator.stores.records import AlertQuery
 from common.errors import StoreError
@@ -38,22 +36,19 @@ class Board:
     Args:
         services: The running parts.
         live: What all pages show.
-        user: Who is logged in.
-        token: The session's token, checked again now and then.
-        language: What the page speaks.
+        visitor: Who looks at it.
     """
 
-    def __init__(self, services: Services, live: Live, *, user: str, token: str, language: str) -> None:
-        self._services, self._live = services, live
-        self._user, self._token = user, token
-        self._language, self._words = language, TEXTS[language]
+    def __init__(self, services: Services, live: Live, visitor: Visitor) -> None:
+        self._services, self._live, self._visitor = services, live, visitor
+        self._user, self._words = visitor.user, visitor.words
         self._cards: dict[str, _Card] = {}
         self._show_all = False
 
     async def build(self) -> None:
         """Lay the page out, show what is there, and follow what comes."""
         await self._live.refresh()
-        self._frame = Frame(self._services, "/", self._words, self._language, self._token)
+        self._frame = Frame(self._services, "/", self._visitor)
         with ui.element("main").classes("board"):
             with ui.element("section"):
                 self._head()
@@ -168,16 +163,7 @@ class Board:
 
 async def show(services: Services, live: Live, client: Client) -> None:
     """Build a page for a request and keep it up to date until its browser leaves."""
-    from aggregator.dashboard.login import language_of
-
-    request = client.request
-    board = Board(
-        services,
-        live,
-        user=request.state.user,
-        token=request.cookies.get(SESSION_COOKIE, ""),
-        language=language_of(request),
-    )
+    board = Board(services, live, Visitor.of(client))
     await board.build()
 
     def told(update: Update) -> None:

@@ -12,10 +12,7 @@ from nicegui import Client, ui
 from nicegui.events import GenericEventArguments
 
 from aggregator.dashboard import footage_views as views
-from aggregator.dashboard.frame import Frame, html
-from aggregator.dashboard.login import language_of
-from aggregator.dashboard.texts import TEXTS
-from aggregator.guard import SESSION_COOKIE
+from aggregator.dashboard.frame import Frame, Visitor, html
 from aggregator.services import Services
 from aggregator.stores.records import Camera
 from common.clock import SECOND_NS
@@ -35,15 +32,12 @@ class FootagePage:
 
     Args:
         services: The running parts.
-        user: Who is logged in.
-        token: The session's.
-        language: What the page speaks.
+        visitor: Who looks at it.
     """
 
-    def __init__(self, services: Services, *, user: str, token: str, language: str) -> None:
-        self._services, self._user = services, user
-        self._words = TEXTS[language]
-        self._frame = Frame(services, "/footage", self._words, language, token)
+    def __init__(self, services: Services, visitor: Visitor) -> None:
+        self._services, self._user, self._words = services, visitor.user, visitor.words
+        self._frame = Frame(services, "/footage", visitor)
         self._cameras = {f"{it.site}/{it.box}/{it.id}": it for it in services.reader.cameras()}
         self._zones = {(box.site, box.box): box.timezone for box in services.reader.boxes()}
         self._day = (0, 0)
@@ -188,6 +182,4 @@ class FootagePage:
 
 def show(services: Services, client: Client) -> None:
     """Build a page for a request."""
-    request = client.request
-    token = request.cookies.get(SESSION_COOKIE, "")
-    FootagePage(services, user=request.state.user, token=token, language=language_of(request)).build()
+    FootagePage(services, Visitor.of(client)).build()

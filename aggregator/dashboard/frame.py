@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from nicegui import ui
+from dataclasses import dataclass
+
+from nicegui import Client, ui
 from nicegui.elements.html import Html
 
+from aggregator.dashboard.login import language_of
 from aggregator.dashboard.style import BOARD_CSS, LOGO_SVG
-from aggregator.dashboard.texts import LANGUAGES, Texts
+from aggregator.dashboard.texts import LANGUAGES, TEXTS, Texts
+from aggregator.guard import SESSION_COOKIE
 from aggregator.services import Services
 from common.errors import StoreError
 
@@ -31,19 +35,44 @@ def html(content: str, classes: str = "", tag: str = "div", props: str = "") -> 
     return ui.html(content, sanitize=False, tag=tag).classes(classes).props(props)
 
 
+@dataclass(frozen=True)
+class Visitor:
+    """Who looks at a page.
+
+    Attributes:
+        user: Who is logged in.
+        token: The session's, checked again now and then.
+        language: What the page speaks.
+    """
+
+    user: str
+    token: str
+    language: str
+
+    @classmethod
+    def of(cls, client: Client) -> Visitor:
+        """Whoever has asked for the page."""
+        request = client.request
+        return cls(request.state.user, request.cookies.get(SESSION_COOKIE, ""), language_of(request))
+
+    @property
+    def words(self) -> Texts:
+        """The texts in their language."""
+        return TEXTS[self.language]
+
+
 class Frame:
     """The bar: brand, health, pages, language, theme, log-out.
 
     Args:
         services: The running parts.
         path: Which page this is.
-        words: The language's texts.
-        language: Its code.
-        token: The session's, checked again now and then.
+        visitor: Who looks at it.
     """
 
-    def __init__(self, services: Services, path: str, words: Texts, language: str, token: str) -> None:
-        self._services, self._words, self._token = services, words, token
+    def __init__(self, services: Services, path: str, visitor: Visitor) -> None:
+        words, language = visitor.words, visitor.language
+        self._services, self._words, self._token = services, words, visitor.token
         ui.add_head_html(f"{THEME_AT_START}<style>{BOARD_CSS}</style>")
         ui.page_title(f"{words['title']} · {words[PAGES[path]]}")
         with ui.element("header").classes("bar"):

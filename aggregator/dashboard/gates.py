@@ -11,11 +11,8 @@ from nicegui.elements.html import Html
 
 from aggregator.broadcast import Update
 from aggregator.dashboard import place_views as views
-from aggregator.dashboard.frame import Frame, html
+from aggregator.dashboard.frame import Frame, Visitor, html
 from aggregator.dashboard.live import Live
-from aggregator.dashboard.login import language_of
-from aggregator.dashboard.texts import TEXTS
-from aggregator.guard import SESSION_COOKIE
 from aggregator.services import Services
 from aggregator.stores.records import Passage, Place
 from common.errors import CommandError, StoreError
@@ -40,15 +37,12 @@ class GatesPage:
 
     Args:
         services: The running parts.
-        user: Who is logged in.
-        token: The session's.
-        language: What the page speaks.
+        visitor: Who looks at it.
     """
 
-    def __init__(self, services: Services, *, user: str, token: str, language: str) -> None:
-        self._services, self._user = services, user
-        self._words = TEXTS[language]
-        self._frame = Frame(services, "/gates", self._words, language, token)
+    def __init__(self, services: Services, visitor: Visitor) -> None:
+        self._services, self._user, self._words = services, visitor.user, visitor.words
+        self._frame = Frame(services, "/gates", visitor)
         self._cards: dict[tuple[str, str, str], _Card] = {}
         self._reading = False
         self._again = False
@@ -155,9 +149,7 @@ class GatesPage:
 
 async def show(services: Services, live: Live, client: Client) -> None:
     """Build a page for a request and keep it up to date until its browser leaves."""
-    request = client.request
-    token = request.cookies.get(SESSION_COOKIE, "")
-    page = GatesPage(services, user=request.state.user, token=token, language=language_of(request))
+    page = GatesPage(services, Visitor.of(client))
     await page.build()
 
     def told(update: Update) -> None:

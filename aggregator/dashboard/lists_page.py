@@ -8,10 +8,8 @@ from html import escape
 from nicegui import Client, ui
 from nicegui.events import UploadEventArguments
 
-from aggregator.dashboard.frame import SECONDS_BETWEEN_CHECKS, Frame, html
-from aggregator.dashboard.login import language_of
-from aggregator.dashboard.texts import TEXTS, Texts
-from aggregator.guard import SESSION_COOKIE
+from aggregator.dashboard.frame import SECONDS_BETWEEN_CHECKS, Frame, Visitor, html
+from aggregator.dashboard.texts import Texts
 from aggregator.lists import csvfile
 from aggregator.lists.entries import STANDINGS, Entry, Kind, Wanted
 from aggregator.record.acts import Act
@@ -39,15 +37,12 @@ class ListsPage:
 
     Args:
         services: The running parts.
-        user: Who is logged in.
-        token: The session's.
-        language: What the page speaks.
+        visitor: Who looks at it.
     """
 
-    def __init__(self, services: Services, *, user: str, token: str, language: str) -> None:
-        self._services, self._user = services, user
-        self._words = TEXTS[language]
-        self._frame = Frame(services, "/lists", self._words, language, token)
+    def __init__(self, services: Services, visitor: Visitor) -> None:
+        self._services, self._user, self._words = services, visitor.user, visitor.words
+        self._frame = Frame(services, "/lists", visitor)
         sites = sorted({box.site for box in services.reader.boxes()} | set(services.settings.sites))
         self._sites = {site: services.site_name(site) for site in sites}
         self._site = sites[0] if sites else ""
@@ -179,6 +174,4 @@ class ListsPage:
 
 def show(services: Services, client: Client) -> None:
     """Build a page for a request."""
-    request = client.request
-    token = request.cookies.get(SESSION_COOKIE, "")
-    ListsPage(services, user=request.state.user, token=token, language=language_of(request)).build()
+    ListsPage(services, Visitor.of(client)).build()

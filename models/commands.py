@@ -14,11 +14,13 @@ import numpy as np
 from common.errors import HashMismatch, ModelError, ModelUnavailable, SettingsError
 from models import registry
 from models.download import Progress
-from models.manifest import TASKS, Manifest
+from models.manifest import TASKS, Manifest, Task
 from models.store import ModelStore, default_folder
 
 DONE, FAILED = 0, 1
 BAR_WIDTH = 30
+TOGETHER: tuple[Task, ...] = ("plate-find", "plate-read")
+"""Tasks whose models are opinions beside each other at a gate, not only fallbacks."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     words = parser.add_subparsers(dest="word", required=True, metavar="list|fetch|verify")
     listing = words.add_parser("list", help="every model, its task, licence and whether it is here")
     listing.set_defaults(call=list_models)
-    fetch = words.add_parser("fetch", help="bring models here: those named, one task's, or one for each task")
+    fetch = words.add_parser("fetch", help="bring models here: those named, one task's, or what a box with gates uses")
     fetch.set_defaults(call=fetch_models)
     fetch.add_argument("names", nargs="*", metavar="NAME")
     fetch.add_argument("--task", choices=TASKS)
@@ -73,7 +75,10 @@ def list_models(options: argparse.Namespace) -> int:
 
 
 def fetch_models(options: argparse.Namespace) -> int:
-    """Fetch the models asked for; for a task, its first that can be had."""
+    """Fetch the models asked for; for a task, its first that can be had.
+
+    Without either it is one for each task, and those that gates use beside each other where they can be had.
+    """
     if options.names and options.task:
         raise SettingsError("paifang models fetch", "--task", "name models or a task, not both")
     wanted = [_named(name) for name in options.names]
@@ -92,7 +97,21 @@ def fetch_models(options: argparse.Namespace) -> int:
             taken.append(_taken(manifest, store))
         except ModelError as error:
             failed.append({"name": task, "reason": str(error)})
-    return _tell_fetched(options.json, taken, failed)
+    missed = [] if wanted or options.task else _beside(store, taken)
+    return _tell_fetched(options.json, taken, failed, missed)
+
+
+def _beside(store: ModelStore, taken: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Fetch the other models of the tasks whose models work together; what cannot be had, with its reason."""
+    missed: list[dict[str, str]] = []
+    have = {row["name"] for row in taken}
+    for manifest in [each for task in TOGETHER for each in registry.for_task(task) if each.name not in have]:
+        try:
+            store.fetch(manifest.name, progress_on(sys.stderr, manifest.name))
+            taken.append(_taken(manifest, store))
+        except ModelError as error:
+            missed.append({"name": manifest.name, "reason": str(error)})
+    return missed
 
 
 def verify_models(options: argparse.Namespace) -> int:
@@ -142,15 +161,19 @@ def _taken(manifest: Manifest, store: ModelStore) -> dict[str, Any]:
     return {"name": manifest.name, "task": manifest.task, "order": manifest.order, "path": path}
 
 
-def _tell_fetched(as_json: bool, taken: list[dict[str, Any]], failed: list[dict[str, str]]) -> int:
+def _tell_fetched(
+    as_json: bool, taken: list[dict[str, Any]], failed: list[dict[str, str]], missed: list[dict[str, str]]
+) -> int:
     if as_json:
-        _say_json({"taken": taken, "failed": failed})
+        _say_json({"taken": taken, "failed": failed, "missed": missed})
     else:
         for row in taken:
             choice = "first choice" if row["order"] == 1 else f"choice {row['order']}"
             _say(f"{row['task']:14} {row['name']} ({choice}): {row['path']}")
         for row in failed:
             print(f"{row['name']}: {row['reason']}", file=sys.stderr)  # noqa: T201
+        for row in missed:
+            print(f"gates work without {row['name']}, less well: {row['reason']}", file=sys.stderr)  # noqa: T201
     return FAILED if failed else DONE
 
 

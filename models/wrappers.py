@@ -60,8 +60,10 @@ def open_readers(store: ModelStore, options: Options = DEFAULT_OPTIONS) -> list[
     """
     here = [manifest.name for manifest in store.for_task("plate-read") if store.has(manifest.name)]
     if not here:
-        wanted = " ".join(READERS)
-        raise ModelUnavailable(f"no reader of plates is in {store.folder}; run `paifang models fetch {wanted}`")
+        wanted = " ".join([*CORNERS, *READERS])
+        raise ModelUnavailable(
+            f"a gate needs a reader of plates, and {store.folder} holds none; run `paifang models fetch {wanted}`"
+        )
     return [READERS[name](store.read(name), store.parts(name), options) for name in here if name in READERS]
 
 

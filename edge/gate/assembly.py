@@ -12,7 +12,7 @@ import numpy as np
 
 from common import logs
 from common.clock import Clock
-from common.errors import RelayError, SettingsError
+from common.errors import RelayError
 from edge.eye import Report
 from edge.gate.decision import Terms
 from edge.gate.lane import Lane
@@ -25,7 +25,7 @@ from events.plates import Grammar, choose
 from models.session import Options
 from models.store import ModelStore
 from models.wrappers import open_corners, open_readers
-from pipelines.plates.look import PlateLook
+from pipelines.plates.look import HINT, PlateLook
 from pipelines.plates.passage import Passages, Patience
 from pipelines.plates.reader import Opinions
 from pipelines.types import CornerFinder, LineReader
@@ -34,8 +34,6 @@ GATE_READINGS = (
     *("gate_looks", "gate_failures", "gate_passages", "gate_openings", "gate_relay_failures"),
     *("gate_openings_limited", "gate_seconds"),
 )
-FINDER_THRESHOLD = 0.3
-"""Lower than for covering: the grammar throws out what is no plate."""
 HAND_S = 0.5
 """How often the file of the local override is looked for."""
 
@@ -63,10 +61,9 @@ def load_readers(store: ModelStore) -> Readers:
     Raises:
         ModelUnavailable: One is missing; tells the command that fetches it.
     """
-    finder = open_corners(
-        "clp_det" if store.has("clp_det") else "ppocr_det", store, Options(threshold=FINDER_THRESHOLD)
-    )
-    fallback = open_corners("ppocr_det", store) if store.has("ppocr_det") and store.has("clp_det") else None
+    first = store.has("clp_det")
+    finder = open_corners(*(("clp_det", store, Options(threshold=HINT)) if first else ("ppocr_det", store)))
+    fallback = open_corners("ppocr_det", store) if first and store.has("ppocr_det") else None
     readers = Readers(finder, open_readers(store), fallback)
     readers.look(choose(["mainland"])).everything(np.full((64, 96, 3), 127, np.uint8))  # warm up before the first car
     return readers
@@ -87,7 +84,7 @@ class Gates:
         outputs: A door's outputs, by the door's id.
 
     Raises:
-        SettingsError: A file of the settings cannot be used, or two gates have one name.
+        SettingsError: A file of the settings cannot be used.
     """
 
     def __init__(
@@ -103,9 +100,6 @@ class Gates:
         report: Callable[[Report], None],
         outputs: Callable[[str], Outputs],
     ) -> None:
-        names = [gate.name for gate in told.values()]
-        if len(set(names)) < len(names):
-            raise SettingsError(str(base), "cameras", "two gates have the same name; each needs one of its own")
         self._ending = threading.Event()
         self._data = data
         self.openers: dict[str, Opener] = {}

@@ -96,6 +96,8 @@ class Lane:
         with self._changed:
             if time_ns < self._looked_ns:
                 self._looked_ns = self._stirred_ns = -(2**62)  # the clock was set back
+            if self._looked_ns < 0:
+                self._stirred_ns = max(self._stirred_ns, time_ns)  # somebody may be waiting already
             quiet = time_ns - self._stirred_ns > AWAKE_S * SECOND_NS
             if quiet and not (self.passages.waiting and time_ns - self._looked_ns > RECHECK_S * SECOND_NS):
                 return
@@ -181,14 +183,17 @@ class Lane:
     def _looked(self, picture: Picture, stands: bool) -> list[Sighting]:
         """At where the plate was, or, every third time and where there was none, at the whole picture."""
         self._followed = self._last is not None and self.looks % WHOLE_EVERY != 0
+        thorough = stands or self.looks % WHOLE_EVERY == 0
         if self._followed and self._last is not None:
-            return self.look.near(picture, self._last)
+            return self.look.near(picture, self._last, thorough)
         rung = self._rungs.next(picture, stands)
-        return self.look.any_text(picture) if rung is None else self.look.at(picture, rung)
+        return self.look.any_text(picture) if rung is None else self.look.at(picture, rung, thorough)
 
     def _consider(self, proposal: Proposal, picture: Picture, plates: list[Box], time_ns: int) -> None:
         """Settle a passage when there is no use in waiting, or when it may go in, or must not."""
         match, failing = self._listed(proposal)
+        if proposal.fixed and match is None:
+            return  # a caption, a sign, or a stranger who waits: told once it moves
         decision = decide(proposal.confidence if proposal.text else 0.0, match, self.terms, failing or self._failing)
         if not (proposal.ripe or decision.open or decision.standing == "barred"):
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -110,3 +111,23 @@ class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         choose(self.grammars, self.patterns)
         if self.region and len(self.region) < 3:
             raise ValueError("region needs at least three corners")
+
+
+def check_gates(gates: Sequence[GateSettings], doors: Set[str]) -> None:
+    """Refuse gates that cannot work together, or whose relay is the output of a door that is not there.
+
+    Args:
+        gates: Of one box.
+        doors: Ids of the box's doors.
+
+    Raises:
+        ValueError: Naming the gate and the fix.
+    """
+    names = [gate.name for gate in gates]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"two gates have the name '{twice[0]}'; each needs one of its own")
+    for gate in gates:
+        if isinstance(gate.relay, OsdpRelay) and gate.relay.door not in doors:
+            known = ", ".join(sorted(doors)) or "there are none"
+            raise ValueError(f"gate '{gate.name}': its relay names door '{gate.relay.door}'; doors: {known}")

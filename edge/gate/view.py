@@ -38,9 +38,16 @@ class Region:
 
 @dataclass
 class Rungs:
-    """Takes turns over the ladder until something is legible, and then stays where that was."""
+    """Takes turns over the ladder until something is legible, and then stays where that was.
+
+    A camera does not move, and vehicles come the same way: once something was legible, two looks of three are at the
+    rung where it was.
+    """
 
     _place: int = 0
+    _good: int | None = None
+    _fruitless: int = 0
+    _asked: int | None = None
 
     def next(self, picture: Picture, stands: bool) -> int | None:
         """The finder's input size for the next look; None: look for any text instead.
@@ -53,9 +60,15 @@ class Rungs:
         turns: list[int | None] = [*ladder, *([small, None] if stands else [])]
         if self._place >= len(turns):
             self._place = 0
-        return turns[self._place]
+        good = self._good is not None and self._fruitless % 3 != 2
+        self._asked = self._good if good else turns[self._place]
+        return self._asked
 
     def result(self, legible: bool) -> None:
         """Whether the last look could read something."""
-        if not legible:
+        if legible:
+            self._good, self._fruitless = self._asked, 0
+            return
+        if self._good is None or self._fruitless % 3 == 2:
             self._place += 1
+        self._fruitless += 1

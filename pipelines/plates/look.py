@@ -1,7 +1,8 @@
 """One look at a whole picture: find plates, straighten them, read them, and try harder where that failed.
 
-Cheap first. A plate is read from the corners that the finder gave. Where that leaves a doubt, the finder looks again at
-the plate's surroundings, enlarged, for better corners; and where the plate is too square for one line, as two lines.
+Reading costs most, so it is done last and seldom. What the finder sees small, or only suspects, it looks at again close
+by: that confirms it and gives better corners for a sixth of a reading's time. A large plate is read from the corners
+that it has. Where a doubt is left the other corners are read too; and where the plate is too square for one line, two.
 The finder's input size is a ladder: a plate that fills the picture is found at the small end, a far one at the large.
 """
 
@@ -37,6 +38,12 @@ SMALL_PX = 256
 """The last try: a plate that fills the picture is larger than the finder's priors like."""
 SECOND_PX = 320
 """Long side of a plate's surroundings at the second look."""
+FOUND = 0.3
+"""A finder's score from which on something is read. Low: the grammar throws out what is no plate."""
+HINT = 0.1
+"""A finder's score from which on a second look is worth its time."""
+SMALL_IN_PX = 110
+"""A plate narrower than this in the finder's input has better corners at the second look, which shows it at 160."""
 SURE = 0.98
 """A reading at least this confident is not tried again."""
 LEGIBLE = 0.5
@@ -49,12 +56,21 @@ TEXT_PX = 736
 """Long side for the finder of any text, the last resort."""
 
 
+@dataclass(frozen=True)
+class _Candidate:
+    """What the finder thinks is a plate: its box, and the picture with the corners in that picture's pixels."""
+
+    box: Box
+    score: float
+    straight: tuple[Picture, Floats]
+
+
 @dataclass
 class PlateLook:
     """Finds and reads plates in one picture. Thread-safe where its models are.
 
     Args:
-        finder: Finds plates with their corners.
+        finder: Finds plates with their corners; should tell of everything from `HINT` on.
         opinions: Reads lines.
         fallback: Finds any text; None to do without.
     """
@@ -63,24 +79,26 @@ class PlateLook:
     opinions: Opinions
     fallback: CornerFinder | None = None
 
-    def at(self, picture: Picture, long_side: int) -> list[Sighting]:
+    def at(self, picture: Picture, long_side: int, thorough: bool = True) -> list[Sighting]:
         """One rung: plates found at one size, read, surest first.
 
         Args:
             picture: H x W x 3 uint8 BGR.
             long_side: Of the finder's input, pixels.
+            thorough: Read a doubtful plate from its other corners too; in a video the next frame is worth more.
 
         Raises:
             ModelError: A model could not run.
         """
-        return self._read_all(picture, *self._found(self.finder, picture, long_side))
+        return self._read_all(picture, self._found(self.finder, picture, long_side), long_side, thorough)
 
-    def near(self, picture: Picture, box: Box) -> list[Sighting]:
+    def near(self, picture: Picture, box: Box, thorough: bool = True) -> list[Sighting]:
         """Plates around where one was a moment ago: a small part of the picture, so several times cheaper.
 
         Args:
             picture: H x W x 3 uint8 BGR.
             box: Where it was, pixels.
+            thorough: As for `at`.
 
         Raises:
             ModelError: A model could not run.
@@ -89,7 +107,7 @@ class PlateLook:
         cut = part(picture, where)
         if not cut.size:
             return []
-        found = self._read_all(cut, *self._found(self.finder, cut, SECOND_PX))
+        found = self._read_all(cut, self._found(self.finder, cut, SECOND_PX), SECOND_PX, thorough)
         return [replace(each, box=_moved(each.box, where)) for each in found]
 
     def everything(self, picture: Picture) -> list[Sighting]:
@@ -120,7 +138,7 @@ class PlateLook:
         """
         if self.fallback is None:
             return []
-        seen = self._read_all(picture, *self._found(self.fallback, picture, TEXT_PX))
+        seen = self._read_all(picture, self._found(self.fallback, picture, TEXT_PX), TEXT_PX, True)
         return [sighting for sighting in seen if sighting.reading is not None]
 
     def crop(self, picture: Picture) -> Reading | None:
@@ -136,38 +154,53 @@ class PlateLook:
         edge = max(8, width // 4)
         wide = np.pad(picture, ((edge, edge), (edge, edge), (0, 0)), mode="edge")
         inside = Box(edge, edge, edge + width, edge + height)
-        straight = self._second_look(wide, inside, None)
+        closer = self._closer(wide, inside)
+        straight = None if closer is None else self._lines(*closer.straight, None)
         return straight or self._lines(picture, whole(picture), None)
 
-    def _found(self, finder: CornerFinder, picture: Picture, long_side: int) -> tuple[list[Box], list[float], Floats]:
+    def _found(self, finder: CornerFinder, picture: Picture, long_side: int) -> list[_Candidate]:
         found, corners = finder.find_at(picture, long_side)
         kept = [i for i in np.argsort(-found.scores, kind="stable")[:MOST_PLATES] if usable(corners[i])]
         boxes = [Box(*map(float, found.boxes[i])) for i in kept]
-        return boxes, [float(found.scores[i]) for i in kept], corners[kept]
+        scores = [float(found.scores[i]) for i in kept]
+        return [
+            _Candidate(box, score, (picture, four))
+            for box, score, four in zip(boxes, scores, corners[kept], strict=True)
+        ]
 
     def _read_all(
-        self, picture: Picture, boxes: Sequence[Box], scores: Sequence[float], corners: Floats
+        self, picture: Picture, candidates: Sequence[_Candidate], long_side: int, thorough: bool
     ) -> list[Sighting]:
+        scale = long_side / max(picture.shape[:2])
         sightings = []
-        for box, score, four in zip(boxes, scores, corners, strict=True):
-            reading = self._lines(picture, four, None)
-            if not _sure(reading):
-                reading = self._second_look(picture, box, reading)
-            sightings.append(Sighting(box, score, reading))
+        for each in candidates:
+            small = (each.box.x2 - each.box.x1) * scale < SMALL_IN_PX
+            sighting = self._read(picture, each, small or each.score < FOUND, thorough)
+            sightings += [] if sighting is None else [sighting]
         return sorted(sightings, key=lambda sighting: -_confidence(sighting.reading))
 
-    def _second_look(self, picture: Picture, box: Box, first: Reading | None) -> Reading | None:
-        """The finder again, close by, for better corners."""
+    def _read(self, picture: Picture, coarse: _Candidate, closer_first: bool, thorough: bool) -> Sighting | None:
+        """Read a candidate from both pairs of corners until it is sure; None where it is none."""
+        reading: Reading | None = None
+        tried = False
+        score = coarse.score if coarse.score >= FOUND else 0.0
+        for close in (True, False) if closer_first else (False, True):
+            if _sure(reading) or (tried and not thorough):
+                break
+            found = self._closer(picture, coarse.box) if close else coarse
+            if found is not None and found.score >= FOUND:
+                tried, score = True, max(score, found.score)
+                reading = self._lines(*found.straight, reading)
+        return Sighting(coarse.box, score, reading) if score else None
+
+    def _closer(self, picture: Picture, box: Box) -> _Candidate | None:
+        """The finder again, close by, for better corners; None where it finds nothing there."""
         where = surroundings(box, picture)
         near = part(picture, where)
-        if not near.size:
-            return first
-        _, _, corners = self._found(self.finder, near, SECOND_PX)
-        if not len(corners):
-            return first
+        found = self._found(self.finder, near, SECOND_PX) if near.size else []
+        found = [each for each in found if each.score >= FOUND]
         middle = np.array([(box.x1 + box.x2) / 2 - where.x1, (box.y1 + box.y2) / 2 - where.y1])
-        nearest = corners[np.linalg.norm(corners.mean(axis=1) - middle, axis=1).argmin()]
-        return self._lines(near, nearest, first)
+        return min(found, key=lambda each: float(np.linalg.norm(each.straight[1].mean(axis=0) - middle)), default=None)
 
     def _lines(self, picture: Picture, corners: Floats, known: Reading | None) -> Reading | None:
         """One line, or two where the plate is square enough and one line did not make a plate."""

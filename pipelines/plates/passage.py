@@ -37,6 +37,8 @@ class Patience:
         again_s: A plate that is back within this is the same passage.
         unread_looks: So many looks at what moves like a plate and cannot be read make an unreadable vehicle.
         vehicle_s: A vehicle without any plate counts once it has come and stood for this long.
+        start_s: A plate that stands there within this time of the first look may be one that came before it …
+        start_looks: … and is proposed after so many legible looks.
     """
 
     certain: float = 0.95
@@ -49,6 +51,8 @@ class Patience:
     again_s: float = 3.0
     unread_looks: int = 4
     vehicle_s: float = 2.0
+    start_s: float = 10.0
+    start_looks: int = 3
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class Proposal:
         box: Where the plate, or the vehicle, was last seen, pixels.
         first_ns: When it was first seen.
         legible_ns: When it could first be read; `first_ns` where it never could.
+        fixed: It has stood there since the first look: a vehicle that waits, or a caption or sign. Only where its text
+            is known otherwise may anything be made of it.
     """
 
     passage: int
@@ -72,6 +78,7 @@ class Proposal:
     box: Box
     first_ns: int
     legible_ns: int
+    fixed: bool = False
 
 
 @dataclass
@@ -127,6 +134,7 @@ class Passages:
     _ghosts: Ghosts = field(init=False, repr=False)
     _covered: list[tuple[int, Box]] = field(default_factory=list, repr=False)
     _next: int = 1
+    _began_ns: int | None = None
 
     def __post_init__(self) -> None:
         self._ghosts = Ghosts(self.key, self.grammars)
@@ -144,6 +152,7 @@ class Passages:
             vehicles: As the camera's tracker knows them, in the gate's region.
             time_ns: Of the picture; a step back only delays.
         """
+        self._began_ns = time_ns if self._began_ns is None else self._began_ns
         known = [Known(plate.box, plate.known, plate.seen_ns) for plate in self._plates]
         pairs = paired(known, sightings, time_ns)
         for number, sighting in enumerate(sightings):
@@ -160,6 +169,7 @@ class Passages:
         """Let time pass."""
         gone_ns = time_ns - round(self.patience.gone_s * SECOND_NS)
         proposals = [made for plate in self._plates if (made := self._propose(plate, time_ns, gone_ns)) is not None]
+        proposals += [made for plate in self._plates if (made := self._from_the_start(plate, time_ns)) is not None]
         proposals += self._unplated(time_ns, gone_ns)
         for plate in [plate for plate in self._plates if plate.seen_ns < gone_ns and not self._open(plate)]:
             self._end(plate, time_ns)
@@ -169,7 +179,7 @@ class Passages:
         """The passage has been told: nothing more is proposed for it."""
         for plate in self._plates:
             if plate.number == passage:
-                plate.told = True
+                plate.told = plate.carried = True
         for car in self._cars.values():
             if car.number == passage:
                 car.told = True
@@ -226,6 +236,17 @@ class Passages:
             first_ns=plate.first_ns,
             legible_ns=plate.first_ns if plate.legible_ns is None else plate.legible_ns,
         )
+
+    def _from_the_start(self, plate: _Plate, time_ns: int) -> Proposal | None:
+        """A sure plate that was there before the first look; one that would have to be known to count."""
+        still = not (plate.passing or plate.told or plate.fixture or self._began_ns is None)
+        if not still or plate.certain_ns is None or plate.vote.looks < self.patience.start_looks:
+            return None
+        if not 0 <= time_ns - (self._began_ns or 0) <= self.patience.start_s * SECOND_NS:
+            return None
+        first, known = plate.first_ns, plate.known
+        legible_ns = first if plate.legible_ns is None else plate.legible_ns
+        return Proposal(plate.number, known.text, known.confidence, False, plate.box, first, legible_ns, fixed=True)
 
     def _open(self, plate: _Plate) -> bool:
         return plate.passing and not plate.told

@@ -7,6 +7,7 @@ temporary files, both metrics pages and everything a recording subscriber heard 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 import urllib.request
@@ -19,11 +20,19 @@ import av
 import cv2
 import numpy as np
 import pytest
+import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 from village_kit import Village, wait_until
 
+from edge.lists.store import ListStore
+from events import lists
 from events.envelope import decode
+from events.kinds import VehicleBarred, VehicleRegistered
+from events.lists import ListedVehicle, SiteLists, Standing
+from events.trust import Trust
 from models.store import ModelStore
 from pipelines.types import Picture
 
@@ -31,6 +40,7 @@ CLIP = Path(__file__).resolve().parents[3] / "shared" / "data" / "video_gate_pla
 PATTERN = r"\d{2}[A-Z]\d{5,6}"
 DRAWN = "34A36837"
 RATE = 12
+LANE = {"name": "lane", "grammars": [], "patterns": [PATTERN]}
 
 
 def spellings(text: str) -> set[bytes]:
@@ -163,8 +173,7 @@ def test_plates_that_were_read_are_nowhere_afterwards(models: ModelStore, tempor
     for number, (clip, texts) in enumerate(footage(clips)):
         folder = temporary.parent / f"run-{number}"
         folder.mkdir()
-        rules = {"gate": {"name": "lane", "grammars": [], "patterns": [PATTERN]}}
-        village = Village(folder, clip, rules)
+        village = Village(folder, clip, {"gate": LANE})
         try:
             heard, metrics = played(village)
         finally:
@@ -178,13 +187,60 @@ def test_plates_that_were_read_are_nowhere_afterwards(models: ModelStore, tempor
         planted(texts, found)
 
 
-def played(village: Village) -> tuple[list[bytes], dict[str, bytes]]:
+def listed(village: Village, standing: Standing) -> None:
+    """The box knows the drawn plate: its settings name a trust file, and its list came signed."""
+    key = Ed25519PrivateKey.generate()
+    trust = Trust("village", key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex(), os.urandom(32).hex())
+    trust.write(village.folder / "trust.json")
+    path = village.folder / "box.yaml"
+    told = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(told | {"trust_file": "trust.json"}))
+    vehicles = (ListedVehicle(id="entry-1", plate=DRAWN, standing=standing),)
+    grammars = (f"pattern:{PATTERN}",)
+    lists_of_site = SiteLists(site="village", version=9, vehicles=vehicles, grammars=grammars)
+    data = path.parent / told["data"]
+    data.mkdir(exist_ok=True)
+    store = ListStore(data, "village", trust)
+    store.take(lists.pack(lists_of_site, key, trust.sealing, os.urandom))
+    assert store.entries == 1
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("standing", ["registered", "barred"])
+def test_a_plate_on_the_list_leaves_only_its_pseudonym_or_its_entry(
+    models: ModelStore, temporary: Path, tmp_path: Path, standing: Standing
+) -> None:
+    for name in ("ppocr_rec", "clp_det"):
+        models.fetch(name)
+    folder = temporary.parent / "run"
+    folder.mkdir()
+    village = Village(folder, drawn(tmp_path / "drawn.mp4"), {"gate": LANE})
+    listed(village, standing)
+    try:
+        heard, metrics = played(village, f"vehicle.{standing}")
+    finally:
+        village.close()
+    found = files_below(temporary.parent) | metrics | {"the wire": b"\n".join(heard)}
+    told = [event.data for event in map(decode, events_on(heard)) if event.kind == f"vehicle.{standing}"]
+    assert told
+    for data in told:
+        if isinstance(data, VehicleRegistered):
+            assert (data.opened, len(data.vehicle)) == (True, 32)
+            assert places_of(["entry-1"], {"the wire": b"\n".join(heard)}) == []
+        else:
+            assert isinstance(data, VehicleBarred)
+            assert (data.opened, data.entry) == (False, "entry-1")
+    assert places_of([DRAWN], found) == []
+    planted([DRAWN], found)
+
+
+def played(village: Village, kind: str = "vehicle.unlisted") -> tuple[list[bytes], dict[str, bytes]]:
     """Run until the gate has told a vehicle and everything has arrived; what was on the wire, and the metrics."""
     village.start_aggregator()
     subscriber = Subscriber(village.broker, village.folder / "aggregator" / "broker.json")
     try:
         village.start_box()
-        wait_until(lambda: "vehicle.unlisted" in vehicles(village), 90, "a vehicle at the gate")
+        wait_until(lambda: kind in vehicles(village), 90, "a vehicle at the gate")
         time.sleep(3.0)  # the rest of its passage: nothing may come out late either
         metrics = pages(village)
         assert village.box.stop() == 0

@@ -96,6 +96,40 @@ def test_other_mistakes(tmp_path: Path, text: str, named: str) -> None:
         check(tmp_path, GOOD + text + "\n")
 
 
+DOOR = "doors:\n  - {id: front, control: {kind: osdp, port: /dev/ttyS0, address: 1, key_file: door.key}}\n"
+
+
+@pytest.mark.parametrize(
+    ("relay", "doors", "named"),
+    [
+        (
+            "{kind: http, url: http://h/x, secret_file: relay.txt}",
+            "",
+            r"cameras\[0\].gate.relay.secret_file.*relay.txt",
+        ),
+        ("{kind: http, url: http://h/x, username: u, password_file: p.txt}", "", r"gate.relay.password_file.*p.txt"),
+        ("{kind: simulated}", DOOR, r"doors\[0\].control.key_file.*door.key"),
+        ("{kind: osdp, door: back}", DOOR, "names door 'back'; doors: front"),
+        ("{kind: osdp, door: back}", "", "doors: there are none"),
+    ],
+)
+def test_what_relays_and_doors_need_is_looked_for(tmp_path: Path, relay: str, doors: str, named: str) -> None:
+    with pytest.raises(SettingsError, match=named):
+        check(tmp_path, GOOD + f"    gate: {{name: lane, relay: {relay}}}\n{doors}")
+
+
+def test_a_file_that_a_command_makes_later_may_be_missing(tmp_path: Path) -> None:
+    (tmp_path / "door.key").write_text("00" * 16)
+    doors = DOOR.replace("key_file: door.key", "key_file: door.key, allowed_file: cards")
+    check(tmp_path, GOOD + "    gate: {name: lane, relay: {kind: osdp, door: front}}\n" + doors)
+
+
+def test_two_gates_of_one_name_are_refused(tmp_path: Path) -> None:
+    gate = "    gate: {name: lane}\n"
+    with pytest.raises(SettingsError, match="two gates have the name 'lane'"):
+        check(tmp_path, GOOD + gate + "  - id: back\n    url: rtsp://h/x\n" + gate)
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         load(tmp_path / "none.yaml")

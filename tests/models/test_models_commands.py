@@ -54,16 +54,34 @@ def test_list_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str], m
     assert rows["yolox_nano"]["wrapper"] is True
 
 
-def test_fetch_brings_one_model_for_each_task(
+def test_fetch_brings_one_model_for_each_task_and_all_that_gates_use(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], model_store: ModelStore
 ) -> None:
     names = [obtainable(name, model_store) for name in ("yolox_nano", "yunet_n", "clp_det", "ppocr_rec")]
-    linked(model_store, tmp_path, *names)
+    linked(model_store, tmp_path, *dict.fromkeys([*names, "ppocr_det", "clp_rec"]))
     assert main(["models", "fetch", "--json", "--folder", str(tmp_path)]) == 0
     answer = said(capsys)
-    assert [row["name"] for row in answer["taken"]] == names
-    assert answer["failed"] == []
+    assert [row["name"] for row in answer["taken"]][: len(names)] == names
+    assert {"clp_det", "ppocr_det", "ppocr_rec", "clp_rec"} <= {row["name"] for row in answer["taken"]}
+    assert (answer["failed"], answer["missed"]) == ([], [])
     assert main(["models", "verify", "--folder", str(tmp_path)]) == 0
+
+
+def test_a_second_opinion_that_cannot_be_had_is_told_and_is_no_failure(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    model_store: ModelStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = [obtainable(name, model_store) for name in ("yolox_nano", "yunet_n", "clp_det", "ppocr_rec")]
+    linked(model_store, tmp_path, *dict.fromkeys([*names, "ppocr_det"]))
+    monkeypatch.setenv("PAIFANG_MODELS_PATH", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("PATH", str(tmp_path / "no-commands"))
+    (tmp_path / "clp_rec").write_text("in the way")
+    assert main(["models", "fetch", "--json", "--folder", str(tmp_path)]) == 0
+    answer = said(capsys)
+    assert [row["name"] for row in answer["missed"]] == ["clp_rec"]
+    assert answer["failed"] == []
 
 
 def test_fetch_by_name_tells_what_it_took(

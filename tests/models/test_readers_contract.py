@@ -56,7 +56,7 @@ def test_readers_know_the_characters_of_plates(reader: LineReader) -> None:
 
 
 def test_none_there_says_what_to_fetch(tmp_path: Path) -> None:
-    with pytest.raises(ModelUnavailable, match="models fetch ppocr_rec clp_rec"):
+    with pytest.raises(ModelUnavailable, match="models fetch clp_det ppocr_det ppocr_rec clp_rec"):
         open_readers(ModelStore(tmp_path))
 
 

@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
 import pytest
-from plates_kit import SaidFinder, SaidReader
+from lane_kit import PICTURE, TEXT, Hand, data, drive, lane
+from plates_kit import SaidFinder
 
-from common.clock import SystemClock
 from common.errors import ModelError, StoreError
-from edge.eye import Passing, Report
+from edge.eye import Report
 from edge.gate.decision import Terms
-from edge.gate.lane import Lane
 from edge.gate.nolist import NoList
-from edge.gate.opener import Opener
 from edge.gate.view import Region, Rungs
 from edge.lists.matching import Match
 from events.kinds import VehicleBarred, VehicleRegistered, VehicleUnlisted, VehicleUnreadable
-from events.plates import MAINLAND
-from pipelines.plates.look import PlateLook
-from pipelines.plates.passage import Passages
 from pipelines.plates.place import Vehicle
-from pipelines.plates.reader import Opinions
 from pipelines.types import Box, Detections
 
-TEXT = "京A12345"
-PICTURE = np.full((720, 1280, 3), 90, np.uint8)
-TERMS = Terms(0.9)
 CAR = Vehicle(1, Box(100, 100, 700, 500), moved=True, still=True)
-
-
-class Hand:
-    """An opener that does at once what it is asked, or cannot."""
-
-    def __init__(self, works: bool = True) -> None:
-        self.works, self.asked = works, 0
-
-    def open(self, done: Any, by_hand: bool = False) -> None:
-        self.asked += 1
-        done(self.works)
 
 
 class BrokenList:
@@ -50,31 +29,6 @@ class BrokenList:
 class BrokenFinder:
     def find_at(self, picture: Any, long_side: int) -> tuple[Detections, Any]:
         raise ModelError("out of memory")
-
-
-def lane(
-    site: Any, hand: Hand, terms: Terms = TERMS, finder: Any = None, text: str = TEXT
-) -> tuple[Lane, list[Report]]:
-    reports: list[Report] = []
-    look = PlateLook(finder or SaidFinder(), Opinions([SaidReader(TEXT), SaidReader(TEXT)], MAINLAND))
-    made = Lane(
-        camera="c", gate="lane", look=look, passages=Passages(MAINLAND, b"k" * 32), region=Region(()), terms=terms,
-        site=site, opener=cast(Opener, hand), pseudonym=lambda _: "0" * 32, report=reports.append, clock=SystemClock(),
-    )  # fmt: skip
-    return made, reports
-
-
-def drive(made: Lane, seconds: float = 6.0) -> None:
-    """A plate passes from left to right and is gone."""
-    finder = made.look.finder
-    for i in range(round(seconds * 5)):
-        if isinstance(finder, SaidFinder):
-            finder.boxes = [Box(100 + 40 * i, 300, 240 + 40 * i, 345)] if i < 12 else []
-        made.see(PICTURE, i * 200_000_000)
-
-
-def data(reports: list[Report]) -> list[Any]:
-    return [each.data for report in reports for each in report.findings if isinstance(each, Passing)]
 
 
 def test_a_registered_car_opens_at_once_and_is_told_once() -> None:
@@ -140,13 +94,48 @@ def test_what_lies_outside_of_the_region_is_not_looked_at() -> None:
     assert reports == []
 
 
-def test_a_gate_where_nothing_moves_does_nothing() -> None:
+def test_a_gate_where_nothing_moves_does_nothing_after_its_first_looks() -> None:
     made, _ = lane(NoList(), Hand())
+    made.frame(None, 1_000_000_000)  # type: ignore[arg-type]
+    assert made._slot is not None
+    made.see(PICTURE, 1_000_000_000)
+    made._slot = None
+    made.passages._plates.clear()
     made.frame(None, 5_000_000_000)  # type: ignore[arg-type]
     assert made._slot is None
     made.moved(5_000_000_000)
     made.frame(None, 5_100_000_000)  # type: ignore[arg-type]
     assert made._slot is not None
+
+
+def stood(match: Match | None, start_s: float = 0.0) -> tuple[Hand, list[Report]]:
+    """A plate stands there, from `start_s` after the first look on, and never moves."""
+    hand = Hand()
+    made, reports = lane(NoList({TEXT: match} if match else {}), hand, finder=(finder := SaidFinder()))
+    for i in range(60):
+        finder.boxes = [Box(600, 300, 740, 345)] if i / 5 >= start_s else []
+        made._last = None  # the said finder says the same in a part of the picture, where it would be another place
+        made.see(PICTURE, i * 200_000_000)
+    return hand, reports
+
+
+def test_a_registered_car_that_waits_when_the_box_starts_gets_in_once() -> None:
+    hand, reports = stood(Match("e1", "registered", True))
+    assert ([type(each) for each in data(reports)], hand.asked) == ([VehicleRegistered], 1)
+
+
+def test_a_barred_car_that_stands_there_when_the_box_starts_is_told_once() -> None:
+    hand, reports = stood(Match("e9", "barred", True))
+    assert ([type(each) for each in data(reports)], hand.asked) == ([VehicleBarred], 0)
+
+
+def test_a_caption_that_is_there_when_the_box_starts_is_nothing() -> None:
+    assert stood(None)[1] == []
+
+
+def test_what_appears_later_without_having_come_is_nothing_even_where_it_is_listed() -> None:
+    hand, reports = stood(Match("e1", "registered", True), start_s=11.0)
+    assert (reports, hand.asked) == ([], 0)
 
 
 def test_rungs_take_turns_until_something_is_legible() -> None:
@@ -163,4 +152,9 @@ def test_rungs_take_turns_until_something_is_legible() -> None:
     assert standing == [960, 256, None, 480]
     again = turns.next(PICTURE, stands=False)
     turns.result(legible=True)
-    assert turns.next(PICTURE, stands=False) == again
+    after = []
+    for _ in range(6):
+        after.append(turns.next(PICTURE, stands=False))
+        turns.result(legible=False)
+    assert after[:2] == after[3:5] == [again, again]
+    assert {after[2], after[5]} == {480, 960}

@@ -1,0 +1,60 @@
+"""A gate's lane with said finders and readers, and a hand that does what it is asked."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+from plates_kit import SaidFinder, SaidReader
+
+from common.clock import SystemClock
+from edge.eye import Passing, Report
+from edge.gate.decision import Terms
+from edge.gate.lane import Lane
+from edge.gate.opener import Opener
+from edge.gate.view import Region
+from events.plates import MAINLAND
+from pipelines.plates.look import PlateLook
+from pipelines.plates.passage import Passages
+from pipelines.plates.reader import Opinions
+from pipelines.types import Box
+
+TEXT = "京A12345"
+PICTURE = np.full((720, 1280, 3), 90, np.uint8)
+TERMS = Terms(0.9)
+
+
+class Hand:
+    """An opener that does at once what it is asked, or cannot."""
+
+    def __init__(self, works: bool = True) -> None:
+        self.works, self.asked = works, 0
+
+    def open(self, done: Any, by_hand: bool = False) -> None:
+        self.asked += 1
+        done(self.works)
+
+
+def lane(
+    site: Any, hand: Hand, terms: Terms = TERMS, finder: Any = None, text: str = TEXT
+) -> tuple[Lane, list[Report]]:
+    reports: list[Report] = []
+    look = PlateLook(finder or SaidFinder(), Opinions([SaidReader(TEXT), SaidReader(TEXT)], MAINLAND))
+    made = Lane(
+        camera="c", gate="lane", look=look, passages=Passages(MAINLAND, b"k" * 32), region=Region(()), terms=terms,
+        site=site, opener=cast(Opener, hand), pseudonym=lambda _: "0" * 32, report=reports.append, clock=SystemClock(),
+    )  # fmt: skip
+    return made, reports
+
+
+def drive(made: Lane, seconds: float = 6.0) -> None:
+    """A plate passes from left to right and is gone."""
+    finder = made.look.finder
+    for i in range(round(seconds * 5)):
+        if isinstance(finder, SaidFinder):
+            finder.boxes = [Box(100 + 40 * i, 300, 240 + 40 * i, 345)] if i < 12 else []
+        made.see(PICTURE, i * 200_000_000)
+
+
+def data(reports: list[Report]) -> list[Any]:
+    return [each.data for report in reports for each in report.findings if isinstance(each, Passing)]

@@ -34,6 +34,9 @@ HUES: dict[Tint, tuple[int, int]] = {"green": (35, 90), "blue": (95, 130)}
 """In OpenCV's half degrees."""
 LEAST_SATURATION, LEAST_VALUE = 45, 40
 
+EVENED_CLIP, EVENED_TILES = 2.0, (8, 2)
+"""Limit of the contrast (OpenCV's usual), and tiles along and across a line: about a character a tile."""
+
 
 def straightened(picture: Picture, corners: Floats, size: tuple[int, int] = LINE_PX, margin: float = MARGIN) -> Picture:
     """The plate, as seen from the front.
@@ -118,3 +121,13 @@ def tint(cut: Picture) -> Tint:
         if float((coloured & (np.asarray(hue) >= low) & (np.asarray(hue) <= high)).mean()) >= TINTED:
             return name
     return ""
+
+
+def evened(line: Picture) -> Picture:
+    """The same with its local contrast evened out: shade over a part of a plate hides its characters.
+
+    Source: K. Zuiderveld, "Contrast Limited Adaptive Histogram Equalization", Graphics Gems IV, 1994.
+    """
+    lab = cv2.cvtColor(line, cv2.COLOR_BGR2LAB)
+    lab[..., 0] = cv2.createCLAHE(EVENED_CLIP, EVENED_TILES).apply(lab[..., 0])
+    return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2BGR), np.uint8)

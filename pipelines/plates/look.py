@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pipelines.plates.cut import (
     SPLITS,
     TWO_LINES_BELOW,
+    evened,
     lines_joined,
     part,
     proportion,
@@ -205,7 +206,10 @@ class PlateLook:
     def _lines(self, picture: Picture, corners: Floats, known: Reading | None) -> Reading | None:
         """One line, or two where the plate is square enough and one line did not make a plate."""
         cut = straightened(picture, corners)
-        best = better(known, self.opinions.read(cut, tint(cut)))
+        ground = tint(cut)
+        best = better(known, self.opinions.read(cut, ground))
+        if _confidence(best) < LEGIBLE:
+            best = better(best, self.opinions.read(evened(cut), ground))
         if _sure(best) or proportion(corners) > TWO_LINES_BELOW:
             return best
         for split in SPLITS:

@@ -30,6 +30,7 @@ BENCHMARKS = {
     "plates": "benchmarks.plates",
     "gate": "benchmarks.gate",
     "audit": "benchmarks.audit",
+    "redact": "benchmarks.redact",
 }
 """Name → the module whose `run(quick)` gives `commands`, `figures` and `peers`."""
 

@@ -20,6 +20,7 @@ from common.clock import Clock, SystemClock
 from edge.access import Access
 from edge.blur.assembly import export_redactor
 from edge.blur.export import ExportRedactor
+from edge.blur.memory import give_back_large_blocks
 from edge.camera import Camera, Tap
 from edge.clockwatch import ClockWatch
 from edge.config import BoxSettings, CameraSettings
@@ -100,12 +101,13 @@ def gate_readers() -> Readers:
 
 
 def video_redactor(models: Path | None = None, faces_only: bool = False) -> ExportRedactor:
-    """What covers whole videos, with the models of a folder, or of the user's own.
+    """What covers whole videos, with the models of a folder, or of the user's own; for commands.
 
     Raises:
         ModelUnavailable: One is missing; tells the command that fetches it.
     """
     cv2.setNumThreads(1)
+    give_back_large_blocks()
     return export_redactor(ModelStore(models or default_folder(os.environ, Path.home())), faces_only)
 
 

@@ -36,7 +36,7 @@ class CenterFace:
     """
 
     def __init__(self, model: bytes, options: Options = DEFAULT_OPTIONS) -> None:
-        self._session = Session(model, options.threads, free_size=True)
+        self._session = Session(model, options.threads, free_size=True, lean=options.lean)
         self._fitter = Fitter(Preparation(planes=(2, 1, 0)))
         self.long_side = options.long_side or DEFAULT_LONG_SIDE_PX
         self.threshold = options.threshold or DEFAULT_THRESHOLD

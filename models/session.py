@@ -21,12 +21,14 @@ class Options:
 
     Attributes:
         threads: Threads inside one inference.
+        lean: Give memory back after each inference, at a little time: for processes with a bound on their memory.
         size: Width and height in pixels that a picture is letterboxed to, multiples of 32 (yolox_nano).
         long_side: Length in pixels that a picture's longer side is brought to (faces and plates).
         threshold: Least score, in (0, 1).
     """
 
     threads: int = 1
+    lean: bool = False
     size: tuple[int, int] | None = None
     long_side: int | None = None
     threshold: float | None = None
@@ -51,17 +53,19 @@ class Session:
     Args:
         model: ONNX bytes.
         threads: Threads inside one inference.
+        lean: Give memory back after each inference.
         free_size: Set batch to 1 and height and width free, whatever the file says (NCHW graphs only).
 
     Raises:
         ModelError: The bytes are no graph that onnxruntime loads.
     """
 
-    def __init__(self, model: bytes, threads: int = 1, free_size: bool = False) -> None:
+    def __init__(self, model: bytes, threads: int = 1, free_size: bool = False, lean: bool = False) -> None:
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = threads
         settings.inter_op_num_threads = 1
         settings.log_severity_level = 3
+        settings.enable_cpu_mem_arena = not lean
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         settings.add_session_config_entry("session.inter_op.allow_spinning", "0")
         try:

@@ -37,7 +37,7 @@ class YuNet:
     """
 
     def __init__(self, model: bytes, options: Options = DEFAULT_OPTIONS) -> None:
-        self._session = Session(model, options.threads)
+        self._session = Session(model, options.threads, lean=options.lean)
         self._fitter = Fitter(Preparation())
         self.long_side = options.long_side or DEFAULT_LONG_SIDE_PX
         self.threshold = options.threshold or DEFAULT_THRESHOLD

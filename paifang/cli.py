@@ -17,6 +17,7 @@ GROUPS = {
     "aggregator": "aggregator.commands",
     "models": "models.commands",
     "footage": "edge.recorder.commands",
+    "redact": "edge.blur.commands",
     "gate": "edge.gate.commands",
     "doors": "edge.doors.commands",
     "audit": "aggregator.record.commands",

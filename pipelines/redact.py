@@ -11,13 +11,19 @@ from collections.abc import Iterable
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.geometry import grown
-from pipelines.types import Box, Picture
+from pipelines.types import Box, Luma, Picture
+
+Planes = tuple[Luma, Luma, Luma]
+"""Y, U and V of a 4:2:0 picture."""
 
 CELLS = 6
 NOISE_LEVELS = 24
 """Half width of the uniform noise on each cell, grey levels."""
+COLOUR_NOISE = 3
+"""In planes of colour the noise is so many times smaller."""
 GROW = 0.25
 """A found face or plate is covered with this margin, share of its size on every side."""
 GROW_PX = 2.0
@@ -41,6 +47,27 @@ def cover(picture: Picture, boxes: Iterable[Box], random: np.random.Generator) -
             picture[y1:y2, x1:x2] = _cells(picture[y1:y2, x1:x2], random)
 
 
+def cover_planes(planes: Planes, boxes: Iterable[Box], random: np.random.Generator) -> None:
+    """Cover boxes in place in a picture whose colour planes have half its width and height (4:2:0).
+
+    Args:
+        planes: Y (H x W), U and V (half of it, rounded up), uint8; changed.
+        boxes: Pixels of the Y plane; parts outside of the picture are ignored.
+        random: Source of the noise.
+    """
+    height, width = planes[0].shape
+    wanted = list(boxes)
+    noise = random.integers(-NOISE_LEVELS, NOISE_LEVELS + 1, (len(wanted), CELLS, CELLS), np.int16)
+    for box, levels in zip(wanted, noise, strict=True):
+        x1, y1 = max(0, int(box.x1)) // 2 * 2, max(0, int(box.y1)) // 2 * 2
+        x2, y2 = min(width, int(np.ceil(box.x2 / 2)) * 2), min(height, int(np.ceil(box.y2 / 2)) * 2)
+        if x2 <= x1 or y2 <= y1:
+            continue
+        _flatten(planes[0][y1:y2, x1:x2], levels)
+        for plane in planes[1:]:
+            _flatten(plane[y1 // 2 : -(-y2 // 2), x1 // 2 : -(-x2 // 2)], levels // COLOUR_NOISE)
+
+
 def head_of(person: Box) -> Box:
     """Where the head of somebody who stands in `person` is, generously."""
     height, width = person.y2 - person.y1, person.x2 - person.x1
@@ -50,6 +77,14 @@ def head_of(person: Box) -> Box:
 def with_margin(box: Box, width: int, height: int) -> Box:
     """A found face or plate with its margin, cut to the picture."""
     return grown(box, GROW, GROW_PX, width, height)
+
+
+def _flatten(area: Luma, noise: NDArray[np.int16]) -> None:
+    height, width = area.shape
+    columns, rows = min(CELLS, width), min(CELLS, height)
+    means = cv2.resize(area, (columns, rows), interpolation=cv2.INTER_AREA)
+    cells = cv2.add(means, noise[:rows, :columns], dtype=cv2.CV_8U)  # saturates
+    cv2.resize(cells, (width, height), dst=area, interpolation=cv2.INTER_NEAREST)
 
 
 def _cells(area: Picture, random: np.random.Generator) -> Picture:

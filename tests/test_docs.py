@@ -174,7 +174,7 @@ def test_the_order_in_which_a_full_outbox_gives_up_is_the_code_s() -> None:
 
 
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
-NOTES = ("time.md", "recording.md", "delivery.md", "privacy.md", "scale.md")
+NOTES = ("time.md", "recording.md", "redaction.md", "delivery.md", "privacy.md", "scale.md")
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

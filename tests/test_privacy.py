@@ -118,6 +118,8 @@ ENCODERS = {
 """Calls that turn pixels into something that is kept or sent."""
 PICTURE_MODULES = {"PIL", "imageio", "matplotlib", "skimage", "turbojpeg"}
 ONLY_ENCODER = "edge/redaction.py"
+ONLY_VIDEO_ENCODER = "edge/blur/encoder.py"
+"""Takes covered frames only: `Covered` is made in `edge/blur/paint.py` and nowhere else."""
 COPIERS = ("edge/recorder/mux.py", "edge/recorder/playback.py")
 """Where packets are copied into a container as the camera sent them, without ever being pictures: the recorder."""
 COPYING = {"add_stream_from_template", "mux_one"}
@@ -130,7 +132,8 @@ def uses(path: Path, wanted: set[str]) -> set[str]:
 def test_only_the_redactor_encodes_pictures() -> None:
     packages = ("aggregator", "common", "edge", "events", "models", "paifang", "pipelines")
     encoding = {shown(path): found for path in python_files(*packages) if (found := uses(path, ENCODERS))}
-    assert encoding == {ONLY_ENCODER: {"imencode"}} | dict.fromkeys(COPIERS, COPYING)
+    video = {ONLY_VIDEO_ENCODER: {"add_stream", "add_stream_from_template", "mux", "mux_one"}}
+    assert encoding == {ONLY_ENCODER: {"imencode"}} | video | dict.fromkeys(COPIERS, COPYING)
     modules = {shown(path) for path in python_files(*packages) if uses(path, PICTURE_MODULES)}
     assert modules == set()
 
@@ -138,7 +141,8 @@ def test_only_the_redactor_encodes_pictures() -> None:
 def test_only_reading_opens_a_container_or_a_codec() -> None:
     """`av.open(…)` with a mode and `CodecContext.create(…)` other than for reading could write pictures.
 
-    The recorder's two copiers may write a container; that they only copy, the test above holds.
+    The recorder's two copiers may write a container; that they only copy, the test above holds. The video's encoder
+    may, of covered frames.
     """
     for path in python_files("edge"):
         for node in ast.walk(parsed(path)):
@@ -148,8 +152,24 @@ def test_only_reading_opens_a_container_or_a_codec() -> None:
             modes += [it.value.value for it in node.keywords if it.arg == "mode" and isinstance(it.value, ast.Constant)]
             on_av = isinstance(node.func.value, ast.Name) and node.func.value.id == "av"
             if (on_av and node.func.attr == "open") or node.func.attr == "create":
-                allowed = {"r", "w"} if on_av and shown(path) in COPIERS else {"r"}
+                allowed = {"r", "w"} if on_av and shown(path) in (*COPIERS, ONLY_VIDEO_ENCODER) else {"r"}
                 assert set(modes) <= allowed, f"{shown(path)}:{node.lineno}"
+
+
+def test_only_the_painter_makes_a_frame_that_may_be_encoded() -> None:
+    making = set()
+    for path in python_files("edge"):
+        tree = parsed(path)
+        called = [it.func for it in ast.walk(tree) if isinstance(it, ast.Call)]
+        making |= {shown(path)} if any(isinstance(it, ast.Name) and it.id == "Covered" for it in called) else set()
+    assert making == {"edge/blur/paint.py"}
+    encoder = parsed(ROOT / ONLY_VIDEO_ENCODER)
+    (put,) = [it for it in ast.walk(encoder) if isinstance(it, ast.FunctionDef) and it.name == "put"]
+    assert ast.unparse(put.args.args[1]) == "covered: Covered"
+    encoding = [
+        ast.unparse(it) for it in ast.walk(encoder) if isinstance(it, ast.Call) and "encode" in ast.unparse(it.func)
+    ]
+    assert encoding == ["self._video.encode(frame)"]
 
 
 def test_only_the_reporter_gives_an_event_a_picture_and_only_the_redactor_s() -> None:

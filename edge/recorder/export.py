@@ -1,9 +1,7 @@
-"""Exports: only blurred ones. What blurs a video is handed in; without it there is no export, not a clear one."""
+"""Exports: only covered ones. What covers a video is handed in; without it there is no export, not a clear one."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,24 +10,31 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from common.clock import Clock
 from common.errors import FootageRefused
+from edge.blur.counts import Counts, UsedModel
+from edge.blur.export import Progress
+from edge.blur.film import Opener, film_of_pieces
+from edge.blur.record import beside, hash_of
 from edge.recorder.index import Gap, Index, Segment
 from edge.recorder.manifest import KeptSegment, Manifest, MissingStretch, sign
 from edge.recorder.playback import Player
 from events.identifiers import to_rfc3339
 
-NO_REDACTOR = (
-    "no export: only a blurred copy may leave the box, and this version has nothing that blurs a video; "
-    "clear copies need two people and are not built either"
-)
+NO_REDACTOR = "no export: only a covered copy may leave the box, and there is nothing here that covers a video"
 
 
 class VideoRedactor(Protocol):
-    """Blurs faces and plates of a whole video."""
+    """Covers faces and plates of a whole video: `edge.blur.export.ExportRedactor`."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it does, for the manifest."""
 
-    def redact(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """An MP4 in, a blurred MP4 out.
+    @property
+    def models(self) -> tuple[UsedModel, ...]:
+        """With what."""
+
+    def redact(self, opener: Opener, target: Path, *, progress: Progress | None = None) -> Counts:
+        """Write a covered copy of what `opener` opens; no file where that fails.
 
         Raises:
             RedactionError: There is no video then.
@@ -57,7 +62,7 @@ class Exporter:
         index: Knows the gaps.
         clock: When it was made.
         key: Signs.
-        redactor: Blurs; None refuses.
+        redactor: Covers; None refuses.
     """
 
     player: Player
@@ -66,13 +71,13 @@ class Exporter:
     key: Ed25519PrivateKey
     redactor: VideoRedactor | None
 
-    def export(self, asked: Asked, target: Path) -> Path:
+    def export(self, asked: Asked, target: Path, progress: Progress | None = None) -> Path:
         """Write `target` and its manifest beside it; gives the manifest's path.
 
         Raises:
-            FootageRefused: Nothing blurs, or it is not said who, why and under which case.
+            FootageRefused: Nothing covers, or it is not said who, why and under which case.
             FootageError: The range cannot be played.
-            RedactionError: It could not be blurred; the file is removed.
+            RedactionError: It could not be covered; there is no file.
         """
         if self.redactor is None:
             raise FootageRefused(NO_REDACTOR)
@@ -80,33 +85,27 @@ class Exporter:
             if not getattr(asked, name).strip():
                 raise FootageRefused(f"no export: --{name} was left empty; it stands in the manifest")
         rows = self.player.find(asked.camera, asked.from_ns, asked.to_ns)
-        digest, size = hashlib.sha256(), 0
-        half = target.with_name(target.name + ".part")
-        try:
-            with half.open("wb") as out:
-                for piece in self.redactor.redact(self.player.play(asked.camera, asked.from_ns, asked.to_ns)):
-                    out.write(piece)
-                    digest.update(piece)
-                    size += len(piece)
-            half.rename(target)
-        finally:
-            half.unlink(missing_ok=True)
-        manifest = self._manifest(asked, rows, target.name, digest.hexdigest(), size)
-        beside = target.with_name(target.name + ".manifest.json")
-        beside.write_bytes(sign(manifest, self.key))
-        return beside
+        opener = film_of_pieces(lambda: self.player.play(asked.camera, asked.from_ns, asked.to_ns), asked.camera)
+        counts = self.redactor.redact(opener, target, progress=progress)
+        sha256, size = hash_of(target)
+        manifest = self._manifest(asked, rows, counts, (target.name, sha256, size))
+        place = beside(target)
+        place.write_bytes(sign(manifest, self.key))
+        return place
 
-    def _manifest(self, asked: Asked, rows: list[Segment], name: str, sha256: str, size: int) -> Manifest:
+    def _manifest(self, asked: Asked, rows: list[Segment], counts: Counts, file: tuple[str, str, int]) -> Manifest:
         assert self.redactor is not None
         gaps = self.index.gaps(asked.camera, asked.from_ns, asked.to_ns)
         return Manifest(
-            file=name,
-            sha256=sha256,
-            bytes=size,
+            file=file[0],
+            sha256=file[1],
+            bytes=file[2],
             camera=asked.camera,
             from_=to_rfc3339(asked.from_ns),
             to=to_rfc3339(asked.to_ns),
             redaction=self.redactor.name,
+            models=list(self.redactor.models),
+            counts=counts,
             segments=[self._kept(row) for row in rows],
             gaps=[_missing(gap) for gap in gaps],
             who=asked.who,

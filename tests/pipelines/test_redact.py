@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.redact import CELLS, cover, head_of, with_margin
+from pipelines.redact import CELLS, cover, cover_planes, head_of, with_margin
 from pipelines.types import Box, Picture
 
 SIDE = 96
@@ -87,3 +87,23 @@ def test_a_head_and_a_margin_are_generous() -> None:
     assert head.x1 < 100 and head.x2 > 140 and head.y1 < 100 and 130 < head.y2 < 140  # noqa: PT018
     assert with_margin(Box(10, 10, 30, 30), 100, 80) == Box(5, 5, 35, 35)
     assert with_margin(Box(0, 0, 30, 30), 32, 80) == Box(0, 0, 32, 37.5)
+
+
+@given(st.integers(-9, 60), st.integers(-9, 60), st.integers(1, 90), st.integers(1, 90), st.integers(0, 2**16))
+def test_planes_keep_six_by_six_values_inside_and_everything_outside(
+    x: int, y: int, width: int, height: int, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    clear = tuple(random.integers(0, 255, size, np.uint8) for size in ((81, 101), (41, 51), (41, 51)))
+    shown = tuple(plane.copy() for plane in clear)
+    cover_planes(shown, [Box(x, y, x + width, y + height)], random)  # type: ignore[arg-type]
+    for plane, before, step in zip(shown, clear, (1, 2, 2), strict=True):
+        top, left = max(0, y) // step, max(0, x) // step
+        bottom, right = max(0, -(-(y + height) // step)), max(0, -(-(x + width) // step))
+        outside = np.ones(plane.shape, np.bool_)
+        outside[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1] = False  # chroma's grid: one pixel of slack
+        assert np.array_equal(plane[outside], before[outside])
+        area = plane[top:bottom, left:right]
+        if area.size:
+            assert len({row.tobytes() for row in area}) <= CELLS
+            assert len({column.tobytes() for column in area.T}) <= CELLS

@@ -22,6 +22,8 @@ from edge.recorder.settings import KeepSettings, RecorderSettings
 from edge.recorder.timeline import Item
 from edge.recorder.track import SEGMENT_NS
 from events.envelope import Draft
+from events.identifiers import from_rfc3339, to_rfc3339
+from models.store import ModelStore
 from paifang import cli
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -89,10 +91,44 @@ def test_list_tells_days_and_gaps(box: Path, run: Run) -> None:
     assert "cam-1" in run("list", box)[1]
 
 
-def test_export_is_refused(box: Path, run: Run) -> None:
-    code, out, problem = run("export", box)
-    assert (code, out) == (1, "")
-    assert "only a blurred copy may leave the box" in problem
+def test_an_export_says_who_and_why_and_there_is_no_clear_one(box: Path, run: Run, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as left:
+        run("export", box, tmp_path / "out.mp4", "--camera", "cam-1")
+    assert left.value.code == 2
+    with pytest.raises(SystemExit):
+        run("export", box, tmp_path / "out.mp4", "--clear")
+    words = ["--camera", "cam-9", "--who", "chief", "--why", "theft", "--case", "2026-17"]
+    times = ["--from", "2026-11-20T08:00:00Z", "--to", "2026-11-20T08:01:00Z"]
+    code, _, problem = run("export", box, tmp_path / "out.mp4", *words, *times)
+    assert code == 1
+    assert "known: cam-1" in problem
+    assert "not a time" in run("export", box, tmp_path / "out.mp4", *words, "--from", "today", "--to", "now")[2]
+
+
+def test_an_export_is_covered_signed_and_verified(box: Path, run: Run, tmp_path: Path, model_store: ModelStore) -> None:
+    for name in ("yunet_n", "clp_det"):
+        if not model_store.has(name):
+            model_store.fetch(name)
+    box.write_text(box.read_text() + f"models: {model_store.folder}\n")
+    (row,) = [json.loads(line) for line in run("list", box, "--json")[1].splitlines()][-1:]
+    start_ns = from_rfc3339(row["to"]) - 30 * 10**9
+    out = tmp_path / "out.mp4"
+    words = ["--camera", "cam-1", "--who", "chief", "--why", "theft", "--case", "2026-17", "--json"]
+    words += ["--from", to_rfc3339(start_ns), "--to", to_rfc3339(start_ns + 5 * 10**9)]
+    code, said, problem = run("export", box, out, *words)
+    assert (code, problem) == (0, "")
+    told = json.loads(said)
+    assert told["counts"]["frames"] >= 4 * 15
+    assert told["counts"]["black"] == 0
+    code, said, _ = run("verify", out, told["manifest"])
+    assert code == 0
+    assert "case 2026-17" in said
+    manifest = json.loads(json.loads(Path(told["manifest"]).read_text())["manifest"])
+    assert [it["name"] for it in manifest["models"]] == ["yunet_n", "clp_det"]
+    assert manifest["sha256"] == told["sha256"]
+    assert "is there already" in run("export", box, out, *words)[2]
+    out.write_bytes(out.read_bytes()[:-1] + b"x")
+    assert "not the ones that were exported" in run("verify", out, told["manifest"])[2]
 
 
 def test_a_hold_is_placed_listed_and_keeps_from_erasing(box: Path, run: Run) -> None:
@@ -165,12 +201,13 @@ def called(path: Path) -> set[str]:
     }
 
 
-def test_clear_footage_is_joined_for_the_export_s_redactor_alone_and_nothing_is_encoded() -> None:
+def test_clear_footage_is_joined_for_the_export_s_redactor_alone_and_only_covered_frames_are_encoded() -> None:
     files = sorted((ROOT / "edge").rglob("*.py"))
     playing = {str(path.relative_to(ROOT)) for path in files if "play" in called(path)}
     assert playing == {"edge/recorder/export.py", "edge/recorder/looks.py"}  # looks.py: stills, see test_rec_looks.py
     copying = {
         str(path.relative_to(ROOT)) for path in files if {"mux", "mux_one", "add_stream_from_template"} & called(path)
     }
-    assert copying == {"edge/recorder/mux.py", "edge/recorder/playback.py"}
-    assert not any("add_stream" in called(path) for path in files)
+    assert copying == {"edge/recorder/mux.py", "edge/recorder/playback.py", "edge/blur/encoder.py"}
+    encoding = {str(path.relative_to(ROOT)) for path in files if "add_stream" in called(path)}
+    assert encoding == {"edge/blur/encoder.py"}  # of covered frames only: tests/test_privacy.py

@@ -5,7 +5,6 @@ import itertools
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,10 @@ import pytest
 from rec_kit import RATE, START_NS, Store, decoded, packets
 
 from common.clock import SECOND_NS
-from common.errors import FootageBroken, FootageError, FootageRefused
+from common.errors import FootageBroken, FootageError, FootageRefused, RedactionError
+from edge.blur.counts import Counts, UsedModel
+from edge.blur.export import Progress
+from edge.blur.film import Opener, Shot
 from edge.recorder.export import Asked, Exporter
 from edge.recorder.fakedisk import FakeDisk
 from edge.recorder.manifest import Manifest, signing_key, verify
@@ -109,19 +111,23 @@ def test_a_range_over_a_change_of_form_says_so(store: Store) -> None:
 
 
 class Marking:
-    """A redactor that blurs nothing and says so: the fake beside the protocol."""
+    """A redactor that covers nothing and says so: the fake beside the protocol."""
 
     name = "fake, for tests"
+    models = (UsedModel("none", "00"),)
 
-    def redact(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        yield from pieces
-        yield b"\x00\x00\x00\x08free"
+    def redact(self, opener: Opener, target: Path, *, progress: Progress | None = None) -> Counts:
+        film = opener()
+        target.write_bytes(b"fake")
+        counts = Counts(frames=sum(isinstance(it, Shot) for it in film.shots()))
+        film.close()
+        return counts
 
 
 class Failing(Marking):
-    def redact(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        yield next(pieces)
-        raise FootageError("could not be blurred")
+    def redact(self, opener: Opener, target: Path, *, progress: Progress | None = None) -> Counts:
+        opener().close()
+        raise RedactionError("could not be blurred")
 
 
 def exporter(store: Store, folder: Path, redactor: Marking | None) -> Exporter:
@@ -132,7 +138,7 @@ ASKED = Asked("cam-1", at(140), at(200), "chief", "theft of a bicycle", "2026-17
 
 
 def test_without_a_redactor_there_is_no_export(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(FootageRefused, match="only a blurred copy"):
+    with pytest.raises(FootageRefused, match="only a covered copy"):
         exporter(store, tmp_path, None).export(ASKED, tmp_path / "out.mp4")
     assert not (tmp_path / "out.mp4").exists()
 
@@ -148,7 +154,7 @@ def test_an_export_says_who_why_and_under_which_case(store: Store, tmp_path: Pat
 
 
 def test_an_export_that_fails_leaves_no_file(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(FootageError, match="could not be blurred"):
+    with pytest.raises(RedactionError, match="could not be blurred"):
         exporter(store, tmp_path, Failing()).export(ASKED, tmp_path / "out.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["signing.key"]
 
@@ -168,6 +174,8 @@ def test_a_manifest_names_segments_gaps_and_reason_and_verifies(exported: tuple[
     assert [(gap.cause, round(gap.seconds)) for gap in told.gaps] == [("camera lost", 30)]
     assert len(told.segments) == 2
     assert told.redaction == "fake, for tests"
+    assert told.models == [UsedModel("none", "00")]
+    assert told.counts.frames >= 30 * RATE
     assert (tmp_path / "signing.key").stat().st_mode & 0o777 == 0o600
 
 

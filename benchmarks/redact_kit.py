@@ -1,0 +1,126 @@
+"""What `redact` measures with: rendered clips, covered shares, a second opinion on what was left open."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import cv2
+import numpy as np
+
+from benchmarks.clips import DATA
+from edge.blur.counts import Counts
+from edge.blur.export import Ahead, ExportRedactor
+from edge.blur.film import Shot, film_of
+from edge.blur.look import pace_of
+from edge.blur.scout import Scout
+from pipelines.types import Box, Detector, Picture
+
+FACES = DATA / "faces_scene"
+STILL_FRAMES = 8
+"""A still picture becomes a clip of so many frames."""
+COVERED = 0.8
+"""Share of a true box that must be covered."""
+LEAK_COVERED = 0.5
+"""A face that the second detector sees counts as covered from this share on: its boxes and ours differ in size."""
+
+
+class Truth(NamedTuple):
+    """A labelled picture: its file, and its faces (doubtful ones left out)."""
+
+    file: Path
+    faces: list[Box]
+
+
+def truths() -> list[Truth]:
+    """The labelled scenes."""
+    rows = [json.loads(line) for line in (FACES / "truth.jsonl").read_text().splitlines()]
+    return [
+        Truth(FACES / row["file"], [Box(*it["box"]) for it in row["faces"] if it["kind"] != "ignore"]) for row in rows
+    ]
+
+
+def render(pictures: Sequence[Picture], file: Path, rate: int = 12) -> Path:
+    """Pictures of one size as a clip, hardly compressed."""
+    height, width = (side // 2 * 2 for side in pictures[0].shape[:2])
+    with av.open(str(file), "w") as out:
+        stream = out.add_stream("libx264", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.options = {"preset": "ultrafast", "crf": "12"}
+        for number, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[:height, :width]), format="bgr24")
+            frame.pts, frame.time_base = number, Fraction(1, rate)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return file
+
+
+def still_clip(truth: Truth, folder: Path) -> Path:
+    """A picture as a clip."""
+    picture = cv2.imread(str(truth.file))
+    assert picture is not None
+    return render([np.asarray(picture, np.uint8)] * STILL_FRAMES, folder / f"{truth.file.stem}.mp4")
+
+
+def plans(redactor: ExportRedactor, clip: Path) -> Iterator[tuple[Shot, list[Box]]]:
+    """What the export covers in each frame: its first pass, and its second without painting."""
+    opener = film_of(clip)
+    film = opener()
+    pace = pace_of(film.rate)
+    scout = Scout(opener, redactor.finders, pace, redactor.timeout_s, redactor.threads)
+    ahead = Ahead(scout, pace, Counts())
+    try:
+        for shot in film.shots():
+            if isinstance(shot, Shot):
+                ahead.same(shot.number, shot.frame.pts)
+                yield shot, ahead.boxes(shot.number)
+    finally:
+        scout.close()
+        film.close()
+
+
+def share_covered(face: Box, covers: Sequence[Box | list[float]]) -> float:
+    """How much of a box lies under others."""
+    x, y = int(face.x1), int(face.y1)
+    ground = np.zeros((max(1, math.ceil(face.y2) - y), max(1, math.ceil(face.x2) - x)), np.bool_)
+    for x1, y1, x2, y2 in covers:
+        ground[max(0, int(y1) - y) : max(0, math.ceil(y2) - y), max(0, int(x1) - x) : max(0, math.ceil(x2) - x)] = True
+    return float(ground.mean())
+
+
+def leaks(redactor: ExportRedactor, clip: Path, second: Detector, step: int) -> tuple[int, int]:
+    """Faces that a second detector sees in each `step`-th frame of the clear clip: how many, and how many are open."""
+    seen = left = 0
+    for shot, covers in plans(redactor, clip):
+        if shot.number % step:
+            continue
+        picture = np.asarray(shot.frame.to_ndarray(format="bgr24"), np.uint8)
+        for row in second.detect(picture).boxes.tolist():
+            seen += 1
+            left += share_covered(Box(*row), covers) < LEAK_COVERED
+    return seen, left
+
+
+def upper_bound(hits: int, trials: int, confidence: float = 0.95) -> float:
+    """The largest rate that explains so few hits (C. Clopper and E. Pearson, Biometrika 26, 1934), by bisection."""
+    low, high = hits / max(trials, 1), 1.0
+    for _ in range(60):
+        rate = (low + high) / 2
+        low, high = (rate, high) if _at_most(hits, trials, rate) > 1 - confidence else (low, rate)
+    return high
+
+
+def _at_most(hits: int, trials: int, rate: float) -> float:
+    if not 0 < rate < 1:
+        return float(rate <= 0)
+    logs = (
+        math.lgamma(trials + 1) - math.lgamma(k + 1) - math.lgamma(trials - k + 1)
+        + k * math.log(rate) + (trials - k) * math.log1p(-rate)
+        for k in range(hits + 1)
+    )  # fmt: skip
+    return sum(map(math.exp, logs))

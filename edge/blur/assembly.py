@@ -1,0 +1,56 @@
+"""The video redactors, put together from the models that are here; `edge/app.py` hands over the store."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from edge.blur.counts import UsedModel
+from edge.blur.export import ExportRedactor
+from edge.blur.live import LONG_SIDE_PX, PLATES_PX, LiveRedactor
+from edge.blur.look import Finders, Sized
+from models.manifest import Task
+from models.session import Options
+from models.store import ModelStore
+from models.wrappers import WRAPPERS, open_detector, open_model
+from pipelines.types import Detector
+
+FACES, PLATES = 0.2, 0.3
+"""Least scores for whole videos: far below the usual ones, since covering too much costs little."""
+
+
+def export_redactor(store: ModelStore, faces_only: bool = False) -> ExportRedactor:
+    """What covers whole videos.
+
+    Raises:
+        ModelUnavailable: A model is missing; tells the command that fetches it.
+    """
+    faces, face_model = _sized("faces-to-blur", store, FACES)
+    if faces_only:
+        return ExportRedactor(Finders(faces, None), np.random.default_rng(), (face_model,))
+    plates, plate_model = _sized("plate-find", store, PLATES)
+    return ExportRedactor(Finders(faces, plates), np.random.default_rng(), (face_model, plate_model))
+
+
+def live_redactor(store: ModelStore, rate: float) -> LiveRedactor:
+    """What covers one live view.
+
+    Raises:
+        ModelUnavailable: A model is missing; tells the command that fetches it.
+    """
+    faces = open_detector("faces-to-blur", store, Options(long_side=LONG_SIDE_PX, threshold=0.3))
+    plates = open_detector("plate-find", store, Options(long_side=PLATES_PX))
+    return LiveRedactor(faces, plates, np.random.default_rng(), rate)
+
+
+def _sized(task: Task, store: ModelStore, threshold: float) -> tuple[Sized, UsedModel]:
+    """A task's first model that is here, opened for each size once, at the first use."""
+    open_detector(task, store)  # says what is missing, now
+    manifest = next(it for it in store.for_task(task) if it.name in WRAPPERS and store.has(it.name))
+
+    @functools.cache
+    def sized(long_side: int) -> Detector:
+        return open_model(manifest.name, store, Options(long_side=long_side, threshold=threshold, lean=True))
+
+    return sized, UsedModel(manifest.name, manifest.sha256)

@@ -1,0 +1,135 @@
+"""The only place that makes a frame fit to be shown: covered, or black."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+from av.video.frame import PictureType
+from numpy.typing import NDArray
+
+from pipelines.redact import Planes, cover_planes
+from pipelines.types import Box, Luma, Picture
+
+FULL_RANGE = ("yuvj420p", "yuvj422p", "yuvj444p")
+PIXELS = {
+    *("yuv420p", "yuv422p", "yuv444p", "nv12", "nv21", "gray", "rgb24", "bgr24", "rgba", "bgra", "gbrp"),
+    *("yuv420p10le", "yuv422p10le", "yuv444p10le", "p010le", "yuv420p12le"),
+    *FULL_RANGE,
+}
+"""Pixel formats that are known to be read rightly; a frame of any other is black."""
+
+
+@dataclass(frozen=True)
+class Covered:
+    """A frame that may be shown. Only this module makes one; only such a one is encoded.
+
+    Attributes:
+        frame: 4:2:0.
+        black: There is nothing to see, for something went wrong.
+    """
+
+    frame: av.VideoFrame
+    black: bool
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What all frames of a video are brought to.
+
+    Attributes:
+        width: Pixels, even.
+        height: Pixels, even.
+        form: `yuv420p` or, for full-range sources, `yuvj420p`.
+    """
+
+    width: int
+    height: int
+    form: str
+
+    @staticmethod
+    def of(frame: av.VideoFrame) -> Canvas:
+        """As a video's first frame wants it."""
+        form = "yuvj420p" if frame.format.name in FULL_RANGE else "yuv420p"
+        return Canvas(max(2, frame.width // 2 * 2), max(2, frame.height // 2 * 2), form)
+
+
+def known(frame: av.VideoFrame) -> bool:
+    """Whether the frame's pixels can be read."""
+    return frame.format.name in PIXELS
+
+
+def paint(frame: av.VideoFrame, boxes: Sequence[Box], canvas: Canvas, random: np.random.Generator) -> Covered:
+    """The frame with the boxes covered; black where its pixels cannot be read.
+
+    Args:
+        frame: Not changed.
+        boxes: Pixels of the frame.
+        canvas: What comes out.
+        random: Noise of the covers.
+    """
+    if not known(frame):
+        return black(canvas)
+    try:
+        plain = frame if frame.format.name == canvas.form else frame.reformat(format=canvas.form)
+        shown = _covered(plain, boxes, random) if boxes else plain
+        if (shown.width, shown.height) != (canvas.width, canvas.height):
+            shown = shown.reformat(width=canvas.width, height=canvas.height)
+    except (av.error.FFmpegError, cv2.error, ValueError, MemoryError):
+        return black(canvas)
+    shown.pict_type = PictureType.NONE  # the encoder's own choice, not the camera's
+    return Covered(shown, black=False)
+
+
+def black(canvas: Canvas) -> Covered:
+    """Nothing to see."""
+    frame = av.VideoFrame(canvas.width, canvas.height, canvas.form)
+    for plane, level in zip(_planes(frame), (0 if canvas.form in FULL_RANGE else 16, 128, 128), strict=True):
+        plane[...] = level
+    return Covered(frame, black=True)
+
+
+def small_picture(frame: av.VideoFrame, long_side: int) -> Picture:
+    """A frame as detectors want it, BGR, its longer side at most `long_side` pixels.
+
+    Raises:
+        ValueError: Its pixel format cannot be converted.
+    """
+    scale = min(1.0, long_side / max(frame.width, frame.height))
+    width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
+    try:
+        return np.asarray(frame.reformat(width=width, height=height, format="bgr24").to_ndarray(), np.uint8)
+    except av.error.FFmpegError as error:
+        raise ValueError(f"pixel format {frame.format.name} cannot be converted") from error
+
+
+def small_luma(frame: av.VideoFrame, width: int = 160) -> Luma:
+    """A frame's brightness at a low resolution; of a format without a plane of it, all zeros and never the same."""
+    if frame.format.name not in ("yuv420p", *FULL_RANGE, "yuv422p", "yuv444p", "nv12", "nv21", "gray"):
+        return np.zeros((0, 0), np.uint8)
+    height = max(1, round(frame.height * width / frame.width))
+    luma = _array(frame.planes[0], frame.width, frame.height)
+    return np.asarray(cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _covered(frame: av.VideoFrame, boxes: Sequence[Box], random: np.random.Generator) -> av.VideoFrame:
+    """A copy, for the decoder still needs its own frame to predict the next ones."""
+    copy = av.VideoFrame(frame.width, frame.height, frame.format.name)
+    planes = _planes(copy)
+    for target, source in zip(planes, _planes(frame), strict=True):
+        target[...] = source
+    cover_planes(planes, boxes, random)
+    return copy
+
+
+def _planes(frame: av.VideoFrame) -> Planes:
+    y, u, v = (_array(plane, plane.width, plane.height) for plane in frame.planes)
+    return y, u, v
+
+
+def _array(plane: av.video.plane.VideoPlane, width: int, height: int) -> NDArray[np.uint8]:
+    rows: NDArray[np.uint8] = np.frombuffer(memoryview(plane), np.uint8)
+    return rows[: plane.line_size * height].reshape(height, plane.line_size)[:, :width]

@@ -13,6 +13,7 @@ import av
 from common.errors import SourceError
 from demo.nal import Codec, Parameters, parameters, split
 from demo.rtp import CLOCK_HZ, PAYLOAD_TYPE
+from demo.sound import ClipSound, sound_of
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,14 @@ class Clip:
         parameters: Parameter sets.
         frames: In decoding order; the first is a key frame.
         length_s: Of one turn of the loop.
+        sound: None: silent.
     """
 
     codec: Codec
     parameters: Parameters
     frames: tuple[AccessUnit, ...]
     length_s: float
+    sound: ClipSound | None = None
 
     def sdp(self, address: str) -> str:
         """The session description (RFC 4566) for DESCRIBE."""
@@ -59,11 +62,12 @@ class Clip:
         lines = ["v=0", f"o=- 0 0 IN IP4 {address}", "s=Paifang demonstration", f"c=IN IP4 {address}", "t=0 0"]
         lines += [f"m=video 0 RTP/AVP {PAYLOAD_TYPE}", f"a=rtpmap:{PAYLOAD_TYPE} {name}/{CLOCK_HZ}"]
         lines += [f"a=fmtp:{PAYLOAD_TYPE} {form}", "a=control:video"]
+        lines += self.sound.sdp() if self.sound else []
         return "\r\n".join([*lines, ""])
 
 
-def load(path: Path) -> Clip:
-    """Read a clip.
+def load(path: Path, sound: bool = False) -> Clip:
+    """Read a clip, with its sound where asked for.
 
     Raises:
         SourceError: Not a video file, or not H.264 or H.265 in MP4 (`demo.clips.prepare` makes one).
@@ -77,9 +81,10 @@ def load(path: Path) -> Clip:
             known = parameters(cast(Literal["h264", "hevc"], codec), bytes(stream.codec_context.extradata or b""))
             rate = Fraction(stream.average_rate or 15)
             frames = _frames([p for p in container.demux(stream) if p.size], known, rate)
+        heard = sound_of(str(path)) if sound else None
     except (av.error.FFmpegError, ValueError, IndexError, OSError) as error:
         raise SourceError(f"{path}: cannot be served: {error}") from error
-    return Clip(known.codec, known, tuple(frames), frames[-1].send_s + float(1 / rate))
+    return Clip(known.codec, known, tuple(frames), frames[-1].send_s + float(1 / rate), heard)
 
 
 def _frames(packets: list[av.Packet[av.VideoStream]], known: Parameters, rate: Fraction) -> list[AccessUnit]:

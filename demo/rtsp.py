@@ -19,6 +19,7 @@ from common import logs
 from demo.clip import AccessUnit, Clip
 from demo.rtp import CLOCK_HZ, Packetizer
 from demo.rtsp_messages import Digest, Request, answer, read_request
+from demo.sound import Heard, SoundPacketizer
 
 BACKLOG_BYTES = 4_000_000
 """A viewer that is this far behind is dropped."""
@@ -32,17 +33,23 @@ class Viewer:
     """One client that plays one path."""
 
     writer: asyncio.StreamWriter
-    packets: Packetizer
+    packets: Packetizer | None = None
+    sound: SoundPacketizer | None = None
     started: bool = False
 
     def send(self, frame: AccessUnit, timestamp: int) -> None:
         """Send one picture; the first must be a key frame."""
         self.started = self.started or frame.key
-        if self.started and not self.writer.is_closing():
+        if self.packets is not None and self.started and not self.writer.is_closing():
             if self.writer.transport.get_write_buffer_size() > BACKLOG_BYTES:
                 self.writer.close()
                 return
             self.writer.write(self.packets.frame(frame.units, timestamp))
+
+    def tell(self, heard: Heard, timestamp: int) -> None:
+        """Send one packet of sound, once pictures flow."""
+        if self.sound is not None and self.started and not self.writer.is_closing():
+            self.writer.write(self.sound.packet(heard.data, timestamp))
 
 
 @dataclass(eq=False)
@@ -66,12 +73,22 @@ class Mount:
         began, turn = time.monotonic() - self.ahead_s, 0
         while True:
             offset_s = turn * self.clip.length_s
-            for frame in self.clip.frames:
+            for frame in self._due():
                 wait_s = began + offset_s + frame.send_s - time.monotonic()
                 if wait_s > 0:
                     await asyncio.sleep(wait_s)
-                self._send(frame, frame.timestamp + round(offset_s * CLOCK_HZ))
+                if isinstance(frame, AccessUnit):
+                    self._send(frame, frame.timestamp + round(offset_s * CLOCK_HZ))
+                elif self.clip.sound is not None:
+                    for viewer in list(self.viewers):
+                        viewer.tell(frame, frame.timestamp + round(offset_s * self.clip.sound.rate))
             turn += 1
+
+    def _due(self) -> list[AccessUnit | Heard]:
+        """Pictures and sound of one turn, in the order in which they are sent."""
+        heard = self.clip.sound.frames if self.clip.sound else ()
+        inside = [it for it in heard if it.send_s < self.clip.length_s]
+        return sorted([*self.clip.frames, *inside], key=lambda it: it.send_s)
 
     def hang_up(self) -> None:
         """End every viewer's connection."""
@@ -163,8 +180,8 @@ class _Session:
             self.mount.viewers.discard(self.viewer)
 
     def _find(self, url: str) -> Mount | None:
-        path = re.sub(r"^rtsps?://[^/]+/", "", url).split("?")[0].removesuffix("/").removesuffix("/video")
-        return self.server.mounts.get(path)
+        path = re.sub(r"^rtsps?://[^/]+/", "", url).split("?")[0].removesuffix("/")
+        return self.server.mounts.get(path.removesuffix("/video").removesuffix("/audio"))
 
     def _describe(self, request: Request) -> bytes:
         mount = self._find(request.url)
@@ -182,7 +199,12 @@ class _Session:
         if channels is None:
             return answer(request, "461 Unsupported Transport")
         ssrc = random.getrandbits(32)
-        self.viewer = Viewer(self.writer, Packetizer(self.mount.clip.codec, ssrc, int(channels[1])))
+        self.viewer = self.viewer or Viewer(self.writer)
+        sound = self.mount.clip.sound
+        if request.url.endswith("/audio") and sound is not None:
+            self.viewer.sound = SoundPacketizer(sound.codec, ssrc, int(channels[1]))
+        else:
+            self.viewer.packets = Packetizer(self.mount.clip.codec, ssrc, int(channels[1]))
         transport = f"RTP/AVP/TCP;unicast;interleaved={channels[1]}-{channels[2]};ssrc={ssrc:08X}"
         return answer(request, "200 OK", {"Transport": transport, "Session": "1;timeout=60"})
 

@@ -7,6 +7,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -34,6 +35,7 @@ from edge.metrics import BoxCollector, Reading
 from edge.outbox import Outbox
 from edge.outbox_store import Identity
 from edge.publisher import Publisher
+from edge.recorder.api import FootageApi, api_token
 from edge.recorder.assembly import FOOTAGE_READINGS, Footage
 from edge.recorder.looks import Looks
 from edge.recorder.reader import MainReader
@@ -77,6 +79,11 @@ class Models:
     gates: Readers | None = None
 
 
+def model_store(settings: BoxSettings, base: Path) -> ModelStore:
+    """Where the box's models lie."""
+    return ModelStore(base / settings.models if settings.models else default_folder(os.environ, Path.home()))
+
+
 def load_models(settings: BoxSettings, base: Path) -> Models:
     """Open the box's models.
 
@@ -84,7 +91,7 @@ def load_models(settings: BoxSettings, base: Path) -> Models:
         ModelUnavailable: One is missing; tells the command that fetches it.
     """
     cv2.setNumThreads(1)
-    store = ModelStore(base / settings.models if settings.models else default_folder(os.environ, Path.home()))
+    store = model_store(settings, base)
     objects = open_detector("objects", store, Options(threshold=EVIDENCE))
     return Models(
         objects=objects if isinstance(objects, YoloxNano) else AnySize(objects),
@@ -194,7 +201,7 @@ class Box:
         self._status = StatusPublisher(self.link, self._topics.status, self._make_status, self._stop)
         self.registry = CollectorRegistry()
         self.registry.register(BoxCollector(self._readings(), self.cameras))
-        self.server = StatusServer(settings.status_port, self.registry, self._health)
+        self.server = StatusServer(settings.status_port, self.registry, self._health, self._api(base))
 
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set, then end every part in order: cameras, detector, reporter, publisher, outbox."""
@@ -253,7 +260,16 @@ class Box:
             clock=self._clock,
             send=lambda draft: self.reporter.send([draft]),
             box=self.settings.box,
+            put=lambda draft: self.outbox.put([draft]),
         )
+
+    def _api(self, base: Path) -> Callable[[BaseHTTPRequestHandler], bool] | None:
+        """Footage over HTTP, for whoever stands at the box."""
+        if self.footage is None:
+            return None
+        token = api_token(base / self.settings.data / "api-token")
+        store = model_store(self.settings, base)
+        return FootageApi(self.footage.store, lambda: export_redactor(store), self._clock, token).answer
 
     def _looks(self, objects: SizedDetector) -> dict[str, Action]:
         """Questions about footage."""
@@ -267,13 +283,15 @@ class Box:
         for camera in self.settings.cameras:
             if self.footage is not None and camera.watch_url:
                 url = camera.url if "://" in camera.url else str(base / camera.url)
-                source = opener(url, login(camera.username, camera.password_file, base), self._clock)
+                who = login(camera.username, camera.password_file, base)
+                source = opener(url, who, self._clock, self.footage.ear(camera.id))
                 backoff = Backoff(random.random, 0.5, 8.0)
                 yield MainReader(camera.id, source, self.footage.recorder, backoff, self._stop)
 
     def _camera(self, camera: CameraSettings, base: Path, taps: tuple[Tap, ...]) -> Camera:
+        ear = None
         if self.footage is not None and not camera.watch_url:
-            taps = (*taps, self.footage.recorder)
+            taps, ear = (*taps, self.footage.recorder), self.footage.ear(camera.id)
         who = login(camera.username, camera.password_file, base)
         url = camera.watched_url if "://" in camera.watched_url else str(base / camera.watched_url)
         economy = Economy() if camera.watch == "key-frames" else None
@@ -299,7 +317,7 @@ class Box:
         )
         return Camera(
             id=camera.id,
-            opener=opener(url, who, self._clock),
+            opener=opener(url, who, self._clock, ear),
             eye=eye,
             economy=economy,
             clock=self._clock,

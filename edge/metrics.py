@@ -41,6 +41,8 @@ BOX_COUNTERS = {
     "footage_refused": "Packets that the recorder could not use",
     "footage_dropped": "Packets dropped because the disk was too slow",
     "footage_failures": "Mistakes of ours in the recorder",
+    "footage_sound_packets": "Packets of sound written to footage",
+    "footage_sound_refused": "Packets of sound left out, for they are not AAC",
 }
 BOX_GAUGES = {
     "events_not_stored": "Events that the outbox could not take yet; they are kept in memory and tried again",

@@ -10,6 +10,7 @@ _LOW = ("zone.entered", "line.crossed", "door.granted", "door.closed", "vehicle.
 _HIGH = (
     *("zone.blocked", "door.forced", "door.duress", "door.held", "door.tailgated", "vehicle.barred"),
     *("camera.lost", "camera.covered", "footage.gap", "footage.at_risk", "footage.erased", "footage.held"),
+    "footage.exported",
     *("disk.full", "disk.changed", "box.config_rejected", "clock.stepped"),
 )
 

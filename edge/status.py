@@ -75,17 +75,28 @@ class StatusPublisher:
 
 
 class StatusServer:
-    """`/healthz` and `/metrics` on loopback.
+    """`/healthz` and `/metrics` on loopback, and what else is handed over.
 
     Args:
         port: 0 for any.
         registry: The metrics.
         health: Parts and whether each is well.
+        more: Answers other paths; False: it is not for it.
     """
 
-    def __init__(self, port: int, registry: CollectorRegistry, health: Callable[[], dict[str, bool]]) -> None:
+    def __init__(
+        self,
+        port: int,
+        registry: CollectorRegistry,
+        health: Callable[[], dict[str, bool]],
+        more: Callable[[BaseHTTPRequestHandler], bool] | None = None,
+    ) -> None:
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # for chunks; every connection is closed after its answer
+
             def do_GET(self) -> None:
+                if more is not None and more(self):
+                    return
                 if self.path == "/healthz":
                     parts = health()
                     status = 200 if all(parts.values()) else 503
@@ -117,5 +128,6 @@ def _answer(handler: BaseHTTPRequestHandler, status: int, kind: str, body: bytes
     handler.send_response(status)
     handler.send_header("Content-Type", kind)
     handler.send_header("Content-Length", str(len(body)))
+    handler.send_header("Connection", "close")
     handler.end_headers()
     handler.wfile.write(body)

@@ -205,11 +205,22 @@ class FootageAtRisk(LedgerData, frozen=True, kw_only=True):
 
 
 class FootageHeld(LedgerData, frozen=True, kw_only=True):
-    """A hold covers footage."""
+    """A hold covers footage, or has ended: the cause says so. `by` is who answers for it."""
+
+    by: str | None = None
 
 
 class FootageErased(LedgerData, frozen=True, kw_only=True):
     """Footage was erased."""
+
+
+class FootageExported(Data, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """Somebody takes a covered copy of footage out: `reason` is the case and why, `by` is who."""
+
+    from_: str
+    to: str
+    reason: str
+    by: str
 
 
 class DiskFull(LedgerData, frozen=True, kw_only=True):
@@ -279,6 +290,7 @@ KINDS: dict[str, type[Data]] = {
     "footage.at_risk": FootageAtRisk,
     "footage.held": FootageHeld,
     "footage.erased": FootageErased,
+    "footage.exported": FootageExported,
     "disk.full": DiskFull,
     "disk.changed": DiskChanged,
     "box.started": BoxStarted,

@@ -120,7 +120,7 @@ PICTURE_MODULES = {"PIL", "imageio", "matplotlib", "skimage", "turbojpeg"}
 ONLY_ENCODER = "edge/redaction.py"
 ONLY_VIDEO_ENCODER = "edge/blur/encoder.py"
 """Takes covered frames only: `Covered` is made in `edge/blur/paint.py` and nowhere else."""
-COPIERS = ("edge/recorder/mux.py", "edge/recorder/playback.py")
+COPIERS = ("edge/recorder/mux.py",)
 """Where packets are copied into a container as the camera sent them, without ever being pictures: the recorder."""
 COPYING = {"add_stream_from_template", "mux_one"}
 
@@ -141,7 +141,7 @@ def test_only_the_redactor_encodes_pictures() -> None:
 def test_only_reading_opens_a_container_or_a_codec() -> None:
     """`av.open(…)` with a mode and `CodecContext.create(…)` other than for reading could write pictures.
 
-    The recorder's two copiers may write a container; that they only copy, the test above holds. The video's encoder
+    The recorder's copier may write a container; that it only copies, the test above holds. The video's encoder
     may, of covered frames.
     """
     for path in python_files("edge"):

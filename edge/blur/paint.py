@@ -77,7 +77,7 @@ def paint(frame: av.VideoFrame, boxes: Sequence[Box], canvas: Canvas, random: np
         plain = frame if frame.format.name == canvas.form else frame.reformat(format=canvas.form)
         shown = _covered(plain, boxes, random) if boxes else plain
         if (shown.width, shown.height) != (canvas.width, canvas.height):
-            shown = shown.reformat(width=canvas.width, height=canvas.height)
+            shown = _fitted(shown, canvas)
     except (av.error.FFmpegError, cv2.error, ValueError, MemoryError):
         return black(canvas)
     shown.pict_type = PictureType.NONE  # the encoder's own choice, not the camera's
@@ -123,6 +123,23 @@ def _covered(frame: av.VideoFrame, boxes: Sequence[Box], random: np.random.Gener
         target[...] = source
     cover_planes(planes, boxes, random)
     return copy
+
+
+def _fitted(frame: av.VideoFrame, canvas: Canvas) -> av.VideoFrame:
+    """A frame of another size, whole, with black beside it where its shape differs; one odd line or row is trimmed."""
+    scale = min(canvas.width / frame.width, canvas.height / frame.height)
+    width, height = (max(2, round(side * scale / 2) * 2) for side in (frame.width, frame.height))
+    width, height = min(width, canvas.width), min(height, canvas.height)
+    fitted = frame.reformat(width=width, height=height)
+    if (width, height) == (canvas.width, canvas.height):
+        return fitted
+    ground = black(canvas).frame
+    left, top = (canvas.width - width) // 4 * 2, (canvas.height - height) // 4 * 2
+    for number, (target, source) in enumerate(zip(_planes(ground), _planes(fitted), strict=True)):
+        part = 2 if number else 1
+        rows, columns = source.shape
+        target[top // part : top // part + rows, left // part : left // part + columns] = source
+    return ground
 
 
 def _planes(frame: av.VideoFrame) -> Planes:

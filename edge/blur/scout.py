@@ -68,6 +68,7 @@ class Scout:
         self._pending: deque[_Asked] = deque()
         self._questions: list[Question] = []
         self._looks = 0
+        self._size = (0, 0)
         self._thread = threading.Thread(target=self._run, name="blur-scout", daemon=True)
         self._thread.start()
 
@@ -133,6 +134,9 @@ class Scout:
             return _Asked(name, [], searched=False, unknown=False)
         if not known(shot.frame):
             return _Asked(name, [], searched=False, unknown=True)
+        if (shot.frame.width, shot.frame.height) != self._size:
+            self._size = shot.frame.width, shot.frame.height
+            self._questions.clear()  # what was found in pixels of another size says nothing of this one
         luma = small_luma(shot.frame)
         wanted = self._wanted(shot)
         anew = [it for it in wanted if it.luma is None or it.repeats >= MOST_REPEATS or changed(it.luma, luma)]

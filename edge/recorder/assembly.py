@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from common import logs
 from common.clock import Clock
+from common.errors import FootageError
 from edge.recorder.disk import RealDisk
 from edge.recorder.holds import Holds
 from edge.recorder.index import Index
@@ -20,6 +22,7 @@ from edge.recorder.settings import RecorderSettings
 from edge.recorder.startup import open_index
 from edge.recorder.sweeper import Sweeper
 from edge.recorder.writer import Writer
+from edge.sources.base import Ear
 from events.envelope import Draft
 
 
@@ -46,7 +49,14 @@ class Store:
         self.player = Player(self.disk, self.keys.find, self.index)
 
     def tools(
-        self, told: RecorderSettings, cameras: Sequence[str], clock: Clock, send: Callable[[Draft], None], box: str
+        self,
+        told: RecorderSettings,
+        cameras: Sequence[str],
+        clock: Clock,
+        send: Callable[[Draft], None],
+        box: str,
+        *,
+        put: Callable[[Draft], None] | None = None,
     ) -> tuple[Writer, Sweeper]:
         """The writer, not started, and the sweeper beside it."""
         writer = Writer(self.disk, self.keys, self.index, clock, os.urandom, send, box)
@@ -61,6 +71,7 @@ class Store:
             clock=clock,
             send=send,
             box=box,
+            put=put,
         )
         return writer, sweeper
 
@@ -76,6 +87,7 @@ class Footage:
         clock: Wall and monotonic.
         send: Takes drafts.
         box: The box's id.
+        put: Takes a draft and returns once it is safe; None: `send`.
 
     Raises:
         FootageError: See `Store`.
@@ -91,12 +103,20 @@ class Footage:
         clock: Clock,
         send: Callable[[Draft], None],
         box: str,
+        put: Callable[[Draft], None] | None = None,
     ) -> None:
         self.store = Store(told, base, data)
-        self.writer, sweeper = self.store.tools(told, cameras, clock, send, box)
+        self.writer, self._sweep = self.store.tools(told, cameras, clock, send, box, put=put)
         self.recorder = Recorder(self.writer, clock)
+        self._mute = frozenset(told.mute)
         self._stop = threading.Event()
-        self._sweeper = threading.Thread(target=sweeper.run, args=(self._stop,), name="footage-sweeper", daemon=True)
+        self._sweeper = threading.Thread(
+            target=self._sweep.run, args=(self._stop,), name="footage-sweeper", daemon=True
+        )
+
+    def ear(self, camera: str) -> Ear | None:
+        """What hears a camera's sound; None where the settings mute it."""
+        return None if camera in self._mute else self.recorder.ear(camera)
 
     def start(self) -> None:
         """Start both threads."""
@@ -108,6 +128,8 @@ class Footage:
         self._stop.set()
         self._sweeper.join()
         self.recorder.stop()
+        with contextlib.suppress(FootageError):  # then they go after the next start
+            self._sweep.tell()
         self.store.index.close()
 
     def readings(self) -> dict[str, Callable[[], float]]:
@@ -121,6 +143,8 @@ class Footage:
             "footage_aborted": lambda: counts.aborted,
             "footage_refused": lambda: counts.refused,
             "footage_dropped": lambda: recorder.inbox.dropped,
+            "footage_sound_packets": lambda: counts.sounds,
+            "footage_sound_refused": lambda: recorder.unheard,
             "footage_failures": lambda: recorder.failures,
             "footage_cameras_stopped": lambda: len(self.writer.stopped),
         }
@@ -129,6 +153,7 @@ class Footage:
 FOOTAGE_READINGS = (
     *("footage_packets", "footage_parts", "footage_segments", "footage_written_bytes", "footage_aborted"),
     *("footage_refused", "footage_dropped", "footage_failures", "footage_cameras_stopped"),
+    *("footage_sound_packets", "footage_sound_refused"),
 )
 
 

@@ -1,4 +1,4 @@
-"""The words of `paifang footage`: `list`, `export`, `verify`, `hold`, `erase`. On the box."""
+"""The words of `paifang footage`: `list`, `export`, `verify`, `key`, `hold`, `erase`. On the box."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from edge.config import BoxSettings
 from edge.recorder.assembly import Store
 from edge.recorder.export import Asked, Exporter
 from edge.recorder.holds import Hold
+from edge.recorder.ledger import open_gaps
 from edge.recorder.manifest import check_file, opened, signing_key, verify
+from edge.recorder.notices import announce
 from edge.recorder.segment import DAY_NS
 from edge.recorder.startup import same_disk
 from events.identifiers import from_rfc3339, to_rfc3339, uuid7
@@ -26,7 +28,7 @@ from events.identifiers import from_rfc3339, to_rfc3339, uuid7
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this part's words to the command's parser."""
-    words = parser.add_subparsers(dest="word", required=True, metavar="list|export|verify|hold|erase")
+    words = parser.add_subparsers(dest="word", required=True, metavar="list|export|verify|key|hold|erase")
     listed = words.add_parser("list", help="what is kept, missing and held, by camera and day")
     listed.add_argument("config", type=Path, metavar="CONFIG")
     listed.add_argument("--camera", metavar="ID")
@@ -37,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     export.add_argument("out", type=Path, metavar="OUT")
     for name in ("camera", "from", "to", "who", "why", "case"):
         export.add_argument(f"--{name}", required=True, dest=f"{name}_", metavar=name.upper())
+    export.add_argument("--audio", action="store_true")
     export.add_argument("--json", action="store_true")
     export.set_defaults(call=_export)
     check = words.add_parser("verify", help="an export against its manifest; needs no box")
@@ -44,6 +47,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     check.add_argument("manifest", type=Path, metavar="MANIFEST")
     check.add_argument("--key", metavar="HEX")
     check.set_defaults(call=_verify)
+    key = words.add_parser("key", help="the box's public key, for whoever checks its exports")
+    key.add_argument("config", type=Path, metavar="CONFIG")
+    key.set_defaults(call=_key)
     hold = words.add_parser("hold", help="keep a stretch beyond its ceiling")
     hold.add_argument("config", type=Path, metavar="CONFIG")
     for name in ("camera", "from", "to", "until", "owner", "reason", "case"):
@@ -72,13 +78,20 @@ def _open(options: argparse.Namespace) -> tuple[BoxSettings, Store]:
 def _list(options: argparse.Namespace) -> int:
     _, store = _open(options)
     now_ns = _now_ns()
+    still = {it.camera: it for it in open_gaps(store.index, store.player.end_ns, now_ns)}
+    newest = {use.camera: use.day for use in store.index.days()}
     holds = [hold for hold in store.holds.all()[0] if hold.end_ns > now_ns]
     rows = []
     for use in store.index.days():
         if options.camera not in (None, use.camera):
             continue
         from_ns, to_ns = use.day * DAY_NS, (use.day + 1) * DAY_NS
-        gaps = store.index.gaps(use.camera, from_ns, to_ns)
+        gaps = [
+            _told(it.from_ns, it.to_ns, it.seconds, it.cause) for it in store.index.gaps(use.camera, from_ns, to_ns)
+        ]
+        if use.day == newest[use.camera] and use.camera in still:
+            gap = still[use.camera]
+            gaps.append(_told(gap.from_ns, None, gap.seconds, gap.cause))
         rows.append(
             {
                 "camera": use.camera,
@@ -87,7 +100,7 @@ def _list(options: argparse.Namespace) -> int:
                 "to": to_rfc3339(use.last_ns),
                 "segments": use.segments,
                 "megabytes": round(use.bytes / 1e6, 1),
-                "gaps": [{"from": to_rfc3339(it.from_ns), "seconds": it.seconds, "cause": it.cause} for it in gaps],
+                "gaps": gaps,
                 "holds": [it.case for it in holds if it.covers(use.camera, from_ns, to_ns, now_ns)],
             }
         )
@@ -97,9 +110,23 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
+def _told(from_ns: int, to_ns: int | None, seconds: float, cause: str) -> dict[str, object]:
+    told = {"from": to_rfc3339(from_ns), "to": None if to_ns is None else to_rfc3339(to_ns)}
+    return {**told, "seconds": round(seconds, 3), "cause": cause}
+
+
+def _key(options: argparse.Namespace) -> int:
+    box = config.load(options.config)
+    key = signing_key(options.config.resolve().parent / box.data / "signing.key")
+    sys.stdout.write(key.public_key().public_bytes_raw().hex() + "\n")
+    return 0
+
+
 def _line(row: dict[str, object]) -> str:
     gaps = row["gaps"]
     missing = f"{len(gaps)} gaps" if isinstance(gaps, list) else ""
+    if isinstance(gaps, list) and gaps and gaps[-1]["to"] is None:
+        missing += f", the last since {gaps[-1]['from'][:19]}Z and not over"
     return f"{row['day']}  {row['camera']:<16} {row['segments']:>5} segments {row['megabytes']:>10} MB  {missing}"
 
 
@@ -114,9 +141,10 @@ def _export(options: argparse.Namespace) -> int:
         who=options.who_,
         why=options.why_,
         case=options.case_,
+        sound=options.audio,
     )
     base = options.config.resolve().parent
-    store.player.find(asked.camera, asked.from_ns, asked.to_ns)  # an absurd range is refused before models load
+    store.player.check(asked.camera, asked.from_ns, asked.to_ns)  # an absurd range is refused before models load
     key = signing_key(base / box.data / "signing.key")
     redactor = app.video_redactor(base / box.models if box.models else None)
     exporter = Exporter(store.player, store.index, app.system_clock(), key, redactor)
@@ -160,6 +188,7 @@ def _hold(options: argparse.Namespace) -> int:
         end_ns=_moment("--until", options.until_),
     )
     store.holds.place(hold)
+    announce(store.index, [hold], now_ns)
     sys.stdout.write(f"{hold.id}\n")
     return 0
 

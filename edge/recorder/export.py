@@ -11,13 +11,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from common.clock import Clock
 from common.errors import FootageRefused
 from edge.blur.counts import Counts, UsedModel
+from edge.blur.encoder import Writable
 from edge.blur.export import Progress
 from edge.blur.film import Opener, film_of_pieces
 from edge.blur.record import beside, hash_of
+from edge.recorder import notices
 from edge.recorder.index import Gap, Index, Segment
 from edge.recorder.manifest import KeptSegment, Manifest, MissingStretch, sign
 from edge.recorder.playback import Player
+from events.envelope import Draft
 from events.identifiers import to_rfc3339
+from events.kinds import FootageExported
 
 NO_REDACTOR = "no export: only a covered copy may leave the box, and there is nothing here that covers a video"
 
@@ -33,8 +37,10 @@ class VideoRedactor(Protocol):
     def models(self) -> tuple[UsedModel, ...]:
         """With what."""
 
-    def redact(self, opener: Opener, target: Path, *, progress: Progress | None = None) -> Counts:
-        """Write a covered copy of what `opener` opens; no file where that fails.
+    def redact(
+        self, opener: Opener, target: Path | Writable, *, sound: bool = False, progress: Progress | None = None
+    ) -> Counts:
+        """Write a covered copy of what `opener` opens; no file where that fails. `sound` copies its sound.
 
         Raises:
             RedactionError: There is no video then.
@@ -51,6 +57,7 @@ class Asked:
     who: str
     why: str
     case: str
+    sound: bool = False
 
 
 @dataclass
@@ -72,7 +79,7 @@ class Exporter:
     redactor: VideoRedactor | None
 
     def export(self, asked: Asked, target: Path, progress: Progress | None = None) -> Path:
-        """Write `target` and its manifest beside it; gives the manifest's path.
+        """Write `target` and its manifest beside it; gives the manifest's path. A notice is left before.
 
         Raises:
             FootageRefused: Nothing covers, or it is not said who, why and under which case.
@@ -85,8 +92,8 @@ class Exporter:
             if not getattr(asked, name).strip():
                 raise FootageRefused(f"no export: --{name} was left empty; it stands in the manifest")
         rows = self.player.find(asked.camera, asked.from_ns, asked.to_ns)
-        opener = film_of_pieces(lambda: self.player.play(asked.camera, asked.from_ns, asked.to_ns), asked.camera)
-        counts = self.redactor.redact(opener, target, progress=progress)
+        notices.leave(self.index, exported(asked, self.clock.wall_ns()))
+        counts = self.redactor.redact(film(self.player, asked), target, sound=asked.sound, progress=progress)
         sha256, size = hash_of(target)
         manifest = self._manifest(asked, rows, counts, (target.name, sha256, size))
         place = beside(target)
@@ -104,6 +111,7 @@ class Exporter:
             from_=to_rfc3339(asked.from_ns),
             to=to_rfc3339(asked.to_ns),
             redaction=self.redactor.name,
+            sound=asked.sound,
             models=list(self.redactor.models),
             counts=counts,
             segments=[self._kept(row) for row in rows],
@@ -125,6 +133,22 @@ class Exporter:
             wall_ns=header.wall_ns,
             mono_ns=header.mono_ns,
         )
+
+
+def film(player: Player, asked: Asked) -> Opener:
+    """The clear stretch, for the redactor alone."""
+    return film_of_pieces(lambda: player.play(asked.camera, asked.from_ns, asked.to_ns), asked.camera)
+
+
+def exported(asked: Asked, now_ns: int) -> Draft:
+    """The event that tells of it."""
+    data = FootageExported(
+        from_=to_rfc3339(asked.from_ns),
+        to=to_rfc3339(asked.to_ns),
+        reason=f"{asked.case}: {asked.why}" if asked.case else asked.why,
+        by=asked.who.strip()[:64],
+    )
+    return Draft(asked.camera, data, now_ns)
 
 
 def _missing(gap: Gap) -> MissingStretch:

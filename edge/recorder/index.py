@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -40,6 +40,11 @@ CREATE INDEX gaps_by_camera ON gaps (camera, from_ns);
 CREATE TABLE erased (
   number INTEGER PRIMARY KEY, camera TEXT NOT NULL, day INTEGER NOT NULL, at_ns INTEGER NOT NULL,
   segments INTEGER NOT NULL, bytes INTEGER NOT NULL, cause TEXT NOT NULL) STRICT;
+""",
+    """
+CREATE TABLE notices (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, place TEXT NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL,
+  at_ns INTEGER NOT NULL) STRICT;
 """,
 )
 """Forward only: a new schema is one more entry; `PRAGMA user_version` counts them."""
@@ -260,6 +265,26 @@ class Index:
         """Remember one."""
         with self._write():
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def add_notice(self, place: str, kind: str, body: bytes, at_ns: int) -> None:
+        """An event's parts; see `notices.py`."""
+        with self._write():
+            self._db.execute(
+                "INSERT INTO notices (place, kind, body, at_ns) VALUES (?, ?, ?, ?)", (place, kind, body, at_ns)
+            )
+
+    def notices(self) -> list[tuple[int, str, str, bytes, int]]:
+        """Number, place, kind, body, time; in the order in which they were left."""
+        return self._all("SELECT number, place, kind, body, at_ns FROM notices ORDER BY number")
+
+    def drop_notice(self, number: int) -> None:
+        """It is safe elsewhere."""
+        with self._write():
+            self._db.execute("DELETE FROM notices WHERE number = ?", (number,))
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """What is written inside is committed together, or not at all."""
+        return self._write()
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from common.clock import SECOND_NS
-from edge.recorder.index import Gap, Index
+from edge.recorder.index import Gap, Index, Segment
 from edge.recorder.timeline import GAP_NS
 from events.envelope import Draft
 from events.identifiers import to_rfc3339
@@ -13,6 +13,9 @@ from events.kinds import FootageGap
 
 CAMERA_LOST, DISK_FULL, DISK_CHANGED, DISK_FAILED = "camera lost", "disk full", "disk changed", "disk failed"
 BOX_DOWN, LATE_WRITER, CLOCK_STEP, STOPPED = "box down", "late writer", "clock step", "stopped for want of space"
+NOT_OVER = "no footage since; the camera, its disk or the box is down"
+OPEN_NS = 15 * SECOND_NS
+"""Without footage for this long, a camera misses some now; a part is a second, a segment is closed after five."""
 BROKEN_STREAM, FILE_MISSING = "stream cannot be recorded", "file missing"
 CAUSES = (
     *(CAMERA_LOST, DISK_FULL, DISK_CHANGED, DISK_FAILED, BOX_DOWN, LATE_WRITER, CLOCK_STEP, STOPPED),
@@ -53,3 +56,22 @@ class Ledger:
 def total_s(gaps: Sequence[Gap]) -> float:
     """Seconds that are missing in all; a step of the clock misses nothing."""
     return sum(gap.seconds for gap in gaps if gap.cause != CLOCK_STEP)
+
+
+def open_gaps(index: Index, end_of: Callable[[Segment], int], now_ns: int) -> list[Gap]:
+    """Gaps that are not over: cameras that have recorded and do not now.
+
+    Args:
+        index: What there is.
+        end_of: Wall clock at the end of a segment's footage; asked of the last one, which may be under way.
+        now_ns: Wall clock.
+    """
+    found = []
+    for camera in index.cameras():
+        last = index.last(camera)
+        if last is None:
+            continue
+        end_ns = last.end_ns if last.finished else end_of(last)
+        if now_ns - end_ns > OPEN_NS:
+            found.append(Gap(camera, end_ns, now_ns, (now_ns - end_ns) / SECOND_NS, NOT_OVER))
+    return found

@@ -53,15 +53,7 @@ class Looks:
         known = self._store.index.cameras()
         if camera not in known:
             raise FootageError(f"camera '{camera}' never recorded; known: {', '.join(known) or 'none'}")
-        rows = self._store.index.find(camera, from_ns, to_ns)
-        now_ns = self._clock.wall_ns()
-        holds = [it for it in self._store.holds.all()[0] if it.covers(camera, from_ns, to_ns, now_ns)]
-        gaps = self._store.index.gaps(camera, from_ns, to_ns)
-        kept = Kept(
-            spans=joined((max(row.start_ns, from_ns), min(row.end_ns, to_ns)) for row in rows)[:MOST_SPANS],
-            gaps=tuple(Span(it.from_ns, it.to_ns, it.cause) for it in gaps)[:MOST_SPANS],
-            holds=tuple(Span(it.from_ns, it.to_ns, it.case) for it in holds)[:MOST_SPANS],
-        )
+        kept = kept_of(self._store, camera, (from_ns, to_ns), self._clock.wall_ns())
         return Reply(id=command.id, done=True, kept=kept)
 
     def still(self, command: Command) -> Reply:
@@ -97,6 +89,24 @@ class Looks:
         if last is None:
             raise FootageError("there is no picture at this moment")
         return last
+
+
+def kept_of(store: Store, camera: str, span: tuple[int, int], now_ns: int) -> Kept:
+    """What is kept, missing and held of a camera in a stretch of wall-clock time, nanoseconds.
+
+    Raises:
+        FootageError: Index or disk failed.
+    """
+    from_ns, to_ns = span
+    holds = [it for it in store.holds.all()[0] if it.covers(camera, from_ns, to_ns, now_ns)]
+    found = ((max(row.start_ns, from_ns), min(row.end_ns, to_ns)) for row in store.index.find(camera, from_ns, to_ns))
+    return Kept(
+        spans=joined(found)[:MOST_SPANS],
+        gaps=tuple(Span(it.from_ns, it.to_ns, it.cause) for it in store.index.gaps(camera, from_ns, to_ns))[
+            :MOST_SPANS
+        ],
+        holds=tuple(Span(it.from_ns, it.to_ns, it.case) for it in holds)[:MOST_SPANS],
+    )
 
 
 def joined(stretches: Iterable[tuple[int, int]]) -> tuple[Span, ...]:

@@ -45,6 +45,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         from_: Start of what was asked for, RFC 3339.
         to: Its end.
         redaction: How it was covered.
+        sound: Whether the sound was copied.
         models: With what.
         counts: What happened while it was covered: black frames, failed searches.
         segments: What it was made from. Each names the wall and the monotonic clock at its start: their difference is
@@ -71,6 +72,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     case: str
     made: str
+    sound: bool = False
 
 
 class Signed(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Packets into fragments of an MP4, by FFmpeg's muxer; nothing is encoded."""
+"""Packets into fragments of an MP4, by FFmpeg's muxer; nothing is encoded. Sound comes beside: see `sound.py`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from fractions import Fraction
 import av
 
 from common.errors import StreamBroken
+from edge.recorder.boxes import beginning, video_entry
 from edge.recorder.crypt import Part
+from edge.recorder.fragments import numbered
+from edge.recorder.sound import SoundTrack, Voice, trak
 
 TICKS = 90_000
 BASE = Fraction(1, TICKS)
@@ -85,12 +88,18 @@ class Remuxer:
     Args:
         form: What the packets look like.
         frame_ticks: From one packet to the next, about.
+        voice: The sound; None or without a rate: silent.
+        begin_ns: Monotonic clock at the segment's start, for the sound.
+
+    Attributes:
+        initialisation: What a player needs first.
+        sound: Takes the sound; its fragments stand behind the pictures' in each part.
 
     Raises:
         StreamBroken: The muxer refuses the stream; from every method.
     """
 
-    def __init__(self, form: Form, frame_ticks: int) -> None:
+    def __init__(self, form: Form, frame_ticks: int, voice: Voice | None = None, begin_ns: int = 0) -> None:
         self._sink = Sink()
         options = {"movflags": FLAGS, "frag_duration": str(part_us(frame_ticks))}
         try:
@@ -104,6 +113,11 @@ class Remuxer:
         self._first: tuple[int, bool] | None = None
         self._end = 0
         self.initialisation = self._sink.take()
+        self._sequence = 1
+        self.sound: SoundTrack | None = None
+        if voice is not None and voice.rate:
+            self.sound = SoundTrack(voice, begin_ns)
+            self.initialisation = beginning(self.initialisation, [video_entry(self.initialisation)], trak(voice))
 
     def add(self, data: bytes, pts: int, dts: int, duration: int, key: bool) -> Part | None:
         """Take a packet; gives the part that this one closed.
@@ -144,4 +158,12 @@ class Remuxer:
             return None
         start, key = self._first
         self._first = None
+        if self.sound is not None:
+            data = self._with_sound(data, self.sound)
         return Part(data, start * 1000 // TICKS, max(1, (end - start) * 1000 // TICKS), key)
+
+    def _with_sound(self, data: bytes, sound: SoundTrack) -> bytes:
+        heard = sound.take(self._sequence + 1)
+        data = numbered(data, self._sequence)
+        self._sequence += 1 + len(heard)
+        return data + b"".join(heard)

@@ -1,24 +1,34 @@
-"""Any stretch of footage as one fragmented MP4: opened part by part, joined without encoding."""
+"""Any stretch of footage as one fragmented MP4: opened and joined part by part, nothing encoded."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
-from fractions import Fraction
-from typing import Protocol, cast
-
-import av
-from av.container import InputContainer, OutputContainer
+from dataclasses import dataclass
 
 from common.clock import SECOND_NS
 from common.errors import FootageBroken, FootageError
+from edge.recorder.boxes import CODECS, beginning, traks, video_entry
+from edge.recorder.crypt import Head
 from edge.recorder.disk import Disk
 from edge.recorder.index import Index, Segment
-from edge.recorder.mux import FLAGS, TAGS, TICKS, Sink
+from edge.recorder.join import Joined, Place
 from edge.recorder.segment import KeyOf, SegmentReader
-from edge.sources.base import VideoPacket
+from events.identifiers import to_rfc3339
 
 LONGEST_RANGE_NS = 24 * 3600 * SECOND_NS
+_SEAM_NS = SECOND_NS // 2
+_SHOWN = {"h264": "H.264", "hevc": "H.265"}
+Damaged = Callable[[str, str], None]
+
+
+@dataclass
+class _Plan:
+    """What a movie will be made of: its sample entries are known before its first byte."""
+
+    rows: list[tuple[Segment, Place]]
+    entries: list[bytes]
+    first: bytes = b""
+    sound: bytes | None = None
 
 
 class Player:
@@ -61,99 +71,106 @@ class Player:
         """
         return SegmentReader(self._disk, row.path, self._key_of)
 
-    def play(
-        self, camera: str, from_ns: int, to_ns: int, damaged: Callable[[str, str], None] | None = None
-    ) -> Iterator[bytes]:
-        """One fragmented MP4, piece by piece. It starts at the key frame before `from_ns`.
+    def end_ns(self, row: Segment) -> int:
+        """Wall clock at the end of a segment's footage, also of one that is under way; the row's where it is broken."""
+        try:
+            last = self.reader(row).heads[-1]
+        except (FootageError, IndexError):
+            return row.end_ns
+        return row.start_ns + (last.start_ms + last.duration_ms) * 1_000_000
+
+    def check(self, camera: str, from_ns: int, to_ns: int) -> None:
+        """Whether `play` would begin.
+
+        Raises:
+            FootageError: See `play`.
+        """
+        self._plan(camera, from_ns, to_ns, None)
+
+    def play(self, camera: str, from_ns: int, to_ns: int, damaged: Damaged | None = None) -> Iterator[bytes]:
+        """One fragmented MP4, piece by piece; no more than a part is held. It starts at the key frame before `from_ns`.
+
+        Sound goes along where it is of one form; of a range in which that changes, the first form is heard.
 
         Args:
             camera: The camera's id.
             from_ns: UTC nanoseconds.
             to_ns: UTC nanoseconds.
-            damaged: Told (segment's id, problem) of segments that cannot be opened and are left out; None: they raise.
+            damaged: Told (segment's id, problem) of segments that do not open in whole: what does not is left out, up
+                to the next key frame; None: they raise.
 
         Raises:
-            FootageError: See `find`; or the form of the pictures changes inside the range.
+            FootageError: See `find`; or the codec changes inside the range: the text says when.
             FootageBroken: A segment does not authenticate.
         """
-        joined = _Joined(from_ns, to_ns)
+        plan = self._plan(camera, from_ns, to_ns, damaged)
+        if not plan.rows:
+            return
+        joined = Joined(plan.entries, plan.sound, to_ns)
+        yield beginning(plan.first, plan.entries, plan.sound)
+        for row, place in plan.rows:
+            for part in self._parts(row, (from_ns, to_ns), damaged):
+                piece = joined.add(part, place)
+                if piece:
+                    yield piece
+
+    def _plan(self, camera: str, from_ns: int, to_ns: int, damaged: Damaged | None) -> _Plan:
+        plan = _Plan([], [])
         for row in self.find(camera, from_ns, to_ns):
             try:
                 reader = self.reader(row)
-                heads = reader.between((from_ns - row.start_ns) // 1_000_000, -((row.start_ns - to_ns) // 1_000_000))
-                if not heads:
+                if not _between(reader, row, (from_ns, to_ns)):
                     continue
-                plain = b"".join(reader.part(head).data for head in [*reader.heads[:1], *heads])
+                start = reader.part(reader.heads[0]).data
+                entry, sound = video_entry(start), traks(start).get(b"soun")
             except FootageBroken as error:
                 if damaged is None:
                     raise
                 damaged(row.id, str(error))
                 continue
-            yield from joined.add(plain, reader.header.wall_ns)
-        yield joined.close()
+            if plan.entries and plan.entries[0][4:8] != entry[4:8]:
+                if plan.rows[-1][0].end_ns - from_ns > _SEAM_NS:
+                    raise _changes(plan.entries[0], entry, row)
+                plan = _Plan([], [])  # what ends where the range begins is not asked for
+            if entry not in plan.entries:
+                plan.entries.append(entry)
+            plan.first, plan.sound = plan.first or start, plan.sound or sound
+            heard = sound is not None and sound == plan.sound
+            plan.rows.append((row, Place(reader.header.wall_ns, plan.entries.index(entry) + 1, heard)))
+        return plan
+
+    def _parts(self, row: Segment, span: tuple[int, int], damaged: Damaged | None) -> Iterator[bytes]:
+        """The plain parts of one segment; after one that does not open, from the next key frame on."""
+        broken, waiting = "", False
+        try:
+            reader = self.reader(row)
+            for head in _between(reader, row, span):
+                if waiting and not head.key:
+                    continue
+                try:
+                    data = reader.part(head).data
+                except FootageBroken as error:
+                    broken, waiting = str(error), True
+                    if damaged is None:
+                        raise
+                    continue
+                waiting = False
+                yield data
+        except FootageBroken as error:
+            if damaged is None:
+                raise
+            broken = str(error)
+        if broken and damaged is not None:
+            damaged(row.id, broken)
 
 
-class _Closable(Protocol):
-    def close(self) -> None: ...
+def _between(reader: SegmentReader, row: Segment, span: tuple[int, int]) -> list[Head]:
+    return reader.between((span[0] - row.start_ns) // 1_000_000, -((row.start_ns - span[1]) // 1_000_000))
 
 
-class _Joined:
-    """Segments one after another in one MP4; what is missing between them stays a hole in its time."""
-
-    def __init__(self, from_ns: int, to_ns: int) -> None:
-        self._from_ns, self._to_ns = from_ns, to_ns
-        self._sink = Sink()
-        self._out: OutputContainer | None = None
-        self._stream: av.VideoStream | None = None
-        self._extradata = b""
-        self._origin_ns = 0
-        self._next = 0
-        self._kept: list[_Closable] = []
-
-    def add(self, mp4: bytes, wall_ns: int) -> Iterator[bytes]:
-        """Append a segment that starts at `wall_ns`."""
-        source = cast(InputContainer, av.open(io.BytesIO(mp4)))
-        video = source.streams.video[0]
-        extradata = bytes(video.codec_context.extradata or b"")
-        if self._out is None:
-            self._open(video)
-            self._extradata = extradata
-            self._kept.append(source)  # the template's
-        elif extradata != self._extradata:
-            raise FootageError("the form of the pictures changes inside this range; ask for both sides of it")
-        base = Fraction(video.time_base or Fraction(1, TICKS))
-        for packet in source.demux(video):
-            if packet.size and packet.dts is not None:
-                at_ns = wall_ns + round(packet.dts * base * SECOND_NS)
-                if at_ns < self._to_ns:
-                    self._put(packet, base, at_ns)
-        if source not in self._kept:
-            source.close()
-        yield self._sink.take()
-
-    def close(self) -> bytes:
-        """The end."""
-        if self._out is not None:
-            self._out.close()
-        for source in self._kept:
-            source.close()
-        return self._sink.take()
-
-    def _open(self, video: av.VideoStream) -> None:
-        self._out = av.open(self._sink, "w", format="mp4", options={"movflags": FLAGS}, buffer_size=1 << 18)
-        self._stream = self._out.add_stream_from_template(video)
-        self._stream.codec_context.codec_tag = TAGS[video.codec_context.name]
-        self._stream.time_base = Fraction(1, TICKS)
-
-    def _put(self, packet: VideoPacket, base: Fraction, at_ns: int) -> None:
-        assert self._out is not None
-        assert self._stream is not None
-        if not self._origin_ns:
-            self._origin_ns = at_ns
-        shown = round(((packet.pts if packet.pts is not None else packet.dts or 0) - (packet.dts or 0)) * base * TICKS)
-        dts = max(self._next, (at_ns - self._origin_ns) * TICKS // SECOND_NS)
-        self._next = dts + 1
-        packet.stream = self._stream
-        packet.time_base = Fraction(1, TICKS)
-        packet.dts, packet.pts = dts, dts + shown
-        self._out.mux_one(packet)
+def _changes(before: bytes, after: bytes, row: Segment) -> FootageError:
+    names = [_SHOWN[CODECS[entry[4:8]]] for entry in (before, after)]
+    at = to_rfc3339(row.start_ns)
+    return FootageError(
+        f"the codec changes from {names[0]} to {names[1]} at {at}; ask for a range up to then, and for one from then on"
+    )

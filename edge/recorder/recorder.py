@@ -9,17 +9,21 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 
+import av
+
 from common import logs
 from common.clock import SECOND_NS, Clock
+from edge.recorder.sound import CARRIED, Sound, Voice
 from edge.recorder.timeline import Item
 from edge.recorder.writer import Writer
-from edge.sources.base import Arrival
+from edge.sources.base import Arrival, AudioPacket
 
 QUEUE_BYTES = 256 << 20
 """About 30 s of 16 cameras at 4 Mbit/s: a disk that thinks for longer than that loses footage, and says so."""
 QUEUE_ITEMS = 50_000
 ROUND_S = 0.2
 """The writer looks into the queue this often."""
+Entry = Item | Sound | Voice | str
 TAKEN_NS = SECOND_NS
 """What came a second before the queue was emptied was in it, whichever thread was slow."""
 
@@ -35,7 +39,7 @@ class Inbox:
     max_bytes: int = QUEUE_BYTES
     max_items: int = QUEUE_ITEMS
     dropped: int = 0
-    _items: deque[Item | str] = field(default_factory=deque)
+    _items: deque[Entry] = field(default_factory=deque)
     _bytes: int = 0
     _late: set[str] = field(default_factory=set)
     _came: threading.Condition = field(default_factory=threading.Condition)
@@ -57,7 +61,19 @@ class Inbox:
             if self._bytes > self.max_bytes // 4 or len(self._items) > self.max_items // 4:
                 self._came.notify()  # else the writer comes by itself: a wake for each packet costs too much
 
-    def take(self, timeout_s: float) -> list[Item | str]:
+    def hear(self, sound: Sound | Voice) -> None:
+        """Sound is dropped where pictures would be; what it is never is. It wakes nobody."""
+        with self._came:
+            if self._closed:
+                return
+            if isinstance(sound, Sound):
+                full = self._bytes + len(sound.data) > self.max_bytes or len(self._items) >= self.max_items
+                if full or sound.camera in self._late:
+                    return
+                self._bytes += len(sound.data)
+            self._items.append(sound)
+
+    def take(self, timeout_s: float) -> list[Entry]:
         """Everything that has come after `timeout_s`, or earlier when it is much.
 
         A camera's name stands where its packets were dropped.
@@ -95,11 +111,13 @@ class Recorder:
 
     Attributes:
         failures: Mistakes of ours, in tap or thread; the recorder goes on.
+        unheard: Packets of sound that an MP4 of ours cannot carry.
     """
 
     def __init__(self, writer: Writer, clock: Clock, inbox: Inbox | None = None) -> None:
         self.writer, self.inbox, self._clock = writer, inbox or Inbox(), clock
-        self.failures = 0
+        self.failures = self.unheard = 0
+        self._refused: set[tuple[str, str]] = set()
         self._sessions: dict[str, tuple[object, int, str, bytes, Fraction]] = {}
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
@@ -113,6 +131,18 @@ class Recorder:
             self.inbox.put(self._item(camera, arrival))
         except Exception:  # a tap never raises: it would blind the camera
             self.failures += 1
+
+    def ear(self, camera: str) -> CameraEar:
+        """What hears a camera's sound."""
+        return CameraEar(self, camera, self._clock)
+
+    def silent(self, camera: str, codec: str) -> None:
+        """A camera's sound is of a kind that is left out: said once."""
+        if (camera, codec) not in self._refused:
+            self._refused.add((camera, codec))
+            logs.get("recorder").warning(
+                "sound is not recorded: only AAC with its configuration can be", camera=camera, codec=codec
+            )
 
     def stop(self) -> None:
         """Write what waits, finish every segment, end the thread."""
@@ -152,12 +182,19 @@ class Recorder:
             items = self.inbox.take(ROUND_S)
             taken_ns = self._clock.monotonic_ns() - TAKEN_NS
             for item in items:
-                work = partial(self.writer.late, item) if isinstance(item, str) else partial(self.writer.feed, item)
-                self._guard(work)
+                self._guard(partial(self._write, item))
             self._guard(partial(self.writer.tick, taken_ns))
             if closed and not items:
                 break
         self._guard(self.writer.close)
+
+    def _write(self, item: Entry) -> None:
+        if isinstance(item, Item):
+            self.writer.feed(item)
+        elif isinstance(item, str):
+            self.writer.late(item)
+        else:
+            self.writer.hear(item)
 
     def _guard(self, work: Callable[[], None]) -> None:
         try:
@@ -166,3 +203,43 @@ class Recorder:
             if not self.failures:
                 logs.get("recorder").exception("recorder failed")
             self.failures += 1
+
+
+class CameraEar:
+    """Puts one camera's sound into the queue; see `edge.sources.base.Ear`."""
+
+    def __init__(self, recorder: Recorder, camera: str, clock: Clock) -> None:
+        self._recorder, self._camera, self._clock = recorder, camera, clock
+        self._heard = False
+
+    def listen(self, track: av.AudioStream | None) -> None:
+        """See `edge.sources.base.Ear`."""
+        try:
+            voice = Voice(self._camera) if track is None else self._voice(track)
+            self._heard = bool(voice.rate)
+            self._recorder.inbox.hear(voice)
+        except Exception:  # an ear never raises: it would cost the pictures
+            self._recorder.failures += 1
+
+    def hear(self, packet: AudioPacket) -> None:
+        """See `edge.sources.base.Ear`."""
+        try:
+            if not self._heard:
+                self._recorder.unheard += 1
+                return
+            base = Fraction(packet.time_base or 1) * SECOND_NS
+            stamp = packet.pts if packet.pts is not None else packet.dts
+            stamp_ns = round(stamp * base) if stamp is not None else None
+            duration_ns = round((packet.duration or 0) * base)
+            mono_ns = self._clock.monotonic_ns()
+            self._recorder.inbox.hear(Sound(self._camera, bytes(packet), stamp_ns, duration_ns, mono_ns))
+        except Exception:
+            self._recorder.failures += 1
+
+    def _voice(self, track: av.AudioStream) -> Voice:
+        context = track.codec_context
+        config = bytes(context.extradata or b"")
+        if context.name not in CARRIED or not config or not context.sample_rate:
+            self._recorder.silent(self._camera, context.name)
+            return Voice(self._camera)
+        return Voice(self._camera, context.sample_rate, max(1, context.channels), config)

@@ -38,6 +38,7 @@ class RecorderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         reserve_mb: What stays free on the disk.
         priorities: Camera → priority; at a full disk the lowest stops first. 0 where a camera is not named.
         keep: Camera → floor and ceiling of its own.
+        mute: Cameras whose sound is not recorded.
     """
 
     enabled: bool = False
@@ -49,6 +50,7 @@ class RecorderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reserve_mb: Annotated[int, msgspec.Meta(ge=16)] = 2048
     priorities: dict[str, int] = {}
     keep: dict[str, KeepSettings] = {}
+    mute: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for camera in ("", *self.keep):

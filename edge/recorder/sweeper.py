@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from common import logs
 from common.clock import SECOND_NS, Clock
-from common.errors import FootageError, FootageRefused
-from edge.recorder import retention
+from common.errors import FootageError, FootageRefused, OutboxError
+from edge.recorder import notices, retention
 from edge.recorder.disk import Disk
 from edge.recorder.holds import Hold, Holds
 from edge.recorder.index import DayUse, Index
@@ -20,7 +20,7 @@ from edge.recorder.startup import empty_garbage, same_disk
 from edge.recorder.writer import Writer
 from events.envelope import Draft
 from events.identifiers import to_rfc3339
-from events.kinds import DiskFull, FootageAtRisk, FootageErased, FootageHeld
+from events.kinds import DiskFull, FootageAtRisk, FootageErased
 
 LOOK_S = 10.0
 SWEEP_NS = 600 * SECOND_NS
@@ -53,6 +53,7 @@ class Sweeper:
         clock: Wall and monotonic.
         send: Takes drafts.
         box: The box's id.
+        put: Takes drafts and returns once they are safe; raises OutboxError otherwise. None: `send`.
     """
 
     disk: Disk
@@ -65,6 +66,7 @@ class Sweeper:
     clock: Clock
     send: Callable[[Draft], None]
     box: str
+    put: Callable[[Draft], None] | None = None
 
     def __post_init__(self) -> None:
         known = int(self.index.fact("believed_ns") or self.clock.wall_ns())
@@ -76,9 +78,22 @@ class Sweeper:
         """Look every ten seconds until `stop` is set."""
         while not stop.wait(LOOK_S):
             try:
+                self.tell()
                 self.look()
+                self.tell()
             except FootageError as error:
                 logs.get("recorder").warning("the sweep failed", error=str(error))
+
+    def tell(self) -> None:
+        """Hand over what this process or another has left to be told; what the outbox does not take is kept.
+
+        Raises:
+            FootageError: The index failed.
+        """
+        try:
+            notices.pump(self.index, self.put or self.send)
+        except OutboxError as error:
+            logs.get("recorder").warning("notices wait for the outbox", error=str(error))
 
     def look(self) -> None:
         """One look: a sweep when one is due or space is short.
@@ -99,7 +114,7 @@ class Sweeper:
         """Erase what must and may go, then see to the space."""
         self.index.set_fact("believed_ns", str(now_ns))
         empty_garbage(self.disk, self.index)
-        self._announce()
+        notices.announce(self.index, self.holds.all()[0], now_ns)
         for hold in self.holds.drop_ended(now_ns):
             logs.get("recorder").info("a hold ended", hold=hold.id, case=hold.case, camera=hold.camera)
         holds, days = self.holds.all()[0], self.index.days()
@@ -109,6 +124,7 @@ class Sweeper:
             self._erase(erasure, holds, now_ns)
         self._fit(made.short)
         self._warn(self.index.days(), Space(self.disk.free_bytes(), self.reserve_bytes), now_ns)
+        self.tell()
         return made
 
     def erase(self, camera: str, day: int, cause: str) -> DayUse:
@@ -141,14 +157,17 @@ class Sweeper:
             if not any(hold.covers(row.camera, row.start_ns, row.end_ns, now_ns) for hold in holds)
         ]
         if loose:
-            self.index.discard(loose, None)
-            empty_garbage(self.disk, self.index)
             gone = DayUse(use.camera, use.day, sum(row.bytes for row in loose), len(loose), use.first_ns, use.last_ns)
-            self._note(gone, "ceiling, but for what is held", now_ns)
+            with self.index.transaction():
+                self.index.discard(loose, None)
+                self._note(gone, "ceiling, but for what is held", now_ns)
+            empty_garbage(self.disk, self.index)
 
     def _erase_whole(self, use: DayUse, cause: str, now_ns: int) -> None:
         """The key first, then the files, also those that no row names."""
-        self.index.discard(self.index.rows(use.camera, use.day), (use.camera, use.day))
+        with self.index.transaction():
+            self.index.discard(self.index.rows(use.camera, use.day), (use.camera, use.day))
+            self._note(use, cause, now_ns)
         self.keys.destroy(use.camera, use.day)
         empty_garbage(self.disk, self.index)
         folder = f"{FOOTAGE}/cam-{use.camera}/{use.day}"
@@ -157,12 +176,11 @@ class Sweeper:
             self.disk.unlink(path)
         if left:
             self.disk.sync_folder(folder)
-        self._note(use, cause, now_ns)
 
     def _note(self, use: DayUse, cause: str, now_ns: int) -> None:
         self.index.note_erased(use, now_ns, cause)
         data = FootageErased(from_=to_rfc3339(use.first_ns), to=to_rfc3339(use.last_ns), cause=cause)
-        self.send(Draft(use.camera, data, now_ns))
+        notices.leave(self.index, Draft(use.camera, data, now_ns))
 
     def _fit(self, short: bool) -> None:
         """At a full disk the newest camera of the lowest priority stops, and the next as the rest of the reserve goes.
@@ -198,16 +216,3 @@ class Sweeper:
         until_ns = now_ns + round(told.days * DAY_NS)
         data = FootageAtRisk(from_=to_rfc3339(now_ns), to=to_rfc3339(until_ns), cause=cause)
         self.send(Draft(self.box, data, now_ns))
-
-    def _announce(self) -> None:
-        """Send an event for every hold that was placed since the last look."""
-        before = set((self.index.fact("announced_holds") or "").split())
-        holds, _ = self.holds.all()
-        for hold in holds:
-            if hold.id not in before:
-                data = FootageHeld(
-                    from_=to_rfc3339(hold.from_ns), to=to_rfc3339(hold.to_ns), cause=f"{hold.case}: {hold.reason}"
-                )
-                self.send(Draft(hold.camera, data, hold.made_ns))
-        if {hold.id for hold in holds} != before:
-            self.index.set_fact("announced_holds", " ".join(hold.id for hold in holds))

@@ -17,6 +17,7 @@ from edge.recorder.ledger import Ledger
 from edge.recorder.mux import Form, Remuxer
 from edge.recorder.nal import configuration, parameter_sets, to_byte_stream
 from edge.recorder.segment import DAY_NS, SegmentWriter
+from edge.recorder.sound import Sound, SoundLine, Voice
 from edge.recorder.timeline import TICKS, Item, Timeline
 
 SEGMENT_NS = 60 * SECOND_NS
@@ -43,6 +44,7 @@ class Counts:
     """What the writer counts, for metrics."""
 
     packets: int = 0
+    sounds: int = 0
     parts: int = 0
     segments: int = 0
     aborted: int = 0
@@ -53,7 +55,7 @@ class Counts:
 class _Open:
     """A segment that is being written."""
 
-    def __init__(self, place: Place, form: Form, item: Item, wall_ns: int, frame: int) -> None:
+    def __init__(self, place: Place, form: Form, item: Item, wall_ns: int, *, frame: int, voice: Voice | None) -> None:
         day = wall_ns // DAY_NS
         self.mono_ns, self.offset_ns = item.mono_ns, item.wall_ns - item.mono_ns
         header = Header(
@@ -66,7 +68,7 @@ class _Open:
             wall_ns=wall_ns,
             mono_ns=item.mono_ns,
         )
-        self.muxer = Remuxer(form, frame)
+        self.muxer = Remuxer(form, frame, voice, item.mono_ns)
         self.writer = SegmentWriter(place.disk, header, place.keys.obtain(item.camera, day))
         self.writer.start(self.muxer.initialisation)
         self.ticks, self.known = 0, False
@@ -93,6 +95,7 @@ class Track:
         counts: Shared by all tracks.
 
     Attributes:
+        voice: The sound of the connection that is read now; None: not heard.
         stopped: The executor's word: no space for this camera.
         trouble: The last trouble of the disk, until footage is written again.
     """
@@ -110,6 +113,8 @@ class Track:
         self._again_ns = 0
         self._settled: tuple[int | None, int | None] = self._last_wall_ns, None
         self._heard_ns = 0
+        self._sound = SoundLine()
+        self.voice: Voice | None = None
         self.stopped = False
         self.trouble: DiskTrouble | None = None
 
@@ -145,6 +150,12 @@ class Track:
             self.trouble = error
         except (StreamBroken, FootageError):
             self._fail(ledger.BROKEN_STREAM, item)
+
+    def hear(self, sound: Sound) -> None:
+        """Take one packet of sound; it goes with the segment that is open, if one is."""
+        at_ns = self._sound.place(sound)
+        if self._open is not None and self._open.muxer.sound is not None:
+            self._counts.sounds += self._open.muxer.sound.add(sound, at_ns)
 
     def late(self, cause: str = ledger.LATE_WRITER) -> None:
         """Packets were lost before they came here: the segment ends where they are missing."""
@@ -196,7 +207,7 @@ class Track:
         if self._form is None or self._form.sets != sets or self._form.codec != item.codec:
             self._form = Form(item.codec, sets, data)
         wall_ns = self._start_ns(item)
-        self._open = _Open(self._place, self._form, item, wall_ns, self._line.frame)
+        self._open = _Open(self._place, self._form, item, wall_ns, frame=self._line.frame, voice=self.voice)
         self._counts.segments += 1
         self._settled = self._last_wall_ns, self._last_mono_ns
         self._open.before = self._gap_before(item, wall_ns)

@@ -12,6 +12,7 @@ from edge.recorder.disk import Disk
 from edge.recorder.index import Index
 from edge.recorder.keys import Keys
 from edge.recorder.ledger import Ledger
+from edge.recorder.sound import Sound, Voice
 from edge.recorder.startup import Report, check_disk, reconcile, same_disk
 from edge.recorder.timeline import Item
 from edge.recorder.track import Counts, Place, Track
@@ -84,6 +85,13 @@ class Writer:
             track.feed(item)
             if track.trouble is not None:
                 self._tell(track.trouble)
+
+    def hear(self, item: Sound | Voice) -> None:
+        """One packet of sound, or what a connection's sound is."""
+        if isinstance(item, Voice):
+            self.track(item.camera).voice = item
+        elif self.ready and item.camera in self._tracks:
+            self._tracks[item.camera].hear(item)
 
     def late(self, camera: str) -> None:
         """Packets of a camera were dropped before they came here."""

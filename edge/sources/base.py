@@ -13,6 +13,7 @@ from common.clock import Clock
 from common.secret import Secret
 
 VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"
+AudioPacket: TypeAlias = "av.Packet[av.AudioStream]"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,16 @@ class Arrival:
     time_ns: int
 
 
+class Ear(Protocol):
+    """Hears a camera's sound, from the thread that reads it. Must be quick and never raise."""
+
+    def listen(self, track: av.AudioStream | None) -> None:
+        """A connection begins; None: it has no sound."""
+
+    def hear(self, packet: AudioPacket) -> None:
+        """One packet of sound, as it came."""
+
+
 class Stream(Protocol):
     """An open stream. Opened, read and closed by one thread."""
 
@@ -69,9 +80,9 @@ class Stream(Protocol):
 
 
 class Opener(Protocol):
-    """Opens one stream again and again."""
+    """Opens one stream again and again; an `ear` is told of its sound."""
 
-    def __init__(self, url: str, who: Login, clock: Clock) -> None: ...
+    def __init__(self, url: str, who: Login, clock: Clock, ear: Ear | None = None) -> None: ...
 
     def open(self) -> Stream:
         """Connect.

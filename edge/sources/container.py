@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import cast
 
 import av
 from av.container import InputContainer
 
 from common.errors import SourceError, SourceLost, SourceRefused, StreamBroken
-from edge.sources.base import VideoPacket
+from edge.sources.base import AudioPacket, Ear, VideoPacket
 
 CODECS = ("h264", "hevc")
 _REFUSED = (
@@ -56,10 +57,10 @@ def open_video(url: str, where: str, options: dict[str, str], codecs: tuple[str,
 
 
 class ContainerStream:
-    """The video of an open container."""
+    """The video of an open container, and its first sound track where somebody hears."""
 
-    def __init__(self, container: InputContainer, where: str) -> None:
-        self._container, self._where = container, where
+    def __init__(self, container: InputContainer, where: str, ear: Ear | None = None) -> None:
+        self._container, self._where, self._ear = container, where, ear
         self.video = container.streams.video[0]
 
     @property
@@ -78,15 +79,21 @@ class ContainerStream:
         return Fraction(self.video.time_base or Fraction(1, 90_000))
 
     def demux(self) -> Iterator[VideoPacket]:
-        """Packets with something in them, until the end.
+        """Packets of video with something in them, until the end; packets of sound go to the ear.
 
         Raises:
             SourceLost: At the end, however it came.
         """
+        track = next(iter(self._container.streams.audio), None)
+        if self._ear is not None:
+            self._ear.listen(track)
+        wanted = [self.video] if self._ear is None or track is None else [self.video, track]
         try:
-            for packet in self._container.demux(self.video):
-                if packet.size:
-                    yield packet
+            for packet in self._container.demux(*wanted):
+                if packet.size and packet.stream is self.video:
+                    yield cast(VideoPacket, packet)
+                elif packet.size and self._ear is not None:
+                    self._ear.hear(cast(AudioPacket, packet))
         except (av.error.FFmpegError, OSError) as error:
             raise mapped(error, self._where) from None
         raise SourceLost(f"{self._where}: the stream ended")

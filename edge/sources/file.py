@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from common.clock import SECOND_NS, Clock
-from edge.sources.base import Arrival, Login, Stream
+from edge.sources.base import Arrival, Ear, Login, Stream
 from edge.sources.container import ContainerStream, open_video
 
 
@@ -16,23 +16,24 @@ class FileOpener:
         url: Its path.
         who: Not used.
         clock: The first packet is taken to have come when the file is opened.
+        ear: Hears the sound.
     """
 
-    def __init__(self, url: str, who: Login, clock: Clock) -> None:
+    def __init__(self, url: str, who: Login, clock: Clock, ear: Ear | None = None) -> None:
         del who
-        self._path, self._clock = url, clock
+        self._path, self._clock, self._ear = url, clock, ear
 
     def open(self) -> Stream:
         """Open the file."""
         container = open_video(self._path, self._path, {}, None)
-        return FileStream(container, self._path, self._clock)
+        return FileStream(container, self._path, self._clock, self._ear)
 
 
 class FileStream(ContainerStream):
     """A file's video; time runs with its time stamps."""
 
-    def __init__(self, container: object, where: str, clock: Clock) -> None:
-        super().__init__(container, where)  # type: ignore[arg-type]
+    def __init__(self, container: object, where: str, clock: Clock, ear: Ear | None = None) -> None:
+        super().__init__(container, where, ear)  # type: ignore[arg-type]
         self._start_ns = clock.wall_ns()
 
     def packets(self) -> Iterator[Arrival]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from common.clock import Clock
-from edge.sources.base import Arrival, Login, Stream
+from edge.sources.base import Arrival, Ear, Login, Stream
 from edge.sources.container import CODECS, ContainerStream, open_video
 
 SILENCE_S = 4.0
@@ -27,22 +27,23 @@ class RtspOpener:
         url: Without user and password.
         who: User and password.
         clock: Time of arrival.
+        ear: Hears the sound.
     """
 
-    def __init__(self, url: str, who: Login, clock: Clock) -> None:
-        self._url, self._who, self._clock = url, who, clock
+    def __init__(self, url: str, who: Login, clock: Clock, ear: Ear | None = None) -> None:
+        self._url, self._who, self._clock, self._ear = url, who, clock, ear
 
     def open(self) -> Stream:
         """Connect and wait for the description."""
         container = open_video(_with_login(self._url, self._who), self._url, dict(_OPTIONS), CODECS)
-        return RtspStream(container, self._url, self._clock)
+        return RtspStream(container, self._url, self._clock, self._ear)
 
 
 class RtspStream(ContainerStream):
     """A live stream."""
 
-    def __init__(self, container: object, where: str, clock: Clock) -> None:
-        super().__init__(container, where)  # type: ignore[arg-type]
+    def __init__(self, container: object, where: str, clock: Clock, ear: Ear | None = None) -> None:
+        super().__init__(container, where, ear)  # type: ignore[arg-type]
         self._clock = clock
 
     def packets(self) -> Iterator[Arrival]:

@@ -23,10 +23,13 @@ from events.envelope import Draft
 from events.kinds import ZoneEntered
 
 RATE = 15
+TONE_RATE = 8_000
 
 
-def make_clip(path: Path, codec: str = "libx264", size: tuple[int, int] = (320, 240), seconds: float = 4.0) -> Path:
-    """A bright square that walks over a textured ground; a key frame every second."""
+def make_clip(
+    path: Path, codec: str = "libx264", size: tuple[int, int] = (320, 240), seconds: float = 4.0, sound: str = ""
+) -> Path:
+    """A bright square that walks over a textured ground; a key frame every second. `sound`: an encoder's name."""
     random = np.random.default_rng(1)
     ground = random.integers(40, 120, (size[1], size[0], 3), np.uint8)
     with av.open(str(path), "w") as out:
@@ -35,6 +38,7 @@ def make_clip(path: Path, codec: str = "libx264", size: tuple[int, int] = (320, 
         stream.width, stream.height, stream.pix_fmt = size[0], size[1], "yuv420p"
         quiet = {"x265-params": f"log-level=error:bframes=0:keyint={RATE}"} if codec == "libx265" else {}
         stream.options = {"preset": "ultrafast", "g": str(RATE), "bf": "0", **quiet}
+        track = out.add_stream(sound, rate=TONE_RATE) if sound else None
         for number in range(round(seconds * RATE)):
             picture = ground.copy()
             left = 10 + number * 3 % (size[0] - 60)
@@ -43,7 +47,21 @@ def make_clip(path: Path, codec: str = "libx264", size: tuple[int, int] = (320, 
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
+        if isinstance(track, av.AudioStream):
+            _tone(out, track, seconds)
     return path
+
+
+def _tone(out: av.container.OutputContainer, track: av.AudioStream, seconds: float) -> None:
+    """A beep at the beginning of each second, so that it can be seen where sound lies."""
+    wave = (np.sin(np.arange(TONE_RATE) * 2 * np.pi * 440 / TONE_RATE) * 20_000).astype(np.int16)
+    wave[TONE_RATE // 5 :] = 0
+    whole = np.tile(wave, int(seconds))
+    for start in range(0, len(whole) - 1023, 1024):
+        frame = av.AudioFrame.from_ndarray(whole[None, start : start + 1024], format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = TONE_RATE, start, Fraction(1, TONE_RATE)
+        out.mux(track.encode(frame))
+    out.mux(track.encode(None))
 
 
 class Served:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import os
 import random
 import tempfile
 from collections.abc import Iterator
@@ -13,8 +14,8 @@ from pathlib import Path
 import av
 from edge_kit import RATE, make_clip
 
-from common.clock import SECOND_NS, FakeClock
-from edge.recorder.disk import Disk
+from common.clock import SECOND_NS, FakeClock, SystemClock
+from edge.recorder.disk import Disk, RealDisk
 from edge.recorder.index import Index, Segment
 from edge.recorder.keys import FileWrapper, Keys, Wrapper
 from edge.recorder.nal import configuration, to_byte_stream
@@ -106,10 +107,18 @@ class Store:
         return decoded(reader.read(0, reader.plain_bytes))
 
 
+def real_store(folder: Path) -> tuple[Writer, Index, RealDisk]:
+    """A writer on a real file system."""
+    folder.mkdir(exist_ok=True)
+    disk, index = RealDisk(folder), Index(folder / "index.sqlite3")
+    keys = Keys(disk, PlainWrapper())
+    return Writer(disk, keys, index, SystemClock(), os.urandom, lambda _draft: None, "box"), index, disk
+
+
 def decoded(mp4: bytes) -> int:
     """Pictures in an MP4."""
     with av.open(io.BytesIO(mp4), "r") as container:
         return len(list(container.decode(video=0)))
 
 
-__all__ = ["RATE", "FileWrapper", "PlainWrapper", "Store", "decoded", "in_band", "packets", "stream"]
+__all__ = ["RATE", "FileWrapper", "PlainWrapper", "Store", "decoded", "in_band", "packets", "real_store", "stream"]

@@ -17,12 +17,16 @@ from rec_kit import packets
 from common.clock import FakeClock
 from common.errors import SettingsError
 from edge import config
+from edge.recorder import notices
 from edge.recorder.assembly import Footage, policies
+from edge.recorder.index import Index
+from edge.recorder.manifest import signing_key
 from edge.recorder.settings import KeepSettings, RecorderSettings
 from edge.recorder.timeline import Item
 from edge.recorder.track import SEGMENT_NS
 from events.envelope import Draft
 from events.identifiers import from_rfc3339, to_rfc3339
+from events.kinds import FootageErased, FootageExported, FootageHeld
 from models.store import ModelStore
 from paifang import cli
 
@@ -91,6 +95,33 @@ def test_list_tells_days_and_gaps(box: Path, run: Run) -> None:
     assert "cam-1" in run("list", box)[1]
 
 
+def test_list_tells_what_is_missing_now(box: Path, run: Run) -> None:
+    rows = [json.loads(line) for line in run("list", box, "--json")[1].splitlines()]
+    still = [(row["day"], gap) for row in rows for gap in row["gaps"] if gap["to"] is None]
+    assert len(still) == 1
+    day, gap = still[0]
+    assert day == max(row["day"] for row in rows)
+    assert gap["from"] == rows[-1]["to"]
+    assert 60 < gap["seconds"] < 3600
+    assert "down" in gap["cause"]
+    assert "and not over" in run("list", box)[1].splitlines()[-1]
+
+
+def test_key_prints_what_checks_the_box_s_exports(box: Path, run: Run) -> None:
+    code, out, _ = run("key", box)
+    assert code == 0
+    assert out.strip() == signing_key(box.parent / "data" / "signing.key").public_key().public_bytes_raw().hex()
+    assert run("key", box)[1] == out
+
+
+def left(box: Path) -> list[Draft]:
+    """What the box will tell of, as it takes it from the index."""
+    index, found = Index(box.parent / "data" / "footage.sqlite3"), list[Draft]()
+    notices.pump(index, found.append)
+    index.close()
+    return found
+
+
 def test_an_export_says_who_and_why_and_there_is_no_clear_one(box: Path, run: Run, tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as left:
         run("export", box, tmp_path / "out.mp4", "--camera", "cam-1")
@@ -123,7 +154,12 @@ def test_an_export_is_covered_signed_and_verified(box: Path, run: Run, tmp_path:
     code, said, _ = run("verify", out, told["manifest"])
     assert code == 0
     assert "case 2026-17" in said
+    (notice,) = left(box)
+    assert notice.data == FootageExported(
+        from_=to_rfc3339(start_ns), to=to_rfc3339(start_ns + 5 * 10**9), reason="2026-17: theft", by="chief"
+    )
     manifest = json.loads(json.loads(Path(told["manifest"]).read_text())["manifest"])
+    assert manifest["sound"] is False
     assert [it["name"] for it in manifest["models"]] == ["yunet_n", "clp_det"]
     assert manifest["sha256"] == told["sha256"]
     assert "is there already" in run("export", box, out, *words)[2]
@@ -141,6 +177,10 @@ def test_a_hold_is_placed_listed_and_keeps_from_erasing(box: Path, run: Run) -> 
     assert "not a time such as" in run(*words, "--until", "tomorrow")[2]
     until = f"{datetime.fromtimestamp(time.time() + 86_400, UTC):%Y-%m-%dT%H:%M:%SZ}"
     assert run(*words, "--until", until)[0] == 0
+    (notice,) = left(box)
+    assert notice.data == FootageHeld(
+        from_=f"{day}T00:00:00.000000000Z", to=f"{day}T23:59:59.000000000Z", cause="2026-17: theft", by="chief"
+    )
     held = [json.loads(line) for line in run("list", box, "--json")[1].splitlines()]
     assert ["2026-17"] in [row["holds"] for row in held]
     code, _, problem = run("erase", box, "--camera", "cam-1", "--day", day, "--reason", "asked")
@@ -154,6 +194,9 @@ def test_erase_takes_a_day_past_its_floor_and_refuses_the_others(box: Path, run:
     code, out, _ = run(*erase, day_of(LATER_DAYS))
     assert code == 0
     assert out.startswith("erased: ")
+    (notice,) = left(box)
+    assert isinstance(notice.data, FootageErased)
+    assert (notice.place, notice.data.cause) == ("cam-1", "by hand: asked")
     assert "no footage of that day" in run(*erase, day_of(LATER_DAYS))[2]
     assert "not a time" in run(*erase, "yesterday")[2]
 
@@ -208,6 +251,6 @@ def test_clear_footage_is_joined_for_the_export_s_redactor_alone_and_only_covere
     copying = {
         str(path.relative_to(ROOT)) for path in files if {"mux", "mux_one", "add_stream_from_template"} & called(path)
     }
-    assert copying == {"edge/recorder/mux.py", "edge/recorder/playback.py", "edge/blur/encoder.py"}
+    assert copying == {"edge/recorder/mux.py", "edge/blur/encoder.py"}
     encoding = {str(path.relative_to(ROOT)) for path in files if "add_stream" in called(path)}
     assert encoding == {"edge/blur/encoder.py"}  # of covered frames only: tests/test_privacy.py

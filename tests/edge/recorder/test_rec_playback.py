@@ -3,24 +3,32 @@ from __future__ import annotations
 import io
 import itertools
 import random
+import re
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
-from rec_kit import RATE, START_NS, Store, decoded, packets
+from rec_kit import RATE, START_NS, Store, decoded, in_band, packets
 
 from common.clock import SECOND_NS
 from common.errors import FootageBroken, FootageError, FootageRefused, RedactionError
 from edge.blur.counts import Counts, UsedModel
+from edge.blur.encoder import Writable
 from edge.blur.export import Progress
 from edge.blur.film import Opener, Shot
+from edge.recorder import notices
+from edge.recorder.boxes import body_of, boxes, traks
 from edge.recorder.export import Asked, Exporter
 from edge.recorder.fakedisk import FakeDisk
 from edge.recorder.manifest import Manifest, signing_key, verify
 from edge.recorder.playback import Player
+from events.envelope import Draft
+from events.identifiers import from_rfc3339, to_rfc3339
+from events.kinds import FootageExported
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "recording.md"
 
@@ -93,7 +101,13 @@ def test_a_damaged_segment_is_an_error_or_is_left_out_and_named(store: Store) ->
     named: list[str] = []
     mp4 = b"".join(player(store).play("cam-1", at(0), at(100), lambda id_, _problem: named.append(id_)))
     assert named == [first.id]
-    assert decoded(mp4) == pytest.approx(40 * RATE, abs=1)
+    assert 98 * RATE < decoded(mp4) < 100 * RATE  # one part is missing, up to the next key frame
+    whole = bytearray(data)
+    whole[300] ^= 1
+    store.disk.unlink(first.path)
+    store.disk.create(first.path).write(bytes(whole))
+    mp4 = b"".join(player(store).play("cam-1", at(0), at(100), lambda id_, _problem: named.append(id_)))
+    assert decoded(mp4) == pytest.approx(40 * RATE, abs=1)  # nothing of it plays without its beginning
 
 
 def test_footage_that_is_being_written_plays_up_to_its_last_part(store: Store) -> None:
@@ -103,11 +117,63 @@ def test_footage_that_is_being_written_plays_up_to_its_last_part(store: Store) -
     assert decoded(mp4) >= 8 * RATE
 
 
-def test_a_range_over_a_change_of_form_says_so(store: Store) -> None:
-    store.record(10, session=3, clip=packets(size=(96, 64)))
+def shapes(mp4: bytes) -> list[tuple[int, int]]:
+    """Sizes of the decoded pictures, each once in order."""
+    with av.open(io.BytesIO(mp4), "r") as container:
+        sizes = [(frame.width, frame.height) for frame in container.decode(video=0)]
+    return [size for size, _ in itertools.groupby(sizes)]
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+@pytest.mark.parametrize("bands", [False, True])
+def test_a_range_over_changes_of_resolution_is_one_film(codec: str, bands: bool) -> None:
+    store = Store(FakeDisk(random.Random(1)))
+    sizes = [(64, 48), (96, 64), (64, 48), (128, 96)]
+    for session, size in enumerate(sizes):
+        clip = packets(codec, size)
+        store.record(6, session=session, clip=in_band(clip) if bands else clip)
     store.writer.close()
-    with pytest.raises(FootageError, match="form of the pictures changes"):
+    mp4 = b"".join(player(store).play("cam-1", at(2), at(22)))
+    assert shapes(mp4) == sizes
+    assert decoded(mp4) == pytest.approx(20 * RATE, abs=1)
+    entries = body_of(traks(mp4)[b"vide"], b"mdia", b"minf", b"stbl", b"stsd")
+    assert int.from_bytes(entries[4:8], "big") == 3  # one for each form, not for each segment
+    named = [int.from_bytes(mp4[it.start() + 12 : it.start() + 16], "big") for it in re.finditer(b"tfhd", mp4)]
+    assert [number for number, _ in itertools.groupby(named)] == [1, 2, 1, 3]
+    parts = [body for kind, _, body in boxes(mp4) if kind == b"moof"]
+    assert [int.from_bytes(body[12:16], "big") for body in parts] == list(range(1, len(parts) + 1))
+
+
+def test_a_range_over_a_change_of_codec_says_when_so_that_two_can_be_asked_for(store: Store) -> None:
+    changed_ns = store.clock.now_ns
+    store.record(10, session=3, clip=packets("libx265"))
+    store.writer.close()
+    with pytest.raises(FootageError, match=r"from H\.264 to H\.265 at 20\S+Z") as refused:
         list(player(store).play("cam-1", at(170), at(230)))
+    moment = from_rfc3339(re.findall(r"at (\S+Z)", str(refused.value))[0])
+    assert abs(moment - changed_ns) < SECOND_NS
+    with pytest.raises(FootageError, match=r"from H\.264"):
+        player(store).check("cam-1", at(170), at(230))
+    before = b"".join(player(store).play("cam-1", moment - 10 * SECOND_NS, moment))
+    after = b"".join(player(store).play("cam-1", moment, moment + 10 * SECOND_NS))
+    expected = pytest.approx(10 * RATE, abs=RATE + 1)  # from the key frame before
+    assert [decoded(it) for it in (before, after)] == [expected, expected]
+
+
+def test_an_hour_is_played_in_pieces_and_only_a_part_is_held() -> None:
+    store = Store(FakeDisk(random.Random(1)))
+    store.record(3600)
+    store.writer.close()
+    sizes = [head.size for row in store.rows() for head in store.reader(row).heads]
+    pieces = [len(piece) for piece in player(store).play("cam-1", at(0), at(3600))]
+    assert len(pieces) >= 3600
+    assert max(pieces) < max(sizes) + 1000
+    tracemalloc.start()
+    for _ in player(store).play("cam-1", at(0), at(3600)):
+        continue
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < sum(sizes) / 4, (peak, sum(sizes))
 
 
 class Marking:
@@ -116,8 +182,11 @@ class Marking:
     name = "fake, for tests"
     models = (UsedModel("none", "00"),)
 
-    def redact(self, opener: Opener, target: Path, *, progress: Progress | None = None) -> Counts:
+    def redact(
+        self, opener: Opener, target: Path | Writable, *, sound: bool = False, progress: Progress | None = None
+    ) -> Counts:
         film = opener()
+        assert isinstance(target, Path)
         target.write_bytes(b"fake")
         counts = Counts(frames=sum(isinstance(it, Shot) for it in film.shots()))
         film.close()
@@ -125,7 +194,9 @@ class Marking:
 
 
 class Failing(Marking):
-    def redact(self, opener: Opener, target: Path, *, progress: Progress | None = None) -> Counts:
+    def redact(
+        self, opener: Opener, target: Path | Writable, *, sound: bool = False, progress: Progress | None = None
+    ) -> Counts:
         opener().close()
         raise RedactionError("could not be blurred")
 
@@ -157,6 +228,20 @@ def test_an_export_that_fails_leaves_no_file(store: Store, tmp_path: Path) -> No
     with pytest.raises(RedactionError, match="could not be blurred"):
         exporter(store, tmp_path, Failing()).export(ASKED, tmp_path / "out.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["signing.key"]
+
+
+def test_an_export_leaves_its_notice_first_and_without_it_there_is_none(store: Store, tmp_path: Path) -> None:
+    exporter(store, tmp_path, Marking()).export(ASKED, tmp_path / "out.mp4")
+    told: list[Draft] = []
+    assert notices.pump(store.index, told.append) == 1
+    assert [(it.place, it.kind, it.time_ns) for it in told] == [("cam-1", "footage.exported", store.clock.now_ns)]
+    assert told[0].data == FootageExported(
+        from_=to_rfc3339(ASKED.from_ns), to=to_rfc3339(ASKED.to_ns), reason="2026-17: theft of a bicycle", by="chief"
+    )
+    store.index._db.execute("DROP TABLE notices")
+    with pytest.raises(FootageError, match="cannot be written"):
+        exporter(store, tmp_path, Marking()).export(ASKED, tmp_path / "second.mp4")
+    assert not list(tmp_path.glob("second*"))
 
 
 @pytest.fixture

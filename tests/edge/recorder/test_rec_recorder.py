@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
@@ -17,23 +16,19 @@ from pathlib import Path
 import msgspec
 import pytest
 from edge_kit import make_clip, served, wait_until
-from rec_kit import PlainWrapper, Store, decoded, packets, stream
+from rec_kit import Store, decoded, packets, real_store, stream
 
 from common.backoff import Backoff
 from common.clock import FakeClock, SystemClock
 from common.errors import SettingsError, SourceLost
 from common.settings import loads
 from demo.clip import load
-from edge.recorder.disk import RealDisk
 from edge.recorder.fakedisk import FakeDisk
-from edge.recorder.index import Index
-from edge.recorder.keys import Keys
 from edge.recorder.playback import Player
 from edge.recorder.reader import MainReader
 from edge.recorder.recorder import Inbox, Recorder
 from edge.recorder.settings import RecorderSettings
 from edge.recorder.timeline import Item
-from edge.recorder.writer import Writer
 from edge.sources.base import NOBODY, Arrival, FakeStream
 from edge.sources.rtsp import RtspOpener
 
@@ -118,13 +113,6 @@ def test_a_main_stream_that_ends_is_opened_again(tmp_path: Path) -> None:
     assert reader.problem == "it ended"
 
 
-def real_store(folder: Path) -> tuple[Writer, Index, RealDisk]:
-    folder.mkdir(exist_ok=True)
-    disk, index = RealDisk(folder), Index(folder / "index.sqlite3")
-    keys = Keys(disk, PlainWrapper())
-    return Writer(disk, keys, index, SystemClock(), os.urandom, lambda _draft: None, "box"), index, disk
-
-
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
 def test_a_real_camera_s_stream_is_recorded_and_plays(tmp_path: Path, codec: str) -> None:
     clip = load(make_clip(tmp_path / "clip.mp4", codec))
@@ -158,7 +146,7 @@ from edge.recorder.reader import MainReader
 from edge.recorder.recorder import Recorder
 from edge.sources.base import NOBODY
 from edge.sources.rtsp import RtspOpener
-from test_rec_recorder import real_store
+from rec_kit import real_store
 
 writer, index, disk = real_store(Path(sys.argv[1]))
 recorder = Recorder(writer, SystemClock())

@@ -1,0 +1,241 @@
+"""Footage over the box's own HTTP, on loopback: what is kept, and covered films of it, made while they are sent.
+
+There is no clear film here either: what is sent comes out of the redactor. Whoever asks bears the box's token; one film
+is made at a time; a notice is left before its first picture.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import msgspec
+
+from common import logs
+from common.clock import SECOND_NS, Clock
+from common.errors import ContractError, DiskTrouble, FootageError, ModelError, PaifangError
+from common.secret import write_private
+from edge.recorder import notices
+from edge.recorder.assembly import Store
+from edge.recorder.export import Asked, VideoRedactor, exported, film
+from edge.recorder.looks import kept_of
+from events.commands import Span
+from events.identifiers import from_rfc3339, to_rfc3339
+
+LONGEST_FILM_NS = 6 * 3600 * SECOND_NS
+LONGEST_LIST_NS = 48 * 3600 * SECOND_NS
+SLOW_S = 30.0
+"""A client that takes nothing for this long is let go, or it would keep others waiting."""
+BY = "api"
+"""Who asked, in the event: the token has no name."""
+_REASON_CHARACTERS = (3, 200)
+
+
+class _Refused(Exception):
+    """What to answer instead. Stays in this module."""
+
+    def __init__(self, status: int, field: str, problem: str, headers: dict[str, str] | None = None) -> None:
+        self.status, self.field, self.problem, self.headers = status, field, problem, headers or {}
+
+
+def api_token(path: Path) -> bytes:
+    """The API's token; made on first use, mode 0600.
+
+    Raises:
+        FootageError: Others can read it, or it is too short to be one.
+    """
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(path, secrets.token_urlsafe(32).encode() + b"\n")
+    if path.stat().st_mode & 0o077:
+        raise FootageError(f"{path}: others can read the API's token; chmod 600 it")
+    token = path.read_bytes().strip()
+    if len(token) < 32:
+        raise FootageError(f"{path}: not a token; remove it, and the box makes a new one")
+    return token
+
+
+class FootageApi:
+    """`GET /footage` and `GET /footage/{camera}`.
+
+    Args:
+        store: The footage.
+        redactor: Makes what covers, at the first film.
+        clock: Now.
+        token: Whoever asks must bear it.
+    """
+
+    def __init__(self, store: Store, redactor: Callable[[], VideoRedactor], clock: Clock, token: bytes) -> None:
+        self._store, self._make, self._clock, self._token = store, redactor, clock, token
+        self._redactor: VideoRedactor | None = None
+        self._busy = threading.Lock()
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> bool:
+        """Answer a request, if it is for here."""
+        url = urlsplit(handler.path)
+        if url.path != "/footage" and not url.path.startswith("/footage/"):
+            return False
+        try:
+            self._authorise(handler)
+            query = parse_qs(url.query, keep_blank_values=True)
+            if url.path.rstrip("/") == "/footage":
+                _send(handler, 200, self._list(query))
+            else:
+                self._film(handler, self._asked(unquote(url.path.removeprefix("/footage/")), query))
+        except _Refused as refused:
+            body = {"field": refused.field, "problem": refused.problem}
+            _send(handler, refused.status, body, refused.headers)
+        except DiskTrouble as error:
+            _send(handler, 503, {"field": "", "problem": str(error)})
+        except FootageError as error:
+            _send(handler, 404, {"field": "", "problem": str(error)})
+        return True
+
+    def _authorise(self, handler: BaseHTTPRequestHandler) -> None:
+        kind, _, given = handler.headers.get("Authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token):
+            asks = {"WWW-Authenticate": 'Bearer realm="paifang box"'}
+            raise _Refused(401, "Authorization", "bear the token in 'api-token' of the box's data folder", asks)
+
+    def _list(self, query: dict[str, list[str]]) -> dict[str, object]:
+        span = _span(query, LONGEST_LIST_NS)
+        wanted = [_one(query, "camera")] if "camera" in query else self._store.index.cameras()
+        now_ns = self._clock.wall_ns()
+        found = [(camera, kept_of(self._store, self._known(camera), span, now_ns)) for camera in wanted]
+        rows = [
+            {
+                "camera": camera,
+                "spans": [_told(it, "") for it in kept.spans],
+                "gaps": [_told(it, "cause") for it in kept.gaps],
+                "holds": [_told(it, "case") for it in kept.holds],
+            }
+            for camera, kept in found
+        ]
+        return {"cameras": rows}
+
+    def _asked(self, camera: str, query: dict[str, list[str]]) -> Asked:
+        """Raises `_Refused`: names the field."""
+        self._known(camera)
+        from_ns, to_ns = _span(query, LONGEST_FILM_NS)
+        reason = _one(query, "reason").strip()
+        least, most = _REASON_CHARACTERS
+        if not least <= len(reason) <= most or not reason.isprintable():
+            raise _Refused(400, "reason", f"say in {least} to {most} characters why; it stands on the record")
+        sound = _one(query, "sound") if "sound" in query else "0"
+        if sound not in ("0", "1"):
+            raise _Refused(400, "sound", "is 0 or 1")
+        return Asked(camera, from_ns, to_ns, BY, reason, "", sound == "1")
+
+    def _known(self, camera: str) -> str:
+        known = self._store.index.cameras()
+        if camera not in known:
+            raise _Refused(404, "camera", f"'{camera[:64]}' never recorded; known: {', '.join(known) or 'none'}")
+        return camera
+
+    def _film(self, handler: BaseHTTPRequestHandler, asked: Asked) -> None:
+        if handler.request_version == "HTTP/1.0":
+            raise _Refused(400, "", "a film is sent in chunks; ask in HTTP/1.1")
+        if not self._busy.acquire(blocking=False):
+            raise _Refused(429, "", "a film is being made; one at a time", {"Retry-After": "10"})
+        try:
+            self._store.player.check(asked.camera, asked.from_ns, asked.to_ns)
+            redactor = self._covering()
+            notices.leave(self._store.index, exported(asked, self._clock.wall_ns()))
+            self._stream(handler, asked, redactor)
+        finally:
+            self._busy.release()
+
+    def _covering(self) -> VideoRedactor:
+        try:
+            self._redactor = self._redactor or self._make()
+        except ModelError as error:
+            raise _Refused(503, "", f"nothing here covers a film, so there is none: {error}") from error
+        return self._redactor
+
+    def _stream(self, handler: BaseHTTPRequestHandler, asked: Asked, redactor: VideoRedactor) -> None:
+        handler.connection.settimeout(SLOW_S)
+        body = _Chunks(handler)
+        try:
+            redactor.redact(film(self._store.player, asked), body, sound=asked.sound)
+            body.end()
+        except (PaifangError, OSError) as error:
+            logs.get("recorder").warning("a film broke off", camera=asked.camera, error=str(error))
+            if not body.begun:
+                raise _Refused(503, "", "the film could not be covered, so there is none") from error
+            handler.close_connection = True  # without the last chunk: the client knows that it is not whole
+
+
+class _Chunks:
+    """A body in chunks; the head goes with the first, so that what fails before is an error and no film."""
+
+    def __init__(self, handler: BaseHTTPRequestHandler) -> None:
+        self._handler = handler
+        self.begun = False
+
+    def write(self, data: bytes) -> int:
+        """One chunk."""
+        if not data:
+            return 0
+        if not self.begun:
+            self.begun = True
+            self._handler.send_response(200)
+            for name, value in (
+                ("Content-Type", "video/mp4"),
+                ("Transfer-Encoding", "chunked"),
+                ("Cache-Control", "no-store"),
+                ("Connection", "close"),
+            ):
+                self._handler.send_header(name, value)
+            self._handler.end_headers()
+        self._handler.wfile.write(b"%x\r\n" % len(data) + bytes(data) + b"\r\n")
+        return len(data)
+
+    def end(self) -> None:
+        """All of it has been sent."""
+        self._handler.wfile.write(b"0\r\n\r\n")
+        self._handler.close_connection = True
+
+
+def _span(query: dict[str, list[str]], longest_ns: int) -> tuple[int, int]:
+    from_ns, to_ns = _moment(query, "from"), _moment(query, "to")
+    if to_ns <= from_ns:
+        raise _Refused(400, "to", "is not after 'from'")
+    if to_ns - from_ns > longest_ns:
+        raise _Refused(400, "to", f"is more than {longest_ns // (3600 * SECOND_NS)} hours after 'from'")
+    return from_ns, to_ns
+
+
+def _moment(query: dict[str, list[str]], field: str) -> int:
+    text = _one(query, field)
+    try:
+        return from_rfc3339(text)
+    except ContractError as error:
+        raise _Refused(400, field, f"'{text[:64]}' is not a time such as 2026-11-23T08:00:00Z") from error
+
+
+def _one(query: dict[str, list[str]], field: str) -> str:
+    values = query.get(field, [])
+    if len(values) != 1:
+        raise _Refused(400, field, "is given more than once" if values else "is missing")
+    return values[0]
+
+
+def _told(span: Span, about: str) -> dict[str, str]:
+    told = {"from": to_rfc3339(span.from_ns), "to": to_rfc3339(span.to_ns)}
+    return told | ({about: span.about} if about else {})
+
+
+def _send(handler: BaseHTTPRequestHandler, status: int, body: object, headers: dict[str, str] | None = None) -> None:
+    data = msgspec.json.encode(body)
+    handler.send_response(status)
+    own = {"Content-Type": "application/json", "Content-Length": str(len(data)), "Cache-Control": "no-store"}
+    for name, value in (own | {"Connection": "close"} | (headers or {})).items():
+        handler.send_header(name, value)
+    handler.end_headers()
+    handler.wfile.write(data)
+    handler.close_connection = True

@@ -1,0 +1,117 @@
+"""What other processes leave to be told reaches the outbox, once, whatever fails in between."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import pytest
+from edge_kit import open_outbox, wait_until
+from rec_kit import START_NS
+
+from common.clock import SECOND_NS, FakeClock
+from common.errors import OutboxError
+from edge.recorder import notices
+from edge.recorder.assembly import Footage
+from edge.recorder.holds import Hold
+from edge.recorder.index import Index
+from edge.recorder.settings import RecorderSettings
+from edge.recorder.sweeper import LOOK_S
+from events.envelope import Draft, decode
+from events.kinds import FootageErased, FootageExported, FootageHeld
+
+DAY_NS = 86_400 * SECOND_NS
+EXPORTED = Draft("cam-1", FootageExported(from_="a", to="b", reason="A-1: theft", by="li"), START_NS)
+ERASED = Draft("cam-2", FootageErased(from_="a", to="b", cause="asked"), START_NS + 1)
+
+
+def hold(number: int, end_ns: int) -> Hold:
+    return Hold(
+        id=f"h{number}", camera="cam-1", from_ns=START_NS, to_ns=START_NS + 1, owner="li", reason="theft",
+        case="A-1", made_ns=START_NS, end_ns=end_ns,
+    )  # fmt: skip
+
+
+def test_notices_go_in_order_and_are_gone_when_they_are_safe(tmp_path: Path) -> None:
+    index = Index(tmp_path / "a.sqlite3")
+    notices.leave(index, EXPORTED)
+    notices.leave(index, ERASED)
+    index.close()
+    index, told = Index(tmp_path / "a.sqlite3"), list[Draft]()
+    assert notices.pump(index, told.append) == 2
+    assert told == [EXPORTED, ERASED]
+    assert notices.pump(index, told.append) == 0
+
+
+def test_what_the_outbox_does_not_take_stays_with_all_behind_it() -> None:
+    index, told = Index(":memory:"), list[Draft]()
+    for draft in (EXPORTED, ERASED, EXPORTED):
+        notices.leave(index, draft)
+
+    def put(draft: Draft) -> None:
+        if len(told) == 1:
+            raise OutboxError("the disk is full")
+        told.append(draft)
+
+    with pytest.raises(OutboxError):
+        notices.pump(index, put)
+    assert told == [EXPORTED]
+    told.clear()
+    notices.pump(index, told.append)
+    assert told == [ERASED, EXPORTED]
+
+
+def test_a_notice_goes_with_its_act_or_neither_happens() -> None:
+    index = Index(":memory:")
+
+    def act() -> None:
+        with index.transaction():
+            index.set_fact("disk", "x")
+            notices.leave(index, ERASED)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        act()
+    assert (index.fact("disk"), index.notices()) == (None, [])
+
+
+def test_a_hold_is_told_when_it_is_placed_and_when_it_ends_each_once() -> None:
+    index, told = Index(":memory:"), list[Draft]()
+    first, second = hold(1, START_NS + DAY_NS), hold(2, START_NS + 2 * DAY_NS)
+    for _ in range(2):
+        notices.announce(index, [first], START_NS)
+        notices.announce(index, [first, second], START_NS)
+    for _ in range(2):
+        notices.announce(index, [first, second], START_NS + DAY_NS)
+    notices.announce(index, [second], START_NS + DAY_NS)
+    notices.pump(index, told.append)
+    assert [it.time_ns for it in told] == [START_NS, START_NS, START_NS + DAY_NS]
+    data = [it.data for it in told]
+    assert all(isinstance(it, FootageHeld) and it.by == "li" for it in data)
+    assert [msgspec.to_builtins(it)["cause"] for it in data] == ["A-1: theft"] * 2 + [f"{notices.ENDED}A-1: theft"]
+
+
+def test_the_running_box_takes_what_another_process_left_into_its_outbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert LOOK_S <= 10
+    monkeypatch.setattr("edge.recorder.sweeper.LOOK_S", 0.05)
+    (tmp_path / "footage").mkdir()
+    outbox = open_outbox(tmp_path / "data" / "outbox.sqlite3")
+    footage = Footage(
+        RecorderSettings(enabled=True, reserve_mb=16), ["cam-1"], tmp_path, "data", clock=FakeClock(now_ns=START_NS),
+        send=lambda _draft: None, box="box", put=lambda draft: outbox.put([draft]),
+    )  # fmt: skip
+    footage.start()
+    wait_until(partial(getattr, footage.writer, "ready"))
+    other = Index(tmp_path / "data" / "footage.sqlite3")
+    notices.leave(other, EXPORTED)
+    wait_until(lambda: outbox.store.waiting == 1)
+    wait_until(lambda: other.notices() == [])
+    notices.leave(other, ERASED)  # taken at the latest when the box stops
+    footage.stop()
+    assert other.notices() == []
+    other.close()
+    assert [decode(it.body).data for it in outbox.read(0, 10)] == [EXPORTED.data, ERASED.data]
+    outbox.close()

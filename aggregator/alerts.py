@@ -78,6 +78,7 @@ QUIET = frozenset(
     {
         "zone.left", "door.granted", "door.closed", "door.online", "vehicle.registered", "vehicle.visitor",
         "vehicle.unlisted", "vehicle.unreadable", "camera.back", "camera.clear", "box.started", "box.stopping",
+        "footage.exported",
     }
 )  # fmt: skip
 """Kinds that open nothing; some of them resolve."""

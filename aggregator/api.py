@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, HTTPException, Query, Request
@@ -11,12 +10,12 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.middleware import Middleware
 
 from aggregator import __doc__ as about
-from aggregator import list_api, record_api
+from aggregator import list_api, record_api, search_api, staff_api
 from aggregator.alerts import Acknowledged, Alert, Change, Resolved, State
 from aggregator.guard import Guard
 from aggregator.services import Services
 from aggregator.stores.records import AlertQuery
-from common.errors import ListError, StoreError
+from common.errors import Forbidden, ListError, StoreError
 from events.identifiers import is_uuid7, to_rfc3339
 
 Json = dict[str, Any]
@@ -30,14 +29,20 @@ def build(services: Services) -> FastAPI:
         docs_url=None,  # FastAPI's documentation pages load scripts from the Internet
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        middleware=[Middleware(Guard, who=services.gatekeeper.who)],
+        middleware=[Middleware(Guard, gatekeeper=services.gatekeeper)],
     )
     _add_life(app, services)
     _add_alerts(app, services)
     _add_places(app, services)
     list_api.add(app, services)
     record_api.add(app, services)
+    staff_api.add(app, services)
+    search_api.add(app, services.investigations)
+    _map_errors(app)
+    return app
 
+
+def _map_errors(app: FastAPI) -> None:
     @app.exception_handler(StoreError)
     async def store_failed(_request: Request, error: StoreError) -> JSONResponse:
         return JSONResponse({"error": str(error)}, 503, {"Retry-After": "2"})
@@ -46,7 +51,9 @@ def build(services: Services) -> FastAPI:
     async def list_failed(_request: Request, error: ListError) -> JSONResponse:
         return JSONResponse({"error": str(error)}, 422)
 
-    return app
+    @app.exception_handler(Forbidden)
+    async def forbidden(_request: Request, error: Forbidden) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, 403)
 
 
 def alert_json(services: Services, alert: Alert, zones: dict[tuple[str, str], str]) -> Json:
@@ -97,6 +104,8 @@ def _cursor(text: str | None) -> tuple[int, str] | None:
 def _add_alerts(app: FastAPI, services: Services) -> None:
     @app.get("/api/alerts")
     def alerts(
+        request: Request,
+        *,
         state: State | Literal["unresolved"] | None = None,
         site: str | None = None,
         camera: str | None = None,
@@ -110,6 +119,7 @@ def _add_alerts(app: FastAPI, services: Services) -> None:
             place=camera,
             before=_cursor(before),
             limit=limit,
+            within=request.state.caller.within("alerts.see"),
         )
         found = services.reader.alerts(query)
         zones = _zones(services)
@@ -119,29 +129,31 @@ def _add_alerts(app: FastAPI, services: Services) -> None:
             "before": f"{last.last_ns}:{last.id}" if last else None,
         }
 
-    async def work(alert_id: str, change: Change) -> Json:
-        alert = await services.work_on(alert_id, change) if is_uuid7(alert_id) else None
+    async def work(request: Request, alert_id: str, change: Change) -> Json:
+        alert = await services.work_on(request.state.caller, alert_id, change) if is_uuid7(alert_id) else None
         if alert is None:
             raise HTTPException(404, "no such alert")
         return alert_json(services, alert, _zones(services))
 
     @app.post("/api/alerts/{alert_id}/acknowledge")
     async def acknowledge(alert_id: str, request: Request) -> Json:
-        return await work(alert_id, Acknowledged(request.state.user))
+        return await work(request, alert_id, Acknowledged(request.state.user))
 
     @app.post("/api/alerts/{alert_id}/resolve")
     async def resolve(alert_id: str, request: Request) -> Json:
-        return await work(alert_id, Resolved(request.state.user))
+        return await work(request, alert_id, Resolved(request.state.user))
 
 
 def _add_places(app: FastAPI, services: Services) -> None:
     @app.get("/api/boxes")
-    def boxes() -> Json:
-        return {"boxes": [_plain(box) for box in services.reader.boxes()]}
+    def boxes(request: Request) -> Json:
+        within = request.state.caller.within("places.see")
+        return {"boxes": [_plain(box) for box in services.reader.boxes() if within.touches(box.site)]}
 
     @app.get("/api/cameras")
-    def cameras() -> Json:
-        return {"cameras": [_plain(camera) for camera in services.reader.cameras()]}
+    def cameras(request: Request) -> Json:
+        within = request.state.caller.within("places.see")
+        return {"cameras": [_plain(it) for it in services.reader.cameras() if within.holds(it.site, it.id)]}
 
     @app.get("/api/quarantine")
     def quarantine(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Json:
@@ -161,10 +173,9 @@ def _add_places(app: FastAPI, services: Services) -> None:
 
     @app.get("/api/pictures/{event_id}")
     async def picture(event_id: str, request: Request) -> Response:
-        jpeg = await asyncio.to_thread(services.reader.picture, event_id) if is_uuid7(event_id) else None
+        jpeg = await services.picture(request.state.caller, event_id) if is_uuid7(event_id) else None
         if jpeg is None:
             raise HTTPException(404, "no such picture")
-        await services.record_view(request.state.user, event_id)
         # A picture never changes, but only the browser of whoever is logged in may keep it, and not for long.
         return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
 

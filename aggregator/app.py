@@ -9,15 +9,14 @@ import secrets
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
 
-from aggregator import api, auth, dashboard
-from aggregator.auth import Gatekeeper, create_one_time_user
+from aggregator import api, dashboard
 from aggregator.broadcast import Broadcast
 from aggregator.broker import EmbeddedServer
 from aggregator.broker_files import accounts
@@ -35,10 +34,17 @@ from aggregator.record.notary import Notary
 from aggregator.record.scribe import Scribe
 from aggregator.remote import Remote
 from aggregator.services import Services
+from aggregator.staff import passwords
+from aggregator.staff.changes import Account, DropUser
+from aggregator.staff.gatekeeper import Gatekeeper
+from aggregator.staff.office import Office
+from aggregator.staff.oidc import Provider
+from aggregator.staff.passwords import SYSTEM, act_of, create_one_time_user
+from aggregator.staff.roles import Areas, Grant
 from aggregator.stores import STORES, Store, Writer
 from common import logs
 from common.backoff import Backoff
-from common.clock import SystemClock
+from common.clock import Clock, SystemClock
 from common.errors import ContractError, ListError, SettingsError, StoreError
 from common.secret import Secret
 from events.identifiers import check_name, uuid7
@@ -63,21 +69,49 @@ def make_folder(settings: Settings) -> Path:
 
 def open_store(settings: Settings) -> Store:
     """The store that the settings name."""
-    return STORES[settings.store](make_folder(settings))
+    return STORES[settings.store](make_folder(settings), settings.postgres)
 
 
-def add_user(settings: Settings, name: str, password: Secret) -> None:
+def add_user(settings: Settings, name: str, password: Secret | None, grants: Sequence[Grant] = ()) -> tuple[Grant, ...]:
     """Add a user, or give one a new password, beside an aggregator that may be running.
+
+    Args:
+        settings: From `config.load`.
+        name: The user's name.
+        password: The new one; None: they log in through the identity provider.
+        grants: Roles beyond those that they have.
+
+    Returns:
+        All roles that they have now.
 
     Raises:
         LoginError: The name has wrong characters or the password is too short.
         StoreError: The store does not open.
     """
-    store = open_store(settings).writer()
-    try:
-        auth.add_user(store, name, password, SystemClock().wall_ns())
-    finally:
-        store.close()
+    store = open_store(settings)
+    with contextlib.closing(store), contextlib.closing(store.writer(sole=False)) as writer:
+        passwords.add_user(writer, name, password, SystemClock().wall_ns(), grants)
+        return store.reader().grants(name)
+
+
+def remove_user(settings: Settings, name: str) -> bool:
+    """Remove a user, their sessions and tokens; False if there is none of that name.
+
+    Raises:
+        StoreError: The store does not open.
+    """
+    with contextlib.closing(open_store(settings).writer(sole=False)) as writer:
+        return writer.change_staff(DropUser(name), act_of(name, SYSTEM, SystemClock().wall_ns(), "removed"))
+
+
+def users(settings: Settings) -> list[Account]:
+    """All users, with their roles.
+
+    Raises:
+        StoreError: The store does not open.
+    """
+    with contextlib.closing(open_store(settings)) as store:
+        return store.reader().accounts()
 
 
 def write_trust(settings: Settings, site: str, path: Path) -> None:
@@ -118,9 +152,10 @@ def running(settings: Settings) -> Iterator[Parts]:
         StoreError: The store does not open.
     """
     folder = make_folder(settings)
-    store = STORES[settings.store](folder)
+    store = open_store(settings)
     writer = store.writer()
     with contextlib.ExitStack() as stack:
+        stack.callback(store.close)
         stack.callback(writer.close)
         target = _target(settings, folder, stack)
         services, ledger = _assemble(settings, store, writer, lambda: MqttLink.open(target))
@@ -158,7 +193,11 @@ def _assemble(
         outside=Path(settings.record.outside) if settings.record.outside else None,
     )
     scribe = Scribe(mailbox)
-    ledger = Ledger(writer, clock, lambda: uuid7(clock.wall_ns(), secrets.token_bytes(10)))
+
+    def new_id() -> str:
+        return uuid7(clock.wall_ns(), secrets.token_bytes(10))
+
+    ledger = Ledger(writer, clock, new_id)
     ingest = Ingest(
         connect=connect,
         ledger=ledger,
@@ -172,7 +211,9 @@ def _assemble(
         chore=lambda ledger: notary.turn(ledger.store),
     )
     remote = Remote(keys, posts, scribe, clock)
-    gatekeeper = Gatekeeper(reader, mailbox, clock, new_token, settings.sessions.hours)
+    gatekeeper = Gatekeeper(
+        reader, mailbox, keys, clock, token=new_token, hours=settings.sessions.hours, areas=areas_of(settings)
+    )  # fmt: skip
     services = Services(
         settings,
         reader,
@@ -186,8 +227,21 @@ def _assemble(
         book=book,
         remote=remote,
         scribe=scribe,
+        areas=areas_of(settings),
+        office=Office(reader, mailbox, keys, clock, new_token, new_id),
+        provider=_provider(settings, clock),
     )
     return services, ledger
+
+
+def areas_of(settings: Settings) -> Areas:
+    """Which places belong to which areas."""
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for site, about in settings.sites.items():
+        for area, places in about.areas.items():
+            for place in places:
+                found[site, place] = found.get((site, place), frozenset()) | {area}
+    return found
 
 
 def _standing(book: Book) -> list[tuple[str, bytes]]:
@@ -197,6 +251,13 @@ def _standing(book: Book) -> list[tuple[str, bytes]]:
     except (ListError, ContractError) as error:
         _log.error("lists not sent", error=str(error))
         return []
+
+
+def _provider(settings: Settings, clock: Clock) -> Provider | None:
+    if settings.oidc is None:
+        return None
+    secret = _read_secret(settings.oidc.client_secret_file, "oidc.client_secret_file")
+    return Provider(settings.oidc, secret, clock=clock, token=new_token)
 
 
 def _target(settings: Settings, folder: Path, stack: contextlib.ExitStack) -> Target:
@@ -212,12 +273,14 @@ def _target(settings: Settings, folder: Path, stack: contextlib.ExitStack) -> Ta
 
 
 def _password(broker: ExternalBroker) -> Secret | None:
-    if broker.password_file is None:
-        return None
+    return _read_secret(broker.password_file, "broker.password_file") if broker.password_file is not None else None
+
+
+def _read_secret(path: str, key: str) -> Secret:
     try:
-        return Secret(Path(broker.password_file).read_text("utf-8").rstrip("\r\n"))
+        return Secret(Path(path).read_text("utf-8").rstrip("\r\n"))
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError("settings", "broker.password_file", f"cannot be read: {error}") from error
+        raise SettingsError("settings", key, f"cannot be read: {error}") from error
 
 
 def _tls(broker: ExternalBroker) -> ssl.SSLContext | None:

@@ -1,15 +1,17 @@
-"""The words of `paifang aggregator`: `run`, `check`, `user add`, `trust`."""
+"""The words of `paifang aggregator`: `run`, `check`, `user add|remove|list`, `trust`."""
 
 from __future__ import annotations
 
 import argparse
 import getpass
+import json
 import signal
 import sys
 import threading
 from pathlib import Path
 
 from aggregator import config
+from aggregator.staff.roles import parse
 from common import logs
 from common.errors import LoginError
 from common.secret import Secret
@@ -28,8 +30,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     user = words.add_parser("user", help="who may log in").add_subparsers(dest="what", required=True)
     add = user.add_parser("add", help="add a user, or give one a new password (read from standard input)")
     add.add_argument("name", metavar="NAME")
+    add.add_argument(
+        "--role", action="append", default=[], metavar="ROLE[@SITE[/AREA]]", help="give a role; may stand several times"
+    )
+    add.add_argument(
+        "--provider", action="store_true", help="logs in through the identity provider, without a password"
+    )
     add.add_argument("--config", type=Path, required=True, metavar="CONFIG")
     add.set_defaults(call=_user_add)
+    remove = user.add_parser("remove", help="remove a user; sessions and tokens end")
+    remove.add_argument("name", metavar="NAME")
+    remove.add_argument("--config", type=Path, required=True, metavar="CONFIG")
+    remove.set_defaults(call=_user_remove)
+    listed = user.add_parser("list", help="who may log in, with which roles")
+    listed.add_argument("--config", type=Path, required=True, metavar="CONFIG")
+    listed.add_argument("--json", action="store_true", help="for programs")
+    listed.set_defaults(call=_user_list)
     trust = words.add_parser("trust", help="write what a site's boxes need to believe this aggregator; keep it secret")
     trust.add_argument("site", metavar="SITE")
     trust.add_argument("--config", type=Path, required=True, metavar="CONFIG")
@@ -60,8 +76,35 @@ def _user_add(options: argparse.Namespace) -> int:
     from aggregator import app
 
     settings = config.load(options.config)
-    app.add_user(settings, options.name, _ask_password())
-    print(f"user {options.name} may log in")  # noqa: T201
+    grants = [parse(text) for text in options.role]
+    password = None if options.provider else _ask_password()
+    roles = app.add_user(settings, options.name, password, grants)
+    told = ", ".join(map(str, roles)) or "no roles yet: give some with --role"
+    print(f"user {options.name} may log in; {told}")  # noqa: T201
+    return 0
+
+
+def _user_remove(options: argparse.Namespace) -> int:
+    from aggregator import app
+
+    if not app.remove_user(config.load(options.config), options.name):
+        raise LoginError(f"there is no user '{options.name}'")
+    print(f"user {options.name} is removed")  # noqa: T201
+    return 0
+
+
+def _user_list(options: argparse.Namespace) -> int:
+    from aggregator import app
+
+    accounts = app.users(config.load(options.config))
+    if options.json:
+        rows = [
+            {"user": it.name, "roles": list(map(str, it.grants)), "second_factor": it.second_factor} for it in accounts
+        ]
+        print(json.dumps(rows))  # noqa: T201
+        return 0
+    for it in accounts:
+        print(f"{it.name}\t{', '.join(map(str, it.grants)) or '-'}")  # noqa: T201
     return 0
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from aggregator.stores.settings import Postgres
 from common import settings
 from events import plates
 from events.identifiers import NAME
@@ -69,14 +71,19 @@ class Site(Strict, frozen=True, kw_only=True):
     """How a site is called, which clock hangs on its wall (IANA name), and what its plates look like.
 
     `grammars` are names such as `mainland`, or `pattern:` and a form such as `pattern:[A-Z]{2}[0-9]{4}`; mainland
-    plates where it is empty.
+    plates where it is empty. `areas` groups places (ids of cameras, gates and doors) for roles that count in one area
+    only, and for search.
     """
 
     name: str = ""
     timezone: str | None = None
     grammars: tuple[str, ...] = ()
+    areas: dict[str, tuple[str, ...]] = {}
 
     def __post_init__(self) -> None:
+        for name in (*self.areas, *(place for places in self.areas.values() for place in places)):
+            if not NAME.match(name):
+                raise ValueError(f"areas: '{name}' must be 1 to 64 of letters, digits, '_', '.', '-'")
         patterns = [name.removeprefix("pattern:") for name in self.grammars if name.startswith("pattern:")]
         if self.grammars:
             plates.choose([name for name in self.grammars if not name.startswith("pattern:")], patterns)
@@ -95,6 +102,50 @@ class Record(Strict, frozen=True, kw_only=True):
     outside: str | None = None
 
 
+class Oidc(Strict, frozen=True, kw_only=True):
+    """Log-in through an identity provider (OpenID Connect, code flow with PKCE) for users who exist here.
+
+    The provider says who somebody is; which roles they have is said here. `claim` names the user. `address` is how
+    browsers reach this dashboard; `<address>/login/oidc/back` is what the provider must allow.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret_file: str
+    address: str
+    claim: str = "preferred_username"
+    name: str = "OpenID Connect"
+
+    def __post_init__(self) -> None:
+        for key in ("issuer", "address"):
+            parts = urlsplit(getattr(self, key))
+            local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+            if parts.scheme != "https" and not (parts.scheme == "http" and local):
+                raise ValueError(f"{key} must be an https:// address")
+
+
+OBJECT_OPTIONS = frozenset({"endpoint", "region", "virtual_hosted_style_request", "account_name"})
+
+
+class ObjectsSettings(Strict, frozen=True, kw_only=True):
+    """Where clips and clear copies lie: the folder `objects` in `data`, or an address such as `s3://bucket/folder`.
+
+    `options` are those of the store; its keys are read from files, so that they stand nowhere
+    else.
+    """
+
+    url: str = ""
+    options: dict[str, str] = {}
+    key_file: str | None = None
+    secret_file: str | None = None
+
+    def __post_init__(self) -> None:
+        wrong = sorted(set(self.options) - OBJECT_OPTIONS)
+        if wrong:
+            known = ", ".join(sorted(OBJECT_OPTIONS))
+            raise ValueError(f"options: '{wrong[0]}' is none of {known}; keys are read from key_file and secret_file")
+
+
 class Sessions(Strict, frozen=True, kw_only=True):
     """How long a log-in lasts."""
 
@@ -109,11 +160,14 @@ class Settings(Strict, frozen=True, kw_only=True):
 
     data: str = "aggregator-data"
     log_level: Literal["debug", "info", "warning", "error"] | None = None
-    store: Literal["sqlite"] = "sqlite"
+    store: Literal["sqlite", "postgres"] = "sqlite"
+    postgres: Postgres = Postgres()
     http: Http = Http()
     broker: EmbeddedBroker | ExternalBroker = EmbeddedBroker()
     sites: dict[str, Site] = {}
     sessions: Sessions = Sessions()
+    oidc: Oidc | None = None
+    objects: ObjectsSettings = ObjectsSettings()
     record: Record = Record()
 
     def __post_init__(self) -> None:
@@ -142,4 +196,12 @@ def load(path: Path) -> Settings:
         password_file = absolute(broker.password_file)
         broker = msgspec.structs.replace(broker, tls=tls, password_file=password_file)
     record = msgspec.structs.replace(raw.record, outside=absolute(raw.record.outside))
-    return msgspec.structs.replace(raw, data=str(base / raw.data), broker=broker, record=record)
+    objects = msgspec.structs.replace(
+        raw.objects, key_file=absolute(raw.objects.key_file), secret_file=absolute(raw.objects.secret_file)
+    )
+    oidc = raw.oidc and msgspec.structs.replace(raw.oidc, client_secret_file=absolute(raw.oidc.client_secret_file))
+    postgres = msgspec.structs.replace(raw.postgres, password_file=absolute(raw.postgres.password_file))
+    data = str(base / raw.data)
+    return msgspec.structs.replace(
+        raw, data=data, broker=broker, record=record, postgres=postgres, oidc=oidc, objects=objects
+    )

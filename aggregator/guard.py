@@ -1,26 +1,29 @@
-"""Stands before every route, mounted ones and WebSockets too: session, same origin, headers.
+"""Stands before every route, mounted ones and WebSockets too: session or token, roles, same origin, headers.
 
-Open to everybody are `OPEN` and nothing else; `/metrics` is also open to this machine. Whatever is added later is
-closed because nobody has to remember to close it.
+Who may use what stands in the table of `aggregator.staff.routes`, and what that does not name is closed; `/metrics` is
+also open to this machine. Whatever is added later is closed because nobody has to remember to close it.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from common.errors import StoreError
+from aggregator.staff.gatekeeper import Gatekeeper
+from aggregator.staff.roles import Caller
+from aggregator.staff.routes import ROUTES, Rule, find
+from common.errors import Forbidden, LoginThrottled, StoreError
 
 SESSION_COOKIE = "paifang_session"
-OPEN = frozenset({"/healthz", "/login"})
+BEARER = "bearer "
+PAGES = [name.removeprefix("PAGE ") for name in ROUTES if name.startswith("PAGE ")]
 METRICS = "/metrics"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_UNAUTHORISED_CODE = 4401
+_UNAUTHORISED_CODE, _FORBIDDEN_CODE = 4401, 4403
 
 HEADERS = {
     # The dashboard's framework compiles its templates in the page, hence 'unsafe-eval'; nothing comes from elsewhere.
@@ -43,12 +46,12 @@ class Guard:
 
     Args:
         app: What it stands before.
-        who: Session token → user, or None.
+        gatekeeper: Knows who a session or a token belongs to.
     """
 
-    def __init__(self, app: ASGIApp, who: Callable[[str | None], str | None]) -> None:
+    def __init__(self, app: ASGIApp, gatekeeper: Gatekeeper) -> None:
         self._app = app
-        self._who = who
+        self._gatekeeper = gatekeeper
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it."""
@@ -59,29 +62,85 @@ class Guard:
         if refusal is None:
             await self._app(scope, receive, _with_headers(send))
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": _UNAUTHORISED_CODE, "reason": "no session"})
+            code = _FORBIDDEN_CODE if refusal.status_code == 403 else _UNAUTHORISED_CODE
+            await send({"type": "websocket.close", "code": code, "reason": "no session, or not among its roles"})
         else:
             await refusal(scope, receive, _with_headers(send))
 
     def _refusal(self, scope: Scope) -> Response | None:
-        headers = Headers(scope=scope)
-        if (scope["type"] == "websocket" or scope["method"] not in _SAFE) and not same_origin(headers):
-            return JSONResponse(
-                {"error": "this needs to come from the same origin: send an Origin header with this host"}, 403
-            )
-        path = scope["path"]
-        if path in OPEN or (path == METRICS and _from_this_machine(scope, headers)):
+        headers, path = Headers(scope=scope), scope["path"]
+        method = scope.get("method", "WEBSOCKET")
+        found = find(method, path)
+        rule, words = found or (Rule(), {})
+        token = headers.get("authorization", "")
+        by_token = token.lower().startswith(BEARER) and not rule.ticket
+        if method not in _SAFE and not (by_token or rule.ticket or same_origin(headers)):
+            return _answer(403, "this needs to come from the same origin: send an Origin header with this host")
+        if rule.open or rule.ticket or (path == METRICS and _from_this_machine(scope, headers)):
             return None
+        wants_page = "text/html" in headers.get("accept", "") and method == "GET"
+        caller = None
         try:
-            user = self._who(HTTPConnection(scope).cookies.get(SESSION_COOKIE))
-        except StoreError:
-            return PlainTextResponse("the store does not answer; try again", 503)
-        if user is not None:
-            scope.setdefault("state", {})["user"] = user
-            return None
-        if "text/html" in headers.get("accept", "") and scope.get("method") == "GET":
-            return RedirectResponse("/login", 303)
-        return JSONResponse({"error": "log in first"}, 401)
+            caller = self._caller(scope, token[len(BEARER) :].strip() if by_token else None)
+            if caller is None:
+                return RedirectResponse("/login", 303) if wants_page else _answer(401, "log in first")
+            if found is not None:
+                allow(caller, rule, words)
+        except (StoreError, LoginThrottled) as error:
+            return _answer(429 if isinstance(error, LoginThrottled) else 503, str(error))
+        except Forbidden as error:
+            return _turned_away(caller, path if wants_page else "", str(error))
+        scope.setdefault("state", {}).update(user=caller.name, caller=caller)
+        return None if found is not None else _answer(404, "there is no such address")
+
+    def _caller(self, scope: Scope, token: str | None) -> Caller | None:
+        if token is None:
+            return self._gatekeeper.who(HTTPConnection(scope).cookies.get(SESSION_COOKIE))
+        client = scope.get("client")
+        return self._gatekeeper.bearer(token, client[0] if client else "")
+
+
+def allow(caller: Caller, rule: Rule, words: dict[str, str]) -> None:
+    """Hold a request against its rule.
+
+    Args:
+        caller: Who asks.
+        rule: Of the route.
+        words: What its path names, `site` and `place` among them.
+
+    Raises:
+        Forbidden: They may not; says why.
+    """
+    if caller.only is not None and not rule.token:
+        raise Forbidden("this needs a person's own session; an API token does not do")
+    if rule.permission is None:
+        return
+    if rule.where == "everywhere":
+        if not caller.within(rule.permission).everywhere:
+            raise Forbidden(f"{rule.permission} for all sites is not among your roles")
+    elif rule.where == "site":
+        caller.need(rule.permission, words["site"], words.get("place", ""))
+    else:
+        caller.need(rule.permission)
+
+
+def start_of(caller: Caller) -> str:
+    """The first page that somebody may see."""
+    for page in PAGES:
+        permission = ROUTES[f"PAGE {page}"].permission
+        if permission is None or caller.may(permission):
+            return page
+    return PAGES[-1]
+
+
+def _turned_away(caller: Caller | None, page: str, problem: str) -> Response:
+    """Who opens the dashboard is shown the first page that is theirs."""
+    start = start_of(caller) if caller is not None and page == "/" else page
+    return RedirectResponse(start, 303) if start != page else _answer(403, problem)
+
+
+def _answer(status: int, problem: str) -> JSONResponse:
+    return JSONResponse({"error": problem}, status)
 
 
 def same_origin(headers: Headers) -> bool:

@@ -11,6 +11,7 @@ from aggregator.alerts import Alert, Change, Effect
 from aggregator.desk import Desk
 from aggregator.intake import Answered, Rejected, Told
 from aggregator.link import Incoming
+from aggregator.record import told
 from aggregator.stores import Writer
 from aggregator.stores.records import Batch, Filed, Position, StatusSeen
 from common import logs
@@ -183,6 +184,7 @@ class Ledger:
         fresh = [event for event in events.values() if event.id not in known]
         fresh.sort(key=lambda event: (event.time_ns, event.sequence))
         batch.events = [Filed(event, self._desk.take(event, now_ns), now_ns) for event in fresh]
+        batch.acts = [act for event in fresh if event.kind in told.WHAT and (act := told.act_of(event)) is not None]
         outcome.committed = len(fresh)
         outcome.passages = any(event.kind.startswith(("vehicle.", "door.")) for event in fresh)
 

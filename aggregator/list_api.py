@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import msgspec
@@ -11,7 +10,6 @@ from fastapi.responses import Response
 
 from aggregator.lists import csvfile
 from aggregator.lists.entries import Entry, decode
-from aggregator.record.acts import Act, What
 from aggregator.services import Services
 from common.errors import CommandError, ContractError, ListError
 from events.commands import CommandName
@@ -52,31 +50,24 @@ def _site(text: str) -> str:
         raise HTTPException(400, str(error)) from error
 
 
-async def _looked(services: Services, request: Request, site: str, what: What) -> list[Entry]:
-    """The entries, after the look was recorded."""
-    act = Act(time_ns=services.clock.wall_ns(), who=request.state.user, what=what, site=site)
-    await services.record(act)
-    return await asyncio.to_thread(services.book.entries, site)
-
-
 def _add_lists(app: FastAPI, services: Services) -> None:
     @app.get("/api/sites/{site}/list")
     async def show(site: str, request: Request) -> Json:
-        entries = await _looked(services, request, _site(site), "list.viewed")
+        entries = await services.listed(request.state.caller, _site(site))
         return {"entries": [entry_json(entry) for entry in entries]}
 
     @app.post("/api/sites/{site}/list", status_code=201)
     async def add_entry(site: str, request: Request) -> Json:
         try:
             wanted = decode(await request.body())
-            made = await services.change_list(_site(site), [wanted], request.state.user)
+            made = await services.change_list(request.state.caller, _site(site), [wanted])
         except ListError as error:
             raise HTTPException(422, str(error)) from error
         return entry_json(made[0])
 
     @app.delete("/api/sites/{site}/list/{entry}")
     async def remove(site: str, entry: str, request: Request) -> Json:
-        if not await services.remove_listed(_site(site), entry, request.state.user):
+        if not await services.remove_listed(request.state.caller, _site(site), entry):
             raise HTTPException(404, "no such entry")
         return {"removed": entry}
 
@@ -84,7 +75,7 @@ def _add_lists(app: FastAPI, services: Services) -> None:
 def _add_files(app: FastAPI, services: Services) -> None:
     @app.get("/api/sites/{site}/list.csv")
     async def export(site: str, request: Request) -> Response:
-        entries = await _looked(services, request, _site(site), "list.exported")
+        entries = await services.listed(request.state.caller, _site(site), "list.exported")
         return Response(csvfile.write(entries), media_type="text/csv; charset=utf-8")
 
     @app.post("/api/sites/{site}/list.csv")
@@ -96,7 +87,7 @@ def _add_files(app: FastAPI, services: Services) -> None:
             rows = csvfile.read(data, services.clock.wall_ns(), services.book.grammars_of(_site(site)))
             good = [row.wanted for row in rows if row.wanted is not None]
             if good:
-                await services.change_list(site, good, request.state.user, "list.imported")
+                await services.change_list(request.state.caller, site, good, "list.imported")
         except ListError as error:
             raise HTTPException(422, str(error)) from error
         problems = [{"line": row.line, "problem": row.problem} for row in rows if row.wanted is None]
@@ -111,19 +102,17 @@ def _add_commands(app: FastAPI, services: Services) -> None:
     async def command(name: CommandName, site: str, box: str, target: str, request: Request) -> Json:
         try:
             topics, why = BoxTopics(site, box), msgspec.json.decode(await request.body() or b"{}", type=_Why)
-            await services.remote.command(
-                topics, name, check_name(target, "target"), request.state.user, reason=why.reason
-            )
+            await services.command(request.state.caller, topics, name, check_name(target, "target"), reason=why.reason)
         except (ContractError, msgspec.DecodeError) as error:
             raise HTTPException(400, str(error)) from error
         except CommandError as error:
             raise HTTPException(409, str(error)) from error
         return {"done": True}
 
-    @app.post("/api/sites/{site}/boxes/{box}/gates/{gate}/open")
-    async def open_gate(site: str, box: str, gate: str, request: Request) -> Json:
-        return await command("open-gate", site, box, gate, request)
+    @app.post("/api/sites/{site}/boxes/{box}/gates/{place}/open")
+    async def open_gate(site: str, box: str, place: str, request: Request) -> Json:
+        return await command("open-gate", site, box, place, request)
 
-    @app.post("/api/sites/{site}/boxes/{box}/doors/{door}/unlock")
-    async def unlock(site: str, box: str, door: str, request: Request) -> Json:
-        return await command("unlock-door", site, box, door, request)
+    @app.post("/api/sites/{site}/boxes/{box}/doors/{place}/unlock")
+    async def unlock(site: str, box: str, place: str, request: Request) -> Json:
+        return await command("unlock-door", site, box, place, request)

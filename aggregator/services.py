@@ -7,10 +7,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aggregator.alerts import Alert, Change
-from aggregator.auth import Gatekeeper
 from aggregator.broadcast import Broadcast
 from aggregator.config import Settings
 from aggregator.health import Health
@@ -23,11 +23,25 @@ from aggregator.metrics import Metrics
 from aggregator.record.acts import Act, What
 from aggregator.record.scribe import Scribe
 from aggregator.remote import Remote
+from aggregator.search.desk import Investigations
+from aggregator.staff.gatekeeper import Gatekeeper
+from aggregator.staff.office import Office
+from aggregator.staff.oidc import Provider
+from aggregator.staff.roles import Areas, Caller, Permission
 from aggregator.stores import Reader
 from common.clock import SECOND_NS, Clock
 from common.errors import StoreError
+from events.commands import CommandName, Reply
+from events.topics import BoxTopics
 
 WRITE_TIMEOUT_S = 10.0
+NEEDS: dict[CommandName, Permission] = {
+    "open-gate": "gate.open",
+    "unlock-door": "gate.open",
+    "footage-spans": "footage.look",
+    "footage-still": "footage.look",
+}
+"""What a command to a box needs."""
 
 
 class Looks:
@@ -64,7 +78,15 @@ class Services:
     book: Book
     remote: Remote
     scribe: Scribe
+    office: Office
+    areas: Areas
+    provider: Provider | None = None
     looks: Looks = field(default_factory=Looks)
+
+    @cached_property
+    def investigations(self) -> Investigations:
+        """Cases and searches."""
+        return Investigations(self.reader, self.write, self.record, self.areas, self.clock)
 
     async def record(self, act: Act) -> None:
         """Put a look on the record; only then may it be shown.
@@ -77,15 +99,37 @@ class Services:
         except TimeoutError as error:
             raise StoreError("the store does not answer") from error
 
-    async def record_view(self, user: str, picture: str) -> None:
-        """Put a look at a picture on the record; once for each user and picture, however often a page is loaded.
+    async def picture(self, caller: Caller, event_id: str) -> bytes | None:
+        """An event's blurred picture, after the look is on the record; None where there is none that they may see.
+
+        One user's looks at one picture are recorded once, however often a page is loaded.
 
         Raises:
             StoreError: It could not be recorded: nothing may be shown.
         """
-        if not self.looks.known(user, picture):
-            await self.record(Act(time_ns=self.clock.wall_ns(), who=user, what="view", target=picture))
-            self.looks.add(user, picture)
+        where = await asyncio.to_thread(self.reader.whereabouts, event_id)
+        if where is None or not caller.may("alerts.see", *where):
+            return None
+        jpeg = await asyncio.to_thread(self.reader.picture, event_id)
+        if jpeg is not None and not self.looks.known(caller.name, event_id):
+            now_ns = self.clock.wall_ns()
+            await self.record(Act(time_ns=now_ns, who=caller.name, what="view", site=where[0], target=event_id))
+            self.looks.add(caller.name, event_id)
+        return jpeg
+
+    async def command(
+        self, caller: Caller, topics: BoxTopics, name: CommandName, target: str, *, reason: str,
+        span: tuple[int, int] = (0, 0),
+    ) -> Reply:  # fmt: skip
+        """As `Remote.command`, for somebody who may.
+
+        Raises:
+            Forbidden: They may not.
+            CommandError: The reason is missing, the box does not answer, or it says why not.
+            StoreError: It could not be recorded; then nothing was sent.
+        """
+        caller.need(NEEDS[name], topics.site, target)
+        return await self.remote.command(topics, name, target, caller.name, reason=reason, span=span)
 
     async def write(self, work: Callable[[Ledger], Result]) -> Result:
         """Have something written on the writer's thread.
@@ -98,24 +142,42 @@ class Services:
         except TimeoutError as error:
             raise StoreError("the store does not answer") from error
 
-    async def change_list(self, site: str, wanted: list[Wanted], by: str, what: What = "list.added") -> list[Entry]:
+    async def change_list(
+        self, caller: Caller, site: str, wanted: list[Wanted], what: What = "list.added"
+    ) -> list[Entry]:
         """Add entries to a site's list, all or none, and tell its boxes.
 
         Raises:
+            Forbidden: They may not.
             ListError: One of them cannot be.
             StoreError: It could not be written.
         """
-        made = await self.write(lambda ledger: self.book.add(ledger.store, site, wanted, by, what))
+        caller.need("list.change", site)
+        made = await self.write(lambda ledger: self.book.add(ledger.store, site, wanted, caller.name, what))
         await self._tell(site)
         return made
 
-    async def remove_listed(self, site: str, entry: str, by: str) -> bool:
+    async def listed(self, caller: Caller, site: str, what: What = "list.viewed") -> list[Entry]:
+        """A site's list, after the look is on the record.
+
+        Raises:
+            Forbidden: They may not.
+            ListError: The list was stored with other keys.
+            StoreError: It could not be recorded or read.
+        """
+        caller.need("list.see", site)
+        await self.record(Act(time_ns=self.clock.wall_ns(), who=caller.name, what=what, site=site))
+        return await asyncio.to_thread(self.book.entries, site)
+
+    async def remove_listed(self, caller: Caller, site: str, entry: str) -> bool:
         """Remove an entry and tell the site's boxes; False if there is none of that id.
 
         Raises:
+            Forbidden: They may not.
             StoreError: It could not be written.
         """
-        removed = await self.write(lambda ledger: self.book.remove(ledger.store, site, entry, by))
+        caller.need("list.change", site)
+        removed = await self.write(lambda ledger: self.book.remove(ledger.store, site, entry, caller.name))
         if removed:
             await self._tell(site)
         return removed
@@ -125,17 +187,20 @@ class Services:
         if message is not None:
             self.ingest.posts.put(*message, retain=True)
 
-    async def work_on(self, alert_id: str, change: Change) -> Alert | None:
+    async def work_on(self, caller: Caller, alert_id: str, change: Change) -> Alert | None:
         """Have a person's decision about an alert committed and told to everybody.
 
         Returns:
-            The alert as it is now; None if there is no such alert.
+            The alert as it is now; None if there is no such alert, or none that they may work on.
 
         Raises:
             StoreError: It could not be written.
         """
 
         def job(ledger: Ledger) -> Alert | None:
+            alert = ledger.store.alert(alert_id)
+            if alert is None or not caller.may("alerts.work", alert.site, alert.place):
+                return None
             outcome = ledger.change(alert_id, change)
             if outcome is None:
                 return None

@@ -31,6 +31,7 @@ BENCHMARKS = {
     "gate": "benchmarks.gate",
     "audit": "benchmarks.audit",
     "redact": "benchmarks.redact",
+    "search": "benchmarks.search",
 }
 """Name → the module whose `run(quick)` gives `commands`, `figures` and `peers`."""
 

@@ -19,6 +19,8 @@
     ├── DoorError            a door's controller
     │   ├── DoorLost         it does not answer, or what it sends cannot be read
     │   └── DoorRefused      one side said no: a wrong key or password, a replay, a clock that is off
+    ├── UplinkError          the box's way to the aggregator over HTTP
+    │   └── UplinkRefused    the aggregator does not want it, or not any more
     ├── RelayError           a gate's relay did not take the command
     ├── ListError            a site's list: an entry that cannot be, or a store that cannot be read
     ├── RecordError          the record of looks was changed, or cannot be checked
@@ -26,6 +28,9 @@
     ├── BrokerError          the MQTT broker
     │   └── BrokerRefused    it answered no: wrong user, password or topic
     ├── StoreError           the aggregator's database
+    ├── CaseError            a search that its case does not allow, or a case that cannot be
+    ├── StaffError           an account, a role or a token that cannot be
+    ├── Forbidden            that is not among your roles
     └── LoginError           who are you? (never says which half was wrong)
         └── LoginThrottled   too many tries; says how long to wait
 
@@ -132,6 +137,14 @@ class DoorRefused(DoorError):
     """One side said no: a wrong key or password, a replayed message, a clock that is off."""
 
 
+class UplinkError(PaifangError):
+    """The box's way to the aggregator over HTTP: it does not answer, or cannot take something now."""
+
+
+class UplinkRefused(UplinkError):
+    """The aggregator does not want it, or not any more."""
+
+
 class RelayError(PaifangError):
     """A gate's relay did not take the command."""
 
@@ -158,6 +171,18 @@ class BrokerRefused(BrokerError):
 
 class StoreError(PaifangError):
     """The aggregator's database."""
+
+
+class CaseError(PaifangError):
+    """A search that its case does not allow, or a case that is not there; says which limit."""
+
+
+class StaffError(PaifangError):
+    """An account, a role, a second factor or a token that cannot be; says why."""
+
+
+class Forbidden(PaifangError):
+    """Whoever asks may not do this here; names the permission that is missing."""
 
 
 class LoginError(PaifangError):

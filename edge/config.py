@@ -58,6 +58,26 @@ class BrokerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("ca_file and cert_file need tls: true")
 
 
+class UplinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The way to the aggregator over HTTP, for live views, clips and clear copies. The box calls; nobody calls it.
+
+    Attributes:
+        url: The aggregator's address, `https://…`; empty: none of these.
+        ca_file: Certificates of the authorities to trust; empty: the system's.
+        live_kbps: Most that all live views together may send, kilobits a second.
+    """
+
+    url: str = ""
+    ca_file: str = ""
+    live_kbps: Annotated[int, msgspec.Meta(ge=100, le=100_000)] = 4_000
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if self.url and parts.scheme != "https" and not (parts.scheme == "http" and local):
+            raise ValueError("url must be an https:// address: pictures and tickets travel there")
+
+
 class OutboxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The durable queue. When it is full, pictures go first, then the lowest kinds; see docs/delivery.md."""
 
@@ -127,6 +147,7 @@ class BoxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         models: Folder of fetched models; empty for the user's default.
         status_port: Loopback port of /healthz and /metrics; 0 for any, -1 is not allowed.
         broker: Where events go.
+        uplink: Where live views and clips go.
         outbox: The durable queue.
         recorder: Footage; off where nothing is said.
         schedules: Named weekly windows.
@@ -143,6 +164,7 @@ class BoxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: str = ""
     status_port: Port = 9400
     broker: BrokerSettings = BrokerSettings()
+    uplink: UplinkSettings = UplinkSettings()
     outbox: OutboxSettings = OutboxSettings()
     recorder: RecorderSettings = RecorderSettings()
     schedules: dict[str, tuple[Window, ...]] = {}
@@ -156,7 +178,8 @@ class BoxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         _unique("cameras", [camera.id for camera in self.cameras])
         check_doors(self.doors, self.schedules, {camera.id: camera.lines for camera in self.cameras})
         check_gates([camera.gate for camera in self.cameras if camera.gate], {door.id for door in self.doors})
-        for key, named in (("priorities", self.recorder.priorities), ("keep", self.recorder.keep)):
+        told = self.recorder
+        for key, named in (("priorities", told.priorities), ("keep", told.keep), ("mute", told.mute)):
             unknown = sorted(set(named) - {camera.id for camera in self.cameras})
             if unknown:
                 raise ValueError(f"recorder.{key} names '{unknown[0]}', which is no camera of this box")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from nicegui import Client, ui
 
-from aggregator.dashboard import board, footage_page, gates, lists_page, login
+from aggregator.dashboard import account_page, board, footage_page, gates, lists_page, login, search_page, staff_page
 from aggregator.dashboard.live import Live
 from aggregator.services import Services
 
@@ -30,5 +30,17 @@ def mount(app: FastAPI, services: Services) -> None:
     @ui.page("/lists")
     def lists(client: Client) -> None:
         lists_page.show(services, client)
+
+    @ui.page("/search")
+    async def search(client: Client) -> None:
+        await search_page.show(services, client)
+
+    @ui.page("/staff")
+    def staff(client: Client) -> None:
+        staff_page.show(services, client)
+
+    @ui.page("/account")
+    def account(client: Client) -> None:
+        account_page.show(services, client)
 
     ui.run_with(app, title="Paifang", show_welcome_message=False)

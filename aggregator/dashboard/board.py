@@ -42,6 +42,9 @@ class Board:
     def __init__(self, services: Services, live: Live, visitor: Visitor) -> None:
         self._services, self._live, self._visitor = services, live, visitor
         self._user, self._words = visitor.user, visitor.words
+        self._within = visitor.caller.within("alerts.see")
+        self._places = visitor.caller.within("places.see")
+        self._trouble = visitor.caller.may("trouble.see")
         self._cards: dict[str, _Card] = {}
         self._show_all = False
 
@@ -63,7 +66,8 @@ class Board:
     def told(self, update: Update) -> None:
         """Show what has changed."""
         for alert in sorted(update.alerts.values(), key=lambda it: it.last_ns):
-            self._show(alert, fresh=True)
+            if self._within.holds(alert.site, alert.place):
+                self._show(alert, fresh=True)
         if update.boxes or update.quarantine:
             self._panels()
 
@@ -94,7 +98,7 @@ class Board:
         self._cards.clear()
         for value, button in self._filters.items():
             button.props(f"aria-pressed={str(value == self._show_all).lower()}")
-        query = AlertQuery(unresolved=not self._show_all, limit=MAX_CARDS)
+        query = AlertQuery(unresolved=not self._show_all, limit=MAX_CARDS, within=self._within)
         for alert in reversed(self._services.reader.alerts(query)):
             self._show(alert, fresh=False)
         self._none.set_visibility(not self._cards)
@@ -146,17 +150,20 @@ class Board:
         card.resolve.set_visibility(alert.state != "resolved")
 
     async def _act(self, alert_id: str, change: Change) -> None:
-        if not self._frame.alive:
-            return
         try:
-            await self._services.work_on(alert_id, change)
+            caller = self._frame.caller
+            if caller is not None and await self._services.work_on(caller, alert_id, change) is None:
+                ui.notify(self._words["forbidden"], type="negative")
         except StoreError:
             ui.notify(self._words["failed"], type="negative")
 
     def _panels(self) -> None:
         panels = self._live.panels
-        self._cameras.set_content(views.cameras_html(panels.cameras, self._words))
-        self._boxes.set_content(views.boxes_html(panels.boxes, self._words))
+        cameras = [it for it in panels.cameras if self._places.holds(it.site, it.id)]
+        boxes = [it for it in panels.boxes if self._places.touches(it.site)]
+        self._cameras.set_content(views.cameras_html(cameras, self._words))
+        self._boxes.set_content(views.boxes_html(boxes, self._words))
+        self._frame.quarantine.set_visibility(self._trouble)
         self._frame.quarantine.set_content(self._words["quarantine"].format(count=panels.quarantined))
         self._frame.quarantine.classes(replace="chip plain bad" if panels.quarantined else "chip plain")
 

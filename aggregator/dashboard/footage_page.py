@@ -16,7 +16,7 @@ from aggregator.dashboard.frame import Frame, Visitor, html
 from aggregator.services import Services
 from aggregator.stores.records import Camera
 from common.clock import SECOND_NS
-from common.errors import CommandError, StoreError
+from common.errors import CommandError, Forbidden, StoreError
 from events.commands import CommandName, Reply, Span
 from events.topics import BoxTopics
 
@@ -36,9 +36,12 @@ class FootagePage:
     """
 
     def __init__(self, services: Services, visitor: Visitor) -> None:
-        self._services, self._user, self._words = services, visitor.user, visitor.words
+        self._services, self._words = services, visitor.words
+        within = visitor.caller.within("footage.look")
         self._frame = Frame(services, "/footage", visitor)
-        self._cameras = {f"{it.site}/{it.box}/{it.id}": it for it in services.reader.cameras()}
+        self._cameras = {
+            f"{it.site}/{it.box}/{it.id}": it for it in services.reader.cameras() if within.holds(it.site, it.id)
+        }
         self._zones = {(box.site, box.box): box.timezone for box in services.reader.boxes()}
         self._day = (0, 0)
         self._asking = False
@@ -96,15 +99,15 @@ class FootagePage:
         return datetime.fromtimestamp(now_s, self._zone(self._cameras[key]))
 
     async def _ask(self, name: CommandName, span: tuple[int, int]) -> Reply | None:
-        if not self._frame.alive:
-            return None
         camera = self._chosen()
         try:
+            caller = self._frame.caller
+            if caller is None:
+                return None
             topics = BoxTopics(camera.site, camera.box)
-            return await self._services.remote.command(
-                topics, name, camera.id, self._user, reason=str(self._case.value or ""), span=span
-            )
-        except (CommandError, StoreError) as error:
+            reason = str(self._case.value or "")
+            return await self._services.command(caller, topics, name, camera.id, reason=reason, span=span)
+        except (CommandError, Forbidden, StoreError) as error:
             self._stop()
             ui.notify(str(error), type="negative")
             return None

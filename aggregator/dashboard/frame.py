@@ -12,10 +12,20 @@ from aggregator.dashboard.style import BOARD_CSS, LOGO_SVG
 from aggregator.dashboard.texts import LANGUAGES, TEXTS, Texts
 from aggregator.guard import SESSION_COOKIE
 from aggregator.services import Services
+from aggregator.staff.roles import Caller
+from aggregator.staff.routes import ROUTES
 from common.errors import StoreError
 
 SECONDS_BETWEEN_CHECKS = 2.0
-PAGES = {"/": "alerts", "/gates": "gates", "/footage": "footage", "/lists": "lists"}
+PAGES = {
+    "/": "alerts",
+    "/gates": "gates",
+    "/footage": "footage",
+    "/search": "search",
+    "/lists": "lists",
+    "/staff": "staff",
+    "/account": "account",
+}
 """Path → its name in the texts."""
 
 THEME_JS = (
@@ -40,12 +50,12 @@ class Visitor:
     """Who looks at a page.
 
     Attributes:
-        user: Who is logged in.
+        caller: Who is logged in, and what they might do when the page was built.
         token: The session's, checked again now and then.
         language: What the page speaks.
     """
 
-    user: str
+    caller: Caller
     token: str
     language: str
 
@@ -53,12 +63,22 @@ class Visitor:
     def of(cls, client: Client) -> Visitor:
         """Whoever has asked for the page."""
         request = client.request
-        return cls(request.state.user, request.cookies.get(SESSION_COOKIE, ""), language_of(request))
+        return cls(request.state.caller, request.cookies.get(SESSION_COOKIE, ""), language_of(request))
+
+    @property
+    def user(self) -> str:
+        """Their name."""
+        return self.caller.name
 
     @property
     def words(self) -> Texts:
         """The texts in their language."""
         return TEXTS[self.language]
+
+
+def _may_see(caller: Caller, page: str) -> bool:
+    permission = ROUTES[f"PAGE {page}"].permission
+    return permission is None or caller.may(permission)
 
 
 class Frame:
@@ -72,7 +92,7 @@ class Frame:
 
     def __init__(self, services: Services, path: str, visitor: Visitor) -> None:
         words, language = visitor.words, visitor.language
-        self._services, self._words, self._token = services, words, visitor.token
+        self._services, self._words, self._token, self._path = services, words, visitor.token, path
         ui.add_head_html(f"{THEME_AT_START}<style>{BOARD_CSS}</style>")
         ui.page_title(f"{words['title']} · {words[PAGES[path]]}")
         with ui.element("header").classes("bar"):
@@ -81,6 +101,8 @@ class Frame:
             self.quarantine = html("", "chip plain", props="data-testid=quarantine-count")
             with ui.element("nav").classes("pages"):
                 for other, name in PAGES.items():
+                    if not _may_see(visitor.caller, other):
+                        continue
                     current = "aria-current=page" if other == path else ""
                     html(words[name], "button", "a", f'href={other} data-testid="page-{name}" {current}')
             ui.element("div").classes("room")
@@ -98,12 +120,19 @@ class Frame:
         ui.timer(SECONDS_BETWEEN_CHECKS, self.check)
 
     @property
-    def alive(self) -> bool:
-        """The session is still valid; if not, the browser goes to the log-in."""
-        if self._services.gatekeeper.who(self._token) is not None:
-            return True
-        ui.navigate.to("/login")
-        return False
+    def caller(self) -> Caller | None:
+        """Who is there, with their roles as they are now; None: the session has ended, and the browser leaves.
+
+        Raises:
+            StoreError: The store does not answer.
+        """
+        caller = self._services.gatekeeper.who(self._token)
+        if caller is None:
+            ui.navigate.to("/login")
+        elif not _may_see(caller, self._path):
+            ui.navigate.to("/account")
+            return None
+        return caller
 
     def check(self) -> None:
         """The parts' health is in memory; the session may have ended in the meantime."""
@@ -112,6 +141,6 @@ class Frame:
         self._health.set_content(self._words[f"health.{broken[0]}" if broken else "health.good"])
         self._health.classes(replace="chip bad" if broken else "chip")
         try:
-            _ = self.alive
+            _ = self.caller
         except StoreError:
             return

@@ -15,7 +15,7 @@ from aggregator.dashboard.frame import Frame, Visitor, html
 from aggregator.dashboard.live import Live
 from aggregator.services import Services
 from aggregator.stores.records import Passage, Place
-from common.errors import CommandError, StoreError
+from common.errors import CommandError, Forbidden, StoreError
 from events.commands import CommandName
 from events.receipts import DoorStatus
 from events.topics import BoxTopics
@@ -41,7 +41,8 @@ class GatesPage:
     """
 
     def __init__(self, services: Services, visitor: Visitor) -> None:
-        self._services, self._user, self._words = services, visitor.user, visitor.words
+        self._services, self._words = services, visitor.words
+        self._within, self._opens = visitor.caller.within("passages.see"), visitor.caller.within("gate.open")
         self._frame = Frame(services, "/gates", visitor)
         self._cards: dict[tuple[str, str, str], _Card] = {}
         self._reading = False
@@ -74,7 +75,11 @@ class GatesPage:
 
     def _read(self) -> list[tuple[Place, list[Passage]]]:
         reader = self._services.reader
-        return [(place, reader.passages(*views.key_of(place), LAST)) for place in reader.places()]
+        return [(place, reader.passages(*views.key_of(place), LAST)) for place in reader.places() if self._sees(place)]
+
+    def _sees(self, place: Place) -> bool:
+        site, _, name = views.key_of(place)
+        return self._within.holds(site, name) or self._within.holds(site, views.target_of(place))
 
     def _group(self, key: str, test_id: str) -> ui.element:
         with ui.element("div").classes("head"):
@@ -104,7 +109,8 @@ class GatesPage:
             with ui.element("div").classes("acts"):
                 props = f"type=button data-testid={'unlock-door' if door else 'open-gate'}"
                 label = self._words["door.unlock" if door else "gate.open"]
-                html(label, "main", "button", props).on("click", lambda: self._ask(place))
+                button = html(label, "main", "button", props).on("click", lambda: self._ask(place))
+                button.set_visibility(self._opens.holds(place.site, views.target_of(place)))
         return _Card(place, shot, state, events)
 
     def _tick(self) -> None:
@@ -132,16 +138,14 @@ class GatesPage:
         dialog.open()
 
     async def _act(self, place: Place, reason: str) -> None:
-        if not self._frame.alive:
-            return
-        status = place.status
-        door = isinstance(status, DoorStatus)
-        command: CommandName = "unlock-door" if door else "open-gate"
-        target = status.id if isinstance(status, DoorStatus) else status.name
+        command: CommandName = "unlock-door" if isinstance(place.status, DoorStatus) else "open-gate"
         try:
+            caller = self._frame.caller
+            if caller is None:
+                return
             topics = BoxTopics(place.site, place.box)
-            await self._services.remote.command(topics, command, target, self._user, reason=reason)
-        except (CommandError, StoreError) as error:
+            await self._services.command(caller, topics, command, views.target_of(place), reason=reason)
+        except (CommandError, Forbidden, StoreError) as error:
             ui.notify(str(error), type="negative")
         else:
             ui.notify(self._words["done"], type="positive")

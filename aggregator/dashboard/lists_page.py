@@ -12,10 +12,9 @@ from aggregator.dashboard.frame import SECONDS_BETWEEN_CHECKS, Frame, Visitor, h
 from aggregator.dashboard.texts import Texts
 from aggregator.lists import csvfile
 from aggregator.lists.entries import STANDINGS, Entry, Kind, Wanted
-from aggregator.record.acts import Act
 from aggregator.services import Services
 from common.clock import SECOND_NS
-from common.errors import ListError, StoreError
+from common.errors import Forbidden, ListError, StoreError
 
 COLUMNS = ("kind", "text", "standing", "owner", "why", "from", "until", "by")
 
@@ -41,11 +40,12 @@ class ListsPage:
     """
 
     def __init__(self, services: Services, visitor: Visitor) -> None:
-        self._services, self._user, self._words = services, visitor.user, visitor.words
+        self._services, self._words = services, visitor.words
+        within = visitor.caller.within("list.see")
         self._frame = Frame(services, "/lists", visitor)
         sites = sorted({box.site for box in services.reader.boxes()} | set(services.settings.sites))
-        self._sites = {site: services.site_name(site) for site in sites}
-        self._site = sites[0] if sites else ""
+        self._sites = {site: services.site_name(site) for site in sites if within.holds(site)}
+        self._site = next(iter(self._sites), "")
 
     def build(self) -> None:
         """Lay the page out; the list itself is shown when it is asked for."""
@@ -79,13 +79,11 @@ class ListsPage:
             html(text, "main", "button", "type=button data-testid=show-list").on("click", self._show)
 
     async def _show(self) -> None:
-        if not self._frame.alive:
-            return
-        act = Act(time_ns=self._services.clock.wall_ns(), who=self._user, what="list.viewed", site=self._site)
         try:
-            await self._services.record(act)
-            self._fill(self._services.book.entries(self._site))
-        except (StoreError, ListError) as error:
+            caller = self._frame.caller
+            if caller is not None:
+                self._fill(await self._services.listed(caller, self._site))
+        except (StoreError, ListError, Forbidden) as error:
             ui.notify(str(error), type="negative")
 
     def _fill(self, entries: list[Entry]) -> None:
@@ -132,37 +130,40 @@ class ListsPage:
         add.on("click", submit)
 
     async def _add(self, wanted: Wanted) -> None:
-        if not self._frame.alive:
-            return
         try:
-            await self._services.change_list(self._site, [wanted], self._user)
-        except (ListError, StoreError) as error:
+            caller = self._frame.caller
+            if caller is None:
+                return
+            await self._services.change_list(caller, self._site, [wanted])
+        except (ListError, StoreError, Forbidden) as error:
             ui.notify(str(error), type="negative")
             return
         ui.notify(self._words["done"], type="positive")
         await self._show()
 
     async def _remove(self, entry: str) -> None:
-        if not self._frame.alive:
-            return
         try:
-            await self._services.remove_listed(self._site, entry, self._user)
-        except (ListError, StoreError) as error:
+            caller = self._frame.caller
+            if caller is None:
+                return
+            await self._services.remove_listed(caller, self._site, entry)
+        except (ListError, StoreError, Forbidden) as error:
             ui.notify(str(error), type="negative")
             return
         await self._show()
 
     async def _import(self, event: UploadEventArguments) -> None:
-        if not self._frame.alive:
-            return
         data = await event.file.read()
         try:
+            caller = self._frame.caller
+            if caller is None:
+                return
             now_ns, grammars = self._services.clock.wall_ns(), self._services.book.grammars_of(self._site)
             rows = csvfile.read(data, now_ns, grammars)
             good = [row.wanted for row in rows if row.wanted is not None]
             if good:
-                await self._services.change_list(self._site, good, self._user, "list.imported")
-        except (ListError, StoreError) as error:
+                await self._services.change_list(caller, self._site, good, "list.imported")
+        except (ListError, StoreError, Forbidden) as error:
             ui.notify(str(error), type="negative")
             return
         wrong = [row for row in rows if row.wanted is None]

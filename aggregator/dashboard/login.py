@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
+from aggregator.dashboard import oidc_login
 from aggregator.dashboard.style import LOGIN_CSS, LOGO_SVG
 from aggregator.dashboard.texts import LANGUAGES, TEXTS, choose
 from aggregator.guard import SESSION_COOKIE
@@ -32,14 +33,22 @@ def remember_language(response: Response, language: str) -> None:
     response.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR_S, samesite="lax", httponly=True)
 
 
-def page(language: str, problem: str = "") -> str:
-    """The page's HTML."""
+def page(language: str, problem: str = "", provider: str = "") -> str:
+    """The page's HTML.
+
+    Args:
+        language: One of `LANGUAGES`.
+        problem: Why the last try failed.
+        provider: The identity provider's name; empty for none.
+    """
     words = {key: html.escape(text) for key, text in TEXTS[language].items()}
     links = " · ".join(
         f'<a href="/login?language={code}" lang="{code}" {"aria-current=true" if code == language else ""}>{name}</a>'
         for code, name in LANGUAGES.items()
     )
     told = f'<p class="problem" role="alert" data-testid="login-problem">{html.escape(problem)}</p>' if problem else ""
+    text = words["login.other"].format(name=html.escape(provider))
+    other = f'<p><a class="button" href="/login/oidc" data-testid="login-oidc">{text}</a></p>' if provider else ""
     return f"""<!doctype html>
 <html lang="{language}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -51,39 +60,52 @@ def page(language: str, problem: str = "") -> str:
  data-testid="login-name"></label>
 <label>{words["login.password"]}<input name="password" type="password" required autocomplete="current-password"
  maxlength="1024" data-testid="login-password"></label>
-<button type="submit" data-testid="login-submit">{words["login"]}</button></form>
+<label>{words["login.code"]}<input name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="10"
+ data-testid="login-code"></label>
+<button type="submit" data-testid="login-submit">{words["login"]}</button></form>{other}
 <p class="languages">{links}</p></main></body></html>"""
 
 
 def mount(app: FastAPI, services: Services) -> None:
-    """Add `/login`, `/logout` and `/language/…`."""
+    """Add `/login`, `/logout`, `/language/…`, and the way to the identity provider where there is one."""
+    oidc = services.settings.oidc
+    provider = oidc.name if oidc is not None else ""
+
+    def welcome(request: Request, response: Response, token: str) -> None:
+        services.metrics.logins.labels("good").inc()
+        response.set_cookie(
+            SESSION_COOKIE, token, max_age=services.gatekeeper.lifetime_s, httponly=True, samesite="strict",
+            secure=request.url.scheme == "https",
+        )  # fmt: skip
+
+    def refuse(request: Request, error: Exception) -> Response:
+        return _refused(error, language_of(request), services, provider)
+
+    if services.provider is not None:
+        oidc_login.mount(app, services, services.provider, welcome, refuse)
 
     @app.get("/login", include_in_schema=False)
     async def login_page(request: Request, language: str | None = None) -> Response:
         if language in LANGUAGES:
-            response: Response = HTMLResponse(page(language))
+            response: Response = HTMLResponse(page(language, provider=provider))
             remember_language(response, language)
             return response
-        return HTMLResponse(page(language_of(request)))
+        return HTMLResponse(page(language_of(request), provider=provider))
 
     @app.post("/login", include_in_schema=False)
     async def log_in(request: Request) -> Response:
         language = language_of(request)
         form = await _form(request)
         if form is None:
-            return HTMLResponse(page(language, TEXTS[language]["login.wrong"]), 413)
+            return HTMLResponse(page(language, TEXTS[language]["login.wrong"], provider), 413)
         address = request.client.host if request.client else ""
-        name, password = form
+        name, password, code = form
         try:
-            token = await run_in_threadpool(services.gatekeeper.log_in, name, password, address)
+            token = await run_in_threadpool(services.gatekeeper.log_in, name, password, address, code)
         except (LoginError, StoreError, TimeoutError) as error:
-            return _refused(error, language, services)
-        services.metrics.logins.labels("good").inc()
+            return refuse(request, error)
         response = RedirectResponse("/", 303)
-        response.set_cookie(
-            SESSION_COOKIE, token, max_age=services.gatekeeper.lifetime_s, httponly=True, samesite="strict",
-            secure=request.url.scheme == "https",
-        )  # fmt: skip
+        welcome(request, response, token)
         return response
 
     @app.post("/logout", include_in_schema=False)
@@ -101,25 +123,26 @@ def mount(app: FastAPI, services: Services) -> None:
         return response
 
 
-def _refused(error: Exception, language: str, services: Services) -> Response:
+def _refused(error: Exception, language: str, services: Services, provider: str) -> Response:
     words = TEXTS[language]
     if isinstance(error, LoginThrottled):
         services.metrics.logins.labels("throttled").inc()
         seconds = math.ceil(error.wait_s)
-        text = page(language, words["login.throttled"].format(seconds=seconds))
+        text = page(language, words["login.throttled"].format(seconds=seconds), provider)
         return HTMLResponse(text, 429, {"Retry-After": str(seconds)})
     if isinstance(error, LoginError):
         services.metrics.logins.labels("wrong").inc()
-        return HTMLResponse(page(language, words["login.wrong"]), 401)
-    return HTMLResponse(page(language, words["login.failed"]), 503)
+        return HTMLResponse(page(language, words["login.wrong"], provider), 401)
+    return HTMLResponse(page(language, words["login.failed"], provider), 503)
 
 
-async def _form(request: Request) -> tuple[str, Secret] | None:
-    """Name and password from a form that is not larger than it need be."""
+async def _form(request: Request) -> tuple[str, Secret, str] | None:
+    """Name, password and code from a form that is not larger than it need be."""
     body = bytearray()
     async for piece in request.stream():
         body += piece
         if len(body) > MAX_FORM_BYTES:
             return None
     fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
-    return fields.get("name", [""])[0], Secret(fields.get("password", [""])[0])
+    given = {key: fields.get(key, [""])[0] for key in ("name", "password", "code")}
+    return given["name"], Secret(given["password"]), given["code"]

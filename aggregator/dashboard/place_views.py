@@ -21,6 +21,12 @@ def key_of(place: Place) -> tuple[str, str, str]:
     return place.site, place.box, status.id if isinstance(status, DoorStatus) else status.camera
 
 
+def target_of(place: Place) -> str:
+    """What commands to it name: the gate, or the door."""
+    status = place.status
+    return status.id if isinstance(status, DoorStatus) else status.name
+
+
 def name_of(place: Place) -> str:
     """How people call it."""
     status = place.status

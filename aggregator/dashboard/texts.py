@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from aggregator.dashboard import words
+
 Texts = dict[str, str]
 
 LANGUAGES: dict[str, str] = {"en": "English", "zh-CN": "简体中文"}
@@ -40,6 +42,7 @@ _KINDS: dict[str, tuple[str, str]] = {
     "footage.at_risk": ("Footage at risk", "录像保存期有风险"),
     "footage.held": ("Footage on hold", "录像已保全"),
     "footage.erased": ("Footage erased", "录像已删除"),
+    "footage.exported": ("Footage taken out", "录像已导出"),
     "disk.full": ("Disk full", "磁盘已满"),
     "disk.changed": ("Disk exchanged", "磁盘已更换"),
     "box.started": ("Box started", "边缘盒启动"),
@@ -55,7 +58,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "login": ("Log in", "登录"),
     "login.name": ("Name", "用户名"),
     "login.password": ("Password", "密码"),
-    "login.wrong": ("Wrong name or password.", "用户名或密码不正确。"),
+    "login.wrong": ("Wrong name, password or code.", "用户名、密码或动态码不正确。"),
     "login.throttled": ("Too many tries. Wait {seconds} s.", "尝试次数过多，请等待 {seconds} 秒。"),
     "login.failed": ("Logging in is not possible just now.", "暂时无法登录。"),
     "logout": ("Log out", "退出"),
@@ -170,9 +173,9 @@ _WORDS: dict[str, tuple[str, str]] = {
     "object.truck": ("truck", "卡车"),
 }
 
-_ALL = _WORDS | {f"kind.{kind}": words for kind, words in _KINDS.items()}
+_ALL = _WORDS | words.STAFF | words.SEARCH | {f"kind.{kind}": text for kind, text in _KINDS.items()}
 TEXTS: dict[str, Texts] = {
-    code: {key: words[place] for key, words in _ALL.items()} for place, code in enumerate(LANGUAGES)
+    code: {key: text[place] for key, text in _ALL.items()} for place, code in enumerate(LANGUAGES)
 }
 """Language → key → text; braces are filled by `str.format`."""
 

@@ -76,6 +76,10 @@ class Keys:
         except (InvalidTag, ValueError) as error:
             raise ListError("the list was stored with other keys; restore keys.json from its backup") from error
 
+    def ticket(self, use: str, job: str) -> str:
+        """What lets a box bring the result of a job; nothing has to be remembered to check it again."""
+        return hmac.digest(self._derived("tickets"), f"{use}\0{job}".encode(), "sha256").hex()
+
     def digest(self, site: str, kind: str, text: str) -> bytes:
         """Finds an entry by its text, and keeps it from standing there twice."""
         return hmac.digest(self._derived("digest"), f"{site}\0{kind}\0{text}".encode(), "sha256")

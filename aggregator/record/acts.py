@@ -8,7 +8,8 @@ import msgspec
 
 What = Literal[
     "login", "logout", "role.changed", "list.added", "list.removed", "list.imported", "list.viewed", "list.exported",
-    "gate.opened", "door.unlocked", "search", "view", "clip", "export", "release.requested", "release.approved",
+    "gate.opened", "door.unlocked", "case.opened", "case.closed", "search", "view", "clip", "export",
+    "release.requested", "release.approved",
     "release.refused", "release.fetched", "hold", "erased", "checkpoint",
 ]  # fmt: skip
 

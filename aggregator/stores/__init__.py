@@ -8,6 +8,11 @@ from typing import Protocol
 
 from aggregator.alerts import Alert
 from aggregator.record.acts import Act
+from aggregator.search.cases import Case
+from aggregator.search.query import Key, Page, Search
+from aggregator.staff.changes import Account, Change, Factor, Token
+from aggregator.staff.roles import Grant
+from aggregator.stores.postgres import PostgresStore
 from aggregator.stores.records import (
     AlertQuery,
     Batch,
@@ -23,6 +28,7 @@ from aggregator.stores.records import (
     Session,
     User,
 )
+from aggregator.stores.settings import Postgres
 from aggregator.stores.sqlite import SqliteStore
 from events.checkpoints import Checkpoint
 
@@ -59,8 +65,11 @@ class Writer(Protocol):
     def beat(self, now_ns: int) -> None:
         """Write something small, to know that writing works."""
 
-    def put_user(self, user: User) -> None:
-        """Add or replace a user."""
+    def change_staff(self, change: Change, act: Act) -> bool:
+        """Change an account and record it, in one transaction; False when nothing changed."""
+
+    def use_step(self, name: str, step: int) -> bool:
+        """Use up a time step of a second factor; False if it, or a later one, was used before."""
 
     def use_up(self, user: User) -> bool:
         """Remove this very one-time user; False if somebody was faster."""
@@ -73,6 +82,16 @@ class Writer(Protocol):
 
     def change_list(self, change: ListChange, act: Act) -> int:
         """Change a site's list and record it, in one transaction; the new version, 0 when nothing changed."""
+
+    def open_case(self, case: Case, act: Act) -> None:
+        """Open a case and record it, in one transaction.
+
+        Raises:
+            CaseError: There is one of that reference.
+        """
+
+    def close_case(self, act: Act) -> bool:
+        """Close the act's case and record it, in one transaction; False where it is not open."""
 
     def put_acts(self, acts: Iterable[Act]) -> None:
         """Add to the record."""
@@ -105,6 +124,12 @@ class Reader(Protocol):
     def picture(self, event_id: str) -> bytes | None:
         """The redacted JPEG of an event."""
 
+    def whereabouts(self, event_id: str) -> tuple[str, str] | None:
+        """Site and place of an event."""
+
+    def moment_of(self, event_id: str) -> tuple[str, str, int] | None:
+        """Site, place and time of an event."""
+
     def event_count(self) -> int:
         """How many events are stored."""
 
@@ -113,6 +138,24 @@ class Reader(Protocol):
 
     def session(self, token_hash: str, now_ns: int) -> Session | None:
         """A session that has not expired."""
+
+    def accounts(self, name: str | None = None) -> list[Account]:
+        """All users with their roles, or the one of a name."""
+
+    def grants(self, name: str) -> tuple[Grant, ...]:
+        """Somebody's roles."""
+
+    def token(self, token_hash: str, now_ns: int) -> Token | None:
+        """An API token that has not expired."""
+
+    def tokens(self, name: str) -> list[Token]:
+        """A user's API tokens, newest first."""
+
+    def factor(self, name: str) -> Factor | None:
+        """A user's second factor."""
+
+    def linked(self, subject: str) -> str | None:
+        """The user that a subject of the identity provider is tied to."""
 
     def places(self) -> list[Place]:
         """All gates and doors, as their boxes last told."""
@@ -128,6 +171,15 @@ class Reader(Protocol):
 
     def list_versions(self) -> dict[str, int]:
         """Site → version of its list, of all sites that have one."""
+
+    def search(self, question: Search, after: Key | None = None) -> Page:
+        """Metadata that matches, newest first; `after` is where the page before said that this one begins."""
+
+    def case(self, case_id: str) -> Case | None:
+        """A case."""
+
+    def cases(self, site: str | None = None, limit: int = 100) -> list[Case]:
+        """The newest cases, of a site or of all."""
 
     def record(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         """Entries of the record with their numbers, from the one after `after`."""
@@ -145,14 +197,29 @@ class Reader(Protocol):
 class Store(Protocol):
     """A store: one writer, any number of readers."""
 
-    def writer(self) -> Writer:
-        """Open the writing connection, migrating what an older version left."""
+    def writer(self, sole: bool = True) -> Writer:
+        """Open the writing connection, migrating what an older version left.
+
+        Args:
+            sole: Be the one aggregator; False: write beside the one that may be running.
+        """
 
     def reader(self) -> Reader:
         """Something to read with; cheap, may be shared between threads."""
 
+    def close(self) -> None:
+        """Close what readers share. The writer is closed by itself."""
 
-STORES: dict[str, Callable[[Path], Store]] = {
+
+class Make(Protocol):
+    """Makes a store from the data folder and the settings of a server; each takes what it needs."""
+
+    def __call__(self, folder: Path, server: Postgres = ..., /) -> Store:
+        """The store; nothing is opened yet."""
+
+
+STORES: dict[str, Make] = {
     "sqlite": SqliteStore,
+    "postgres": PostgresStore,
 }
-"""Name in the settings → makes the store in a data folder."""
+"""Name in the settings → makes the store."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from aggregator.alerts import Alert, State
+from aggregator.record.acts import Act
+from aggregator.staff.roles import Within
 from events.envelope import Event
 from events.ranges import Range, Ranges
 from events.receipts import BoxStatus, DoorStatus, GateStatus
@@ -81,6 +83,7 @@ class Batch:
     quarantine: list[Quarantined] = field(default_factory=list)
     positions: list[Position] = field(default_factory=list)
     statuses: list[StatusSeen] = field(default_factory=list)
+    acts: list[Act] = field(default_factory=list)
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +105,12 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class AlertQuery:
-    """Which alerts; newest first. `before` is (`last_ns`, `id`) of the last one of the page before."""
+    """Which alerts; newest first.
+
+    Attributes:
+        before: (`last_ns`, `id`) of the last one of the page before.
+        within: Where they must lie; None: anywhere.
+    """
 
     state: State | None = None
     unresolved: bool = False
@@ -110,6 +118,7 @@ class AlertQuery:
     place: str | None = None
     before: tuple[int, str] | None = None
     limit: int = 50
+    within: Within | None = None
 
 
 class Box(msgspec.Struct, frozen=True, kw_only=True):

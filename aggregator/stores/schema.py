@@ -1,9 +1,11 @@
-"""SQLite schema as forward-only migrations: entry N brings `user_version` from N to N + 1.
+"""The schema as forward-only migrations: entry N brings version N to N + 1.
 
-A released entry is never edited.
+They are written for SQLite; `for_postgres` says the same to PostgreSQL. A released entry is never edited.
 """
 
 from __future__ import annotations
+
+import re
 
 _FIRST = """
 CREATE TABLE events (
@@ -139,4 +141,116 @@ CREATE TABLE checkpoints (
 ) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _LISTS)
+_STAFF = """
+CREATE TABLE grants (
+  name TEXT NOT NULL,
+  role TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  PRIMARY KEY (name, role, scope)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE tokens (
+  id TEXT PRIMARY KEY,
+  token_hash TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  label TEXT NOT NULL,
+  permissions TEXT NOT NULL,
+  made_ns INTEGER NOT NULL,
+  expires_ns INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE factors (
+  name TEXT PRIMARY KEY,
+  sealed BLOB NOT NULL,
+  last_step INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE links (
+  subject TEXT PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE
+) STRICT, WITHOUT ROWID;
+INSERT INTO grants
+  SELECT users.name, roles.role, '*' FROM users
+  CROSS JOIN (SELECT 'supervisor' AS role UNION ALL SELECT 'auditor' UNION ALL SELECT 'installer'
+              UNION ALL SELECT 'admin') AS roles;
+"""
+"""Who could log in before there were roles could do everything; they keep what there was to do."""
+
+_SEARCH = """
+CREATE TABLE cells (
+  id INTEGER PRIMARY KEY,
+  site TEXT NOT NULL,
+  place TEXT NOT NULL,
+  box TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  object TEXT NOT NULL,
+  zone TEXT NOT NULL,
+  from_ns INTEGER NOT NULL,
+  until_ns INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  UNIQUE (site, place, box, kind, object, zone)
+) STRICT;
+INSERT INTO cells (site, place, box, kind, object, zone, from_ns, until_ns, count)
+  SELECT site, place, box, kind, coalesce(json_extract(data, '$.object'), ''),
+         coalesce(json_extract(data, '$.zone'), json_extract(data, '$.line'), ''),
+         min(time_ns), max(time_ns) + 1, count(*)
+  FROM events GROUP BY 1, 2, 3, 4, 5, 6;
+CREATE INDEX cells_by_zone ON cells (zone, site);
+CREATE TABLE genera (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  object TEXT NOT NULL,
+  from_ns INTEGER NOT NULL,
+  until_ns INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  UNIQUE (kind, object)
+) STRICT;
+INSERT INTO genera (kind, object, from_ns, until_ns, count)
+  SELECT kind, object, min(from_ns), max(until_ns), sum(count) FROM cells GROUP BY 1, 2;
+ALTER TABLE events ADD COLUMN cell INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE events ADD COLUMN genus INTEGER NOT NULL DEFAULT 0;
+UPDATE events SET cell = (
+  SELECT id FROM cells WHERE cells.site = events.site AND cells.place = events.place AND cells.box = events.box
+    AND cells.kind = events.kind AND cells.object = coalesce(json_extract(data, '$.object'), '')
+    AND cells.zone = coalesce(json_extract(data, '$.zone'), json_extract(data, '$.line'), ''));
+UPDATE events SET genus = (
+  SELECT id FROM genera WHERE genera.kind = events.kind
+    AND genera.object = coalesce(json_extract(data, '$.object'), ''));
+DROP INDEX events_by_place;
+CREATE INDEX events_by_cell ON events (cell, time_ns, id);
+CREATE INDEX events_by_genus ON events (genus, time_ns, id, cell);
+
+CREATE TABLE cases (
+  id TEXT PRIMARY KEY,
+  purpose TEXT NOT NULL,
+  basis TEXT NOT NULL,
+  site TEXT NOT NULL,
+  places TEXT NOT NULL,
+  from_ns INTEGER,
+  until_ns INTEGER,
+  expires_ns INTEGER NOT NULL,
+  opened_by TEXT NOT NULL,
+  opened_ns INTEGER NOT NULL,
+  closed_by TEXT NOT NULL,
+  closed_ns INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX cases_by_site ON cases (site, opened_ns, id);
+CREATE INDEX cases_by_time ON cases (opened_ns, id);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _LISTS, _STAFF, _SEARCH)
+
+_POSTGRES = (
+    (r"\) STRICT(, WITHOUT ROWID)?;", ");"),
+    (r"\bid INTEGER PRIMARY KEY\b", "id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
+    (r"\bINTEGER\b", "BIGINT"),
+    (r"\bBLOB\b", "BYTEA"),
+    (r"\bTEXT\b", 'TEXT COLLATE "C"'),  # in the order of their bytes, as in SQLite
+    (r"\buser TEXT\b", '"user" TEXT'),
+    (r"json_extract\((\w+), '\$\.(\w+)'\)", r"(\1::json ->> '\2')"),
+)
+"""What SQLite calls otherwise: pattern and PostgreSQL's form."""
+
+
+def for_postgres(script: str) -> str:
+    """A migration in PostgreSQL's words."""
+    for pattern, form in _POSTGRES:
+        script = re.sub(pattern, form, script)
+    return script

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
+from aggregator.stores.db import Row, Value, insert
+from aggregator.stores.read import SqlReader
 from aggregator.stores.schema import MIGRATIONS
-from aggregator.stores.sqlite_read import SqliteReader
-from aggregator.stores.sqlite_write import SqliteWriter
+from aggregator.stores.settings import LOCAL, Postgres
+from aggregator.stores.write import SqlWriter
 from common.errors import ContractError, StoreError
 
 FILE = "aggregator.db"
 _BUSY_TIMEOUT_S = 10.0  # another process (`paifang aggregator user add`) may be writing
+_READ_TIMEOUT_S = 5.0
 _NEVER_FITS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, OverflowError, UnicodeError)
+_Result = TypeVar("_Result")
 
 
 @contextlib.contextmanager
@@ -32,6 +37,75 @@ def mapped() -> Iterator[None]:
         raise StoreError(f"database: {error}") from error
 
 
+def _mapping(method: Callable[[], _Result]) -> _Result:
+    with mapped():
+        return method()
+
+
+class SqliteCursor:
+    """SQLite computes rows as they are asked for, so asking can fail too."""
+
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._cursor = cursor
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows were changed."""
+        return self._cursor.rowcount
+
+    def fetchone(self) -> Row | None:
+        """The next row."""
+        row: Row | None = _mapping(self._cursor.fetchone)
+        return row
+
+    def fetchall(self) -> list[Row]:
+        """All rows that are left."""
+        return _mapping(self._cursor.fetchall)
+
+
+class SqliteDb:
+    """A connection to SQLite.
+
+    Args:
+        connection: In autocommit mode; owned by this object.
+    """
+
+    among = among_numbers = "IN (SELECT value FROM json_each(?))"
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, values: Sequence[Value] = ()) -> SqliteCursor:
+        """Run one statement; by itself it is a transaction of its own."""
+        with mapped():
+            return SqliteCursor(self._connection.execute(sql, values))
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+        """Run one statement for each row; within a transaction."""
+        with mapped():
+            self._connection.executemany(sql, rows)
+
+    def load(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
+        """Insert many new rows; within a transaction."""
+        self.executemany(insert(table, columns), rows)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, on disk when it ends."""
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
 class SqliteStore:
     """The store in `<folder>/aggregator.db`.
 
@@ -39,10 +113,10 @@ class SqliteStore:
         folder: The data folder; it must exist.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, _: Postgres = LOCAL, /) -> None:
         self._path = folder / FILE
 
-    def writer(self) -> SqliteWriter:
+    def writer(self, sole: bool = True) -> SqlWriter:  # noqa: ARG002 — the embedded broker's port keeps others out
         """Open the writing connection, migrating what an older version left.
 
         Raises:
@@ -61,11 +135,22 @@ class SqliteStore:
             except BaseException:
                 connection.close()
                 raise
-        return SqliteWriter(connection, mapped)
+        return SqlWriter(SqliteDb(connection))
 
-    def reader(self) -> SqliteReader:
+    def reader(self) -> SqlReader:
         """Something to read with. Each call opens its own read-only connection, so threads never meet."""
-        return SqliteReader(self._path, mapped)
+        return SqlReader(self._reading)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[SqliteDb]:
+        uri = f"{self._path.absolute().as_uri()}?mode=ro"
+        with mapped():
+            connection = sqlite3.connect(uri, uri=True, timeout=_READ_TIMEOUT_S, isolation_level=None)
+        with contextlib.closing(SqliteDb(connection)) as db:
+            yield db
+
+    def close(self) -> None:
+        """Nothing is kept open."""
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

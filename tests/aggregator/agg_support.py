@@ -17,11 +17,12 @@ import pytest
 from fastapi import FastAPI
 from paho.mqtt.enums import CallbackAPIVersion
 
-from aggregator import api, app, auth
+from aggregator import api, app
 from aggregator.broker_files import Account, accounts
-from aggregator.config import EmbeddedBroker, Http, Settings, Site
+from aggregator.config import EmbeddedBroker, Http, Oidc, Settings, Site
 from aggregator.services import Services
-from common.clock import SECOND_NS, SystemClock
+from aggregator.staff.roles import ROLES, Grant
+from common.clock import SECOND_NS
 from common.secret import Secret
 from events import receipts
 from events.envelope import Event, encode
@@ -109,6 +110,13 @@ def _answers(port: int) -> bool:
     with contextlib.suppress(OSError):
         socket.create_connection(("127.0.0.1", port), 1).close()
         return True
+    return False
+
+
+def _serves(port: int) -> bool:
+    """The web server has begun: all routes are there."""
+    with contextlib.suppress(httpx.HTTPError):
+        return httpx.get(f"http://127.0.0.1:{port}/login", timeout=5).status_code == 200
     return False
 
 
@@ -229,14 +237,17 @@ USER, PASSWORD = "li", "a long enough password"
 
 
 @contextlib.contextmanager
-def running_web(folder: Path) -> Iterator[Web]:
-    """`app.run` in a thread; the application is caught on its way through `api.build`."""
+def running_web(folder: Path, issuer: str) -> Iterator[Web]:
+    """`app.run` in a thread, with an identity provider; the application is caught on its way through `api.build`."""
     http, broker = Http(port=free_port()), EmbeddedBroker(port=free_port())
     sites = {"village": Site(name="Stone Bridge <Village>", timezone="Asia/Shanghai")}
-    settings = Settings(data=str(folder / "data"), http=http, broker=broker, sites=sites)
-    writer = app.open_store(settings).writer()
-    auth.add_user(writer, USER, Secret(PASSWORD), SystemClock().wall_ns())
-    writer.close()
+    secret = folder / "client-secret"
+    secret.write_text("not much of a secret\n")
+    oidc = Oidc(
+        issuer=issuer, client_id="paifang", client_secret_file=str(secret), address=f"http://127.0.0.1:{http.port}"
+    )  # fmt: skip
+    settings = Settings(data=str(folder / "data"), http=http, broker=broker, sites=sites, oidc=oidc)
+    app.add_user(settings, USER, Secret(PASSWORD), [Grant(role) for role in ROLES])
     built: list[tuple[FastAPI, Services]] = []
     real = api.build
 
@@ -251,7 +262,7 @@ def running_web(folder: Path) -> Iterator[Web]:
         thread = threading.Thread(target=app.run, args=(settings, stop))
         thread.start()
         try:
-            wait_until(lambda: bool(built) and _answers(http.port) and built[0][1].health.broker)
+            wait_until(lambda: bool(built) and built[0][1].health.broker and _serves(http.port))
             account = accounts(folder / "data", broker, app.new_token)["box"]
             yield Web(f"http://127.0.0.1:{http.port}", *built[0], broker.port, account)
         finally:

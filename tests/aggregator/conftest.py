@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import contextlib
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from oidc_provider_mock import User, run_server_in_thread
 
 from aggregator.ledger import Ledger
 from aggregator.stores import STORES, Store, Writer
+from aggregator.stores.settings import Postgres
+from benchmarks import postgres_kit
+from benchmarks.postgres_kit import Server
 from common.clock import FakeClock
 from events.identifiers import uuid7
 
@@ -17,8 +23,11 @@ from agg_support import START_NS, Web, running_web  # isort: skip
 @pytest.fixture(scope="session")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     """One whole aggregator for the session: NiceGUI's state is global, so there can be one only."""
-    with running_web(tmp_path_factory.mktemp("web")) as made:
-        yield made
+    people = [User(sub=sub, claims={"preferred_username": name}) for sub, name in (("s-1", "zhao"), ("s-2", "li"))]
+    with run_server_in_thread(user_claims=people) as provider:
+        issuer = f"http://localhost:{provider.server_port}"
+        with running_web(tmp_path_factory.mktemp("web"), issuer) as made:
+            yield made
 
 
 @pytest.fixture(scope="session")
@@ -41,10 +50,39 @@ def new_id(clock: FakeClock) -> Callable[[], str]:
     return lambda: uuid7(clock.wall_ns(), next(numbers).to_bytes(10, "big"))
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """One real PostgreSQL for all tests; each takes a database of its own."""
+    with postgres_kit.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_databases(postgres_server: Server) -> Iterator[Callable[[], Postgres]]:
+    """Makes new empty databases."""
+    with contextlib.ExitStack() as stack:
+        yield lambda: stack.enter_context(postgres_server.database())
+
+
 @pytest.fixture(params=sorted(STORES))
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    """Every store there is."""
-    return STORES[request.param](tmp_path)
+def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+    """Every store there is: makes new empty ones."""
+    with contextlib.ExitStack() as stack:
+
+        def make() -> Store:
+            postgres = request.getfixturevalue("postgres_databases")() if request.param == "postgres" else Postgres()
+            folder = Path(tempfile.mkdtemp(dir=tmp_path))
+            made = STORES[request.param](folder, postgres)
+            stack.callback(made.close)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def store(make_store: Callable[[], Store]) -> Store:
+    """One of every kind there is."""
+    return make_store()
 
 
 @pytest.fixture

@@ -1,21 +1,31 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import argon2
+import pyotp
 import pytest
 
-from aggregator.auth import Gatekeeper, Throttle, add_user, create_one_time_user, hash_password, hash_token
 from aggregator.ledger import Ledger
+from aggregator.lists.keys import Keys
 from aggregator.mailbox import Mailbox
+from aggregator.record.acts import Act
+from aggregator.staff import factors, gatekeeper, passwords
+from aggregator.staff.changes import DropFactor, DropGrant, Factor, PutFactor, PutGrant, PutUser
+from aggregator.staff.gatekeeper import Gatekeeper
+from aggregator.staff.passwords import BY_PROVIDER, add_user, create_one_time_user, hash_password, hash_token
+from aggregator.staff.roles import ROLES, Grant
+from aggregator.staff.throttle import Throttle
 from aggregator.stores import Store, Writer
-from aggregator.stores.records import User
 from common.clock import FakeClock
 from common.errors import LoginError, LoginThrottled
 from common.secret import Secret
 
+ACT = Act(time_ns=0, who="system", what="role.changed")
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = Secret("correct horse battery")
 
@@ -37,17 +47,29 @@ def mailbox(ledger: Ledger) -> Iterator[Mailbox[Ledger]]:
 
 
 @pytest.fixture
-def gate(store: Store, writer: Writer, mailbox: Mailbox[Ledger], clock: FakeClock) -> Gatekeeper:
-    writer.put_user(User(name="li", password_hash=hash_password(PASSWORD, CHEAP)))
+def keys(tmp_path: Path) -> Keys:
+    return Keys(tmp_path, secrets.token_bytes)
+
+
+@pytest.fixture
+def gate(store: Store, writer: Writer, mailbox: Mailbox[Ledger], keys: Keys, clock: FakeClock) -> Gatekeeper:
+    writer.change_staff(PutUser("li", hash_password(PASSWORD, CHEAP), 0, grants=(Grant("monitor", "village"),)), ACT)
     numbers = itertools.count(1)
-    return Gatekeeper(store.reader(), mailbox, clock, lambda: f"token-{next(numbers)}", 12.0, hasher=CHEAP)
+    return Gatekeeper(
+        store.reader(), mailbox, keys, clock, token=lambda: f"token-{next(numbers)}", hours=12.0, hasher=CHEAP
+    )
+
+
+def name_of(gate: Gatekeeper, token: str | None) -> str | None:
+    caller = gate.who(token)
+    return None if caller is None else caller.name
 
 
 def test_a_session_lasts_its_time_and_no_longer(gate: Gatekeeper, clock: FakeClock) -> None:
     token = gate.log_in("li", PASSWORD, "10.0.0.1")
-    assert gate.who(token) == "li"
+    assert name_of(gate, token) == "li"
     clock.advance(12 * 3600 - 1)
-    assert gate.who(token) == "li"
+    assert name_of(gate, token) == "li"
     clock.advance(1)
     assert gate.who(token) is None
 
@@ -69,22 +91,25 @@ def test_only_the_hash_of_a_token_is_kept(gate: Gatekeeper, store: Store, clock:
     assert store.reader().session(hash_token(token), clock.wall_ns()) is not None
 
 
-def test_a_wrong_name_and_a_wrong_password_look_the_same(gate: Gatekeeper, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_name_and_a_wrong_password_look_the_same(
+    gate: Gatekeeper, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     verified: list[str] = []
-    real = gate._verify
+    real = passwords.matches
 
-    def verify(password_hash: str, password: Secret) -> bool:
+    def verify(password_hash: str, password: Secret, hasher: argon2.PasswordHasher) -> bool:
         verified.append(password_hash)
-        return real(password_hash, password)
+        return real(password_hash, password, hasher)
 
-    monkeypatch.setattr(gate, "_verify", verify)
+    monkeypatch.setattr(gatekeeper, "matches", verify)
+    writer.change_staff(PutUser("wang", BY_PROVIDER, 0), ACT)
     texts = []
-    for name in ("li", "nobody", "", "x" * 5000):
+    for name in ("li", "nobody", "", "x" * 5000, "wang"):
         with pytest.raises(LoginError) as caught:
             gate.log_in(name, Secret("wrong"), "10.0.0.1")
         texts.append(str(caught.value))
-    assert set(texts) == {"wrong name or password"}
-    assert len(verified) == 4  # the same work is done for a name that does not exist
+    assert set(texts) == {"wrong name, password or code"}
+    assert len(verified) == 5  # the same work is done for a name that does not exist
 
 
 def test_guessing_is_slowed_per_name_and_address(gate: Gatekeeper, clock: FakeClock) -> None:
@@ -131,7 +156,7 @@ def test_a_one_time_password_works_once(gate: Gatekeeper, writer: Writer, clock:
     password = create_one_time_user(writer, "demo", lambda: "printed once", clock.wall_ns())
     assert password == "printed once"
     token = gate.log_in("demo", Secret(password), "10.0.0.1")
-    assert gate.who(token) == "demo"
+    assert name_of(gate, token) == "demo"
     with pytest.raises(LoginError):
         gate.log_in("demo", Secret(password), "10.0.0.1")
 
@@ -149,3 +174,59 @@ def test_passwords_are_argon2id(writer: Writer, store: Store) -> None:
     user = store.reader().user("wu")
     assert user is not None
     assert user.password_hash.startswith("$argon2id$")
+
+
+def test_roles_count_from_the_next_request(gate: Gatekeeper, writer: Writer) -> None:
+    token = gate.log_in("li", PASSWORD, "10.0.0.1")
+    caller = gate.who(token)
+    assert caller is not None
+    assert (caller.may("alerts.see", "village"), caller.may("alerts.see", "harbour")) == (True, False)
+    assert writer.change_staff(DropGrant("li", Grant("monitor", "village")), ACT)
+    caller = gate.who(token)
+    assert caller is not None
+    assert not caller.may("alerts.see")
+    assert not writer.change_staff(DropGrant("li", Grant("monitor", "village")), ACT)
+
+
+def test_a_one_time_user_has_every_role_and_leaves_none_behind(
+    gate: Gatekeeper, store: Store, writer: Writer, clock: FakeClock
+) -> None:
+    token = gate.log_in("demo", Secret(create_one_time_user(writer, "demo", lambda: "once", clock.wall_ns())), "a")
+    caller = gate.who(token)
+    assert caller is not None
+    assert {grant.role for grant in caller.grants} == set(ROLES)
+    add_user(writer, "demo", Secret("somebody else's password"), 0)
+    assert store.reader().grants("demo") == ()
+    assert gate.who(token) is None
+
+
+def test_a_second_factor_is_asked_for_and_each_code_is_good_once(
+    gate: Gatekeeper, writer: Writer, keys: Keys, clock: FakeClock
+) -> None:
+    secret = factors.new_secret()
+    writer.change_staff(PutFactor(Factor(user="li", sealed=keys.hidden("staff/li", secret))), ACT)
+    code = code_at(secret, clock.wall_ns())
+    for wrong in ("", "000000" if code != "000000" else "111111", "12345", "１２３４５６"):
+        with pytest.raises(LoginError, match="wrong name, password or code"):
+            gate.log_in("li", PASSWORD, "10.0.0.1", wrong)
+    assert gate.log_in("li", PASSWORD, "10.0.0.2", code)
+    with pytest.raises(LoginError):
+        gate.log_in("li", PASSWORD, "10.0.0.2", code)
+    clock.advance(60)
+    assert gate.log_in("li", PASSWORD, "10.0.0.2", code_at(secret, clock.wall_ns()))
+    assert writer.change_staff(DropFactor("li"), ACT)
+    assert gate.log_in("li", PASSWORD, "10.0.0.2")
+
+
+def code_at(secret: str, time_ns: int) -> str:
+    return str(pyotp.TOTP(secret).at(time_ns // 10**9))
+
+
+@pytest.mark.parametrize(("steps", "good"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
+def test_a_clock_may_be_off_by_a_step(steps: int, good: bool) -> None:
+    secret, now_ns = factors.new_secret(), 1_795_000_000 * 10**9
+    assert (factors.step_of(secret, code_at(secret, now_ns + steps * 30 * 10**9), now_ns) is not None) == good
+
+
+def test_a_role_needs_a_user(writer: Writer) -> None:
+    assert not writer.change_staff(PutGrant("nobody", Grant("admin")), ACT)

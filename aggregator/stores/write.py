@@ -1,10 +1,9 @@
-"""The writing half of the SQLite store."""
+"""The writing half of a store."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
@@ -12,65 +11,74 @@ import msgspec
 from aggregator.alerts import Alert
 from aggregator.record import tree
 from aggregator.record.acts import Act
-from aggregator.stores import sqlite_lists, sqlite_record
+from aggregator.search.cases import Case
+from aggregator.staff.changes import Change
+from aggregator.stores import acts, cases, lists, staff
+from aggregator.stores.db import Db, insert, upsert
+from aggregator.stores.groups import CELLS, GENERA, Groups
+from aggregator.stores.read import ALERT_COLUMNS, alert_of
 from aggregator.stores.records import Batch, Filed, ListChange, Position, Quarantined, Session, User
-from aggregator.stores.sqlite_read import ALERT_COLUMNS, alert_of
 from events import receipts
 from events.checkpoints import Checkpoint
 from events.ranges import Ranges
 
-Mapped = Callable[[], contextlib.AbstractContextManager[None]]
 QUARANTINE_ROWS = 10_000
 """More different messages than this are counted, but their oldest bytes are dropped."""
 
 _encode = msgspec.json.Encoder().encode
-_INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT_PICTURE = "INSERT INTO pictures VALUES (?, ?)"
-_UPSERT_ALERT = f"INSERT OR REPLACE INTO alerts ({', '.join(ALERT_COLUMNS)}) VALUES ({', '.join('?' * 20)})"  # noqa: S608
-_UPSERT_POSITION = "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?, ?)"
-_UPSERT_STATUS = "INSERT OR REPLACE INTO statuses VALUES (?, ?, ?, ?)"
-_UPSERT_QUARANTINE = """
-INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (digest) DO UPDATE SET count = count + excluded.count, last_ns = excluded.last_ns
+_EVENT_COLUMNS = (
+    "id", "site", "box", "place", "kind", "time_ns", "received_ns", "epoch", "sequence", "alert", "data",
+    "cell", "genus",
+)  # fmt: skip
+_POSITION_COLUMNS = ("site", "box", "epoch", "ranges", "lost", "quarantined", "first_seen_ns")
+_PICTURE_COLUMNS = ("event_id", "jpeg")
+_UPSERT_ALERT = upsert("alerts", ALERT_COLUMNS, "id")
+_UPSERT_POSITION = upsert("positions", _POSITION_COLUMNS, "site", "box", "epoch")
+_UPSERT_STATUS = upsert("statuses", ("site", "box", "status", "seen_ns"), "site", "box")
+_INSERT_SESSION = insert("sessions", ("token_hash", '"user"', "expires_ns"))
+_UPSERT_QUARANTINE = f"""{insert("quarantine", Quarantined.__struct_fields__)}
+ON CONFLICT (digest) DO UPDATE SET count = quarantine.count + excluded.count, last_ns = excluded.last_ns
 """
 _TRIM_QUARANTINE = """
 DELETE FROM quarantine WHERE digest IN (
-  SELECT digest FROM quarantine ORDER BY last_ns DESC LIMIT -1 OFFSET ?)
+  SELECT digest FROM quarantine ORDER BY last_ns DESC LIMIT 9223372036854775807 OFFSET ?)
 """
 
 
-class SqliteWriter:
+class SqlWriter:
     """The one connection that writes.
 
     Args:
-        connection: In autocommit mode; owned by this object.
-        mapped: Maps foreign errors.
+        db: The connection; owned by this object.
     """
 
-    def __init__(self, connection: sqlite3.Connection, mapped: Mapped) -> None:
-        self._db = connection
-        self._mapped = mapped
+    def __init__(self, db: Db) -> None:
+        self._db = db
+        self._cells, self._genera = Groups(*CELLS), Groups(*GENERA)
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._mapped():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+    def _transaction(self) -> Iterator[Db]:
+        with self._db.transaction():
+            yield self._db
 
     def apply(self, batch: Batch) -> None:
         """Write all of `batch` durably, or nothing."""
+        try:
+            self._apply(batch)
+        except BaseException:
+            self._cells.forget()
+            self._genera.forget()
+            raise
+
+    def _apply(self, batch: Batch) -> None:
         with self._transaction() as db:
             if batch.events:
-                db.executemany(_INSERT_EVENT, [_event_row(filed) for filed in batch.events])
+                events = [filed.event for filed in batch.events]
+                cells, genera = self._cells.numbers(db, events), self._genera.numbers(db, events)
+                db.load("events", _EVENT_COLUMNS, map(_event_row, batch.events, cells, genera))
                 pictures = [(it.event.id, it.event.picture) for it in batch.events if it.event.picture]
                 if pictures:
-                    db.executemany(_INSERT_PICTURE, pictures)
+                    db.load("pictures", _PICTURE_COLUMNS, pictures)
             if batch.alerts:
                 db.executemany(_UPSERT_ALERT, map(msgspec.structs.astuple, batch.alerts.values()))
             if batch.positions:
@@ -80,6 +88,8 @@ class SqliteWriter:
                 db.execute(_UPSERT_STATUS, (seen.site, seen.box, text, seen.seen_ns))
             if batch.quarantine:
                 self._quarantine(batch.quarantine)
+            if batch.acts:
+                acts.put(db, batch.acts)
 
     def _quarantine(self, entries: list[Quarantined]) -> None:
         self._db.executemany(_UPSERT_QUARANTINE, map(msgspec.structs.astuple, entries))
@@ -89,9 +99,8 @@ class SqliteWriter:
 
     def known(self, ids: Iterable[str]) -> set[str]:
         """Which of these event ids are stored already."""
-        sql = "SELECT id FROM events WHERE id IN (SELECT value FROM json_each(?))"
-        with self._mapped():
-            return {row[0] for row in self._db.execute(sql, (json.dumps(list(ids)),))}
+        sql = f"SELECT id FROM events WHERE id {self._db.among}"  # noqa: S608 — a constant of the engine
+        return {row[0] for row in self._db.execute(sql, (json.dumps(list(ids)),)).fetchall()}
 
     def newest_alert(self, fingerprint: str) -> Alert | None:
         """The newest unresolved alert with this fingerprint."""
@@ -104,25 +113,20 @@ class SqliteWriter:
 
     def _alert_where(self, where: str, value: str) -> Alert | None:
         sql = f"SELECT {', '.join(ALERT_COLUMNS)} FROM alerts WHERE {where}"  # noqa: S608 — constants only
-        with self._mapped():
-            row = self._db.execute(sql, (value,)).fetchone()
+        row = self._db.execute(sql, (value,)).fetchone()
         return None if row is None else alert_of(row)
 
     def newest_time(self, site: str, box: str, place: str, kind: str) -> int | None:
         """When an event of this kind was last seen at this place."""
-        sql = (
-            "SELECT time_ns FROM events WHERE site = ? AND place = ? AND kind = ? AND box = ? "
-            "ORDER BY time_ns DESC LIMIT 1"
-        )
-        with self._mapped():
-            row = self._db.execute(sql, (site, place, kind, box)).fetchone()
-        return None if row is None else int(row[0])
+        newest = "(SELECT max(e.time_ns) FROM events AS e WHERE e.cell = c.id)"
+        sql = f"SELECT max({newest}) FROM cells AS c WHERE site = ? AND place = ? AND kind = ? AND box = ?"  # noqa: S608
+        row = self._db.execute(sql, (site, place, kind, box)).fetchone()
+        return int(row[0]) if row and row[0] is not None else None
 
     def positions(self) -> list[Position]:
         """All outboxes that were ever heard of."""
         sql = "SELECT site, box, epoch, ranges, lost, quarantined, first_seen_ns FROM positions"
-        with self._mapped():
-            rows = self._db.execute(sql).fetchall()
+        rows = self._db.execute(sql).fetchall()
         return [
             Position(site, box, epoch, Ranges(json.loads(ranges)), first_seen_ns, lost, quarantined)
             for site, box, epoch, ranges, lost, quarantined, first_seen_ns in rows
@@ -130,19 +134,26 @@ class SqliteWriter:
 
     def status_epochs(self) -> dict[tuple[str, str], str]:
         """(site, box) → the epoch in the box's status."""
-        sql = "SELECT site, box, json_extract(status, '$.epoch') FROM statuses"
-        with self._mapped():
-            return {(site, box): epoch or "" for site, box, epoch in self._db.execute(sql)}
+        rows = self._db.execute("SELECT site, box, status FROM statuses").fetchall()
+        return {(site, box): receipts.decode_status(text.encode()).epoch for site, box, text in rows}
 
     def beat(self, now_ns: int) -> None:
         """Write something small, to know that writing works."""
         with self._transaction() as db:
             db.execute("UPDATE counters SET value = ? WHERE name = 'beat_ns'", (now_ns,))
 
-    def put_user(self, user: User) -> None:
-        """Add or replace a user."""
+    def change_staff(self, change: Change, act: Act) -> bool:
+        """Change an account and record it, in one transaction; False when nothing changed."""
         with self._transaction() as db:
-            db.execute("INSERT OR REPLACE INTO users VALUES (?, ?, ?, ?)", msgspec.structs.astuple(user))
+            changed = staff.change(db, change)
+            if changed:
+                acts.put(db, [act])
+            return changed
+
+    def use_step(self, name: str, step: int) -> bool:
+        """Use up a time step of a second factor; False if it, or a later one, was used before."""
+        with self._transaction() as db:
+            return staff.use_step(db, name, step)
 
     def use_up(self, user: User) -> bool:
         """Remove this very one-time user; False if somebody was faster."""
@@ -153,32 +164,42 @@ class SqliteWriter:
     def put_session(self, session: Session, act: Act) -> None:
         """Add a session, record it, and drop those that have expired by then."""
         with self._transaction() as db:
-            sqlite_record.put(db, [act])
+            acts.put(db, [act])
             db.execute("DELETE FROM sessions WHERE expires_ns <= ?", (act.time_ns,))
-            db.execute("INSERT INTO sessions VALUES (?, ?, ?)", msgspec.structs.astuple(session))
+            db.execute(_INSERT_SESSION, msgspec.structs.astuple(session))
 
     def drop_session(self, token_hash: str, act: Act) -> None:
         """End a session and record it."""
         with self._transaction() as db:
-            sqlite_record.put(db, [act])
+            acts.put(db, [act])
             db.execute("DELETE FROM sessions WHERE token_hash = ?", (token_hash,))
 
     def change_list(self, change: ListChange, act: Act) -> int:
         """Change a site's list and record it, in one transaction; the new version, 0 when nothing changed."""
         with self._transaction() as db:
-            return sqlite_lists.change(db, change, act)
+            return lists.change(db, change, act)
 
-    def put_acts(self, acts: Iterable[Act]) -> None:
+    def open_case(self, case: Case, act: Act) -> None:
+        """Open a case and record it, in one transaction."""
+        with self._transaction() as db:
+            cases.put(db, case, act)
+
+    def close_case(self, act: Act) -> bool:
+        """Close the act's case and record it, in one transaction; False where it is not open."""
+        with self._transaction() as db:
+            return cases.close(db, act)
+
+    def put_acts(self, done: Iterable[Act]) -> None:
         """Add to the record."""
         with self._transaction() as db:
-            sqlite_record.put(db, acts)
+            acts.put(db, done)
 
     def seal_record(self, seal: Callable[[int, bytes], Checkpoint]) -> Checkpoint:
         """Sign the record as it is now and keep that; `seal` makes the checkpoint from size and root."""
         with self._transaction() as db:
-            size = sqlite_record.size(db)
-            made = seal(size, tree.root(size, sqlite_record.nodes(db)))
-            sqlite_record.put_checkpoint(db, made)
+            size = acts.size(db)
+            made = seal(size, tree.root(size, acts.nodes(db)))
+            acts.put_checkpoint(db, made)
             return made
 
     def close(self) -> None:
@@ -186,11 +207,11 @@ class SqliteWriter:
         self._db.close()
 
 
-def _event_row(filed: Filed) -> tuple[str | int | None, ...]:
+def _event_row(filed: Filed, cell: int, genus: int) -> tuple[str | int | None, ...]:
     event = filed.event
     return (
         event.id, event.site, event.box, event.place, event.kind, event.time_ns, filed.received_ns,
-        event.epoch, event.sequence, filed.alert, _encode(event.data).decode(),
+        event.epoch, event.sequence, filed.alert, _encode(event.data).decode(), cell, genus,
     )  # fmt: skip
 
 

@@ -1,19 +1,21 @@
-"""The reading half of the SQLite store."""
+"""The reading half of a store."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import sqlite3
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import msgspec
 
 from aggregator.alerts import Alert
 from aggregator.record import tree
-from aggregator.stores import sqlite_lists, sqlite_places, sqlite_record
+from aggregator.search.cases import Case
+from aggregator.search.query import Key, Page, Search
+from aggregator.staff.changes import Account, Factor, Token
+from aggregator.staff.roles import Grant
+from aggregator.stores import acts, cases, lists, places, search, staff
+from aggregator.stores.db import Db, Row, Value
 from aggregator.stores.records import (
     AlertQuery,
     Box,
@@ -30,8 +32,6 @@ from events import receipts
 from events.checkpoints import Checkpoint
 from events.ranges import Ranges
 
-Mapped = Callable[[], contextlib.AbstractContextManager[None]]
-Row = tuple[Any, ...]
 ALERT_COLUMNS = Alert.__struct_fields__
 _UNRESOLVED = "state IN ('open', 'acknowledged')"
 
@@ -41,41 +41,34 @@ def alert_of(row: Row) -> Alert:
     return Alert(**dict(zip(ALERT_COLUMNS, row, strict=True)))
 
 
-class SqliteReader:
-    """Reads with a connection per call.
+class SqlReader:
+    """Reads, from any thread.
 
     Args:
-        path: The database file; a writer must have made it.
-        mapped: Maps foreign errors.
+        connection: Lends a connection that only reads.
     """
 
-    def __init__(self, path: Path, mapped: Mapped) -> None:
-        self._uri = f"{path.absolute().as_uri()}?mode=ro"
-        self._mapped = mapped
+    def __init__(self, connection: Callable[[], contextlib.AbstractContextManager[Db]]) -> None:
+        self._connection = connection
 
-    @contextlib.contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        with self._mapped():
-            connection = sqlite3.connect(self._uri, uri=True, timeout=5.0, isolation_level=None)
-            try:
-                yield connection
-            finally:
-                connection.close()
-
-    def _rows(self, sql: str, *values: str | int) -> list[Row]:
+    def _rows(self, sql: str, *values: Value) -> list[Row]:
         with self._connection() as db:
             return db.execute(sql, values).fetchall()
 
     def alerts(self, query: AlertQuery) -> list[Alert]:
         """Alerts, newest first."""
         where: list[str] = []
-        values: list[str | int] = []
+        values: list[Value] = []
         for column, value in (("state", query.state), ("site", query.site), ("place", query.place)):
             if value is not None:
                 where.append(f"{column} = ?")
                 values.append(value)
         if query.unresolved:
             where.append(_UNRESOLVED)
+        if query.within is not None and not query.within.everywhere:
+            condition, more = staff.within_sql(query.within)
+            where.append(condition)
+            values.extend(more)
         if query.before is not None:
             where.append("(last_ns, id) < (?, ?)")
             values.extend(query.before)
@@ -141,6 +134,16 @@ class SqliteReader:
         rows = self._rows("SELECT jpeg FROM pictures WHERE event_id = ?", event_id)
         return bytes(rows[0][0]) if rows else None
 
+    def whereabouts(self, event_id: str) -> tuple[str, str] | None:
+        """Site and place of an event."""
+        found = self.moment_of(event_id)
+        return None if found is None else found[:2]
+
+    def moment_of(self, event_id: str) -> tuple[str, str, int] | None:
+        """Site, place and time of an event."""
+        rows = self._rows("SELECT site, place, time_ns FROM events WHERE id = ?", event_id)
+        return (str(rows[0][0]), str(rows[0][1]), int(rows[0][2])) if rows else None
+
     def event_count(self) -> int:
         """How many events are stored."""
         return int(self._rows("SELECT count(*) FROM events")[0][0])
@@ -155,33 +158,77 @@ class SqliteReader:
 
     def session(self, token_hash: str, now_ns: int) -> Session | None:
         """A session that has not expired."""
-        sql = "SELECT token_hash, user, expires_ns FROM sessions WHERE token_hash = ? AND expires_ns > ?"
+        sql = 'SELECT token_hash, "user", expires_ns FROM sessions WHERE token_hash = ? AND expires_ns > ?'
         rows = self._rows(sql, token_hash, now_ns)
         return Session(token_hash=rows[0][0], user=rows[0][1], expires_ns=rows[0][2]) if rows else None
+
+    def accounts(self, name: str | None = None) -> list[Account]:
+        """All users with their roles, or the one of a name."""
+        with self._connection() as db:
+            return staff.accounts(db, name)
+
+    def grants(self, name: str) -> tuple[Grant, ...]:
+        """Somebody's roles."""
+        return tuple(Grant(*row) for row in self._rows("SELECT role, scope FROM grants WHERE name = ?", name))
+
+    def token(self, token_hash: str, now_ns: int) -> Token | None:
+        """An API token that has not expired."""
+        with self._connection() as db:
+            return staff.token(db, token_hash, now_ns)
+
+    def tokens(self, name: str) -> list[Token]:
+        """A user's API tokens, newest first."""
+        with self._connection() as db:
+            return staff.tokens(db, name)
+
+    def factor(self, name: str) -> Factor | None:
+        """A user's second factor."""
+        with self._connection() as db:
+            return staff.factor(db, name)
+
+    def linked(self, subject: str) -> str | None:
+        """The user that a subject of the identity provider is tied to."""
+        with self._connection() as db:
+            return staff.linked(db, subject)
 
     def places(self) -> list[Place]:
         """All gates and doors, as their boxes last told."""
         with self._connection() as db:
-            return sqlite_places.places(db)
+            return places.places(db)
 
     def passages(self, site: str, box: str, place: str, limit: int) -> list[Passage]:
         """The newest events of vehicles or doors at a place: a gate's camera, or a door."""
         with self._connection() as db:
-            return sqlite_places.passages(db, site, box, place, limit)
+            return places.passages(db, site, box, place, limit)
 
     def moments(self, site: str, box: str, place: str, span: tuple[int, int]) -> list[Moment]:
         """When something happened at a place within a span of UTC nanoseconds, oldest first; bounded."""
         with self._connection() as db:
-            return sqlite_places.moments(db, site, box, place, span)
+            return places.moments(db, site, box, place, span)
 
     def list_rows(self, site: str) -> list[ListRow]:
         """A site's list, newest first."""
-        rows = self._rows(f"{sqlite_lists.SELECT} WHERE site = ? ORDER BY made_ns DESC, id DESC", site)
-        return [ListRow(**dict(zip(sqlite_lists.COLUMNS, row, strict=True))) for row in rows]
+        rows = self._rows(f"{lists.SELECT} WHERE site = ? ORDER BY made_ns DESC, id DESC", site)
+        return [ListRow(**dict(zip(lists.COLUMNS, row, strict=True))) for row in rows]
 
     def list_versions(self) -> dict[str, int]:
         """Site → version of its list, of all sites that have one."""
         return {site: int(version) for site, version in self._rows("SELECT site, version FROM list_versions")}
+
+    def search(self, question: Search, after: Key | None = None) -> Page:
+        """Metadata that matches, newest first; `after` is where the page before said that this one begins."""
+        with self._connection() as db:
+            return search.find(db, question, after)
+
+    def case(self, case_id: str) -> Case | None:
+        """A case."""
+        with self._connection() as db:
+            return cases.one(db, case_id)
+
+    def cases(self, site: str | None = None, limit: int = 100) -> list[Case]:
+        """The newest cases, of a site or of all."""
+        with self._connection() as db:
+            return cases.some(db, site, limit)
 
     def record(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         """Entries of the record with their numbers, from the one after `after`."""
@@ -191,17 +238,17 @@ class SqliteReader:
     def record_size(self) -> int:
         """How many entries the record has."""
         with self._connection() as db:
-            return sqlite_record.size(db)
+            return acts.size(db)
 
     def checkpoints(self) -> list[Checkpoint]:
         """The record's checkpoints, oldest first."""
         with self._connection() as db:
-            return sqlite_record.all_checkpoints(db)
+            return acts.all_checkpoints(db)
 
     def proofs(self, index: int, old: int, size: int) -> tuple[list[bytes], list[bytes]]:
         """Proof that entry `index` is in the record of `size`, and that the one of `old` is its beginning."""
         with self._connection() as db:
-            nodes = sqlite_record.nodes(db)
+            nodes = acts.nodes(db)
             return tree.inclusion(index, size, nodes), tree.consistency(old, size, nodes)
 
 

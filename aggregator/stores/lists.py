@@ -1,19 +1,19 @@
-"""The lists in SQLite: sealed texts, one version a site, and the record's entry in the same transaction."""
+"""The lists: sealed texts, one version a site, and the record's entry in the same transaction."""
 
 from __future__ import annotations
 
-import sqlite3
-
 from aggregator.record.acts import Act
-from aggregator.stores import sqlite_record
+from aggregator.stores import acts
+from aggregator.stores.db import Db, insert, upsert
 from aggregator.stores.records import ListChange, ListRow
 
 COLUMNS = ListRow.__struct_fields__
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM list_entries"  # noqa: S608 — constants only
-_INSERT = f"INSERT INTO list_entries ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+_INSERT = insert("list_entries", COLUMNS)
+_VERSION = upsert("list_versions", ("site", "version"), "site")
 
 
-def change(db: sqlite3.Connection, wanted: ListChange, act: Act) -> int:
+def change(db: Db, wanted: ListChange, act: Act) -> int:
     """Replace, add and remove entries; within a transaction.
 
     The version is at least the time in seconds, so that a list that was started anew is still newer than the old one.
@@ -31,6 +31,6 @@ def change(db: sqlite3.Connection, wanted: ListChange, act: Act) -> int:
     db.executemany(_INSERT, [tuple(getattr(row, name) for name in COLUMNS) for row in wanted.added])
     known = db.execute("SELECT version FROM list_versions WHERE site = ?", (wanted.site,)).fetchone()
     version = max((known[0] if known else 0) + 1, act.time_ns // 1_000_000_000)
-    db.execute("INSERT OR REPLACE INTO list_versions VALUES (?, ?)", (wanted.site, version))
-    sqlite_record.put(db, [act])
+    db.execute(_VERSION, (wanted.site, version))
+    acts.put(db, [act])
     return version

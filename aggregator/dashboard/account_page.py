@@ -1,0 +1,86 @@
+"""The page of one's own account: roles, password, second factor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+
+import segno
+from nicegui import Client, run, ui
+
+from aggregator.dashboard.frame import Frame, Visitor, html
+from aggregator.services import Services
+from aggregator.staff.roles import Caller
+from common.errors import Forbidden, StaffError, StoreError
+from common.secret import Secret
+
+
+class AccountPage:
+    """One open page.
+
+    Args:
+        services: The running parts.
+        visitor: Whose account it is.
+    """
+
+    def __init__(self, services: Services, visitor: Visitor) -> None:
+        self._office, self._words, self._visitor = services.office, visitor.words, visitor
+        self._frame = Frame(services, "/account", visitor)
+
+    def build(self) -> None:
+        """Lay the page out."""
+        words = self._words
+        with ui.element("main").classes("board wide"), ui.element("section"):
+            with ui.element("div").classes("head"):
+                html(f"{words['account']}: {escape(self._visitor.user)}", tag="h2")
+            roles = [f"{words[f'role.{it.role}']} · {it.scope}" for it in self._visitor.caller.grants]
+            html(escape(f"{words['account.roles']}: {', '.join(roles) or words['staff.none']}"), "where")
+            self._password()
+            self._factor()
+
+    def _password(self) -> None:
+        words = self._words
+        with ui.element("div").classes("form"):
+            new = ui.input(words["account.password"], password=True)
+            new.props("dense outlined maxlength=1024 autocomplete=new-password data-testid=new-password")
+            change = html(words["account.change"], "main", "button", "type=button data-testid=change-password")
+            change.on(
+                "click", lambda: self._act(lambda who: self._office.change_password(who, Secret(str(new.value or ""))))
+            )
+
+    def _factor(self) -> None:
+        words = self._words
+        with ui.element("div").classes("head"):
+            html(words["account.factor"], tag="h2")
+        with ui.element("div").classes("form"):
+            shown = html(words["account.show"], "", "button", "type=button data-testid=show-secret")
+            code = ui.input(words["login.code"]).props("dense outlined maxlength=10 data-testid=factor-code")
+            confirm = html(words["account.confirm"], "main", "button", "type=button data-testid=confirm-factor")
+        self._secret = html("", "where", props="data-testid=secret")
+        shown.on("click", self._show)
+        confirm.on("click", lambda: self._act(lambda who: self._office.confirm_factor(who, str(code.value or ""))))
+
+    def _show(self) -> None:
+        caller = self._frame.caller
+        if caller is None:
+            return
+        secret, link = self._office.show_factor(caller)
+        picture = segno.make(link).svg_inline(scale=4, border=2, light="#fff")
+        self._secret.set_content(f"<p>{escape(self._words['account.scan'])}: <code>{secret}</code></p>{picture}")
+
+    async def _act(self, work: Callable[[Caller], None]) -> None:
+        try:
+            caller = self._frame.caller
+            if caller is None:
+                return
+            await run.io_bound(work, caller)
+        except (StaffError, Forbidden, StoreError) as error:
+            ui.notify(str(error), type="negative")
+            return
+        self._secret.set_content("")
+        ui.notify(self._words["done"], type="positive")
+
+
+def show(services: Services, client: Client) -> None:
+    """Build a page for a request."""
+    AccountPage(services, Visitor.of(client)).build()

@@ -1,0 +1,147 @@
+"""What investigators do: cases, and questions under them. Everything is on the record before it is shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aggregator.ledger import Ledger
+from aggregator.record.acts import Act
+from aggregator.search import cases
+from aggregator.search.cases import Case
+from aggregator.search.query import Key, Page, Search, decode_cursor
+from aggregator.staff.roles import Areas, Caller
+from aggregator.stores import Reader
+from common.clock import Clock
+from common.errors import CaseError
+
+
+@dataclass(frozen=True)
+class Investigations:
+    """Cases and searches for somebody who may.
+
+    Args:
+        reader: Cases and events.
+        write: Has something written on the writer's thread.
+        record: Puts a look on the record.
+        areas: Which places belong to which areas.
+        clock: Says when.
+    """
+
+    reader: Reader
+    write: Callable[[Callable[[Ledger], Any]], Awaitable[Any]]
+    record: Callable[[Act], Awaitable[None]]
+    areas: Areas
+    clock: Clock
+
+    async def open_case(self, caller: Caller, fields: dict[str, object]) -> Case:
+        """Open a case.
+
+        Raises:
+            Forbidden: Not at that site.
+            ContractError: A field is missing or wrong.
+            CaseError: There is one of that reference.
+            StoreError: It could not be written.
+        """
+        case, act = cases.new(fields, caller.name, self.clock.wall_ns())
+        caller.need("case.work", case.site)
+        await self.write(lambda ledger: ledger.store.open_case(case, act))
+        return case
+
+    async def close_case(self, caller: Caller, case_id: str) -> None:
+        """Close a case.
+
+        Raises:
+            Forbidden: Not at its site.
+            CaseError: There is no such case, or it is closed.
+            StoreError: It could not be written.
+        """
+        case = await self.case(caller, case_id)
+        act = cases.closing(case, caller.name, self.clock.wall_ns())
+        if not await self.write(lambda ledger: ledger.store.close_case(act)):
+            raise CaseError(f"case {case.id} is closed already")
+
+    async def case(self, caller: Caller, case_id: str) -> Case:
+        """A case that somebody may work on.
+
+        Raises:
+            CaseError: There is none of that reference at their sites.
+        """
+        case = await asyncio.to_thread(self.reader.case, case_id[:64])
+        if case is None or not caller.may("case.work", case.site):
+            raise CaseError(f"there is no case '{case_id[:64]}' at your sites; open one first")
+        return case
+
+    async def cases(self, caller: Caller) -> list[Case]:
+        """The newest cases of somebody's sites."""
+        within = caller.within("case.work")
+        found = await asyncio.to_thread(self.reader.cases)
+        return [case for case in found if within.holds(case.site)]
+
+    async def search(self, caller: Caller, case_id: str, question: Search, cursor: str | None = None) -> Page:
+        """One page of an answer, after the question is on the record.
+
+        Raises:
+            Forbidden: Nothing of it lies within their roles.
+            CaseError: It goes beyond the case.
+            ContractError: The cursor is another question's.
+            StoreError: It could not be recorded or read: nothing is shown.
+        """
+        after = decode_cursor(question, cursor) if cursor else None
+        return await self.search_from(caller, case_id, question, after)
+
+    async def search_from(self, caller: Caller, case_id: str, question: Search, after: Key | None) -> Page:
+        """As `search`, where the page before has ended."""
+        case = await self.case(caller, case_id)
+        act = cases.permit(case, question, caller.name, self.clock.wall_ns())
+        for site in question.sites:
+            caller.need("search", site)
+        for spot in question.places:
+            caller.need("search", *spot.split("/", 1))
+        await self.record(act)
+        return await asyncio.to_thread(self.reader.search, question, after)
+
+    async def picture(self, caller: Caller, case_id: str, event_id: str) -> bytes | None:
+        """The blurred picture of a hit, after the look is on the record; None where the case does not cover it.
+
+        Raises:
+            CaseError: There is no such case, or it has ended.
+            StoreError: It could not be recorded: nothing is shown.
+        """
+        case = await self.case(caller, case_id)
+        now_ns = self.clock.wall_ns()
+        if not case.open_at(now_ns):
+            raise CaseError(f"case {case.id} has ended; open a new one")
+        where = await asyncio.to_thread(self.reader.moment_of, event_id)
+        if where is None or not covers(case, *where) or not caller.may("search", *where[:2]):
+            return None
+        jpeg = await asyncio.to_thread(self.reader.picture, event_id)
+        if jpeg is not None:
+            act = Act(time_ns=now_ns, who=caller.name, what="view", site=case.site, case=case.id, target=event_id)
+            await self.record(act)
+        return jpeg
+
+    def spots_of(self, site: str, area: str) -> tuple[str, ...]:
+        """The places of an area, as `site/place`.
+
+        Raises:
+            CaseError: The site has no such area.
+        """
+        found = tuple(
+            sorted(f"{its}/{place}" for (its, place), named in self.areas.items() if its == site and area in named)
+        )
+        if not found:
+            raise CaseError(f"'{site[:64]}' has no area '{area[:64]}'; areas are named in the settings")
+        return found
+
+
+def covers(case: Case, site: str, place: str, time_ns: int) -> bool:
+    """Whether something at a place and time lies within a case."""
+    return (
+        site == case.site
+        and (not case.places or f"{site}/{place}" in case.places)
+        and (case.from_ns is None or time_ns >= case.from_ns)
+        and (case.until_ns is None or time_ns < case.until_ns)
+    )

@@ -1,0 +1,152 @@
+"""Log-in: argon2id passwords, second factors, random session tokens of which only the SHA-256 is kept.
+
+A log-in that fails says neither which part was wrong nor whether the name exists, and takes the same time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import argon2
+
+from aggregator.ledger import Ledger
+from aggregator.lists.keys import Keys
+from aggregator.mailbox import Mailbox, Result
+from aggregator.record.acts import Act
+from aggregator.staff import factors
+from aggregator.staff.passwords import BY_PROVIDER, hash_token, matches
+from aggregator.staff.roles import Areas, Caller
+from aggregator.staff.throttle import Throttle
+from aggregator.stores import Reader
+from aggregator.stores.records import Session
+from common.clock import SECOND_NS, Clock
+from common.errors import LoginError, StoreError
+from common.secret import Secret
+
+WRITE_TIMEOUT_S = 10.0
+WRONG = "wrong name, password or code"
+
+
+class Gatekeeper:
+    """Lets people in and knows who they are. May be used from any thread.
+
+    Args:
+        reader: Users, roles and sessions.
+        mailbox: The way to the writer.
+        keys: Open second factors.
+        clock: Wall time for sessions, monotonic time for limits.
+        token: Makes an unguessable string of at least 256 bits.
+        hours: How long a log-in lasts.
+        areas: Which places belong to which areas.
+        hasher: argon2id with its parameters.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        mailbox: Mailbox[Ledger],
+        keys: Keys,
+        clock: Clock,
+        *,
+        token: Callable[[], str],
+        hours: float = 12.0,
+        areas: Areas | None = None,
+        hasher: argon2.PasswordHasher | None = None,
+    ) -> None:
+        self._reader, self._mailbox, self._keys = reader, mailbox, keys
+        self._clock, self._token = clock, token
+        self.lifetime_s = round(hours * 3600)
+        self._areas = areas or {}
+        self._hasher = hasher or argon2.PasswordHasher()
+        self._dummy = self._hasher.hash(token())
+        self._limits = {
+            "pair": Throttle(clock, 5, 300.0),
+            "address": Throttle(clock, 20, 300.0),
+            "name": Throttle(clock, 50, 300.0),
+        }
+        self._bad_tokens = Throttle(clock, 50, 300.0)
+
+    def log_in(self, name: str, password: Secret, address: str, code: str = "") -> str:
+        """Check a name, a password and, where the user has a second factor, its code; takes some 50 ms of CPU.
+
+        Returns:
+            A new session's token.
+
+        Raises:
+            LoginThrottled: Too many tries from this address or for this name.
+            LoginError: Wrong; not said what.
+            StoreError: The session could not be written.
+        """
+        name = name[:64]
+        keys = {"pair": f"{address}\0{name}", "address": address, "name": name}
+        for limit, key in keys.items():
+            self._limits[limit].take(key)
+        user = self._reader.user(name)
+        known = user is not None and user.password_hash != BY_PROVIDER
+        right = matches(user.password_hash if user and known else self._dummy, password, self._hasher) and known
+        if user is None or not right or not self._second_factor(name, code):
+            raise LoginError(WRONG)
+        if user.one_time and not self._write(lambda ledger: ledger.store.use_up(user)):
+            raise LoginError(WRONG)
+        self._limits["pair"].forgive(keys["pair"])
+        self._limits["address"].take_back(address)
+        self._limits["name"].take_back(name)
+        return self.let_in(user.name)
+
+    def let_in(self, name: str, how: str = "") -> str:
+        """Open a session for somebody who has shown who they are; the session's token.
+
+        Raises:
+            StoreError: The session could not be written.
+        """
+        token = self._token()
+        now_ns = self._clock.wall_ns()
+        session = Session(token_hash=hash_token(token), user=name, expires_ns=now_ns + self.lifetime_s * SECOND_NS)
+        act = Act(time_ns=now_ns, who=name, what="login", detail={"by": how} if how else {})
+        self._write(lambda ledger: ledger.store.put_session(session, act))
+        return token
+
+    def who(self, token: str | None) -> Caller | None:
+        """Whose session this is, with their roles as they are now; None: no token, unknown, expired."""
+        if not token or len(token) > 200:
+            return None
+        session = self._reader.session(hash_token(token), self._clock.wall_ns())
+        return None if session is None else self._caller(session.user)
+
+    def bearer(self, token: str, address: str) -> Caller | None:
+        """Who an API token acts for, within its limits; None: unknown or expired.
+
+        Raises:
+            LoginThrottled: Too many wrong ones from this address.
+        """
+        self._bad_tokens.take(address)
+        kept = self._reader.token(hash_token(token[:200]), self._clock.wall_ns())
+        if kept is None:
+            return None
+        self._bad_tokens.take_back(address)
+        whole = self._caller(kept.user)
+        return Caller(whole.name, whole.grants, whole.areas, frozenset(kept.permissions))
+
+    def log_out(self, token: str) -> None:
+        """End a session."""
+        caller = self.who(token)
+        if caller is not None:
+            act = Act(time_ns=self._clock.wall_ns(), who=caller.name, what="logout")
+            self._write(lambda ledger: ledger.store.drop_session(hash_token(token), act))
+
+    def _caller(self, user: str) -> Caller:
+        return Caller(user, self._reader.grants(user), self._areas)
+
+    def _second_factor(self, name: str, code: str) -> bool:
+        """Whether the code is right, or none is asked for; a code is used up by the first who gives it."""
+        kept = self._reader.factor(name)
+        if kept is None:
+            return True
+        step = factors.step_of(self._keys.shown(f"staff/{name}", kept.sealed), code, self._clock.wall_ns())
+        return step is not None and self._write(lambda ledger: ledger.store.use_step(name, step))
+
+    def _write(self, work: Callable[[Ledger], Result]) -> Result:
+        try:
+            return self._mailbox.submit(work).result(WRITE_TIMEOUT_S)
+        except TimeoutError as error:
+            raise StoreError("the store does not answer") from error

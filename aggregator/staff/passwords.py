@@ -1,0 +1,101 @@
+"""Passwords as argon2id, tokens as SHA-256, and how users come to be."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+
+import argon2
+
+from aggregator.record.acts import Act
+from aggregator.staff.changes import PutUser
+from aggregator.staff.roles import ROLES, Grant
+from aggregator.stores import Writer
+from common.errors import LoginError
+from common.secret import Secret
+from events.identifiers import NAME
+
+MIN_PASSWORD = 10
+BY_PROVIDER = "provider"
+"""Instead of a hash: this user logs in through the identity provider only."""
+SYSTEM = "system"
+"""Who does what is done at the aggregator's own machine."""
+_HASHERS = threading.Semaphore(2)  # each takes 64 MiB: a flood of log-ins must not take all memory
+
+
+def hash_password(password: Secret, hasher: argon2.PasswordHasher | None = None) -> str:
+    """The argon2id hash of a password, parameters included."""
+    return (hasher or argon2.PasswordHasher()).hash(password.reveal())
+
+
+def matches(password_hash: str, password: Secret, hasher: argon2.PasswordHasher) -> bool:
+    """Whether a password belongs to a hash; takes some 50 ms of CPU."""
+    with _HASHERS:
+        try:
+            return hasher.verify(password_hash, password.reveal()[:1024])
+        except argon2.exceptions.VerificationError:
+            return False
+
+
+def hash_token(token: str) -> str:
+    """What is kept of a token; it has 256 random bits, so a plain SHA-256 is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def check_user(name: str) -> str:
+    """A user's name.
+
+    Raises:
+        LoginError: It has wrong characters, or means somebody else.
+    """
+    if not NAME.match(name) or name == SYSTEM:
+        raise LoginError(f"name '{name[:80]}' must be 1 to 64 of letters, digits, '_', '.', '-', and not '{SYSTEM}'")
+    return name
+
+
+def add_user(store: Writer, name: str, password: Secret | None, now_ns: int, grants: Sequence[Grant] = ()) -> None:
+    """Add a user, or give one a new password, which ends their sessions.
+
+    Args:
+        store: The writer.
+        name: The user's name.
+        password: The new one; None: they log in through the identity provider.
+        now_ns: The wall clock.
+        grants: Roles beyond those that they have.
+
+    Raises:
+        LoginError: The name has wrong characters or the password is too short.
+    """
+    check_user(name)
+    if password is not None and len(password.reveal()) < MIN_PASSWORD:
+        raise LoginError(f"a password needs at least {MIN_PASSWORD} characters")
+    kept = BY_PROVIDER if password is None else hash_password(password)
+    what = "logs in through the identity provider" if password is None else "password set"
+    change = PutUser(name, kept, now_ns, grants=tuple(grants))
+    store.change_staff(change, act_of(name, SYSTEM, now_ns, what, grants))
+
+
+def create_one_time_user(store: Writer, name: str, token: Callable[[], str], now_ns: int) -> str:
+    """Add a user with every role everywhere who can log in once: to look around, and to make the first accounts.
+
+    Args:
+        store: The writer.
+        name: The user's name; one of that name is replaced.
+        token: Makes an unguessable password.
+        now_ns: The wall clock.
+
+    Returns:
+        The password, which is valid for one log-in only.
+    """
+    check_user(name)
+    password, grants = token(), tuple(Grant(role) for role in ROLES)
+    change = PutUser(name, hash_password(Secret(password)), now_ns, one_time=True, grants=grants)
+    store.change_staff(change, act_of(name, SYSTEM, now_ns, "one-time password", grants))
+    return password
+
+
+def act_of(user: str, by: str, now_ns: int, what: str, grants: Sequence[Grant] = ()) -> Act:
+    """The record's entry for a change to an account."""
+    detail = {"change": what} | ({"roles": " ".join(map(str, grants))} if grants else {})
+    return Act(time_ns=now_ns, who=by, what="role.changed", target=user, detail=detail)

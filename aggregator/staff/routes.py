@@ -1,0 +1,130 @@
+"""The authorisation table: every route of the aggregator and who may use it. What it does not name is closed.
+
+A test makes every request of this table as every role, at the own site and at another one, and fails on a route of the
+running application that is not here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from aggregator.staff.roles import Permission
+
+Where = Literal["site", "any", "everywhere"]
+"""`site`: at the path's `{site}` (and `{place}`); `any`: somewhere, the route shows and does only what lies within;
+`everywhere`: with the scope `*`."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who may use a route.
+
+    Attributes:
+        permission: What it needs; None: a session is enough.
+        where: Where it must count.
+        open: No session is needed.
+        token: An API token may use it.
+        ticket: A box uses it with a ticket of its own, which the route checks.
+    """
+
+    permission: Permission | None = None
+    where: Where = "any"
+    open: bool = False
+    token: bool = True
+    ticket: bool = False
+
+
+OPEN = Rule(open=True)
+ANYBODY = Rule(token=False)
+FILES = Rule(token=False)
+
+ROUTES: dict[str, Rule] = {
+    "GET /healthz": OPEN,
+    "GET /login": OPEN,
+    "POST /login": OPEN,
+    "GET /login/oidc": OPEN,
+    "GET /login/oidc/back": OPEN,
+    "GET /metrics": Rule("trouble.see", "everywhere"),
+    "POST /logout": ANYBODY,
+    "GET /language/{code}": ANYBODY,
+    "GET /api/openapi.json": Rule(),
+    "GET /api/me": Rule(),
+    "GET /api/alerts": Rule("alerts.see"),
+    "POST /api/alerts/{alert_id}/acknowledge": Rule("alerts.work"),
+    "POST /api/alerts/{alert_id}/resolve": Rule("alerts.work"),
+    "GET /api/boxes": Rule("places.see"),
+    "GET /api/cameras": Rule("places.see"),
+    "GET /api/quarantine": Rule("trouble.see", "everywhere"),
+    "GET /api/pictures/{event_id}": Rule("alerts.see"),
+    "GET /api/sites/{site}/list": Rule("list.see", "site"),
+    "POST /api/sites/{site}/list": Rule("list.change", "site"),
+    "DELETE /api/sites/{site}/list/{entry}": Rule("list.change", "site"),
+    "GET /api/sites/{site}/list.csv": Rule("list.see", "site"),
+    "POST /api/sites/{site}/list.csv": Rule("list.change", "site"),
+    "POST /api/sites/{site}/boxes/{box}/gates/{place}/open": Rule("gate.open", "site"),
+    "POST /api/sites/{site}/boxes/{box}/doors/{place}/unlock": Rule("gate.open", "site"),
+    "GET /api/record": Rule("record.read", "everywhere"),
+    "GET /api/record.jsonl": Rule("record.read", "everywhere"),
+    "GET /api/cases": Rule("case.work"),
+    "POST /api/cases": Rule("case.work"),
+    "POST /api/cases/close": Rule("case.work"),
+    "GET /api/footage": Rule("search"),
+    "GET /api/footage/{event_id}/picture": Rule("search"),
+    "GET /api/staff": Rule("staff.manage", token=False),
+    "POST /api/staff": Rule("staff.manage", token=False),
+    "DELETE /api/staff/{user}": Rule("staff.manage", token=False),
+    "POST /api/staff/{user}/grants": Rule("staff.manage", token=False),
+    "POST /api/staff/{user}/grants/revoke": Rule("staff.manage", token=False),
+    "DELETE /api/staff/{user}/second-factor": Rule("staff.manage", token=False),
+    "GET /api/tokens": ANYBODY,
+    "POST /api/tokens": ANYBODY,
+    "DELETE /api/tokens/{token}": ANYBODY,
+    "POST /api/me/second-factor": ANYBODY,
+    "PUT /api/me/second-factor": ANYBODY,
+    "PUT /api/me/password": ANYBODY,
+    "GET /box/uploads/{use}/{job}": Rule(ticket=True),
+    "PATCH /box/uploads/{use}/{job}": Rule(ticket=True),
+    "GET /favicon.ico": FILES,
+    "PAGE /": Rule("alerts.see", token=False),
+    "PAGE /gates": Rule("passages.see", token=False),
+    "PAGE /footage": Rule("footage.look", token=False),
+    "PAGE /search": Rule("search", token=False),
+    "PAGE /lists": Rule("list.see", token=False),
+    "PAGE /staff": Rule("staff.manage", token=False),
+    "PAGE /account": ANYBODY,
+}
+"""`METHOD /path` → its rule. A page of the dashboard is `PAGE`; HEAD counts as GET."""
+
+_FOLDERS: dict[str, Rule] = {"/_nicegui/": FILES, "/_nicegui_ws/": FILES}
+"""Static files and the socket of the dashboard's framework. What arrives on the socket is checked by the page that it
+is for: it belongs to a page that was asked for by its own address, and every act asks `Caller.need` again."""
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(template)) + r"\Z")
+
+
+_EXACT = {name: rule for name, rule in ROUTES.items() if "{" not in name}
+_PATTERNS = [
+    (name.split(" ", 1)[0], _pattern(name.split(" ", 1)[1]), rule) for name, rule in ROUTES.items() if "{" in name
+]
+
+
+def find(method: str, path: str) -> tuple[Rule, dict[str, str]] | None:
+    """The rule of a request and the words in its path; None: the table does not name it.
+
+    Args:
+        method: As in HTTP; `WEBSOCKET` for one.
+        path: Decoded, as the application sees it.
+    """
+    method = "GET" if method == "HEAD" else method
+    rule = _EXACT.get(f"{method} {path}") or (_EXACT.get(f"PAGE {path}") if method == "GET" else None)
+    if rule is not None:
+        return rule, {}
+    for its_method, pattern, its_rule in _PATTERNS:
+        if its_method == method and (match := pattern.match(path)):
+            return its_rule, match.groupdict()
+    folder = next((it for prefix, it in _FOLDERS.items() if path.startswith(prefix)), None)
+    return (folder, {}) if folder is not None else None

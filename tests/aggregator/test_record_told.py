@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+from agg_support import event
+
+from aggregator.ledger import Ledger
+from aggregator.link import Incoming
+from aggregator.record import acts
+from aggregator.record.told import WHAT, act_of
+from aggregator.stores import Store
+from events.envelope import encode
+from events.kinds import KINDS, FootageErased, FootageExported, FootageHeld
+from events.topics import BoxTopics
+
+FROM, TO = "2026-11-01T00:00:00.000000000Z", "2026-11-01T01:00:00.000000000Z"
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (FootageExported(from_=FROM, to=TO, reason="case 7", by="li"), ("export", "li@gate-1", "case 7")),
+        (FootageErased(from_=FROM, to=TO, cause="ceiling"), ("erased", "box@gate-1", "")),
+        (FootageHeld(from_=FROM, to=TO, cause="case 7", by="wang"), ("hold", "wang@gate-1", "")),
+    ],
+)
+def test_what_is_done_at_a_box_is_on_the_record_once(
+    ledger: Ledger, store: Store, data: FootageExported | FootageErased | FootageHeld, expected: tuple[str, str, str]
+) -> None:
+    message = Incoming(BoxTopics("village", "gate-1").events, encode(event(1, data)), 1)
+    ledger.process([message])
+    ledger.process([message])
+    (entry,) = store.reader().record(0, 10)
+    act = acts.decode(entry[1])
+    assert (act.what, act.who, act.reason) == expected
+    assert (act.target, act.site) == ("gate-1/cam-1", "village")
+    assert (act.detail["from"], act.detail["to"], act.detail["event"]) == (FROM, TO, event(1).id)
+
+
+def test_other_events_are_nobodys_act() -> None:
+    assert act_of(event(1)) is None
+    assert set(WHAT) <= set(KINDS)

@@ -1,0 +1,183 @@
+"""Accounts over the API and on the page: who may change whose, and that it stands on the record."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+
+import httpx
+import pyotp
+import pytest
+from agg_support import PASSWORD, USER, Web
+from playwright.sync_api import Page, expect
+
+from aggregator import app
+from aggregator.record import acts
+from aggregator.record.acts import Act
+from aggregator.staff.roles import parse
+from common.secret import Secret
+
+_numbers = itertools.count(1)
+
+
+def add(web: Web, *roles: str) -> str:
+    """A new user with these roles and the password of all."""
+    name = f"staff-{next(_numbers)}"
+    app.add_user(web.services.settings, name, Secret(PASSWORD), [parse(role) for role in roles])
+    return name
+
+
+@contextlib.contextmanager
+def as_user(web: Web, name: str, code: str = "") -> Iterator[httpx.Client]:
+    with web.client() as client:
+        answer = client.post("/login", data={"name": name, "password": PASSWORD, "code": code})
+        assert answer.status_code == 303, answer.text
+        yield client
+
+
+def recorded(web: Web, target: str) -> list[Act]:
+    found = (acts.decode(entry) for _, entry in web.services.reader.record(0, 1_000_000))
+    return [act for act in found if act.target == target and act.what == "role.changed"]
+
+
+def test_an_administrator_adds_a_user_and_gives_a_role(web: Web) -> None:
+    with as_user(web, add(web, "admin")) as client:
+        password = client.post("/api/staff", json={"user": "new-one"}).json()["password"]
+        assert client.post("/api/staff/new-one/grants", json={"grant": "monitor@village"}).status_code == 201
+        assert client.post("/api/staff/new-one/grants", json={"grant": "monitor@village"}).status_code == 422
+        roles = {it["user"]: it["roles"] for it in client.get("/api/staff").json()["accounts"]}
+        assert roles["new-one"] == ["monitor@village"]
+        with web.client() as fresh:
+            assert fresh.post("/login", data={"name": "new-one", "password": password}).status_code == 303
+            assert fresh.get("/api/me").json()["roles"] == ["monitor@village"]
+            assert client.post("/api/staff/new-one/grants/revoke", json={"grant": "monitor@village"}).status_code == 200
+            assert fresh.get("/api/alerts").status_code == 403
+            assert client.delete("/api/staff/new-one").status_code == 200
+            assert fresh.get("/api/me").status_code == 401
+    changes = [act.detail["change"] for act in recorded(web, "new-one")]
+    assert changes == ["password set", "given monitor@village", "taken monitor@village", "removed"]
+
+
+@pytest.mark.parametrize("grant", ["auditor@*", "monitor@harbour", "admin@harbour", "admin@*"])
+def test_an_administrator_of_a_site_reaches_no_further(web: Web, grant: str) -> None:
+    outside = add(web, grant)
+    both = add(web, "monitor@village", grant)
+    with as_user(web, add(web, "admin@village")) as client:
+        for name in (outside, both):
+            assert client.post("/api/staff", json={"user": name}).status_code == 403
+            assert client.delete(f"/api/staff/{name}").status_code == 403
+            assert client.delete(f"/api/staff/{name}/second-factor").status_code == 403
+            assert client.post(f"/api/staff/{name}/grants", json={"grant": grant}).status_code == 403
+            assert client.post(f"/api/staff/{name}/grants/revoke", json={"grant": grant}).status_code == 403
+        seen = {it["user"] for it in client.get("/api/staff").json()["accounts"]}
+        assert outside not in seen
+        assert client.post(f"/api/staff/{both}/grants", json={"grant": "monitor@village/halls"}).status_code == 201
+    assert recorded(web, outside)[1:] == []
+
+
+def test_nobody_changes_their_own_roles(web: Web) -> None:
+    name = add(web, "admin")
+    with as_user(web, name) as client:
+        assert client.post(f"/api/staff/{name}/grants", json={"grant": "investigator"}).status_code == 403
+        assert client.delete(f"/api/staff/{name}").status_code == 403
+        assert client.post("/api/staff", json={"user": name}).status_code == 403
+        assert client.get("/api/me").json()["permissions"] == ["trouble.see", "staff.manage"]
+
+
+def test_a_second_factor_is_set_up_and_taken_away(web: Web) -> None:
+    name = add(web, "monitor")
+    with as_user(web, name) as client:
+        assert client.put("/api/me/second-factor", json={"code": "123456"}).status_code == 422
+        secret = client.post("/api/me/second-factor").json()["secret"]
+        now_s = web.services.clock.wall_ns() // 10**9
+        before = pyotp.TOTP(secret).at(now_s - 30)
+        assert client.put("/api/me/second-factor", json={"code": "wrong!"}).status_code == 422
+        assert client.put("/api/me/second-factor", json={"code": before}).status_code == 200
+    with web.client() as client:
+        assert client.post("/login", data={"name": name, "password": PASSWORD}).status_code == 401
+        assert client.post("/login", data={"name": name, "password": PASSWORD, "code": before}).status_code == 401
+    with as_user(web, name, pyotp.TOTP(secret).at(web.services.clock.wall_ns() // 10**9)):
+        pass
+    with as_user(web, add(web, "admin")) as client:
+        assert client.delete(f"/api/staff/{name}/second-factor").status_code == 200
+    with as_user(web, name):
+        pass
+
+
+def test_a_new_password_ends_all_sessions(web: Web) -> None:
+    name = add(web, "monitor")
+    with as_user(web, name) as client, as_user(web, name) as other:
+        assert client.put("/api/me/password", json={"password": "short"}).status_code == 422
+        assert client.put("/api/me/password", json={"password": "another long password"}).status_code == 200
+        assert (client.get("/api/me").status_code, other.get("/api/me").status_code) == (401, 401)
+
+
+def test_a_token_acts_within_its_limits(web: Web) -> None:
+    with as_user(web, add(web, "supervisor@village")) as client:
+        made = client.post("/api/tokens", json={"label": "wall", "permissions": ["alerts.see"], "days": 7})
+        assert made.status_code == 201
+        token = made.json()
+        for wrong in (
+            {"label": "x", "permissions": ["search"]},
+            {"label": "x", "permissions": []},
+            {"label": "x", "permissions": ["alerts.see"], "days": 10_000},
+            {"label": "", "permissions": ["alerts.see"]},
+            {"label": "x", "permissions": ["no.such"]},
+        ):
+            assert client.post("/api/tokens", json=wrong).status_code == 422
+        bearer = {"Authorization": f"Bearer {token['token']}"}
+        with httpx.Client(base_url=web.url, headers=bearer) as program:  # no Origin, no cookie
+            assert program.get("/api/alerts").status_code == 200
+            assert program.get("/api/me").json()["permissions"] == ["alerts.see"]
+            assert program.post("/api/alerts/x/resolve").status_code == 403
+            assert program.get("/api/sites/village/list").status_code == 403
+            for method, path in (("GET", "/api/tokens"), ("POST", "/api/me/second-factor"), ("GET", "/")):
+                assert program.request(method, path).status_code == 403, path
+            assert client.delete(f"/api/tokens/{token['id']}").status_code == 200
+            assert program.get("/api/alerts").status_code == 401
+        assert client.delete(f"/api/tokens/{token['id']}").status_code == 422
+    assert token["token"] not in str(web.services.reader.tokens(USER))
+
+
+@pytest.mark.parametrize("token", ["x", "Bearer", "ü", "y" * 5000])
+def test_forged_tokens_are_nobody(web: Web, token: str) -> None:
+    with httpx.Client(base_url=web.url) as program:
+        answer = program.get("/api/me", headers={b"Authorization": b"Bearer " + token.encode()})
+        assert answer.status_code == 401
+
+
+def test_malformed_requests_are_refused_in_words(web: Web) -> None:
+    with as_user(web, add(web, "admin")) as client:
+        bodies = {b"": 400, b"[]": 422, b'{"user": 5}': 422, b'{"usr": "x"}': 422, b"x" * 20_000: 413}
+        for body, code in bodies.items():
+            assert client.post("/api/staff", content=body).status_code == code
+        assert client.post("/api/staff", json={"user": "../x"}).status_code == 422
+        assert client.post("/api/staff", json={"user": "system"}).status_code == 422
+
+
+def test_accounts_on_the_page(web: Web, page: Page) -> None:
+    name = add(web, "admin")
+    page.goto(web.url)
+    page.get_by_test_id("login-name").fill(name)
+    page.get_by_test_id("login-password").fill(PASSWORD)
+    page.get_by_test_id("login-submit").click()
+    expect(page).to_have_url(web.url + "/staff")  # the first page that is theirs
+    page.get_by_test_id("staff-user").fill("guard-7")
+    page.get_by_test_id("add-user").click()
+    expect(page.get_by_test_id("staff-told")).to_contain_text("guard-7")
+    page.get_by_test_id("staff-scope").fill("village")
+    page.get_by_test_id("give-role").click()
+    line = page.locator('[data-user="guard-7"]')
+    expect(line.get_by_test_id("role")).to_contain_text("monitor · village")
+    line.get_by_test_id("role").click()
+    expect(line.get_by_test_id("role")).to_have_count(0)
+    line.get_by_test_id("remove-user").click()
+    expect(page.locator('[data-user="guard-7"]')).to_have_count(0)
+    page.get_by_test_id("page-account").click()
+    page.get_by_test_id("show-secret").click()
+    secret = page.get_by_test_id("secret").locator("code").inner_text()
+    page.get_by_test_id("factor-code").fill(pyotp.TOTP(secret).now())
+    page.get_by_test_id("confirm-factor").click()
+    expect(page.get_by_test_id("secret")).to_have_text("")
+    assert web.services.reader.factor(name) is not None

@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.middleware import Middleware
 
 from aggregator import __doc__ as about
-from aggregator import list_api, record_api, search_api, staff_api
+from aggregator import clip_api, list_api, live_api, record_api, release_api, search_api, staff_api, uploads
 from aggregator.alerts import Acknowledged, Alert, Change, Resolved, State
 from aggregator.guard import Guard
 from aggregator.services import Services
@@ -38,6 +38,10 @@ def build(services: Services) -> FastAPI:
     record_api.add(app, services)
     staff_api.add(app, services)
     search_api.add(app, services.investigations)
+    release_api.add(app, services.releases)
+    clip_api.add(app, services.clips)
+    live_api.add(app, services.live)
+    uploads.add(app, services.uploads)
     _map_errors(app)
     return app
 

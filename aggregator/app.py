@@ -20,6 +20,7 @@ from aggregator import api, dashboard
 from aggregator.broadcast import Broadcast
 from aggregator.broker import EmbeddedServer
 from aggregator.broker_files import accounts
+from aggregator.clips.clip import USE as CLIP
 from aggregator.config import EmbeddedBroker, ExternalBroker, Settings
 from aggregator.health import Health
 from aggregator.ingest import Ingest
@@ -29,10 +30,13 @@ from aggregator.lists.book import Book
 from aggregator.lists.keys import Keys
 from aggregator.mailbox import Mailbox
 from aggregator.metrics import Metrics
+from aggregator.objects import Objects
 from aggregator.posts import Posts
 from aggregator.record.notary import Notary
 from aggregator.record.scribe import Scribe
+from aggregator.releases.courier import ReleaseTaker
 from aggregator.remote import Remote
+from aggregator.retention import Eraser
 from aggregator.services import Services
 from aggregator.staff import passwords
 from aggregator.staff.changes import Account, DropUser
@@ -41,13 +45,15 @@ from aggregator.staff.office import Office
 from aggregator.staff.oidc import Provider
 from aggregator.staff.passwords import SYSTEM, act_of, create_one_time_user
 from aggregator.staff.roles import Areas, Grant
-from aggregator.stores import STORES, Store, Writer
+from aggregator.stores import STORES, Reader, Store, Writer
+from aggregator.uploads import Uploads
 from common import logs
 from common.backoff import Backoff
 from common.clock import Clock, SystemClock
 from common.errors import ContractError, ListError, SettingsError, StoreError
 from common.secret import Secret
 from events.identifiers import check_name, uuid7
+from events.releases import USE as RELEASE
 
 _log = logs.get("app")
 JOIN_TIMEOUT_S = 15.0
@@ -183,21 +189,14 @@ def _assemble(
     keys = Keys(Path(settings.data), secrets.token_bytes)
     book = Book(reader, keys, clock, lambda site: settings.sites[site].grammars if site in settings.sites else ())
     posts = Posts(mailbox.wake, lambda: [*_standing(book), *notary.newest()])
-    notary = Notary(
-        reader=reader,
-        key=keys.signing,
-        clock=clock,
-        every_s=settings.record.every_s,
-        tell=lambda topic, message: posts.put(topic, message, retain=True),
-        sites=lambda: sorted({box.site for box in reader.boxes()}),
-        outside=Path(settings.record.outside) if settings.record.outside else None,
-    )
+    notary = _notary(settings, reader, keys, clock, posts)
+    eraser = Eraser(settings.retention, clock, reader.beaten_ns())
     scribe = Scribe(mailbox)
 
     def new_id() -> str:
         return uuid7(clock.wall_ns(), secrets.token_bytes(10))
 
-    ledger = Ledger(writer, clock, new_id)
+    ledger = Ledger(writer, clock, new_id, settings.clips.keep_days)
     ingest = Ingest(
         connect=connect,
         ledger=ledger,
@@ -208,30 +207,35 @@ def _assemble(
         metrics=metrics,
         broadcast=broadcast,
         posts=posts,
-        chore=lambda ledger: notary.turn(ledger.store),
+        chore=lambda ledger: notary.turn(ledger.store, at_once=eraser.turn(ledger.store) > 0),
     )
     remote = Remote(keys, posts, scribe, clock)
+    objects = Objects(settings.objects, Path(settings.data) / "objects")
     gatekeeper = Gatekeeper(
         reader, mailbox, keys, clock, token=new_token, hours=settings.sessions.hours, areas=areas_of(settings)
     )  # fmt: skip
     services = Services(
-        settings,
-        reader,
-        mailbox,
-        ingest,
-        gatekeeper,
-        health,
-        metrics,
-        broadcast,
-        clock,
-        book=book,
-        remote=remote,
-        scribe=scribe,
-        areas=areas_of(settings),
+        settings, reader, mailbox, ingest, gatekeeper, health, metrics, broadcast, clock,
+        book=book, remote=remote, scribe=scribe, areas=areas_of(settings),
         office=Office(reader, mailbox, keys, clock, new_token, new_id),
+        objects=objects,
+        uploads=Uploads(Path(settings.data) / "uploads", keys, objects),
         provider=_provider(settings, clock),
-    )
+    )  # fmt: skip
+    services.uploads.takers |= {RELEASE: ReleaseTaker(services.courier), CLIP: services.keeper}
     return services, ledger
+
+
+def _notary(settings: Settings, reader: Reader, keys: Keys, clock: Clock, posts: Posts) -> Notary:
+    return Notary(
+        reader=reader,
+        key=keys.signing,
+        clock=clock,
+        every_s=settings.record.every_s,
+        tell=lambda topic, message: posts.put(topic, message, retain=True),
+        sites=lambda: sorted({box.site for box in reader.boxes()}),
+        outside=Path(settings.record.outside) if settings.record.outside else None,
+    )
 
 
 def areas_of(settings: Settings) -> Areas:
@@ -345,11 +349,14 @@ async def _serve(app: FastAPI, services: Services, listener: socket.socket, stop
         server.should_exit = True
 
     watcher = asyncio.create_task(watch())
+    workers = [asyncio.create_task(it.run()) for it in (services.courier, services.keeper)]
     try:
         await server.serve(sockets=[listener])
     finally:
         services.broadcast.detach()
         watcher.cancel()
+        for worker in workers:
+            worker.cancel()
 
 
 @contextlib.contextmanager

@@ -17,12 +17,16 @@ PAUSE_S = 0.05
 
 @dataclass
 class Update:
-    """What has changed since the last round: alerts by id (newest state), statuses, the quarantine, gates and doors."""
+    """What has changed since the last round: alerts by id (newest state), statuses, the quarantine, gates and doors.
+
+    `clips` are ids of alerts whose clip has come.
+    """
 
     alerts: dict[str, Alert] = field(default_factory=dict)
     boxes: bool = False
     quarantine: bool = False
     passages: bool = False
+    clips: set[str] = field(default_factory=set)
 
 
 Listener = Callable[[Update], None]
@@ -62,6 +66,7 @@ class Broadcast:
             self._pending.boxes |= update.boxes
             self._pending.quarantine |= update.quarantine
             self._pending.passages |= update.passages
+            self._pending.clips |= update.clips
             loop = self._loop
             if loop is None:  # nobody can be listening
                 self._pending = Update()
@@ -77,7 +82,7 @@ class Broadcast:
     def _round(self) -> None:
         with self._lock:
             update, self._pending = self._pending, Update()
-            if not (update.alerts or update.boxes or update.quarantine or update.passages):
+            if not (update.alerts or update.boxes or update.quarantine or update.passages or update.clips):
                 self._scheduled = False
                 return
         for listener in list(self._listeners.values()):

@@ -127,6 +127,32 @@ class Oidc(Strict, frozen=True, kw_only=True):
 OBJECT_OPTIONS = frozenset({"endpoint", "region", "virtual_hosted_style_request", "account_name"})
 
 
+class Keep(Strict, frozen=True, kw_only=True):
+    """Kept for `floor_days` at least, gone after `ceiling_days`; counted from when the aggregator received it."""
+
+    floor_days: Annotated[int, msgspec.Meta(ge=1, le=3650)]
+    ceiling_days: Annotated[int, msgspec.Meta(ge=1, le=3650)]
+
+    def __post_init__(self) -> None:
+        if self.floor_days > self.ceiling_days:
+            raise ValueError("floor_days must not be more than ceiling_days")
+
+
+class Retention(Strict, frozen=True, kw_only=True):
+    """How long metadata is kept. Pictures of events go sooner than the events, the record of looks stays longest."""
+
+    thumbnails: Keep = Keep(floor_days=7, ceiling_days=30)
+    events: Keep = Keep(floor_days=30, ceiling_days=180)
+    alerts: Keep = Keep(floor_days=30, ceiling_days=365)
+    record: Keep = Keep(floor_days=365, ceiling_days=3650)
+
+    def __post_init__(self) -> None:
+        if self.thumbnails.ceiling_days > self.events.ceiling_days:
+            raise ValueError("thumbnails: their ceiling_days must not be more than that of events")
+        if self.record.ceiling_days < self.events.ceiling_days:
+            raise ValueError("record: its ceiling_days must not be less than that of events")
+
+
 class ObjectsSettings(Strict, frozen=True, kw_only=True):
     """Where clips and clear copies lie: the folder `objects` in `data`, or an address such as `s3://bucket/folder`.
 
@@ -144,6 +170,12 @@ class ObjectsSettings(Strict, frozen=True, kw_only=True):
         if wrong:
             known = ", ".join(sorted(OBJECT_OPTIONS))
             raise ValueError(f"options: '{wrong[0]}' is none of {known}; keys are read from key_file and secret_file")
+
+
+class ClipSettings(Strict, frozen=True, kw_only=True):
+    """How long the blurred clips of alerts are kept."""
+
+    keep_days: Annotated[int, msgspec.Meta(ge=1, le=90)] = 30
 
 
 class Sessions(Strict, frozen=True, kw_only=True):
@@ -168,6 +200,8 @@ class Settings(Strict, frozen=True, kw_only=True):
     sessions: Sessions = Sessions()
     oidc: Oidc | None = None
     objects: ObjectsSettings = ObjectsSettings()
+    retention: Retention = Retention()
+    clips: ClipSettings = ClipSettings()
     record: Record = Record()
 
     def __post_init__(self) -> None:

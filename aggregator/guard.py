@@ -29,8 +29,8 @@ HEADERS = {
     # The dashboard's framework compiles its templates in the page, hence 'unsafe-eval'; nothing comes from elsewhere.
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'self'; "
-        "form-action 'self'; frame-ancestors 'none'"
+        "img-src 'self' data:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self'; object-src 'none'; "
+        "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -126,11 +126,16 @@ def allow(caller: Caller, rule: Rule, words: dict[str, str]) -> None:
 
 def start_of(caller: Caller) -> str:
     """The first page that somebody may see."""
-    for page in PAGES:
-        permission = ROUTES[f"PAGE {page}"].permission
-        if permission is None or caller.may(permission):
-            return page
-    return PAGES[-1]
+    return next((page for page in PAGES if may_see(caller, page)), PAGES[-1])
+
+
+def may_see(caller: Caller, page: str) -> bool:
+    """Whether a page of the dashboard is somebody's."""
+    try:
+        allow(caller, ROUTES[f"PAGE {page}"], {})
+    except Forbidden:
+        return False
+    return True
 
 
 def _turned_away(caller: Caller | None, page: str, problem: str) -> Response:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from aggregator import intake
 from aggregator.alerts import Alert, Change, Effect
+from aggregator.clips.clip import wanted
 from aggregator.desk import Desk
 from aggregator.intake import Answered, Rejected, Told
 from aggregator.link import Incoming
@@ -63,10 +64,12 @@ class Ledger:
         store: The writer.
         clock: Tells when things were received.
         new_id: Gives ids for new alerts.
+        clip_days: How long their clips are kept.
     """
 
-    def __init__(self, store: Writer, clock: Clock, new_id: Callable[[], str]) -> None:
+    def __init__(self, store: Writer, clock: Clock, new_id: Callable[[], str], clip_days: int = 30) -> None:
         self.store = store
+        self._clip_days = clip_days
         self._clock = clock
         self._desk = Desk(store, new_id)
         self._positions: dict[tuple[str, str, str], Position] | None = None
@@ -167,6 +170,8 @@ class Ledger:
         self._file(events, now_ns, batch, outcome)
         batch.positions = list(touched.values())
         batch.alerts = self._desk.changed
+        opened = (it for it in self._desk.changed.values() if it.opened_ns == now_ns)
+        batch.clips = [clip for it in opened if (clip := wanted(it, now_ns, self._clip_days)) is not None]
         self.store.apply(batch)
         self._desk.keep()
         if batch.quarantine:  # one line a batch, however much poison there is

@@ -36,12 +36,13 @@ def add(app: FastAPI, services: Services) -> None:
         return StreamingResponse(export.write(entries, marks, public), media_type="application/x-ndjson")
 
 
-def _entries(services: Services, size: int) -> Iterator[tuple[int, bytes]]:
+def _entries(services: Services, size: int) -> Iterator[tuple[int, bytes, bytes]]:
     """What the checkpoints cover, page by page."""
     after = 0
     while after < size:
         page = services.reader.record(after, min(PAGE, size - after))
         if not page:
             return
-        yield from page
+        leaves = services.reader.leaves(after, len(page))
+        yield from ((number, entry, leaf) for (number, entry), leaf in zip(page, leaves, strict=True))
         after = page[-1][0]

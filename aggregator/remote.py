@@ -46,7 +46,15 @@ class Remote:
     answer_s: float = ANSWER_S
 
     async def command(
-        self, topics: BoxTopics, name: CommandName, target: str, by: str, *, reason: str, span: tuple[int, int] = (0, 0)
+        self,
+        topics: BoxTopics,
+        name: CommandName,
+        target: str,
+        by: str,
+        *,
+        reason: str,
+        span: tuple[int, int] = (0, 0),
+        case: str = "",
     ) -> Reply:
         """Have a box do something; returns when the box says that it is done.
 
@@ -57,6 +65,7 @@ class Remote:
             by: Who asks.
             reason: Why, 3 to 200 characters; for looks at footage the case or purpose.
             span: The footage that is asked about, UTC nanoseconds.
+            case: The case it is done under.
 
         Raises:
             CommandError: The reason is missing, the box does not answer, or it says why not.
@@ -74,15 +83,20 @@ class Remote:
             raise CommandError(f"{error}; say in 3 to 200 characters why") from error
         act = Act(
             time_ns=now_ns, who=by, what=ACTS[name], site=topics.site, target=f"{topics.box}/{target}",
-            reason=command.reason, detail={"command": number} | _range(span),
+            case=case, reason=command.reason, detail={"command": number} | _range(span),
         )  # fmt: skip
         await asyncio.wrap_future(self.scribe.put(act))
-        reply = await self._asked(topics, command)
+        reply = await self.ask(topics, command)
         if not reply.done:
             raise CommandError(f"the box says: {reply.problem or 'no'}")
         return reply
 
-    async def _asked(self, topics: BoxTopics, command: Command) -> Reply:
+    async def ask(self, topics: BoxTopics, command: Command) -> Reply:
+        """Sign a command, send it, and wait for the reply; the caller has put on the record what there is to record.
+
+        Raises:
+            CommandError: The box does not answer.
+        """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Reply] = loop.create_future()
 

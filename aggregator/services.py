@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,16 +12,25 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aggregator.alerts import Alert, Change
 from aggregator.broadcast import Broadcast
+from aggregator.clips.clip import USE as CLIP
+from aggregator.clips.desk import Clips
+from aggregator.clips.keeper import Keeper
 from aggregator.config import Settings
 from aggregator.health import Health
 from aggregator.ingest import Ingest
 from aggregator.ledger import Ledger
 from aggregator.lists.book import Book
 from aggregator.lists.entries import Entry, Wanted
+from aggregator.live.desk import LiveViews
+from aggregator.live.hub import Hub
 from aggregator.mailbox import Mailbox, Result
 from aggregator.metrics import Metrics
+from aggregator.objects import Objects
 from aggregator.record.acts import Act, What
+from aggregator.record.looks import Looks
 from aggregator.record.scribe import Scribe
+from aggregator.releases.courier import Courier
+from aggregator.releases.desk import Releases
 from aggregator.remote import Remote
 from aggregator.search.desk import Investigations
 from aggregator.staff.gatekeeper import Gatekeeper
@@ -29,9 +38,12 @@ from aggregator.staff.office import Office
 from aggregator.staff.oidc import Provider
 from aggregator.staff.roles import Areas, Caller, Permission
 from aggregator.stores import Reader
+from aggregator.uploads import Uploads
 from common.clock import SECOND_NS, Clock
 from common.errors import StoreError
 from events.commands import CommandName, Reply
+from events.identifiers import uuid7
+from events.releases import USE as RELEASE
 from events.topics import BoxTopics
 
 WRITE_TIMEOUT_S = 10.0
@@ -42,24 +54,6 @@ NEEDS: dict[CommandName, Permission] = {
     "footage-still": "footage.look",
 }
 """What a command to a box needs."""
-
-
-class Looks:
-    """Which pictures somebody has seen since the start: bounded, oldest forgotten first. On the event loop only."""
-
-    def __init__(self, most: int = 100_000) -> None:
-        self._most = most
-        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
-
-    def known(self, user: str, picture: str) -> bool:
-        """Whether this look is on the record already."""
-        return (user, picture) in self._seen
-
-    def add(self, user: str, picture: str) -> None:
-        """It is on the record now."""
-        self._seen[user, picture] = None
-        while len(self._seen) > self._most:
-            self._seen.popitem(last=False)
 
 
 @dataclass(frozen=True)
@@ -80,6 +74,8 @@ class Services:
     scribe: Scribe
     office: Office
     areas: Areas
+    objects: Objects
+    uploads: Uploads
     provider: Provider | None = None
     looks: Looks = field(default_factory=Looks)
 
@@ -87,6 +83,43 @@ class Services:
     def investigations(self) -> Investigations:
         """Cases and searches."""
         return Investigations(self.reader, self.write, self.record, self.areas, self.clock)
+
+    @cached_property
+    def releases(self) -> Releases:
+        """Clear copies that two people agree to."""
+        return Releases(
+            self.reader, self.write, self.record, self.investigations, self.book.keys, self.objects, self.areas,
+            self.clock, random=secrets.token_bytes,
+            new_id=lambda: uuid7(self.clock.wall_ns(), secrets.token_bytes(10)),
+        )  # fmt: skip
+
+    @cached_property
+    def courier(self) -> Courier:
+        """What asks for them, and destroys them."""
+        return Courier(self.releases, self.remote, lambda job: self.uploads.forget(RELEASE, job))
+
+    @cached_property
+    def clips(self) -> Clips:
+        """Clips of alerts."""
+        return Clips(self.reader, self.objects, self.record, self.looks, self.clock)
+
+    @cached_property
+    def keeper(self) -> Keeper:
+        """What asks for them, and erases them."""
+        return Keeper(
+            self.reader, self.write, self.remote, self.book.keys, self.objects, self.broadcast, self.clock,
+            forget=lambda job: self.uploads.forget(CLIP, job), random=secrets.token_bytes,
+            new_id=lambda: uuid7(self.clock.wall_ns(), secrets.token_bytes(10)),
+        )  # fmt: skip
+
+    @cached_property
+    def live(self) -> LiveViews:
+        """Live views."""
+        hub = Hub(
+            self.remote, self.book.keys, self.clock, random=secrets.token_bytes,
+            new_id=lambda: uuid7(self.clock.wall_ns(), secrets.token_bytes(10)),
+        )  # fmt: skip
+        return LiveViews(hub, self.reader, self.record, self.gatekeeper.who, self.clock)
 
     async def record(self, act: Act) -> None:
         """Put a look on the record; only then may it be shown.
@@ -129,7 +162,15 @@ class Services:
             StoreError: It could not be recorded; then nothing was sent.
         """
         caller.need(NEEDS[name], topics.site, target)
-        return await self.remote.command(topics, name, target, caller.name, reason=reason, span=span)
+        case = await self._case(topics.site, target, reason) if NEEDS[name] == "footage.look" else ""
+        return await self.remote.command(topics, name, target, caller.name, reason=reason, span=span, case=case)
+
+    async def _case(self, site: str, place: str, reason: str) -> str:
+        """The open case that a reason names, so that the record has it where an auditor looks for it."""
+        case = await asyncio.to_thread(self.reader.case, reason.strip()[:64])
+        if case is None or case.site != site or not case.open_at(self.clock.wall_ns()):
+            return ""
+        return case.id if not case.places or f"{site}/{place}" in case.places else ""
 
     async def write(self, work: Callable[[Ledger], Result]) -> Result:
         """Have something written on the writer's thread.

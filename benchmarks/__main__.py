@@ -32,6 +32,7 @@ BENCHMARKS = {
     "audit": "benchmarks.audit",
     "redact": "benchmarks.redact",
     "search": "benchmarks.search",
+    "live": "benchmarks.live",
 }
 """Name → the module whose `run(quick)` gives `commands`, `figures` and `peers`."""
 

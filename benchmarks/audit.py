@@ -98,7 +98,11 @@ def _verified(size: int) -> float:
             frontier.add(leaf_hash(entry))
         mark = checkpoints.make(size, frontier.root, 0, key)
         with path.open("wb") as out:
-            out.writelines(export.write(enumerate(entries, 1), [mark], key.public_key()))
+            out.writelines(
+                export.write(
+                    ((number, entry, b"") for number, entry in enumerate(entries, 1)), [mark], key.public_key()
+                )
+            )
         del entries
         began = time.perf_counter()
         with path.open("rb") as lines:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import cv2
@@ -28,6 +28,28 @@ COVERED = 0.8
 """Share of a true box that must be covered."""
 LEAK_COVERED = 0.5
 """A face that the second detector sees counts as covered from this share on: its boxes and ours differ in size."""
+
+
+class Variation(NamedTuple):
+    """How a clip is changed."""
+
+    mirrored: bool = False
+    scale: float = 1.0
+    light: float = 1.0
+    noise: float = 0.0
+
+
+VARIATIONS = (
+    Variation(mirrored=True),
+    Variation(scale=0.75),
+    Variation(scale=1.4),
+    Variation(light=0.6),
+    Variation(noise=8.0),
+    Variation(mirrored=True, scale=0.85, light=0.8),
+    Variation(mirrored=True, scale=1.2, noise=5.0),
+    Variation(scale=1.1, light=1.25),
+    Variation(mirrored=True, light=0.5, noise=4.0),
+)
 
 
 class Truth(NamedTuple):
@@ -65,6 +87,22 @@ def still_clip(truth: Truth, folder: Path) -> Path:
     picture = cv2.imread(str(truth.file))
     assert picture is not None
     return render([np.asarray(picture, np.uint8)] * STILL_FRAMES, folder / f"{truth.file.stem}.mp4")
+
+
+def varied(source: Path, variation: Variation, file: Path, seed: int) -> Path:
+    """A clip as another camera might have seen it."""
+    dice = np.random.default_rng(seed)
+    pictures = []
+    with av.open(str(source)) as container:
+        for frame in container.decode(video=0):
+            picture: Any = frame.to_ndarray(format="bgr24")
+            if variation.mirrored:
+                picture = picture[:, ::-1]
+            side = cv2.INTER_AREA if variation.scale < 1 else cv2.INTER_CUBIC
+            picture = cv2.resize(picture, None, fx=variation.scale, fy=variation.scale, interpolation=side)
+            noise = dice.normal(0, variation.noise, picture.shape) if variation.noise else 0.0
+            pictures.append(np.clip(picture * variation.light + noise, 0, 255).astype(np.uint8))
+    return render(pictures, file)
 
 
 def plans(redactor: ExportRedactor, clip: Path) -> Iterator[tuple[Shot, list[Box]]]:

@@ -29,6 +29,7 @@
     │   └── BrokerRefused    it answered no: wrong user, password or topic
     ├── StoreError           the aggregator's database
     ├── CaseError            a search that its case does not allow, or a case that cannot be
+    ├── ReleaseError         a clear copy that cannot be asked for, decided, made or fetched
     ├── StaffError           an account, a role or a token that cannot be
     ├── Forbidden            that is not among your roles
     └── LoginError           who are you? (never says which half was wrong)
@@ -175,6 +176,10 @@ class StoreError(PaifangError):
 
 class CaseError(PaifangError):
     """A search that its case does not allow, or a case that is not there; says which limit."""
+
+
+class ReleaseError(PaifangError):
+    """A clear copy that cannot be asked for, decided, made or fetched now; says why."""
 
 
 class StaffError(PaifangError):

@@ -64,13 +64,13 @@ async def run(sources: list[str], port: int, folder: Path, keep: bool) -> int:
 
 async def _processes(stack: contextlib.AsyncExitStack, folder: Path, port: int, urls: dict[village.Role, str]) -> None:
     broker_port, status_port, doors_port = free_port(), free_port(), free_port()
+    page = f"http://127.0.0.1:{port}"
     (folder / village.FOOTAGE).mkdir(exist_ok=True)
     (folder / "aggregator.yaml").write_text(village.aggregator_settings(port, broker_port))
-    (folder / "box.yaml").write_text(village.box_settings(urls, broker_port, status_port, doors_port))
+    (folder / "box.yaml").write_text(village.box_settings(urls, broker_port, status_port, doors_port, uplink=page))
     told = ["aggregator", "run", str(folder / "aggregator.yaml"), "--one-time-password", USER]
     aggregator = Process("aggregator", told, folder)
     box = Process("box", ["edge", "run", str(folder / "box.yaml")], folder)
-    page = f"http://127.0.0.1:{port}"
     aggregator.start()
     stack.push_async_callback(aggregator.stop)
     await until("the aggregator", lambda: answers(f"{page}/healthz"), aggregator)

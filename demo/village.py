@@ -96,7 +96,9 @@ def given(sources: Sequence[str]) -> dict[Role, str]:
     }
 
 
-def box_settings(urls: dict[Role, str], broker_port: int, status_port: int, doors_port: int | None = None) -> str:
+def box_settings(
+    urls: dict[Role, str], broker_port: int, status_port: int, doors_port: int | None = None, *, uplink: str = ""
+) -> str:
     """The box's settings as YAML; the broker's password lies beside them in `broker.password`.
 
     Args:
@@ -104,6 +106,7 @@ def box_settings(urls: dict[Role, str], broker_port: int, status_port: int, door
         broker_port: The broker's.
         status_port: For the box's health.
         doors_port: Of the simulated doors, with a `village.trust` beside the settings; None: no doors, no trust.
+        uplink: The aggregator's address, for live views, clips and clear copies; empty: none of these.
     """
     doors = [
         {"id": door, "name": name, "control": {"kind": "simulator", "port": doors_port}} for door, name in DOORS.items()
@@ -122,6 +125,7 @@ def box_settings(urls: dict[Role, str], broker_port: int, status_port: int, door
             "broker": {"port": broker_port, "username": "box", "password_file": "broker.password"},
             "cameras": cameras,
             **(BESIDE | {"doors": doors} if doors_port is not None else {}),
+            **({"uplink": {"url": uplink}} if uplink else {}),
         },
         sort_keys=False,
     )

@@ -19,12 +19,13 @@ from common import logs
 from common.backoff import Backoff
 from common.clock import Clock, SystemClock
 from edge.access import Access
-from edge.blur.assembly import export_redactor
+from edge.blur.assembly import export_redactor, live_redactor
 from edge.blur.export import ExportRedactor
 from edge.blur.memory import give_back_large_blocks
 from edge.camera import Camera, Tap
 from edge.clockwatch import ClockWatch
 from edge.config import BoxSettings, CameraSettings
+from edge.errands import Errands
 from edge.eye import Eye, Job
 from edge.gate.assembly import Readers, load_readers
 from edge.gop import Economy
@@ -45,6 +46,7 @@ from edge.replay import replay
 from edge.reporter import Reporter
 from edge.sources import login, opener
 from edge.status import StatusPublisher, StatusServer, camera_status
+from edge.uplink import Uplink
 from events.envelope import Draft
 from events.identifiers import to_rfc3339
 from events.kinds import BoxStarted, BoxStopping
@@ -179,6 +181,8 @@ class Box:
         self.redactor = Redactor(models.faces, models.plates, np.random.default_rng())
         self.reporter = Reporter(self.outbox.put, self.redactor)
         self.footage = self._footage(base)
+        self.uplink = self._uplink(base)
+        self.errands = self._errands(base)
         self.access = Access(
             settings,
             base,
@@ -186,7 +190,7 @@ class Box:
             clock=self._clock,
             reporter=self.reporter,
             readers=models.gates,
-            more=self._looks(models.objects),
+            more=self._looks(models.objects) | self.errands.actions,
         )
         self._mailbox: Mailbox[Job] = Mailbox()
         workers = min(WORKERS, os.cpu_count() or 1)
@@ -226,6 +230,7 @@ class Box:
         self.access.start()
         if self.footage is not None:
             self.footage.start()
+        self.errands.start()
         for thread in self._threads:
             thread.start()
         self._log.info("box started", cameras=len(self.cameras), status=f"http://127.0.0.1:{self.server.port}/healthz")
@@ -235,6 +240,7 @@ class Box:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+        self.errands.stop()
         if self.footage is not None:
             self.footage.stop()
         self.access.stop()
@@ -262,6 +268,22 @@ class Box:
             box=self.settings.box,
             put=lambda draft: self.outbox.put([draft]),
         )
+
+    def _errands(self, base: Path) -> Errands:
+        """Clear copies, clips and live views."""
+        models = model_store(self.settings, base)
+        return Errands(
+            self.settings, base, self.footage, self.uplink, clock=self._clock,
+            films=lambda: export_redactor(models), views=lambda rate: live_redactor(models, rate),
+        )  # fmt: skip
+
+    def _uplink(self, base: Path) -> Uplink | None:
+        """The way to the aggregator over HTTP."""
+        told = self.settings.uplink
+        if not told.url:
+            return None
+        ca_file = base / told.ca_file if told.ca_file else None
+        return Uplink(told.url, ca_file, clock=self._clock, backoff=lambda: Backoff(random.random, 1.0, 300.0))
 
     def _api(self, base: Path) -> Callable[[BaseHTTPRequestHandler], bool] | None:
         """Footage over HTTP, for whoever stands at the box."""

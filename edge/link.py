@@ -87,6 +87,7 @@ class PahoLink:
         client.will_set(will[0], will[1], qos=1, retain=True)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_message, client.on_publish = self._on_message, self._on_publish
+        client.on_subscribe = self._on_subscribe
         client.on_connect_fail = lambda *_: self._wait_longer()
         return client
 
@@ -139,7 +140,7 @@ class PahoLink:
         self.refused = None
         self.connects += 1
         self._backoff.reset()
-        for topic in self._listeners:
+        for topic in sorted(set(map(_filter, self._listeners))):
             client.subscribe(topic, qos=1)
         self._set(True)
 
@@ -155,6 +156,12 @@ class PahoLink:
         listener = self._listeners.get(message.topic)
         if listener is not None:
             listener(bytes(message.payload))
+
+    def _on_subscribe(
+        self, _client: mqtt.Client, _data: Any, _mid: int, reasons: list[ReasonCode], _p: Properties | None
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self._log.error("the broker refused a subscription: lists or commands will not arrive")
 
     def _on_publish(self, _client: mqtt.Client, _data: Any, mid: int, *_rest: Any) -> None:
         for listener in self._pubacks:
@@ -214,6 +221,16 @@ class FakeLink:
         self.connected = connected
         for listener in self._state:
             listener(connected)
+
+
+def _filter(topic: str) -> str:
+    """One subscription for all commands: nats-server bounds what the subscriptions of a session add up to.
+
+    >>> _filter("paifang/v1/village/gate-1/commands/open-gate")
+    'paifang/v1/village/gate-1/commands/+'
+    """
+    base, commands, name = topic.rpartition("/commands/")
+    return f"{base}{commands}+" if commands and "/" not in name else topic
 
 
 def _secure(client: mqtt.Client, settings: BrokerSettings, base: Path) -> None:

@@ -19,8 +19,8 @@ from events.topics import BoxTopics
 
 LIFE_S = 30
 """Older than this, or further ahead than this, a command is refused: clocks may be that far apart, not more."""
-COMMANDS = ("open-gate", "unlock-door", "footage-spans", "footage-still")
-CommandName = Literal["open-gate", "unlock-door", "footage-spans", "footage-still"]
+COMMANDS = ("open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live")
+CommandName = Literal["open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live"]
 Moment = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
 Reason = Annotated[str, msgspec.Meta(min_length=3, max_length=200)]
 
@@ -37,6 +37,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         time_ns: When it was given, UTC nanoseconds.
         from_ns: Begin of the footage that is asked about; 0 where none is.
         to_ns: Its end.
+        approved_by: Who agreed to it, where that takes two.
+        case: The case that it is done under.
+        job: What is to be brought, UUIDv7.
+        ticket: Lets it in, sealed for the site (`events.tickets`).
     """
 
     id: str
@@ -47,6 +51,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     time_ns: int
     from_ns: Moment = 0
     to_ns: Moment = 0
+    approved_by: str = ""
+    case: str = ""
+    job: str = ""
+    ticket: str = ""
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):

@@ -215,7 +215,7 @@ class FootageErased(LedgerData, frozen=True, kw_only=True):
 
 
 class FootageExported(Data, frozen=True, kw_only=True, rename={"from_": "from"}):
-    """Somebody takes a covered copy of footage out: `reason` is the case and why, `by` is who."""
+    """Somebody takes footage out, covered unless two agreed: `reason` is the case and why, `by` is who."""
 
     from_: str
     to: str

@@ -120,8 +120,12 @@ PICTURE_MODULES = {"PIL", "imageio", "matplotlib", "skimage", "turbojpeg"}
 ONLY_ENCODER = "edge/redaction.py"
 ONLY_VIDEO_ENCODER = "edge/blur/encoder.py"
 """Takes covered frames only: `Covered` is made in `edge/blur/paint.py` and nowhere else."""
+CLEAR_ENCODER = "edge/release/encoder.py"
+"""The one other, on purpose: clear copies that two people agreed to. It takes frames that bear the mark of a release
+only: `Marked` is made in `edge/release/mark.py` and nowhere else."""
 COPIERS = ("edge/recorder/mux.py",)
 """Where packets are copied into a container as the camera sent them, without ever being pictures: the recorder."""
+VIDEO_ENCODERS = (ONLY_VIDEO_ENCODER, CLEAR_ENCODER)
 COPYING = {"add_stream_from_template", "mux_one"}
 
 
@@ -133,6 +137,7 @@ def test_only_the_redactor_encodes_pictures() -> None:
     packages = ("aggregator", "common", "edge", "events", "models", "paifang", "pipelines")
     encoding = {shown(path): found for path in python_files(*packages) if (found := uses(path, ENCODERS))}
     video = {ONLY_VIDEO_ENCODER: {"add_stream", "add_stream_from_template", "mux", "mux_one"}}
+    video[CLEAR_ENCODER] = {"add_stream", "mux"}
     assert encoding == {ONLY_ENCODER: {"imencode"}} | video | dict.fromkeys(COPIERS, COPYING)
     modules = {shown(path) for path in python_files(*packages) if uses(path, PICTURE_MODULES)}
     assert modules == set()
@@ -152,8 +157,43 @@ def test_only_reading_opens_a_container_or_a_codec() -> None:
             modes += [it.value.value for it in node.keywords if it.arg == "mode" and isinstance(it.value, ast.Constant)]
             on_av = isinstance(node.func.value, ast.Name) and node.func.value.id == "av"
             if (on_av and node.func.attr == "open") or node.func.attr == "create":
-                allowed = {"r", "w"} if on_av and shown(path) in (*COPIERS, ONLY_VIDEO_ENCODER) else {"r"}
+                allowed = {"r", "w"} if on_av and shown(path) in (*COPIERS, *VIDEO_ENCODERS) else {"r"}
                 assert set(modes) <= allowed, f"{shown(path)}:{node.lineno}"
+
+
+def test_clear_copies_are_reachable_from_the_approved_command_only() -> None:
+    """The chain, module by module: command → desk → order of two people → maker → mark → encoder."""
+    users: dict[str, set[str]] = {}
+    for path in python_files("edge", "paifang", "demo", "pipelines", "models"):
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("edge.release"):
+                users.setdefault(node.module or "", set()).add(shown(path))
+    inside = "edge/release/{}.py".format
+    assert users == {
+        "edge.release.assembly": {"edge/errands.py"},
+        "edge.release.desk": {inside("assembly")},
+        "edge.release.maker": {inside("assembly"), inside("desk")},
+        "edge.release.order": {inside("desk"), inside("maker")},
+        "edge.release.mark": {inside("encoder"), inside("maker")},
+        "edge.release.encoder": {inside("maker")},
+    }
+    made = {name: set[str]() for name in ("Marked", "MarkedEncoder", "Order", "ReleaseDesk", "Maker")}
+    for path in python_files("edge"):
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in made:
+                made[node.func.id].add(shown(path))
+    assert made == {
+        "Marked": {inside("mark")}, "MarkedEncoder": {inside("maker")}, "Order": {inside("order")},
+        "ReleaseDesk": {inside("assembly")}, "Maker": {inside("assembly")},
+    }  # fmt: skip
+    (put,) = [
+        it for it in ast.walk(parsed(ROOT / CLEAR_ENCODER)) if isinstance(it, ast.FunctionDef) and it.name == "put"
+    ]
+    assert ast.unparse(put.args.args[1]) == "marked: Marked"
+    (take,) = [
+        it for it in ast.walk(parsed(ROOT / inside("desk"))) if isinstance(it, ast.FunctionDef) and it.name == "take"
+    ]
+    assert ast.unparse(take.body[1]) == "order = order_of(command, self._site_key)"
 
 
 def test_only_the_painter_makes_a_frame_that_may_be_encoded() -> None:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from fastapi import FastAPI
 from nicegui import Client, ui
 
-from aggregator.dashboard import account_page, board, footage_page, gates, lists_page, login, search_page, staff_page
+from aggregator.dashboard import (
+    account_page,
+    board,
+    footage_page,
+    gates,
+    lists_page,
+    live_page,
+    login,
+    record_page,
+    releases_page,
+    search_page,
+    staff_page,
+)
 from aggregator.dashboard.live import Live
 from aggregator.services import Services
 
@@ -27,6 +39,10 @@ def mount(app: FastAPI, services: Services) -> None:
     def footage(client: Client) -> None:
         footage_page.show(services, client)
 
+    @ui.page("/live")
+    def live_views(client: Client) -> None:
+        live_page.show(services, client)
+
     @ui.page("/lists")
     def lists(client: Client) -> None:
         lists_page.show(services, client)
@@ -34,6 +50,14 @@ def mount(app: FastAPI, services: Services) -> None:
     @ui.page("/search")
     async def search(client: Client) -> None:
         await search_page.show(services, client)
+
+    @ui.page("/record")
+    def record(client: Client) -> None:
+        record_page.show(services, client)
+
+    @ui.page("/releases")
+    async def releases(client: Client) -> None:
+        await releases_page.show(services, client)
 
     @ui.page("/staff")
     def staff(client: Client) -> None:

@@ -47,6 +47,7 @@ class Board:
         self._trouble = visitor.caller.may("trouble.see")
         self._cards: dict[str, _Card] = {}
         self._show_all = False
+        self._clips: set[str] = set()
 
     async def build(self) -> None:
         """Lay the page out, show what is there, and follow what comes."""
@@ -68,6 +69,9 @@ class Board:
         for alert in sorted(update.alerts.values(), key=lambda it: it.last_ns):
             if self._within.holds(alert.site, alert.place):
                 self._show(alert, fresh=True)
+        self._clips |= update.clips
+        for card in [self._cards[it] for it in update.clips if it in self._cards]:
+            self._dress(card, card.alert)
         if update.boxes or update.quarantine:
             self._panels()
 
@@ -99,7 +103,9 @@ class Board:
         for value, button in self._filters.items():
             button.props(f"aria-pressed={str(value == self._show_all).lower()}")
         query = AlertQuery(unresolved=not self._show_all, limit=MAX_CARDS, within=self._within)
-        for alert in reversed(self._services.reader.alerts(query)):
+        alerts = self._services.reader.alerts(query)
+        self._clips = self._services.reader.stored_clips([it.id for it in alerts])
+        for alert in reversed(alerts):
             self._show(alert, fresh=False)
         self._none.set_visibility(not self._cards)
 
@@ -137,7 +143,9 @@ class Board:
         card.alert = alert
         camera = self._live.panels.camera_name(alert)
         card.frame.classes(replace=f"card {alert.severity} {alert.state}")
-        card.shot.set_content(views.picture_html(alert, self._words, camera))
+        played = alert.id in self._clips and self._visitor.caller.may("clips.see", alert.site, alert.place)
+        shot = views.clip_html if played else views.picture_html
+        card.shot.set_content(shot(alert, self._words, camera))
         zone = self._live.panels.timezone(alert.site, alert.box)
         now = self._services.local(alert.site, self._services.clock.wall_ns(), zone)
         first, last = (

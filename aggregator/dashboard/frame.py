@@ -10,19 +10,21 @@ from nicegui.elements.html import Html
 from aggregator.dashboard.login import language_of
 from aggregator.dashboard.style import BOARD_CSS, LOGO_SVG
 from aggregator.dashboard.texts import LANGUAGES, TEXTS, Texts
-from aggregator.guard import SESSION_COOKIE
+from aggregator.guard import SESSION_COOKIE, may_see
 from aggregator.services import Services
 from aggregator.staff.roles import Caller
-from aggregator.staff.routes import ROUTES
 from common.errors import StoreError
 
 SECONDS_BETWEEN_CHECKS = 2.0
 PAGES = {
     "/": "alerts",
     "/gates": "gates",
+    "/live": "live",
     "/footage": "footage",
     "/search": "search",
+    "/releases": "releases",
     "/lists": "lists",
+    "/record": "record",
     "/staff": "staff",
     "/account": "account",
 }
@@ -76,11 +78,6 @@ class Visitor:
         return TEXTS[self.language]
 
 
-def _may_see(caller: Caller, page: str) -> bool:
-    permission = ROUTES[f"PAGE {page}"].permission
-    return permission is None or caller.may(permission)
-
-
 class Frame:
     """The bar: brand, health, pages, language, theme, log-out.
 
@@ -101,7 +98,7 @@ class Frame:
             self.quarantine = html("", "chip plain", props="data-testid=quarantine-count")
             with ui.element("nav").classes("pages"):
                 for other, name in PAGES.items():
-                    if not _may_see(visitor.caller, other):
+                    if not may_see(visitor.caller, other):
                         continue
                     current = "aria-current=page" if other == path else ""
                     html(words[name], "button", "a", f'href={other} data-testid="page-{name}" {current}')
@@ -129,7 +126,7 @@ class Frame:
         caller = self._services.gatekeeper.who(self._token)
         if caller is None:
             ui.navigate.to("/login")
-        elif not _may_see(caller, self._path):
+        elif not may_see(caller, self._path):
             ui.navigate.to("/account")
             return None
         return caller

@@ -71,7 +71,9 @@ class Live:
             self._tell(update)
             return
         self._stale = True
-        self._tell(Update(alerts=update.alerts, passages=update.passages))  # cards do not wait for the panels
+        self._tell(
+            Update(alerts=update.alerts, passages=update.passages, clips=update.clips)
+        )  # cards do not wait for the panels
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read_and_tell())
 

@@ -11,6 +11,7 @@ from nicegui import Client, ui
 
 from aggregator.dashboard.case_form import CaseForm
 from aggregator.dashboard.frame import Frame, Visitor, html
+from aggregator.dashboard.releases_page import link_of
 from aggregator.dashboard.texts import Texts
 from aggregator.search.cases import Case
 from aggregator.search.query import OBJECTS, Hit, Key, Page, Search, make
@@ -51,6 +52,7 @@ class SearchPage:
         self._frame = Frame(services, "/search", visitor)
         self._cases: dict[str, Case] = {}
         self._zones = {(box.site, box.box): box.timezone for box in services.reader.boxes()}
+        self._cameras = {(it.site, it.id) for it in services.reader.cameras()}
         self._asked: tuple[str, Search] | None = None
         self._after: Key | None = None
 
@@ -191,6 +193,13 @@ class SearchPage:
                 moment = datetime.fromtimestamp(hit.time_ns // SECOND_NS, self._zone(hit.site))
                 with ui.element("article").classes("card low").props(f"data-testid=hit data-event={hit.id}"):
                     html(hit_html(hit, case, self._words, f"{moment:%Y-%m-%d %H:%M:%S}"))
+                    if (
+                        case
+                        and (hit.site, hit.place) in self._cameras
+                        and self._visitor.caller.may("release.ask", hit.site, hit.place)
+                    ):
+                        where = link_of(case, hit.place, hit.time_ns)
+                        html(self._words["release.ask"], "where", "a", f'href="{where}" data-testid=ask-release')
         self._more.set_visibility(self._after is not None and bool(hits or not first))
 
     async def _close(self) -> None:

@@ -173,7 +173,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "object.truck": ("truck", "卡车"),
 }
 
-_ALL = _WORDS | words.STAFF | words.SEARCH | {f"kind.{kind}": text for kind, text in _KINDS.items()}
+_PAGES = words.LIVE | words.STAFF | words.SEARCH | words.RELEASES | words.RECORD
+_ALL = _WORDS | _PAGES | {f"kind.{kind}": text for kind, text in _KINDS.items()}
 TEXTS: dict[str, Texts] = {
     code: {key: text[place] for key, text in _ALL.items()} for place, code in enumerate(LANGUAGES)
 }

@@ -40,6 +40,16 @@ def picture_html(alert: Alert, words: Texts, camera: str) -> str:
     )
 
 
+def clip_html(alert: Alert, words: Texts, camera: str) -> str:
+    """The blurred clip; nothing of it is loaded, and no look recorded, before it is played."""
+    poster = f' poster="/api/pictures/{escape(alert.picture_event)}"' if alert.picture_event else ""
+    text = escape(words["clip"].format(kind=title(alert, words), camera=camera), quote=True)
+    return (
+        f'<video src="/api/clips/{escape(alert.id)}"{poster} preload="none" controls muted playsinline '
+        f'aria-label="{text}" data-testid="alert-clip"></video>'
+    )
+
+
 def body_html(alert: Alert, words: Texts, *, site: str, camera: str, first: str, last: str) -> str:
     """Severity and state in words, what, where, when.
 

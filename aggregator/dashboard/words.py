@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+LIVE: dict[str, tuple[str, str]] = {
+    "clip": ("Blurred clip: {kind}, {camera}", "已模糊处理的视频片段：{kind}，{camera}"),
+    "live": ("Live", "实时画面"),
+    "live.start": ("Watch (your look is recorded)", "观看（查看行为将被记录）"),
+    "live.stop": ("Stop", "停止"),
+    "live.waits": ("Waiting for the box …", "正在等待边缘盒……"),
+    "live.ended": ("The view has ended.", "画面已结束。"),
+    "live.lag": ("Blurred live picture, {seconds} s late", "已模糊处理的实时画面，延迟 {seconds} 秒"),
+}
+
 STAFF: dict[str, tuple[str, str]] = {
     "login.code": ("Code (if you use one)", "动态码（如已启用）"),
     "login.other": ("Log in with {name}", "使用 {name} 登录"),
@@ -64,4 +74,49 @@ SEARCH: dict[str, tuple[str, str]] = {
     "basis.insurance_claim": ("Insurance claim", "保险理赔"),
     "basis.subject_request": ("Request by somebody who was filmed", "被摄者本人请求"),
     "basis.safety_review": ("Safety review", "安全检查"),
+}
+
+RECORD: dict[str, tuple[str, str]] = {
+    "record": ("Record", "查看记录"),
+    "record.whole": (
+        "Take the whole record along (paifang audit verify)",
+        "导出全部记录（用 paifang audit verify 校验）",
+    ),
+    "record.show": ("Show (your look is recorded)", "查看（查看行为将被记录）"),
+    "record.number": ("No.", "序号"),
+    "record.time": ("When", "时间"),
+    "record.who": ("Who", "用户"),
+    "record.what": ("What", "操作"),
+    "record.site": ("Site", "站点"),
+    "record.target": ("About", "对象"),
+    "record.case": ("Case", "案件"),
+    "record.reason": ("Reason and details", "原因与详情"),
+    "sign.bulk": ("{who}: {count} looks within an hour of one another", "{who}：一小时内集中查看 {count} 次"),
+    "sign.no_case": ("{who}: {count} looks at footage without a case", "{who}：无案件查看录像 {count} 次"),
+    "sign.hasty": ("{who} approved {about} within a minute", "{who} 在一分钟内批准了 {about}"),
+    "sign.always_the_same": ("{who} approved {count} requests of {about}", "{who} 批准了 {about} 的 {count} 次申请"),
+}
+
+RELEASES: dict[str, tuple[str, str]] = {
+    "releases": ("Clear copies", "原始画面"),
+    "release.camera": ("Camera", "摄像头"),
+    "release.reason": ("Why a clear copy is needed (3 to 200 characters)", "需要原始画面的理由（3 至 200 字）"),
+    "release.ask": ("Ask for a clear copy", "申请原始画面"),
+    "release.asked": ("asked for by {who}", "申请人：{who}"),
+    "release.decided": ("decided by {who}: {why}", "审批人：{who}（{why}）"),
+    "release.until": ("destroyed at {time} at the latest", "最迟于 {time} 销毁"),
+    "release.gone": ("destroyed", "已销毁"),
+    "release.requested": ("Waits for a decision", "待审批"),
+    "release.approved": ("Approved, being made", "已批准，制作中"),
+    "release.ready": ("Ready", "可取件"),
+    "release.fetched": ("Fetched", "已取件"),
+    "release.refused": ("Refused", "已驳回"),
+    "release.failed": ("Failed", "制作失败"),
+    "release.expired": ("Expired", "已过期"),
+    "release.approve": ("Approve", "批准"),
+    "release.refuse": ("Refuse", "驳回"),
+    "release.why": ("Why (3 to 200 characters)", "理由（3 至 200 字）"),
+    "release.decide": ("Decide (goes on the record)", "确认（将被记录）"),
+    "release.fetch": ("Fetch (goes on the record)", "取件（将被记录）"),
+    "release.none": ("Nobody has asked for a clear copy.", "暂无原始画面申请。"),
 }

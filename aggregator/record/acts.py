@@ -10,7 +10,7 @@ What = Literal[
     "login", "logout", "role.changed", "list.added", "list.removed", "list.imported", "list.viewed", "list.exported",
     "gate.opened", "door.unlocked", "case.opened", "case.closed", "search", "view", "clip", "export",
     "release.requested", "release.approved",
-    "release.refused", "release.fetched", "hold", "erased", "checkpoint",
+    "release.refused", "release.made", "release.failed", "release.fetched", "hold", "erased", "checkpoint",
 ]  # fmt: skip
 
 

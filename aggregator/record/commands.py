@@ -38,6 +38,8 @@ def _verify(options: argparse.Namespace) -> int:
         sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
         return 0
     trusted = "the key you gave" if options.key else f"key {found.key}, which the file itself names"
+    if found.erased:
+        print(f"of the oldest {found.erased} entries only the hashes are left: they are past the ceiling")  # noqa: T201
     print(f"{found.entries} entries, complete and in order; {found.checkpoints} checkpoints, signed with {trusted}")  # noqa: T201
     return 0
 

@@ -1,7 +1,8 @@
 """The record as a file that anybody can check without us: JSON lines.
 
 The first line names the format and the key; then each entry as its exact text, `{"number": 1, "entry": "…"}`; then the
-checkpoints. `paifang audit verify` needs nothing else, and a few lines in any language can do the same.
+checkpoints. Of an entry past the record's ceiling only its hash is left, `{"number": 1, "erased": "…"}`:
+the oldest ones. `paifang audit verify` needs nothing else, and a few lines in any language can do the same.
 """
 
 from __future__ import annotations
@@ -34,21 +35,35 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     entry: str
 
 
+class _Erased(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    number: Annotated[int, msgspec.Meta(ge=1)]
+    erased: Hex32
+
+
 class _Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     checkpoint: Checkpoint
 
 
 _HEAD, _LINE = msgspec.json.Decoder(_Head), msgspec.json.Decoder(_Line)
+_GONE = msgspec.json.Decoder(_Erased)
 _MARK, _ACT = msgspec.json.Decoder(_Mark), msgspec.json.Decoder(Act)
 _encode = msgspec.json.Encoder().encode
 
 
-def write(entries: Iterable[tuple[int, bytes]], marks: Iterable[Checkpoint], key: Ed25519PublicKey) -> Iterator[bytes]:
-    """The file, line by line."""
+def write(
+    entries: Iterable[tuple[int, bytes, bytes]], marks: Iterable[Checkpoint], key: Ed25519PublicKey
+) -> Iterator[bytes]:
+    """The file, line by line.
+
+    Args:
+        entries: Number, text (empty where it was erased), hash of the leaf.
+        marks: Checkpoints.
+        key: Whose they are.
+    """
     public = key.public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
     yield _encode(_Head(FORMAT, public)) + b"\n"
-    for number, entry in entries:
-        yield _encode(_Line(number, entry.decode())) + b"\n"
+    for number, entry, leaf in entries:
+        yield _encode(_Line(number, entry.decode()) if entry else _Erased(number, leaf.hex())) + b"\n"
     for mark in marks:
         yield _encode(_Mark(mark)) + b"\n"
 
@@ -60,6 +75,7 @@ class Verified:
     Attributes:
         entries: How many there are, all in order.
         covered: How many of them a signed checkpoint covers.
+        erased: Of how many, the oldest, only the hash is left.
         root: Of all entries, hexadecimal.
         checkpoints: How many were checked.
         key: Whose signatures they are, hexadecimal.
@@ -67,6 +83,7 @@ class Verified:
 
     entries: int
     covered: int
+    erased: int
     root: str
     checkpoints: int
     key: str
@@ -103,6 +120,7 @@ class _Roots:
 
     def __init__(self) -> None:
         self.leaves: list[bytes] = []
+        self.erased = self.told = 0
 
     def at(self, sizes: set[int]) -> dict[int, str]:
         frontier, found = Frontier(), dict[int, str]()
@@ -132,16 +150,32 @@ def _read(line: bytes, place: int, roots: _Roots) -> Checkpoint | None:
             mark = _MARK.decode(line)
             _exact(mark, line)
             return mark.checkpoint
-        row = _LINE.decode(line)
-        _exact(row, line)
-        entry = row.entry.encode()
-        _ACT.decode(entry)
+        number, leaf = (_gone if b'"erased":"' in line[:40] else _entry)(line, roots)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise RecordError(f"line {place}: {error}") from error
-    if row.number != len(roots.leaves) + 1:
-        raise RecordError(f"line {place}: entry {row.number} stands where {len(roots.leaves) + 1} should")
-    roots.leaves.append(leaf_hash(entry))
+    if number != len(roots.leaves) + 1:
+        raise RecordError(f"line {place}: entry {number} stands where {len(roots.leaves) + 1} should")
+    roots.leaves.append(leaf)
     return None
+
+
+def _entry(line: bytes, roots: _Roots) -> tuple[int, bytes]:
+    row = _LINE.decode(line)
+    _exact(row, line)
+    entry = row.entry.encode()
+    act = _ACT.decode(entry)
+    if act.what == "erased" and act.target == "record":
+        roots.told = int(act.detail.get("up_to", "0"))
+    return row.number, leaf_hash(entry)
+
+
+def _gone(line: bytes, roots: _Roots) -> tuple[int, bytes]:
+    row = _GONE.decode(line)
+    _exact(row, line)
+    if roots.erased != len(roots.leaves):
+        raise msgspec.DecodeError("erased, but an older entry is not")
+    roots.erased += 1
+    return row.number, bytes.fromhex(row.erased)
 
 
 def _exact(value: msgspec.Struct, line: bytes) -> None:
@@ -152,6 +186,8 @@ def _exact(value: msgspec.Struct, line: bytes) -> None:
 
 def _judged(roots: _Roots, marks: list[Checkpoint], public: Ed25519PublicKey, key: str) -> Verified:
     size = len(roots.leaves)
+    if roots.erased != roots.told:
+        raise RecordError(f"{roots.erased} entries are erased; the record itself tells of {roots.told}")
     if not marks:
         raise RecordError("there is no checkpoint: nothing proves these entries")
     known = roots.at({mark.size for mark in marks} | {size})
@@ -164,4 +200,4 @@ def _judged(roots: _Roots, marks: list[Checkpoint], public: Ed25519PublicKey, ke
     covered = max(mark.size for mark in marks)
     if covered < size:
         raise RecordError(f"entries {covered + 1} to {size} are covered by no checkpoint")
-    return Verified(size, covered, known[size], len(marks), key)
+    return Verified(size, covered, roots.erased, known[size], len(marks), key)

@@ -41,14 +41,18 @@ class Notary:
     _sealed_ns: int | None = None
     _size: int = -1
 
-    def turn(self, store: Writer) -> Checkpoint | None:
+    def turn(self, store: Writer, *, at_once: bool = False) -> Checkpoint | None:
         """Seal, if it is time and there is something new.
+
+        Args:
+            store: The record.
+            at_once: It is time: something was erased, and what is exported must tell so.
 
         Raises:
             StoreError: The store cannot be read or written now.
         """
         now_ns = self.clock.monotonic_ns()
-        if self._sealed_ns is not None and now_ns - self._sealed_ns < self.every_s * SECOND_NS:
+        if not at_once and self._sealed_ns is not None and now_ns - self._sealed_ns < self.every_s * SECOND_NS:
             return None
         self._sealed_ns = now_ns
         size = self.reader.record_size()

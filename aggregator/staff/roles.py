@@ -14,8 +14,8 @@ from events.identifiers import NAME
 Role = Literal["monitor", "supervisor", "investigator", "approver", "auditor", "installer", "admin"]
 Permission = Literal[
     "alerts.see", "alerts.work", "places.see", "passages.see", "gate.open", "list.see", "list.change", "footage.look",
-    "live.see", "clips.see", "search", "case.work", "release.ask", "release.decide", "record.read", "trouble.see",
-    "staff.manage",
+    "live.see", "clips.see", "search", "case.work", "release.see", "release.ask", "release.decide", "record.read",
+    "trouble.see", "staff.manage",
 ]  # fmt: skip
 ROLES: tuple[Role, ...] = get_args(Role)
 PERMISSIONS: dict[Permission, frozenset[Role]] = {
@@ -31,6 +31,7 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     "clips.see": frozenset({"monitor", "supervisor", "investigator"}),
     "search": frozenset({"investigator"}),
     "case.work": frozenset({"investigator"}),
+    "release.see": frozenset({"investigator", "approver"}),
     "release.ask": frozenset({"investigator"}),
     "release.decide": frozenset({"approver"}),
     "record.read": frozenset({"auditor"}),

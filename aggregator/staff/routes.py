@@ -57,6 +57,10 @@ ROUTES: dict[str, Rule] = {
     "GET /api/boxes": Rule("places.see"),
     "GET /api/cameras": Rule("places.see"),
     "GET /api/quarantine": Rule("trouble.see", "everywhere"),
+    "GET /api/clips/{alert_id}": Rule("clips.see"),
+    "WEBSOCKET /api/live/{site}/{box}/{place}": Rule("live.see", "site", token=False),
+    "WEBSOCKET /box/live/{job}": Rule(ticket=True),
+    "PAGE /live": Rule("live.see", token=False),
     "GET /api/pictures/{event_id}": Rule("alerts.see"),
     "GET /api/sites/{site}/list": Rule("list.see", "site"),
     "POST /api/sites/{site}/list": Rule("list.change", "site"),
@@ -72,6 +76,11 @@ ROUTES: dict[str, Rule] = {
     "POST /api/cases/close": Rule("case.work"),
     "GET /api/footage": Rule("search"),
     "GET /api/footage/{event_id}/picture": Rule("search"),
+    "GET /api/releases": Rule("release.see"),
+    "POST /api/releases": Rule("release.ask", token=False),
+    "POST /api/releases/{release_id}/approve": Rule("release.decide", token=False),
+    "POST /api/releases/{release_id}/refuse": Rule("release.decide", token=False),
+    "POST /api/releases/{release_id}/fetch": Rule("release.see", token=False),
     "GET /api/staff": Rule("staff.manage", token=False),
     "POST /api/staff": Rule("staff.manage", token=False),
     "DELETE /api/staff/{user}": Rule("staff.manage", token=False),
@@ -84,18 +93,20 @@ ROUTES: dict[str, Rule] = {
     "POST /api/me/second-factor": ANYBODY,
     "PUT /api/me/second-factor": ANYBODY,
     "PUT /api/me/password": ANYBODY,
-    "GET /box/uploads/{use}/{job}": Rule(ticket=True),
+    "HEAD /box/uploads/{use}/{job}": Rule(ticket=True),
     "PATCH /box/uploads/{use}/{job}": Rule(ticket=True),
     "GET /favicon.ico": FILES,
     "PAGE /": Rule("alerts.see", token=False),
     "PAGE /gates": Rule("passages.see", token=False),
     "PAGE /footage": Rule("footage.look", token=False),
     "PAGE /search": Rule("search", token=False),
+    "PAGE /releases": Rule("release.see", token=False),
     "PAGE /lists": Rule("list.see", token=False),
+    "PAGE /record": Rule("record.read", "everywhere", token=False),
     "PAGE /staff": Rule("staff.manage", token=False),
     "PAGE /account": ANYBODY,
 }
-"""`METHOD /path` → its rule. A page of the dashboard is `PAGE`; HEAD counts as GET."""
+"""`METHOD /path` → its rule. A page of the dashboard is `PAGE`; HEAD counts as GET where it is not named."""
 
 _FOLDERS: dict[str, Rule] = {"/_nicegui/": FILES, "/_nicegui_ws/": FILES}
 """Static files and the socket of the dashboard's framework. What arrives on the socket is checked by the page that it
@@ -119,12 +130,19 @@ def find(method: str, path: str) -> tuple[Rule, dict[str, str]] | None:
         method: As in HTTP; `WEBSOCKET` for one.
         path: Decoded, as the application sees it.
     """
-    method = "GET" if method == "HEAD" else method
+    return _named(method, path) or (_named("GET", path) if method == "HEAD" else None) or _in_folder(path)
+
+
+def _named(method: str, path: str) -> tuple[Rule, dict[str, str]] | None:
     rule = _EXACT.get(f"{method} {path}") or (_EXACT.get(f"PAGE {path}") if method == "GET" else None)
     if rule is not None:
         return rule, {}
     for its_method, pattern, its_rule in _PATTERNS:
         if its_method == method and (match := pattern.match(path)):
             return its_rule, match.groupdict()
+    return None
+
+
+def _in_folder(path: str) -> tuple[Rule, dict[str, str]] | None:
     folder = next((it for prefix, it in _FOLDERS.items() if path.startswith(prefix)), None)
     return (folder, {}) if folder is not None else None

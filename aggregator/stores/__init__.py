@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Protocol
 
 from aggregator.alerts import Alert
+from aggregator.clips.clip import Clip
 from aggregator.record.acts import Act
+from aggregator.releases.release import Change as ReleaseChange
+from aggregator.releases.release import Release
 from aggregator.search.cases import Case
 from aggregator.search.query import Key, Page, Search
 from aggregator.staff.changes import Account, Change, Factor, Token
-from aggregator.staff.roles import Grant
+from aggregator.staff.roles import Grant, Within
+from aggregator.stores.erase import Erasable
 from aggregator.stores.postgres import PostgresStore
 from aggregator.stores.records import (
     AlertQuery,
@@ -93,11 +97,33 @@ class Writer(Protocol):
     def close_case(self, act: Act) -> bool:
         """Close the act's case and record it, in one transaction; False where it is not open."""
 
+    def ask_release(self, release: Release, act: Act) -> None:
+        """Add a request for a clear copy and record it, in one transaction."""
+
+    def change_release(self, change: ReleaseChange) -> bool:
+        """Change a release and record it, in one transaction; False where it is not any more what it was.
+
+        Raises:
+            ContractError: The store does not allow it: who asked cannot decide.
+        """
+
+    def change_clip(self, before: Clip, after: Clip) -> bool:
+        """Change a clip that is still what it was; False where it is not."""
+
+    def drop_clip(self, clip_id: str, act: Act | None) -> None:
+        """Forget a clip and record it, in one transaction."""
+
     def put_acts(self, acts: Iterable[Act]) -> None:
         """Add to the record."""
 
     def seal_record(self, seal: Callable[[int, bytes], Checkpoint]) -> Checkpoint:
         """Sign the record as it is now and keep that; `seal` makes the checkpoint from size and root."""
+
+    def erase(self, what: Erasable, before_ns: int, most: int, act: Act) -> int:
+        """Erase what was received before a moment, a bounded number of rows, and record how many; how many went."""
+
+    def walk(self, after: str, before_ns: int, most: int, act: Act) -> tuple[str, int]:
+        """Erase old ones among the next events after an id, and record it; where to go on, and how many went."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -129,6 +155,9 @@ class Reader(Protocol):
 
     def moment_of(self, event_id: str) -> tuple[str, str, int] | None:
         """Site, place and time of an event."""
+
+    def beaten_ns(self) -> int:
+        """When the aggregator last wrote something; 0: never."""
 
     def event_count(self) -> int:
         """How many events are stored."""
@@ -181,11 +210,38 @@ class Reader(Protocol):
     def cases(self, site: str | None = None, limit: int = 100) -> list[Case]:
         """The newest cases, of a site or of all."""
 
+    def release(self, release_id: str) -> Release | None:
+        """A release."""
+
+    def open_releases(self) -> list[Release]:
+        """Releases that something may have to be done about, oldest first."""
+
+    def releases(self, who: str, within: Within, limit: int = 100) -> list[Release]:
+        """The newest releases that somebody asked for, or that lie within whole sites."""
+
+    def clip(self, clip_id: str) -> Clip | None:
+        """A clip, by its alert."""
+
+    def due_clips(self, now_ns: int, most: int) -> list[Clip]:
+        """Open ones whose box is to be asked."""
+
+    def old_clips(self, now_ns: int, most: int) -> list[Clip]:
+        """Those whose time is over."""
+
+    def stored_clips(self, alerts: Iterable[str]) -> set[str]:
+        """Which of these alerts have a clip."""
+
     def record(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         """Entries of the record with their numbers, from the one after `after`."""
 
     def record_size(self) -> int:
         """How many entries the record has."""
+
+    def newest_acts(self, before: int | None, limit: int) -> list[tuple[int, bytes]]:
+        """Entries of the record that were not erased, newest first, from the one before `before`."""
+
+    def leaves(self, after: int, limit: int) -> list[bytes]:
+        """Hashes of entries, from the one after `after`: they stay when an entry is erased."""
 
     def checkpoints(self) -> list[Checkpoint]:
         """The record's checkpoints, oldest first."""

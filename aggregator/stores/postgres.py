@@ -88,15 +88,16 @@ class PostgresDb:
     def __init__(self, connect: Callable[[], Connection]) -> None:
         self._connect = connect
         self._connection: Connection | None = None
-        self._inside = False
+        self._inside = self._ended = False
 
     @contextlib.contextmanager
     def _ready(self) -> Iterator[Connection]:
         with mapped():
             connection = self._connection
             if connection is None or connection.closed:
-                if self._inside:
-                    raise StoreError("database: the connection was lost within a transaction")
+                if self._inside or self._ended:
+                    problem = "it is closed" if self._ended else "the connection was lost within a transaction"
+                    raise StoreError(f"database: {problem}")
                 connection = self._connection = self._connect()
             yield connection
 
@@ -140,7 +141,8 @@ class PostgresDb:
         return bool(poll.poll(0))
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, for good."""
+        self._ended = True
         if self._connection is not None:
             self._connection.close()
 

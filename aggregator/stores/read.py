@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from aggregator.alerts import Alert
+from aggregator.clips.clip import Clip
 from aggregator.record import tree
+from aggregator.releases.release import Release
 from aggregator.search.cases import Case
 from aggregator.search.query import Key, Page, Search
 from aggregator.staff.changes import Account, Factor, Token
-from aggregator.staff.roles import Grant
-from aggregator.stores import acts, cases, lists, places, search, staff
+from aggregator.staff.roles import Grant, Within
+from aggregator.stores import acts, cases, clips, lists, places, releases, search, staff
 from aggregator.stores.db import Db, Row, Value
 from aggregator.stores.records import (
     AlertQuery,
@@ -144,6 +146,10 @@ class SqlReader:
         rows = self._rows("SELECT site, place, time_ns FROM events WHERE id = ?", event_id)
         return (str(rows[0][0]), str(rows[0][1]), int(rows[0][2])) if rows else None
 
+    def beaten_ns(self) -> int:
+        """When the aggregator last wrote something; 0: never."""
+        return int(self._rows("SELECT value FROM counters WHERE name = 'beat_ns'")[0][0])
+
     def event_count(self) -> int:
         """How many events are stored."""
         return int(self._rows("SELECT count(*) FROM events")[0][0])
@@ -230,10 +236,56 @@ class SqlReader:
         with self._connection() as db:
             return cases.some(db, site, limit)
 
+    def release(self, release_id: str) -> Release | None:
+        """A release."""
+        with self._connection() as db:
+            return releases.one(db, release_id)
+
+    def open_releases(self) -> list[Release]:
+        """Releases that something may have to be done about, oldest first."""
+        with self._connection() as db:
+            return releases.still_open(db)
+
+    def releases(self, who: str, within: Within, limit: int = 100) -> list[Release]:
+        """The newest releases that somebody asked for, or that lie within whole sites."""
+        with self._connection() as db:
+            return releases.some(db, who, within, limit)
+
+    def clip(self, clip_id: str) -> Clip | None:
+        """A clip, by its alert."""
+        with self._connection() as db:
+            return clips.one(db, clip_id)
+
+    def due_clips(self, now_ns: int, most: int) -> list[Clip]:
+        """Open ones whose box is to be asked."""
+        with self._connection() as db:
+            return clips.due(db, now_ns, most)
+
+    def old_clips(self, now_ns: int, most: int) -> list[Clip]:
+        """Those whose time is over."""
+        with self._connection() as db:
+            return clips.old(db, now_ns, most)
+
+    def stored_clips(self, alerts: Iterable[str]) -> set[str]:
+        """Which of these alerts have a clip."""
+        with self._connection() as db:
+            return clips.stored(db, alerts)
+
     def record(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         """Entries of the record with their numbers, from the one after `after`."""
         sql = "SELECT number, entry FROM record WHERE number > ? ORDER BY number LIMIT ?"
         return [(int(number), bytes(entry)) for number, entry in self._rows(sql, after, limit)]
+
+    def newest_acts(self, before: int | None, limit: int) -> list[tuple[int, bytes]]:
+        """Entries of the record that were not erased, newest first, from the one before `before`."""
+        sql = "SELECT number, entry FROM record WHERE number < ? AND length(entry) > 0 ORDER BY number DESC LIMIT ?"
+        rows = self._rows(sql, before if before is not None else 1 << 62, limit)
+        return [(int(number), bytes(entry)) for number, entry in rows]
+
+    def leaves(self, after: int, limit: int) -> list[bytes]:
+        """Hashes of entries, from the one after `after`: they stay when an entry is erased."""
+        sql = "SELECT hash FROM record_nodes WHERE level = 0 AND place >= ? ORDER BY place LIMIT ?"
+        return [bytes(row[0]) for row in self._rows(sql, after, limit)]
 
     def record_size(self) -> int:
         """How many entries the record has."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from aggregator.alerts import Alert, State
+from aggregator.clips.clip import Clip
 from aggregator.record.acts import Act
 from aggregator.staff.roles import Within
 from events.envelope import Event
@@ -84,6 +85,7 @@ class Batch:
     positions: list[Position] = field(default_factory=list)
     statuses: list[StatusSeen] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
+    clips: list[Clip] = field(default_factory=list)
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):

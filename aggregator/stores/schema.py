@@ -235,7 +235,64 @@ CREATE INDEX cases_by_site ON cases (site, opened_ns, id);
 CREATE INDEX cases_by_time ON cases (opened_ns, id);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _LISTS, _STAFF, _SEARCH)
+_RELEASES = """
+CREATE TABLE releases (
+  id TEXT PRIMARY KEY,
+  case_id TEXT NOT NULL,
+  site TEXT NOT NULL,
+  box TEXT NOT NULL,
+  camera TEXT NOT NULL,
+  from_ns INTEGER NOT NULL,
+  to_ns INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  asked_by TEXT NOT NULL CHECK (asked_by <> ''),
+  asked_ns INTEGER NOT NULL,
+  state TEXT NOT NULL
+    CHECK (state IN ('requested', 'approved', 'ready', 'fetched', 'refused', 'failed', 'expired')),
+  decided_by TEXT NOT NULL,
+  decided_ns INTEGER NOT NULL,
+  decision TEXT NOT NULL,
+  sealed BLOB NOT NULL,
+  object TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  digest TEXT NOT NULL,
+  expires_ns INTEGER NOT NULL,
+  fetches INTEGER NOT NULL,
+  problem TEXT NOT NULL,
+  step INTEGER NOT NULL,
+  CHECK (decided_by <> asked_by),
+  CHECK (decided_by <> '' OR (state IN ('requested', 'expired') AND object = '')),
+  CHECK (to_ns > from_ns)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX releases_by_person ON releases (asked_by, id);
+CREATE INDEX releases_by_site ON releases (site, id);
+CREATE INDEX releases_open ON releases (id)
+  WHERE state IN ('requested', 'approved', 'ready') OR object <> '';
+"""
+"""Four eyes: nothing is approved, made or fetched unless somebody other than who asked has decided."""
+
+_CLIPS = """
+CREATE TABLE clips (
+  id TEXT PRIMARY KEY,
+  site TEXT NOT NULL,
+  box TEXT NOT NULL,
+  camera TEXT NOT NULL,
+  from_ns INTEGER NOT NULL,
+  to_ns INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('wanted', 'asked', 'stored', 'failed')),
+  made_ns INTEGER NOT NULL,
+  next_ns INTEGER NOT NULL,
+  expires_ns INTEGER NOT NULL,
+  tries INTEGER NOT NULL,
+  problem TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  digest TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX clips_due ON clips (next_ns) WHERE state IN ('wanted', 'asked');
+CREATE INDEX clips_old ON clips (expires_ns);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _LISTS, _STAFF, _SEARCH, _RELEASES, _CLIPS)
 
 _POSTGRES = (
     (r"\) STRICT(, WITHOUT ROWID)?;", ");"),

@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from aggregator.alerts import Alert
+from aggregator.clips.clip import Clip
 from aggregator.record import tree
 from aggregator.record.acts import Act
+from aggregator.releases.release import Change as ReleaseChange
+from aggregator.releases.release import Release
 from aggregator.search.cases import Case
 from aggregator.staff.changes import Change
-from aggregator.stores import acts, cases, lists, staff
+from aggregator.stores import acts, cases, clips, erase, lists, releases, staff
 from aggregator.stores.db import Db, insert, upsert
+from aggregator.stores.erase import Erasable
 from aggregator.stores.groups import CELLS, GENERA, Groups
 from aggregator.stores.read import ALERT_COLUMNS, alert_of
 from aggregator.stores.records import Batch, Filed, ListChange, Position, Quarantined, Session, User
@@ -90,6 +94,8 @@ class SqlWriter:
                 self._quarantine(batch.quarantine)
             if batch.acts:
                 acts.put(db, batch.acts)
+            if batch.clips:
+                clips.put(db, batch.clips)
 
     def _quarantine(self, entries: list[Quarantined]) -> None:
         self._db.executemany(_UPSERT_QUARANTINE, map(msgspec.structs.astuple, entries))
@@ -189,6 +195,26 @@ class SqlWriter:
         with self._transaction() as db:
             return cases.close(db, act)
 
+    def ask_release(self, release: Release, act: Act) -> None:
+        """Add a request for a clear copy and record it, in one transaction."""
+        with self._transaction() as db:
+            releases.put(db, release, act)
+
+    def change_release(self, change: ReleaseChange) -> bool:
+        """Change a release and record it, in one transaction; False where it is not any more what it was."""
+        with self._transaction() as db:
+            return releases.change(db, change)
+
+    def change_clip(self, before: Clip, after: Clip) -> bool:
+        """Change a clip that is still what it was; False where it is not."""
+        with self._transaction() as db:
+            return clips.change(db, before, after)
+
+    def drop_clip(self, clip_id: str, act: Act | None) -> None:
+        """Forget a clip and record it, in one transaction."""
+        with self._transaction() as db:
+            clips.drop(db, clip_id, act)
+
     def put_acts(self, done: Iterable[Act]) -> None:
         """Add to the record."""
         with self._transaction() as db:
@@ -201,6 +227,26 @@ class SqlWriter:
             made = seal(size, tree.root(size, acts.nodes(db)))
             acts.put_checkpoint(db, made)
             return made
+
+    def erase(self, what: Erasable, before_ns: int, most: int, act: Act) -> int:
+        """Erase what was received before a moment, a bounded number of rows, and record how many; how many went."""
+        with self._transaction() as db:
+            gone = erase.erase(db, what, before_ns, most)
+            up_to = {"up_to": str(erase.record_erased(db))} if what == "record" else {}
+            self._told(db, msgspec.structs.replace(act, detail=act.detail | up_to), gone)
+            return gone
+
+    def walk(self, after: str, before_ns: int, most: int, act: Act) -> tuple[str, int]:
+        """Erase old ones among the next events after an id, and record it; where to go on, and how many went."""
+        with self._transaction() as db:
+            place, gone = erase.walk(db, after, before_ns, most)
+            self._told(db, act, gone)
+            return place, gone
+
+    @staticmethod
+    def _told(db: Db, act: Act, gone: int) -> None:
+        if gone:
+            acts.put(db, [msgspec.structs.replace(act, detail=act.detail | {"count": str(gone)})])
 
     def close(self) -> None:
         """Close the connection."""

@@ -56,6 +56,7 @@ class Encoder:
         origin: What the frames are like.
         options: The muxer's: `FILE` or `FRAGMENTS`.
         live: Frames come out as they go in, at some cost in size.
+        kbps: Most that a live one may take, kilobits a second; 0: no bound.
 
     Raises:
         RedactionError: It cannot be written, or the sound cannot be copied.
@@ -69,12 +70,16 @@ class Encoder:
         *,
         options: dict[str, str] = FILE,
         live: bool = False,
+        kbps: int = 0,
     ) -> None:
         self._base, self._last, self._first = origin.base, -1, 0
         try:
             self._out = av.open(target, "w", format="mp4", options=options)
             self._video = self._out.add_stream("libx264", rate=Fraction(origin.rate).limit_denominator(1001))
             self._adjust(canvas, origin, live)
+            if kbps:
+                bound = {"maxrate": f"{kbps}k", "bufsize": f"{kbps // 2 or 1}k"}
+                self._video.codec_context.options |= bound | {"preset": "ultrafast", "g": str(round(2 * origin.rate))}
             self._sound = self._out.add_stream_from_template(_copyable(origin.sound)) if origin.sound else None
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise RedactionError(f"cannot be written: {error}") from error

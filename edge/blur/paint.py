@@ -77,7 +77,7 @@ def paint(frame: av.VideoFrame, boxes: Sequence[Box], canvas: Canvas, random: np
         plain = frame if frame.format.name == canvas.form else frame.reformat(format=canvas.form)
         shown = _covered(plain, boxes, random) if boxes else plain
         if (shown.width, shown.height) != (canvas.width, canvas.height):
-            shown = _fitted(shown, canvas)
+            shown = fitted(shown, canvas)
     except (av.error.FFmpegError, cv2.error, ValueError, MemoryError):
         return black(canvas)
     shown.pict_type = PictureType.NONE  # the encoder's own choice, not the camera's
@@ -87,7 +87,7 @@ def paint(frame: av.VideoFrame, boxes: Sequence[Box], canvas: Canvas, random: np
 def black(canvas: Canvas) -> Covered:
     """Nothing to see."""
     frame = av.VideoFrame(canvas.width, canvas.height, canvas.form)
-    for plane, level in zip(_planes(frame), (0 if canvas.form in FULL_RANGE else 16, 128, 128), strict=True):
+    for plane, level in zip(planes(frame), (0 if canvas.form in FULL_RANGE else 16, 128, 128), strict=True):
         plane[...] = level
     return Covered(frame, black=True)
 
@@ -118,31 +118,32 @@ def small_luma(frame: av.VideoFrame, width: int = 160) -> Luma:
 def _covered(frame: av.VideoFrame, boxes: Sequence[Box], random: np.random.Generator) -> av.VideoFrame:
     """A copy, for the decoder still needs its own frame to predict the next ones."""
     copy = av.VideoFrame(frame.width, frame.height, frame.format.name)
-    planes = _planes(copy)
-    for target, source in zip(planes, _planes(frame), strict=True):
+    copied = planes(copy)
+    for target, source in zip(copied, planes(frame), strict=True):
         target[...] = source
-    cover_planes(planes, boxes, random)
+    cover_planes(copied, boxes, random)
     return copy
 
 
-def _fitted(frame: av.VideoFrame, canvas: Canvas) -> av.VideoFrame:
+def fitted(frame: av.VideoFrame, canvas: Canvas) -> av.VideoFrame:
     """A frame of another size, whole, with black beside it where its shape differs; one odd line or row is trimmed."""
     scale = min(canvas.width / frame.width, canvas.height / frame.height)
     width, height = (max(2, round(side * scale / 2) * 2) for side in (frame.width, frame.height))
     width, height = min(width, canvas.width), min(height, canvas.height)
-    fitted = frame.reformat(width=width, height=height)
+    scaled = frame.reformat(width=width, height=height)
     if (width, height) == (canvas.width, canvas.height):
-        return fitted
+        return scaled
     ground = black(canvas).frame
     left, top = (canvas.width - width) // 4 * 2, (canvas.height - height) // 4 * 2
-    for number, (target, source) in enumerate(zip(_planes(ground), _planes(fitted), strict=True)):
+    for number, (target, source) in enumerate(zip(planes(ground), planes(scaled), strict=True)):
         part = 2 if number else 1
         rows, columns = source.shape
         target[top // part : top // part + rows, left // part : left // part + columns] = source
     return ground
 
 
-def _planes(frame: av.VideoFrame) -> Planes:
+def planes(frame: av.VideoFrame) -> Planes:
+    """Brightness and both colours of a 4:2:0 frame: its own memory, to be read and written."""
     y, u, v = (_array(plane, plane.width, plane.height) for plane in frame.planes)
     return y, u, v
 

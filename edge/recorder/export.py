@@ -114,25 +114,31 @@ class Exporter:
             sound=asked.sound,
             models=list(self.redactor.models),
             counts=counts,
-            segments=[self._kept(row) for row in rows],
-            gaps=[_missing(gap) for gap in gaps],
+            segments=[kept(self.player, row) for row in rows],
+            gaps=[missing(gap) for gap in gaps],
             who=asked.who,
             why=asked.why,
             case=asked.case,
             made=to_rfc3339(self.clock.wall_ns()),
         )
 
-    def _kept(self, row: Segment) -> KeptSegment:
-        reader = self.player.reader(row)
-        header = reader.header
-        return KeptSegment(
-            id=row.id,
-            from_=to_rfc3339(row.start_ns),
-            to=to_rfc3339(row.end_ns),
-            sha256=reader.sha256(),
-            wall_ns=header.wall_ns,
-            mono_ns=header.mono_ns,
-        )
+
+def kept(player: Player, row: Segment) -> KeptSegment:
+    """A segment as it stands in a manifest.
+
+    Raises:
+        FootageBroken: It cannot be opened.
+    """
+    reader = player.reader(row)
+    header = reader.header
+    return KeptSegment(
+        id=row.id,
+        from_=to_rfc3339(row.start_ns),
+        to=to_rfc3339(row.end_ns),
+        sha256=reader.sha256(),
+        wall_ns=header.wall_ns,
+        mono_ns=header.mono_ns,
+    )
 
 
 def film(player: Player, asked: Asked) -> Opener:
@@ -151,5 +157,6 @@ def exported(asked: Asked, now_ns: int) -> Draft:
     return Draft(asked.camera, data, now_ns)
 
 
-def _missing(gap: Gap) -> MissingStretch:
+def missing(gap: Gap) -> MissingStretch:
+    """A gap as it stands in a manifest."""
     return MissingStretch(from_=to_rfc3339(gap.from_ns), to=to_rfc3339(gap.to_ns), seconds=gap.seconds, cause=gap.cause)

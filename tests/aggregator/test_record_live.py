@@ -13,9 +13,9 @@ from aggregator.ledger import Ledger
 from aggregator.mailbox import Mailbox
 from aggregator.record import acts
 from aggregator.record.acts import Act
+from aggregator.record.looks import Looks
 from aggregator.record.notary import Notary
 from aggregator.record.scribe import Scribe
-from aggregator.services import Looks
 from aggregator.stores import Store, Writer
 from common.clock import SECOND_NS, FakeClock
 from common.errors import StoreError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -88,7 +89,11 @@ def seal(size: int, root: bytes) -> Checkpoint:
 def a_file(count: int = 9) -> bytes:
     entries = [acts.encode(an_act(number)) for number in range(1, count + 1)]
     marks = [seal(size, by_definition(entries[:size])) for size in (count // 2, count)]
-    return b"".join(export.write(enumerate(entries, 1), marks, PUBLIC))
+    return b"".join(export.write(with_leaves(enumerate(entries, 1)), marks, PUBLIC))
+
+
+def with_leaves(entries: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes, bytes]]:
+    return ((number, entry, leaf_hash(entry)) for number, entry in entries)
 
 
 def lines(data: bytes) -> list[bytes]:
@@ -113,6 +118,25 @@ def test_any_changed_removed_or_added_byte_is_found(data: st.DataObject) -> None
     if bad != good:
         with pytest.raises(RecordError):
             export.verify(lines(bad), key=PUBLIC.public_bytes_raw().hex())
+
+
+def an_erased_file(told: int, erased: int, beginning: int = 0) -> bytes:
+    """Nine entries, the last of which tells of `told` erased ones, while `erased` are."""
+    act = Act(time_ns=9, who="system", what="erased", target="record", detail={"up_to": str(told)})
+    entries = [acts.encode(an_act(number)) for number in range(1, 9)] + [acts.encode(act)]
+    rows = [
+        (number, b"" if beginning < number <= beginning + erased else entry, leaf_hash(entry))
+        for number, entry in enumerate(entries, 1)
+    ]
+    return b"".join(export.write(rows, [seal(9, by_definition(entries))], PUBLIC))
+
+
+def test_what_was_erased_is_told_by_the_record_itself() -> None:
+    found = export.verify(lines(an_erased_file(4, 4)))
+    assert (found.entries, found.erased) == (9, 4)
+    for told, erased, beginning in ((0, 4, 0), (4, 5, 0), (4, 3, 0), (4, 0, 0), (3, 3, 2)):
+        with pytest.raises(RecordError, match="erased"):
+            export.verify(lines(an_erased_file(told, erased, beginning)))
 
 
 @given(st.permutations(range(12)))
@@ -173,5 +197,5 @@ def test_every_store_keeps_the_record(store: Store, writer: Writer) -> None:
     path, proof = reader.proofs(4, 7, 19)
     assert tree.included(leaf_hash(entries[4]), 4, 19, path, by_definition(entries))
     assert tree.consistent(7, 19, by_definition(entries[:7]), by_definition(entries), proof)
-    whole = b"".join(export.write(reader.record(0, 100), reader.checkpoints(), PUBLIC))
+    whole = b"".join(export.write(with_leaves(reader.record(0, 100)), reader.checkpoints(), PUBLIC))
     assert export.verify(lines(whole)).entries == 19

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from aggregator import app
 from aggregator.staff.roles import PERMISSIONS, ROLES, Caller, Grant, Role, parse
@@ -88,14 +91,55 @@ def test_every_route_as_every_role_here_and_elsewhere(staffed: Web, role: Role, 
         assert client.post("/login", data={"name": name, "password": PASSWORD}).status_code == 303
         for text, rule in ROUTES.items():
             method, template = text.replace("PAGE", "GET").split(" ", 1)
-            if template in SKIPPED or "/oidc" in template or rule.ticket or method == "WEBSOCKET":
+            if template in SKIPPED or "/oidc" in template or rule.ticket:
                 continue
             for site in ("village", "harbour"):
-                answer = client.request(method, filled(template, site))
-                refused = answer.status_code in (401, 403)
-                if refused == expected(rule, caller, site):
-                    wrong.append((text, site, answer.status_code, answer.text[:80]))
+                path = filled(template, site)
+                status, told = opened(client, path) if method == "WEBSOCKET" else answered(client, method, path)
+                if (status in (401, 403)) == expected(rule, caller, site):
+                    wrong.append((text, site, status, told))
     assert wrong == []
+
+
+def answered(client: httpx.Client, method: str, path: str) -> tuple[int, str]:
+    """Status and the beginning of the answer."""
+    answer = client.request(method, path)
+    return answer.status_code, answer.text[:80]
+
+
+def opened(client: httpx.Client, path: str) -> tuple[int, str]:
+    """The same of a WebSocket: 101 where the guard lets it open, else what it answers the handshake with."""
+    cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    headers = {"Origin": client.headers["Origin"], "Cookie": cookies}
+    try:
+        with connect(
+            f"{client.base_url}".replace("http", "ws", 1).rstrip("/") + path, additional_headers=headers, proxy=None
+        ):
+            return 101, ""
+    except InvalidStatus as error:
+        return error.response.status_code, ""
+
+
+def test_a_socket_of_a_box_opens_for_nobody_who_has_no_ticket(staffed: Web) -> None:
+    """Whatever their roles, and with a session and the right origin."""
+    with staffed.logged_in() as client:
+        statuses = {
+            text: opened(client, filled(text.split(" ", 1)[1]))[0]
+            for text, rule in ROUTES.items()
+            if rule.ticket and text.startswith("WEBSOCKET")
+        }
+    assert statuses
+    assert set(statuses.values()) <= {403}
+
+
+def test_a_socket_needs_a_session_and_our_own_origin(staffed: Web) -> None:
+    path = filled(next(text for text in ROUTES if text.startswith("WEBSOCKET /api")).split(" ", 1)[1])
+    with staffed.client() as stranger:
+        assert opened(stranger, path)[0] == 403
+    with staffed.logged_in() as client:
+        assert opened(client, path)[0] == 101
+        client.headers["Origin"] = "http://elsewhere.example"
+        assert opened(client, path)[0] == 403
 
 
 def test_lists_and_alerts_show_what_lies_within_only(staffed: Web) -> None:

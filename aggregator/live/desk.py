@@ -1,0 +1,58 @@
+"""Live views for somebody who may; each is on the record before its first picture."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aggregator.live.hub import Hub, Key, Viewer
+from aggregator.record.acts import Act
+from aggregator.staff.roles import Caller
+from aggregator.stores import Reader
+from common.clock import Clock
+from common.errors import CommandError
+
+
+@dataclass(frozen=True)
+class LiveViews:
+    """Begins and ends looks.
+
+    Args:
+        hub: The views.
+        reader: Which cameras there are.
+        record: Puts an act on the record.
+        who: Who a session belongs to, as of now.
+        clock: Says when.
+    """
+
+    hub: Hub
+    reader: Reader
+    record: Callable[[Act], Awaitable[None]]
+    who: Callable[[str | None], Caller | None]
+    clock: Clock
+
+    async def begin(self, caller: Caller, key: Key) -> Viewer:
+        """Look at a camera.
+
+        Raises:
+            Forbidden: They may not.
+            CommandError: There is no such camera.
+            StoreError: It could not be recorded: nothing may be shown.
+        """
+        site, box, camera = key
+        caller.need("live.see", site, camera)
+        known = await asyncio.to_thread(self.reader.cameras)
+        if key not in {(it.site, it.box, it.id) for it in known}:
+            raise CommandError("there is no such camera")
+        act = Act(
+            time_ns=self.clock.wall_ns(), who=caller.name, what="view", site=site, target=f"{box}/{camera}",
+            detail={"live": "begins"},
+        )  # fmt: skip
+        await self.record(act)
+        return self.hub.join(key, caller.name)
+
+    async def still(self, token: str | None, key: Key) -> bool:
+        """Whether the session lives and its user still may."""
+        caller = await asyncio.to_thread(self.who, token)
+        return caller is not None and caller.may("live.see", key[0], key[2])

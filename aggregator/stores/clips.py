@@ -1,0 +1,64 @@
+"""Clips in SQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+import msgspec
+
+from aggregator.clips.clip import Clip
+from aggregator.record.acts import Act
+from aggregator.stores import acts
+from aggregator.stores.db import Db, Row, Value, insert
+
+COLUMNS = Clip.__struct_fields__
+CHANGING = ("state", "next_ns", "tries", "problem", "bytes", "digest")
+_SELECT = f"SELECT {', '.join(COLUMNS)} FROM clips"  # noqa: S608 — constants only
+_INSERT = f"{insert('clips', COLUMNS)} ON CONFLICT (id) DO NOTHING"
+_UPDATE = f"UPDATE clips SET {', '.join(f'{it} = ?' for it in CHANGING)} WHERE id = ? AND state = ? AND tries = ?"  # noqa: S608
+
+
+def put(db: Db, clips: Iterable[Clip]) -> None:
+    """Add clips that are wanted; within a transaction."""
+    db.executemany(_INSERT, map(msgspec.structs.astuple, clips))
+
+
+def change(db: Db, before: Clip, after: Clip) -> bool:
+    """Change a clip that is still what it was; False where it is not. Within a transaction."""
+    values: list[Value] = [getattr(after, name) for name in CHANGING]
+    return db.execute(_UPDATE, [*values, before.id, before.state, before.tries]).rowcount == 1
+
+
+def drop(db: Db, clip_id: str, act: Act | None) -> None:
+    """Forget a clip and record it; within a transaction."""
+    if db.execute("DELETE FROM clips WHERE id = ?", (clip_id,)).rowcount == 1 and act is not None:
+        acts.put(db, [act])
+
+
+def one(db: Db, clip_id: str) -> Clip | None:
+    """A clip."""
+    row = db.execute(f"{_SELECT} WHERE id = ?", (clip_id,)).fetchone()
+    return None if row is None else _clip(row)
+
+
+def due(db: Db, now_ns: int, most: int) -> list[Clip]:
+    """Open ones whose box is to be asked."""
+    sql = f"{_SELECT} WHERE state IN ('wanted', 'asked') AND next_ns <= ? ORDER BY next_ns LIMIT ?"
+    return [_clip(row) for row in db.execute(sql, (now_ns, most)).fetchall()]
+
+
+def old(db: Db, now_ns: int, most: int) -> list[Clip]:
+    """Those whose time is over."""
+    sql = f"{_SELECT} WHERE expires_ns <= ? ORDER BY expires_ns LIMIT ?"
+    return [_clip(row) for row in db.execute(sql, (now_ns, most)).fetchall()]
+
+
+def stored(db: Db, ids: Iterable[str]) -> set[str]:
+    """Which of these alerts have one."""
+    sql = f"SELECT id FROM clips WHERE state = 'stored' AND id {db.among}"  # noqa: S608 — a constant of the engine
+    return {str(row[0]) for row in db.execute(sql, (json.dumps(list(ids)),)).fetchall()}
+
+
+def _clip(row: Row) -> Clip:
+    return Clip(**dict(zip(COLUMNS, row, strict=True)))

@@ -1,0 +1,1 @@
+"""Blurred clips of alerts, made where the footage is and brought to the aggregator."""

@@ -1,0 +1,143 @@
+"""One live view of one camera: its own connection → decode → newest frame → cover → H.264 → pieces.
+
+Reading and covering are two threads with one frame between them: what comes too fast is left out, and nothing waits.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
+
+from common import logs
+from common.clock import SECOND_NS
+from common.errors import PaifangError, RedactionError
+from edge.blur.encoder import FRAGMENTS, Encoder, Origin
+from edge.blur.live import LiveRedactor
+from edge.blur.paint import Canvas
+from edge.decoder import Decoder
+from edge.live.pieces import Cutter
+from edge.sources.base import Opener
+from events.live import Piece
+
+_log = logs.get("live")
+WIDTH_PX, RATE = 640, 15.0
+_BASE = Fraction(1, 90_000)
+_SLACK = 0.7
+"""Cameras of 15 frames a second do not send them evenly."""
+SILENCE_S = 10.0
+
+
+@dataclass
+class Newest:
+    """One frame, the newest, from one thread to another."""
+
+    _there: threading.Condition = field(default_factory=threading.Condition)
+    _frame: tuple[av.VideoFrame, int] | None = None
+    _over: str | None = None
+    skipped: int = 0
+
+    def put(self, frame: av.VideoFrame, time_ns: int) -> None:
+        """Give it; one that nobody took is gone."""
+        with self._there:
+            self.skipped += self._frame is not None
+            self._frame = frame, time_ns
+            self._there.notify()
+
+    def end(self, problem: str) -> None:
+        """There will be no more."""
+        with self._there:
+            self._over = problem
+            self._there.notify()
+
+    def take(self, timeout_s: float) -> tuple[av.VideoFrame, int]:
+        """Wait for one.
+
+        Raises:
+            RedactionError: There are no more, or none came.
+        """
+        with self._there:
+            self._there.wait_for(lambda: self._frame is not None or self._over is not None, timeout_s)
+            found, self._frame = self._frame, None
+            if found is None:
+                raise RedactionError(f"no pictures: {self._over or 'the camera is silent'}")
+            return found
+
+
+class View:
+    """Pieces of one live view.
+
+    Args:
+        opener: The camera's watched stream.
+        redactor: Covers; closed with the view.
+        kbps: Most that it may take, kilobits a second.
+    """
+
+    def __init__(self, opener: Opener, redactor: LiveRedactor, kbps: int) -> None:
+        self._opener, self._redactor, self._kbps = opener, redactor, kbps
+        self._newest, self._stop = Newest(), threading.Event()
+        self._reader = threading.Thread(target=self._read, name="live-reader", daemon=True)
+
+    def pieces(self) -> Generator[list[Piece], None, None]:
+        """What is to be sent, frame after frame; a list may be empty. Close the iterator to end the view.
+
+        Raises:
+            RedactionError: The camera does not answer, or it cannot be encoded.
+        """
+        cutter, encoder = Cutter(), None
+        self._reader.start()
+        try:
+            first_ns = 0
+            while True:
+                frame, time_ns = self._newest.take(SILENCE_S)
+                covered = self._redactor.cover(frame)
+                if encoder is None:
+                    canvas = Canvas(covered.frame.width, covered.frame.height, covered.frame.format.name)
+                    origin, first_ns = Origin(_BASE, RATE), time_ns
+                    encoder = Encoder(cutter, canvas, origin, options=FRAGMENTS, live=True, kbps=self._kbps)
+                cutter.times.append(time_ns)
+                encoder.put(covered, (time_ns - first_ns) * 9 // 100_000)
+                yield list(cutter.ready)
+                cutter.ready.clear()
+        finally:
+            self._stop.set()
+            if encoder is not None:
+                encoder.abandon()
+            self._reader.join()
+            self._redactor.close()
+
+    def _read(self) -> None:
+        try:
+            self._watch()
+        except PaifangError as error:
+            self._newest.end(str(error))
+        except Exception as error:  # the view ends, and says so
+            _log.exception("a live view broke")
+            self._newest.end(type(error).__name__)
+
+    def _watch(self) -> None:
+        stream = self._opener.open()
+        try:
+            decoder, shown_ns = Decoder(stream.codec, stream.extradata), 0
+            for arrival in stream.packets():
+                if self._stop.is_set():
+                    return
+                frames = decoder.decode(arrival.packet)
+                if frames and arrival.time_ns - shown_ns >= _SLACK * SECOND_NS / RATE:
+                    shown_ns = arrival.time_ns
+                    self._newest.put(_small(frames[-1]), arrival.time_ns)
+        finally:
+            stream.close()
+
+
+def _small(frame: av.VideoFrame) -> av.VideoFrame:
+    """At most `WIDTH_PX` wide; a format that cannot be converted stays as it is, and becomes black."""
+    if frame.width <= WIDTH_PX:
+        return frame
+    try:
+        return frame.reformat(width=WIDTH_PX, height=max(2, round(frame.height * WIDTH_PX / frame.width / 2) * 2))
+    except (av.error.FFmpegError, ValueError):
+        return frame

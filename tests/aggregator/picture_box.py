@@ -1,0 +1,111 @@
+"""A whole box beside the running aggregator: real cameras over RTSP, footage, and the way back over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from agg_support import Web, wait_until
+from edge_kit import Served, make_clip, served
+
+from aggregator.record import acts
+from aggregator.record.acts import Act
+from demo.clip import load
+from edge import config
+from edge.app import Box, Models
+from events.envelope import Draft
+from events.kinds import ZoneEntered
+from models.store import ModelStore
+from pipelines.types import Detections, Picture
+
+SITE, CAMERAS = "village", ("yard", "yard-265")
+SETTINGS = """
+site: village
+box: {box}
+status_port: 0
+trust_file: trust
+models: {models}
+broker: {{host: 127.0.0.1, port: {port}, username: {user}, password_file: password}}
+uplink: {{url: "{url}"}}
+recorder: {{enabled: true, reserve_mb: 16}}
+cameras:
+  - {{id: yard, url: "{yard}"}}
+  - {{id: yard-265, url: "{other}"}}
+"""
+
+
+class Nothing:
+    """Finds nothing: the fake beside the detectors of events; what covers pictures is real."""
+
+    def detect(self, picture: Picture) -> Detections:
+        assert picture.ndim == 3
+        return Detections.none()
+
+    def detect_at(self, picture: Picture, size: tuple[int, int]) -> Detections:
+        assert size[0] > 0
+        return self.detect(picture)
+
+
+@dataclass
+class Running:
+    """A box and its cameras."""
+
+    box: Box
+    cameras: Served
+    folder: Path
+
+    def enter(self, camera: str, seconds_ago: float) -> None:
+        """Somebody entered a zone."""
+        data = ZoneEntered(zone="gate", object="person", track=1, bbox=(1, 2, 3, 4), confidence=0.9)
+        self.box.reporter.send([Draft(camera, data, time.time_ns() - round(seconds_ago * 1e9))])
+
+    def recorded(self, parts: int) -> None:
+        """Wait for footage."""
+        assert self.box.footage is not None
+        counts = self.box.footage.writer.counts
+        wait_until(lambda: counts.parts >= parts, 60)
+
+
+@contextlib.contextmanager
+def running_box(web: Web, folder: Path, store: ModelStore, name: str) -> Iterator[Running]:
+    """A box of its own name, connected."""
+    for model in ("yunet_n", "clp_det"):
+        if not store.has(model):
+            store.fetch(model)
+    folder.mkdir(exist_ok=True)
+    (folder / "footage").mkdir()
+    (folder / "password").write_text(web.account.password.reveal())
+    web.services.book.keys.trust(SITE).write(folder / "trust")
+    clips = {
+        "yard": load(make_clip(folder / "clip.mp4")),
+        "yard-265": load(make_clip(folder / "clip-265.mp4", codec="libx265")),
+    }
+    with served(clips) as cameras:
+        text = SETTINGS.format(
+            box=name, models=store.folder, port=web.broker_port, user=web.account.username, url=web.url,
+            yard=cameras.url("yard"), other=cameras.url("yard-265"),
+        )  # fmt: skip
+        (folder / "box.yaml").write_text(text)
+        box = Box(config.load(folder / "box.yaml"), folder, Models(Nothing(), Nothing(), Nothing()))
+        box.start()
+        try:
+            wait_until(lambda: box.link.connected and all(camera.up for camera in box.cameras), 30)
+            wait_until(lambda: {it.id for it in web.services.reader.cameras() if it.box == name} == set(CAMERAS), 30)
+            yield Running(box, cameras, folder)
+        finally:
+            box.close()
+
+
+@pytest.fixture(scope="module")
+def running(web: Web, tmp_path_factory: pytest.TempPathFactory, model_store: ModelStore) -> Iterator[Running]:
+    with running_box(web, tmp_path_factory.mktemp("box"), model_store, "pictures") as made:
+        yield made
+
+
+def recorded(web: Web, what: str) -> list[Act]:
+    """All acts of a kind."""
+    return [it for _, entry in web.services.reader.record(0, 1_000_000) if (it := acts.decode(entry)).what == what]

@@ -1,0 +1,360 @@
+"""What happens to releases by themselves: boxes that do not answer, roles that are gone, copies whose time is over."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from agg_support import START_NS
+
+from aggregator.config import ObjectsSettings
+from aggregator.ledger import Ledger
+from aggregator.lists.keys import Keys
+from aggregator.objects import Objects
+from aggregator.posts import Posts
+from aggregator.record.acts import Act, decode
+from aggregator.record.scribe import Scribe
+from aggregator.releases.courier import Courier, ReleaseTaker
+from aggregator.releases.desk import Releases
+from aggregator.releases.release import Release
+from aggregator.remote import Remote
+from aggregator.search import cases
+from aggregator.search.desk import Investigations
+from aggregator.staff.changes import DropGrant, PutUser
+from aggregator.staff.roles import Caller, Grant
+from aggregator.stores import Store
+from aggregator.stores.records import Batch, StatusSeen
+from aggregator.stores.sqlite import SqliteStore
+from aggregator.uploads import Brought
+from common.clock import SECOND_NS, FakeClock
+from common.errors import CommandError, Forbidden, ReleaseError
+from events.commands import Command, Reply, unpack
+from events.identifiers import uuid7
+from events.receipts import BoxStatus, CameraStatus
+from events.releases import Sealing, Secrets
+from events.tickets import unseal
+from events.topics import BoxTopics
+
+LI, WANG = Grant("investigator", "village"), Grant("approver", "village")
+HOUR_NS = 3600 * SECOND_NS
+TOPICS = BoxTopics("village", "gate-1")
+
+
+class Village:
+    """A desk and a courier on a store, with a box that answers as it is told to."""
+
+    def __init__(self, store: Store, ledger: Ledger, clock: FakeClock, folder: Path) -> None:
+        self.ledger, self.reader, self.clock = ledger, store.reader(), clock
+        self.keys = Keys(folder, secrets.token_bytes)
+        self.objects = Objects(ObjectsSettings(), folder / "objects")
+        self.folder, self.answer = folder, Reply(id="", done=True)
+        self.heard: list[Command] = []
+        self.silent = False
+        numbers = itertools.count(1)
+
+        async def write(work: Callable[[Ledger], Any]) -> Any:
+            return work(ledger)
+
+        async def record(act: Act) -> None:
+            ledger.store.put_acts([act])
+
+        areas: dict[tuple[str, str], frozenset[str]] = {}
+        investigations = Investigations(self.reader, write, record, areas, clock)
+        self.desk = Releases(
+            self.reader, write, record, investigations, self.keys, self.objects, areas, clock,
+            random=secrets.token_bytes, new_id=lambda: uuid7(clock.wall_ns(), next(numbers).to_bytes(10, "big")),
+        )  # fmt: skip
+        self.posts = Posts(self._deliver)
+        remote = Remote(self.keys, self.posts, Scribe.__new__(Scribe), clock, answer_s=0.05)
+        self.courier = Courier(self.desk, remote, lambda _job: None)
+        self.taker = ReleaseTaker(self.courier)
+        self._settle()
+
+    def _settle(self) -> None:
+        now_ns = self.clock.wall_ns()
+        act = Act(time_ns=now_ns, who="system", what="role.changed")
+        for name, grant in (("li", LI), ("wang", WANG)):
+            self.ledger.store.change_staff(PutUser(name, "x", 1, grants=(grant,)), act)
+        status = BoxStatus(online=True, cameras=[CameraStatus(id="cam-1", name="Gate", state="up")])
+        self.ledger.store.apply(Batch(statuses=[StatusSeen("village", "gate-1", status, now_ns)]))
+        fields: dict[str, object] = {
+            "id": "A-117", "purpose": "who broke the barrier", "basis": "incident", "site": "village",
+            "expires_ns": now_ns + 20 * 24 * HOUR_NS,
+        }  # fmt: skip
+        self.ledger.store.open_case(*cases.new(fields, "li", now_ns))
+
+    def _deliver(self) -> None:
+        topic, message, _ = self.posts._waiting.popleft()
+        assert topic == TOPICS.command("release")
+        trusted = self.keys.signing.public_key()
+        self.heard.append(unpack(message, "release", TOPICS, trusted, self.clock.wall_ns()))
+        if not self.silent:
+            self.posts.answered([msgspec.structs.replace(self.answer, id=self.heard[-1].id)])
+
+    def caller(self, name: str) -> Caller:
+        return Caller(name, self.reader.grants(name))
+
+    async def asked(self, **changed: object) -> Release:
+        now_ns = self.clock.wall_ns()
+        fields = {"case": "A-117", "camera": "cam-1", "from_ns": now_ns - HOUR_NS, "to_ns": now_ns - HOUR_NS // 2}
+        return await self.desk.ask(self.caller("li"), {**fields, "reason": "who broke the barrier", **changed})
+
+    async def approved(self) -> Release:
+        it = await self.asked()
+        return await self.desk.decide(self.caller("wang"), it.id, approved=True, reason="it is needed")
+
+    async def brought(self, content: bytes = b"a film" * 50_000) -> Release:
+        """Approved, made and here."""
+        it = await self.approved()
+        await self.turn()
+        told = Secrets.parse(unseal(self.keys.of_site("village"), it.id, self.heard[-1].ticket))
+        assert told.ticket == self.keys.ticket("release", it.id)
+        path = self.folder / "copy.sealed"
+        with path.open("wb") as file:
+            sealing = Sealing(told.key, it.id, file, secrets.token_bytes)
+            sealing.write(content)
+            sealing.finish()
+        assert self.taker.expects(it.id)
+        self.objects.put(f"release/{it.id}", path)
+        await self.taker.take(Brought(it.id, f"release/{it.id}", path.stat().st_size, "ab"))
+        return self.now(it)
+
+    async def turn(self) -> None:
+        await self.courier.turn()
+        await self.courier.settled()
+
+    def now(self, it: Release) -> Release:
+        found = self.reader.release(it.id)
+        assert found is not None
+        return found
+
+    def acts(self, it: Release) -> list[tuple[str, str]]:
+        found = (decode(entry) for _, entry in self.reader.record(0, 1000))
+        return [(act.what, act.who) for act in found if act.target == it.id]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """One engine is enough here; what the stores hold is in `test_releases_table`."""
+    (tmp_path / "store").mkdir()
+    return SqliteStore(tmp_path / "store")
+
+
+@pytest.fixture
+def village(store: Store, ledger: Ledger, clock: FakeClock, tmp_path: Path) -> Village:
+    return Village(store, ledger, clock, tmp_path)
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(work)
+
+
+def test_a_copy_is_asked_for_brought_fetched_and_gone(village: Village) -> None:
+    async def story() -> None:
+        it = await village.brought()
+        (command,) = village.heard
+        assert (command.by, command.approved_by, command.job, command.case) == ("li", "wang", it.id, "A-117")
+        assert it.state == "ready"
+        assert not village.taker.expects(it.id)
+        for _ in range(3):
+            copy = await village.desk.fetch(village.caller("li"), it.id)
+            data = b"".join([piece async for piece in copy.pieces])
+            assert (data, len(data)) == (b"a film" * 50_000, copy.size)
+            await village.turn()
+            assert village.objects.size(f"release/{it.id}") is not None, "gone while it is being fetched"
+            copy.close()
+        with pytest.raises(ReleaseError, match="destroyed"):
+            await village.desk.fetch(village.caller("li"), it.id)
+        await village.turn()
+        await village.turn()
+        after = village.now(it)
+        assert (after.state, after.sealed, after.object) == ("fetched", b"", "")
+        assert village.objects.size(f"release/{it.id}") is None
+        assert village.acts(it) == [
+            ("release.requested", "li"), ("release.approved", "wang"), ("release.made", "system"),
+            *[("release.fetched", "li")] * 3, ("erased", "system"), ("release.refused", "li"),
+        ]  # fmt: skip
+
+    run(story())
+
+
+def test_a_box_that_never_answers_fails_after_a_day(village: Village) -> None:
+    async def story() -> None:
+        village.silent = True
+        it = await village.approved()
+        for _ in range(40):
+            await village.turn()
+            village.clock.advance(3600)
+        after = village.now(it)
+        assert (after.state, after.sealed) == ("failed", b"")
+        assert "did not bring it within a day: the box did not answer" in after.problem
+        assert 20 <= len(village.heard) <= 25
+        assert len({command.id for command in village.heard}) == len(village.heard)
+        assert village.acts(it)[-1] == ("release.failed", "system")
+        assert not village.taker.expects(it.id)
+
+    run(story())
+
+
+def test_pauses_grow(village: Village) -> None:
+    async def story() -> None:
+        await village.approved()
+        for _ in range(600):
+            await village.turn()
+            village.clock.advance(1)
+        assert len(village.heard) == 9  # at 0, 2, 6, 14, 30, 62, 126, 254 and 510 s
+
+    run(story())
+
+
+def test_what_the_box_refuses_fails_with_its_words(village: Village) -> None:
+    async def story() -> None:
+        village.answer = Reply(id="", done=False, problem="no footage in this range")
+        it = await village.approved()
+        await village.turn()
+        assert village.now(it).state == "failed"
+        assert "no footage in this range" in village.now(it).problem
+
+    run(story())
+
+
+@pytest.mark.parametrize(("who", "grant"), [("li", LI), ("wang", WANG)])
+@pytest.mark.parametrize("when", ["making", "bringing", "fetching"])
+def test_a_role_that_is_taken_away_stops_it(village: Village, who: str, grant: Grant, when: str) -> None:
+    def drop() -> None:
+        act = Act(time_ns=START_NS, who="system", what="role.changed")
+        assert village.ledger.store.change_staff(DropGrant(who, grant), act)
+
+    async def story() -> None:
+        if when == "making":
+            it = await village.approved()
+            drop()
+            await village.turn()
+            assert village.heard == []
+        elif when == "bringing":
+            it = await village.approved()
+            drop()
+            await village.taker.take(Brought(it.id, f"release/{it.id}", 9, "ab"))
+        else:
+            it = await village.brought()
+            drop()
+            with pytest.raises(Forbidden, match=f"{who} may not"):
+                await village.desk.fetch(village.caller("li"), it.id)
+            assert village.acts(it)[-1] == ("release.refused", "li")
+            return
+        assert village.now(it).state == "failed"
+        assert f"{who} may not" in village.now(it).problem
+
+    run(story())
+
+
+def test_what_nobody_decides_or_fetches_expires(village: Village) -> None:
+    async def story() -> None:
+        waiting, ready = await village.asked(), await village.brought()
+        village.clock.advance(47 * 3600)
+        await village.turn()
+        assert village.now(ready).sealed
+        village.clock.advance(2 * 3600)
+        await village.turn()
+        await village.turn()
+        assert (village.now(ready).state, village.now(ready).sealed) == ("expired", b"")
+        assert village.objects.size(f"release/{ready.id}") is None
+        assert village.acts(ready)[-1] == ("erased", "system")
+        village.clock.advance(6 * 24 * 3600)
+        await village.turn()
+        assert village.now(waiting).state == "expired"
+        with pytest.raises(ReleaseError, match="expired"):
+            await village.desk.decide(village.caller("wang"), waiting.id, approved=True, reason="late")
+
+    run(story())
+
+
+def test_a_key_that_cannot_be_opened_fails_it(village: Village) -> None:
+    async def story() -> None:
+        it = await village.approved()
+        village.desk.keys = Keys(village.folder / "objects", secrets.token_bytes)
+        await village.turn()
+        assert village.now(it).state == "failed"
+        assert village.heard == []
+
+    run(story())
+
+
+def test_only_its_requester_in_person_fetches_it(village: Village) -> None:
+    async def story() -> None:
+        it = await village.brought()
+        stranger = Caller("zhao", (Grant("investigator"), Grant("approver")))
+        token = Caller("li", village.reader.grants("li"), {}, frozenset({"release.ask"}))
+        for caller in (stranger, village.caller("wang"), token):
+            with pytest.raises(Forbidden, match="only who asked"):
+                await village.desk.fetch(caller, it.id)
+        assert village.now(it) == it
+        assert [who for what, who in village.acts(it) if what == "release.refused"] == ["zhao", "wang", "li"]
+        with pytest.raises(ReleaseError, match="no such release"):
+            await village.desk.fetch(village.caller("li"), "../x")
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"camera": "cam-9"}, "no camera 'cam-9'; known: cam-1"),
+        ({"box": "gate-7"}, "no camera"),
+        ({"from_ns": START_NS - 40 * 24 * HOUR_NS, "to_ns": START_NS - 40 * 24 * HOUR_NS + 1}, ""),
+    ],
+)
+def test_a_request_beyond_what_there_is(village: Village, changed: dict[str, object], words: str) -> None:
+    async def story() -> None:
+        if not words:
+            assert (await village.asked(**changed)).state == "requested"  # the case has no such limit
+            return
+        with pytest.raises(ReleaseError, match=words):
+            await village.asked(**changed)
+
+    run(story())
+
+
+def test_a_case_limits_what_can_be_asked_for(village: Village) -> None:
+    async def story() -> None:
+        now_ns = village.clock.wall_ns()
+        fields: dict[str, object] = {
+            "id": "A-118", "purpose": "only the harbour side", "basis": "incident", "site": "village",
+            "places": ["village/cam-2"], "until_ns": now_ns - HOUR_NS, "expires_ns": now_ns + HOUR_NS,
+        }  # fmt: skip
+        village.ledger.store.open_case(*cases.new(fields, "li", now_ns))
+        fields |= {"id": "A-119", "places": ["village/cam-1"]}
+        village.ledger.store.open_case(*cases.new(fields, "li", now_ns))
+        for case in ("A-118", "A-119"):
+            with pytest.raises(ReleaseError, match="does not cover"):
+                await village.asked(case=case)
+        it = await village.asked(case="A-119", from_ns=now_ns - 2 * HOUR_NS, to_ns=now_ns - HOUR_NS)
+        village.clock.advance(3601)
+        with pytest.raises(ReleaseError, match="has ended"):
+            await village.asked(case="A-119")
+        with pytest.raises(ReleaseError, match="has ended"):
+            await village.desk.decide(village.caller("wang"), it.id, approved=True, reason="it is needed")
+        assert (await village.desk.decide(village.caller("wang"), it.id, approved=False, reason="too late")).state
+
+    run(story())
+
+
+def test_running_survives_a_store_that_fails(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = itertools.count()
+
+    async def turn(_: Courier) -> None:
+        if next(turns) < 2:
+            raise CommandError("not now")
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(Courier, "turn", turn)
+    village.courier.turn_s = 0.01
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(village.courier.run())
+    assert next(turns) == 3

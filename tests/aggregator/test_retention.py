@@ -1,0 +1,136 @@
+"""Ceilings of metadata, in both stores: what goes, what stays, and that the record tells of it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from agg_support import JPEG, START_NS, event
+
+from aggregator.config import Keep, Retention
+from aggregator.ledger import Ledger
+from aggregator.link import Incoming
+from aggregator.record import acts
+from aggregator.record.acts import Act
+from aggregator.retention import DAY_NS, Eraser
+from aggregator.stores import Store, Writer
+from aggregator.stores.records import AlertQuery
+from common.clock import FakeClock
+from events.envelope import encode
+from events.identifiers import uuid7
+from events.topics import BoxTopics
+
+DAYS = Retention(
+    thumbnails=Keep(floor_days=1, ceiling_days=10),
+    events=Keep(floor_days=1, ceiling_days=20),
+    alerts=Keep(floor_days=1, ceiling_days=30),
+    record=Keep(floor_days=1, ceiling_days=40),
+)
+
+
+def take(ledger: Ledger, number: int, clock: FakeClock, off_days: float = 0.0) -> str:
+    """An event with a picture arrives now; its id says that it was made some days from now."""
+    its = event(number, picture=JPEG, time_ns=clock.wall_ns(), place=f"cam-{number}")
+    its = dataclasses.replace(its, id=uuid7(clock.wall_ns() + round(off_days * DAY_NS), number.to_bytes(10, "big")))
+    ledger.process([Incoming(BoxTopics("village", "gate-1").events, encode(its))])
+    return its.id
+
+
+def pass_days(eraser: Eraser, writer: Writer, clock: FakeClock, days: float) -> int:
+    """Time goes by in hours, as it does for a process that runs."""
+    gone = 0
+    for _ in range(round(days * 48)):
+        clock.advance(1800)
+        gone += eraser.turn(writer)
+    return gone
+
+
+def test_each_goes_at_its_ceiling_and_the_record_tells(
+    ledger: Ledger, store: Store, writer: Writer, clock: FakeClock
+) -> None:
+    reader = store.reader()
+    eraser = Eraser(DAYS, clock, 0)
+    writer.put_acts([Act(time_ns=clock.wall_ns(), who="li", what="view", target="x")])
+    old = take(ledger, 1, clock)
+    assert pass_days(eraser, writer, clock, 9.9) == 0
+    new = take(ledger, 2, clock)
+    assert pass_days(eraser, writer, clock, 0.2) == 1
+    assert (reader.picture(old), reader.picture(new)) == (None, JPEG)
+    assert {alert.picture_event for alert in reader.alerts(AlertQuery())} == {None, new}
+    pass_days(eraser, writer, clock, 10)
+    assert (reader.whereabouts(old), reader.whereabouts(new)) == (None, ("village", "cam-2"))
+    pass_days(eraser, writer, clock, 10)
+    assert [alert.place for alert in reader.alerts(AlertQuery())] == ["cam-2"]
+    assert reader.event_count() == 0
+    pass_days(eraser, writer, clock, 10)
+    entries = [entry for _, entry in reader.record(0, 100)]
+    assert entries[0] == b""
+    assert len(reader.leaves(0, 100)) == len(entries)
+    told = [acts.decode(entry) for entry in entries if entry]
+    assert {(act.target, act.detail["count"]) for act in told} >= {
+        ("pictures", "1"), ("events", "1"), ("alerts", "1"), ("record", "1"),
+    }  # fmt: skip
+    assert [act.detail["up_to"] for act in told if act.target == "record"] == ["1"]
+    assert all(act.who == "system" and act.what == "erased" for act in told)
+    assert reader.newest_acts(None, 2)[0][0] == len(entries)
+
+
+@pytest.mark.parametrize("off_days", [-3000, 3000])
+def test_a_box_whose_clock_is_off_loses_nothing_early_and_keeps_nothing_late(
+    ledger: Ledger, store: Store, writer: Writer, clock: FakeClock, off_days: float
+) -> None:
+    eraser = Eraser(DAYS, clock, 0)
+    number = take(ledger, 1, clock, off_days)
+    pass_days(eraser, writer, clock, 19.9)
+    assert store.reader().whereabouts(number) is not None
+    pass_days(eraser, writer, clock, 0.2)
+    assert store.reader().whereabouts(number) is None
+
+
+def test_a_clock_that_jumps_ahead_erases_nothing_for_a_day(
+    ledger: Ledger, store: Store, writer: Writer, clock: FakeClock
+) -> None:
+    eraser = Eraser(DAYS, clock, 0)
+    take(ledger, 1, clock)
+    pass_days(eraser, writer, clock, 1)
+    clock.now_ns += 4000 * DAY_NS
+    assert pass_days(eraser, writer, clock, 0.9) == 0
+    clock.now_ns -= 4000 * DAY_NS  # somebody saw it
+    assert pass_days(eraser, writer, clock, 2) == 0
+    assert store.reader().event_count() == 1
+
+
+def test_a_start_long_after_the_last_writing_waits_a_day(
+    ledger: Ledger, store: Store, writer: Writer, clock: FakeClock
+) -> None:
+    take(ledger, 1, clock)
+    clock.advance(100 * 86_400)
+    eraser = Eraser(DAYS, clock, START_NS)
+    assert eraser.turn(writer) == 0
+    assert pass_days(eraser, writer, clock, 0.9) == 0
+    assert pass_days(eraser, writer, clock, 0.2) > 0
+    assert store.reader().event_count() == 0
+
+
+def test_a_turn_is_bounded(ledger: Ledger, store: Store, writer: Writer, clock: FakeClock) -> None:
+    for number in range(1, 8):
+        take(ledger, number, clock)
+    act = Act(time_ns=0, who="system", what="erased", target="events")
+    later = clock.wall_ns() + DAY_NS
+    assert [writer.erase("events", later, 3, act) for _ in range(4)] == [3, 3, 1, 0]
+    assert store.reader().event_count() == 0
+    assert store.reader().record_size() == 3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"thumbnails": Keep(floor_days=1, ceiling_days=999)},
+        {"record": Keep(floor_days=1, ceiling_days=2)},
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(wrong: dict[str, Keep]) -> None:
+    with pytest.raises(ValueError, match="ceiling"):
+        Retention(**wrong)
+    with pytest.raises(ValueError, match="floor"):
+        Keep(floor_days=5, ceiling_days=4)

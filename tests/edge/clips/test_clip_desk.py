@@ -1,0 +1,129 @@
+"""The box's side of clips: what is refused, what is made, and that nothing is left lying about."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import msgspec
+import numpy as np
+import pytest
+from blur_kit import Bright
+from edge_kit import wait_until
+from rec_kit import START_NS, Store
+from release_kit import SITE_KEY, recorded
+
+from common.backoff import Backoff
+from common.clock import SECOND_NS, SystemClock
+from common.errors import ContractError, FootageError, FootageRefused, RedactionError
+from edge.blur.export import ExportRedactor
+from edge.blur.look import Finders
+from edge.clips.desk import ClipDesk
+from edge.recorder.playback import Player
+from edge.uplink import Uplink
+from events.commands import Command
+from events.identifiers import uuid7
+from events.tickets import LENGTH, OFFSET, seal
+
+
+class Taking(httpx.BaseTransport):
+    """An aggregator's side that takes everything, and remembers it."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.tickets: set[str] = set()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        job = request.url.path.rsplit("/", 1)[1]
+        self.tickets.add(request.headers["authorization"])
+        if request.method == "PATCH":
+            self.files[job] = self.files.get(job, b"") + request.read()
+            assert len(self.files[job]) <= int(request.headers[LENGTH])
+        return httpx.Response(204, headers={OFFSET: str(len(self.files.get(job, b"")))})
+
+
+def command(ticket: str = "t" * 64, site_key: bytes = SITE_KEY, **changed: object) -> Command:
+    job = uuid7(START_NS, secrets.token_bytes(10))
+    given = Command(
+        id=uuid7(START_NS, secrets.token_bytes(10)), name="clip", target="cam-1", by="system", reason="an alert's clip",
+        time_ns=START_NS, from_ns=START_NS - 10 * SECOND_NS, to_ns=START_NS + 20 * SECOND_NS, job=job,
+        ticket=seal(site_key, job, ticket, secrets.token_bytes),
+    )  # fmt: skip
+    return msgspec.structs.replace(given, **changed)
+
+
+def desk_of(folder: Path, store: Store, network: Taking, redactor: Callable[[], ExportRedactor]) -> ClipDesk:
+    uplink = Uplink(
+        "http://127.0.0.1:9", None, clock=SystemClock(), backoff=lambda: Backoff(random.random), transport=network
+    )  # fmt: skip
+    player = Player(store.disk, store.keys.find, store.index)
+    return ClipDesk(player, redactor, uplink, SITE_KEY, folder / "clips")
+
+
+def covering() -> ExportRedactor:
+    face = Bright()
+    return ExportRedactor(Finders(lambda _: face, None), np.random.default_rng(1))
+
+
+def failing() -> ExportRedactor:
+    raise RedactionError("the model is broken")
+
+
+def test_a_clip_is_made_brought_once_and_deleted_here(tmp_path: Path) -> None:
+    network = Taking()
+    desk = desk_of(tmp_path, recorded(tmp_path / "disk"), network, covering)
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "left.mp4.part").write_bytes(b"from before")
+    desk.start()
+    wish = command()
+    try:
+        desk.take(wish)
+        desk.take(wish)  # asked again meanwhile
+        wait_until(lambda: desk.brought == 1, 60)
+        desk.take(wish)
+    finally:
+        desk.stop()
+    assert (desk.brought, desk.failed) == (1, 0)
+    assert list(network.files) == [wish.job]
+    assert b"ftyp" in network.files[wish.job][:16]
+    assert network.tickets == {"Ticket " + "t" * 64}
+    assert list((tmp_path / "clips").iterdir()) == []
+    assert not any(it.name == "clips" for it in threading.enumerate())
+
+
+def test_without_the_redactor_there_is_no_clip_and_the_reason_is_told(tmp_path: Path) -> None:
+    network = Taking()
+    desk = desk_of(tmp_path, recorded(tmp_path / "disk"), network, failing)
+    desk.start()
+    wish = command()
+    try:
+        desk.take(wish)
+        wait_until(lambda: desk.failed == 1, 20)
+        with pytest.raises(FootageRefused, match="the model is broken"):
+            desk.take(wish)
+    finally:
+        desk.stop()
+    assert network.files == {}
+    assert list((tmp_path / "clips").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "error"),
+    [
+        (command(site_key=b"z" * 32), ContractError),
+        (command(ticket="t", job=uuid7(START_NS, b"0123456789")), ContractError),
+        (command(job="../../etc"), FootageRefused),
+        (command(to_ns=START_NS + 51 * SECOND_NS), FootageRefused),
+        (command(to_ns=START_NS - 11 * SECOND_NS), FootageError),
+        (command(target="other"), FootageError),
+        (command(from_ns=0, to_ns=SECOND_NS), FootageError),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(tmp_path: Path, wish: Command, error: type[Exception]) -> None:
+    desk = desk_of(tmp_path, recorded(tmp_path / "disk"), Taking(), covering)
+    with pytest.raises(error):
+        desk.take(wish)

@@ -37,7 +37,7 @@ def build(services: Services) -> FastAPI:
     list_api.add(app, services)
     record_api.add(app, services)
     staff_api.add(app, services)
-    search_api.add(app, services.investigations)
+    search_api.add(app, services.investigations, services.objects, services.settings.clips.keep_days)
     release_api.add(app, services.releases)
     clip_api.add(app, services.clips)
     live_api.add(app, services.live)

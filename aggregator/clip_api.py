@@ -7,7 +7,9 @@ import re
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import Response, StreamingResponse
 
+from aggregator.clips.clip import Clip
 from aggregator.clips.desk import Clips
+from aggregator.objects import Objects
 
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})\Z", re.ASCII)
 
@@ -37,14 +39,18 @@ def add(app: FastAPI, clips: Clips) -> None:
         found = await clips.open(request.state.caller, alert_id)
         if found is None:
             raise HTTPException(404, "there is no clip of this alert")
-        asked = request.headers.get("range")
-        span = range_of(asked, found.bytes)
-        headers = {"Accept-Ranges": "bytes", "Cache-Control": "no-store"}
-        if span is None:
-            return Response(status_code=416, headers=headers | {"Content-Range": f"bytes */{found.bytes}"})
-        headers["Content-Length"] = str(span[1] - span[0])
-        whole = span == (0, found.bytes)
-        if not whole:
-            headers["Content-Range"] = f"bytes {span[0]}-{span[1] - 1}/{found.bytes}"
-        pieces = clips.objects.read(found.object, *span)
-        return StreamingResponse(pieces, 200 if whole else 206, headers, media_type="video/mp4")
+        return film(clips.objects, found, request.headers.get("range"))
+
+
+def film(objects: Objects, clip: Clip, asked: str | None) -> Response:
+    """A clip that is there, or the range of it that is asked for."""
+    span = range_of(asked, clip.bytes)
+    headers = {"Accept-Ranges": "bytes", "Cache-Control": "no-store"}
+    if span is None:
+        return Response(status_code=416, headers=headers | {"Content-Range": f"bytes */{clip.bytes}"})
+    headers["Content-Length"] = str(span[1] - span[0])
+    whole = span == (0, clip.bytes)
+    if not whole:
+        headers["Content-Range"] = f"bytes {span[0]}-{span[1] - 1}/{clip.bytes}"
+    pieces = objects.read(clip.object, *span)
+    return StreamingResponse(pieces, 200 if whole else 206, headers, media_type="video/mp4")

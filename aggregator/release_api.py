@@ -9,11 +9,11 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from aggregator.asking import Body, Who, fields_of
 from aggregator.releases.desk import Copy, Releases
 from aggregator.releases.release import Release
-from aggregator.staff_api import Body, Who
-from common.errors import ContractError, ReleaseError
-from events.identifiers import from_rfc3339, to_rfc3339
+from common.errors import ReleaseError
+from events.identifiers import to_rfc3339
 
 Json = dict[str, Any]
 _TIMES = {"from": "from_ns", "to": "to_ns"}
@@ -59,21 +59,6 @@ def release_json(it: Release) -> Json:
     }  # fmt: skip
 
 
-def fields_of(data: bytes) -> dict[str, object]:
-    """A request's fields from its body; times become nanoseconds.
-
-    Raises:
-        ContractError: A time is none.
-    """
-    fields = msgspec.json.decode(data, type=dict[str, object])
-    for name, key in _TIMES.items():
-        value = fields.pop(name, None)
-        if not isinstance(value, str):
-            raise ContractError(f"release: {name} must be a time such as 2026-11-23T08:00:00Z")
-        fields[key] = from_rfc3339(value)
-    return fields
-
-
 def add(app: FastAPI, releases: Releases) -> None:
     """Add the routes."""
 
@@ -83,7 +68,7 @@ def add(app: FastAPI, releases: Releases) -> None:
 
     @app.post("/api/releases", status_code=201)
     async def ask(caller: Who, data: Body) -> Json:
-        return release_json(await releases.ask(caller, fields_of(data)))
+        return release_json(await releases.ask(caller, fields_of(data, _TIMES, "release")))
 
     @app.post("/api/releases/{release_id}/approve")
     async def approve(release_id: str, caller: Who, data: Body) -> Json:

@@ -8,21 +8,31 @@ import msgspec
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 
+from aggregator.asking import Body, Who, fields_of
+from aggregator.clip_api import film
+from aggregator.objects import Objects
 from aggregator.search.cases import Case
 from aggregator.search.desk import Investigations
 from aggregator.search.query import Hit, Search, encode_cursor, parse
-from aggregator.staff_api import Body, Who
 from common.errors import CaseError, ContractError
-from events.identifiers import from_rfc3339, is_uuid7, to_rfc3339
+from events.identifiers import is_uuid7, to_rfc3339
 
 Json = dict[str, Any]
 _TIMES = {"from": "from_ns", "until": "until_ns", "expires": "expires_ns"}
 
 
-def add(app: FastAPI, desk: Investigations) -> None:
-    """Add the routes."""
+def add(app: FastAPI, desk: Investigations, objects: Objects, keep_days: int) -> None:
+    """Add the routes.
+
+    Args:
+        app: The application.
+        desk: Cases and searches.
+        objects: Where clips lie.
+        keep_days: How long a clip is kept that somebody asks for.
+    """
     _add_cases(app, desk)
     _add_search(app, desk)
+    _add_clips(app, desk, objects, keep_days)
 
     @app.exception_handler(CaseError)
     async def beyond(_request: Request, error: CaseError) -> JSONResponse:
@@ -56,22 +66,6 @@ def hit_json(hit: Hit) -> Json:
     }  # fmt: skip
 
 
-def fields_of(data: bytes) -> dict[str, object]:
-    """A case's fields from a request's body; times become nanoseconds.
-
-    Raises:
-        ContractError: A time is none.
-    """
-    fields = msgspec.json.decode(data, type=dict[str, object])
-    for name, key in _TIMES.items():
-        value = fields.pop(name, None)
-        if value is not None:
-            if not isinstance(value, str):
-                raise ContractError(f"case: {name} must be a time such as 2026-11-23T08:00:00Z")
-            fields[key] = from_rfc3339(value)
-    return fields
-
-
 def question_of(request: Request, desk: Investigations) -> tuple[str, str | None, Search]:
     """Case, cursor and question from an address.
 
@@ -99,7 +93,7 @@ def _add_cases(app: FastAPI, desk: Investigations) -> None:
 
     @app.post("/api/cases", status_code=201)
     async def open_case(caller: Who, data: Body) -> Json:
-        return case_json(await desk.open_case(caller, fields_of(data)))
+        return case_json(await desk.open_case(caller, fields_of(data, _TIMES, "case")))
 
     @app.post("/api/cases/close")
     async def close_case(caller: Who, data: Body) -> Json:
@@ -125,3 +119,23 @@ def _add_search(app: FastAPI, desk: Investigations) -> None:
         if jpeg is None:
             raise HTTPException(404, "no such picture within this case")
         return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
+
+
+def _add_clips(app: FastAPI, desk: Investigations, objects: Objects, keep_days: int) -> None:
+    none = "no such event within this case"
+
+    @app.post("/api/footage/{event_id}/clip", status_code=202)
+    async def ask(event_id: str, case: str, caller: Who) -> Json:
+        clip = await desk.ask_clip(caller, case, event_id, keep_days) if is_uuid7(event_id) else None
+        if clip is None:
+            raise HTTPException(404, none)
+        return {"state": clip.state, "problem": clip.problem}
+
+    @app.get("/api/footage/{event_id}/clip")
+    async def show(event_id: str, case: str, caller: Who, request: Request) -> Response:
+        clip = await desk.clip(caller, case, event_id, look=True) if is_uuid7(event_id) else None
+        if clip is None:
+            raise HTTPException(404, none)
+        if clip.state != "stored":
+            return JSONResponse({"state": clip.state, "problem": clip.problem}, 202)
+        return film(objects, clip, request.headers.get("range"))

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from aggregator.asking import Body, Who
 from aggregator.services import Services
 from aggregator.staff.changes import Account, Token
-from aggregator.staff.roles import PERMISSIONS, Caller, Permission, parse
+from aggregator.staff.roles import PERMISSIONS, Permission, parse
 from common.errors import StaffError
 from common.secret import Secret
 from events.identifiers import to_rfc3339
 
 Json = dict[str, Any]
-MOST_BYTES = 10_000
 
 
 class _User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,24 +41,6 @@ class _Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label: str
     permissions: list[Permission]
     days: int = 90
-
-
-async def body(request: Request) -> bytes:
-    """The body of a request that is not larger than it need be."""
-    data = await request.body()
-    if len(data) > MOST_BYTES:
-        raise HTTPException(413, f"more than {MOST_BYTES} bytes")
-    return data
-
-
-def caller_of(request: Request) -> Caller:
-    """Who asks; the guard has found out."""
-    caller: Caller = request.state.caller
-    return caller
-
-
-Body = Annotated[bytes, Depends(body)]
-Who = Annotated[Caller, Depends(caller_of)]
 
 
 def add(app: FastAPI, services: Services) -> None:

@@ -4,7 +4,8 @@
         ↓      ↓
         failed
 
-A clip is asked for once per alert, whatever is merged into the alert later: its id is the alert's.
+A clip is asked for once per alert, whatever is merged into the alert later: its id is the alert's. An investigator asks
+for the clip of an event that was found under a case: its id is the event's.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     """A clip. Times are UTC nanoseconds.
 
     Attributes:
-        id: The alert's; the job's too.
+        id: The alert's or the event's; the job's too.
         site: Of the camera.
         box: That has its footage.
         camera: Whose.
@@ -88,6 +89,16 @@ def wanted(alert: Alert, now_ns: int, keep_days: int) -> Clip | None:
     return Clip(
         id=alert.id, site=alert.site, box=alert.box, camera=alert.place, from_ns=from_ns, to_ns=to_ns, state="wanted",
         made_ns=now_ns, next_ns=min(max(now_ns, to_ns + SETTLE_NS), now_ns + LONGEST_WAIT_NS),
+        expires_ns=now_ns + keep_days * DAY_NS,
+    )  # fmt: skip
+
+
+def of_moment(job: str, site: str, box: str, camera: str, *, time_ns: int, now_ns: int, keep_days: int) -> Clip:
+    """The clip of something that an investigator has found; `job` is its event's id."""
+    from_ns, to_ns = max(0, time_ns - BEFORE_NS), time_ns + AFTER_NS
+    return Clip(
+        id=job, site=site, box=box, camera=camera, from_ns=from_ns, to_ns=to_ns, state="wanted", made_ns=now_ns,
+        next_ns=min(max(now_ns, to_ns + SETTLE_NS), now_ns + LONGEST_WAIT_NS),
         expires_ns=now_ns + keep_days * DAY_NS,
     )  # fmt: skip
 

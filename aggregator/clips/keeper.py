@@ -16,6 +16,7 @@ from aggregator.lists.keys import Keys
 from aggregator.objects import Objects
 from aggregator.remote import Remote
 from aggregator.stores import Reader
+from aggregator.turns import safely
 from aggregator.uploads import Brought
 from common import logs
 from common.clock import Clock
@@ -63,12 +64,7 @@ class Keeper:
         """Work until cancelled."""
         try:
             while True:
-                try:
-                    await self.turn()
-                except PaifangError as error:
-                    _log.warning("clips wait", problem=str(error))
-                except Exception:  # one turn must not end the others
-                    _log.exception("clips wait")
+                await safely(self.turn, "clips")
                 await asyncio.sleep(TURN_S)
         finally:
             for task in self._asking.values():

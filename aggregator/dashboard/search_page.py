@@ -193,6 +193,8 @@ class SearchPage:
                 moment = datetime.fromtimestamp(hit.time_ns // SECOND_NS, self._zone(hit.site))
                 with ui.element("article").classes("card low").props(f"data-testid=hit data-event={hit.id}"):
                     html(hit_html(hit, case, self._words, f"{moment:%Y-%m-%d %H:%M:%S}"))
+                    if case and (hit.site, hit.place) in self._cameras:
+                        self._clip(case, hit.id)
                     if (
                         case
                         and (hit.site, hit.place) in self._cameras
@@ -201,6 +203,29 @@ class SearchPage:
                         where = link_of(case, hit.place, hit.time_ns)
                         html(self._words["release.ask"], "where", "a", f'href="{where}" data-testid=ask-release')
         self._more.set_visibility(self._after is not None and bool(hits or not first))
+
+    def _clip(self, case: str, event_id: str) -> None:
+        """A button that has the clip made; pressed again, it says how that stands, and shows it when it is there."""
+        button = html(self._words["search.clip"], "", "button", "type=button data-testid=ask-clip")
+        place = html("")
+
+        async def press() -> None:
+            try:
+                caller = self._frame.caller
+                if caller is None:
+                    return
+                keep_days = self._services.settings.clips.keep_days
+                clip = await self._desk.ask_clip(caller, case, event_id, keep_days)
+            except (CaseError, Forbidden, StoreError) as error:
+                ui.notify(str(error), type="negative")
+                return
+            if clip is not None and clip.state == "stored":
+                source = f"/api/footage/{escape(event_id)}/clip?case={quote(case)}"
+                place.set_content(f'<video src="{source}" controls muted autoplay data-testid="hit-clip"></video>')
+            else:
+                place.set_content(escape(self._words["search.clip.waits"].format(problem=clip.problem if clip else "")))
+
+        button.on("click", press)
 
     async def _close(self) -> None:
         try:

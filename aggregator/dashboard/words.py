@@ -62,6 +62,11 @@ SEARCH: dict[str, tuple[str, str]] = {
     "search.first": ("Open a case first.", "请先立案。"),
     "search.times": ("Give both times.", "请填写开始和结束时间。"),
     "search.searched": ("Searched back to {time}.", "已检索至 {time}。"),
+    "search.clip": ("Clip (goes on the record)", "视频片段（将被记录）"),
+    "search.clip.waits": (
+        "The box is making it; press again in a while. {problem}",
+        "边缘盒正在生成，请稍后再按。{problem}",
+    ),
     "case.new": ("New case", "新案件"),
     "case.open": ("Open case", "立案"),
     "case.reference": ("Reference, such as a file number", "案件编号"),

@@ -13,6 +13,7 @@ from aggregator.releases import release as moves
 from aggregator.releases.desk import Releases
 from aggregator.releases.release import MAKING_NS, Release
 from aggregator.remote import Remote
+from aggregator.turns import safely
 from aggregator.uploads import Brought
 from common import logs
 from common.clock import SECOND_NS
@@ -58,12 +59,7 @@ class Courier:
         """Work until cancelled."""
         try:
             while True:
-                try:
-                    await self.turn()
-                except PaifangError as error:
-                    _log.warning("releases wait", problem=str(error))
-                except Exception:  # one turn must not end the others
-                    _log.exception("releases wait")
+                await safely(self.turn, "releases")
                 self.desk.news.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.desk.news.wait(), self.turn_s)

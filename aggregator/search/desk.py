@@ -7,13 +7,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from aggregator.clips.clip import Clip, of_moment
 from aggregator.ledger import Ledger
-from aggregator.record.acts import Act
+from aggregator.record.acts import Act, What
 from aggregator.search import cases
 from aggregator.search.cases import Case
 from aggregator.search.query import Key, Page, Search, decode_cursor
 from aggregator.staff.roles import Areas, Caller
 from aggregator.stores import Reader
+from aggregator.stores.records import Origin
 from common.clock import Clock
 from common.errors import CaseError
 
@@ -110,18 +112,64 @@ class Investigations:
             CaseError: There is no such case, or it has ended.
             StoreError: It could not be recorded: nothing is shown.
         """
-        case = await self.case(caller, case_id)
-        now_ns = self.clock.wall_ns()
-        if not case.open_at(now_ns):
-            raise CaseError(f"case {case.id} has ended; open a new one")
-        where = await asyncio.to_thread(self.reader.moment_of, event_id)
-        if where is None or not covers(case, *where) or not caller.may("search", *where[:2]):
-            return None
-        jpeg = await asyncio.to_thread(self.reader.picture, event_id)
+        case, where = await self._hit(caller, case_id, event_id)
+        jpeg = await asyncio.to_thread(self.reader.picture, event_id) if where is not None else None
         if jpeg is not None:
-            act = Act(time_ns=now_ns, who=caller.name, what="view", site=case.site, case=case.id, target=event_id)
-            await self.record(act)
+            await self.record(self._act(caller, case, "view", event_id))
         return jpeg
+
+    async def ask_clip(self, caller: Caller, case_id: str, event_id: str, keep_days: int) -> Clip | None:
+        """Have the clip of a hit made by its box; None where the case does not cover it.
+
+        Raises:
+            CaseError: There is no such case, or it has ended.
+            StoreError: It could not be written.
+        """
+        case, where = await self._hit(caller, case_id, event_id)
+        if where is None:
+            return None
+        clip = of_moment(
+            event_id, where.site, where.box, where.place,
+            time_ns=where.time_ns, now_ns=self.clock.wall_ns(), keep_days=keep_days,
+        )  # fmt: skip
+        act = self._act(caller, case, "clip", event_id, {"asked": "yes"})
+        await self.write(lambda ledger: ledger.store.want_clip(clip, act))
+        return await asyncio.to_thread(self.reader.clip, event_id)
+
+    async def clip(self, caller: Caller, case_id: str, event_id: str, *, look: bool) -> Clip | None:
+        """The clip of a hit, after the look at it is on the record; None where there is none within the case.
+
+        Args:
+            caller: Who asks.
+            case_id: Under which case.
+            event_id: The hit.
+            look: It will be shown, if it is there; else only how it stands is told.
+
+        Raises:
+            CaseError: There is no such case, or it has ended.
+            StoreError: It could not be recorded: nothing is shown.
+        """
+        case, where = await self._hit(caller, case_id, event_id)
+        clip = await asyncio.to_thread(self.reader.clip, event_id) if where is not None else None
+        if look and clip is not None and clip.state == "stored":
+            await self.record(self._act(caller, case, "clip", event_id))
+        return clip
+
+    async def _hit(self, caller: Caller, case_id: str, event_id: str) -> tuple[Case, Origin | None]:
+        """The case, and where the event was seen if the case covers that."""
+        case = await self.case(caller, case_id)
+        if not case.open_at(self.clock.wall_ns()):
+            raise CaseError(f"case {case.id} has ended; open a new one")
+        where = await asyncio.to_thread(self.reader.origin, event_id)
+        if where is None or not covers(case, where.site, where.place, where.time_ns):
+            return case, None
+        return case, where if caller.may("search", where.site, where.place) else None
+
+    def _act(self, caller: Caller, case: Case, what: What, event_id: str, detail: dict[str, str] | None = None) -> Act:
+        return Act(
+            time_ns=self.clock.wall_ns(), who=caller.name, what=what, site=case.site, case=case.id, target=event_id,
+            detail=detail or {},
+        )  # fmt: skip
 
     def spots_of(self, site: str, area: str) -> tuple[str, ...]:
         """The places of an area, as `site/place`.

@@ -28,7 +28,7 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     "list.change": frozenset({"supervisor"}),
     "footage.look": frozenset({"supervisor", "investigator"}),
     "live.see": frozenset({"monitor", "supervisor"}),
-    "clips.see": frozenset({"monitor", "supervisor", "investigator"}),
+    "clips.see": frozenset({"monitor", "supervisor"}),
     "search": frozenset({"investigator"}),
     "case.work": frozenset({"investigator"}),
     "release.see": frozenset({"investigator", "approver"}),

@@ -76,6 +76,8 @@ ROUTES: dict[str, Rule] = {
     "POST /api/cases/close": Rule("case.work"),
     "GET /api/footage": Rule("search"),
     "GET /api/footage/{event_id}/picture": Rule("search"),
+    "POST /api/footage/{event_id}/clip": Rule("search"),
+    "GET /api/footage/{event_id}/clip": Rule("search"),
     "GET /api/releases": Rule("release.see"),
     "POST /api/releases": Rule("release.ask", token=False),
     "POST /api/releases/{release_id}/approve": Rule("release.decide", token=False),

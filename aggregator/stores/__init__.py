@@ -25,6 +25,7 @@ from aggregator.stores.records import (
     ListChange,
     ListRow,
     Moment,
+    Origin,
     Passage,
     Place,
     Position,
@@ -107,6 +108,9 @@ class Writer(Protocol):
             ContractError: The store does not allow it: who asked cannot decide.
         """
 
+    def want_clip(self, clip: Clip, act: Act) -> bool:
+        """Have a clip made and record who asked, in one transaction; False where it is there or on its way."""
+
     def change_clip(self, before: Clip, after: Clip) -> bool:
         """Change a clip that is still what it was; False where it is not."""
 
@@ -153,8 +157,8 @@ class Reader(Protocol):
     def whereabouts(self, event_id: str) -> tuple[str, str] | None:
         """Site and place of an event."""
 
-    def moment_of(self, event_id: str) -> tuple[str, str, int] | None:
-        """Site, place and time of an event."""
+    def origin(self, event_id: str) -> Origin | None:
+        """Where and when an event was seen."""
 
     def beaten_ns(self) -> int:
         """When the aggregator last wrote something; 0: never."""

@@ -24,6 +24,12 @@ def put(db: Db, clips: Iterable[Clip]) -> None:
     db.executemany(_INSERT, map(msgspec.structs.astuple, clips))
 
 
+def want(db: Db, clip: Clip) -> bool:
+    """Add a clip that somebody asks for; one that failed is tried again. Within a transaction."""
+    db.execute("DELETE FROM clips WHERE id = ? AND state = 'failed'", (clip.id,))
+    return db.execute(_INSERT, msgspec.structs.astuple(clip)).rowcount == 1
+
+
 def change(db: Db, before: Clip, after: Clip) -> bool:
     """Change a clip that is still what it was; False where it is not. Within a transaction."""
     values: list[Value] = [getattr(after, name) for name in CHANGING]

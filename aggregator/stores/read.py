@@ -24,6 +24,7 @@ from aggregator.stores.records import (
     Camera,
     ListRow,
     Moment,
+    Origin,
     Passage,
     Place,
     Quarantined,
@@ -138,13 +139,13 @@ class SqlReader:
 
     def whereabouts(self, event_id: str) -> tuple[str, str] | None:
         """Site and place of an event."""
-        found = self.moment_of(event_id)
-        return None if found is None else found[:2]
+        found = self.origin(event_id)
+        return None if found is None else (found.site, found.place)
 
-    def moment_of(self, event_id: str) -> tuple[str, str, int] | None:
-        """Site, place and time of an event."""
-        rows = self._rows("SELECT site, place, time_ns FROM events WHERE id = ?", event_id)
-        return (str(rows[0][0]), str(rows[0][1]), int(rows[0][2])) if rows else None
+    def origin(self, event_id: str) -> Origin | None:
+        """Where and when an event was seen."""
+        rows = self._rows("SELECT site, box, place, time_ns FROM events WHERE id = ?", event_id)
+        return Origin(*rows[0]) if rows else None
 
     def beaten_ns(self) -> int:
         """When the aggregator last wrote something; 0: never."""

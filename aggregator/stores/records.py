@@ -167,6 +167,16 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where and when an event was seen."""
+
+    site: str
+    box: str
+    place: str
+    time_ns: int
+
+
+@dataclass(frozen=True)
 class Moment:
     """When something of a kind happened, UTC nanoseconds."""
 

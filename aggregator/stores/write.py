@@ -205,6 +205,14 @@ class SqlWriter:
         with self._transaction() as db:
             return releases.change(db, change)
 
+    def want_clip(self, clip: Clip, act: Act) -> bool:
+        """Have a clip made and record who asked, in one transaction; False where it is there or on its way."""
+        with self._transaction() as db:
+            wanted = clips.want(db, clip)
+            if wanted:
+                acts.put(db, [act])
+            return wanted
+
     def change_clip(self, before: Clip, after: Clip) -> bool:
         """Change a clip that is still what it was; False where it is not."""
         with self._transaction() as db:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import httpx
 import paho.mqtt.client as mqtt
@@ -30,6 +33,7 @@ from events.identifiers import uuid7
 from events.kinds import KIND_OF, Data, ZoneEntered
 from events.topics import BoxTopics
 
+Result = TypeVar("Result")
 JPEG = b"\xff\xd8\xff\xe0 a blurred picture \xff\xd9"
 EPOCH = "ab12"
 START_NS = 1_795_000_000 * SECOND_NS
@@ -72,6 +76,12 @@ def event(
         epoch=epoch,
         picture=picture,
     )
+
+
+def run_apart(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run something to its end on a thread of its own: this one may have a browser's event loop."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 def free_port() -> int:

@@ -4,7 +4,7 @@ import asyncio
 import threading
 
 import pytest
-from agg_support import START_NS, event
+from agg_support import START_NS, event, run_apart
 
 from aggregator.alerts import Alert, Seen, transition
 from aggregator.broadcast import Broadcast, Update
@@ -41,7 +41,7 @@ def test_changes_from_a_thread_arrive_coalesced_and_complete() -> None:
         thread.join()
         return updates
 
-    updates = asyncio.run(scene())
+    updates = run_apart(scene())
     assert {name for it in updates for name in it.alerts} == {f"alert-{it}" for it in range(200)}
     assert len(updates) < 200
 
@@ -68,7 +68,7 @@ def test_a_broken_listener_does_not_silence_the_others_and_leaving_works() -> No
             leave()
         return left, stayed
 
-    left, stayed = asyncio.run(scene())
+    left, stayed = run_apart(scene())
     assert (len(left), len(stayed)) == (1, 2)
 
 

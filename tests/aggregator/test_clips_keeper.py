@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import secrets
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from agg_support import run_apart
 from test_clips_table import made
 
 from aggregator.broadcast import Broadcast
@@ -75,7 +75,7 @@ class Side:
             await self.keeper.turn()
             await self.keeper.settled()
 
-        asyncio.run(call())
+        run_apart(call())
 
     def clip(self, number: str) -> Clip:
         found = self.keeper.reader.clip(number)
@@ -120,7 +120,7 @@ def test_what_was_brought_is_kept_and_erased_on_the_record(side: Side, tmp_path:
     assert (side.clip(number).state, side.keeper.expects(number)) == ("asked", True)
     (tmp_path / "film").write_bytes(b"film")
     side.objects.put(f"clip/{number}", tmp_path / "film")
-    asyncio.run(side.keeper.take(Brought(number, f"clip/{number}", 4, "ab")))
+    run_apart(side.keeper.take(Brought(number, f"clip/{number}", 4, "ab")))
     assert (side.clip(number).state, side.keeper.expects(number)) == ("stored", False)
     side.turn(30 * DAY_NS / SECOND_NS - 60)
     assert side.objects.size(f"clip/{number}") == 4

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from agg_support import run_apart
 
 from aggregator.ledger import Ledger
 from aggregator.lists.keys import Keys
@@ -52,7 +53,7 @@ def in_loop(work: Callable[[], object]) -> None:
         assert asyncio.iscoroutine(made)
         await made
 
-    asyncio.run(call())
+    run_apart(call())
 
 
 def waiting(viewer: Viewer) -> list[bytes | None]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from agg_support import START_NS
+from agg_support import START_NS, run_apart
 
 from aggregator.config import ObjectsSettings
 from aggregator.ledger import Ledger
@@ -152,7 +152,7 @@ def village(store: Store, ledger: Ledger, clock: FakeClock, tmp_path: Path) -> V
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(work)
+    run_apart(work)
 
 
 def test_a_copy_is_asked_for_brought_fetched_and_gone(village: Village) -> None:
@@ -356,5 +356,5 @@ def test_running_survives_a_store_that_fails(village: Village, monkeypatch: pyte
     monkeypatch.setattr(Courier, "turn", turn)
     village.courier.turn_s = 0.01
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(village.courier.run())
+        run_apart(village.courier.run())
     assert next(turns) == 3

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
+import secrets
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
@@ -12,13 +13,13 @@ from agg_support import JPEG, PASSWORD, Sender, Web, entered, event
 from playwright.sync_api import Page, expect
 from test_staff import add, as_user
 
+from aggregator.clips import clip as clips
 from aggregator.record import acts
 from aggregator.record.acts import Act
 from common.clock import SECOND_NS, SystemClock
 from events.identifiers import to_rfc3339
 from events.kinds import LineCrossed
 
-_numbers = itertools.count(1)
 HOUR_NS = 3600 * SECOND_NS
 
 
@@ -57,8 +58,8 @@ def filed(web: Web) -> Iterator[dict[str, str]]:
 
 def new_case(client: httpx.Client, **changed: object) -> str:
     fields = {
-        "id": f"2026/{next(_numbers)}", "purpose": "who blocked the fire lane", "basis": "incident", "site": "village",
-        "expires": moment(24),
+        "id": f"2026/{secrets.token_hex(6)}", "purpose": "who blocked the fire lane", "basis": "incident",
+        "site": "village", "expires": moment(24),
     }  # fmt: skip
     answer = client.post("/api/cases", json=fields | changed)
     assert answer.status_code == 201, answer.text
@@ -85,7 +86,7 @@ def test_a_question_under_a_case_is_answered_and_recorded(web: Web, filed: dict[
         assert set(hits[0]) == {"id", "site", "box", "place", "kind", "time", "object", "zone", "picture"}
         only = search(client, case, "place=village/yard-1&object=car&kind=zone.entered&zone=search-yard").json()["hits"]
         assert [hit["id"] for hit in only] == [filed["car"]]
-        first = search(client, case, "site=village&limit=1")
+        first = search(client, case, "place=village/yard-1&place=village/yard-2&limit=1")
         after = client.get(str(first.url) + "&after=" + first.json()["after"]).json()
         assert [hit["id"] for hit in after["hits"]] == [filed["car"]]
         picture = f"/api/footage/{filed['person']}/picture?case={quote(case)}"
@@ -125,6 +126,37 @@ def test_what_goes_beyond_is_refused_and_shows_nothing(
         answer = search(client, case, words)
         assert answer.status_code == status
         assert set(answer.json()) == {"error"}
+
+
+def test_a_clip_is_asked_for_under_the_case(web: Web, filed: dict[str, str]) -> None:
+    with as_user(web, add(web, "investigator@village")) as client:
+        case = new_case(client)
+        clip = f"/api/footage/{filed['car']}/clip?case={quote(case)}"
+        assert client.get(clip).status_code == 404
+        asked = client.post(clip)
+        assert asked.status_code == 202
+        assert asked.json()["state"] in ("wanted", "asked")
+        assert client.post(clip).status_code == 202  # asking twice is asking once
+        assert client.get(clip).json()["state"] in ("wanted", "asked")
+        foreign = f"/api/footage/{filed['foreign']}/clip?case={quote(case)}"
+        assert (client.post(foreign).status_code, client.get(foreign).status_code) == (404, 404)
+        kept = web.services.reader.clip(filed["car"])
+        assert kept is not None
+        assert (kept.box, kept.camera, kept.to_ns - kept.from_ns) == ("search-village", "yard-1", 30 * SECOND_NS)
+        web.services.objects.put(kept.object, whole(web))
+        stored = clips.stored(kept, 4, "00")
+        assert web.services.mailbox.submit(lambda ledger: ledger.store.change_clip(kept, stored)).result(10)
+        film = client.get(clip, headers={"Range": "bytes=1-2"})
+        assert (film.status_code, film.content, film.headers["content-type"]) == (206, b"il", "video/mp4")
+        assert client.get(f"/api/clips/{filed['car']}").status_code == 403  # not without the case
+    acts_of_it = [(act.what, act.detail) for act in recorded(web, case)]
+    assert acts_of_it == [("case.opened", acts_of_it[0][1]), ("clip", {"asked": "yes"}), ("clip", {})]
+
+
+def whole(web: Web) -> Path:
+    path = Path(web.services.settings.data) / "film"
+    path.write_bytes(b"film")
+    return path
 
 
 def test_a_case_narrows_what_may_be_asked(web: Web, filed: dict[str, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
+import secrets
 from collections.abc import Iterator
 
 import httpx
@@ -18,12 +18,10 @@ from aggregator.record.acts import Act
 from aggregator.staff.roles import parse
 from common.secret import Secret
 
-_numbers = itertools.count(1)
-
 
 def add(web: Web, *roles: str) -> str:
     """A new user with these roles and the password of all."""
-    name = f"staff-{next(_numbers)}"
+    name = f"staff-{secrets.token_hex(6)}"
     app.add_user(web.services.settings, name, Secret(PASSWORD), [parse(role) for role in roles])
     return name
 

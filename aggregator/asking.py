@@ -1,0 +1,55 @@
+"""What the routes of the API have in common: who asks, and the fields of what they send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import msgspec
+from fastapi import Depends, HTTPException, Request
+
+from aggregator.staff.roles import Caller
+from common.errors import ContractError
+from events.identifiers import from_rfc3339
+
+MOST_BYTES = 10_000
+
+
+async def body(request: Request) -> bytes:
+    """The body of a request that is not larger than it need be."""
+    data = await request.body()
+    if len(data) > MOST_BYTES:
+        raise HTTPException(413, f"more than {MOST_BYTES} bytes")
+    return data
+
+
+def caller_of(request: Request) -> Caller:
+    """Who asks; the guard has found out."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+Body = Annotated[bytes, Depends(body)]
+Who = Annotated[Caller, Depends(caller_of)]
+
+
+def fields_of(data: bytes, times: Mapping[str, str], what: str) -> dict[str, object]:
+    """A thing's fields from a request's body.
+
+    Args:
+        data: JSON.
+        times: Field that is a time → the field that it becomes, in nanoseconds; one that is not there stays away.
+        what: What it is, for the error.
+
+    Raises:
+        ContractError: A time is none.
+    """
+    fields = msgspec.json.decode(data, type=dict[str, object])
+    for name, key in times.items():
+        value = fields.pop(name, None)
+        if value is None:
+            continue
+        if not isinstance(value, str):
+            raise ContractError(f"{what}: {name} must be a time such as 2026-11-23T08:00:00Z")
+        fields[key] = from_rfc3339(value)
+    return fields

@@ -1,12 +1,13 @@
-"""The WebSockets of live views: browsers at one end, boxes at the other."""
+"""The WebSockets of views, live or of footage: browsers at one end, boxes at the other."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import Coroutine
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from fastapi import FastAPI, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
@@ -16,11 +17,24 @@ from aggregator.live.hub import Key, View, Viewer
 from common import logs
 from common.clock import SECOND_NS
 from common.errors import CommandError, ContractError, Forbidden, StoreError
-from events.live import INTEREST_S, STILL_WANTED
+from events.live import INTEREST_S, LONGEST_NS, STILL_WANTED
 
 _log = logs.get("live")
 CHECK_S = 2.0
+ASKED_S = 10.0
+"""A browser says by then which footage it asks for."""
+MOST_ASKED = 2_000
+DONE = 1000
 ENDED, FORBIDDEN, AWAY, REFUSED = 4401, 4403, 4404, 4400
+MS = SECOND_NS // 1000
+
+
+class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What of a camera's footage, and why: the case or the purpose."""
+
+    from_ms: Annotated[int, msgspec.Meta(gt=0, lt=2**62 // MS)]
+    to_ms: Annotated[int, msgspec.Meta(gt=0, lt=2**62 // MS)]
+    reason: Annotated[str, msgspec.Meta(pattern=r"^\s*\S.{1,198}\S\s*$")]
 
 
 def add(app: FastAPI, views: LiveViews) -> None:
@@ -29,18 +43,18 @@ def add(app: FastAPI, views: LiveViews) -> None:
     @app.websocket("/api/live/{site}/{box}/{place}")
     async def watch(socket: WebSocket, site: str, box: str, place: str) -> None:
         await socket.accept()
-        key = (site, box, place)
+        await _watch(socket, views, Key(site, box, place))
+
+    @app.websocket("/api/play/{site}/{box}/{place}")
+    async def play(socket: WebSocket, site: str, box: str, place: str) -> None:
+        await socket.accept()
         try:
-            viewer = await views.begin(socket.state.caller, key)
-        except (Forbidden, CommandError, StoreError) as error:
-            await _close(socket, FORBIDDEN if isinstance(error, Forbidden) else AWAY, str(error))
+            asked = await _asked(socket)
+            key = Key(site, box, place, asked.from_ms * MS, asked.to_ms * MS, asked.reason, views.hub.new_id())
+        except ContractError as error:
+            await _close(socket, REFUSED, str(error))
             return
-        try:
-            await socket.send_json({"now_ms": views.clock.wall_ns() * 1000 // SECOND_NS})
-            code, reason = await _first(_send(socket, viewer), _gone(socket), _checked(socket, views, key))
-        finally:
-            views.hub.leave(key, viewer)
-        await _close(socket, code, reason)
+        await _watch(socket, views, key)
 
     @app.websocket("/box/live/{job}")
     async def bring(socket: WebSocket, job: str) -> None:
@@ -50,11 +64,44 @@ def add(app: FastAPI, views: LiveViews) -> None:
             return
         view.connected = True
         await socket.accept()
+        code, problem = AWAY, ""
         try:
-            _, problem = await _first(_take(socket, view), _keep(socket), _over(view))
+            code, problem = await _first(_take(socket, view), _keep(socket), _over(view))
         finally:
-            views.hub.end(view, "the box broke off")
-        await _close(socket, 1000, problem)
+            views.hub.end(view, "" if code == DONE else problem or "the box broke off")
+        await _close(socket, DONE, problem)
+
+
+async def _watch(socket: WebSocket, views: LiveViews, key: Key) -> None:
+    try:
+        viewer = await views.begin(socket.state.caller, key)
+    except (Forbidden, CommandError, StoreError) as error:
+        await _close(socket, FORBIDDEN if isinstance(error, Forbidden) else AWAY, str(error))
+        return
+    try:
+        await socket.send_json({"now_ms": views.clock.wall_ns() // MS})
+        code, reason = await _first(_send(socket, viewer), _gone(socket), _checked(socket, views, key))
+    finally:
+        views.hub.leave(key, viewer)
+    await _close(socket, code, reason)
+
+
+async def _asked(socket: WebSocket) -> _Asked:
+    """Which footage, in the first message.
+
+    Raises:
+        ContractError: None came, or it asks for something else; names the field.
+    """
+    try:
+        message = await asyncio.wait_for(socket.receive(), ASKED_S)
+        asked = msgspec.json.decode((message.get("text") or "")[:MOST_ASKED], type=_Asked)
+    except TimeoutError as error:
+        raise ContractError("say which footage: from_ms, to_ms and reason") from error
+    except msgspec.DecodeError as error:
+        raise ContractError(f"{error}; give from_ms, to_ms and reason, 3 to 200 characters") from error
+    if not 0 < (asked.to_ms - asked.from_ms) * MS <= LONGEST_NS:
+        raise ContractError("to_ms: must be later than from_ms, by ten minutes at most")
+    return msgspec.structs.replace(asked, reason=asked.reason.strip())
 
 
 async def _first(*works: Coroutine[Any, Any, tuple[int, str]]) -> tuple[int, str]:
@@ -75,7 +122,7 @@ async def _first(*works: Coroutine[Any, Any, tuple[int, str]]) -> tuple[int, str
 async def _send(socket: WebSocket, viewer: Viewer) -> tuple[int, str]:
     while (message := await viewer.queue.get()) is not None:
         await socket.send_bytes(message)
-    return AWAY, viewer.problem
+    return (AWAY if viewer.problem else DONE), viewer.problem
 
 
 async def _gone(socket: WebSocket) -> tuple[int, str]:
@@ -97,7 +144,7 @@ async def _take(socket: WebSocket, view: View) -> tuple[int, str]:
     while True:
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
-            return AWAY, ""
+            return (DONE if message.get("code") == DONE else AWAY), str(message.get("reason") or "")
         try:
             view.hand_on(message.get("bytes") or b"")
         except ContractError as error:

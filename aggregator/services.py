@@ -119,7 +119,7 @@ class Services:
             self.remote, self.book.keys, self.clock, random=secrets.token_bytes,
             new_id=lambda: uuid7(self.clock.wall_ns(), secrets.token_bytes(10)),
         )  # fmt: skip
-        return LiveViews(hub, self.reader, self.record, self.gatekeeper.who, self.clock)
+        return LiveViews(hub, self.reader, self.record, self.gatekeeper.who, self._case, self.clock)
 
     async def record(self, act: Act) -> None:
         """Put a look on the record; only then may it be shown.

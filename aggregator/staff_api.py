@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from aggregator.asking import Body, Who
 from aggregator.services import Services
 from aggregator.staff.changes import Account, Token
 from aggregator.staff.roles import PERMISSIONS, Permission, parse
-from common.errors import StaffError
+from common.errors import LoginThrottled, StaffError
 from common.secret import Secret
 from events.identifiers import to_rfc3339
 
@@ -34,6 +35,7 @@ class _Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Password(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    current: str
     password: str
 
 
@@ -52,6 +54,10 @@ def add(app: FastAPI, services: Services) -> None:
     @app.exception_handler(StaffError)
     async def refused(_request: Request, error: StaffError) -> JSONResponse:
         return JSONResponse({"error": str(error)}, 422)
+
+    @app.exception_handler(LoginThrottled)
+    async def throttled(_request: Request, error: LoginThrottled) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, 429, {"Retry-After": str(math.ceil(error.wait_s))})
 
     @app.exception_handler(msgspec.ValidationError)
     async def malformed(_request: Request, error: msgspec.ValidationError) -> JSONResponse:
@@ -94,7 +100,7 @@ def _add_own(app: FastAPI, services: Services) -> None:
     @app.put("/api/me/password")
     async def set_password(caller: Who, data: Body) -> Json:
         wanted = msgspec.json.decode(data, type=_Password)
-        await run_in_threadpool(office.change_password, caller, Secret(wanted.password))
+        await run_in_threadpool(office.change_password, caller, Secret(wanted.current), Secret(wanted.password))
         return {"changed": True}
 
     @app.post("/api/me/second-factor")

@@ -274,7 +274,7 @@ class Box:
         models = model_store(self.settings, base)
         return Errands(
             self.settings, base, self.footage, self.uplink, clock=self._clock,
-            films=lambda: export_redactor(models), views=lambda rate: live_redactor(models, rate),
+            films=lambda: export_redactor(models), views=lambda rate, lead: live_redactor(models, rate, lead),
         )  # fmt: skip
 
     def _uplink(self, base: Path) -> Uplink | None:

@@ -27,7 +27,7 @@ class Errands:
         uplink: The way to the aggregator.
         clock: Wall and monotonic.
         films: Opens what covers films.
-        views: Opens what covers a live view of so many frames a second.
+        views: Opens what covers a view of so many frames a second, with such a lead.
 
     Raises:
         FootageError: The signing key cannot be used.
@@ -43,11 +43,11 @@ class Errands:
         *,
         clock: Clock,
         films: Callable[[], ExportRedactor],
-        views: Callable[[float], LiveRedactor],
+        views: Callable[[float, int], LiveRedactor],
     ) -> None:
         releases = release_desk(settings, base, footage, uplink, clock)
         clips = clip_desk(settings, base, footage, uplink, films)
-        live = live_desk(settings, base, uplink, clock, views)
+        live = live_desk(settings, base, footage, uplink, clock=clock, redactor=views)
         self.releases, self.clips, self.live = releases, clips, live
         self._desks = [desk for desk in (releases, clips, live) if desk is not None]
         self.actions: dict[str, Action] = {}

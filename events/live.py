@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
+from common.clock import SECOND_NS
 from common.errors import ContractError
 
 HEAD = 9
@@ -15,6 +16,8 @@ MOST_BYTES = 1_000_000
 STILL_WANTED = "more"
 """The aggregator says this now and then; a box that does not hear it for `PATIENCE_S` stops."""
 INTEREST_S, PATIENCE_S = 5.0, 20.0
+LONGEST_NS = 600 * SECOND_NS
+"""Of footage that is played in one view: the record says which, so it is not endless."""
 
 
 class What(IntEnum):

@@ -11,7 +11,7 @@ from nicegui import Client, run, ui
 from aggregator.dashboard.frame import Frame, Visitor, html
 from aggregator.services import Services
 from aggregator.staff.roles import Caller
-from common.errors import Forbidden, StaffError, StoreError
+from common.errors import Forbidden, LoginError, StaffError, StoreError
 from common.secret import Secret
 
 
@@ -41,12 +41,16 @@ class AccountPage:
     def _password(self) -> None:
         words = self._words
         with ui.element("div").classes("form"):
+            old = ui.input(words["account.current"], password=True)
+            old.props("dense outlined maxlength=1024 autocomplete=current-password data-testid=current-password")
             new = ui.input(words["account.password"], password=True)
             new.props("dense outlined maxlength=1024 autocomplete=new-password data-testid=new-password")
             change = html(words["account.change"], "main", "button", "type=button data-testid=change-password")
-            change.on(
-                "click", lambda: self._act(lambda who: self._office.change_password(who, Secret(str(new.value or ""))))
-            )
+
+        def work(caller: Caller) -> None:
+            self._office.change_password(caller, Secret(str(old.value or "")), Secret(str(new.value or "")))
+
+        change.on("click", lambda: self._act(work))
 
     def _factor(self) -> None:
         words = self._words
@@ -74,7 +78,7 @@ class AccountPage:
             if caller is None:
                 return
             await run.io_bound(work, caller)
-        except (StaffError, Forbidden, StoreError) as error:
+        except (StaffError, LoginError, Forbidden, StoreError) as error:
             ui.notify(str(error), type="negative")
             return
         self._secret.set_content("")

@@ -1,9 +1,10 @@
-"""The page of footage: a camera's day, with blurred stills. Each question names a case or purpose and is recorded."""
+"""The page of footage: a camera's day, in blurred stills and film. Looks name a case or purpose, and are recorded."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from datetime import datetime
 from html import escape
 from zoneinfo import ZoneInfo
@@ -13,16 +14,16 @@ from nicegui.events import GenericEventArguments
 
 from aggregator.dashboard import footage_views as views
 from aggregator.dashboard.frame import Frame, Visitor, html
+from aggregator.dashboard.live_page import PLAYER_JS
 from aggregator.services import Services
 from aggregator.stores.records import Camera
 from common.clock import SECOND_NS
 from common.errors import CommandError, Forbidden, StoreError
 from events.commands import CommandName, Reply, Span
+from events.live import LONGEST_NS
 from events.topics import BoxTopics
 
-STEP_S = 2
-"""Between the stills that are played."""
-PAUSE_S = 1.0
+MS = SECOND_NS // 1000
 NEWEST_S = 5
 """A day opens this long before the newest footage."""
 
@@ -45,6 +46,7 @@ class FootagePage:
         self._zones = {(box.site, box.box): box.timezone for box in services.reader.boxes()}
         self._day = (0, 0)
         self._asking = False
+        self._run, self._playing = 0, False
         self._at_s = 0
 
     def build(self) -> None:
@@ -67,10 +69,13 @@ class FootagePage:
             self._scrub.set_visibility(False)
             self._shot = html("", "still", props="data-testid=still")
             self._told = html("", "where", props="data-testid=still-time")
+            self._film = html(views.player_html(words))
+            self._film.set_visibility(False)
             self._play = html(words["footage.play"], "", "button", "type=button data-testid=play")
             self._play.on("click", self._toggle)
             self._play.set_visibility(False)
-        self._timer = ui.timer(PAUSE_S, self._next, active=False)
+        ui.on("played", self._played)
+        ui.add_body_html(f"<script>{PLAYER_JS}</script>")
 
     def _form(self) -> None:
         words = self._words
@@ -108,11 +113,11 @@ class FootagePage:
             reason = str(self._case.value or "")
             return await self._services.command(caller, topics, name, camera.id, reason=reason, span=span)
         except (CommandError, Forbidden, StoreError) as error:
-            self._stop()
             ui.notify(str(error), type="negative")
             return None
 
     async def _show(self) -> None:
+        self._stop()
         camera = self._chosen()
         zone = self._zone(camera)
         try:
@@ -145,42 +150,71 @@ class FootagePage:
 
     async def _moved(self, event: GenericEventArguments) -> None:
         """The slider was let go."""
+        self._stop()
         self._at_s = int(event.args)
         await self._still()
 
     async def _still(self) -> None:
-        """The picture at the slider's moment; one question at a time."""
+        """The picture at the slider's moment; one question at a time, and once more if the slider has moved since."""
         if self._asking:
             return
-        self._asking = True
+        self._asking, at_s = True, -1
         try:
-            at_ns = self._day[0] + self._at_s * SECOND_NS
-            reply = await self._ask("footage-still", (at_ns, at_ns + SECOND_NS))
+            while at_s != self._at_s:
+                at_s = self._at_s
+                at_ns = self._day[0] + at_s * SECOND_NS
+                reply = await self._ask("footage-still", (at_ns, at_ns + SECOND_NS))
         finally:
             self._asking = False
-        if reply is None or reply.picture is None:
+        if reply is None or reply.picture is None or self._playing:
             return
         moment = datetime.fromtimestamp(at_ns // SECOND_NS, self._zone(self._chosen()))
         told = escape(self._words["footage.still"].format(time=f"{moment:%Y-%m-%d %H:%M:%S}"), quote=True)
         data = base64.b64encode(reply.picture).decode()
         self._shot.set_content(f'<img src="data:image/jpeg;base64,{data}" alt="{told}" data-testid="still-picture">')
         self._told.set_content(told)
-
-    async def _next(self) -> None:
-        if not self._asking:
-            self._move(self._at_s + STEP_S)
-            await self._still()
+        self._film.set_visibility(False)
 
     def _toggle(self) -> None:
-        if self._timer.active:
-            self._stop()
-        else:
-            self._timer.activate()
-            self._play.set_content(self._words["footage.pause"])
+        """Play from the slider on, or stop; the browser brings the film and moves the slider."""
+        if self._playing:
+            ui.run_javascript("paifangView.stop()")
+            return
+        camera, day_ms = self._chosen(), self._day[0] // MS
+        from_ms = day_ms + self._at_s * 1000
+        self._run += 1
+        past = {
+            "run": self._run,
+            "from_ms": from_ms,
+            "to_ms": min(from_ms + LONGEST_NS // MS, self._day[1] // MS),
+            "reason": str(self._case.value or ""),
+            "zone": self._zone(camera).key,
+            "day_ms": day_ms,
+        }
+        ui.run_javascript(f"paifangView.start({json.dumps(self._camera.value)}, {json.dumps(past)})")
+        self._playing = True
+        self._play.set_content(self._words["footage.pause"])
+        self._shot.set_content("")
+        self._told.set_content("")
+        self._film.set_visibility(True)
 
     def _stop(self) -> None:
-        self._timer.deactivate()
+        """Something else is looked at now; where the film was does not matter."""
+        if self._playing:
+            ui.run_javascript("paifangView.stop()")
+            self._run += 1
+            self._playing = False
+            self._play.set_content(self._words["footage.play"])
+
+    def _played(self, event: GenericEventArguments) -> None:
+        """The film has ended, or was stopped, at this moment."""
+        run, at_ms = (int(it) for it in event.args)
+        if run != self._run:
+            return
+        self._playing = False
         self._play.set_content(self._words["footage.play"])
+        seconds = (at_ms - self._day[0] // MS) // 1000
+        self._move(max(0, min(seconds, (self._day[1] - self._day[0]) // SECOND_NS - 1)))
 
 
 def show(services: Services, client: Client) -> None:

@@ -55,6 +55,16 @@ def facts(kept: Kept, moments: list[Moment], words: Texts) -> str:
     )
 
 
+def player_html(words: Texts) -> str:
+    """Where film is shown (`live_player.js`)."""
+    texts = {"waits": words["live.waits"], "ended": words["live.ended"], "shown": words["footage.film"]}
+    data = " ".join(f'data-{name}="{escape(text, quote=True)}"' for name, text in texts.items())
+    return (
+        '<div class="still"><video data-testid="live-video" muted playsinline></video></div>'
+        f'<div class="where" data-testid="live-told" role="status" {data}></div>'
+    )
+
+
 def _x(time_ns: int, day: tuple[int, int]) -> float:
     share = (time_ns - day[0]) / (day[1] - day[0])
     return min(1.0, max(0.0, share)) * WIDTH

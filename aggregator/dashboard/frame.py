@@ -29,6 +29,8 @@ PAGES = {
     "/account": "account",
 }
 """Path → its name in the texts."""
+MANY = 6
+"""More pages than this have a line of their own."""
 
 THEME_JS = (
     "const root = document.documentElement; const dark = root.classList.contains('dark') || "
@@ -96,10 +98,9 @@ class Frame:
             html(f"{LOGO_SVG}<span>{words['title']}</span>", "brand")
             self._health = html("", "chip", props="role=status data-testid=health")
             self.quarantine = html("", "chip plain", props="data-testid=quarantine-count")
-            with ui.element("nav").classes("pages"):
-                for other, name in PAGES.items():
-                    if not may_see(visitor.caller, other):
-                        continue
+            pages = {other: name for other, name in PAGES.items() if may_see(visitor.caller, other)}
+            with ui.element("nav").classes("pages many" if len(pages) > MANY else "pages"):
+                for other, name in pages.items():
                     current = "aria-current=page" if other == path else ""
                     html(words[name], "button", "a", f'href={other} data-testid="page-{name}" {current}')
             ui.element("div").classes("room")

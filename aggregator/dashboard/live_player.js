@@ -1,6 +1,8 @@
-// Plays fragmented MP4 from a WebSocket through Media Source Extensions, close to the newest picture.
+// Plays fragmented MP4 from a WebSocket through Media Source Extensions: live close to the newest picture, footage with
+// some pictures in hand.
 (() => {
-  const HEAD = 9, FAR_S = 0.35, BEHIND_S = 8;
+  const HEAD = 9, BEHIND_S = 8;
+  const LIVE = { route: "live", far_s: 0.35, near_s: 0.04 }, PAST = { route: "play", far_s: 2.5, near_s: 0.8 };
   let view = null;
   const at = id => document.querySelector(`[data-testid=${id}]`);
 
@@ -18,14 +20,19 @@
     clearInterval(old.timer);
     old.socket.close();
     if (old.url) URL.revokeObjectURL(old.url);
+    if (old.past) emitEvent("played", [old.past.run, old.shown_ms || old.past.from_ms]);
   }
 
-  function start() {
+  function start(place, past) {
     stop();
-    const video = at("live-video"), told = at("live-told"), place = at("live-camera").value;
+    const video = at("live-video"), told = at("live-told"), how = past ? PAST : LIVE;
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const own = { socket: new WebSocket(`${scheme}://${location.host}/api/live/${place}`), queue: [], times: [], ahead: 0 };
+    const socket = new WebSocket(`${scheme}://${location.host}/api/${how.route}/${place}`);
+    const own = { socket, past, queue: [], ahead: 0 };
     view = own;
+    if (past)
+      socket.onopen = () =>
+        socket.send(JSON.stringify({ from_ms: past.from_ms, to_ms: past.to_ms, reason: past.reason }));
     window.paifangLive = own;
     own.socket.binaryType = "arraybuffer";
     told.textContent = told.dataset.waits;
@@ -42,8 +49,8 @@
       if (next) buffer.appendBuffer(next);
       if (!ranges.length) return;
       const end = ranges.end(ranges.length - 1);
-      if (video.currentTime < ranges.start(ranges.length - 1) || end - video.currentTime > FAR_S)
-        video.currentTime = Math.max(ranges.start(ranges.length - 1), end - 0.04);
+      if (video.currentTime < ranges.start(ranges.length - 1) || end - video.currentTime > how.far_s)
+        video.currentTime = Math.max(ranges.start(ranges.length - 1), end - how.near_s);
       if (video.paused) video.play().catch(() => {});
     }
 
@@ -76,22 +83,31 @@
     own.socket.onclose = event => {
       if (view !== own) return;
       told.textContent = event.reason || told.dataset.ended;
-      clearInterval(own.timer);
+      if (past) stop();
+      else clearInterval(own.timer);
     };
     own.timer = setInterval(() => {
       if (!own.buffer || !own.buffer.buffered.length || !own.newest_ms) return;
       const waits = own.buffer.buffered.end(own.buffer.buffered.length - 1) - video.currentTime;
+      if (past) {
+        own.shown_ms = Math.round(own.newest_ms - 1000 * waits);
+        const time = new Date(own.shown_ms).toLocaleString("sv-SE", { timeZone: past.zone });
+        told.textContent = told.dataset.shown.replace("{time}", time);
+        at("scrub").value = Math.round((own.shown_ms - past.day_ms) / 1000);
+        return;
+      }
       own.lag_s = Math.max(0, (Date.now() - own.ahead - own.newest_ms) / 1000 + waits);
       told.textContent = told.dataset.lag.replace("{seconds}", own.lag_s.toFixed(1));
     }, 250);
   }
 
   document.addEventListener("click", event => {
-    if (event.target.closest("[data-testid=live-start]")) start();
+    if (event.target.closest("[data-testid=live-start]")) start(at("live-camera").value);
     if (event.target.closest("[data-testid=live-stop]")) {
       stop();
       at("live-told").textContent = "";
     }
   });
   addEventListener("pagehide", stop);
+  window.paifangView = { start, stop };
 })();

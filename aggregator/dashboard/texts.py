@@ -137,6 +137,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "footage.held": ("{count} holds", "{count} 处保全"),
     "footage.events": ("{count} events", "{count} 个事件"),
     "footage.still": ("Blurred picture of {time}", "{time} 的模糊处理画面"),
+    "footage.film": ("Blurred film of {time}", "{time} 的模糊处理录像"),
     "footage.choose": ("Choose a moment on the line.", "请在时间轴上选择时刻。"),
     "lists": ("Lists", "名单"),
     "lists.none": ("This site's list is empty.", "该站点名单为空。"),

@@ -33,6 +33,7 @@ STAFF: dict[str, tuple[str, str]] = {
     "staff.none": ("no roles", "无角色"),
     "account": ("My account", "我的账户"),
     "account.roles": ("Roles", "角色"),
+    "account.current": ("Current password", "当前密码"),
     "account.password": ("New password (ends all sessions)", "新密码（将结束所有会话）"),
     "account.change": ("Change", "修改"),
     "account.factor": ("Codes from an authenticator", "身份验证器动态码"),

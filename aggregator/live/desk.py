@@ -1,4 +1,4 @@
-"""Live views for somebody who may; each is on the record before its first picture."""
+"""Views for somebody who may, live or of footage; each is on the record before its first picture."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from aggregator.live.hub import Hub, Key, Viewer
 from aggregator.record.acts import Act
 from aggregator.staff.roles import Caller
 from aggregator.stores import Reader
 from common.clock import Clock
 from common.errors import CommandError
+from events.identifiers import to_rfc3339
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class LiveViews:
         reader: Which cameras there are.
         record: Puts an act on the record.
         who: Who a session belongs to, as of now.
+        case: The open case of (site, camera) that a reason names, or nothing.
         clock: Says when.
     """
 
@@ -30,6 +34,7 @@ class LiveViews:
     reader: Reader
     record: Callable[[Act], Awaitable[None]]
     who: Callable[[str | None], Caller | None]
+    case: Callable[[str, str, str], Awaitable[str]]
     clock: Clock
 
     async def begin(self, caller: Caller, key: Key) -> Viewer:
@@ -40,19 +45,22 @@ class LiveViews:
             CommandError: There is no such camera.
             StoreError: It could not be recorded: nothing may be shown.
         """
-        site, box, camera = key
-        caller.need("live.see", site, camera)
+        caller.need(key.permission, key.site, key.camera)
         known = await asyncio.to_thread(self.reader.cameras)
-        if key not in {(it.site, it.box, it.id) for it in known}:
+        if key[:3] not in {(it.site, it.box, it.id) for it in known}:
             raise CommandError("there is no such camera")
         act = Act(
-            time_ns=self.clock.wall_ns(), who=caller.name, what="view", site=site, target=f"{box}/{camera}",
-            detail={"live": "begins"},
+            time_ns=self.clock.wall_ns(), who=caller.name, what="view", site=key.site,
+            target=f"{key.box}/{key.camera}", detail={"live": "begins"},
         )  # fmt: skip
+        if key.to_ns:
+            about = {"from": to_rfc3339(key.from_ns), "to": to_rfc3339(key.to_ns)}
+            case = await self.case(key.site, key.camera, key.reason)
+            act = msgspec.structs.replace(act, detail=about, reason=key.reason, case=case)
         await self.record(act)
         return self.hub.join(key, caller.name)
 
     async def still(self, token: str | None, key: Key) -> bool:
         """Whether the session lives and its user still may."""
         caller = await asyncio.to_thread(self.who, token)
-        return caller is not None and caller.may("live.see", key[0], key[2])
+        return caller is not None and caller.may(key.permission, key.site, key.camera)

@@ -1,4 +1,4 @@
-"""Views and who looks at them. Belongs to the event loop.
+"""Views and who looks at them. Belongs to the event loop. All who look at a camera as it is now have one view.
 
 A viewer's queue is bounded. One that does not keep up loses what waits and goes on at the next key frame.
 """
@@ -9,9 +9,11 @@ import asyncio
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from aggregator.lists.keys import Keys
 from aggregator.remote import Remote
+from aggregator.staff.roles import Permission
 from common import logs
 from common.clock import Clock
 from common.errors import CommandError, ContractError
@@ -26,7 +28,30 @@ WAITING = 45
 """Messages of one viewer, three seconds."""
 COMING_S = 15.0
 """How long a box that has said yes may take to connect."""
-Key = tuple[str, str, str]
+
+
+class Key(NamedTuple):
+    """What is looked at: a camera as it is now, or what it kept of a stretch of time.
+
+    Attributes:
+        from_ns: Begin of the stretch, UTC nanoseconds; 0 for now.
+        to_ns: Its end; 0 for now.
+        reason: Why, for the box.
+        own: Sets a view of a stretch apart: everybody moves in it on their own.
+    """
+
+    site: str
+    box: str
+    camera: str
+    from_ns: int = 0
+    to_ns: int = 0
+    reason: str = "live view"
+    own: str = ""
+
+    @property
+    def permission(self) -> Permission:
+        """What it takes to look."""
+        return "footage.look" if self.to_ns else "live.see"
 
 
 @dataclass(eq=False)
@@ -75,7 +100,7 @@ class Viewer:
 
 @dataclass(eq=False)
 class View:
-    """One camera's view.
+    """One view.
 
     Attributes:
         job: Its id, on the way from the box.
@@ -161,14 +186,14 @@ class Hub:
         return view if view is not None and right and scheme == SCHEME and not view.connected else None
 
     async def _ask(self, view: View, by: str) -> None:
-        site, box, camera = view.key
-        ticket = seal(self.keys.of_site(site), view.job, self.keys.ticket(USE, view.job), self.random)
+        key = view.key
+        ticket = seal(self.keys.of_site(key.site), view.job, self.keys.ticket(USE, view.job), self.random)
         command = Command(
-            id=self.new_id(), name="live", target=camera, by=by, reason="live view", time_ns=self.clock.wall_ns(),
-            job=view.job, ticket=ticket,
+            id=self.new_id(), name="live", target=key.camera, by=by, reason=key.reason, time_ns=self.clock.wall_ns(),
+            from_ns=key.from_ns, to_ns=key.to_ns, job=view.job, ticket=ticket,
         )  # fmt: skip
         try:
-            reply = await self.remote.ask(BoxTopics(site, box), command)
+            reply = await self.remote.ask(BoxTopics(key.site, key.box), command)
         except (CommandError, ContractError) as error:
             self.end(view, str(error))
             return

@@ -105,7 +105,7 @@ class Releases:
         return made
 
     async def decide(self, caller: Caller, release_id: str, *, approved: bool, reason: str) -> Release:
-        """Approve or refuse what somebody else asked for.
+        """Approve or refuse what somebody else asked for; an approval that is refused is on the record too.
 
         Raises:
             Forbidden: Not at that site.
@@ -116,8 +116,18 @@ class Releases:
         now_ns = self.clock.wall_ns()
         before = await self.one(release_id)
         caller.need("release.decide", before.site)
+        moves.said(reason)
         if not approved:
             return await self.change(moves.refuse(before, caller.name, reason, now_ns))
+        try:
+            after = await self.change(await self._approval(before, caller, reason, now_ns))
+        except ReleaseError as error:
+            await self.record(_refused(before, caller.name, "approve", str(error), now_ns))
+            raise
+        self.news.set()
+        return after
+
+    async def _approval(self, before: Release, caller: Caller, reason: str, now_ns: int) -> Change:
         sealed = self.keys.hidden(f"release/{before.id}", self.random(KEY_BYTES).hex())
         change = moves.approve(before, caller.name, reason, sealed, now_ns)
         case = await asyncio.to_thread(self.reader.case, before.case_id)
@@ -125,9 +135,7 @@ class Releases:
             raise ReleaseError(f"case {before.case_id} has ended")
         if problem := await asyncio.to_thread(self.objection, change.after):
             raise ReleaseError(problem)
-        after = await self.change(change)
-        self.news.set()
-        return after
+        return change
 
     async def fetch(self, caller: Caller, release_id: str) -> Copy:
         """Take one's copy; that is on the record before its first byte, and so is a try that is refused.
@@ -146,7 +154,7 @@ class Releases:
             change = moves.fetch(before, caller.name, now_ns)
             key = bytes.fromhex(self.key_of(before))
         except (Forbidden, ReleaseError) as error:
-            await self.record(_refused(before, caller.name, str(error), now_ns))
+            await self.record(_refused(before, caller.name, "fetch", str(error), now_ns))
             raise
         self._streams[before.id] += 1
         try:
@@ -232,8 +240,8 @@ class Releases:
         self.news.set()
 
 
-def _refused(release: Release, who: str, why: str, now_ns: int) -> Act:
+def _refused(release: Release, who: str, tried: str, why: str, now_ns: int) -> Act:
     return Act(
         time_ns=now_ns, who=who, what="release.refused", site=release.site, target=release.id, case=release.case_id,
-        reason=why, detail={"tried": "fetch"},
+        reason=why, detail={"tried": tried},
     )  # fmt: skip

@@ -224,10 +224,18 @@ def swept(before: Release) -> Change:
 def _decided(before: Release, deed: Deed, who: str, reason: str, now_ns: int) -> Release:
     if who.casefold() == before.asked_by.casefold():
         raise ReleaseError("nobody decides about their own request: it takes a second person")
-    reason = reason.strip()
-    if not 3 <= len(reason) <= 200:
+    return msgspec.structs.replace(_moved(before, deed), decided_by=who, decided_ns=now_ns, decision=said(reason))
+
+
+def said(reason: str) -> str:
+    """Why somebody decides so.
+
+    Raises:
+        ReleaseError: They do not say it.
+    """
+    if not 3 <= len(reason.strip()) <= 200:
         raise ReleaseError("say in 3 to 200 characters why")
-    return msgspec.structs.replace(_moved(before, deed), decided_by=who, decided_ns=now_ns, decision=reason)
+    return reason.strip()
 
 
 _NOW: Mapping[State, str] = {

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import argon2
+
 from aggregator.ledger import Ledger
 from aggregator.lists.keys import Keys
 from aggregator.mailbox import Mailbox
@@ -17,8 +19,18 @@ from aggregator.staff import changes, factors
 from aggregator.staff.changes import Account, Change, Factor, Token
 from aggregator.staff.factors import Pending
 from aggregator.staff.oidc import Subject
-from aggregator.staff.passwords import BY_PROVIDER, MIN_PASSWORD, SYSTEM, act_of, check_user, hash_password, hash_token
+from aggregator.staff.passwords import (
+    BY_PROVIDER,
+    MIN_PASSWORD,
+    SYSTEM,
+    act_of,
+    check_user,
+    hash_password,
+    hash_token,
+    matches,
+)
 from aggregator.staff.roles import PERMISSIONS, Caller, Grant, Permission
+from aggregator.staff.throttle import Throttle
 from aggregator.stores import Reader
 from common.clock import SECOND_NS, Clock
 from common.errors import Forbidden, LoginError, StaffError, StoreError
@@ -50,9 +62,11 @@ class Office:
     token: Callable[[], str]
     new_id: Callable[[], str]
     pending: Pending = field(init=False)
+    _tries: Throttle = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pending", Pending(self.clock))
+        object.__setattr__(self, "_tries", Throttle(self.clock, 5, 300.0))
 
     def accounts(self, caller: Caller) -> list[Account]:
         """Whom an administrator sees: everybody who has a role in their reach, or none at all."""
@@ -169,15 +183,23 @@ class Office:
         kept = Factor(user=caller.name, sealed=self.keys.hidden(f"staff/{caller.name}", secret), last_step=step)
         self._change(changes.PutFactor(kept), self._act(caller, caller.name, "second factor"))
 
-    def change_password(self, caller: Caller, password: Secret) -> None:
+    def change_password(self, caller: Caller, current: Secret, password: Secret) -> None:
         """A new password of one's own; it ends all sessions, this one too.
 
+        The current one is asked for, so that who finds an open page cannot keep the account. A user of the identity
+        provider gets none here: it would let them in after the provider has shut them out.
+
         Raises:
-            StaffError: It is too short, or the caller logs in only once.
+            LoginThrottled: Too many tries.
+            StaffError: The current one is wrong, the new one too short, or the caller has none here.
         """
-        account = self._account(_person(caller).name)
-        if account is None:
-            raise StaffError("a user for one log-in has no password to change; add an account")
+        user = self.reader.user(_person(caller).name)
+        if user is None or user.password_hash == BY_PROVIDER:
+            raise StaffError("you have no password here: it is your identity provider's, or was for one log-in")
+        self._tries.take(caller.name)
+        if not matches(user.password_hash, current, argon2.PasswordHasher()):
+            raise StaffError("the current password is wrong")
+        self._tries.forgive(caller.name)
         if len(password.reveal()) < MIN_PASSWORD:
             raise StaffError(f"a password needs at least {MIN_PASSWORD} characters")
         now_ns = self.clock.wall_ns()

@@ -59,6 +59,7 @@ ROUTES: dict[str, Rule] = {
     "GET /api/quarantine": Rule("trouble.see", "everywhere"),
     "GET /api/clips/{alert_id}": Rule("clips.see"),
     "WEBSOCKET /api/live/{site}/{box}/{place}": Rule("live.see", "site", token=False),
+    "WEBSOCKET /api/play/{site}/{box}/{place}": Rule("footage.look", "site", token=False),
     "WEBSOCKET /box/live/{job}": Rule(ticket=True),
     "PAGE /live": Rule("live.see", token=False),
     "GET /api/pictures/{event_id}": Rule("alerts.see"),

@@ -33,15 +33,15 @@ def export_redactor(store: ModelStore, faces_only: bool = False) -> ExportRedact
     return ExportRedactor(Finders(faces, plates), np.random.default_rng(), (face_model, plate_model))
 
 
-def live_redactor(store: ModelStore, rate: float) -> LiveRedactor:
-    """What covers one live view.
+def live_redactor(store: ModelStore, rate: float, lead: int) -> LiveRedactor:
+    """What covers one view, live or of footage.
 
     Raises:
         ModelUnavailable: A model is missing; tells the command that fetches it.
     """
     faces = open_detector("faces-to-blur", store, Options(long_side=LONG_SIDE_PX, threshold=0.3))
     plates = open_detector("plate-find", store, Options(long_side=PLATES_PX))
-    return LiveRedactor(faces, plates, np.random.default_rng(), rate)
+    return LiveRedactor(faces, plates, np.random.default_rng(), rate, lead=lead)
 
 
 def _sized(task: Task, store: ModelStore, threshold: float) -> tuple[Sized, UsedModel]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +14,7 @@ from av.container import InputContainer
 
 from common.errors import RedactionError, SourceError
 from edge.blur.encoder import AudioPacket, Origin
+from edge.sources.base import VideoPacket
 from edge.sources.container import mapped, open_video
 
 THREADS, LARGE_PX = 2, 1280 * 736
@@ -98,6 +100,15 @@ class Film:
                 yield from self._decoded(cast("av.Packet[av.VideoStream]", packet))
             elif packet.size:
                 yield cast(AudioPacket, packet)
+
+    def packets(self) -> Iterator[VideoPacket]:
+        """What `shots` decodes, as it is; ends early where it breaks off."""
+        packets = self._container.demux(self.video)
+        with contextlib.suppress(StopIteration, av.error.FFmpegError, OSError):
+            while True:
+                packet = next(packets)
+                if packet.size:
+                    yield packet
 
     def close(self) -> None:
         """Close it."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -23,9 +25,26 @@ KEEP_S = 0.6
 """How long a box stays after it was found last: detectors miss a face for some frames."""
 
 
+class Leaving(NamedTuple):
+    """A frame that may be shown, and the time that was given with it."""
+
+    covered: Covered
+    time_ns: int
+
+
+class _Held(NamedTuple):
+    """A frame that has not left; `seen`: it was searched in time."""
+
+    number: int
+    time_ns: int
+    frame: av.VideoFrame
+    seen: bool
+    more: list[Box]
+
+
 @dataclass
 class LiveRedactor:
-    """One view of one camera. Call `cover` for each frame, from one thread.
+    """One view of one camera. Call `take` for each frame, from one thread.
 
     Every frame is searched for faces, each fourth for plates. A search that takes longer than the deadline makes its
     frame black, and those after it, until it is done: the view is late by one deadline at most.
@@ -36,6 +55,7 @@ class LiveRedactor:
         random: Noise of the covers.
         rate: Frames a second, about.
         deadline_s: How long a search may take.
+        lead: Frames that are known before one leaves: what is found in them reaches back to it. 0 for what is live.
 
     Attributes:
         counts: What happened so far.
@@ -46,21 +66,26 @@ class LiveRedactor:
     random: np.random.Generator
     rate: float = 15.0
     deadline_s: float = DEADLINE_S
+    lead: int = 0
     counts: Counts = field(default_factory=Counts)
     _late: Promise[list[Found]] | None = None
     _canvas: Canvas | None = None
+    _held: deque[_Held] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         keep = max(2, round(self.rate * KEEP_S))
         self._crew: Crew[list[Found]] = Crew(1)
-        self._faces = Masks(Spans(0, keep, keep, 0.8 / self.rate))
-        self._plates = Masks(Spans(0, 2 * keep, 2 * keep, 0.8 / self.rate))
+        self._faces = Masks(Spans(self.lead, keep, keep, 0.8 / self.rate))
+        self._plates = Masks(Spans(self.lead, 2 * keep, 2 * keep, 0.8 / self.rate))
 
-    def cover(self, frame: av.VideoFrame, people: Sequence[Box] = (), plates: Sequence[Box] = ()) -> Covered:
-        """The frame as it may be shown; the same size each time, made even.
+    def take(
+        self, frame: av.VideoFrame, time_ns: int, people: Sequence[Box] = (), plates: Sequence[Box] = ()
+    ) -> Leaving | None:
+        """Take a frame; what leaves is the one `lead` before it, as it may be shown: the same size each time, even.
 
         Args:
             frame: Not changed.
+            time_ns: Leaves with the frame.
             people: Persons that the box knows of, pixels: their heads are covered too.
             plates: Plates that it knows of, pixels.
         """
@@ -68,23 +93,27 @@ class LiveRedactor:
             self._canvas = Canvas.of(frame)
         number = self.counts.frames
         self.counts.frames += 1
-        covered = self._covered(frame, number, [*map(head_of, people), *plates], self._canvas)
-        self.counts.black += covered.black
-        return covered
+        self.counts.unknown_pixels += not known(frame)
+        seen = known(frame) and self._searched(frame, number)
+        self._held.append(_Held(number, time_ns, frame, seen, [*map(head_of, people), *plates]))
+        return self._leave(self._canvas) if len(self._held) > self.lead else None
+
+    def rest(self) -> Iterator[Leaving]:
+        """What has not left, when there will be no more."""
+        while self._held and self._canvas is not None:
+            yield self._leave(self._canvas)
 
     def close(self) -> None:
         """End its thread."""
         self._crew.close()
 
-    def _covered(self, frame: av.VideoFrame, number: int, more: list[Box], canvas: Canvas) -> Covered:
-        if not known(frame):
-            self.counts.unknown_pixels += 1
-            return black(canvas)
-        if not self._searched(frame, number):
-            return black(canvas)
-        boxes = joined([*self._faces.at(number), *self._plates.at(number), *more])
-        self.counts.covers += len(boxes)
-        return paint(frame, boxes, canvas, self.random)
+    def _leave(self, canvas: Canvas) -> Leaving:
+        held = self._held.popleft()
+        boxes = joined([*self._faces.at(held.number), *self._plates.at(held.number), *held.more])
+        covered = paint(held.frame, boxes, canvas, self.random) if held.seen else black(canvas)
+        self.counts.covers += len(boxes) if held.seen else 0
+        self.counts.black += covered.black
+        return Leaving(covered, held.time_ns)
 
     def _searched(self, frame: av.VideoFrame, number: int) -> bool:
         if self._late is not None:

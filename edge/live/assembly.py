@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,15 +10,23 @@ from common.clock import Clock
 from edge.blur.live import LiveRedactor
 from edge.config import BoxSettings, CameraSettings
 from edge.live.desk import LiveDesk
+from edge.live.kept import KeptOpener
+from edge.recorder.assembly import Footage
 from edge.sources import Opener, login, opener
 from edge.uplink import Uplink
 from events import trust
 
 
 def live_desk(
-    settings: BoxSettings, base: Path, uplink: Uplink | None, clock: Clock, redactor: Callable[[float], LiveRedactor]
+    settings: BoxSettings,
+    base: Path,
+    footage: Footage | None,
+    uplink: Uplink | None,
+    *,
+    clock: Clock,
+    redactor: Callable[[float, int], LiveRedactor],
 ) -> LiveDesk | None:
-    """What sends live views; None where nobody is trusted, or there is no way to send them.
+    """What sends live views and plays footage; None where nobody is trusted, or there is no way to send them.
 
     Raises:
         SettingsError: The trust file cannot be used.
@@ -29,11 +38,17 @@ def live_desk(
         url = camera.watched_url if "://" in camera.watched_url else str(base / camera.watched_url)
         return opener(url, login(camera.username, camera.password_file, base), clock)
 
+    def kept(camera: str, from_ns: int, to_ns: int) -> KeptOpener:
+        assert footage is not None
+        footage.store.player.begins_ns(camera, from_ns, to_ns)  # raises where there is nothing: now it can be said
+        return KeptOpener(footage.store.player, camera, from_ns, to_ns, clock, time.sleep)
+
     return LiveDesk(
         url=uplink.url,
         tls=uplink.tls,
         site_key=trust.load(base / settings.trust_file, settings.site).sealing,
         cameras={camera.id: watched(camera) for camera in settings.cameras},
+        kept=kept if footage is not None else None,
         redactor=redactor,
         kbps=settings.uplink.live_kbps,
         clock=clock,

@@ -1,4 +1,4 @@
-"""One live view of one camera: its own connection → decode → newest frame → cover → H.264 → pieces.
+"""One view of one camera: its stream → decode → newest frame → cover → H.264 → pieces.
 
 Reading and covering are two threads with one frame between them: what comes too fast is left out, and nothing waits.
 """
@@ -6,9 +6,10 @@ Reading and covering are two threads with one frame between them: what comes too
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Protocol
 
 import av
 
@@ -16,11 +17,11 @@ from common import logs
 from common.clock import SECOND_NS
 from common.errors import PaifangError, RedactionError
 from edge.blur.encoder import FRAGMENTS, Encoder, Origin
-from edge.blur.live import LiveRedactor
+from edge.blur.live import Leaving, LiveRedactor
 from edge.blur.paint import Canvas
 from edge.decoder import Decoder
 from edge.live.pieces import Cutter
-from edge.sources.base import Opener
+from edge.sources.base import Stream
 from events.live import Piece
 
 _log = logs.get("live")
@@ -29,6 +30,17 @@ _BASE = Fraction(1, 90_000)
 _SLACK = 0.7
 """Cameras of 15 frames a second do not send them evenly."""
 SILENCE_S = 10.0
+
+
+class Openable(Protocol):
+    """What a view is of: a camera's watched stream, or footage that was kept."""
+
+    def open(self) -> Stream:
+        """Open it; what ends without an error ends the view without one.
+
+        Raises:
+            PaifangError: It cannot be opened.
+        """
 
 
 @dataclass
@@ -47,36 +59,36 @@ class Newest:
             self._frame = frame, time_ns
             self._there.notify()
 
-    def end(self, problem: str) -> None:
-        """There will be no more."""
+    def end(self, problem: str = "") -> None:
+        """There will be no more; without a problem that is as it should be."""
         with self._there:
             self._over = problem
             self._there.notify()
 
-    def take(self, timeout_s: float) -> tuple[av.VideoFrame, int]:
-        """Wait for one.
+    def take(self, timeout_s: float) -> tuple[av.VideoFrame, int] | None:
+        """Wait for one; None: that was the last.
 
         Raises:
-            RedactionError: There are no more, or none came.
+            RedactionError: There are no more, for something went wrong, or none came.
         """
         with self._there:
             self._there.wait_for(lambda: self._frame is not None or self._over is not None, timeout_s)
             found, self._frame = self._frame, None
-            if found is None:
+            if found is None and self._over != "":
                 raise RedactionError(f"no pictures: {self._over or 'the camera is silent'}")
             return found
 
 
 class View:
-    """Pieces of one live view.
+    """Pieces of one view.
 
     Args:
-        opener: The camera's watched stream.
+        opener: Opens what it is of.
         redactor: Covers; closed with the view.
         kbps: Most that it may take, kilobits a second.
     """
 
-    def __init__(self, opener: Opener, redactor: LiveRedactor, kbps: int) -> None:
+    def __init__(self, opener: Openable, redactor: LiveRedactor, kbps: int) -> None:
         self._opener, self._redactor, self._kbps = opener, redactor, kbps
         self._newest, self._stop = Newest(), threading.Event()
         self._reader = threading.Thread(target=self._read, name="live-reader", daemon=True)
@@ -87,13 +99,10 @@ class View:
         Raises:
             RedactionError: The camera does not answer, or it cannot be encoded.
         """
-        cutter, encoder = Cutter(), None
+        cutter, encoder, first_ns = Cutter(), None, 0
         self._reader.start()
         try:
-            first_ns = 0
-            while True:
-                frame, time_ns = self._newest.take(SILENCE_S)
-                covered = self._redactor.cover(frame)
+            for covered, time_ns in self._leaving():
                 if encoder is None:
                     canvas = Canvas(covered.frame.width, covered.frame.height, covered.frame.format.name)
                     origin, first_ns = Origin(_BASE, RATE), time_ns
@@ -109,9 +118,16 @@ class View:
             self._reader.join()
             self._redactor.close()
 
+    def _leaving(self) -> Iterator[Leaving]:
+        while (taken := self._newest.take(SILENCE_S)) is not None:
+            if (leaving := self._redactor.take(*taken)) is not None:
+                yield leaving
+        yield from self._redactor.rest()
+
     def _read(self) -> None:
         try:
             self._watch()
+            self._newest.end()
         except PaifangError as error:
             self._newest.end(str(error))
         except Exception as error:  # the view ends, and says so

@@ -72,10 +72,8 @@ class Looks:
     def _picture(self, camera: str, at_ns: int) -> Picture:
         """The first picture at or after a moment, H x W x 3 uint8 BGR."""
         player = self._store.player
-        (first, *_) = player.find(camera, at_ns, at_ns + STILL_NS)
+        begins_ns = player.begins_ns(camera, at_ns, at_ns + STILL_NS)
         data = b"".join(player.play(camera, at_ns, at_ns + STILL_NS))
-        heads = player.reader(first).between((at_ns - first.start_ns) // 1_000_000, STILL_NS // 1_000_000)
-        begins_ns = first.start_ns + (heads[0].start_ms * 1_000_000 if heads else 0)
         skip_s = max(0, at_ns - begins_ns) / SECOND_NS  # what is played starts at the key frame before the moment
         last: Picture | None = None
         try:

@@ -79,6 +79,18 @@ class Player:
             return row.end_ns
         return row.start_ns + (last.start_ms + last.duration_ms) * 1_000_000
 
+    def begins_ns(self, camera: str, from_ns: int, to_ns: int) -> int:
+        """Wall clock of the first picture that `play` shows: that of the key frame before the range.
+
+        Raises:
+            FootageError: See `find`; or there is no picture in it.
+        """
+        for row in self.find(camera, from_ns, to_ns):
+            reader = self.reader(row)
+            if heads := _between(reader, row, (from_ns, to_ns)):
+                return reader.header.wall_ns + heads[0].start_ms * 1_000_000
+        raise FootageError(f"camera '{camera}' has no footage in this range")
+
     def check(self, camera: str, from_ns: int, to_ns: int) -> None:
         """Whether `play` would begin.
 

@@ -20,7 +20,7 @@ from typing import IO, cast
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from common.clock import SECOND_NS, Clock
-from common.errors import FootageError, RedactionError
+from common.errors import RedactionError
 from edge.blur.counts import Counts
 from edge.blur.encoder import Writable
 from edge.blur.film import Film, Shot, film_of_pieces
@@ -111,20 +111,10 @@ class Maker:
     def _film(self, order: Order, target: Writable, stop: threading.Event) -> Counts:
         film = film_of_pieces(lambda: self.player.play(order.camera, order.from_ns, order.to_ns), order.camera)()
         try:
-            return _Job(film, target, order, self._begins_ns(order), stop).run()
+            begins_ns = self.player.begins_ns(order.camera, order.from_ns, order.to_ns)
+            return _Job(film, target, order, begins_ns, stop).run()
         finally:
             film.close()
-
-    def _begins_ns(self, order: Order) -> int:
-        """Wall clock of the first picture that is played: that of the key frame before the range."""
-        for row in self.player.find(order.camera, order.from_ns, order.to_ns):
-            reader = self.player.reader(row)
-            heads = reader.between(
-                (order.from_ns - row.start_ns) // 1_000_000, -((row.start_ns - order.to_ns) // 10**6)
-            )
-            if heads:
-                return reader.header.wall_ns + heads[0].start_ms * 1_000_000
-        raise FootageError(f"camera '{order.camera}' has no footage in this range")
 
     def _manifest(self, order: Order, rows: list[Segment], film: _Hashing, counts: Counts) -> ReleaseManifest:
         return ReleaseManifest(

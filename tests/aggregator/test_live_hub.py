@@ -13,7 +13,7 @@ from agg_support import run_apart
 
 from aggregator.ledger import Ledger
 from aggregator.lists.keys import Keys
-from aggregator.live.hub import WAITING, Hub, Viewer
+from aggregator.live.hub import WAITING, Hub, Key, Viewer
 from aggregator.mailbox import Mailbox
 from aggregator.posts import Posts
 from aggregator.record.scribe import Scribe
@@ -26,7 +26,7 @@ from events.identifiers import uuid7
 from events.live import MOST_BYTES, Piece, What, pack, what_of
 from events.topics import BoxTopics
 
-KEY = ("village", "gate-1", "yard")
+KEY = Key("village", "gate-1", "yard")
 INIT, KEY_FRAME, FRAME = (pack(Piece(what, 5, b"data")) for what in What)
 
 

@@ -103,12 +103,12 @@ def test_two_who_look_have_one_view_of_the_box(
     wait_until(lambda: running_views(running) == 0, 30)
 
 
-def socket_of(web: Web, name: str, password: str, camera: str = "yard") -> ClientConnection:
+def socket_of(web: Web, name: str, password: str, camera: str = "yard", route: str = "live") -> ClientConnection:
     """A browser's socket, by hand."""
     with web.client() as client:
         assert client.post("/login", data={"name": name, "password": password}).status_code == 303
         cookie = "; ".join(f"{key}={value}" for key, value in client.cookies.items())
-    where = web.url.replace("http", "ws") + f"/api/live/village/pictures/{camera}"
+    where = web.url.replace("http", "ws") + f"/api/{route}/village/pictures/{camera}"
     return connect(where, origin=Origin(web.url), additional_headers={"Cookie": cookie}, proxy=None)
 
 

@@ -15,9 +15,9 @@ from aggregator.config import Oidc
 from aggregator.dashboard.oidc_login import STATE_COOKIE
 from aggregator.guard import SESSION_COOKIE
 from aggregator.staff.oidc import WAIT_S, Provider
-from aggregator.staff.roles import Grant
+from aggregator.staff.roles import Caller, Grant
 from common.clock import FakeClock, SystemClock
-from common.errors import LoginError
+from common.errors import LoginError, StaffError
 from common.secret import Secret
 
 
@@ -65,6 +65,8 @@ def test_a_user_of_the_provider_has_no_password(web: Web, zhao: str) -> None:
         for password in ("", "provider", "zhao"):
             assert client.post("/login", data={"name": zhao, "password": password}).status_code == 401
         client.post("/login", data={"name": "li", "password": "a long enough password"})  # forgives the address
+    with pytest.raises(StaffError, match="no password here"):
+        web.services.office.change_password(Caller(zhao), Secret("provider"), Secret("a long enough password"))
 
 
 def test_a_log_in_that_began_elsewhere_is_refused(web: Web, zhao: str) -> None:

@@ -106,9 +106,20 @@ def test_a_second_factor_is_set_up_and_taken_away(web: Web) -> None:
 def test_a_new_password_ends_all_sessions(web: Web) -> None:
     name = add(web, "monitor")
     with as_user(web, name) as client, as_user(web, name) as other:
-        assert client.put("/api/me/password", json={"password": "short"}).status_code == 422
-        assert client.put("/api/me/password", json={"password": "another long password"}).status_code == 200
+        for current, wanted in ((PASSWORD, "short"), ("a wrong password", "another long password")):
+            assert client.put("/api/me/password", json={"current": current, "password": wanted}).status_code == 422
+        assert other.get("/api/me").status_code == 200
+        changed = client.put("/api/me/password", json={"current": PASSWORD, "password": "another long password"})
+        assert changed.status_code == 200
         assert (client.get("/api/me").status_code, other.get("/api/me").status_code) == (401, 401)
+
+
+def test_guessing_the_current_password_is_throttled(web: Web) -> None:
+    with as_user(web, add(web, "monitor")) as client:
+        wrong = {"current": "a wrong password", "password": "another long password"}
+        answers = [client.put("/api/me/password", json=wrong) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [422] * 5 + [429]
+    assert int(answers[-1].headers["Retry-After"]) > 0
 
 
 def test_a_token_acts_within_its_limits(web: Web) -> None:

@@ -21,6 +21,7 @@ def test_a_day_is_shown_and_a_moment_of_it_blurred(page: Page, village: Village,
     (village.folder / "footage").mkdir()
     box = yaml.safe_load((village.folder / "box.yaml").read_text())
     box |= {"recorder": {"enabled": True, "reserve_mb": 16}, "trust_file": settings.TRUST}
+    box |= {"uplink": {"url": village.url}}
     (village.folder / "box.yaml").write_text(yaml.safe_dump(box))
     village.start_aggregator()
     trust = village.folder / settings.TRUST
@@ -52,6 +53,7 @@ def test_a_day_is_shown_and_a_moment_of_it_blurred(page: Page, village: Village,
     expect(caption).not_to_have_text(first)
     page.get_by_test_id("play").click()
     expect(page.get_by_test_id("play")).to_have_text("Pause")
+    page.wait_for_function("document.querySelector('[data-testid=live-video]').currentTime > 0.3", timeout=30_000)
     reader = STORES["sqlite"](village.folder / "aggregator").reader()
     recorded = [acts.decode(entry) for _, entry in reader.record(0, 1000)]
     views = [(it.what, it.who, it.reason, it.target) for it in recorded if it.what in ("search", "view")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import av
 import numpy as np
@@ -26,13 +27,21 @@ def live(faces: Detector, plates: Detector | None = None, deadline_s: float = 20
     return LiveRedactor(faces, plates, np.random.default_rng(1), 12, deadline_s)
 
 
+def cover(view: LiveRedactor, frame: av.VideoFrame, people: Sequence[Box] = (), plates: Sequence[Box] = ()) -> Covered:
+    """What leaves at once."""
+    leaving = view.take(frame, 5, people, plates)
+    assert leaving is not None
+    assert leaving.time_ns == 5
+    return leaving.covered
+
+
 def is_open(covered: Covered, number: int) -> bool:
     return detail(np.asarray(covered.frame.to_ndarray(format="gray"), np.uint8), place(number)) > OPEN
 
 
 def test_each_frame_is_covered_from_the_first_on() -> None:
     view = live(Bright())
-    shown = [view.cover(frame_of(number)) for number in range(20)]
+    shown = [cover(view, frame_of(number)) for number in range(20)]
     view.close()
     assert not any(is_open(it, number) for number, it in enumerate(shown))
     assert (view.counts.frames, view.counts.black, view.counts.looks) == (20, 0, 20)
@@ -41,15 +50,28 @@ def test_each_frame_is_covered_from_the_first_on() -> None:
 
 def test_a_box_stays_while_the_detector_misses() -> None:
     view = live(Bright(lambda call: call % 5 == 0))
-    shown = [view.cover(frame_of(number)) for number in range(20)]
+    shown = [cover(view, frame_of(number)) for number in range(20)]
     view.close()
     assert not any(is_open(it, number) for number, it in enumerate(shown))
+
+
+@pytest.mark.parametrize("lead", [0, 9])
+def test_what_is_not_live_is_covered_before_it_was_found(lead: int) -> None:
+    """The control: without a lead, the frames before the first that is found are open."""
+    view = LiveRedactor(Bright(lambda call: call > 6), None, np.random.default_rng(1), 12, 20.0, lead=lead)
+    taken = [view.take(frame_of(number), number) for number in range(20)]
+    assert [it is None for it in taken] == [True] * lead + [False] * (20 - lead)
+    left = [*(it for it in taken if it is not None), *view.rest()]
+    view.close()
+    assert [it.time_ns for it in left] == list(range(20))
+    assert any(is_open(it.covered, it.time_ns) for it in left) == (lead == 0)
+    assert (view.counts.frames, view.counts.black) == (20, 0)
 
 
 def test_plates_are_searched_now_and_then_and_stay() -> None:
     plates = Bright()
     view = live(Bright(lambda _call: False), plates)
-    shown = [view.cover(frame_of(number)) for number in range(20)]
+    shown = [cover(view, frame_of(number)) for number in range(20)]
     view.close()
     assert plates.calls == 20 // PLATES_EVERY
     assert not any(is_open(it, number) for number, it in enumerate(shown))
@@ -59,7 +81,7 @@ def test_what_the_box_knows_of_is_covered_too() -> None:
     view = live(Bright(lambda _call: False))
     box = place(0)
     person = Box(box.x1 - 10, box.y1, box.x2 + 10, box.y1 + 4 * SIDE)
-    heads, plate = view.cover(frame_of(0), [person]), view.cover(frame_of(0), (), [box])
+    heads, plate = cover(view, frame_of(0), [person]), cover(view, frame_of(0), (), [box])
     view.close()
     assert not is_open(heads, 0)
     assert not is_open(plate, 0)
@@ -68,7 +90,7 @@ def test_what_the_box_knows_of_is_covered_too() -> None:
 @pytest.mark.parametrize("error", [ModelError("x"), RuntimeError("x"), ValueError("x")])
 def test_a_detector_that_raises_means_a_black_frame(error: Exception) -> None:
     view = live(Failing(lambda call: call in (3, 4), error))
-    shown = [view.cover(frame_of(number)).black for number in range(8)]
+    shown = [cover(view, frame_of(number)).black for number in range(8)]
     view.close()
     assert [number for number, black in enumerate(shown) if black] == [3, 4]
     assert (view.counts.failed_looks, view.counts.black) == (2, 2)
@@ -77,20 +99,20 @@ def test_a_detector_that_raises_means_a_black_frame(error: Exception) -> None:
 def test_a_search_that_is_late_means_black_frames_until_it_is_done_and_nobody_waits_again() -> None:
     stuck = Stuck(lambda call: call == 2)
     view = live(stuck, deadline_s=0.5)
-    shown = [view.cover(frame_of(number)).black for number in range(6)]
+    shown = [cover(view, frame_of(number)).black for number in range(6)]
     assert shown == [False, False, True, True, True, True]
     assert (view.counts.timed_out, view.counts.looks) == (1, 3)
     stuck.go.set()
     late = view._late
     assert late is not None
     late.value(20)
-    assert not view.cover(frame_of(6)).black
+    assert not cover(view, frame_of(6)).black
     view.close()
 
 
 def test_an_unknown_pixel_format_is_black() -> None:
     view = live(Bright())
-    shown = view.cover(frame_of(0, "yuv410p"))
+    shown = cover(view, frame_of(0, "yuv410p"))
     view.close()
     assert shown.black
     assert shown.frame.to_ndarray(format="gray").max() < 30

@@ -68,10 +68,22 @@ def test_only_the_newest_frame_waits_and_silence_is_an_end() -> None:
     newest = Newest()
     for number in range(3):
         newest.put(frame(number), number)
-    assert newest.take(0.0)[1] == 2
+    taken = newest.take(0.0)
+    assert taken is not None
+    assert taken[1] == 2
     assert newest.skipped == 2
     with pytest.raises(RedactionError, match="silent"):
         newest.take(0.0)
     threading.Timer(0.01, newest.end, ["the stream ended"]).start()
     with pytest.raises(RedactionError, match="the stream ended"):
         newest.take(20.0)
+
+
+def test_an_end_without_a_problem_comes_after_the_last_frame() -> None:
+    newest = Newest()
+    newest.put(frame(3), 3)
+    newest.end()
+    taken = newest.take(0.0)
+    assert taken is not None
+    assert taken[1] == 3
+    assert newest.take(0.0) is None

@@ -36,7 +36,7 @@ from edge.metrics import BoxCollector, Reading
 from edge.outbox import Outbox
 from edge.outbox_store import Identity
 from edge.publisher import Publisher
-from edge.recorder.api import FootageApi, api_token
+from edge.recorder.api import FootageApi
 from edge.recorder.assembly import FOOTAGE_READINGS, Footage
 from edge.recorder.looks import Looks
 from edge.recorder.reader import MainReader
@@ -289,9 +289,9 @@ class Box:
         """Footage over HTTP, for whoever stands at the box."""
         if self.footage is None:
             return None
-        token = api_token(base / self.settings.data / "api-token")
         store = model_store(self.settings, base)
-        return FootageApi(self.footage.store, lambda: export_redactor(store), self._clock, token).answer
+        data = base / self.settings.data
+        return FootageApi(self.footage.store, lambda: export_redactor(store), self._clock, data).answer
 
     def _looks(self, objects: SizedDetector) -> dict[str, Action]:
         """Questions about footage."""

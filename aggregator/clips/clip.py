@@ -22,10 +22,14 @@ State = Literal["wanted", "asked", "stored", "failed"]
 USE = "clip"
 """Of its upload, and the folder of its object."""
 KINDS = frozenset(
-    {"zone.entered", "zone.loitering", "zone.crowded", "zone.blocked", "line.crossed", "vehicle.barred"}
+    {
+        "zone.entered", "zone.loitering", "zone.crowded", "zone.blocked", "line.crossed", "vehicle.barred",
+        "door.forced", "door.held", "door.tailgated", "door.duress",
+    }
 )  # fmt: skip
-"""What a camera saw. Not: a camera's own health, boxes and disks (there is nothing to see), and doors (they have no
-picture; the camera of a door's line is not known here)."""
+"""What a camera saw or, at a door, may have seen: the box knows which camera sees the doorway. Not: a camera's own
+health, boxes and disks, and a door that is offline, where there is nothing to see; a card that was refused, which is
+nobody's business."""
 BEFORE_NS, AFTER_NS = 10 * SECOND_NS, 20 * SECOND_NS
 SETTLE_NS = 5 * SECOND_NS
 """The recorder writes in parts: the last seconds are asked for when they are on the disk."""
@@ -42,7 +46,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
         id: The alert's or the event's; the job's too.
         site: Of the camera.
         box: That has its footage.
-        camera: Whose.
+        camera: Whose; or a door, then the box takes the camera that sees it.
         from_ns: Begin of the footage.
         to_ns: Its end.
         state: Where it stands.

@@ -25,4 +25,5 @@ def clip_desk(
     if footage is None or uplink is None or not settings.trust_file:
         return None
     sealing = trust.load(base / settings.trust_file, settings.site).sealing
-    return ClipDesk(footage.store.player, redactor, uplink, sealing, base / settings.data / "clips")
+    doors = {door.id: door.camera for door in settings.doors}
+    return ClipDesk(footage.store.player, redactor, uplink, sealing, base / settings.data / "clips", doors=doors)

@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from common import logs
@@ -42,6 +42,7 @@ class ClipDesk:
         uplink: Brings them.
         site_key: Opens what is sealed for the site.
         folder: For clips on their way; what lies there from before is removed.
+        doors: Door → the camera that sees it, or nothing.
 
     Attributes:
         brought: How many, since the start.
@@ -49,10 +50,17 @@ class ClipDesk:
     """
 
     def __init__(
-        self, player: Player, redactor: Callable[[], ExportRedactor], uplink: Uplink, site_key: bytes, folder: Path
+        self,
+        player: Player,
+        redactor: Callable[[], ExportRedactor],
+        uplink: Uplink,
+        site_key: bytes,
+        folder: Path,
+        *,
+        doors: Mapping[str, str],
     ) -> None:
         self._player, self._open, self._uplink = player, redactor, uplink
-        self._site_key, self._folder = site_key, folder
+        self._site_key, self._folder, self._doors = site_key, folder, doors
         self._redactor: ExportRedactor | None = None
         self._known: OrderedDict[str, str] = OrderedDict()
         self._queue: queue.Queue[tuple[Command, str] | None] = queue.Queue(WAITING)
@@ -79,7 +87,7 @@ class ClipDesk:
         """Take a wish, or say why not.
 
         Raises:
-            FootageRefused: It is too long, or it failed before.
+            FootageRefused: It is too long, it failed before, or no camera sees the door.
             FootageError: There is no such footage.
             ContractError: Its ticket is not this site's.
         """
@@ -91,7 +99,7 @@ class ClipDesk:
             if problem := self._known[job]:
                 raise FootageRefused(problem)
             return
-        self._player.check(command.target, command.from_ns, command.to_ns)
+        self._player.check(self._camera(command.target), command.from_ns, command.to_ns)
         with contextlib.suppress(queue.Full):  # then it is asked for again
             self._queue.put_nowait((command, ticket))
             self._note(job, _BUSY)
@@ -125,9 +133,15 @@ class ClipDesk:
         """The covered film; sound is left out."""
         if self._redactor is None:
             self._redactor = self._open()
-        camera, span = command.target, (command.from_ns, command.to_ns)
+        camera, span = self._camera(command.target), (command.from_ns, command.to_ns)
         left_out = lambda _segment, problem: self._log.warning("left out of a clip", problem=problem)  # noqa: E731
         self._redactor.redact(film_of_pieces(lambda: self._player.play(camera, *span, left_out), camera), path)
+
+    def _camera(self, target: str) -> str:
+        camera = self._doors.get(target, target)
+        if not camera:
+            raise FootageRefused(f"no camera sees the door '{target}'")
+        return camera
 
     def _failed(self, job: str, problem: str) -> None:
         self.failed += 1

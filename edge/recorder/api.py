@@ -1,12 +1,14 @@
 """Footage over the box's own HTTP, on loopback: what is kept, and covered films of it, made while they are sent.
 
 There is no clear film here either: what is sent comes out of the redactor. Whoever asks bears the box's token; one film
-is made at a time; a notice is left before its first picture.
+is made at a time; a notice is left before its first picture. A film's signed manifest is there when its last chunk is.
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+import re
 import secrets
 import threading
 from collections.abc import Callable
@@ -22,8 +24,9 @@ from common.errors import ContractError, DiskTrouble, FootageError, ModelError, 
 from common.secret import write_private
 from edge.recorder import notices
 from edge.recorder.assembly import Store
-from edge.recorder.export import Asked, VideoRedactor, exported, film
+from edge.recorder.export import Asked, Exporter, VideoRedactor, exported, film
 from edge.recorder.looks import kept_of
+from edge.recorder.manifest import signing_key
 from events.commands import Span
 from events.identifiers import from_rfc3339, to_rfc3339
 
@@ -32,8 +35,15 @@ LONGEST_LIST_NS = 48 * 3600 * SECOND_NS
 SLOW_S = 30.0
 """A client that takes nothing for this long is let go, or it would keep others waiting."""
 BY = "api"
-"""Who asked, in the event: the token has no name."""
-_REASON_CHARACTERS = (3, 200)
+"""Who asked, where they do not say it: the token has no name."""
+_REASON_CHARACTERS, _NAME_CHARACTERS = (3, 200), (1, 64)
+MANIFEST = "Paifang-Manifest"
+"""Header of a film: where its manifest will be."""
+_MANIFESTS = "/footage/manifests/"
+MOST_MANIFESTS = 1_000
+
+
+_NUMBER = re.compile(r"[0-9a-f]{32}")
 
 
 class _Refused(Exception):
@@ -61,17 +71,22 @@ def api_token(path: Path) -> bytes:
 
 
 class FootageApi:
-    """`GET /footage` and `GET /footage/{camera}`.
+    """`GET /footage`, `GET /footage/{camera}` and `GET /footage/manifests/{id}`.
 
     Args:
         store: The footage.
         redactor: Makes what covers, at the first film.
         clock: Now.
-        token: Whoever asks must bear it.
+        data: The box's data folder: the API's token, its signing key, and manifests.
+
+    Raises:
+        FootageError: Token or key cannot be used.
     """
 
-    def __init__(self, store: Store, redactor: Callable[[], VideoRedactor], clock: Clock, token: bytes) -> None:
-        self._store, self._make, self._clock, self._token = store, redactor, clock, token
+    def __init__(self, store: Store, redactor: Callable[[], VideoRedactor], clock: Clock, data: Path) -> None:
+        self._store, self._make, self._clock = store, redactor, clock
+        self._token, self._key = api_token(data / "api-token"), signing_key(data / "signing.key")
+        self._manifests = data / "manifests"
         self._redactor: VideoRedactor | None = None
         self._busy = threading.Lock()
 
@@ -85,6 +100,8 @@ class FootageApi:
             query = parse_qs(url.query, keep_blank_values=True)
             if url.path.rstrip("/") == "/footage":
                 _send(handler, 200, self._list(query))
+            elif url.path.startswith(_MANIFESTS):
+                _send(handler, 200, msgspec.Raw(self._manifest(url.path.removeprefix(_MANIFESTS))))
             else:
                 self._film(handler, self._asked(unquote(url.path.removeprefix("/footage/")), query))
         except _Refused as refused:
@@ -122,14 +139,13 @@ class FootageApi:
         """Raises `_Refused`: names the field."""
         self._known(camera)
         from_ns, to_ns = _span(query, LONGEST_FILM_NS)
-        reason = _one(query, "reason").strip()
-        least, most = _REASON_CHARACTERS
-        if not least <= len(reason) <= most or not reason.isprintable():
-            raise _Refused(400, "reason", f"say in {least} to {most} characters why; it stands on the record")
+        reason = _words(query, "reason", _REASON_CHARACTERS)
         sound = _one(query, "sound") if "sound" in query else "0"
         if sound not in ("0", "1"):
             raise _Refused(400, "sound", "is 0 or 1")
-        return Asked(camera, from_ns, to_ns, BY, reason, "", sound == "1")
+        who = _words(query, "who", _NAME_CHARACTERS) if "who" in query else BY
+        case = _words(query, "case", _NAME_CHARACTERS) if "case" in query else ""
+        return Asked(camera, from_ns, to_ns, who, reason, case, sound == "1")
 
     def _known(self, camera: str) -> str:
         known = self._store.index.cameras()
@@ -144,9 +160,9 @@ class FootageApi:
             raise _Refused(429, "", "a film is being made; one at a time", {"Retry-After": "10"})
         try:
             self._store.player.check(asked.camera, asked.from_ns, asked.to_ns)
-            redactor = self._covering()
+            exporter = Exporter(self._store.player, self._store.index, self._clock, self._key, self._covering())
             notices.leave(self._store.index, exported(asked, self._clock.wall_ns()))
-            self._stream(handler, asked, redactor)
+            self._stream(handler, asked, exporter)
         finally:
             self._busy.release()
 
@@ -157,11 +173,16 @@ class FootageApi:
             raise _Refused(503, "", f"nothing here covers a film, so there is none: {error}") from error
         return self._redactor
 
-    def _stream(self, handler: BaseHTTPRequestHandler, asked: Asked, redactor: VideoRedactor) -> None:
+    def _stream(self, handler: BaseHTTPRequestHandler, asked: Asked, exporter: Exporter) -> None:
         handler.connection.settimeout(SLOW_S)
-        body = _Chunks(handler)
+        number = secrets.token_hex(16)
+        body = _Chunks(handler, {MANIFEST: f"{_MANIFESTS}{number}"})
+        assert exporter.redactor is not None
         try:
-            redactor.redact(film(self._store.player, asked), body, sound=asked.sound)
+            rows = self._store.player.find(asked.camera, asked.from_ns, asked.to_ns)
+            counts = exporter.redactor.redact(film(self._store.player, asked), body, sound=asked.sound)
+            told = (f"{asked.camera}.mp4", body.digest.hexdigest(), body.bytes)
+            self._keep(number, exporter.manifest(asked, rows, counts, told))
             body.end()
         except (PaifangError, OSError) as error:
             logs.get("recorder").warning("a film broke off", camera=asked.camera, error=str(error))
@@ -169,13 +190,30 @@ class FootageApi:
                 raise _Refused(503, "", "the film could not be covered, so there is none") from error
             handler.close_connection = True  # without the last chunk: the client knows that it is not whole
 
+    def _keep(self, number: str, manifest: bytes) -> None:
+        """The newest are kept, and only some."""
+        self._manifests.mkdir(mode=0o700, exist_ok=True)
+        by_age = sorted(self._manifests.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        for old in by_age[: max(0, len(by_age) - MOST_MANIFESTS + 1)]:
+            old.unlink(missing_ok=True)
+        write_private(self._manifests / number, manifest)
+
+    def _manifest(self, number: str) -> bytes:
+        path = self._manifests / number
+        if not _NUMBER.fullmatch(number) or not path.is_file():
+            raise _Refused(
+                404, "", f"no such manifest; the newest {MOST_MANIFESTS} are kept, each from its film's end on"
+            )
+        return path.read_bytes()
+
 
 class _Chunks:
     """A body in chunks; the head goes with the first, so that what fails before is an error and no film."""
 
-    def __init__(self, handler: BaseHTTPRequestHandler) -> None:
-        self._handler = handler
+    def __init__(self, handler: BaseHTTPRequestHandler, headers: dict[str, str]) -> None:
+        self._handler, self._headers = handler, headers
         self.begun = False
+        self.digest, self.bytes = hashlib.sha256(), 0
 
     def write(self, data: bytes) -> int:
         """One chunk."""
@@ -189,10 +227,13 @@ class _Chunks:
                 ("Transfer-Encoding", "chunked"),
                 ("Cache-Control", "no-store"),
                 ("Connection", "close"),
+                *self._headers.items(),
             ):
                 self._handler.send_header(name, value)
             self._handler.end_headers()
         self._handler.wfile.write(b"%x\r\n" % len(data) + bytes(data) + b"\r\n")
+        self.digest.update(data)
+        self.bytes += len(data)
         return len(data)
 
     def end(self) -> None:
@@ -223,6 +264,13 @@ def _one(query: dict[str, list[str]], field: str) -> str:
     if len(values) != 1:
         raise _Refused(400, field, "is given more than once" if values else "is missing")
     return values[0]
+
+
+def _words(query: dict[str, list[str]], field: str, characters: tuple[int, int]) -> str:
+    text, (least, most) = _one(query, field).strip(), characters
+    if not least <= len(text) <= most or not text.isprintable():
+        raise _Refused(400, field, f"say it in {least} to {most} characters; it stands on the record")
+    return text
 
 
 def _told(span: Span, about: str) -> dict[str, str]:

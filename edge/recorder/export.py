@@ -95,15 +95,25 @@ class Exporter:
         notices.leave(self.index, exported(asked, self.clock.wall_ns()))
         counts = self.redactor.redact(film(self.player, asked), target, sound=asked.sound, progress=progress)
         sha256, size = hash_of(target)
-        manifest = self._manifest(asked, rows, counts, (target.name, sha256, size))
         place = beside(target)
-        place.write_bytes(sign(manifest, self.key))
+        place.write_bytes(self.manifest(asked, rows, counts, (target.name, sha256, size)))
         return place
 
-    def _manifest(self, asked: Asked, rows: list[Segment], counts: Counts, file: tuple[str, str, int]) -> Manifest:
+    def manifest(self, asked: Asked, rows: list[Segment], counts: Counts, file: tuple[str, str, int]) -> bytes:
+        """The signed manifest of what was made, as its file.
+
+        Args:
+            asked: What was asked for.
+            rows: What it was made from.
+            counts: What happened while it was covered.
+            file: Its name, SHA-256 and length.
+
+        Raises:
+            FootageBroken: A segment cannot be opened any more.
+        """
         assert self.redactor is not None
         gaps = self.index.gaps(asked.camera, asked.from_ns, asked.to_ns)
-        return Manifest(
+        made = Manifest(
             file=file[0],
             sha256=file[1],
             bytes=file[2],
@@ -121,6 +131,7 @@ class Exporter:
             case=asked.case,
             made=to_rfc3339(self.clock.wall_ns()),
         )
+        return sign(made, self.key)
 
 
 def kept(player: Player, row: Segment) -> KeptSegment:

@@ -28,7 +28,8 @@ def made(number: int = 1, first_s: float = 0.0) -> Clip:
 def test_only_what_a_camera_saw_gets_a_clip() -> None:
     kinds = {kind for kind in RULES if moves.wanted(alert(1, kind=kind, first_ns=START_NS), START_NS, 30) is not None}
     assert kinds == set(KINDS)
-    assert not any(kind.startswith(("camera.", "door.", "footage.", "disk.", "outbox.")) for kind in kinds)
+    assert not any(kind.startswith(("camera.", "footage.", "disk.", "outbox.")) for kind in kinds)
+    assert not {"door.offline", "door.denied"} & kinds
 
 
 def test_a_clip_goes_from_ten_seconds_before_to_twenty_after_and_is_asked_for_when_it_is_over() -> None:

@@ -61,7 +61,7 @@ def desk_of(folder: Path, store: Store, network: Taking, redactor: Callable[[], 
         "http://127.0.0.1:9", None, clock=SystemClock(), backoff=lambda: Backoff(random.random), transport=network
     )  # fmt: skip
     player = Player(store.disk, store.keys.find, store.index)
-    return ClipDesk(player, redactor, uplink, SITE_KEY, folder / "clips")
+    return ClipDesk(player, redactor, uplink, SITE_KEY, folder / "clips", doors={"door-1": "cam-1", "blind": ""})
 
 
 def covering() -> ExportRedactor:
@@ -95,6 +95,18 @@ def test_a_clip_is_made_brought_once_and_deleted_here(tmp_path: Path) -> None:
     assert not any(it.name == "clips" for it in threading.enumerate())
 
 
+def test_a_door_s_clip_is_that_of_the_camera_which_sees_it(tmp_path: Path) -> None:
+    network = Taking()
+    desk = desk_of(tmp_path, recorded(tmp_path / "disk"), network, covering)
+    desk.start()
+    try:
+        desk.take(wish := command(target="door-1"))
+        wait_until(lambda: desk.brought == 1, 60)
+    finally:
+        desk.stop()
+    assert b"ftyp" in network.files[wish.job][:16]
+
+
 def test_without_the_redactor_there_is_no_clip_and_the_reason_is_told(tmp_path: Path) -> None:
     network = Taking()
     desk = desk_of(tmp_path, recorded(tmp_path / "disk"), network, failing)
@@ -120,6 +132,7 @@ def test_without_the_redactor_there_is_no_clip_and_the_reason_is_told(tmp_path: 
         (command(to_ns=START_NS + 51 * SECOND_NS), FootageRefused),
         (command(to_ns=START_NS - 11 * SECOND_NS), FootageError),
         (command(target="other"), FootageError),
+        (command(target="blind"), FootageRefused),
         (command(from_ns=0, to_ns=SECOND_NS), FootageError),
     ],
 )

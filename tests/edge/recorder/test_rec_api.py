@@ -31,6 +31,7 @@ from edge.recorder.api import LONGEST_FILM_NS, FootageApi, api_token
 from edge.recorder.assembly import Store
 from edge.recorder.export import VideoRedactor
 from edge.recorder.holds import Hold
+from edge.recorder.manifest import signing_key, verify
 from edge.recorder.settings import RecorderSettings
 from edge.status import StatusServer
 from events.identifiers import to_rfc3339
@@ -94,7 +95,7 @@ def box(tmp_path: Path) -> Iterator[Served]:
         clock.advance(pause)
     writer.close()
     box = Served(store, api_token(tmp_path / "data" / "api-token"))
-    api = FootageApi(store, lambda: box.make(), clock, box.token)  # noqa: PLW0108 - tests put another in its place
+    api = FootageApi(store, lambda: box.make(), clock, tmp_path / "data")  # noqa: PLW0108 - tests put another in its place
     server = StatusServer(0, CollectorRegistry(), lambda: {"all": True}, api.answer)
     box.port = server.port
     server.start()
@@ -136,6 +137,37 @@ def test_a_film_is_covered_plays_and_leaves_a_notice(box: Served) -> None:
     assert json.loads(row[3]) == {"from": at(55), "to": at(80), "reason": "theft of a bicycle", "by": "api"}
 
 
+def test_a_film_s_manifest_is_signed_and_says_who_and_under_which_case(box: Served, tmp_path: Path) -> None:
+    answer = box.film(55, 80, who="li", case="A-1")
+    place = answer.headers["Paifang-Manifest"]
+    signed = box.ask(place)
+    assert signed.status == 200
+    (tmp_path / "film.mp4").write_bytes(answer.body)
+    (tmp_path / "film.json").write_bytes(signed.body)
+    key = signing_key(tmp_path / "data" / "signing.key").public_key().public_bytes_raw().hex()
+    manifest = verify(tmp_path / "film.mp4", tmp_path / "film.json", key)
+    assert (manifest.who, manifest.why, manifest.case) == ("li", "theft of a bicycle", "A-1")
+    assert (manifest.bytes, manifest.camera) == (len(answer.body), "cam-1")
+    assert len(manifest.segments) == 2
+    assert [gap.cause for gap in manifest.gaps] == ["camera lost"]
+    (tmp_path / "film.mp4").write_bytes(answer.body + b"x")
+    with pytest.raises(FootageError, match="not the ones"):
+        verify(tmp_path / "film.mp4", tmp_path / "film.json", key)
+    (row,) = box.store.index.notices()
+    assert json.loads(row[3])["by"] == "li"
+    assert (tmp_path / "data" / "manifests" / place.rsplit("/", 1)[1]).stat().st_mode & 0o077 == 0
+    for wrong in ("0" * 32, "..%2Fapi-token", "../api-token", ""):
+        assert box.ask(f"/footage/manifests/{wrong}").status == 404
+    assert box.ask(place, token=None).status == 401
+
+
+def test_only_the_newest_manifests_are_kept(box: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.recorder.api.MOST_MANIFESTS", 2)
+    places = [box.film(number, number + 1).headers["Paifang-Manifest"] for number in range(3)]
+    assert [box.ask(place).status for place in places] == [404, 200, 200]
+    assert len(list((tmp_path / "data" / "manifests").iterdir())) == 2
+
+
 def bright(mp4: bytes) -> float:
     """How many pixels of the first picture are as bright as the square that walks there."""
     with av.open(io.BytesIO(mp4), "r") as container:
@@ -159,6 +191,8 @@ def bright(mp4: bytes) -> float:
         ("/footage/cam-1", {"from_": at(0), "to": at(1), "reason": "a\nb c"}, 400, "reason"),
         ("/footage/cam-1", {"from_": at(0), "to": at(1), "reason": "x" * 201}, 400, "reason"),
         ("/footage/cam-1", {"from_": at(0), "to": at(1), "reason": "theft", "sound": "yes"}, 400, "sound"),
+        ("/footage/cam-1", {"from_": at(0), "to": at(1), "reason": "theft", "who": " "}, 400, "who"),
+        ("/footage/cam-1", {"from_": at(0), "to": at(1), "reason": "theft", "case": "x" * 65}, 400, "case"),
         ("/footage", {"from_": at(0)}, 400, "to"),
         ("/footage", {"from_": at(0), "to": at(49 * 3600)}, 400, "to"),
         ("/footage/cam-1", {"from_": at(400), "to": at(500), "reason": "theft"}, 404, ""),

@@ -23,7 +23,7 @@ from edge.gate.opener import Opener
 from edge.gate.view import Region, Rungs
 from edge.lists.matching import Match, SiteList
 from pipelines.plates.arrival import Arrivals
-from pipelines.plates.look import PlateLook
+from pipelines.plates.look import Effort, PlateLook
 from pipelines.plates.passage import Passages, Proposal
 from pipelines.plates.place import Vehicle
 from pipelines.plates.reading import Sighting
@@ -182,12 +182,15 @@ class Lane:
 
     def _looked(self, picture: Picture, stands: bool) -> list[Sighting]:
         """At where the plate was, or, every third time and where there was none, at the whole picture."""
-        self._followed = self._last is not None and self.looks % WHOLE_EVERY != 0
-        thorough = stands or self.looks % WHOLE_EVERY == 0
+        whole = self.looks % WHOLE_EVERY == 0
+        self._followed = self._last is not None and not whole
+        effort = Effort.PATIENT if stands else Effort.THOROUGH if whole else Effort.QUICK
         if self._followed and self._last is not None:
-            return self.look.near(picture, self._last, thorough)
+            return self.look.near(picture, self._last, effort)
         rung = self._rungs.next(picture, stands)
-        return self.look.any_text(picture) if rung is None else self.look.at(picture, rung, thorough)
+        if rung is None:
+            return self.look.any_text(picture, Effort.THOROUGH)
+        return self.look.at(picture, rung, effort)
 
     def _consider(self, proposal: Proposal, picture: Picture, plates: list[Box], time_ns: int) -> None:
         """Settle a passage when there is no use in waiting, or when it may go in, or must not."""

@@ -24,8 +24,11 @@ MARGIN = 0.02
 SPLITS = (0.40, 0.47)
 """Where the upper line ends: GA 36-2018 rear plates, and plates with lines of equal height."""
 OVERLAP = 0.03
-TWO_LINES_BELOW = 2.75
-"""Width over height under which a plate may have two lines; one line has 3.1 to 3.4, foreshortened down to about 2."""
+TWO_LINES_BELOW, TWO_LINES_LIKELY, TWO_LINES_MOST = 2.75, 3.0, 3.4
+"""Width over height under which a plate may well have two lines, is likely to where one was no plate, and, seen from
+above, may have them at all; one line has 3.1 to 3.4, foreshortened down to about 2."""
+LOWER_LINE_MOST = 4.8
+"""As wide as that may be what is only the lower line of two."""
 REACH = 0.5
 """How far around a plate a second look at it reaches, share of its width."""
 TINTED = 0.45
@@ -75,6 +78,14 @@ def proportion(corners: Floats) -> float:
     """Width over height, from the means of opposite sides."""
     top, right, bottom, left = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
     return float((top + bottom) / max(1.0, left + right))
+
+
+def raised(corners: Floats) -> Floats:
+    """The corners of a plate of two lines whose lower line was taken for the whole: as high as such a plate is."""
+    top_left, top_right, bottom_right, bottom_left = corners
+    share = proportion(corners) * BLOCK_PX[1] / BLOCK_PX[0]
+    left, right = bottom_left + share * (top_left - bottom_left), bottom_right + share * (top_right - bottom_right)
+    return np.array([left, right, bottom_right, bottom_left], np.float32)
 
 
 def lines_joined(picture: Picture, corners: Floats, split: float) -> Picture:

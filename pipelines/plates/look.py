@@ -8,19 +8,26 @@ The finder's input size is a ladder: a plate that fills the picture is found at 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.plates.cut import (
+    LOWER_LINE_MOST,
     SPLITS,
     TWO_LINES_BELOW,
+    TWO_LINES_LIKELY,
+    TWO_LINES_MOST,
+    Tint,
     evened,
     lines_joined,
     part,
     proportion,
+    raised,
     straightened,
     surroundings,
     tint,
@@ -57,6 +64,18 @@ TEXT_PX = 736
 """Long side for the finder of any text, the last resort."""
 
 
+class Effort(IntEnum):
+    """What a doubtful plate is worth; in a video the next frame is worth more.
+
+    QUICK: one reading from one pair of corners. THOROUGH: from its other corners too. PATIENT: as two lines too, where
+    that is not likely.
+    """
+
+    QUICK = 0
+    THOROUGH = 1
+    PATIENT = 2
+
+
 @dataclass(frozen=True)
 class _Candidate:
     """What the finder thinks is a plate: its box, and the picture with the corners in that picture's pixels."""
@@ -80,26 +99,26 @@ class PlateLook:
     opinions: Opinions
     fallback: CornerFinder | None = None
 
-    def at(self, picture: Picture, long_side: int, thorough: bool = True) -> list[Sighting]:
+    def at(self, picture: Picture, long_side: int, effort: Effort = Effort.PATIENT) -> list[Sighting]:
         """One rung: plates found at one size, read, surest first.
 
         Args:
             picture: H x W x 3 uint8 BGR.
             long_side: Of the finder's input, pixels.
-            thorough: Read a doubtful plate from its other corners too; in a video the next frame is worth more.
+            effort: For doubtful plates.
 
         Raises:
             ModelError: A model could not run.
         """
-        return self._read_all(picture, self._found(self.finder, picture, long_side), long_side, thorough)
+        return self._read_all(picture, self._found(self.finder, picture, long_side), long_side, effort)
 
-    def near(self, picture: Picture, box: Box, thorough: bool = True) -> list[Sighting]:
+    def near(self, picture: Picture, box: Box, effort: Effort = Effort.PATIENT) -> list[Sighting]:
         """Plates around where one was a moment ago: a small part of the picture, so several times cheaper.
 
         Args:
             picture: H x W x 3 uint8 BGR.
             box: Where it was, pixels.
-            thorough: As for `at`.
+            effort: As for `at`.
 
         Raises:
             ModelError: A model could not run.
@@ -108,7 +127,7 @@ class PlateLook:
         cut = part(picture, where)
         if not cut.size:
             return []
-        found = self._read_all(cut, self._found(self.finder, cut, SECOND_PX), SECOND_PX, thorough)
+        found = self._read_all(cut, self._found(self.finder, cut, SECOND_PX), SECOND_PX, effort)
         return [replace(each, box=_moved(each.box, where)) for each in found]
 
     def everything(self, picture: Picture) -> list[Sighting]:
@@ -128,18 +147,19 @@ class PlateLook:
                 return best
         return max(best, self.any_text(picture), key=_merit)
 
-    def any_text(self, picture: Picture) -> list[Sighting]:
+    def any_text(self, picture: Picture, effort: Effort = Effort.PATIENT) -> list[Sighting]:
         """Every line of text that reads as a plate: where the finder of plates knows no more.
 
         Args:
             picture: H x W x 3 uint8 BGR.
+            effort: As for `at`.
 
         Raises:
             ModelError: A model could not run.
         """
         if self.fallback is None:
             return []
-        seen = self._read_all(picture, self._found(self.fallback, picture, TEXT_PX), TEXT_PX, True)
+        seen = self._read_all(picture, self._found(self.fallback, picture, TEXT_PX), TEXT_PX, effort)
         return [sighting for sighting in seen if sighting.reading is not None]
 
     def crop(self, picture: Picture) -> Reading | None:
@@ -170,28 +190,28 @@ class PlateLook:
         ]
 
     def _read_all(
-        self, picture: Picture, candidates: Sequence[_Candidate], long_side: int, thorough: bool
+        self, picture: Picture, candidates: Sequence[_Candidate], long_side: int, effort: Effort
     ) -> list[Sighting]:
         scale = long_side / max(picture.shape[:2])
         sightings = []
         for each in candidates:
             small = (each.box.x2 - each.box.x1) * scale < SMALL_IN_PX
-            sighting = self._read(picture, each, small or each.score < FOUND, thorough)
+            sighting = self._read(picture, each, small or each.score < FOUND, effort)
             sightings += [] if sighting is None else [sighting]
         return sorted(sightings, key=lambda sighting: -_confidence(sighting.reading))
 
-    def _read(self, picture: Picture, coarse: _Candidate, closer_first: bool, thorough: bool) -> Sighting | None:
+    def _read(self, picture: Picture, coarse: _Candidate, closer_first: bool, effort: Effort) -> Sighting | None:
         """Read a candidate from both pairs of corners until it is sure; None where it is none."""
         reading: Reading | None = None
         tried = False
         score = coarse.score if coarse.score >= FOUND else 0.0
         for close in (True, False) if closer_first else (False, True):
-            if _sure(reading) or (tried and not thorough):
+            if _sure(reading) or (tried and effort is Effort.QUICK):
                 break
             found = self._closer(picture, coarse.box) if close else coarse
             if found is not None and found.score >= FOUND:
                 tried, score = True, max(score, found.score)
-                reading = self._lines(*found.straight, reading)
+                reading = self._lines(*found.straight, reading, effort)
         return Sighting(coarse.box, score, reading) if score else None
 
     def _closer(self, picture: Picture, box: Box) -> _Candidate | None:
@@ -203,20 +223,32 @@ class PlateLook:
         middle = np.array([(box.x1 + box.x2) / 2 - where.x1, (box.y1 + box.y2) / 2 - where.y1])
         return min(found, key=lambda each: float(np.linalg.norm(each.straight[1].mean(axis=0) - middle)), default=None)
 
-    def _lines(self, picture: Picture, corners: Floats, known: Reading | None) -> Reading | None:
-        """One line, or two where the plate is square enough and one line did not make a plate."""
+    def _lines(
+        self, picture: Picture, corners: Floats, known: Reading | None, effort: Effort = Effort.PATIENT
+    ) -> Reading | None:
+        """One line, or two where the plate may have them and one line did not make a plate."""
         cut = straightened(picture, corners)
         ground = tint(cut)
         best = better(known, self.opinions.read(cut, ground))
         if _confidence(best) < LEGIBLE:
             best = better(best, self.opinions.read(evened(cut), ground))
-        if _sure(best) or proportion(corners) > TWO_LINES_BELOW:
-            return best
-        for split in SPLITS:
-            best = better(best, self.opinions.read(lines_joined(picture, corners, split)))
+        for block, split in itertools.product(_blocks(corners, ground, best, effort), SPLITS):
             if _sure(best):
                 break
+            best = better(best, self.opinions.read(lines_joined(picture, block, split)))
         return best
+
+
+def _blocks(corners: Floats, ground: Tint, best: Reading | None, effort: Effort) -> list[Floats]:
+    """The corners between which a plate may have two lines, after one gave `best`; on blue and green there is one."""
+    share = proportion(corners)
+    if share <= TWO_LINES_BELOW:
+        return [corners]
+    if ground or _confidence(best) >= LEGIBLE or share > LOWER_LINE_MOST:
+        return []
+    if effort is not Effort.PATIENT:
+        return [corners] if share <= TWO_LINES_LIKELY else []
+    return [corners, raised(corners)] if share <= TWO_LINES_MOST else [raised(corners)]
 
 
 def rungs(picture: Picture, stretch: float = 1.5) -> list[int]:

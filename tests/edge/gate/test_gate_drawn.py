@@ -69,7 +69,7 @@ def read(look: PlateLook, picture: Picture, least: float = 0.5) -> dict[str, flo
 
 
 def cut(picture: Picture, x: int, y: int) -> Picture:
-    """The plate of two lines alone: the finder of plates takes a drawn one's lower line for the whole."""
+    """The plate of two lines alone."""
     return np.asarray(cv2.GaussianBlur(picture, (3, 3), 0)[y : y + 125, x : x + 241], np.uint8)
 
 
@@ -81,6 +81,7 @@ def test_a_yellow_plate_of_two_lines_is_read_as_one_text(look: PlateLook, text: 
     assert reading is not None
     assert reading.text.reveal() == text
     assert reading.confidence > 0.5
+    assert set(read(look, picture)) == {text}, "the finder of plates takes a drawn one's lower line for the whole"
 
 
 def test_two_lines_that_break_the_grammar_are_no_plate(look: PlateLook) -> None:
@@ -88,6 +89,7 @@ def test_two_lines_that_break_the_grammar_are_no_plate(look: PlateLook) -> None:
     two_lines(picture, "ABCXYKMN", 500, 380)
     reading = look.crop(cut(picture, 500, 380))
     assert reading is None or reading.confidence < 0.5
+    assert read(look, picture) == {}
 
 
 @pytest.mark.parametrize("seed", [3, 4, 5])

@@ -251,6 +251,7 @@ def test_clear_footage_is_joined_for_the_export_s_redactor_alone_and_only_covere
         "edge/recorder/export.py",
         "edge/recorder/looks.py",  # stills, see test_rec_looks.py
         "edge/clips/desk.py",  # into the redactor
+        "edge/live/kept.py",  # into a view, which encodes what its redactor covered: test_live_kept.py
         "edge/release/maker.py",  # what two people agreed to: tests/test_privacy.py
     }
     copying = {

@@ -15,7 +15,7 @@ from aggregator.guard import SESSION_COOKIE
 from aggregator.live.desk import LiveViews
 from aggregator.live.hub import Key, View, Viewer
 from common import logs
-from common.clock import SECOND_NS
+from common.clock import MILLISECOND_NS
 from common.errors import CommandError, ContractError, Forbidden, StoreError
 from events.live import INTEREST_S, LONGEST_NS, STILL_WANTED
 
@@ -26,14 +26,13 @@ ASKED_S = 10.0
 MOST_ASKED = 2_000
 DONE = 1000
 ENDED, FORBIDDEN, AWAY, REFUSED = 4401, 4403, 4404, 4400
-MS = SECOND_NS // 1000
 
 
 class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What of a camera's footage, and why: the case or the purpose."""
 
-    from_ms: Annotated[int, msgspec.Meta(gt=0, lt=2**62 // MS)]
-    to_ms: Annotated[int, msgspec.Meta(gt=0, lt=2**62 // MS)]
+    from_ms: Annotated[int, msgspec.Meta(gt=0, lt=2**62 // MILLISECOND_NS)]
+    to_ms: Annotated[int, msgspec.Meta(gt=0, lt=2**62 // MILLISECOND_NS)]
     reason: Annotated[str, msgspec.Meta(pattern=r"^\s*\S.{1,198}\S\s*$")]
 
 
@@ -50,7 +49,8 @@ def add(app: FastAPI, views: LiveViews) -> None:
         await socket.accept()
         try:
             asked = await _asked(socket)
-            key = Key(site, box, place, asked.from_ms * MS, asked.to_ms * MS, asked.reason, views.hub.new_id())
+            span = asked.from_ms * MILLISECOND_NS, asked.to_ms * MILLISECOND_NS
+            key = Key(site, box, place, *span, asked.reason, views.hub.new_id())
         except ContractError as error:
             await _close(socket, REFUSED, str(error))
             return
@@ -79,7 +79,7 @@ async def _watch(socket: WebSocket, views: LiveViews, key: Key) -> None:
         await _close(socket, FORBIDDEN if isinstance(error, Forbidden) else AWAY, str(error))
         return
     try:
-        await socket.send_json({"now_ms": views.clock.wall_ns() // MS})
+        await socket.send_json({"now_ms": views.clock.wall_ns() // MILLISECOND_NS})
         code, reason = await _first(_send(socket, viewer), _gone(socket), _checked(socket, views, key))
     finally:
         views.hub.leave(key, viewer)
@@ -99,7 +99,7 @@ async def _asked(socket: WebSocket) -> _Asked:
         raise ContractError("say which footage: from_ms, to_ms and reason") from error
     except msgspec.DecodeError as error:
         raise ContractError(f"{error}; give from_ms, to_ms and reason, 3 to 200 characters") from error
-    if not 0 < (asked.to_ms - asked.from_ms) * MS <= LONGEST_NS:
+    if not 0 < (asked.to_ms - asked.from_ms) * MILLISECOND_NS <= LONGEST_NS:
         raise ContractError("to_ms: must be later than from_ms, by ten minutes at most")
     return msgspec.structs.replace(asked, reason=asked.reason.strip())
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
-SECOND_NS = 1_000_000_000
+SECOND_NS, MILLISECOND_NS = 1_000_000_000, 1_000_000
 
 
 class Clock(Protocol):

@@ -17,13 +17,12 @@ from aggregator.dashboard.frame import Frame, Visitor, html
 from aggregator.dashboard.live_page import PLAYER_JS
 from aggregator.services import Services
 from aggregator.stores.records import Camera
-from common.clock import SECOND_NS
+from common.clock import MILLISECOND_NS, SECOND_NS
 from common.errors import CommandError, Forbidden, StoreError
 from events.commands import CommandName, Reply, Span
 from events.live import LONGEST_NS
 from events.topics import BoxTopics
 
-MS = SECOND_NS // 1000
 NEWEST_S = 5
 """A day opens this long before the newest footage."""
 
@@ -180,13 +179,13 @@ class FootagePage:
         if self._playing:
             ui.run_javascript("paifangView.stop()")
             return
-        camera, day_ms = self._chosen(), self._day[0] // MS
+        camera, day_ms = self._chosen(), self._day[0] // MILLISECOND_NS
         from_ms = day_ms + self._at_s * 1000
         self._run += 1
         past = {
             "run": self._run,
             "from_ms": from_ms,
-            "to_ms": min(from_ms + LONGEST_NS // MS, self._day[1] // MS),
+            "to_ms": min(from_ms + LONGEST_NS // MILLISECOND_NS, self._day[1] // MILLISECOND_NS),
             "reason": str(self._case.value or ""),
             "zone": self._zone(camera).key,
             "day_ms": day_ms,
@@ -213,7 +212,7 @@ class FootagePage:
             return
         self._playing = False
         self._play.set_content(self._words["footage.play"])
-        seconds = (at_ms - self._day[0] // MS) // 1000
+        seconds = (at_ms - self._day[0] // MILLISECOND_NS) // 1000
         self._move(max(0, min(seconds, (self._day[1] - self._day[0]) // SECOND_NS - 1)))
 
 

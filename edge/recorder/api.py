@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import secrets
 import threading
 from collections.abc import Callable
@@ -26,7 +25,7 @@ from edge.recorder import notices
 from edge.recorder.assembly import Store
 from edge.recorder.export import Asked, Exporter, VideoRedactor, exported, film
 from edge.recorder.looks import kept_of
-from edge.recorder.manifest import signing_key
+from edge.recorder.manifest import Shelf, signing_key
 from events.commands import Span
 from events.identifiers import from_rfc3339, to_rfc3339
 
@@ -41,9 +40,6 @@ MANIFEST = "Paifang-Manifest"
 """Header of a film: where its manifest will be."""
 _MANIFESTS = "/footage/manifests/"
 MOST_MANIFESTS = 1_000
-
-
-_NUMBER = re.compile(r"[0-9a-f]{32}")
 
 
 class _Refused(Exception):
@@ -86,7 +82,7 @@ class FootageApi:
     def __init__(self, store: Store, redactor: Callable[[], VideoRedactor], clock: Clock, data: Path) -> None:
         self._store, self._make, self._clock = store, redactor, clock
         self._token, self._key = api_token(data / "api-token"), signing_key(data / "signing.key")
-        self._manifests = data / "manifests"
+        self._shelf = Shelf(data / "manifests")
         self._redactor: VideoRedactor | None = None
         self._busy = threading.Lock()
 
@@ -182,7 +178,7 @@ class FootageApi:
             rows = self._store.player.find(asked.camera, asked.from_ns, asked.to_ns)
             counts = exporter.redactor.redact(film(self._store.player, asked), body, sound=asked.sound)
             told = (f"{asked.camera}.mp4", body.digest.hexdigest(), body.bytes)
-            self._keep(number, exporter.manifest(asked, rows, counts, told))
+            self._shelf.put(number, exporter.manifest(asked, rows, counts, told), MOST_MANIFESTS)
             body.end()
         except (PaifangError, OSError) as error:
             logs.get("recorder").warning("a film broke off", camera=asked.camera, error=str(error))
@@ -190,21 +186,13 @@ class FootageApi:
                 raise _Refused(503, "", "the film could not be covered, so there is none") from error
             handler.close_connection = True  # without the last chunk: the client knows that it is not whole
 
-    def _keep(self, number: str, manifest: bytes) -> None:
-        """The newest are kept, and only some."""
-        self._manifests.mkdir(mode=0o700, exist_ok=True)
-        by_age = sorted(self._manifests.iterdir(), key=lambda path: path.stat().st_mtime_ns)
-        for old in by_age[: max(0, len(by_age) - MOST_MANIFESTS + 1)]:
-            old.unlink(missing_ok=True)
-        write_private(self._manifests / number, manifest)
-
     def _manifest(self, number: str) -> bytes:
-        path = self._manifests / number
-        if not _NUMBER.fullmatch(number) or not path.is_file():
+        found = self._shelf.get(number)
+        if found is None:
             raise _Refused(
                 404, "", f"no such manifest; the newest {MOST_MANIFESTS} are kept, each from its film's end on"
             )
-        return path.read_bytes()
+        return found
 
 
 class _Chunks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import msgspec
@@ -83,6 +84,7 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
     public_key: str
 
 
+_NUMBER = re.compile(r"[0-9a-f]{32}")
 _SIGNED, _MANIFEST = msgspec.json.Decoder(Signed), msgspec.json.Decoder(Manifest)
 
 
@@ -101,6 +103,36 @@ def signing_key(path: Path) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
     except ValueError as error:
         raise FootageError(f"{path}: not a signing key") from error
+
+
+class Shelf:
+    """The newest manifests' files, by number.
+
+    Args:
+        folder: Where they lie; made at the first.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, number: str, manifest: bytes, most: int) -> None:
+        """Keep one more, of `most`.
+
+        Args:
+            number: 32 hexadecimal digits.
+            manifest: Its file.
+            most: The oldest beyond these go.
+        """
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        by_age = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        for old in by_age[: max(0, len(by_age) - most + 1)]:
+            old.unlink(missing_ok=True)
+        write_private(self._folder / number, manifest)
+
+    def get(self, number: str) -> bytes | None:
+        """One of them; None: it is not there, or that is no number."""
+        path = self._folder / number
+        return path.read_bytes() if _NUMBER.fullmatch(number) and path.is_file() else None
 
 
 def sign(manifest: msgspec.Struct, key: Ed25519PrivateKey) -> bytes:

@@ -19,6 +19,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from fastapi import FastAPI
 from paho.mqtt.enums import CallbackAPIVersion
+from playwright.sync_api import Page
 
 from aggregator import api, app
 from aggregator.broker_files import Account, accounts
@@ -244,6 +245,15 @@ class Web:
 
 
 USER, PASSWORD = "li", "a long enough password"
+
+
+def log_in(web: Web, page: Page, name: str = USER, password: str = PASSWORD) -> None:
+    """Open the dashboard as somebody."""
+    page.goto(web.url)
+    page.get_by_test_id("login-name").fill(name)
+    page.get_by_test_id("login-password").fill(password)
+    page.get_by_test_id("login-submit").click()
+    page.wait_for_url(lambda url: "/login" not in url)
 
 
 @contextlib.contextmanager

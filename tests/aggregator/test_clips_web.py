@@ -9,7 +9,7 @@ import av
 import httpx
 import msgspec
 import pytest
-from agg_support import PASSWORD, USER, Web, wait_until
+from agg_support import USER, Web, log_in, wait_until
 from picture_box import Running, recorded
 from playwright.sync_api import Page, expect
 
@@ -56,10 +56,7 @@ def test_an_alert_gets_a_blurred_clip_that_is_played_on_the_board(
     page: Page,
 ) -> None:
     running.recorded(10)
-    page.goto(web.url)
-    page.get_by_test_id("login-name").fill(USER)
-    page.get_by_test_id("login-password").fill(PASSWORD)
-    page.get_by_test_id("login-submit").click()
+    log_in(web, page)
     page.get_by_test_id("health").wait_for()
     running.enter("yard", seconds_ago=20)
     number = alert_of(web, "yard")

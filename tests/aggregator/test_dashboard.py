@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 import pytest
-from agg_support import PASSWORD, USER, Sender, Web, entered, event, wait_until
+from agg_support import USER, Sender, Web, entered, event, log_in, wait_until
 from playwright.sync_api import Page, expect
 
 from common.clock import SystemClock
@@ -37,10 +37,7 @@ def asked(page: Page) -> set[str]:
 
 
 def enter(page: Page, web: Web) -> None:
-    page.goto(web.url)
-    page.get_by_test_id("login-name").fill(USER)
-    page.get_by_test_id("login-password").fill(PASSWORD)
-    page.get_by_test_id("login-submit").click()
+    log_in(web, page)
     page.get_by_test_id("alerts").wait_for(state="attached")
 
 

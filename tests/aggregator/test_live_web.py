@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from agg_support import PASSWORD, USER, Web, wait_until
+from agg_support import PASSWORD, USER, Web, log_in, wait_until
 from picture_box import Running, recorded
 from playwright.sync_api import Browser, Page, expect
 from websockets.exceptions import ConnectionClosed
@@ -31,10 +31,7 @@ LOUDEST = """() => { const v = document.querySelector('[data-testid=live-video]'
 
 
 def look(web: Web, page: Page, camera: str) -> None:
-    page.goto(web.url)
-    page.get_by_test_id("login-name").fill(USER)
-    page.get_by_test_id("login-password").fill(PASSWORD)
-    page.get_by_test_id("login-submit").click()
+    log_in(web, page)
     page.get_by_test_id("page-live").click()
     page.get_by_test_id("live-camera").select_option(f"village/pictures/{camera}")
     page.get_by_test_id("live-start").click()

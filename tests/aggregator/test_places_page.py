@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from agg_support import JPEG, PASSWORD, START_NS, USER, Sender, Web, event, wait_until
+from agg_support import JPEG, START_NS, USER, Sender, Web, event, log_in, wait_until
 from playwright.sync_api import Page, expect
 from test_list_api import box
 
@@ -20,10 +20,7 @@ PSEUDONYM = "0123456789abcdef"
 
 @pytest.fixture
 def page_in(web: Web, page: Page) -> Page:
-    page.goto(web.url)
-    page.get_by_test_id("login-name").fill(USER)
-    page.get_by_test_id("login-password").fill(PASSWORD)
-    page.get_by_test_id("login-submit").click()
+    log_in(web, page)
     return page
 
 

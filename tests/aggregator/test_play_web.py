@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import pytest
-from agg_support import PASSWORD, USER, Web, wait_until
+from agg_support import PASSWORD, USER, Web, log_in, wait_until
 from picture_box import Running, recorded
 from playwright.sync_api import Page, expect
 from test_live_web import MOVED, OTHER, closed, running_views, socket_of
@@ -16,18 +16,16 @@ from test_search_web import new_case
 from aggregator import app
 from aggregator.live_api import AWAY, DONE, REFUSED
 from aggregator.staff.roles import Grant
-from common.clock import SECOND_NS
+from common.clock import MILLISECOND_NS
 from common.secret import Secret
 from events.live import What
 
 from picture_box import running  # noqa: F401  # isort: skip
 
-MS = SECOND_NS // 1000
-
 
 def past(web: Web, start_s: float, end_s: float, **changed: object) -> Mapping[str, object]:
     """Seconds ago."""
-    now_ms = web.services.clock.wall_ns() // MS
+    now_ms = web.services.clock.wall_ns() // MILLISECOND_NS
     told = {"from_ms": now_ms - round(start_s * 1000), "to_ms": now_ms - round(end_s * 1000), "reason": "lost dog"}
     return told | changed
 
@@ -39,10 +37,7 @@ def test_a_day_plays_in_the_browser_and_the_slider_goes_along(
     page: Page,
 ) -> None:
     running.recorded(30)
-    page.goto(web.url)
-    page.get_by_test_id("login-name").fill(USER)
-    page.get_by_test_id("login-password").fill(PASSWORD)
-    page.get_by_test_id("login-submit").click()
+    log_in(web, page)
     page.get_by_test_id("page-footage").click()
     page.get_by_test_id("footage-camera").click()
     page.get_by_role("option", name="yard", exact=False).first.click()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from agg_support import PASSWORD, Web
+from agg_support import Web, log_in
 from playwright.sync_api import Page, expect
 from test_staff import add, as_user
 
@@ -83,10 +83,7 @@ def test_the_auditor_sees_who_looked_and_is_seen_looking(web: Web, page: Page) -
     with as_user(web, watched) as client:
         client.get("/api/sites/village/list")
     name = add(web, "auditor")
-    page.goto(web.url)
-    page.get_by_test_id("login-name").fill(name)
-    page.get_by_test_id("login-password").fill(PASSWORD)
-    page.get_by_test_id("login-submit").click()
+    log_in(web, page, name)
     expect(page).to_have_url(web.url + "/record")
     page.get_by_test_id("record-who").fill(watched)
     page.get_by_test_id("show-record").click()

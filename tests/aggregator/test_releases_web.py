@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from agg_support import PASSWORD, Sender, Web, wait_until
+from agg_support import Sender, Web, log_in, wait_until
 from playwright.sync_api import Page, expect
 from test_search_web import moment, new_case
 from test_staff import add, as_user
@@ -103,19 +103,11 @@ def test_a_token_reads_but_neither_asks_nor_decides_nor_fetches(web: Web, camera
             assert client.post(f"/api/releases/{it['id']}/{deed}", json=WHY).status_code == 403
 
 
-def log_in(page: Page, web: Web, name: str) -> None:
-    page.goto(f"{web.url}/login")
-    page.get_by_test_id("login-name").fill(name)
-    page.get_by_test_id("login-password").fill(PASSWORD)
-    page.get_by_test_id("login-submit").click()
-    page.wait_for_url(lambda url: "/login" not in url)
-
-
 def test_the_page_asks_and_decides(web: Web, camera: str, page: Page) -> None:
     li, wang = add(web, "investigator@village"), add(web, "approver@village")
     with as_user(web, li) as client:
         case = new_case(client)
-    log_in(page, web, li)
+    log_in(web, page, li)
     page.goto(f"{web.url}/releases?case={case}&camera={camera}&at=1790000000")
     expect(page.get_by_test_id("release-from")).to_have_value("2026-09-21T22:12:50")
     page.get_by_test_id("release-ask").click()
@@ -126,7 +118,7 @@ def test_the_page_asks_and_decides(web: Web, camera: str, page: Page) -> None:
     expect(mine).to_contain_text("who bent the <barrier>")
     expect(page.get_by_test_id("release-approve")).to_have_count(0)
     page.context.clear_cookies()
-    log_in(page, web, wang)
+    log_in(web, page, wang)
     page.goto(f"{web.url}/releases")
     theirs = page.get_by_test_id("release").filter(has_text=case)
     expect(theirs).to_have_attribute("data-state", "requested")

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from agg_support import JPEG, PASSWORD, Sender, Web, entered, event
+from agg_support import JPEG, Sender, Web, entered, event, log_in
 from playwright.sync_api import Page, expect
 from test_staff import add, as_user
 
@@ -208,10 +208,7 @@ def test_impossible_cases_are_refused(web: Web, changed: dict[str, object]) -> N
 
 def test_the_page_searches(web: Web, filed: dict[str, str], page: Page) -> None:
     name = add(web, "investigator@village")
-    page.goto(web.url)
-    page.get_by_test_id("login-name").fill(name)
-    page.get_by_test_id("login-password").fill(PASSWORD)
-    page.get_by_test_id("login-submit").click()
+    log_in(web, page, name)
     page.get_by_test_id("page-search").click()
     page.get_by_test_id("new-case").click()
     page.get_by_test_id("case-id").fill("page case")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pyotp
 import pytest
-from agg_support import PASSWORD, USER, Web
+from agg_support import PASSWORD, USER, Web, log_in
 from playwright.sync_api import Page, expect
 
 from aggregator import app
@@ -167,10 +167,7 @@ def test_malformed_requests_are_refused_in_words(web: Web) -> None:
 
 def test_accounts_on_the_page(web: Web, page: Page) -> None:
     name = add(web, "admin")
-    page.goto(web.url)
-    page.get_by_test_id("login-name").fill(name)
-    page.get_by_test_id("login-password").fill(PASSWORD)
-    page.get_by_test_id("login-submit").click()
+    log_in(web, page, name)
     expect(page).to_have_url(web.url + "/staff")  # the first page that is theirs
     page.get_by_test_id("staff-user").fill("guard-7")
     page.get_by_test_id("add-user").click()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from agg_support import Web, wait_until
 from edge_kit import Served, make_clip, served
+from model_kit import obtain
 
 from aggregator.record import acts
 from aggregator.record.acts import Act
@@ -73,9 +74,7 @@ class Running:
 @contextlib.contextmanager
 def running_box(web: Web, folder: Path, store: ModelStore, name: str) -> Iterator[Running]:
     """A box of its own name, connected."""
-    for model in ("yunet_n", "clp_det"):
-        if not store.has(model):
-            store.fetch(model)
+    obtain(store, "faces-to-blur", "plate-find")
     folder.mkdir(exist_ok=True)
     (folder / "footage").mkdir()
     (folder / "password").write_text(web.account.password.reveal())

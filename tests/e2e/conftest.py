@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from model_kit import obtain
 from village_kit import Village, walkway
 
 from models.store import ModelStore
@@ -21,15 +22,13 @@ def browser_type_launch_args() -> dict[str, object]:
 @pytest.fixture(scope="session")
 def models(model_store: ModelStore) -> ModelStore:
     """The models that a box needs."""
-    for task in ("objects", "faces-to-blur", "plate-find"):
-        model_store.ensure(task)
+    obtain(model_store, "objects", "faces-to-blur", "plate-find")
     return model_store
 
 
 @pytest.fixture
 def village(models: ModelStore, tmp_path: Path) -> Iterator[Village]:
     """A village with real walkers, not started yet."""
-    assert models.has("yunet_n") or models.has("centerface")
     made = Village(tmp_path, walkway(Path.home() / ".cache" / "paifang-tests" / "clips"))
     yield made
     made.close()

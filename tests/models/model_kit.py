@@ -1,4 +1,4 @@
-"""Small manifests, and a real HTTP server that can misbehave."""
+"""Small manifests, a real HTTP server that can misbehave, and the real models that can be had."""
 
 from __future__ import annotations
 
@@ -10,9 +10,37 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from models.manifest import Address, File, Folder, Input, Manifest, Pip, Source
+from common.errors import ModelUnavailable
+from models import registry
+from models.manifest import Address, File, Folder, Input, Manifest, Pip, Source, Task
+from models.store import ModelStore
 
 CONTENT = bytes(range(256)) * 1024
+_obtained: dict[str, str] = {}
+
+
+def obtain(store: ModelStore, *tasks: Task) -> list[str]:
+    """The model that the registry resolves for each task on this machine, fetched; each task is resolved once."""
+    for task in tasks:
+        if task not in _obtained:
+            _obtained[task] = store.ensure(task)[0].name
+    return [_obtained[task] for task in tasks]
+
+
+def obtainable(name: str, store: ModelStore) -> str:
+    """`name`, or, where it cannot be had, the model that the registry resolves for its task."""
+    if name not in _obtained:
+        try:
+            store.fetch(name)
+            _obtained[name] = name
+        except ModelUnavailable:
+            (_obtained[name],) = obtain(store, registry.named(name).task)
+    return _obtained[name]
+
+
+def all_obtainable(store: ModelStore, task: Task) -> list[str]:
+    """Every model of the task that can be had here, first choice first."""
+    return [it.name for it in registry.for_task(task) if obtainable(it.name, store) == it.name]
 
 
 def a_file(content: bytes = CONTENT, name: str = "toy.onnx") -> File:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
-from test_wrappers_contract import obtainable
+from model_kit import obtainable
 
 from common.errors import ModelError
 from models import registry

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_wrappers_contract import obtainable
+from model_kit import obtain
 
 from models.commands import progress_on
 from models.registry import MANIFESTS
@@ -57,7 +57,7 @@ def test_list_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str], m
 def test_fetch_brings_one_model_for_each_task_and_all_that_gates_use(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], model_store: ModelStore
 ) -> None:
-    names = [obtainable(name, model_store) for name in ("yolox_nano", "yunet_n", "clp_det", "ppocr_rec")]
+    names = obtain(model_store, "objects", "faces-to-blur", "plate-find", "plate-read")
     linked(model_store, tmp_path, *dict.fromkeys([*names, "ppocr_det", "clp_rec"]))
     assert main(["models", "fetch", "--json", "--folder", str(tmp_path)]) == 0
     answer = said(capsys)
@@ -73,7 +73,7 @@ def test_a_second_opinion_that_cannot_be_had_is_told_and_is_no_failure(
     model_store: ModelStore,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    names = [obtainable(name, model_store) for name in ("yolox_nano", "yunet_n", "clp_det", "ppocr_rec")]
+    names = obtain(model_store, "objects", "faces-to-blur", "plate-find", "plate-read")
     linked(model_store, tmp_path, *dict.fromkeys([*names, "ppocr_det"]))
     monkeypatch.setenv("PAIFANG_MODELS_PATH", str(tmp_path / "nowhere"))
     monkeypatch.setenv("PATH", str(tmp_path / "no-commands"))

@@ -9,7 +9,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-from test_wrappers_contract import obtainable
+from model_kit import all_obtainable
 
 from models.clp_det import ClpDet
 from models.nms import overlaps
@@ -31,8 +31,8 @@ if (DATA / "faces_scene").is_dir():
 
     def test_faces_are_found_by_both(model_store: ModelStore) -> None:
         pictures = truth("faces_scene", 12)
-        for name in ("yunet_n", "centerface"):
-            detector = open_model(obtainable(name, model_store), model_store)
+        for name in all_obtainable(model_store, "faces-to-blur"):
+            detector = open_model(name, model_store)
             found = wanted = 0
             for picture, row in pictures:
                 faces = np.array([f["box"] for f in row["faces"] if f["kind"] == "face"], np.float32).reshape(-1, 4)
@@ -46,8 +46,8 @@ if (DATA / "plates_cn_scene").is_dir():
 
     def test_plates_are_found_with_their_corners(model_store: ModelStore) -> None:
         pictures = [(p, r) for p, r in truth("plates_cn_scene", 14) if "corners" in r]
-        for name in ("clp_det", "ppocr_det"):
-            detector = open_model(obtainable(name, model_store), model_store)
+        for name in all_obtainable(model_store, "plate-find"):
+            detector = open_model(name, model_store)
             assert isinstance(detector, ClpDet | PpocrDet)
             errors = []
             for picture, row in pictures:
@@ -68,8 +68,8 @@ if (DATA / "video_people_vehicles").is_dir():
         with av.open(str(DATA / "video_people_vehicles" / "vtest_frames0-396_h264.mp4")) as clip:
             kept = [frame for i, frame in enumerate(clip.decode(video=0)) if i % 100 == 0]
             frames = [np.asarray(frame.to_ndarray(format="bgr24"), np.uint8) for frame in kept]
-        for name in ("yolox_nano", "ssdlite_mobilenet_v2"):
-            detector = open_model(obtainable(name, model_store), model_store)
+        for name in all_obtainable(model_store, "objects"):
+            detector = open_model(name, model_store)
             for frame in frames:
                 classes = [CLASSES[each] for each in detector.detect(frame).classes]
                 assert classes.count("person") >= 3, name

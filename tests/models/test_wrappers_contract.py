@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from model_kit import obtainable
 
 from common.errors import HashMismatch, ModelError, ModelUnavailable
 from models import open_detector, registry
@@ -30,19 +31,6 @@ WRONG: list[tuple[object, str]] = [
     (np.zeros((40, 60, 3), np.float32), "float32"),
     (None, "NoneType"),
 ]
-
-_had: dict[str, str] = {}
-
-
-def obtainable(name: str, store: ModelStore) -> str:
-    """`name`, or what its task falls back to; asked once."""
-    if name not in _had:
-        try:
-            store.fetch(name)
-            _had[name] = name
-        except ModelUnavailable:
-            _had[name] = store.ensure(registry.named(name).task)[0].name
-    return _had[name]
 
 
 @pytest.fixture(scope="module", params=sorted(WRAPPERS))

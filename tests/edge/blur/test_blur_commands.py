@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from blur_kit import make_film
+from model_kit import obtain
 
 from edge.blur.commands import progress_on
 from models.store import ModelStore
@@ -21,9 +22,7 @@ Run = Callable[..., tuple[int, str, str]]
 def run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model_store: ModelStore
 ) -> Run:
-    for name in ("yunet_n", "clp_det"):
-        if not model_store.has(name):
-            model_store.fetch(name)
+    obtain(model_store, "faces-to-blur", "plate-find")
     data = tmp_path / "data"
     data.mkdir()
     (data / "models").symlink_to(model_store.folder.resolve())
@@ -37,7 +36,7 @@ def run(
     return call
 
 
-def test_a_copy_is_made_signed_and_verified(run: Run, tmp_path: Path) -> None:
+def test_a_copy_is_made_signed_and_verified(run: Run, tmp_path: Path, model_store: ModelStore) -> None:
     film, out = make_film(tmp_path / "in.mp4"), tmp_path / "out.mp4"
     code, said, quiet = run(film, out, "--json")
     assert (code, quiet) == (0, "")
@@ -45,7 +44,7 @@ def test_a_copy_is_made_signed_and_verified(run: Run, tmp_path: Path) -> None:
     assert told["counts"]["frames"] == 36
     signed = json.loads(Path(told["manifest"]).read_text())
     manifest = json.loads(signed["manifest"])
-    assert [it["name"] for it in manifest["models"]] == ["yunet_n", "clp_det"]
+    assert [it["name"] for it in manifest["models"]] == obtain(model_store, "faces-to-blur", "plate-find")
     assert all(len(it["sha256"]) == 64 for it in manifest["models"])
     assert manifest["sound"] is False
     assert run(film, out, "--verify", "--key", signed["public_key"])[0] == 0

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from blur_kit import Bright, Failing, Stuck, detail, lumas, make_film, place, redactor, scene
+from model_kit import obtain
 from numpy.typing import NDArray
 
 from benchmarks.redact_kit import Truth, render, still_clip
@@ -323,8 +324,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
 
 
 def test_real_faces_are_covered_in_every_frame(tmp_path: Path, model_store: ModelStore) -> None:
-    if not model_store.has("yunet_n"):
-        model_store.fetch("yunet_n")
+    obtain(model_store, "faces-to-blur")
     blur = export_redactor(model_store, faces_only=True)
     labels = FACES / "truth.jsonl"
     rows = [json.loads(line) for line in labels.read_text().splitlines()] if labels.is_file() else []

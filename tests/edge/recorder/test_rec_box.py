@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import av
 import pytest
 from edge_kit import make_clip, served, wait_until
+from model_kit import obtain
 
 from demo.clip import load
 from edge import config
@@ -51,9 +52,7 @@ class Nothing:
 def test_a_running_box_gives_covered_films_with_sound_and_tells_of_each(
     tmp_path: Path, model_store: ModelStore
 ) -> None:
-    for name in ("yunet_n", "clp_det"):
-        if not model_store.has(name):
-            model_store.fetch(name)
+    obtain(model_store, "faces-to-blur", "plate-find")
     clip = load(make_clip(tmp_path / "clip.mp4", sound="aac"), sound=True)
     (tmp_path / "footage").mkdir()
     path = tmp_path / "box.yaml"

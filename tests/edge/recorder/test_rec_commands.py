@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from edge_kit import wait_until
+from model_kit import obtain
 from rec_kit import packets
 
 from common.clock import FakeClock
@@ -137,9 +138,7 @@ def test_an_export_says_who_and_why_and_there_is_no_clear_one(box: Path, run: Ru
 
 
 def test_an_export_is_covered_signed_and_verified(box: Path, run: Run, tmp_path: Path, model_store: ModelStore) -> None:
-    for name in ("yunet_n", "clp_det"):
-        if not model_store.has(name):
-            model_store.fetch(name)
+    obtain(model_store, "faces-to-blur", "plate-find")
     box.write_text(box.read_text() + f"models: {model_store.folder}\n")
     (row,) = [json.loads(line) for line in run("list", box, "--json")[1].splitlines()][-1:]
     start_ns = from_rfc3339(row["to"]) - 30 * 10**9
@@ -160,7 +159,7 @@ def test_an_export_is_covered_signed_and_verified(box: Path, run: Run, tmp_path:
     )
     manifest = json.loads(json.loads(Path(told["manifest"]).read_text())["manifest"])
     assert manifest["sound"] is False
-    assert [it["name"] for it in manifest["models"]] == ["yunet_n", "clp_det"]
+    assert [it["name"] for it in manifest["models"]] == obtain(model_store, "faces-to-blur", "plate-find")
     assert manifest["sha256"] == told["sha256"]
     assert "is there already" in run("export", box, out, *words)[2]
     out.write_bytes(out.read_bytes()[:-1] + b"x")

@@ -132,6 +132,7 @@ class Access:
             schedules=self._settings.schedules,
             zone=ZoneInfo(self._settings.timezone),
             revoked=Listed(self.lists, "credential"),
+            box=f"{self._settings.site}/{self._settings.box}",
         )
 
     def _open_gate(self, command: Command) -> None:

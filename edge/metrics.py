@@ -25,6 +25,7 @@ BOX_COUNTERS = {
     "events_resent": "Events published again",
     "door_messages": "Messages of doors",
     "door_refused": "Messages of doors that were refused",
+    "door_stale": "Messages of doors that say nothing about now: kept by the broker, or repeated",
     "door_late": "Messages of doors that were older than what was already judged",
     "door_failures": "Times that a door was not judged by a mistake of ours",
     "gate_looks": "Pictures in which gates looked for plates",

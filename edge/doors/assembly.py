@@ -31,7 +31,7 @@ _OWN_TIME = (OnvifDoor, WebhookDoor, MqttDoor)
 """Controllers that say when something happened."""
 
 
-DOOR_READINGS = ("door_messages", "door_refused", "door_late", "door_failures")
+DOOR_READINGS = ("door_messages", "door_refused", "door_late", "door_stale", "door_failures")
 
 
 class Doors:
@@ -47,6 +47,7 @@ class Doors:
         schedules: The box's schedules, by name.
         zone: Its time zone.
         revoked: The site's revoked credentials; None: there is no list.
+        box: `SITE/BOX`: what tells this box from others at a broker that they share.
 
     Raises:
         SettingsError: A file of the settings cannot be used.
@@ -64,6 +65,7 @@ class Doors:
         schedules: Mapping[str, tuple[Window, ...]],
         zone: ZoneInfo,
         revoked: SiteList | None = None,
+        box: str = "",
     ) -> None:
         self._told = {door.id: door for door in told}
         self._ending, self._ended = threading.Event(), threading.Event()
@@ -75,7 +77,7 @@ class Doors:
         self._clock = clock
         doors = {door.id: self._door(door, base) for door in self._told.values()}
         self.desk = Desk(doors, Judge(pseudonym, revoked), clock, send, self._ended)
-        parts = Parts(base, self.desk.tell, clock, self._ending, random)
+        parts = Parts(base, self.desk.tell, clock, self._ending, random, box)
         self.adapters = self._adapters(parts)
         self._threads = [
             threading.Thread(target=supervise, args=(adapter, parts), name=f"doors-{adapter.doors[0]}", daemon=True)

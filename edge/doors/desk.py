@@ -18,7 +18,7 @@ from edge.doors import machine
 from edge.doors.cards import Allowed, Judge
 from edge.doors.machine import DoorRules, DoorState, Moment
 from edge.doors.order import Reorder
-from edge.doors.said import Card, Refused, Said
+from edge.doors.said import Card, Refused, Said, Stale
 from events.envelope import Draft
 from pipelines.tailgate import Crossing, Move, Tailgate
 
@@ -26,6 +26,8 @@ QUEUE = 4_096
 GROUP = 500
 """Most messages that share a commit."""
 IDLE_S = 1.0
+UNLOCK_WITHIN_S = 10.0
+"""A credential that was shown longer ago than this unlocks nothing: whoever showed it may have left."""
 
 Done = Callable[[], None]
 
@@ -34,7 +36,7 @@ Done = Callable[[], None]
 class _Message:
     door: str
     what: Said
-    time_ns: int | None
+    at: Moment
     done: Done | None
 
 
@@ -76,6 +78,7 @@ class Counts:
     messages: int = 0
     refused: int = 0
     late: int = 0
+    stale: int = 0
     failures: int = 0
 
 
@@ -115,7 +118,11 @@ class Desk:
 
     def tell(self, door: str, what: Said, time_ns: int | None = None, done: Done | None = None) -> None:
         """Take what a door says; waits while the queue is full. See `edge.doors.adapters.base.Tell`."""
-        self._queue.put(_Message(door, what, time_ns, done))
+        at = Moment(self._clock.monotonic_ns(), self._clock.wall_ns())
+        if time_ns is not None:
+            ago_ns = max(0, at.wall_ns - time_ns)
+            at = Moment(at.mono_ns - ago_ns, at.wall_ns - ago_ns)
+        self._queue.put(_Message(door, what, at, done))
 
     def see(self, door: str, crossings: Iterable[Crossing]) -> None:
         """Take crossings of a door's line in the direction of going in."""
@@ -180,16 +187,17 @@ class Desk:
             return
         self.counts.messages += 1
         self.counts.refused += isinstance(item.what, Refused)
-        at = step.now
-        if item.time_ns is not None:
-            ago_ns = max(0, step.now.wall_ns - item.time_ns)
-            at = Moment(step.now.mono_ns - ago_ns, step.now.wall_ns - ago_ns)
-        door.waiting.push(at.mono_ns, (at, item.what, item.done))
+        if isinstance(item.what, Stale):
+            self.counts.stale += 1
+            step.done += [item.done] if item.done is not None else []
+            return
+        door.waiting.push(item.at.mono_ns, (item.at, item.what, item.done))
 
     def _advance(self, step: _Round, name: str, door: Door, last: bool) -> None:
         horizon = step.now if last else step.now.after(-door.window_s)
         for at, what, done in door.waiting.ready(2**62 if last else step.now.mono_ns):
-            heard = self._decide(name, door, what, step.now) if isinstance(what, Card) else what
+            assert not isinstance(what, Stale)  # `_sort_in` counted it
+            heard = self._decide(name, door, what, at) if isinstance(what, Card) else what
             self._take(step, name, door, machine.transition(door.state, heard, at, door.rules))
             if done is not None:
                 step.done.append(done)
@@ -206,10 +214,12 @@ class Desk:
         step.drafts += [Draft(name, data, wall_ns) for data, wall_ns in outcome.told]
         step.moves += [(door, move) for move in outcome.moves]
 
-    def _decide(self, name: str, door: Door, card: Card, now: Moment) -> machine.Judged:
+    def _decide(self, name: str, door: Door, card: Card, at: Moment) -> machine.Judged:
         """Judge a credential, and let its bearer in where that is the box's to do: before anything is written."""
-        judged = self._judge.judge(card, door.allowed, now.wall_ns)
+        judged = self._judge.judge(card, door.allowed, self._clock.wall_ns())
         if card.verdict == "shown" and judged.verdict != "denied":
+            if not card.fresh or self._clock.monotonic_ns() - at.mono_ns > UNLOCK_WITHIN_S * SECOND_NS:
+                return machine.Judged("denied", judged.credential, "too late")
             try:
                 door.unlock()
             except DoorError as error:

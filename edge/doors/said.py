@@ -30,11 +30,16 @@ words may name people."""
 
 @dataclass(frozen=True)
 class Card:
-    """A card, code or button was used."""
+    """A card, code or button was used.
+
+    `fresh`: the message came as it happened. One that waited at a broker, or that was sent again, tells what happened
+    but proves nobody at the door now: it never unlocks.
+    """
 
     verdict: Verdict
     credential: Secret | None = None
     reason: str = ""
+    fresh: bool = True
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,12 @@ class Refused:
     reason: str
 
 
-Said = Card | Exit | Contact | Lock | Forced | Held | Tamper | Lost | Found | Refused
+@dataclass(frozen=True)
+class Stale:
+    """A message that says nothing about now: kept by a broker, or a repetition. It is counted; nothing else changes."""
+
+
+Said = Card | Exit | Contact | Lock | Forced | Held | Tamper | Lost | Found | Refused | Stale
 
 
 def normal(text: str) -> str:

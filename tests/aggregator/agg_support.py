@@ -20,6 +20,7 @@ import pytest
 from fastapi import FastAPI
 from paho.mqtt.enums import CallbackAPIVersion
 from playwright.sync_api import Page
+from port_kit import free_port
 
 from aggregator import api, app
 from aggregator.broker_files import Account, accounts
@@ -83,11 +84,6 @@ def run_apart(work: Coroutine[Any, Any, Result]) -> Result:
     """Run something to its end on a thread of its own: this one may have a browser's event loop."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, work).result()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:

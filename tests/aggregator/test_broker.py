@@ -4,7 +4,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from agg_support import free_port
+from port_kit import free_port
 
 from aggregator.broker import EmbeddedServer
 from aggregator.broker_files import ACCOUNTS_FILE, MAX_ACK_PENDING, PERMISSIONS, accounts, configuration

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from agg_support import JPEG, Sender, event, free_port, mosquitto, wait_until
+from agg_support import JPEG, Sender, event, mosquitto, wait_until
+from port_kit import free_port
 
 from aggregator import app
 from aggregator.broker_files import Account, accounts

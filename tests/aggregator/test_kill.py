@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import psutil
-from agg_support import Sender, entered, event, free_port, wait_until
+from agg_support import Sender, entered, event, wait_until
+from port_kit import free_port
 
 from aggregator import app
 from aggregator.broker_files import Account, accounts

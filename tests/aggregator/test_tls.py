@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from agg_support import free_port, mosquitto, wait_until
+from agg_support import mosquitto, wait_until
+from port_kit import free_port
 
 from aggregator import app
 from aggregator.config import ExternalBroker, Settings, Tls

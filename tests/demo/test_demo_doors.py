@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import get_args
 from zoneinfo import ZoneInfo
 
-from agg_support import free_port
 from edge_kit import wait_until
+from port_kit import free_port
 
 from common.clock import SystemClock
 from demo.doors import ORDER, SCENES, Panel, play

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from port_kit import free_port
 
 from demo import clips, village
 from demo.clip import load
-from demo.commands import clip_folders, free_port
+from demo.commands import clip_folders
 from demo.supervisor import answers, hand_over_password, one_time_password
 
 from edge_kit import Served  # isort: skip

@@ -13,10 +13,11 @@ from typing import Any, Protocol
 
 import httpx
 import paho.mqtt.client as mqtt
-from agg_support import free_port, mosquitto
+from agg_support import mosquitto
 from edge_kit import wait_until
 from onvif_server import OnvifServer
 from paho.mqtt.enums import CallbackAPIVersion
+from port_kit import free_port
 
 from common.secret import Secret
 from demo.osdp_reader import SimulatedReader

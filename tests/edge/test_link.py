@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from edge_kit import draft, open_outbox, wait_until
+from port_kit import free_port
 
 from common.backoff import Backoff
 from common.clock import SystemClock
@@ -24,11 +25,6 @@ from events.topics import BoxTopics
 
 TOPICS = BoxTopics("site", "box")
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 class Mosquitto:

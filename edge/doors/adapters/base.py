@@ -53,6 +53,7 @@ class Parts:
         clock: Wall and monotonic.
         stop: Ends it.
         random: Uniform in [0, 1), for back-off.
+        box: `SITE/BOX`: what tells this box from others at a broker that they share.
     """
 
     base: Path
@@ -60,6 +61,7 @@ class Parts:
     clock: Clock
     stop: threading.Event
     random: Callable[[], float]
+    box: str = ""
 
 
 class Adapter(Protocol):

@@ -1,11 +1,14 @@
 """Controllers that publish JSON: which field says what, and what its words mean, is all in the settings.
 
 The session is persistent and a message is acknowledged only when what it led to is on disk, so a broker that keeps
-its word delivers again what a power cut took.
+its word delivers again what a power cut took. What is delivered late tells what happened and unlocks nothing:
+a retained message and a repetition are counted and dropped, one that waited at the broker makes events only.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 import ssl
 import threading
@@ -16,10 +19,12 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from common import logs
 from common.clock import SECOND_NS
 from common.errors import ContractError, DoorLost, DoorRefused
 from edge.doors.adapters.base import Outputs, Parts, secret_line
-from edge.doors.said import Found, Lost, Refused, Said
+from edge.doors.adapters.mqtt_backlog import Backlog, Repetitions
+from edge.doors.said import Card, Exit, Forced, Found, Held, Lost, Refused, Said, Stale
 from edge.doors.settings import DoorSettings, MqttDoor
 from edge.doors.words import MAX_BODY_BYTES, MAX_CREDENTIAL, field, meaning
 from events.identifiers import from_rfc3339
@@ -49,6 +54,7 @@ class MqttBus:
         self._password = secret_line(parts.base, name, "doors: control.password_file") if name else None
         self._client: mqtt.Client | None = None
         self._down, self._reason = threading.Event(), ""
+        self._backlog, self._repetitions = Backlog(), Repetitions()
 
     def run_once(self) -> None:
         """Connect, subscribe, and stay until the connection ends."""
@@ -87,7 +93,7 @@ class MqttBus:
         first = self._first
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=f"paifang-doors-{'-'.join(self.doors)}"[:60],
+            client_id=client_id(self._parts.box, first),
             clean_session=False,
             protocol=mqtt.MQTTv311,
             manual_ack=True,
@@ -102,11 +108,14 @@ class MqttBus:
         client.on_message = self._message
         return client
 
-    def _connected(self, client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
+    def _connected(
+        self, client: mqtt.Client, _data: Any, flags: mqtt.ConnectFlags, code: ReasonCode, _properties: Any
+    ) -> None:
         if code.is_failure:
             self._reason = f"the broker refused: {code}"
             self._down.set()
             return
+        self._backlog.began(self._parts.clock.monotonic_ns(), flags.session_present)
         client.subscribe([(topic, 1) for topic in self._of_topic])
         for door in self.doors:
             self._parts.tell(door, Found())
@@ -115,22 +124,45 @@ class MqttBus:
         self._down.set()
 
     def _message(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        """From the library's thread, which an exception would end."""
         door = self._of_topic.get(message.topic)
-        if door is None:
-            client.ack(message.mid, message.qos)
-            return
         mid, qos = message.mid, message.qos
+        if door is None:
+            client.ack(mid, qos)
+            return
         time_ns: int | None = None
         what: Said
         try:
-            what, time_ns = self._read(door, bytes(message.payload))
+            what, time_ns = self._heard(door, message)
         except DoorRefused as error:
-            off = str(error).startswith("the controller's clock")
-            what = Lost(str(error)) if off else Refused(str(error))
+            what = Refused(str(error))
+        except Exception as error:  # a message that we misjudge must not leave the door unwatched
+            logs.get("doors").exception("a door's message was not read", door=door, kind=type(error).__name__)
+            what = Refused("a fault in the box")
         else:
-            if not isinstance(what, Lost | Found):
+            if not isinstance(what, Lost | Found | Stale):
                 self._parts.tell(door, Found(), time_ns)
         self._parts.tell(door, what, time_ns, lambda: _ack(client, mid, qos))
+
+    def _heard(self, door: str, message: mqtt.MQTTMessage) -> tuple[Said, int | None]:
+        """What a message says, and when it happened by the controller's own time.
+
+        Raises:
+            DoorRefused: It is not such a message.
+        """
+        waited = self._backlog.waited(self._parts.clock.monotonic_ns())
+        if message.retain:
+            return Stale(), None
+        payload = bytes(message.payload)
+        what, time_ns = self._read(door, payload)
+        if not isinstance(what, Card | Exit | Forced | Held):
+            return what, time_ns  # it says how the door stands: saying so again changes nothing
+        known = self._repetitions.known(message.topic, payload)
+        if known and (message.dup or time_ns is not None):
+            return Stale(), None  # without a time of its own, the same words again may well be another event
+        if isinstance(what, Card):
+            what = dataclasses.replace(what, fresh=not (waited or message.dup))
+        return what, time_ns
 
     def _read(self, door: str, payload: bytes) -> tuple[Said, int | None]:
         told = self._told[door]
@@ -162,6 +194,16 @@ class MqttBus:
         if ahead_s > told.skew_s or time_ns < 0:
             raise DoorRefused(f"the controller's clock is off by {ahead_s:.0f} s")
         return time_ns
+
+
+def client_id(box: str, first: MqttDoor) -> str:
+    """The name of this box's session at a broker: 23 characters, which every broker takes (MQTT 3.1.1, 3.1.3.1).
+
+    It stays the same when doors are added, so that the broker keeps one session, and differs between boxes and
+    between the accounts of one box.
+    """
+    parts = (box, first.host, str(first.port), first.username, first.password_file, str(first.tls), first.ca_file)
+    return "paifang" + hashlib.blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
 
 
 def _ack(client: mqtt.Client, mid: int, qos: int) -> None:

@@ -20,7 +20,7 @@ from common.clock import SECOND_NS
 from common.errors import ContractError, DoorRefused
 from edge.doors.adapters.base import Outputs, Parts, secret_bytes
 from edge.doors.adapters.http import Committed, Listener, door_of
-from edge.doors.said import Found, Lost, Refused
+from edge.doors.said import Found, Refused
 from edge.doors.settings import DoorSettings, WebhookDoor
 from edge.doors.words import Message, decode
 from events.identifiers import from_rfc3339
@@ -114,7 +114,7 @@ class Webhook:
             return 401, b"wrong signature\n"
         problem = self._stale(door, time)
         if problem:
-            tell(door, Lost(problem))
+            tell(door, Refused(problem))  # an old message that somebody sends again must not change the door's state
             return 409, f"{problem}\n".encode()
         if float(time) * SECOND_NS < self._began_ns:  # its nonce may have been used before the restart
             tell(door, Refused("signed before the box started"))

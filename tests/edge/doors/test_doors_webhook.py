@@ -12,9 +12,11 @@ from common.clock import FakeClock
 from common.errors import SettingsError
 from edge.doors.adapters.base import Parts
 from edge.doors.adapters.webhook import Nonces, Webhook, sign
-from edge.doors.said import Card, Contact, Found, Lost, Refused, Said
+from edge.doors.machine import DoorRules, DoorState, Moment, tick, transition
+from edge.doors.said import Card, Contact, Found, Refused, Said
 from edge.doors.settings import DoorSettings, WebhookDoor
 from events.identifiers import to_rfc3339
+from events.kinds import DoorForced
 
 PATH = f"/doors/{DOOR}"
 NOW_S = 1_795_000_000
@@ -78,7 +80,24 @@ def test_a_nonce_must_be_one(hook: Hook, nonce: str) -> None:
 def test_a_clock_that_is_off_is_refused_with_the_reason(hook: Hook, off_s: float) -> None:
     hook.clock.advance(7200)
     assert hook.post(off_s=off_s) == 409
-    assert hook.last() == Lost(f"the controller's clock is off by {off_s} s")
+    assert [what for what, _ in hook.told] == [Refused(f"the controller's clock is off by {off_s} s")]
+
+
+def test_an_old_message_that_is_sent_again_leaves_the_door_as_it_was(tmp_path: Path) -> None:
+    """Signed and genuine, but of an hour ago: whoever recorded it must not hide a forced door behind it."""
+    hook, state, rules = Hook(tmp_path), DoorState(), DoorRules(DOOR, lambda _: 30.0)
+    at = Moment(0, 0)
+    for said, seconds in ((Found(), 0), (Contact(open=False), 10)):
+        state = transition(state, said, at.after(seconds), rules).state
+    before = tick(state, at.after(20), rules).state
+    assert hook.post(off_s=-3600) == 409
+    (replayed,) = [what for what, _ in hook.told]
+    assert isinstance(replayed, Refused)
+    outcome = transition(before, replayed, at.after(30), rules)
+    assert (outcome.state.online, outcome.state.open) == (True, False)
+    opened = transition(outcome.state, Contact(open=True), at.after(31), rules)
+    told = tick(opened.state, at.after(40), rules).told
+    assert [type(data) for data, _ in told] == [DoorForced]
 
 
 def test_a_stranger_can_neither_open_nor_put_a_door_offline(hook: Hook) -> None:

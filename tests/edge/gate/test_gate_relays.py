@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from port_kit import free_port
 from pymodbus.client import ModbusTcpClient
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from common.clock import FakeClock
 from common.errors import DoorLost, RelayError, SettingsError
-from demo.commands import free_port
 from edge.gate.opener import Limits, Opener
 from edge.gate.relays import RELAYS, Means, Outputs, Simulated
 from edge.gate.settings import HttpRelay, ModbusRelay, OsdpRelay, RelaySettings, SimulatedRelay

@@ -25,7 +25,7 @@ class SimulatedReader:
 
     def __init__(self, key: bytes, address: int = 101) -> None:
         self.orders: list[dict[str, Any]] = []
-        self.inputs, self.muted = bytearray(4), False
+        self.inputs, self.muted, self.swallowed = bytearray(4), False, 0
         self._address = address
         self.master, self._slave = pty.openpty()
         self.path = os.ttyname(self._slave)
@@ -82,6 +82,7 @@ class SimulatedReader:
                 return b""
 
             def write(self, buf: bytes) -> int:
+                outer.swallowed += outer.muted
                 return len(buf) if outer.muted else os.write(outer.master, buf)
 
             def flush(self) -> None:

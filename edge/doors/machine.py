@@ -156,12 +156,14 @@ def transition(state: DoorState, heard: Heard, at: Moment, rules: DoorRules) -> 
         rules: Of this door.
     """
     step = _Step(state, rules)
-    late = at.mono_ns < state.last_ns
+    of_transport = isinstance(heard, said.Lost | said.Found | said.Refused)
+    late = not of_transport and at.mono_ns < state.last_ns
     if late:
         _late(step, heard, at)
     else:
         _run_due(step, at)
-        step.become(last_ns=at.mono_ns)
+        if not of_transport:  # the connection has the box's time, the door may have a coarser one of its own
+            step.become(last_ns=at.mono_ns)
         _apply(step, heard, at)
         _run_due(step, at)
     return Outcome(step.state, tuple(step.told), tuple(step.moves), late)

@@ -6,6 +6,7 @@ import queue
 import re
 import threading
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -24,14 +25,25 @@ _NOT_AUTHORIZED = (
     '<s:Reason><s:Text xml:lang="en">Sender not authorized</s:Text></s:Reason></s:Fault>'
 )
 
+_NOT_SUPPORTED = (
+    "<s:Fault><s:Code><s:Value>s:Receiver</s:Value><s:Subcode><s:Value>ter:ActionNotSupported</s:Value></s:Subcode>"
+    '</s:Code><s:Reason><s:Text xml:lang="en">Optional Action Not Implemented</s:Text></s:Reason></s:Fault>'
+)
+
 
 class OnvifServer:
-    """Start, stop, start again; `off_s` is how wrong its clock is, `refuses` whether it knows nobody."""
+    """Start, stop, start again.
+
+    `off_s` is how wrong its clock is, `refuses` whether it knows nobody, `lacks` the operations that it does not have,
+    `asked` how often each one was called.
+    """
 
     def __init__(self, port: int) -> None:
         self.port, self.off_s, self.refuses = port, 0.0, False
         self.accessed: list[str] = []
-        self.renewed, self._subscribed = 0, False
+        self.asked: Counter[str] = Counter()
+        self.lacks: set[str] = set()
+        self._subscribed = False
         self._waiting: queue.Queue[str] = queue.Queue()
         self._server: ThreadingHTTPServer | None = None
 
@@ -84,6 +96,9 @@ class OnvifServer:
         name = operation[1]
         if name == "GetSystemDateAndTime":
             return 200, self._date()
+        self.asked[name] += 1
+        if name in self.lacks:
+            return 500, _NOT_SUPPORTED
         if self.refuses or "UsernameToken" not in body or (name == "PullMessages" and not self._subscribed):
             return 400, _NOT_AUTHORIZED
         return 200, getattr(self, f"_{name}")(body)
@@ -132,8 +147,11 @@ class OnvifServer:
         )
 
     def _Renew(self, _body: str) -> str:  # noqa: N802
-        self.renewed += 1
         return f"<wsnt:RenewResponse>{self._times()}</wsnt:RenewResponse>"
+
+    def _Unsubscribe(self, _body: str) -> str:  # noqa: N802
+        self._subscribed = False
+        return "<wsnt:UnsubscribeResponse/>"
 
     def _AccessDoor(self, body: str) -> str:  # noqa: N802
         token = re.search(r"Token>([^<]+)<", body)

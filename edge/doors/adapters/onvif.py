@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -30,12 +31,14 @@ class OnvifController:
     Args:
         doors: Settings of its doors.
         parts: What it is handed.
+        renew_s: So often the subscription is renewed, where the controller can do that. One that cannot keeps a
+            subscription for as long as it is pulled (ONVIF Core, 9.1.1).
 
     Raises:
         SettingsError: The password's file cannot be read.
     """
 
-    def __init__(self, doors: Sequence[DoorSettings], parts: Parts) -> None:
+    def __init__(self, doors: Sequence[DoorSettings], parts: Parts, renew_s: float = RENEW_S) -> None:
         self.doors = tuple(door.id for door in doors)
         self._told = {door.id: door.control for door in doors if isinstance(door.control, OnvifDoor)}
         self._tokens = {told.token: door for door, told in self._told.items()}
@@ -44,6 +47,7 @@ class OnvifController:
         self._first = next(iter(self._told.values()))
         name = self._first.password_file
         self._password = secret_line(parts.base, name, "doors: control.password_file") if name else None
+        self._renew_s = renew_s
 
     def run_once(self) -> None:
         """Subscribe and pull until the stop."""
@@ -53,15 +57,22 @@ class OnvifController:
         subscription = _call(lambda: client.events().CreatePullPointSubscription(InitialTerminationTime=LASTS))
         puller = _call(lambda: client.pullpoint(subscription))
         keeper = _call(lambda: client.subscription(subscription))
+        try:
+            self._pull(client, puller, keeper, answer)
+        finally:  # a controller has few places for subscriptions
+            with contextlib.suppress(DoorError):
+                _supported(keeper.Unsubscribe)
+
+    def _pull(self, client: Any, puller: Any, keeper: Any, answer: _Answer) -> None:
         for door in self.doors:
             self._parts.tell(door, Found())
-        renewed_ns = self._parts.clock.monotonic_ns()
+        renewed_ns, renews = self._parts.clock.monotonic_ns(), True
         while not self._parts.stop.is_set():
             _call(lambda: puller.PullMessages(Timeout=PULL, MessageLimit=AT_ONCE))
             for notice in notices(answer.envelope):
                 self._take(notice)
-            if self._parts.clock.monotonic_ns() - renewed_ns > RENEW_S * SECOND_NS:
-                _call(lambda: keeper.Renew(TerminationTime=LASTS))
+            if self._parts.clock.monotonic_ns() - renewed_ns > self._renew_s * SECOND_NS:
+                renews = renews and _supported(lambda: keeper.Renew(TerminationTime=LASTS))
                 self._check_clock(client)
                 renewed_ns = self._parts.clock.monotonic_ns()
 
@@ -168,10 +179,30 @@ def _call(work: Callable[[], Any]) -> Any:
     except DoorError:
         raise
     except Exception as error:  # the library raises what requests, zeep and lxml raise, wrapped or not
-        cause = getattr(error, "original_exception", error)
-        if re.search(r"NotAuthorized|\b401\b", f"{error} {cause}"):
-            raise DoorRefused("the controller refused user or password") from None
-        raise DoorLost(f"the controller does not answer as it should ({type(cause).__name__})") from None
+        raise _mapped(error) from None
+
+
+def _mapped(error: Exception) -> DoorError:
+    cause = getattr(error, "original_exception", error)
+    if re.search(r"NotAuthorized|\b401\b", f"{error} {cause}"):
+        return DoorRefused("the controller refused user or password")
+    return DoorLost(f"the controller does not answer as it should ({type(cause).__name__})")
+
+
+def _supported(work: Callable[[], Any]) -> bool:
+    """Call an operation that a controller need not have; False where it answers that it does not.
+
+    Raises:
+        DoorError: It gives no answer.
+    """
+    try:
+        work()
+    except Exception as error:
+        problem = _mapped(error)
+        if isinstance(problem, DoorLost) and type(getattr(error, "original_exception", error)).__name__ == "Fault":
+            return False
+        raise problem from None
+    return True
 
 
 def onvif_controllers(doors: Sequence[DoorSettings], parts: Parts) -> list[OnvifController]:

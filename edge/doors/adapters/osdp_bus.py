@@ -2,7 +2,8 @@
 
 A reader that falls silent is noticed here, by the frames on the line and not by the library, which takes 8 s and then
 rests for 300 s. Switching a reader off and on inside the library makes it try again at once, and leaves the other
-readers of the bus alone.
+readers of the bus alone. For the library a single lost reply ends the secure channel; that is set up again at once,
+and is reported only where the reader stays away for as long as a silent one.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ SILENT_S = 3.0
 """No whole frame for so long: the reader is lost. At 9600 baud with 8 readers one is asked every 0.5 s."""
 RETRY_S = 2.0
 """So often a lost reader is tried again."""
+RESUME_S = 1.0
+"""So often a secure channel that has just ended is set up again; a handshake takes about half of it."""
 ASKED_S = 1.0
 """A reader that is gone so soon after it was asked how its inputs stand has answered NAK: it is not asked again. (For
 the library every NAK is a reader that is lost.)"""
@@ -44,6 +47,8 @@ class _Link:
     told: OsdpDoor
     reader: Reader
     up: bool | None = None
+    online: bool = False
+    online_ns: int = 0
     tried_ns: int = 0
     off: bool = False
     asked_ns: int | None = None
@@ -82,7 +87,7 @@ class OsdpBus:
             panel = self._panel(line)
             began_ns = self._parts.clock.monotonic_ns()
             for link in self._links:
-                link.up, link.tried_ns, link.off = None, began_ns, False
+                link.up, link.tried_ns, link.off, link.online = None, began_ns, False, False
             while not self._parts.stop.wait(LOOP_S):
                 self._round(panel, line)
         finally:
@@ -157,7 +162,7 @@ class OsdpBus:
         """Give an order; one for a reader that is being tried again waits, for as long as somebody waits for it."""
         if done.cancelled():
             return
-        if not self._links[number].up:
+        if not (self._links[number].up and self._links[number].online):
             self._orders.append((number, order, done))
         elif panel.submit_command(number, order):
             done.set_result(None)
@@ -166,7 +171,11 @@ class OsdpBus:
 
     def _watch(self, panel: Any, line: SerialLine, number: int, now_ns: int, *, online: bool) -> None:
         link = self._links[number]
-        silent_ns = now_ns - max(line.check.heard_ns.get(link.told.address, 0), link.tried_ns)
+        heard_ns = line.check.heard_ns.get(link.told.address, 0)
+        silent_ns = now_ns - (heard_ns if link.up else max(heard_ns, link.tried_ns))
+        resumed = online and not link.online
+        link.online = online
+        link.online_ns = now_ns if online else link.online_ns
         if link.off:
             if not panel.is_pd_enabled(number):  # switching off takes the library a few rounds
                 panel.enable_pd(number)
@@ -177,6 +186,11 @@ class OsdpBus:
         elif online and silent_ns < SILENT_S * SECOND_NS:
             if not link.up:
                 self._found(panel, number, link)
+            elif resumed:
+                self._ask(panel, number, link)
+        elif link.up and max(silent_ns, now_ns - link.online_ns) < SILENT_S * SECOND_NS:
+            if not online and now_ns - link.tried_ns > RESUME_S * SECOND_NS:
+                self._try_again(panel, number, now_ns)
         elif link.up or (link.up is None and now_ns - link.tried_ns > SILENT_S * SECOND_NS):
             link.up = False
             self._parts.tell(link.door, Lost(self._why(line, link, now_ns)))
@@ -190,11 +204,15 @@ class OsdpBus:
         self._links[number].off, self._links[number].tried_ns = True, now_ns
 
     def _found(self, panel: Any, number: int, link: _Link) -> None:
-        import osdp
-
         link.up = True
         link.reader.fresh()
         self._parts.tell(link.door, Found())
+        self._ask(panel, number, link)
+
+    def _ask(self, panel: Any, number: int, link: _Link) -> None:
+        """Ask how the inputs stand: what changed while the reader was away was not reported."""
+        import osdp
+
         link.asked_ns = None
         if link.asks and any(panel.check_capability(number, osdp.Capability.ContactStatusMonitoring)):
             link.asked_ns = self._parts.clock.monotonic_ns()
@@ -204,7 +222,7 @@ class OsdpBus:
         """Why a reader is lost, from what was on the line."""
         check = line.check
         if now_ns - check.heard_ns.get(link.told.address, -(10**12)) < SILENT_S * SECOND_NS:
-            return "the secure channel is refused: the key is another one"
+            return "the secure channel cannot be set up: check the key and the line"
         return "what it sends is garbled" if check.garbled > check.whole else "the reader does not answer"
 
     def _pulse(self, door: str, output: int, seconds: float) -> None:

@@ -222,3 +222,11 @@ def test_no_grant_denial_or_late_message_is_ever_swallowed(story: list[tuple[int
     run = Run().hear(*timed)
     assert sum(kind == "granted" for _, kind, _ in run.told) == sum(heard == YES for _, heard in timed)
     assert sum(kind == "denied" for _, kind, _ in run.told) == sum(heard == NO for _, heard in timed)
+
+
+def test_a_controller_s_coarse_time_is_not_late_behind_its_connection() -> None:
+    """The connection came at 10.5 s; the contact's own time has whole seconds."""
+    state = machine.transition(DoorState(), Found(), at(10.5), RULES).state
+    outcome = machine.transition(state, OPEN, at(10), RULES)
+    assert not outcome.late
+    assert machine.tick(outcome.state, at(20), RULES).state.open is True

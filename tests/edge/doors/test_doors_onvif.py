@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 from door_kits import CARD, DOOR, OnvifKit, controller
+from edge_kit import wait_until
 
 from common.clock import SystemClock
-from common.errors import DoorLost, DoorRefused
+from common.errors import DoorError, DoorLost, DoorRefused
 from common.secret import Secret
 from edge.doors.adapters.base import Parts
 from edge.doors.adapters.onvif import OnvifController, notices
 from edge.doors.adapters.onvif_topics import TOPICS, Notice, door_of, meaning
-from edge.doors.said import Card, Contact, Forced, Held, Lock, Said, Tamper
+from edge.doors.said import Card, Contact, Forced, Found, Held, Lock, Said, Tamper
 from edge.doors.settings import DoorSettings
 
 TOKEN = {"CredentialToken": CARD}
@@ -86,6 +87,56 @@ def adapter(kit: OnvifKit, folder: Path) -> OnvifController:
 
     parts = Parts(folder, tell, SystemClock(), threading.Event(), lambda: 0.5)
     return OnvifController([DoorSettings(id=DOOR, control=kit.control)], parts)
+
+
+class Listening:
+    """A controller's adapter in a thread, and what it told."""
+
+    def __init__(self, kit: OnvifKit, folder: Path) -> None:
+        self.told: list[Said] = []
+        self.stop, self.errors = threading.Event(), list[Exception]()
+        parts = Parts(folder, self.tell, SystemClock(), self.stop, lambda: 0.5)
+        self.adapter = OnvifController([DoorSettings(id=DOOR, control=kit.control)], parts, renew_s=0.1)
+        self.thread = threading.Thread(target=self.run)
+
+    def tell(self, door: str, what: Said, time_ns: int | None = None, done: Any = None) -> None:
+        self.told.append(what)
+
+    def run(self) -> None:
+        try:
+            self.adapter.run_once()
+        except DoorError as error:
+            self.errors.append(error)
+
+
+@pytest.mark.parametrize("lacks", [set(), {"Renew"}, {"Unsubscribe"}, {"Renew", "Unsubscribe"}])
+def test_a_controller_without_optional_operations_keeps_one_subscription(
+    kit: OnvifKit, tmp_path: Path, lacks: set[str]
+) -> None:
+    kit.server.lacks, asked = lacks, kit.server.asked
+    made = Listening(kit, tmp_path)
+    made.thread.start()
+    try:
+        wait_until(lambda: asked["Renew"] > 0, what="a renewal")
+        pulls = asked["PullMessages"]
+        wait_until(lambda: asked["PullMessages"] > pulls + 3, what="more pulls")
+        kit.contact(is_open=True)
+        wait_until(lambda: Contact(open=True) in made.told, what="the contact")
+    finally:
+        made.stop.set()
+        made.thread.join()
+    assert made.errors == []
+    assert made.told == [Found(), Contact(open=True)]
+    assert (asked["CreatePullPointSubscription"], asked["Unsubscribe"]) == (1, 1)
+    assert asked["Renew"] == 1 or "Renew" not in lacks
+
+
+def test_a_subscription_is_given_back_before_the_next_is_made(kit: OnvifKit, tmp_path: Path) -> None:
+    kit.server.lacks, asked = {"PullMessages"}, kit.server.asked
+    for number in (1, 2):
+        with pytest.raises(DoorLost):
+            adapter(kit, tmp_path).run_once()
+        assert (asked["CreatePullPointSubscription"], asked["Unsubscribe"]) == (number, number)
 
 
 def test_a_wrong_password_a_clock_an_hour_off_and_a_dead_controller_are_told_apart(

@@ -177,7 +177,7 @@ def test_an_output_is_pulsed_for_tenths_of_seconds(bus: Bus) -> None:
 
 def test_another_key_is_named_as_the_reason_and_a_lost_reader_takes_no_orders(bus: Bus) -> None:
     bus.kit.reader.rekey(secrets.token_bytes(16))
-    bus.wait(Lost("the secure channel is refused: the key is another one"))
+    bus.wait(Lost("the secure channel cannot be set up: check the key and the line"))
     with pytest.raises(DoorLost, match="does not answer"):
         bus.bus.unlock(DOOR)
     assert bus.kit.reader.orders == []
@@ -185,6 +185,32 @@ def test_another_key_is_named_as_the_reason_and_a_lost_reader_takes_no_orders(bu
     bus.kit.reconcile()
     bus.wait(Found())
     assert bus.kit.reader.orders == [], "an order that failed must not be done later"
+
+
+def test_a_reply_that_is_lost_now_and_then_is_not_reported(bus: Bus) -> None:
+    bus.kit.contact(is_open=False)
+    bus.wait(Contact(open=False))
+    bus.said.clear()
+    for number in range(1, 5):
+        lost = bus.kit.reader.swallowed
+        bus.kit.reader.muted = True
+        wait_until(lambda: bus.kit.reader.swallowed > lost, what="a lost reply")  # noqa: B023
+        bus.kit.reader.muted = False
+        bus.kit.card()
+        wait_until(lambda: sum(isinstance(it, Card) for it in bus.said) == number, what="the card")  # noqa: B023
+    bus.bus.unlock(DOOR)
+    assert {type(it) for it in bus.said} == {Card}
+
+
+def test_a_door_that_opens_while_a_reply_is_lost_is_open(bus: Bus) -> None:
+    bus.kit.contact(is_open=False)
+    bus.wait(Contact(open=False))
+    bus.kit.reader.muted = True
+    wait_until(lambda: bus.kit.reader.swallowed > 0, what="a lost reply")
+    bus.kit.contact(is_open=True)
+    bus.kit.reader.muted = False
+    bus.wait(Contact(open=True))
+    assert not any(isinstance(it, Lost) for it in bus.said)
 
 
 def test_a_device_that_goes_away_is_lost(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+WORKERS ?= 2
 BENCHES := idle_camera busy_cameras replay accuracy outbox ingest
 
 .PHONY: demo test check bench lock clean models
@@ -31,7 +32,7 @@ test: $(BIN)/paifang
 	sh tools/system.sh
 	$(MAKE) check
 	$(MAKE) models
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 bench: models
 	for name in $(BENCHES); do $(BIN)/python -m benchmarks $$name --quick || exit 1; done

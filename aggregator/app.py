@@ -20,6 +20,7 @@ from aggregator import api, dashboard
 from aggregator.broadcast import Broadcast
 from aggregator.broker import EmbeddedServer
 from aggregator.broker_files import accounts
+from aggregator.broker_recovery import RecoveringConnect
 from aggregator.clips.clip import USE as CLIP
 from aggregator.config import EmbeddedBroker, ExternalBroker, Settings
 from aggregator.health import Health
@@ -163,8 +164,7 @@ def running(settings: Settings) -> Iterator[Parts]:
     with contextlib.ExitStack() as stack:
         stack.callback(store.close)
         stack.callback(writer.close)
-        target = _target(settings, folder, stack)
-        services, ledger = _assemble(settings, store, writer, lambda: MqttLink.open(target))
+        services, ledger = _assemble(settings, store, writer, _connect(settings, folder, stack))
         stop = threading.Event()
         thread = threading.Thread(target=services.ingest.run, args=(stop,), name="ingest", daemon=True)
 
@@ -264,7 +264,7 @@ def _provider(settings: Settings, clock: Clock) -> Provider | None:
     return Provider(settings.oidc, secret, clock=clock, token=new_token)
 
 
-def _target(settings: Settings, folder: Path, stack: contextlib.ExitStack) -> Target:
+def _connect(settings: Settings, folder: Path, stack: contextlib.ExitStack) -> Callable[[], MqttLink]:
     broker = settings.broker
     if isinstance(broker, EmbeddedBroker):
         users = accounts(folder, broker, new_token)
@@ -272,8 +272,10 @@ def _target(settings: Settings, folder: Path, stack: contextlib.ExitStack) -> Ta
         server.start()
         stack.callback(server.stop)
         own = users["aggregator"]
-        return Target(broker.host, broker.port, broker.client_id, own.username, own.password)
-    return Target(broker.host, broker.port, broker.client_id, broker.username, _password(broker), _tls(broker))
+        target = Target(broker.host, broker.port, broker.client_id, own.username, own.password)
+        return RecoveringConnect(lambda: MqttLink.open(target), server)
+    target = Target(broker.host, broker.port, broker.client_id, broker.username, _password(broker), _tls(broker))
+    return lambda: MqttLink.open(target)
 
 
 def _password(broker: ExternalBroker) -> Secret | None:

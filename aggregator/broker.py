@@ -2,6 +2,7 @@
 
 Crash procedure: the server is tied to this process (`leash`), so it dies with a killed aggregator; one that still
 lingers when the next aggregator starts is found by its pid file and ended first. JetStream recovers its own files.
+Files that it cannot recover are set aside, and it starts with empty ones: boxes send again whatever has no receipt.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ _log = logs.get("broker")
 READY_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 5.0
 _POLL_S = 0.02
+FAILED_STARTS = 3
+"""So many failed starts in a row, and the server's files are set aside."""
+STORE, DAMAGED = "broker", "broker.damaged"
+"""The server's files in the data folder, and where damaged ones are kept for whoever wants to look at them."""
 
 
 def find_server() -> str:
@@ -62,6 +67,7 @@ class EmbeddedServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
+        self._starts_over = threading.Event()
         self.restarts = 0
 
     @property
@@ -81,7 +87,7 @@ class EmbeddedServer:
         def watch() -> None:
             # The kernel ties the server to the thread that started it: this one, which lives until `stop`.
             try:
-                self._launch()
+                self._launch_first()
             except BrokerError as error:
                 failure.append(error)
                 return
@@ -102,7 +108,32 @@ class EmbeddedServer:
         if self._watcher is not None:
             self._watcher.join(STOP_TIMEOUT_S)
 
+    def start_over(self) -> None:
+        """Set the server's files aside and start it with empty ones: it runs, and its sessions do not work."""
+        _log.error("broker does not accept our session; starting it with empty files", tail=self._tail())
+        self._starts_over.set()
+        self._end()
+
+    def _launch_first(self) -> None:
+        try:
+            self._launch()
+        except BrokerError as error:
+            if "address already in use" in str(error) or not (self._folder / STORE).is_dir():
+                raise
+            _log.error("broker did not start; starting it with empty files", problem=str(error))
+            self._set_aside()
+            self._launch()
+
+    def _set_aside(self) -> None:
+        damaged = self._folder / DAMAGED
+        shutil.rmtree(damaged, ignore_errors=True)
+        try:
+            (self._folder / STORE).rename(damaged)
+        except OSError as error:
+            _log.error("the broker's files cannot be set aside", problem=str(error))
+
     def _watch(self) -> None:
+        failed = 0
         while not self._stopping.is_set():
             process = self._process
             if process is not None:
@@ -114,10 +145,16 @@ class EmbeddedServer:
             _log.error("broker ended; starting it again", code=code, tail=self._tail())
             if self._stopping.wait(self._backoff.next_s()):
                 return
+            if self._starts_over.is_set() or failed >= FAILED_STARTS:
+                self._starts_over.clear()
+                self._set_aside()
+                failed = 0
             try:
                 self._launch()
                 self._backoff.reset()
+                failed = 0
             except BrokerError as error:
+                failed += "address already in use" not in str(error)
                 _log.error("broker did not come back", problem=str(error))
 
     def _launch(self) -> None:
@@ -131,6 +168,7 @@ class EmbeddedServer:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
+            write_private(self._folder / "broker.pid", b"%d" % self._process.pid)  # in one step: it is never half there
         except OSError as error:
             raise BrokerError(f"nats-server cannot be started: {error}") from error
         self._wait_ready(self._process)

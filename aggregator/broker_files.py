@@ -102,7 +102,6 @@ def configuration(folder: Path, settings: EmbeddedBroker, users: dict[str, Accou
         'server_name: "paifang"',
         'listen: "127.0.0.1:-1"',  # the NATS protocol itself is unused; it must listen somewhere
         f"max_payload: {MAX_PAYLOAD_BYTES}",
-        f"pid_file: {quoted(str(folder / 'broker.pid'))}",
         f"log_file: {quoted(str(folder / 'broker.log'))}",
         "logfile_size_limit: 1048576",
         "logfile_max_num: 2",

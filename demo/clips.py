@@ -6,10 +6,13 @@ package. What cannot be had is left out; one clip is enough.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
+import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -91,6 +94,13 @@ def fetch(footage: Footage, cache: Path, folders: Sequence[Path]) -> Path:
             if _matches(path, footage):
                 return path
             reasons.append(f"{path}: other bytes than promised")
+    with _locked(cache):
+        return _brought(footage, cache, reasons)
+
+
+def _brought(footage: Footage, cache: Path, reasons: list[str]) -> Path:
+    if (cache / footage.name).is_file() and _matches(cache / footage.name, footage):
+        return cache / footage.name  # another process brought it meanwhile
     for label, bring in _means(footage, cache):
         try:
             bring()
@@ -104,22 +114,25 @@ def fetch(footage: Footage, cache: Path, folders: Sequence[Path]) -> Path:
     raise SourceError(f"clip '{footage.name}' cannot be had: " + "; ".join(reasons or ["it has no source"]))
 
 
-def available(cache: Path, folders: Sequence[Path]) -> dict[str, Path]:
-    """Name → file of every clip that can be had.
+@contextlib.contextmanager
+def _locked(cache: Path) -> Iterator[None]:
+    """One process at a time brings clips; the kernel lets go when a holder dies."""
+    handle = os.open(cache / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
-    Raises:
-        SourceError: Not even one can.
-    """
+
+def available(cache: Path, folders: Sequence[Path]) -> dict[str, Path]:
+    """Name → file of every clip that can be had."""
     found: dict[str, Path] = {}
-    problems = []
     for footage in CLIPS:
         try:
             found[footage.name] = fetch(footage, cache, folders)
         except SourceError as error:
-            problems.append(str(error))
             logs.get("demo").info("clip left out", clip=footage.name, reason=str(error))
-    if not found:
-        raise SourceError("\n".join(problems))
     return found
 
 
@@ -141,7 +154,7 @@ def prepare(source: Path, target: Path, codec: str = "h264", crop: tuple[float, 
         return source
     if target.exists():
         return target
-    half = target.with_suffix(".part.mp4")
+    half = target.with_suffix(f".{os.getpid()}.part.mp4")  # another process may prepare the same clip
     try:
         _encode(source, half, codec, crop)
     except (av.error.FFmpegError, IndexError) as error:

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 from common.errors import PaifangError, SettingsError
-from demo import clips, doors, village
+from demo import clips, doors, drawn_gate, site_setup, village
 from demo.clip import load
 from demo.rtsp import RtspServer
 from demo.supervisor import Process, answers, hand_over_password, one_time_password, responds, trust_command, until
@@ -68,6 +68,7 @@ async def _processes(stack: contextlib.AsyncExitStack, folder: Path, port: int, 
     (folder / village.FOOTAGE).mkdir(exist_ok=True)
     (folder / "aggregator.yaml").write_text(village.aggregator_settings(port, broker_port))
     (folder / "box.yaml").write_text(village.box_settings(urls, broker_port, status_port, doors_port, uplink=page))
+    people = await asyncio.to_thread(site_setup.add_people, folder / "aggregator.yaml")
     told = ["aggregator", "run", str(folder / "aggregator.yaml"), "--one-time-password", USER]
     aggregator = Process("aggregator", told, folder)
     box = Process("box", ["edge", "run", str(folder / "box.yaml")], folder)
@@ -82,10 +83,13 @@ async def _processes(stack: contextlib.AsyncExitStack, folder: Path, port: int, 
     stack.push_async_callback(box.stop)
     await until("the box", lambda: responds(f"http://127.0.0.1:{status_port}/healthz"), box)
     _play_doors(stack, doors_port)
+    await asyncio.to_thread(site_setup.fill_list, page, people[0])
     _say("")
     _say(f"  Dashboard         {page}")
     _say(f"  User              {USER}")
     _say(f"  One-time password {one_time_password(folder / 'aggregator.log')}")
+    for person in people:
+        _say(f"  {person.name.capitalize():<17} user {person.name}, password {person.password.reveal()}")
     _say(f"  Cameras           {', '.join(role.camera for role in urls)}")
     _say(f"  Box health        http://127.0.0.1:{status_port}/healthz")
     _say(f"  Data and logs     {folder.resolve()}")
@@ -115,7 +119,7 @@ async def _cameras(sources: list[str]) -> tuple[RtspServer, dict[village.Role, s
         if missing:
             raise SettingsError("--source", "", f"there is no file '{missing[0]}'")
     else:
-        roles = village.roles(await asyncio.to_thread(clips.available, _cache(), clip_folders()))
+        roles = village.roles(await asyncio.to_thread(_clips))
     served = {}
     for role, path in roles.items():
         target = _cache() / f"{path.stem}-{role.camera}-{path.stat().st_size}.mp4"
@@ -124,6 +128,12 @@ async def _cameras(sources: list[str]) -> tuple[RtspServer, dict[village.Role, s
     port = await server.start()
     urls |= {role: f"rtsp://127.0.0.1:{port}/{role.camera}" for role in roles}
     return server, urls
+
+
+def _clips() -> dict[str, Path]:
+    """Name → file of every clip that can be had, and of a drawn gate where none of a real one can."""
+    found = clips.available(_cache(), clip_folders())
+    return found if clips.TOLL.name in found else {**found, drawn_gate.NAME: drawn_gate.clip(_cache())}
 
 
 def clip_folders() -> tuple[Path, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from demo import clips
+from demo import clips, drawn_gate
 
 TRUST, FOOTAGE = "village.trust", "footage"
 SITE, BOX, TIMEZONE = "village", "gate-1", "Asia/Shanghai"
@@ -47,7 +47,10 @@ _ANYWHERE: dict[str, Any] = {
 
 
 _TOLL: dict[str, Any] = {"gate": {"name": "main-gate", "grammars": [], "patterns": ["\\d{2}[A-Z]\\d{5,6}"]}}
+_DRAWN: dict[str, Any] = {"gate": {"name": "main-gate", "grammars": [], "patterns": [drawn_gate.PATTERN]}}
 BESIDE: dict[str, Any] = {"trust_file": TRUST, "recorder": {"enabled": True, "folder": FOOTAGE, "reserve_mb": 1024}}
+GRAMMARS = ["mainland", f"pattern:{drawn_gate.PATTERN}"]
+"""What the plates on the site's list look like."""
 DOORS = {"hall-door": "Hall door", "gym-door": "Gym door"}
 """Simulated doors: id → name."""
 
@@ -84,9 +87,13 @@ ROLES: tuple[Role, ...] = (
 )
 
 
+DRAWN_GATE = Role("gate", "Main gate (drawn)", drawn_gate.NAME, _DRAWN)
+"""Takes the main gate's place where its clip cannot be had."""
+
+
 def roles(found: dict[str, Path]) -> dict[Role, Path]:
     """The cameras whose clips are there."""
-    return {role: found[role.clip] for role in ROLES if role.clip in found}
+    return {role: found[role.clip] for role in (*ROLES, DRAWN_GATE) if role.clip in found}
 
 
 def given(sources: Sequence[str]) -> dict[Role, str]:
@@ -138,7 +145,7 @@ def aggregator_settings(http_port: int, broker_port: int) -> str:
             "data": "aggregator",
             "http": {"port": http_port},
             "broker": {"kind": "embedded", "port": broker_port},
-            "sites": {SITE: {"name": "Paifang village", "timezone": TIMEZONE}},
+            "sites": {SITE: {"name": "Paifang village", "timezone": TIMEZONE, "grammars": GRAMMARS}},
         },
         sort_keys=False,
     )

@@ -11,9 +11,11 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import httpx
 import pytest
 from village_kit import wait_until, walkway
 
+from demo import drawn_gate, village
 from models.store import ModelStore
 
 
@@ -33,6 +35,15 @@ def children(pid: int) -> set[int]:
 def get(url: str) -> str:
     with urllib.request.urlopen(url, timeout=5) as answer:
         return str(answer.read().decode())
+
+
+def listed(page: str, told: str) -> set[tuple[str, str]]:
+    """The site's list, as the supervisor sees it whose password the demonstration told."""
+    name, password = re.findall(r"user (supervisor), password (\S+)", told)[0]
+    with httpx.Client(base_url=page, headers={"Origin": page}) as client:
+        client.post("/login", data={"name": name, "password": password})
+        entries = client.get(f"/api/sites/{village.SITE}/list").json()["entries"]
+    return {(it["text"], it["standing"]) for it in entries}
 
 
 @pytest.mark.timeout(240)
@@ -56,6 +67,7 @@ def test_the_demo_runs_says_where_and_stops_cleanly(models: ModelStore, tmp_path
         assert json.loads(get(f"{page}/healthz"))["ok"] is True
         wait_until(lambda: "camera_up" in get(f"{box}/metrics"), 30, "metrics")
         wait_until(lambda: 'camera_up{camera="camera-1"} 1.0' in get(f"{box}/metrics"), 30, "the camera")
+        assert listed(page, told) == {(drawn_gate.REGISTERED, "registered"), (drawn_gate.BARRED, "barred")}
         started = children(demo.pid)
         assert len(started) >= 3, "aggregator, its broker, and the box are processes of their own"
         demo.send_signal(signal.SIGINT)

@@ -1,0 +1,76 @@
+"""What the demonstration's site has from the start: accounts of other people, and a vehicle list."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+
+from common.errors import PaifangError
+from common.secret import Secret
+from demo import drawn_gate
+from demo.village import SITE
+
+ROLES = {"supervisor": "supervisor", "approver": "approver"}
+"""User → role. One person alone never gets an unredacted copy, so a second one is needed to see how that works."""
+TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Person:
+    """An account of the demonstration."""
+
+    name: str
+    password: Secret
+
+
+def add_people(settings: Path) -> list[Person]:
+    """Add the accounts, each with a new password, before the aggregator starts.
+
+    Args:
+        settings: The aggregator's settings file.
+
+    Raises:
+        PaifangError: The store does not open.
+    """
+    from aggregator import app, config
+    from aggregator.staff.roles import parse
+
+    loaded = config.load(settings)
+    people = [Person(name, Secret(secrets.token_urlsafe(12))) for name in ROLES]
+    for person in people:
+        app.add_user(loaded, person.name, person.password, [parse(ROLES[person.name])])
+    return people
+
+
+def fill_list(page: str, supervisor: Person, now: datetime | None = None) -> None:
+    """Put the drawn vehicles on the site's list through the aggregator's API, as a supervisor would.
+
+    Args:
+        page: The dashboard's address.
+        supervisor: Who does it.
+        now: The wall clock.
+
+    Raises:
+        PaifangError: The aggregator does not take them; says what it answered.
+    """
+    until = ((now or datetime.now(UTC)) + timedelta(days=30)).date().isoformat()
+    entries = [
+        {"text": drawn_gate.REGISTERED, "standing": "registered", "owner": "House 12 (demonstration)"},
+        {
+            "text": drawn_gate.BARRED, "standing": "barred", "owner": "Site manager (demonstration)",
+            "reason": "demonstration", "valid_until": until,
+        },
+    ]  # fmt: skip
+    try:
+        with httpx.Client(base_url=page, headers={"Origin": page}, timeout=TIMEOUT_S) as client:
+            client.post("/login", data={"name": supervisor.name, "password": supervisor.password.reveal()})
+            known = {it["text"] for it in client.get(f"/api/sites/{SITE}/list").raise_for_status().json()["entries"]}
+            for entry in entries:
+                if entry["text"] not in known:
+                    client.post(f"/api/sites/{SITE}/list", json=entry).raise_for_status()
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        raise PaifangError(f"the demonstration's vehicle list cannot be filled: {error}") from error

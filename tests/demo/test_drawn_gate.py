@@ -1,0 +1,48 @@
+"""The drawn gate lane: its plates are read by the real readers, and the site's list knows two of them."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import av
+import pytest
+from model_kit import obtain
+
+from demo import clips, drawn_gate, village
+from edge.gate.assembly import load_readers
+from events.plates import choose
+from models.store import ModelStore
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_each_plate_is_read_while_its_vehicle_stands(model_store: ModelStore, number: int) -> None:
+    obtain(model_store, "plate-find", "plate-read")
+    for name in ("ppocr_det", "clp_rec"):
+        model_store.fetch(name)
+    look = load_readers(model_store).look(choose([], [drawn_gate.PATTERN]))
+    whole_s = drawn_gate.COMES_S + drawn_gate.STANDS_S + drawn_gate.LEAVES_S + drawn_gate.EMPTY_S
+    at = round(drawn_gate.RATE * (number * whole_s + drawn_gate.COMES_S + 2))
+    picture = next(itertools.islice(drawn_gate.pictures(), at, None))
+    seen = look.everything(picture)
+    texts = {it.reading.text.reveal() for it in seen if it.reading is not None and it.reading.confidence > 0.9}
+    assert texts == {drawn_gate.PLATES[number]}
+
+
+def test_the_clip_is_drawn_once(tmp_path: Path) -> None:
+    made = drawn_gate.clip(tmp_path)
+    with av.open(str(made)) as container:
+        video = container.streams.video[0]
+        assert (video.width, video.height) == (drawn_gate.WIDTH, drawn_gate.HEIGHT)
+        assert video.frames == sum(1 for _ in drawn_gate.pictures())
+    stamp = made.stat().st_mtime_ns
+    assert drawn_gate.clip(tmp_path).stat().st_mtime_ns == stamp
+    assert list(tmp_path.iterdir()) == [made]
+
+
+def test_it_takes_the_gates_place_only_where_the_real_clip_is_missing() -> None:
+    real = {clips.TOLL.name: Path("toll.mp4")}
+    drawn = {clips.WALKWAY.name: Path("w.avi"), drawn_gate.NAME: Path("d.mp4")}
+    assert [role.name for role in village.roles(real)] == ["Main gate"]
+    assert "Main gate (drawn)" in [role.name for role in village.roles(drawn)]
+    assert len({role.camera for role in village.roles(drawn)}) == 3

@@ -205,7 +205,7 @@ def test_all_seven_guarantees_are_told_to_users() -> None:
         (title,) = re.findall(rf"^### ({number}\. .+)$", text, re.MULTILINE)
         told = section(text, title)
         assert "**Today:**" in told
-        assert "**Not built yet:**" in told
+    assert "Not built yet" not in text, "say what is built; leave the rest out"
 
 
 def test_the_readme_s_first_camera_is_fifteen_lines_that_load(tmp_path: Path) -> None:

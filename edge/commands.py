@@ -12,6 +12,7 @@ import msgspec
 
 from common.errors import SettingsError
 from edge import config
+from edge.blur.memory import give_back_large_blocks
 from events.identifiers import to_rfc3339
 
 
@@ -44,6 +45,7 @@ def _run(options: argparse.Namespace) -> int:
     settings = config.load(options.config)
     from edge import app  # the models' runtime takes a second to import
 
+    give_back_large_blocks()
     base = options.config.resolve().parent
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

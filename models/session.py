@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import threading
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import onnx
@@ -21,7 +25,7 @@ class Options:
 
     Attributes:
         threads: Threads inside one inference.
-        lean: Give memory back after each inference, at a little time: for processes with a bound on their memory.
+        lean: Give memory back after each inference, at a little time: for large inputs that are rare.
         size: Width and height in pixels that a picture is letterboxed to, multiples of 32 (yolox_nano).
         long_side: Length in pixels that a picture's longer side is brought to (faces and plates).
         threshold: Least score, in (0, 1).
@@ -61,18 +65,11 @@ class Session:
     """
 
     def __init__(self, model: bytes, threads: int = 1, free_size: bool = False, lean: bool = False) -> None:
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = threads
-        settings.inter_op_num_threads = 1
-        settings.log_severity_level = 3
-        settings.enable_cpu_mem_arena = not lean
-        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        settings.add_session_config_entry("session.inter_op.allow_spinning", "0")
         try:
-            graph = with_free_size(model) if free_size else model
-            self._session = onnxruntime.InferenceSession(graph, settings, providers=["CPUExecutionProvider"])
+            self._session = _loaded(model, threads, free_size)
         except Exception as error:  # onnxruntime's and protobuf's errors have no common root
             raise ModelError(f"the model cannot be loaded: {error}") from error
+        self._options = _GIVE_BACK if lean else None
         self.input_name: str = self._session.get_inputs()[0].name
         self.input_shape: list[Any] = list(self._session.get_inputs()[0].shape)
         self.output_names: list[str] = [output.name for output in self._session.get_outputs()]
@@ -89,10 +86,54 @@ class Session:
             ModelError: onnxruntime could not run the graph on this input.
         """
         try:
-            results: list[Floats] = self._session.run(outputs, {self.input_name: blob})
+            results: list[Floats] = self._session.run(outputs, {self.input_name: blob}, self._options)
         except Exception as error:  # see above
             raise ModelError(f"inference failed on an input of shape {blob.shape}: {error}") from error
         return results
+
+
+_GIVE_BACK = onnxruntime.RunOptions()
+_GIVE_BACK.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+_AS_REQUESTED = 1
+"""Extension strategy of onnxruntime's arena (kSameAsRequested): it grows by what is asked for, not to powers of two."""
+_lock = threading.Lock()
+_sessions: WeakValueDictionary[tuple[str, int, bool], onnxruntime.InferenceSession] = WeakValueDictionary()
+
+
+def _loaded(model: bytes, threads: int, free_size: bool) -> onnxruntime.InferenceSession:
+    """The graph, loaded once for all that use it; freed with the last of them.
+
+    A copy for each user cost a box some 25 MB each, and an arena for each session kept the largest input's memory of
+    every one: 1.2 GB where five cameras, films, live views and a gate run together.
+    """
+    key = (hashlib.sha256(model).hexdigest(), threads, free_size)
+    with _lock:
+        session = _sessions.get(key)
+        if session is None:
+            session = _load(with_free_size(model) if free_size else model, threads)
+            _sessions[key] = session
+        return session
+
+
+def _load(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
+    _share_arena()
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = threads
+    settings.inter_op_num_threads = 1
+    settings.log_severity_level = 3
+    settings.add_session_config_entry("session.use_env_allocators", "1")
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    settings.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(graph, settings, providers=["CPUExecutionProvider"])
+
+
+@cache
+def _share_arena() -> None:
+    """One arena for all sessions of the process: what one inference has freed serves the next one."""
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(0, _AS_REQUESTED, -1, -1))
 
 
 def with_free_size(model: bytes) -> bytes:

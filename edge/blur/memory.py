@@ -3,6 +3,9 @@
 glibc raises the size from which on it maps memory by itself with each large block that is freed, up to 32 MB, and what
 it does not map it keeps, in pieces. Detectors ask for many blocks of some megabytes for each frame, from two threads:
 such a process grew to 790 MB on one clip, and to less than half of it with a fixed limit.
+
+It also gives each thread a heap of its own, up to eight for each core, and keeps what is free in one of them from all
+others. A box has some forty threads: with two heaps for all of them it needs 600 MB instead of 1.2 GB.
 """
 
 from __future__ import annotations
@@ -12,15 +15,19 @@ import ctypes
 M_MMAP_THRESHOLD = -3
 """Of glibc's malloc.h."""
 LIMIT_BYTES = 1 << 20
+M_ARENA_MAX = -8
+"""The same."""
+HEAPS = 2
 
 
 def give_back_large_blocks() -> bool:
-    """Set the limit for this process; for commands, which own theirs.
+    """Set the limits for this process; for commands, which own theirs. Call it before threads are started.
 
     Returns:
-        Whether this C library knows it.
+        Whether this C library knows them.
     """
     try:
-        return bool(ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LIMIT_BYTES))
+        mallopt = ctypes.CDLL(None).mallopt
+        return bool(mallopt(M_ARENA_MAX, HEAPS)) and bool(mallopt(M_MMAP_THRESHOLD, LIMIT_BYTES))
     except (OSError, AttributeError):
         return False

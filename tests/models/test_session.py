@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import onnx
 import pytest
@@ -26,6 +29,19 @@ def test_a_fixed_size_is_set_free() -> None:
     (doubled,) = session.run(np.ones((1, 3, 64, 96), np.float32))
     assert doubled.shape == (1, 3, 64, 96)
     assert (doubled == 2).all()
+
+
+def test_a_graph_is_loaded_once_for_all_that_use_it_and_freed_with_the_last() -> None:
+    first, second = Session(a_graph(1, 3, 8, 8)), Session(a_graph(1, 3, 8, 8), lean=True)
+    assert first._session is second._session
+    assert Session(a_graph(1, 3, 8, 8), threads=2)._session is not first._session
+    assert Session(a_graph(1, 3, 8, 9))._session is not first._session
+    picture = np.ones((1, 3, 8, 8), np.float32)
+    np.testing.assert_array_equal(first.run(picture)[0], second.run(picture)[0])
+    freed = weakref.ref(first._session)
+    del first, second
+    gc.collect()
+    assert freed() is None
 
 
 def test_a_graph_that_takes_no_pictures_is_refused() -> None:

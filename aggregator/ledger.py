@@ -10,7 +10,7 @@ from aggregator import intake
 from aggregator.alerts import Alert, Change, Effect
 from aggregator.clips.clip import wanted
 from aggregator.desk import Desk
-from aggregator.intake import Answered, Rejected, Told
+from aggregator.intake import Answered, Rejected, Told, Verdict
 from aggregator.link import Incoming
 from aggregator.record import told
 from aggregator.stores import Writer
@@ -84,7 +84,7 @@ class Ledger:
             StoreError: The store cannot write now; nothing was committed, nothing may be acknowledged.
         """
         try:
-            return self._commit(messages, None)
+            return self._commit(messages)
         except StoreError:
             self._forget()
             raise
@@ -134,29 +134,37 @@ class Ledger:
         return sum(position.missing for position in present if position is not None)
 
     def _alone(self, message: Incoming) -> Outcome:
-        try:
-            return self._commit([message], None)
-        except StoreError:
-            self._forget()
-            raise
-        except Exception as error:
-            self._forget()
-            return self._commit([message], f"{type(error).__name__}: {error}")
+        """Commit one message; else its dead letter with its number; else without; else a line in the log.
+
+        What failed is not judged again: the same error would come again, and the message with it.
+        """
+        verdict: Verdict | None = None
+        for _ in range(3):
+            try:
+                return self._commit([message], verdict)
+            except StoreError:
+                self._forget()
+                raise
+            except Exception as error:
+                self._forget()
+                reason = f"{type(error).__name__}: {error}"
+                numbered = verdict is None
+                verdict = intake.rejected(message.topic, message.payload, reason) if numbered else Rejected(reason)
+        _log.error("message dropped", topic=message.topic[:400], size=len(message.payload))
+        return Outcome(quarantined=1)
 
     def _forget(self) -> None:
         self._desk.forget()
         self._positions = None
 
-    def _commit(self, messages: Sequence[Incoming], poison: str | None) -> Outcome:
+    def _commit(self, messages: Sequence[Incoming], given: Verdict | None = None) -> Outcome:
         now_ns = self._clock.wall_ns()
         batch, outcome = Batch(), Outcome()
         touched: dict[int, Position] = {}
         self._desk.begin()
         events: dict[str, Event] = {}
         for message in messages:
-            verdict = intake.judge(message.topic, message.payload, now_ns)
-            if poison is not None:
-                verdict = Rejected(poison)
+            verdict = given or intake.judge(message.topic, message.payload, now_ns)
             if isinstance(verdict, Event):
                 outcome.duplicates += verdict.id in events
                 events.setdefault(verdict.id, verdict)
@@ -198,10 +206,10 @@ class Ledger:
         touched[id(position)] = position
         position.ranges.add(event.sequence)
         if isinstance(event.data, OutboxLost):
-            before = len(position.ranges)
+            before = position.ranges.count()
             for first, last in event.data.sequences:
                 position.ranges.add_range(first, last)
-            position.lost += len(position.ranges) - before
+            position.lost += position.ranges.count() - before
 
     def _reject(
         self, message: Incoming, verdict: Rejected, now_ns: int, batch: Batch, touched: dict[int, Position]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 
-from aggregator.asking import Body, Who, fields_of
+from aggregator.asking import Body, Who, fields_from, fields_of
 from aggregator.clip_api import film
 from aggregator.objects import Objects
 from aggregator.search.cases import Case
@@ -97,7 +96,7 @@ def _add_cases(app: FastAPI, desk: Investigations) -> None:
 
     @app.post("/api/cases/close")
     async def close_case(caller: Who, data: Body) -> Json:
-        case = msgspec.json.decode(data, type=dict[str, str]).get("case", "")
+        case = fields_from(data, dict[str, str]).get("case", "")
         await desk.close_case(caller, case)
         return {"closed": case}
 

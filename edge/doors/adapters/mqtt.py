@@ -6,7 +6,6 @@ its word delivers again what a power cut took.
 
 from __future__ import annotations
 
-import json
 import ssl
 import threading
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from common.clock import SECOND_NS
+from common.decoding import decode_any
 from common.errors import ContractError, DoorLost, DoorRefused
 from edge.doors.adapters.base import Outputs, Parts, secret_line
 from edge.doors.said import Found, Lost, Refused, Said
@@ -137,8 +137,8 @@ class MqttBus:
         try:
             if len(payload) > MAX_BODY_BYTES:
                 raise ValueError
-            message = json.loads(payload)
-        except (ValueError, RecursionError) as error:
+            message = decode_any(payload)
+        except (ValueError, ContractError) as error:
             raise DoorRefused("not JSON, or too long") from error
         word = told.words.get(str(field(message, told.event_field)))
         if word is None:

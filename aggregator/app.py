@@ -52,6 +52,7 @@ from common.backoff import Backoff
 from common.clock import Clock, SystemClock
 from common.errors import ContractError, ListError, SettingsError, StoreError
 from common.secret import Secret
+from common.threads import Worker
 from events.identifiers import check_name, uuid7
 from events.releases import USE as RELEASE
 
@@ -166,7 +167,7 @@ def running(settings: Settings) -> Iterator[Parts]:
         target = _target(settings, folder, stack)
         services, ledger = _assemble(settings, store, writer, lambda: MqttLink.open(target))
         stop = threading.Event()
-        thread = threading.Thread(target=services.ingest.run, args=(stop,), name="ingest", daemon=True)
+        thread = Worker(lambda: services.ingest.run(stop), "ingest")
 
         def end() -> None:
             stop.set()

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from common import logs
 from common.clock import SECOND_NS, Clock
 from common.errors import BrokerError, ContractError, OutboxError
+from common.threads import Worker
 from edge.link import Link
 from edge.outbox import Outbox
 from edge.outbox_store import Waiting
@@ -126,7 +127,7 @@ class Publisher:
         self._cursor = 0
         self._checked_ns = 0
         self._log = logs.get("publisher")
-        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        self._thread = Worker(self._run, "publisher")
         outbox.on_commit(self._wake.set)
         link.subscribe(topics.receipts, self._on_receipt)
         link.on_state(self._on_state)

@@ -7,13 +7,13 @@ comes twice is done once: its id is remembered for longer than it lives.
 from __future__ import annotations
 
 import queue
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from common import logs
 from common.clock import Clock
 from common.errors import BrokerError, ContractError, PaifangError
+from common.threads import Worker
 from edge.link import Link
 from events.commands import COMMANDS, Command, Reply, encode, unpack
 from events.topics import BoxTopics
@@ -47,7 +47,7 @@ class Remote:
         self.done = self.refused = 0
         for name in COMMANDS:
             link.subscribe(topics.command(name), self._listener(name))
-        self._thread = threading.Thread(target=self._run, name="remote", daemon=True)
+        self._thread = Worker(self._run, "remote")
 
     def start(self) -> None:
         """Start working."""
@@ -70,7 +70,7 @@ class Remote:
             if command.id in self._known:
                 return
             self._queue.put_nowait(command)
-        except (ContractError, queue.Full) as error:
+        except (PaifangError, queue.Full) as error:
             self.refused += 1
             self._log.warning("command refused", command=name, error=str(error) or "too many at once")
             return

@@ -15,6 +15,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from common import logs
 from common.clock import SECOND_NS
 from common.decoding import decode_any
 from common.errors import ContractError, DoorLost, DoorRefused
@@ -99,7 +100,7 @@ class MqttBus:
                 ssl.create_default_context(cafile=str(self._parts.base / first.ca_file) if first.ca_file else None)
             )
         client.on_connect, client.on_disconnect = self._connected, self._disconnected
-        client.on_message = self._message
+        client.on_message = self._guarded
         return client
 
     def _connected(self, client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
@@ -113,6 +114,15 @@ class MqttBus:
 
     def _disconnected(self, *_: Any) -> None:
         self._down.set()
+
+    def _guarded(self, client: mqtt.Client, data: Any, message: mqtt.MQTTMessage) -> None:
+        """Paho's thread ends with the first exception of a callback: connect anew instead."""
+        try:
+            self._message(client, data, message)
+        except Exception as error:
+            logs.get("doors").exception("message failed", kind=type(error).__name__)
+            self._reason = "a fault in the box"
+            self._down.set()
 
     def _message(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         door = self._of_topic.get(message.topic)

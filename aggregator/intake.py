@@ -62,8 +62,10 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Answered:
-    """A box's reply to a command."""
+    """A reply to a command, and the box on whose topic it came."""
 
+    site: str
+    box: str
     reply: Reply
 
 
@@ -86,7 +88,7 @@ def judge(topic: str, payload: bytes, now_ns: int) -> Verdict:
         if leaf == "status":
             return Told(site, box, receipts.decode_status(payload))
         if leaf.startswith("replies/"):
-            return _answered(decode_reply(payload), leaf)
+            return _answered(site, box, decode_reply(payload), leaf)
         raise ContractError(f"topic '{topic[:120]}': no message is expected there")
     except ContractError as error:
         return rejected(topic, payload, str(error))
@@ -142,10 +144,10 @@ def _checked(event: Event, site: str, box: str, now_ns: int) -> Event:
     return event
 
 
-def _answered(reply: Reply, leaf: str) -> Answered:
+def _answered(site: str, box: str, reply: Reply, leaf: str) -> Answered:
     if leaf != f"replies/{reply.id}":
         raise ContractError("$.id: is not the one in the topic")
-    return Answered(reply)
+    return Answered(site, box, reply)
 
 
 def rejected(topic: str, payload: bytes, reason: str) -> Rejected:

@@ -18,7 +18,6 @@ from aggregator.stores.records import Batch, Filed, Position, StatusSeen
 from common import logs
 from common.clock import Clock
 from common.errors import StoreError
-from events.commands import Reply
 from events.envelope import Event
 from events.kinds import OutboxLost
 from events.ranges import Ranges
@@ -41,7 +40,7 @@ class Outcome:
     quarantined: int = 0
     boxes: set[BoxKey] = field(default_factory=set)
     statuses: int = 0
-    replies: list[Reply] = field(default_factory=list)
+    replies: list[Answered] = field(default_factory=list)
     passages: bool = False
 
     def add(self, other: Outcome) -> None:
@@ -172,7 +171,7 @@ class Ledger:
             elif isinstance(verdict, Told):
                 self._told(verdict, now_ns, batch)
             elif isinstance(verdict, Answered):
-                outcome.replies.append(verdict.reply)
+                outcome.replies.append(verdict)
             else:
                 self._reject(message, verdict, now_ns, batch, touched)
         self._file(events, now_ns, batch, outcome)

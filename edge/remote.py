@@ -15,7 +15,7 @@ from common.clock import Clock
 from common.errors import BrokerError, ContractError, PaifangError
 from common.threads import Worker
 from edge.link import Link
-from events.commands import COMMANDS, Command, Reply, encode, unpack
+from events.commands import COMMANDS, Command, Reply, check_age, encode, unpack
 from events.topics import BoxTopics
 from events.trust import Trust
 
@@ -93,6 +93,11 @@ class Remote:
         if action is None:
             problem = f"this box has nothing that can {command.name}"
             return Reply(id=command.id, done=False, problem=problem)
+        try:
+            check_age(command, self._clock.wall_ns())  # it may have waited behind a slow one
+        except ContractError as error:
+            self.refused += 1
+            return Reply(id=command.id, done=False, problem=f"too late: {error}")
         try:
             return action(command) or Reply(id=command.id, done=True)
         except PaifangError as error:

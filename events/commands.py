@@ -112,12 +112,21 @@ def unpack(message: bytes, name: str, topics: BoxTopics, trusted: Ed25519PublicK
         ContractError: Malformed, not signed for this box, or not of now.
     """
     command = _COMMAND.decode(signed.verify(trusted, topics.command(name), message))
-    age_s = (now_ns - command.time_ns) / SECOND_NS
     if command.name != name or not is_uuid7(command.id):
         raise ContractError("command: another one than its topic says, or its id is no UUIDv7")
+    check_age(command, now_ns)
+    return command
+
+
+def check_age(command: Command, now_ns: int) -> None:
+    """Hold a command against the clock; to be done when it arrives, and again before it is carried out.
+
+    Raises:
+        ContractError: It is not of now.
+    """
+    age_s = (now_ns - command.time_ns) / SECOND_NS
     if abs(age_s) > LIFE_S:
         raise ContractError(f"command: given {age_s:.0f} s ago by its own clock; at most {LIFE_S} are allowed")
-    return command
 
 
 def encode(reply: Reply) -> bytes:

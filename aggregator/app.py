@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import random
 import secrets
 import socket
@@ -21,7 +22,7 @@ from aggregator.broadcast import Broadcast
 from aggregator.broker import EmbeddedServer
 from aggregator.broker_files import accounts
 from aggregator.clips.clip import USE as CLIP
-from aggregator.config import EmbeddedBroker, ExternalBroker, Settings
+from aggregator.config import CLIENT_ID, EmbeddedBroker, ExternalBroker, Settings
 from aggregator.health import Health
 from aggregator.ingest import Ingest
 from aggregator.ledger import Ledger
@@ -164,8 +165,8 @@ def running(settings: Settings) -> Iterator[Parts]:
     with contextlib.ExitStack() as stack:
         stack.callback(store.close)
         stack.callback(writer.close)
-        target = _target(settings, folder, stack)
-        services, ledger = _assemble(settings, store, writer, lambda: MqttLink.open(target))
+        target = _target(settings, folder, Keys(folder, secrets.token_bytes), stack)
+        services, ledger = _assemble(settings, store, writer, _connector(target))
         stop = threading.Event()
         thread = Worker(lambda: services.ingest.run(stop), "ingest")
 
@@ -265,7 +266,20 @@ def _provider(settings: Settings, clock: Clock) -> Provider | None:
     return Provider(settings.oidc, secret, clock=clock, token=new_token)
 
 
-def _target(settings: Settings, folder: Path, stack: contextlib.ExitStack) -> Target:
+def _connector(target: Target) -> Callable[[], MqttLink]:
+    """Connects; the first time, the session is ended that older versions had under an id that everybody knows."""
+    known = [dataclasses.replace(target, client_id=CLIENT_ID)] if target.client_id.startswith(f"{CLIENT_ID}-") else []
+
+    def connect() -> MqttLink:
+        link = MqttLink.open(target)
+        if known:
+            MqttLink.forget(known.pop())
+        return link
+
+    return connect
+
+
+def _target(settings: Settings, folder: Path, keys: Keys, stack: contextlib.ExitStack) -> Target:
     broker = settings.broker
     if isinstance(broker, EmbeddedBroker):
         users = accounts(folder, broker, new_token)
@@ -273,8 +287,9 @@ def _target(settings: Settings, folder: Path, stack: contextlib.ExitStack) -> Ta
         server.start()
         stack.callback(server.stop)
         own = users["aggregator"]
-        return Target(broker.host, broker.port, broker.client_id, own.username, own.password)
-    return Target(broker.host, broker.port, broker.client_id, broker.username, _password(broker), _tls(broker))
+        return Target(broker.host, broker.port, keys.client_id(broker.client_id), own.username, own.password)
+    name = broker.client_id or keys.client_id(CLIENT_ID)
+    return Target(broker.host, broker.port, name, broker.username, _password(broker), _tls(broker))
 
 
 def _password(broker: ExternalBroker) -> Secret | None:

@@ -86,7 +86,7 @@ class Site(Strict, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for name in (*self.areas, *(place for places in self.areas.values() for place in places)):
-            if not NAME.match(name):
+            if not NAME.fullmatch(name):
                 raise ValueError(f"areas: '{name}' must be 1 to 64 of letters, digits, '_', '.', '-'")
         patterns = [name.removeprefix("pattern:") for name in self.grammars if name.startswith("pattern:")]
         if self.grammars:
@@ -210,7 +210,7 @@ class Settings(Strict, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for name in self.sites:
-            if not NAME.match(name):
+            if not NAME.fullmatch(name):
                 raise ValueError(f"sites: '{name}' must be 1 to 64 of letters, digits, '_', '.', '-'")
 
 

@@ -37,7 +37,7 @@ class Claim(msgspec.Struct, frozen=True):
 
     source: str
     sequence: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
-    epoch: Annotated[str, msgspec.Meta(max_length=32, pattern="^[0-9a-f]*$")] = ""
+    epoch: Annotated[str, msgspec.Meta(max_length=32, pattern=r"^[0-9a-f]*$(?!\n)")] = ""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     from_ms: Annotated[int, msgspec.Meta(gt=0, lt=2**62 // MILLISECOND_NS)]
     to_ms: Annotated[int, msgspec.Meta(gt=0, lt=2**62 // MILLISECOND_NS)]
-    reason: Annotated[str, msgspec.Meta(pattern=r"^\s*\S.{1,198}\S\s*$")]
+    reason: Annotated[str, msgspec.Meta(pattern=r"^\s*\S.{1,198}\S\s*$(?!\n)")]
 
 
 def add(app: FastAPI, views: LiveViews) -> None:

@@ -17,8 +17,8 @@ from events.identifiers import check_name
 from events.topics import ROOT
 
 _DOMAIN = b"paifang.checkpoint.v1\0"
-Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-Hex64 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{128}$")]
+Hex32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+Hex64 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{128}$(?!\n)")]
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):

@@ -73,7 +73,7 @@ class Envelope(msgspec.Struct, kw_only=True, omit_defaults=True):
     time: str
     sequence: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
     data: msgspec.Raw
-    epoch: Annotated[str, msgspec.Meta(max_length=32, pattern="^[0-9a-f]*$")] = ""
+    epoch: Annotated[str, msgspec.Meta(max_length=32, pattern=r"^[0-9a-f]*$(?!\n)")] = ""
     picture: str | None = None
 
 

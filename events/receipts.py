@@ -23,7 +23,7 @@ MOST_MEMBERS = 1_000
 """Cameras, doors or gates of one box."""
 Sequence = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-Epoch = Annotated[str, msgspec.Meta(max_length=32, pattern="^[0-9a-f]*$")]
+Epoch = Annotated[str, msgspec.Meta(max_length=32, pattern=r"^[0-9a-f]*$(?!\n)")]
 Label = Annotated[str, msgspec.Meta(max_length=400)]
 Rate = Annotated[float, msgspec.Meta(ge=0, le=100_000)]
 _ZONE = re.compile(r"[A-Za-z0-9_+\-]{1,30}(/[A-Za-z0-9_+\-]{1,30}){0,3}")

@@ -23,7 +23,7 @@ DAY_NS = 86_400 * SECOND_NS
 MOST_DAYS, MOST_PLACES, MOST_SITES, MOST_ZONES, MOST_HITS = 31, 50, 500, 50, 200
 OBJECTS: tuple[str, ...] = get_args(ObjectClass)
 Nanoseconds = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
-Spot = Annotated[str, msgspec.Meta(max_length=129, pattern=r"^[A-Za-z0-9_.\-]+/[A-Za-z0-9_.\-]+$")]
+Spot = Annotated[str, msgspec.Meta(max_length=129, pattern=r"^[A-Za-z0-9_.\-]+/[A-Za-z0-9_.\-]+$(?!\n)")]
 Key = tuple[int, str]
 """(time_ns, id): hits are in this order, the greatest first."""
 

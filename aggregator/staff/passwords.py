@@ -49,7 +49,7 @@ def check_user(name: str) -> str:
     Raises:
         LoginError: It has wrong characters, or means somebody else.
     """
-    if not NAME.match(name) or name == SYSTEM:
+    if not NAME.fullmatch(name) or name == SYSTEM:
         raise LoginError(f"name '{name[:80]}' must be 1 to 64 of letters, digits, '_', '.', '-', and not '{SYSTEM}'")
     return name
 

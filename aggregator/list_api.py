@@ -77,7 +77,8 @@ def _add_files(app: FastAPI, services: Services) -> None:
     @app.get("/api/sites/{site}/list.csv")
     async def export(site: str, request: Request) -> Response:
         entries = await services.listed(request.state.caller, _site(site), "list.exported")
-        return Response(csvfile.write(entries), media_type="text/csv; charset=utf-8")
+        kind, headers = "text/csv; charset=utf-8", {"Cache-Control": "no-store"}
+        return Response(csvfile.write(entries), media_type=kind, headers=headers)
 
     @app.post("/api/sites/{site}/list.csv")
     async def load(site: str, request: Request) -> Json:

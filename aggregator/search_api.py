@@ -117,7 +117,7 @@ def _add_search(app: FastAPI, desk: Investigations) -> None:
         jpeg = await desk.picture(caller, case, event_id) if is_uuid7(event_id) else None
         if jpeg is None:
             raise HTTPException(404, "no such picture within this case")
-        return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
+        return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
 def _add_clips(app: FastAPI, desk: Investigations, objects: Objects, keep_days: int) -> None:

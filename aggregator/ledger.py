@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from aggregator import intake
-from aggregator.alerts import Alert, Change, Effect
+from aggregator.alerts import Acknowledged, Alert, Change, Effect, Resolved
 from aggregator.clips.clip import wanted
 from aggregator.desk import Desk
 from aggregator.intake import Answered, Rejected, Told, Verdict
 from aggregator.link import Incoming
 from aggregator.record import told
+from aggregator.record.acts import Act, What
 from aggregator.stores import Writer
 from aggregator.stores.records import Batch, Filed, Position, StatusSeen
 from common import logs
@@ -108,7 +109,7 @@ class Ledger:
         after = self._desk.change(alert, change, self._clock.wall_ns())
         try:
             if self._desk.changed:
-                self.store.apply(Batch(alerts=self._desk.changed))
+                self.store.apply(Batch(alerts=self._desk.changed, acts=_decided(after, change, self._clock.wall_ns())))
         except BaseException:
             self._forget()
             raise
@@ -244,3 +245,11 @@ class Ledger:
             self._epochs.update({key: epoch for key, epoch in told.items() if epoch})
             self._positions = {(it.site, it.box, it.epoch): it for it in rows}
         return self._positions
+
+
+def _decided(alert: Alert, change: Change, now_ns: int) -> list[Act]:
+    """The record's entry for a person's decision about an alert."""
+    if not isinstance(change, Acknowledged | Resolved):
+        return []
+    what: What = "alert.acknowledged" if isinstance(change, Acknowledged) else "alert.resolved"
+    return [Act(time_ns=now_ns, who=change.by, what=what, site=alert.site, target=alert.id)]

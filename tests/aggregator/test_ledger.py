@@ -10,6 +10,7 @@ from aggregator import intake
 from aggregator.alerts import Acknowledged, Effect, Resolved
 from aggregator.ledger import Ledger
 from aggregator.link import Incoming
+from aggregator.record import acts
 from aggregator.stores import Store, Writer
 from aggregator.stores.records import AlertQuery, Batch
 from common.clock import SECOND_NS, FakeClock
@@ -142,6 +143,17 @@ def test_people_acknowledge_and_resolve(ledger: Ledger, store: Store) -> None:
     assert alert_id not in ledger.process(sent(event(3))).alerts
     assert ledger.change("no such", Resolved("li")) is None
     assert [it.state for it in store.reader().alerts(AlertQuery())] == ["open", "resolved"]
+
+
+def test_what_people_decide_about_alerts_is_on_the_record_once(ledger: Ledger, store: Store) -> None:
+    (alert_id,) = ledger.process(sent(event(1))).alerts
+    for change in (Acknowledged("li"), Acknowledged("wang"), Resolved("wang"), Resolved("li")):
+        ledger.change(alert_id, change)
+    found = [acts.decode(entry) for _, entry in store.reader().record(0, 100)]
+    assert [(it.who, it.what, it.site, it.target) for it in found] == [
+        ("li", "alert.acknowledged", "village", alert_id),
+        ("wang", "alert.resolved", "village", alert_id),
+    ]
 
 
 def test_an_older_alert_of_the_same_matter_can_still_be_resolved(ledger: Ledger, clock: FakeClock) -> None:

@@ -180,8 +180,7 @@ def _add_places(app: FastAPI, services: Services) -> None:
         jpeg = await services.picture(request.state.caller, event_id) if is_uuid7(event_id) else None
         if jpeg is None:
             raise HTTPException(404, "no such picture")
-        # A picture never changes, but only the browser of whoever is logged in may keep it, and not for long.
-        return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
+        return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
 def _plain(row: Any) -> Json:

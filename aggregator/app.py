@@ -7,7 +7,6 @@ import contextlib
 import random
 import secrets
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,8 +20,9 @@ from aggregator.broadcast import Broadcast
 from aggregator.broker import EmbeddedServer
 from aggregator.broker_files import accounts
 from aggregator.broker_recovery import RecoveringConnect
+from aggregator.broker_target import connector, external_target, read_secret
 from aggregator.clips.clip import USE as CLIP
-from aggregator.config import EmbeddedBroker, ExternalBroker, Settings
+from aggregator.config import EmbeddedBroker, Settings
 from aggregator.health import Health
 from aggregator.ingest import Ingest
 from aggregator.ledger import Ledger
@@ -53,6 +53,7 @@ from common.backoff import Backoff
 from common.clock import Clock, SystemClock
 from common.errors import ContractError, ListError, SettingsError, StoreError
 from common.secret import Secret
+from common.threads import Worker
 from events.identifiers import check_name, uuid7
 from events.releases import USE as RELEASE
 
@@ -164,9 +165,10 @@ def running(settings: Settings) -> Iterator[Parts]:
     with contextlib.ExitStack() as stack:
         stack.callback(store.close)
         stack.callback(writer.close)
-        services, ledger = _assemble(settings, store, writer, _connect(settings, folder, stack))
+        connect = _connect(settings, folder, Keys(folder, secrets.token_bytes), stack)
+        services, ledger = _assemble(settings, store, writer, connect)
         stop = threading.Event()
-        thread = threading.Thread(target=services.ingest.run, args=(stop,), name="ingest", daemon=True)
+        thread = Worker(lambda: services.ingest.run(stop), "ingest")
 
         def end() -> None:
             stop.set()
@@ -260,11 +262,11 @@ def _standing(book: Book) -> list[tuple[str, bytes]]:
 def _provider(settings: Settings, clock: Clock) -> Provider | None:
     if settings.oidc is None:
         return None
-    secret = _read_secret(settings.oidc.client_secret_file, "oidc.client_secret_file")
+    secret = read_secret(settings.oidc.client_secret_file, "oidc.client_secret_file")
     return Provider(settings.oidc, secret, clock=clock, token=new_token)
 
 
-def _connect(settings: Settings, folder: Path, stack: contextlib.ExitStack) -> Callable[[], MqttLink]:
+def _connect(settings: Settings, folder: Path, keys: Keys, stack: contextlib.ExitStack) -> Callable[[], MqttLink]:
     broker = settings.broker
     if isinstance(broker, EmbeddedBroker):
         users = accounts(folder, broker, new_token)
@@ -272,33 +274,9 @@ def _connect(settings: Settings, folder: Path, stack: contextlib.ExitStack) -> C
         server.start()
         stack.callback(server.stop)
         own = users["aggregator"]
-        target = Target(broker.host, broker.port, broker.client_id, own.username, own.password)
-        return RecoveringConnect(lambda: MqttLink.open(target), server)
-    target = Target(broker.host, broker.port, broker.client_id, broker.username, _password(broker), _tls(broker))
-    return lambda: MqttLink.open(target)
-
-
-def _password(broker: ExternalBroker) -> Secret | None:
-    return _read_secret(broker.password_file, "broker.password_file") if broker.password_file is not None else None
-
-
-def _read_secret(path: str, key: str) -> Secret:
-    try:
-        return Secret(Path(path).read_text("utf-8").rstrip("\r\n"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError("settings", key, f"cannot be read: {error}") from error
-
-
-def _tls(broker: ExternalBroker) -> ssl.SSLContext | None:
-    if broker.tls is None:
-        return None
-    try:
-        context = ssl.create_default_context(cafile=broker.tls.ca)
-        if broker.tls.certificate is not None:
-            context.load_cert_chain(broker.tls.certificate, broker.tls.key)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError("settings", "broker.tls", f"cannot be used: {error}") from error
-    return context
+        target = Target(broker.host, broker.port, keys.client_id(broker.client_id), own.username, own.password)
+        return RecoveringConnect(connector(target), server)
+    return connector(external_target(broker, keys))
 
 
 class _Server(uvicorn.Server):

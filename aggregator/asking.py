@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from fastapi import Depends, HTTPException, Request
 
 from aggregator.staff.roles import Caller
+from common.decoding import EVERY
 from common.errors import ContractError
 from events.identifiers import from_rfc3339
 
 MOST_BYTES = 10_000
+Result = TypeVar("Result")
 
 
 async def body(request: Request) -> bytes:
@@ -33,6 +35,21 @@ Body = Annotated[bytes, Depends(body)]
 Who = Annotated[Caller, Depends(caller_of)]
 
 
+def fields_from(data: bytes, kind: type[Result]) -> Result:
+    """A request's body as JSON.
+
+    Raises:
+        msgspec.DecodeError: Not JSON, or other fields than these.
+        ContractError: Nested too deeply, or with numbers that are too long.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.MsgspecError:
+        raise
+    except EVERY as error:
+        raise ContractError(f"the body cannot be read: {type(error).__name__}") from error
+
+
 def fields_of(data: bytes, times: Mapping[str, str], what: str) -> dict[str, object]:
     """A thing's fields from a request's body.
 
@@ -44,7 +61,7 @@ def fields_of(data: bytes, times: Mapping[str, str], what: str) -> dict[str, obj
     Raises:
         ContractError: A time is none.
     """
-    fields = msgspec.json.decode(data, type=dict[str, object])
+    fields = fields_from(data, dict[str, object])
     for name, key in times.items():
         value = fields.pop(name, None)
         if value is None:

@@ -28,6 +28,16 @@ class Update:
     passages: bool = False
     clips: set[str] = field(default_factory=set)
 
+    def joined(self, newer: Update) -> Update:
+        """This and what has changed since."""
+        return Update(
+            self.alerts | newer.alerts,
+            self.boxes or newer.boxes,
+            self.quarantine or newer.quarantine,
+            self.passages or newer.passages,
+            self.clips | newer.clips,
+        )
+
 
 Listener = Callable[[Update], None]
 

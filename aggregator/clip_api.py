@@ -22,7 +22,7 @@ def range_of(header: str | None, size: int) -> tuple[int, int] | None:
     >>> range_of("lines=1-2", 10)
     (0, 10)
     """
-    found = _RANGE.match(header or "")
+    found = _RANGE.fullmatch(header or "")
     if found is None or found.groups() == ("", ""):
         return 0, size
     first, last = found.groups()

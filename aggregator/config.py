@@ -17,6 +17,10 @@ from events.identifiers import NAME
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
+CLIENT_ID = "paifang-aggregator"
+"""Beginning of the client id at a broker; the rest is derived from a secret, so that nobody else can take the id."""
+
+
 class Strict(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all settings: immutable, keys by name only."""
 
@@ -37,7 +41,7 @@ class EmbeddedBroker(Strict, frozen=True, kw_only=True, tag_field="kind", tag="e
     host: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 1883
     store_mb: Annotated[int, msgspec.Meta(ge=16)] = 4096
-    client_id: str = "paifang-aggregator"
+    client_id: str = CLIENT_ID
 
 
 class Tls(Strict, frozen=True, kw_only=True):
@@ -60,7 +64,7 @@ class ExternalBroker(Strict, frozen=True, kw_only=True, tag_field="kind", tag="e
     username: str | None = None
     password_file: str | None = None
     tls: Tls | None = None
-    client_id: str = "paifang-aggregator"
+    client_id: str = ""
 
     def __post_init__(self) -> None:
         if self.password_file is not None and self.username is None:
@@ -82,7 +86,7 @@ class Site(Strict, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for name in (*self.areas, *(place for places in self.areas.values() for place in places)):
-            if not NAME.match(name):
+            if not NAME.fullmatch(name):
                 raise ValueError(f"areas: '{name}' must be 1 to 64 of letters, digits, '_', '.', '-'")
         patterns = [name.removeprefix("pattern:") for name in self.grammars if name.startswith("pattern:")]
         if self.grammars:
@@ -206,7 +210,7 @@ class Settings(Strict, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for name in self.sites:
-            if not NAME.match(name):
+            if not NAME.fullmatch(name):
                 raise ValueError(f"sites: '{name}' must be 1 to 64 of letters, digits, '_', '.', '-'")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -58,7 +59,7 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(scope)
+        refusal = await self._checked(scope)
         if refusal is None:
             await self._app(scope, receive, _with_headers(send))
         elif scope["type"] == "websocket":
@@ -66,6 +67,13 @@ class Guard:
             await send({"type": "websocket.close", "code": code, "reason": "no session, or not among its roles"})
         else:
             await refusal(scope, receive, _with_headers(send))
+
+    async def _checked(self, scope: Scope) -> Response | None:
+        """As `_refusal`; the store is read off the event loop."""
+        try:
+            return await run_in_threadpool(self._refusal, scope)
+        except StoreError as error:
+            return _answer(503, str(error))
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers, path = Headers(scope=scope), scope["path"]

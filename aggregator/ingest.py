@@ -232,7 +232,7 @@ class Ingest:
             wait_readable(min(left_ns / SECOND_NS, TURN_S), self._mailbox)
             try:
                 self._idle_work()
-            except StoreError as error:
+            except Exception as error:  # as in `run`
                 self._failed(error)
 
     def _connected(self, yes: bool) -> None:

@@ -14,7 +14,9 @@ from typing import Annotated
 import msgspec
 
 from aggregator.stores.records import KEPT_BYTES, Quarantined
+from common import logs
 from common.clock import SECOND_NS
+from common.decoding import JsonDecoder
 from common.errors import ContractError
 from events import envelope, receipts
 from events.commands import Reply, decode_reply
@@ -23,6 +25,9 @@ from events.kinds import OutboxLost
 from events.receipts import BoxStatus
 from events.topics import box_of
 
+_log = logs.get("intake")
+MOST_LOST = 10_000_000
+"""Numbers that one `outbox.lost` can confess: more events than an outbox holds."""
 FUTURE_LIMIT_S = 600
 """A box whose clock is further ahead than this is not believed."""
 
@@ -32,7 +37,7 @@ class Claim(msgspec.Struct, frozen=True):
 
     source: str
     sequence: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
-    epoch: Annotated[str, msgspec.Meta(max_length=32, pattern="^[0-9a-f]*$")] = ""
+    epoch: Annotated[str, msgspec.Meta(max_length=32, pattern=r"^[0-9a-f]*$(?!\n)")] = ""
 
 
 @dataclass(frozen=True)
@@ -57,13 +62,15 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Answered:
-    """A box's reply to a command."""
+    """A reply to a command, and the box on whose topic it came."""
 
+    site: str
+    box: str
     reply: Reply
 
 
 Verdict = Event | Told | Answered | Rejected
-_CLAIM = msgspec.json.Decoder(Claim)
+_CLAIM = JsonDecoder(Claim)
 
 
 def judge(topic: str, payload: bytes, now_ns: int) -> Verdict:
@@ -81,23 +88,35 @@ def judge(topic: str, payload: bytes, now_ns: int) -> Verdict:
         if leaf == "status":
             return Told(site, box, receipts.decode_status(payload))
         if leaf.startswith("replies/"):
-            return _answered(decode_reply(payload), leaf)
+            return _answered(site, box, decode_reply(payload), leaf)
         raise ContractError(f"topic '{topic[:120]}': no message is expected there")
     except ContractError as error:
-        return _rejected(topic, payload, str(error))
+        return rejected(topic, payload, str(error))
+    except Exception as error:  # a mistake of ours costs this message, never the others
+        _log.exception("message not judged")
+        return rejected(topic, payload, f"{type(error).__name__}: {error}")
 
 
 def quarantined(topic: str, payload: bytes, reason: str, now_ns: int) -> Quarantined:
     """The quarantine's entry for a message."""
     return Quarantined(
         digest=hashlib.sha256(topic.encode("utf-8", "replace") + b"\0" + payload).hexdigest(),
-        topic=topic[:400],
-        reason=reason[:400],
+        topic=_plain(topic)[:400],
+        reason=_plain(reason)[:400],
         payload=payload[:KEPT_BYTES],
         size=len(payload),
         first_ns=now_ns,
         last_ns=now_ns,
     )
+
+
+def _plain(text: str) -> str:
+    r"""Text that both databases take: without NUL and without halves of surrogate pairs.
+
+    >>> _plain("a\0b")
+    'a?b'
+    """
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")
 
 
 @functools.lru_cache(maxsize=8192)
@@ -115,6 +134,8 @@ def _checked(event: Event, site: str, box: str, now_ns: int) -> Event:
     if event.time_ns < 0:
         raise ContractError("$.time: before 1970")
     if isinstance(event.data, OutboxLost):
+        if sum(max(0, last - first + 1) for first, last in event.data.sequences) > MOST_LOST:
+            raise ContractError(f"$.data.sequences: more than {MOST_LOST} numbers; no outbox holds so many events")
         for first, last in event.data.sequences:
             if not 1 <= first <= last < event.sequence:
                 raise ContractError(
@@ -123,17 +144,18 @@ def _checked(event: Event, site: str, box: str, now_ns: int) -> Event:
     return event
 
 
-def _answered(reply: Reply, leaf: str) -> Answered:
+def _answered(site: str, box: str, reply: Reply, leaf: str) -> Answered:
     if leaf != f"replies/{reply.id}":
         raise ContractError("$.id: is not the one in the topic")
-    return Answered(reply)
+    return Answered(site, box, reply)
 
 
-def _rejected(topic: str, payload: bytes, reason: str) -> Rejected:
+def rejected(topic: str, payload: bytes, reason: str) -> Rejected:
+    """The verdict on a message that broke the contract, or that could not be stored; never raises."""
     try:
         site, box, leaf = _address(topic)
         claim = _CLAIM.decode(payload)
-    except (ContractError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except Exception:  # it was bad before
         return Rejected(reason)
     if leaf != "events" or not claim.source.startswith(f"/{site}/{box}/"):
         return Rejected(reason)

@@ -7,18 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from aggregator import intake
-from aggregator.alerts import Alert, Change, Effect
+from aggregator.alerts import Acknowledged, Alert, Change, Effect, Resolved
 from aggregator.clips.clip import wanted
 from aggregator.desk import Desk
-from aggregator.intake import Answered, Rejected, Told
+from aggregator.intake import Answered, Rejected, Told, Verdict
 from aggregator.link import Incoming
 from aggregator.record import told
+from aggregator.record.acts import Act, What
 from aggregator.stores import Writer
 from aggregator.stores.records import Batch, Filed, Position, StatusSeen
 from common import logs
 from common.clock import Clock
 from common.errors import StoreError
-from events.commands import Reply
 from events.envelope import Event
 from events.kinds import OutboxLost
 from events.ranges import Ranges
@@ -41,7 +41,7 @@ class Outcome:
     quarantined: int = 0
     boxes: set[BoxKey] = field(default_factory=set)
     statuses: int = 0
-    replies: list[Reply] = field(default_factory=list)
+    replies: list[Answered] = field(default_factory=list)
     passages: bool = False
 
     def add(self, other: Outcome) -> None:
@@ -84,7 +84,7 @@ class Ledger:
             StoreError: The store cannot write now; nothing was committed, nothing may be acknowledged.
         """
         try:
-            return self._commit(messages, None)
+            return self._commit(messages)
         except StoreError:
             self._forget()
             raise
@@ -109,7 +109,7 @@ class Ledger:
         after = self._desk.change(alert, change, self._clock.wall_ns())
         try:
             if self._desk.changed:
-                self.store.apply(Batch(alerts=self._desk.changed))
+                self.store.apply(Batch(alerts=self._desk.changed, acts=_decided(after, change, self._clock.wall_ns())))
         except BaseException:
             self._forget()
             raise
@@ -134,29 +134,37 @@ class Ledger:
         return sum(position.missing for position in present if position is not None)
 
     def _alone(self, message: Incoming) -> Outcome:
-        try:
-            return self._commit([message], None)
-        except StoreError:
-            self._forget()
-            raise
-        except Exception as error:
-            self._forget()
-            return self._commit([message], f"{type(error).__name__}: {error}")
+        """Commit one message; else its dead letter with its number; else without; else a line in the log.
+
+        What failed is not judged again: the same error would come again, and the message with it.
+        """
+        verdict: Verdict | None = None
+        for _ in range(3):
+            try:
+                return self._commit([message], verdict)
+            except StoreError:
+                self._forget()
+                raise
+            except Exception as error:
+                self._forget()
+                reason = f"{type(error).__name__}: {error}"
+                numbered = verdict is None
+                verdict = intake.rejected(message.topic, message.payload, reason) if numbered else Rejected(reason)
+        _log.error("message dropped", topic=message.topic[:400], size=len(message.payload))
+        return Outcome(quarantined=1)
 
     def _forget(self) -> None:
         self._desk.forget()
         self._positions = None
 
-    def _commit(self, messages: Sequence[Incoming], poison: str | None) -> Outcome:
+    def _commit(self, messages: Sequence[Incoming], given: Verdict | None = None) -> Outcome:
         now_ns = self._clock.wall_ns()
         batch, outcome = Batch(), Outcome()
         touched: dict[int, Position] = {}
         self._desk.begin()
         events: dict[str, Event] = {}
         for message in messages:
-            verdict = intake.judge(message.topic, message.payload, now_ns)
-            if poison is not None:
-                verdict = Rejected(poison)
+            verdict = given or intake.judge(message.topic, message.payload, now_ns)
             if isinstance(verdict, Event):
                 outcome.duplicates += verdict.id in events
                 events.setdefault(verdict.id, verdict)
@@ -164,7 +172,7 @@ class Ledger:
             elif isinstance(verdict, Told):
                 self._told(verdict, now_ns, batch)
             elif isinstance(verdict, Answered):
-                outcome.replies.append(verdict.reply)
+                outcome.replies.append(verdict)
             else:
                 self._reject(message, verdict, now_ns, batch, touched)
         self._file(events, now_ns, batch, outcome)
@@ -198,10 +206,10 @@ class Ledger:
         touched[id(position)] = position
         position.ranges.add(event.sequence)
         if isinstance(event.data, OutboxLost):
-            before = len(position.ranges)
+            before = position.ranges.count()
             for first, last in event.data.sequences:
                 position.ranges.add_range(first, last)
-            position.lost += len(position.ranges) - before
+            position.lost += position.ranges.count() - before
 
     def _reject(
         self, message: Incoming, verdict: Rejected, now_ns: int, batch: Batch, touched: dict[int, Position]
@@ -237,3 +245,11 @@ class Ledger:
             self._epochs.update({key: epoch for key, epoch in told.items() if epoch})
             self._positions = {(it.site, it.box, it.epoch): it for it in rows}
         return self._positions
+
+
+def _decided(alert: Alert, change: Change, now_ns: int) -> list[Act]:
+    """The record's entry for a person's decision about an alert."""
+    if not isinstance(change, Acknowledged | Resolved):
+        return []
+    what: What = "alert.acknowledged" if isinstance(change, Acknowledged) else "alert.resolved"
+    return [Act(time_ns=now_ns, who=change.by, what=what, site=alert.site, target=alert.id)]

@@ -18,6 +18,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
+from common import logs
 from common.errors import BrokerError, BrokerRefused
 from common.secret import Secret
 from events import topics
@@ -120,6 +121,20 @@ class MqttLink:
             raise
         return link
 
+    @classmethod
+    def forget(cls, target: Target, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
+        """End a persistent session, or else the broker keeps messages for it for ever; failing is only logged."""
+        heard = _Heard()
+        client = _client(target, heard, timeout_s, clean=True)
+        link = cls(client, heard)
+        try:
+            client.connect(target.host, target.port, keepalive=KEEPALIVE_S)
+            link._wait_for("log-in", lambda: heard.connected is not None, timeout_s)
+        except (OSError, ValueError, BrokerError) as error:
+            logs.get("link").warning("old session not ended", client_id=target.client_id, problem=str(error))
+        finally:
+            link.close()
+
     def fileno(self) -> int:
         """The socket's descriptor.
 
@@ -193,11 +208,11 @@ class _Condition(Protocol):
     def __call__(self) -> bool: ...
 
 
-def _client(target: Target, heard: _Heard, timeout_s: float) -> mqtt.Client:
+def _client(target: Target, heard: _Heard, timeout_s: float, *, clean: bool = False) -> mqtt.Client:
     client = mqtt.Client(
         CallbackAPIVersion.VERSION2,
         client_id=target.client_id,
-        clean_session=False,
+        clean_session=clean,
         protocol=mqtt.MQTTv311,
         manual_ack=True,
         reconnect_on_failure=False,

@@ -8,6 +8,7 @@ import msgspec
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import Response
 
+from aggregator.asking import fields_from
 from aggregator.lists import csvfile
 from aggregator.lists.entries import Entry, decode
 from aggregator.services import Services
@@ -76,7 +77,8 @@ def _add_files(app: FastAPI, services: Services) -> None:
     @app.get("/api/sites/{site}/list.csv")
     async def export(site: str, request: Request) -> Response:
         entries = await services.listed(request.state.caller, _site(site), "list.exported")
-        return Response(csvfile.write(entries), media_type="text/csv; charset=utf-8")
+        kind, headers = "text/csv; charset=utf-8", {"Cache-Control": "no-store"}
+        return Response(csvfile.write(entries), media_type=kind, headers=headers)
 
     @app.post("/api/sites/{site}/list.csv")
     async def load(site: str, request: Request) -> Json:
@@ -101,7 +103,7 @@ class _Why(msgspec.Struct, frozen=True):
 def _add_commands(app: FastAPI, services: Services) -> None:
     async def command(name: CommandName, site: str, box: str, target: str, request: Request) -> Json:
         try:
-            topics, why = BoxTopics(site, box), msgspec.json.decode(await request.body() or b"{}", type=_Why)
+            topics, why = BoxTopics(site, box), fields_from(await request.body() or b"{}", _Why)
             await services.command(request.state.caller, topics, name, check_name(target, "target"), reason=why.reason)
         except (ContractError, msgspec.DecodeError) as error:
             raise HTTPException(400, str(error)) from error

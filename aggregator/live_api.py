@@ -16,6 +16,7 @@ from aggregator.live.desk import LiveViews
 from aggregator.live.hub import Key, View, Viewer
 from common import logs
 from common.clock import MILLISECOND_NS
+from common.decoding import decode_json
 from common.errors import CommandError, ContractError, Forbidden, StoreError
 from events.live import INTEREST_S, LONGEST_NS, STILL_WANTED
 
@@ -33,7 +34,7 @@ class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     from_ms: Annotated[int, msgspec.Meta(gt=0, lt=2**62 // MILLISECOND_NS)]
     to_ms: Annotated[int, msgspec.Meta(gt=0, lt=2**62 // MILLISECOND_NS)]
-    reason: Annotated[str, msgspec.Meta(pattern=r"^\s*\S.{1,198}\S\s*$")]
+    reason: Annotated[str, msgspec.Meta(pattern=r"^\s*\S.{1,198}\S\s*$(?!\n)")]
 
 
 def add(app: FastAPI, views: LiveViews) -> None:
@@ -94,10 +95,10 @@ async def _asked(socket: WebSocket) -> _Asked:
     """
     try:
         message = await asyncio.wait_for(socket.receive(), ASKED_S)
-        asked = msgspec.json.decode((message.get("text") or "")[:MOST_ASKED], type=_Asked)
+        asked = decode_json((message.get("text") or "")[:MOST_ASKED], _Asked)
     except TimeoutError as error:
         raise ContractError("say which footage: from_ms, to_ms and reason") from error
-    except msgspec.DecodeError as error:
+    except ContractError as error:
         raise ContractError(f"{error}; give from_ms, to_ms and reason, 3 to 200 characters") from error
     if not 0 < (asked.to_ms - asked.from_ms) * MILLISECOND_NS <= LONGEST_NS:
         raise ContractError("to_ms: must be later than from_ms, by ten minutes at most")

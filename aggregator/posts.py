@@ -6,8 +6,13 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from aggregator.intake import Answered
 from aggregator.link import Link
+from common import logs
 from events.commands import Reply
+from events.topics import BoxTopics
+
+_log = logs.get("posts")
 
 
 class Posts:
@@ -22,7 +27,7 @@ class Posts:
         self._wake, self._standing = wake, standing
         self._waiting: deque[tuple[str, bytes, bool]] = deque(maxlen=1000)
         self._lock = threading.Lock()
-        self._answers: dict[str, Callable[[Reply], None]] = {}
+        self._answers: dict[tuple[str, str, str], Callable[[Reply], None]] = {}
 
     def put(self, topic: str, payload: bytes, *, retain: bool) -> None:
         """Have a message sent."""
@@ -46,16 +51,21 @@ class Posts:
         for topic, payload, retain in posts:
             link.publish(topic, payload, retain=retain)
 
-    def expect(self, request: str, answer: Callable[[Reply], None] | None) -> None:
-        """Have `answer` called with the reply to a command; None: nobody waits any more."""
+    def expect(self, topics: BoxTopics, request: str, answer: Callable[[Reply], None] | None) -> None:
+        """Have `answer` called with the reply of a box to a command; None: nobody waits any more."""
+        key = topics.site, topics.box, request
         if answer is None:
-            self._answers.pop(request, None)
+            self._answers.pop(key, None)
         else:
-            self._answers[request] = answer
+            self._answers[key] = answer
 
-    def answered(self, replies: list[Reply]) -> None:
-        """Replies have come."""
-        for reply in replies:
-            answer = self._answers.pop(reply.id, None)
-            if answer is not None:
-                answer(reply)
+    def answered(self, replies: list[Answered]) -> None:
+        """Replies have come; one of another box than the command went to is no answer to it."""
+        for it in replies:
+            answer = self._answers.pop((it.site, it.box, it.reply.id), None)
+            if answer is None:
+                continue
+            try:
+                answer(it.reply)
+            except Exception:  # who asked is gone
+                _log.exception("reply not delivered")

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from aggregator.asking import Body, Who, fields_of
+from aggregator.asking import Body, Who, fields_from, fields_of
 from aggregator.releases.desk import Copy, Releases
 from aggregator.releases.release import Release
 from common.errors import ReleaseError
@@ -72,12 +72,12 @@ def add(app: FastAPI, releases: Releases) -> None:
 
     @app.post("/api/releases/{release_id}/approve")
     async def approve(release_id: str, caller: Who, data: Body) -> Json:
-        reason = msgspec.json.decode(data, type=_Reason).reason
+        reason = fields_from(data, _Reason).reason
         return release_json(await releases.decide(caller, release_id, approved=True, reason=reason))
 
     @app.post("/api/releases/{release_id}/refuse")
     async def refuse(release_id: str, caller: Who, data: Body) -> Json:
-        reason = msgspec.json.decode(data, type=_Reason).reason
+        reason = fields_from(data, _Reason).reason
         return release_json(await releases.decide(caller, release_id, approved=False, reason=reason))
 
     @app.post("/api/releases/{release_id}/fetch")

@@ -103,7 +103,7 @@ class Remote:
         def take(reply: Reply) -> None:
             loop.call_soon_threadsafe(_settle, answer, reply)
 
-        self.posts.expect(command.id, take)
+        self.posts.expect(topics, command.id, take)
         try:
             message = pack(command, topics, self.keys.signing)
             self.posts.put(topics.command(command.name), message, retain=False)
@@ -111,7 +111,7 @@ class Remote:
         except TimeoutError as error:
             raise CommandError(f"the box did not answer within {self.answer_s:g} s; it may be offline") from error
         finally:
-            self.posts.expect(command.id, None)
+            self.posts.expect(topics, command.id, None)
 
 
 def _settle(answer: asyncio.Future[Reply], reply: Reply) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 
-from aggregator.asking import Body, Who, fields_of
+from aggregator.asking import Body, Who, fields_from, fields_of
 from aggregator.clip_api import film
 from aggregator.objects import Objects
 from aggregator.search.cases import Case
@@ -97,7 +96,7 @@ def _add_cases(app: FastAPI, desk: Investigations) -> None:
 
     @app.post("/api/cases/close")
     async def close_case(caller: Who, data: Body) -> Json:
-        case = msgspec.json.decode(data, type=dict[str, str]).get("case", "")
+        case = fields_from(data, dict[str, str]).get("case", "")
         await desk.close_case(caller, case)
         return {"closed": case}
 
@@ -118,7 +117,7 @@ def _add_search(app: FastAPI, desk: Investigations) -> None:
         jpeg = await desk.picture(caller, case, event_id) if is_uuid7(event_id) else None
         if jpeg is None:
             raise HTTPException(404, "no such picture within this case")
-        return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
+        return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
 def _add_clips(app: FastAPI, desk: Investigations, objects: Objects, keep_days: int) -> None:

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from aggregator.asking import Body, Who
+from aggregator.asking import Body, Who, fields_from
 from aggregator.services import Services
 from aggregator.staff.changes import Account, Token
 from aggregator.staff.roles import PERMISSIONS, Permission, parse
@@ -99,7 +99,7 @@ def _add_own(app: FastAPI, services: Services) -> None:
 
     @app.put("/api/me/password")
     async def set_password(caller: Who, data: Body) -> Json:
-        wanted = msgspec.json.decode(data, type=_Password)
+        wanted = fields_from(data, _Password)
         await run_in_threadpool(office.change_password, caller, Secret(wanted.current), Secret(wanted.password))
         return {"changed": True}
 
@@ -110,7 +110,7 @@ def _add_own(app: FastAPI, services: Services) -> None:
 
     @app.put("/api/me/second-factor")
     async def confirm(caller: Who, data: Body) -> Json:
-        await run_in_threadpool(office.confirm_factor, caller, msgspec.json.decode(data, type=_Code).code)
+        await run_in_threadpool(office.confirm_factor, caller, fields_from(data, _Code).code)
         return {"second_factor": True}
 
 
@@ -123,7 +123,7 @@ def _add_tokens(app: FastAPI, services: Services) -> None:
 
     @app.post("/api/tokens", status_code=201)
     async def make(caller: Who, data: Body) -> Json:
-        wanted = msgspec.json.decode(data, type=_Token)
+        wanted = fields_from(data, _Token)
         made, text = await run_in_threadpool(office.make_token, caller, wanted.label, wanted.permissions, wanted.days)
         return _token_json(made) | {"token": text}
 
@@ -142,7 +142,7 @@ def _add_others(app: FastAPI, services: Services) -> None:
 
     @app.post("/api/staff", status_code=201)
     async def add_user(caller: Who, data: Body) -> Json:
-        wanted = msgspec.json.decode(data, type=_User)
+        wanted = fields_from(data, _User)
         if wanted.provider:
             await run_in_threadpool(office.add_by_provider, caller, wanted.user)
             return {"user": wanted.user}
@@ -155,13 +155,13 @@ def _add_others(app: FastAPI, services: Services) -> None:
 
     @app.post("/api/staff/{user}/grants", status_code=201)
     async def grant(user: str, caller: Who, data: Body) -> Json:
-        wanted = parse(msgspec.json.decode(data, type=_Grant).grant)
+        wanted = parse(fields_from(data, _Grant).grant)
         await run_in_threadpool(office.grant, caller, user, wanted)
         return {"user": user, "grant": str(wanted)}
 
     @app.post("/api/staff/{user}/grants/revoke")
     async def revoke(user: str, caller: Who, data: Body) -> Json:
-        wanted = parse(msgspec.json.decode(data, type=_Grant).grant)
+        wanted = parse(fields_from(data, _Grant).grant)
         await run_in_threadpool(office.revoke, caller, user, wanted)
         return {"user": user, "revoked": str(wanted)}
 

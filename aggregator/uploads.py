@@ -190,7 +190,7 @@ async def _take(uploads: Uploads, use: str, job: str, request: Request) -> Respo
 
 def _number(request: Request, name: str) -> int:
     text = request.headers.get(name, "")
-    if not (text.isascii() and text.isdecimal() and int(text[:16]) <= MOST_BYTES):
+    if not (text.isascii() and text.isdecimal() and len(text) <= 16 and int(text) <= MOST_BYTES):
         raise ContractError(f"{name}: a number of bytes, at most {MOST_BYTES}")
     return int(text)
 

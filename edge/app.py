@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from common import logs
 from common.backoff import Backoff
 from common.clock import Clock, SystemClock
+from common.threads import Worker, health
 from edge.access import Access
 from edge.blur.assembly import export_redactor, live_redactor
 from edge.blur.export import ExportRedactor
@@ -196,12 +197,8 @@ class Box:
         workers = min(WORKERS, os.cpu_count() or 1)
         self.inference = Inference(models.objects, self._mailbox, workers, behind=models.gates is not None)
         self.cameras = [self._camera(camera, base, taps) for camera in settings.cameras]
-        self._threads = [
-            threading.Thread(target=camera.run, name=f"camera-{camera.id}", daemon=True) for camera in self.cameras
-        ]
-        self._threads += [
-            threading.Thread(target=reader.run, name=f"main-{reader.id}", daemon=True) for reader in self._readers(base)
-        ]
+        self._threads = [Worker(camera.run, f"camera-{camera.id}") for camera in self.cameras]
+        self._threads += [Worker(reader.run, f"main-{reader.id}") for reader in self._readers(base)]
         self._status = StatusPublisher(self.link, self._topics.status, self._make_status, self._stop)
         self.registry = CollectorRegistry()
         self.registry.register(BoxCollector(self._readings(), self.cameras))
@@ -213,6 +210,7 @@ class Box:
         watch = ClockWatch(self._clock)
         while not stop.wait(2.0):
             self.reporter.retry()
+            self.link.tend()
             step = watch.check()
             if step is not None:
                 self.reporter.send([Draft(self.settings.box, step, self._clock.wall_ns())])
@@ -369,7 +367,12 @@ class Box:
         parts = {f"camera:{camera.id}": camera.up for camera in self.cameras}
         if self.footage is not None:
             parts["footage"] = self.footage.writer.ready and not self.footage.writer.stopped
-        return {"broker": self.link.connected, "outbox": not self.reporter.unsaved, **parts}
+        return {
+            "broker": self.link.connected,
+            "outbox": self.outbox.alive and not self.reporter.unsaved,
+            **parts,
+            **health(),
+        }
 
     def _readings(self) -> dict[str, Reading]:
         store, progress = self.outbox.store, self.publisher.progress

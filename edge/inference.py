@@ -10,6 +10,7 @@ from typing import Protocol
 
 from common import logs
 from common.errors import ModelError
+from common.threads import Worker
 from edge.decoder import picture_of
 from edge.eye import Job
 from edge.mailbox import Mailbox
@@ -76,7 +77,7 @@ class Inference:
     def start(self) -> None:
         """Start the threads."""
         names = [f"inference-{number}" for number in range(self.workers)]
-        self._threads = [threading.Thread(target=self._run, name=name, daemon=True) for name in names]
+        self._threads = [Worker(self._run, name) for name in names]
         for thread in self._threads:
             thread.start()
 

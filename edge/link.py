@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -74,7 +75,8 @@ class PahoLink:
         self._pubacks: list[Callable[[int], None]] = []
         self._connected = False
         self.refused: BrokerRefused | None = None
-        self.connects = 0
+        self.connects = self.failures = self.restarts = 0
+        self._started, self._thread_name = False, f"paho-mqtt-client-{client_id}"
         self._client = self._make(client_id, will)
         _secure(self._client, settings, base)
 
@@ -85,10 +87,11 @@ class PahoLink:
         client.max_inflight_messages_set(0)
         client.max_queued_messages_set(0)
         client.will_set(will[0], will[1], qos=1, retain=True)
-        client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
-        client.on_message, client.on_publish = self._on_message, self._on_publish
-        client.on_subscribe = self._on_subscribe
-        client.on_connect_fail = lambda *_: self._wait_longer()
+        guarded = self._guarded
+        client.on_connect, client.on_disconnect = guarded(self._on_connect), guarded(self._on_disconnect)
+        client.on_message, client.on_publish = guarded(self._on_message), guarded(self._on_publish)
+        client.on_subscribe = guarded(self._on_subscribe)
+        client.on_connect_fail = guarded(lambda *_: self._wait_longer())
         return client
 
     @property
@@ -111,14 +114,40 @@ class PahoLink:
     def start(self) -> None:
         """Connect and stay connected, in a thread of paho's."""
         self._wait_longer()
+        self._begin()
+        self._started = True
+
+    def _begin(self) -> None:
         self._client.connect_async(self._settings.host, self._settings.port, keepalive=KEEPALIVE_S)
         self._client.loop_start()
+
+    def tend(self) -> None:
+        """Start paho's thread again if it has ended; to be called now and then."""
+        if self._started and not any(it.name == self._thread_name for it in threading.enumerate()):
+            self.restarts += 1
+            self._log.error("broker connection ended, starting again")
+            self._set(False)
+            self._client.loop_stop()
+            self._begin()
+
+    def _guarded(self, callback: Callable[..., None]) -> Callable[..., None]:
+        """Paho's thread ends with the first exception of a callback, and nobody would be told."""
+
+        def call(*arguments: Any) -> None:
+            try:
+                callback(*arguments)
+            except Exception:
+                self.failures += 1
+                self._log.exception("broker message failed")
+
+        return call
 
     def stop(self, topic: str, payload: bytes) -> None:
         """Leave a last retained message (a clean end publishes no will), disconnect and end the thread."""
         if self._connected:
             with contextlib.suppress(BrokerError, ValueError, RuntimeError):
                 self._client.publish(topic, payload, qos=1, retain=True).wait_for_publish(2.0)
+        self._started = False
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -170,7 +199,7 @@ class PahoLink:
     def _set(self, connected: bool) -> None:
         self._connected = connected
         for listener in self._states:
-            listener(connected)
+            self._guarded(listener)(connected)
 
     def _wait_longer(self) -> None:
         """Set paho's next delay: it knows exponential delays, but no jitter."""

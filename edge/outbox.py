@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
+from common import logs
 from common.clock import Clock
 from common.errors import OutboxError
 from edge.outbox_store import Identity, OutboxStore, Waiting
@@ -76,6 +77,11 @@ class Outbox:
         """Counters of the queue; read-only for everybody but the writer."""
         assert self._store is not None
         return self._store
+
+    @property
+    def alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
 
     @property
     def epoch(self) -> str:
@@ -157,7 +163,7 @@ class Outbox:
         try:
             if drafts or ranges:
                 store.commit(drafts, ranges)
-        except sqlite3.Error as error:
+        except Exception as error:  # sqlite3.Error, and a draft that cannot be written: the thread must go on
             problem = OutboxError(f"cannot write: {error}")
         for job in jobs:
             if isinstance(job, _Read):
@@ -168,11 +174,14 @@ class Outbox:
                 job.done.set_result(None)
         if drafts and problem is None:
             for listener in self._listeners:
-                listener()
+                try:
+                    listener()
+                except Exception:
+                    logs.get("outbox").exception("listener failed")
 
 
 def _answer_read(store: OutboxStore, job: _Read) -> None:
     try:
         job.done.set_result(store.read(job.after, job.limit))
-    except sqlite3.Error as error:
+    except Exception as error:
         job.done.set_exception(OutboxError(f"cannot read: {error}"))

@@ -151,13 +151,13 @@ class OutboxStore:
         while self.waiting_bytes > self._max_bytes:
             doomed = "sequence IN (SELECT sequence FROM events WHERE rank < ? ORDER BY rank, sequence LIMIT ?)"
             gone = self._delete(doomed, (NEVER, _CHUNK))
-            if not len(gone):
+            if not gone:
                 break
             for first, last in gone:
                 lost.add_range(first, last)
-        if len(lost):
-            self.dropped += len(lost)
-            data = OutboxLost(count=len(lost), sequences=tuple(lost))
+        if lost:
+            self.dropped += lost.count()
+            data = OutboxLost(count=lost.count(), sequences=tuple(lost))
             self._insert([Draft(self._identity.box, data, self._clock.wall_ns())])
 
     def _strip_pictures(self) -> bool:

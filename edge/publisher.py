@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from common import logs
 from common.clock import SECOND_NS, Clock
 from common.errors import BrokerError, ContractError, OutboxError
+from common.threads import Worker
 from edge.link import Link
 from edge.outbox import Outbox
 from edge.outbox_store import Waiting
@@ -71,13 +72,19 @@ class Progress:
             sent.acknowledged = True
             self.flying -= 1
 
-    def receipted(self, committed: Ranges) -> None:
-        """The aggregator has committed these."""
+    def receipted(self, committed: Ranges) -> list[int]:
+        """The aggregator has committed these.
+
+        Returns:
+            Those of them that were sent, in order: only they may be forgotten, whatever else a receipt names.
+        """
         spans = list(committed)
         self._receipt_top = spans[-1][1] if spans else 0
-        for sequence in [number for number in self.sent if number in committed]:
+        covered = sorted(number for number in self.sent if number in committed)
+        for sequence in covered:
             if not self.sent.pop(sequence).acknowledged:
                 self.flying -= 1
+        return covered
 
     def disconnected(self) -> None:
         """The connection is gone: what had no PUBACK must be published again."""
@@ -114,13 +121,13 @@ class Publisher:
         self._stopping = threading.Event()
         self._progress = Progress()
         self._pending: list[Waiting] = []
-        self._receipts: list[Ranges] = []
+        self._receipt: Ranges | None = None
         self._mids: dict[int, int] = {}
         self._early: set[int] = set()
         self._cursor = 0
         self._checked_ns = 0
         self._log = logs.get("publisher")
-        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        self._thread = Worker(self._run, "publisher")
         outbox.on_commit(self._wake.set)
         link.subscribe(topics.receipts, self._on_receipt)
         link.on_state(self._on_state)
@@ -162,7 +169,7 @@ class Publisher:
             return
         if epoch == self._outbox.epoch:
             with self._lock:
-                self._receipts.append(committed)
+                self._receipt = committed
             self._wake.set()
 
     def _on_state(self, connected: bool) -> None:
@@ -195,14 +202,15 @@ class Publisher:
             step()
         except (BrokerError, OutboxError) as error:
             self._log.warning("not sent, waiting", error=str(error))
+        except Exception:  # whatever it is, the thread must go on: nothing is lost by trying again
+            self._log.exception("not sent, waiting")
 
     def _take_receipts(self) -> None:
         with self._lock:
-            receipts, self._receipts = self._receipts, []
-            for committed in receipts:
-                self._progress.receipted(committed)
-        if receipts:
-            self._outbox.forget(receipts[-1])
+            committed, self._receipt = self._receipt, None
+            covered = self._progress.receipted(committed) if committed is not None else []
+        if covered:
+            self._outbox.forget(Ranges((number, number) for number in covered))
 
     def _send(self) -> None:
         """Fill the window."""

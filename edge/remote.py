@@ -7,15 +7,15 @@ comes twice is done once: its id is remembered for longer than it lives.
 from __future__ import annotations
 
 import queue
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from common import logs
 from common.clock import Clock
 from common.errors import BrokerError, ContractError, PaifangError
+from common.threads import Worker
 from edge.link import Link
-from events.commands import COMMANDS, Command, Reply, encode, unpack
+from events.commands import COMMANDS, Command, Reply, check_age, encode, unpack
 from events.topics import BoxTopics
 from events.trust import Trust
 
@@ -47,7 +47,7 @@ class Remote:
         self.done = self.refused = 0
         for name in COMMANDS:
             link.subscribe(topics.command(name), self._listener(name))
-        self._thread = threading.Thread(target=self._run, name="remote", daemon=True)
+        self._thread = Worker(self._run, "remote")
 
     def start(self) -> None:
         """Start working."""
@@ -70,7 +70,7 @@ class Remote:
             if command.id in self._known:
                 return
             self._queue.put_nowait(command)
-        except (ContractError, queue.Full) as error:
+        except (PaifangError, queue.Full) as error:
             self.refused += 1
             self._log.warning("command refused", command=name, error=str(error) or "too many at once")
             return
@@ -93,6 +93,11 @@ class Remote:
         if action is None:
             problem = f"this box has nothing that can {command.name}"
             return Reply(id=command.id, done=False, problem=problem)
+        try:
+            check_age(command, self._clock.wall_ns())  # it may have waited behind a slow one
+        except ContractError as error:
+            self.refused += 1
+            return Reply(id=command.id, done=False, problem=f"too late: {error}")
         try:
             return action(command) or Reply(id=command.id, done=True)
         except PaifangError as error:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from common import logs
 from common.errors import OutboxError, RedactionError
+from common.threads import Worker
 from edge.eye import Passing, Report
 from edge.redaction import Redactor, Subject
 from events.envelope import Draft
@@ -42,7 +43,7 @@ class Reporter:
         self.forgotten = 0
         self.unsaved: list[Draft] = []
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+        self._thread = Worker(self._run, "reporter")
 
     def start(self) -> None:
         """Start the thread."""

@@ -13,6 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from common import logs
 from common.errors import BrokerError
+from common.threads import Worker
 from edge.camera import Camera
 from edge.config import CameraSettings
 from edge.link import Link
@@ -48,7 +49,7 @@ class StatusPublisher:
         self._link, self._topic, self._make, self._stop = link, topic, make, stop
         self._wake = threading.Event()
         link.on_state(lambda _connected: self._wake.set())
-        self._thread = threading.Thread(target=self._run, name="status", daemon=True)
+        self._thread = Worker(self._run, "status")
 
     def start(self) -> None:
         """Start the thread."""
@@ -111,7 +112,7 @@ class StatusServer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
+        self._thread = Worker(self._server.serve_forever, "http")
 
     def start(self) -> None:
         """Serve."""

@@ -11,22 +11,26 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from common.decoding import JsonDecoder
 from common.errors import RecordError
 from events.identifiers import check_name
 from events.topics import ROOT
 
 _DOMAIN = b"paifang.checkpoint.v1\0"
-Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-Hex64 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{128}$")]
+Hex32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+Hex64 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{128}$(?!\n)")]
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """The record at a moment."""
 
-    size: Annotated[int, msgspec.Meta(ge=0)]
+    size: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     root: Hex32
-    time_ns: int
+    time_ns: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     signature: Hex64
+
+
+_DECODER = JsonDecoder(Checkpoint, "checkpoint", RecordError)
 
 
 def topic(site: str) -> str:
@@ -64,10 +68,7 @@ def decode(message: bytes) -> Checkpoint:
     Raises:
         RecordError: It is none.
     """
-    try:
-        return msgspec.json.decode(message, type=Checkpoint)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RecordError(f"checkpoint: {error}") from error
+    return _DECODER.decode(message)
 
 
 def _signed(size: int, root: str, time_ns: int) -> bytes:

@@ -11,6 +11,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from common.clock import SECOND_NS
+from common.decoding import JsonDecoder
 from common.errors import ContractError
 from events import signed
 from events.identifiers import is_uuid7
@@ -88,8 +89,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     picture: bytes | None = None
 
 
-_COMMAND = msgspec.json.Decoder(Command)
-_REPLY = msgspec.json.Decoder(Reply)
+_COMMAND = JsonDecoder(Command, "command")
+_REPLY = JsonDecoder(Reply, "reply")
 
 
 def pack(command: Command, topics: BoxTopics, signing: Ed25519PrivateKey) -> bytes:
@@ -110,16 +111,22 @@ def unpack(message: bytes, name: str, topics: BoxTopics, trusted: Ed25519PublicK
     Raises:
         ContractError: Malformed, not signed for this box, or not of now.
     """
-    try:
-        command = _COMMAND.decode(signed.verify(trusted, topics.command(name), message))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ContractError(f"command: {error}") from error
-    age_s = (now_ns - command.time_ns) / SECOND_NS
+    command = _COMMAND.decode(signed.verify(trusted, topics.command(name), message))
     if command.name != name or not is_uuid7(command.id):
         raise ContractError("command: another one than its topic says, or its id is no UUIDv7")
+    check_age(command, now_ns)
+    return command
+
+
+def check_age(command: Command, now_ns: int) -> None:
+    """Hold a command against the clock; to be done when it arrives, and again before it is carried out.
+
+    Raises:
+        ContractError: It is not of now.
+    """
+    age_s = (now_ns - command.time_ns) / SECOND_NS
     if abs(age_s) > LIFE_S:
         raise ContractError(f"command: given {age_s:.0f} s ago by its own clock; at most {LIFE_S} are allowed")
-    return command
 
 
 def encode(reply: Reply) -> bytes:
@@ -133,7 +140,4 @@ def decode_reply(message: bytes) -> Reply:
     Raises:
         ContractError: Not a reply.
     """
-    try:
-        return _REPLY.decode(message)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ContractError(f"reply: {error}") from error
+    return _REPLY.decode(message)

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from common.decoding import JsonDecoder
 from common.errors import ContractError
 from events.identifiers import check_name, from_rfc3339, is_uuid7, to_rfc3339
 from events.kinds import KIND_OF, KINDS, Data
@@ -72,12 +73,12 @@ class Envelope(msgspec.Struct, kw_only=True, omit_defaults=True):
     time: str
     sequence: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
     data: msgspec.Raw
-    epoch: Annotated[str, msgspec.Meta(max_length=32, pattern="^[0-9a-f]*$")] = ""
+    epoch: Annotated[str, msgspec.Meta(max_length=32, pattern=r"^[0-9a-f]*$(?!\n)")] = ""
     picture: str | None = None
 
 
-_ENVELOPE = msgspec.json.Decoder(Envelope)
-_DATA = {kind: msgspec.json.Decoder(data) for kind, data in KINDS.items()}
+_ENVELOPE = JsonDecoder(Envelope)
+_DATA = {kind: JsonDecoder(data) for kind, data in KINDS.items()}
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -106,12 +107,9 @@ def decode(message: bytes) -> Event:
     """
     if len(message) > MAX_MESSAGE_BYTES:
         raise ContractError(f"message of {len(message)} bytes; at most {MAX_MESSAGE_BYTES}")
-    try:
-        wire = _ENVELOPE.decode(message)
-        kind = _kind(wire.type)
-        data = _DATA[kind].decode(wire.data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ContractError(str(error)) from error
+    wire = _ENVELOPE.decode(message)
+    kind = _kind(wire.type)
+    data = _DATA[kind].decode(wire.data)
     if not is_uuid7(wire.id):
         raise ContractError(f"$.id: '{wire.id[:40]}' is not a UUIDv7")
     site, box, place = _source(wire.source)

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 from common.errors import ContractError
 
-NAME = re.compile(r"^[A-Za-z0-9_.\-]{1,64}$")
-_UUID7 = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
-_TIME = re.compile(r"^(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:[Zz]|\+00:00)$")
+NAME = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:[Zz]|\+00:00)")
 _SECOND_NS = 1_000_000_000
 
 
@@ -32,7 +32,7 @@ def uuid7(time_ns: int, random: bytes) -> str:
 
 def is_uuid7(text: str) -> bool:
     """Whether `text` is a UUIDv7 in its lower-case form."""
-    return _UUID7.match(text) is not None
+    return _UUID7.fullmatch(text) is not None
 
 
 def check_name(text: str, what: str) -> str:
@@ -41,7 +41,7 @@ def check_name(text: str, what: str) -> str:
     Raises:
         ContractError: It is empty, longer than 64, or has other characters than letters, digits, `_`, `.`, `-`.
     """
-    if not NAME.match(text):
+    if not NAME.fullmatch(text):
         raise ContractError(f"{what} '{text[:80]}' must be 1 to 64 of letters, digits, '_', '.', '-'")
     return text
 
@@ -65,7 +65,7 @@ def from_rfc3339(text: str) -> int:
     >>> from_rfc3339("2023-11-14T22:13:20.000000001Z")
     1700000000000000001
     """
-    match = _TIME.match(text)
+    match = _TIME.fullmatch(text)
     try:
         if match is None:
             raise ValueError(text)

@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from common.decoding import JsonDecoder
 from common.errors import ContractError
 from events import signed
 from events.identifiers import check_name
@@ -25,7 +26,9 @@ NONCE_BYTES = 12
 KEY_BYTES = 32
 MAX_PLAIN_BYTES = 16_000_000
 Standing = Literal["registered", "visitor", "barred"]
-Version = Annotated[int, msgspec.Meta(ge=1)]
+Version = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+Moment = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""UTC nanoseconds; what is longer does not fit into a file or a database."""
 
 
 class ListedVehicle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,8 +37,8 @@ class ListedVehicle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     id: Name
     plate: str
     standing: Standing
-    from_ns: int | None = None
-    until_ns: int | None = None
+    from_ns: Moment | None = None
+    until_ns: Moment | None = None
 
 
 class RevokedCredential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -43,8 +46,8 @@ class RevokedCredential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 
     id: Name
     credential: str
-    from_ns: int | None = None
-    until_ns: int | None = None
+    from_ns: Moment | None = None
+    until_ns: Moment | None = None
 
 
 class SiteLists(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +60,7 @@ class SiteLists(msgspec.Struct, frozen=True, kw_only=True):
     grammars: tuple[str, ...] = ()
 
 
-_DECODER = msgspec.json.Decoder(SiteLists)
+_DECODER = JsonDecoder(SiteLists, "lists")
 
 
 def topic(site: str) -> str:
@@ -103,7 +106,7 @@ def unpack(message: bytes, site: str, trusted: Ed25519PublicKey, key: bytes) -> 
         lists = _DECODER.decode(text)
     except InvalidTag as error:
         raise ContractError("lists: sealed with another site's key; fetch the trust file again") from error
-    except (zlib.error, ValueError, msgspec.DecodeError) as error:
+    except (zlib.error, ValueError) as error:
         raise ContractError(f"lists: malformed: {type(error).__name__}") from error
     if lists.site != site:
         raise ContractError(f"lists: for site '{lists.site}', this is '{site}'")

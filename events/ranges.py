@@ -24,8 +24,12 @@ class Ranges:
     def __iter__(self) -> Iterator[Range]:
         return iter(self._ranges)
 
-    def __len__(self) -> int:
+    def count(self) -> int:
+        """How many numbers are in it. Not `__len__`: `list` and `tuple` would reserve so much memory in advance."""
         return sum(last - first + 1 for first, last in self._ranges)
+
+    def __bool__(self) -> bool:
+        return bool(self._ranges)
 
     def __contains__(self, number: int) -> bool:
         at = bisect.bisect_right(self._ranges, (number, float("inf"))) - 1

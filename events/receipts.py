@@ -6,14 +6,27 @@ an event, so a broker may lose whatever it likes. A hole in the ranges asks the 
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
 
+from common.decoding import JsonDecoder
 from common.errors import ContractError
+from events.identifiers import from_rfc3339
+from events.kinds import Name
 from events.ranges import Ranges
 
 _ENCODER = msgspec.json.Encoder()
+MOST_RANGES = 10_000
+MOST_MEMBERS = 1_000
+"""Cameras, doors or gates of one box."""
+Sequence = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Epoch = Annotated[str, msgspec.Meta(max_length=32, pattern=r"^[0-9a-f]*$(?!\n)")]
+Label = Annotated[str, msgspec.Meta(max_length=400)]
+Rate = Annotated[float, msgspec.Meta(ge=0, le=100_000)]
+_ZONE = re.compile(r"[A-Za-z0-9_+\-]{1,30}(/[A-Za-z0-9_+\-]{1,30}){0,3}")
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,8 +35,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     `epoch` names the outbox; `ranges` are closed, sorted, disjoint.
     """
 
-    epoch: str
-    ranges: list[tuple[int, int]]
+    epoch: Epoch
+    ranges: Annotated[list[tuple[Sequence, Sequence]], msgspec.Meta(max_length=MOST_RANGES)]
 
 
 CameraState = Literal["up", "lost", "covered", "frozen", "moved", "defocused", "starting"]
@@ -32,10 +45,10 @@ CameraState = Literal["up", "lost", "covered", "frozen", "moved", "defocused", "
 class CameraStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One camera in the box's status."""
 
-    id: str
-    name: str = ""
+    id: Name
+    name: Label = ""
     state: CameraState = "starting"
-    fps: float = 0.0
+    fps: Rate = 0.0
     watch: Literal["every-frame", "key-frames"] = "every-frame"
 
 
@@ -48,39 +61,51 @@ class DoorStatus(msgspec.Struct, frozen=True, kw_only=True):
     `opened` is since when it stands open (RFC 3339; empty: it does not), `held_limit_s` how long it may now.
     """
 
-    id: str
-    name: str = ""
+    id: Name
+    name: Label = ""
     state: DoorStanding = "unknown"
     locked: bool | None = None
     opened: str = ""
     held_limit_s: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.opened:
+            _moment("opened", self.opened)
+        if self.held_limit_s is not None and not 0 <= self.held_limit_s <= 10 * 365 * 86_400:
+            raise ValueError("held_limit_s: must be seconds, 0 to ten years")
+
 
 class GateStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One gate in the box's status: its name and the camera that reads for it."""
 
-    name: str
-    camera: str
+    name: Name
+    camera: Name
 
 
 class BoxStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The box's retained status; the last will is one with `online: false`. `lists` is the version in effect."""
 
     online: bool
-    epoch: str = ""
+    epoch: Epoch = ""
     time: str = ""
-    version: str = ""
+    version: Annotated[str, msgspec.Meta(max_length=64)] = ""
     timezone: str = "UTC"
-    outbox_waiting: Annotated[int, msgspec.Meta(ge=0)] = 0
-    outbox_bytes: Annotated[int, msgspec.Meta(ge=0)] = 0
-    cameras: list[CameraStatus] = []
-    doors: list[DoorStatus] = []
-    gates: list[GateStatus] = []
-    lists: Annotated[int, msgspec.Meta(ge=0)] = 0
+    outbox_waiting: Count = 0
+    outbox_bytes: Count = 0
+    cameras: Annotated[list[CameraStatus], msgspec.Meta(max_length=MOST_MEMBERS)] = []
+    doors: Annotated[list[DoorStatus], msgspec.Meta(max_length=MOST_MEMBERS)] = []
+    gates: Annotated[list[GateStatus], msgspec.Meta(max_length=MOST_MEMBERS)] = []
+    lists: Count = 0
+
+    def __post_init__(self) -> None:
+        if self.time:
+            _moment("time", self.time)
+        if not _ZONE.fullmatch(self.timezone):
+            raise ValueError(f"timezone: '{self.timezone[:40]}' is not an IANA time zone such as Asia/Shanghai")
 
 
-_RECEIPT = msgspec.json.Decoder(Receipt)
-_STATUS = msgspec.json.Decoder(BoxStatus)
+_RECEIPT = JsonDecoder(Receipt, "receipt")
+_STATUS = JsonDecoder(BoxStatus, "status")
 
 
 def encode(message: Receipt | BoxStatus) -> bytes:
@@ -94,10 +119,10 @@ def decode_receipt(message: bytes) -> tuple[str, Ranges]:
     Raises:
         ContractError: Not a receipt.
     """
+    wire = _RECEIPT.decode(message)
     try:
-        wire = _RECEIPT.decode(message)
         return wire.epoch, Ranges((first, last) for first, last in wire.ranges)
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+    except ValueError as error:
         raise ContractError(f"receipt: {error}") from error
 
 
@@ -107,7 +132,19 @@ def decode_status(message: bytes) -> BoxStatus:
     Raises:
         ContractError: Not a status.
     """
+    return _STATUS.decode(message)
+
+
+def stored_status(text: str) -> BoxStatus:
+    """A status from a database; one that an older version took and that is refused today counts as offline."""
     try:
-        return _STATUS.decode(message)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ContractError(f"status: {error}") from error
+        return _STATUS.decode(text)
+    except ContractError:
+        return BoxStatus(online=False)
+
+
+def _moment(field: str, text: str) -> None:
+    try:
+        from_rfc3339(text)
+    except ContractError as error:
+        raise ValueError(f"{field}: '{text[:40]}' is not an RFC 3339 time in UTC") from error

@@ -8,15 +8,26 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from typing import Annotated
 
+import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from common.decoding import JsonDecoder
 from common.errors import ContractError
 
 _DOMAIN = b"paifang.signed.v1\0"
 MAX_BYTES = 1_000_000
 """The embedded broker takes 1 MiB a message."""
+
+
+class _Signed(msgspec.Struct, frozen=True):
+    body: Annotated[str, msgspec.Meta(max_length=2 * MAX_BYTES)]
+    signature: Annotated[str, msgspec.Meta(max_length=128)]
+
+
+_DECODER = JsonDecoder(_Signed, "signed message: malformed")
 
 
 def sign(key: Ed25519PrivateKey, topic: str, body: bytes) -> bytes:
@@ -39,12 +50,12 @@ def verify(key: Ed25519PublicKey, topic: str, message: bytes) -> bytes:
         ContractError: Malformed, or not signed by this key for this topic.
     """
     try:
-        parts = json.loads(message)
-        body, signature = (base64.b64decode(parts[name], validate=True) for name in ("body", "signature"))
+        parts = _DECODER.decode(message)
+        body, signature = (base64.b64decode(text, validate=True) for text in (parts.body, parts.signature))
         key.verify(signature, _signed(topic, body))
     except InvalidSignature as error:
         raise ContractError("signature: not by this site's aggregator, or not for this topic") from error
-    except (ValueError, KeyError, TypeError, binascii.Error) as error:
+    except (ValueError, binascii.Error) as error:
         raise ContractError(f"signed message: malformed: {type(error).__name__}") from error
     return body
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from common.errors import SettingsError
+from common.decoding import decode_json
+from common.errors import ContractError, SettingsError
 from common.secret import write_private
 from events.kinds import Name
 from events.lists import KEY_BYTES
@@ -61,10 +62,10 @@ def load(path: Path, site: str) -> Trust:
         SettingsError: It is not there, damaged, or another site's.
     """
     try:
-        trust = msgspec.json.decode(path.read_bytes(), type=Trust)
+        trust = decode_json(path.read_bytes(), Trust)
     except OSError as error:
         raise SettingsError(str(path), "trust_file", f"cannot be read: {error.strerror}") from error
-    except (msgspec.DecodeError, ValueError) as error:
+    except ContractError as error:
         raise SettingsError(str(path), "trust_file", f"is no trust file: {error}") from error
     if trust.site != site:
         raise SettingsError(str(path), "trust_file", f"is for site '{trust.site}'; this box is of '{site}'")

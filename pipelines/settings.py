@@ -13,7 +13,7 @@ Point = tuple[Annotated[float, msgspec.Meta(ge=0, le=1)], Annotated[float, msgsp
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-TimeOfDay = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+TimeOfDay = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$(?!\n)")]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 
 

@@ -60,8 +60,8 @@ def mount(app: FastAPI, services: Services) -> None:
         await releases_page.show(services, client)
 
     @ui.page("/staff")
-    def staff(client: Client) -> None:
-        staff_page.show(services, client)
+    async def staff(client: Client) -> None:
+        await staff_page.show(services, client)
 
     @ui.page("/account")
     def account(client: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from html import escape
 
@@ -64,17 +65,17 @@ class AccountPage:
         shown.on("click", self._show)
         confirm.on("click", lambda: self._act(lambda who: self._office.confirm_factor(who, str(code.value or ""))))
 
-    def _show(self) -> None:
-        caller = self._frame.caller
+    async def _show(self) -> None:
+        caller = await self._frame.who()
         if caller is None:
             return
-        secret, link = self._office.show_factor(caller)
+        secret, link = await asyncio.to_thread(self._office.show_factor, caller)
         picture = segno.make(link).svg_inline(scale=4, border=2, light="#fff")
         self._secret.set_content(f"<p>{escape(self._words['account.scan'])}: <code>{secret}</code></p>{picture}")
 
     async def _act(self, work: Callable[[Caller], None]) -> None:
         try:
-            caller = self._frame.caller
+            caller = await self._frame.who()
             if caller is None:
                 return
             await run.io_bound(work, caller)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from aggregator.dashboard import views
 from aggregator.dashboard.frame import Frame, Visitor, html
 from aggregator.dashboard.live import Live
 from aggregator.services import Services
+from aggregator.staff.roles import Caller
 from aggregator.stores.records import AlertQuery
 from common.errors import StoreError
 
@@ -42,9 +44,7 @@ class Board:
     def __init__(self, services: Services, live: Live, visitor: Visitor) -> None:
         self._services, self._live, self._visitor = services, live, visitor
         self._user, self._words = visitor.user, visitor.words
-        self._within = visitor.caller.within("alerts.see")
-        self._places = visitor.caller.within("places.see")
-        self._trouble = visitor.caller.may("trouble.see")
+        self._see_as(visitor.caller)
         self._cards: dict[str, _Card] = {}
         self._show_all = False
         self._clips: set[str] = set()
@@ -61,11 +61,23 @@ class Board:
             with ui.element("aside"):
                 self._cameras = self._panel("cameras", "camera-health")
                 self._boxes = self._panel("boxes", "box-status")
-        self._fill()
+        await self._fill()
         self._panels()
 
-    def told(self, update: Update) -> None:
-        """Show what has changed."""
+    async def who(self) -> Caller | None:
+        """Who looks at it now."""
+        return await self._frame.who()
+
+    def _see_as(self, caller: Caller) -> None:
+        self._caller, self._within = caller, caller.within("alerts.see")
+        self._places, self._trouble = caller.within("places.see"), caller.may("trouble.see")
+
+    def told(self, update: Update, caller: Caller) -> None:
+        """Show what has changed to somebody with the roles that they have now."""
+        self._see_as(caller)
+        for card in [it for it in self._cards.values() if not self._within.holds(it.alert.site, it.alert.place)]:
+            del self._cards[card.alert.id]
+            card.frame.delete()
         for alert in sorted(update.alerts.values(), key=lambda it: it.last_ns):
             if self._within.holds(alert.site, alert.place):
                 self._show(alert, fresh=True)
@@ -93,21 +105,28 @@ class Board:
             html(self._words[key], tag="h2")
             return html("")
 
-    def _filter(self, show_all: bool) -> None:
+    async def _filter(self, show_all: bool) -> None:
         self._show_all = show_all
-        self._fill()
+        caller = await self._frame.who()
+        if caller is not None:
+            self._see_as(caller)
+            await self._fill()
 
-    def _fill(self) -> None:
-        self._grid.clear()
-        self._cards.clear()
+    async def _fill(self) -> None:
         for value, button in self._filters.items():
             button.props(f"aria-pressed={str(value == self._show_all).lower()}")
         query = AlertQuery(unresolved=not self._show_all, limit=MAX_CARDS, within=self._within)
-        alerts = self._services.reader.alerts(query)
-        self._clips = self._services.reader.stored_clips([it.id for it in alerts])
+        alerts, self._clips = await asyncio.to_thread(self._read, query)
+        self._grid.clear()
+        self._cards.clear()
         for alert in reversed(alerts):
             self._show(alert, fresh=False)
         self._none.set_visibility(not self._cards)
+
+    def _read(self, query: AlertQuery) -> tuple[list[Alert], set[str]]:
+        reader = self._services.reader
+        alerts = reader.alerts(query)
+        return alerts, reader.stored_clips([it.id for it in alerts])
 
     def _show(self, alert: Alert, *, fresh: bool) -> None:
         card = self._cards.get(alert.id)
@@ -143,7 +162,7 @@ class Board:
         card.alert = alert
         camera = self._live.panels.camera_name(alert)
         card.frame.classes(replace=f"card {alert.severity} {alert.state}")
-        played = alert.id in self._clips and self._visitor.caller.may("clips.see", alert.site, alert.place)
+        played = alert.id in self._clips and self._caller.may("clips.see", alert.site, alert.place)
         shot = views.clip_html if played else views.picture_html
         card.shot.set_content(shot(alert, self._words, camera))
         zone = self._live.panels.timezone(alert.site, alert.box)
@@ -159,7 +178,7 @@ class Board:
 
     async def _act(self, alert_id: str, change: Change) -> None:
         try:
-            caller = self._frame.caller
+            caller = await self._frame.who()
             if caller is not None and await self._services.work_on(caller, alert_id, change) is None:
                 ui.notify(self._words["forbidden"], type="negative")
         except StoreError:
@@ -181,8 +200,8 @@ async def show(services: Services, live: Live, client: Client) -> None:
     board = Board(services, live, Visitor.of(client))
     await board.build()
 
-    def told(update: Update) -> None:
+    def told(update: Update, caller: Caller) -> None:
         with client:
-            board.told(update)
+            board.told(update, caller)
 
-    client.on_delete(live.follow(told))
+    client.on_delete(live.follow(board.who, told))

@@ -70,7 +70,7 @@ class CaseForm:
 
     async def _open(self, fields: dict[str, object]) -> bool:
         try:
-            caller = self._frame.caller
+            caller = await self._frame.who()
             if caller is None:
                 return False
             case = await self._services.investigations.open_case(caller, fields)

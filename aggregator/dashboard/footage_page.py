@@ -105,7 +105,7 @@ class FootagePage:
     async def _ask(self, name: CommandName, span: tuple[int, int]) -> Reply | None:
         camera = self._chosen()
         try:
-            caller = self._frame.caller
+            caller = await self._frame.who()
             if caller is None:
                 return None
             topics = BoxTopics(camera.site, camera.box)

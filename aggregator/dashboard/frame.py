@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from dataclasses import dataclass
 
-from nicegui import Client, ui
+from nicegui import Client, core, ui
 from nicegui.elements.html import Html
 
 from aggregator.dashboard.login import language_of
@@ -16,6 +18,8 @@ from aggregator.staff.roles import Caller
 from common.errors import StoreError
 
 SECONDS_BETWEEN_CHECKS = 2.0
+LEAVE_S = 1.0
+"""A browser that was sent elsewhere has left by then."""
 PAGES = {
     "/": "alerts",
     "/gates": "gates",
@@ -114,31 +118,44 @@ class Frame:
                 f'<form method="post" action="/logout"><button type="submit" data-testid="logout">{words["logout"]}'
                 "</button></form>"
             )
-        self.check()
-        ui.timer(SECONDS_BETWEEN_CHECKS, self.check)
+        self._client, self._left = ui.context.client, False
+        ui.timer(SECONDS_BETWEEN_CHECKS, self.check)  # the first time at once
 
-    @property
-    def caller(self) -> Caller | None:
-        """Who is there, with their roles as they are now; None: the session has ended, and the browser leaves.
+    async def who(self) -> Caller | None:
+        """Who is there, with their roles as they are now; None: they may not see this page, and it is closed.
 
         Raises:
             StoreError: The store does not answer.
         """
-        caller = self._services.gatekeeper.who(self._token)
-        if caller is None:
-            ui.navigate.to("/login")
-        elif not may_see(caller, self._path):
-            ui.navigate.to("/account")
-            return None
-        return caller
+        caller = await asyncio.to_thread(self._services.gatekeeper.who, self._token)
+        if caller is not None and may_see(caller, self._path):
+            return caller
+        self._leave("/login" if caller is None else "/account")
+        return None
 
-    def check(self) -> None:
+    def _leave(self, where: str) -> None:
+        """Send the browser elsewhere; one that stays is cut off, for its socket was let in with the old session."""
+        if self._left:
+            return
+        self._left = True
+        with self._client:
+            ui.navigate.to(where)
+        asyncio.get_running_loop().call_later(LEAVE_S, lambda: asyncio.ensure_future(cut_off(self._client)))
+
+    async def check(self) -> None:
         """The parts' health is in memory; the session may have ended in the meantime."""
         report = self._services.health.report()
         broken = [part for part in ("broker", "store", "ingest") if not report[part]]
         self._health.set_content(self._words[f"health.{broken[0]}" if broken else "health.good"])
         self._health.classes(replace="chip bad" if broken else "chip")
-        try:
-            _ = self.caller
-        except StoreError:
-            return
+        with contextlib.suppress(StoreError):
+            await self.who()
+
+
+async def cut_off(client: Client) -> None:
+    """End a page and its sockets."""
+    sockets = list(client._socket_to_document_id)
+    if client.id in Client.instances:
+        client.delete()
+    for socket in sockets:
+        await core.sio.disconnect(socket)

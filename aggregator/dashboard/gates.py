@@ -14,6 +14,7 @@ from aggregator.dashboard import place_views as views
 from aggregator.dashboard.frame import Frame, Visitor, html
 from aggregator.dashboard.live import Live
 from aggregator.services import Services
+from aggregator.staff.roles import Caller
 from aggregator.stores.records import Passage, Place
 from common.errors import CommandError, Forbidden, StoreError
 from events.commands import CommandName
@@ -26,6 +27,7 @@ TICK_S = 1.0
 
 @dataclass
 class _Card:
+    frame: ui.element
     place: Place
     shot: Html | None
     state: Html
@@ -42,11 +44,19 @@ class GatesPage:
 
     def __init__(self, services: Services, visitor: Visitor) -> None:
         self._services, self._words = services, visitor.words
-        self._within, self._opens = visitor.caller.within("passages.see"), visitor.caller.within("gate.open")
+        self.see_as(visitor.caller)
         self._frame = Frame(services, "/gates", visitor)
         self._cards: dict[tuple[str, str, str], _Card] = {}
         self._reading = False
         self._again = False
+
+    async def who(self) -> Caller | None:
+        """Who looks at it now."""
+        return await self._frame.who()
+
+    def see_as(self, caller: Caller) -> None:
+        """From now on show what this caller may see."""
+        self._within, self._opens = caller.within("passages.see"), caller.within("gate.open")
 
     async def build(self) -> None:
         """Lay the page out and show what is there."""
@@ -88,6 +98,8 @@ class GatesPage:
 
     def _show(self, found: list[tuple[Place, list[Passage]]]) -> None:
         self._none.set_visibility(not found)
+        for gone in self._cards.keys() - {views.key_of(place) for place, _ in found}:
+            self._cards.pop(gone).frame.delete()
         for place, last in found:
             key = views.key_of(place)
             card = self._cards.get(key)
@@ -102,7 +114,7 @@ class GatesPage:
 
     def _make(self, place: Place) -> _Card:
         door = isinstance(place.status, DoorStatus)
-        with self._doors if door else self._gates, ui.element("article").classes("card low"):
+        with self._doors if door else self._gates, ui.element("article").classes("card low") as frame:
             shot = None if door else html("", "shot")
             with ui.element("div").classes("body"):
                 state, events = html(""), html("")
@@ -111,7 +123,7 @@ class GatesPage:
                 label = self._words["door.unlock" if door else "gate.open"]
                 button = html(label, "main", "button", props).on("click", lambda: self._ask(place))
                 button.set_visibility(self._opens.holds(place.site, views.target_of(place)))
-        return _Card(place, shot, state, events)
+        return _Card(frame, place, shot, state, events)
 
     def _tick(self) -> None:
         """Timers of open doors."""
@@ -140,7 +152,7 @@ class GatesPage:
     async def _act(self, place: Place, reason: str) -> None:
         command: CommandName = "unlock-door" if isinstance(place.status, DoorStatus) else "open-gate"
         try:
-            caller = self._frame.caller
+            caller = await self._frame.who()
             if caller is None:
                 return
             topics = BoxTopics(place.site, place.box)
@@ -156,9 +168,10 @@ async def show(services: Services, live: Live, client: Client) -> None:
     page = GatesPage(services, Visitor.of(client))
     await page.build()
 
-    def told(update: Update) -> None:
+    def told(update: Update, caller: Caller) -> None:
+        page.see_as(caller)
         if update.passages or update.boxes:
             with client:
                 ui.timer(0, page.refresh, once=True)
 
-    client.on_delete(live.follow(told))
+    client.on_delete(live.follow(page.who, told))

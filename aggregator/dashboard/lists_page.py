@@ -80,7 +80,7 @@ class ListsPage:
 
     async def _show(self) -> None:
         try:
-            caller = self._frame.caller
+            caller = await self._frame.who()
             if caller is not None:
                 self._fill(await self._services.listed(caller, self._site))
         except (StoreError, ListError, Forbidden) as error:
@@ -131,7 +131,7 @@ class ListsPage:
 
     async def _add(self, wanted: Wanted) -> None:
         try:
-            caller = self._frame.caller
+            caller = await self._frame.who()
             if caller is None:
                 return
             await self._services.change_list(caller, self._site, [wanted])
@@ -143,7 +143,7 @@ class ListsPage:
 
     async def _remove(self, entry: str) -> None:
         try:
-            caller = self._frame.caller
+            caller = await self._frame.who()
             if caller is None:
                 return
             await self._services.remove_listed(caller, self._site, entry)
@@ -155,7 +155,7 @@ class ListsPage:
     async def _import(self, event: UploadEventArguments) -> None:
         data = await event.file.read()
         try:
-            caller = self._frame.caller
+            caller = await self._frame.who()
             if caller is None:
                 return
             now_ns, grammars = self._services.clock.wall_ns(), self._services.book.grammars_of(self._site)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from aggregator.alerts import Alert
 from aggregator.broadcast import Update
 from aggregator.services import Services
+from aggregator.staff.roles import Caller
 from aggregator.stores.records import Box, Camera
 from common import logs
 from common.errors import StoreError
@@ -35,7 +36,46 @@ class Panels:
         return next(named, alert.place)
 
 
-Follower = Callable[[Update], None]
+Who = Callable[[], Awaitable[Caller | None]]
+Follower = Callable[[Update, Caller], None]
+
+
+class _Page:
+    """One open page: what it has not been shown yet, and who looks at it.
+
+    Who that is and what they may see is asked anew before each push, off the event loop; what comes meanwhile is
+    pushed together. Where the store does not answer, nothing is pushed, and it is tried again with the next change.
+    """
+
+    def __init__(self, who: Who, follower: Follower) -> None:
+        self._who, self._follower = who, follower
+        self._waiting: Update | None = None
+        self._pushing: asyncio.Task[None] | None = None
+
+    def tell(self, update: Update) -> None:
+        self._waiting = update if self._waiting is None else self._waiting.joined(update)
+        if self._pushing is None or self._pushing.done():
+            self._pushing = asyncio.create_task(self._push())
+
+    def end(self) -> None:
+        self._waiting = None
+        if self._pushing is not None:
+            self._pushing.cancel()
+
+    async def _push(self) -> None:
+        while self._waiting is not None:
+            try:
+                caller = await self._who()
+            except StoreError as error:
+                _log.warning("page not updated", problem=str(error))
+                return
+            update, self._waiting = self._waiting, None
+            if caller is None or update is None:
+                return
+            try:
+                self._follower(update, caller)
+            except Exception:  # one page must not end the updates of others
+                _log.exception("page not updated")
 
 
 class Live:
@@ -44,15 +84,27 @@ class Live:
     def __init__(self, services: Services) -> None:
         self._services = services
         self.panels = Panels()
-        self._followers: list[Follower] = []
+        self._pages: list[_Page] = []
         self._stale = True
         self._reading: asyncio.Task[None] | None = None
         services.broadcast.subscribe(self._told)
 
-    def follow(self, follower: Follower) -> Callable[[], None]:
-        """Have `follower` called after each change; the function that comes back ends it."""
-        self._followers.append(follower)
-        return lambda: self._followers.remove(follower) if follower in self._followers else None
+    def follow(self, who: Who, follower: Follower) -> Callable[[], None]:
+        """Have `follower` called after each change, with who may see it; the function that comes back ends it.
+
+        Args:
+            who: Who looks at the page, as of now; None: nobody any more.
+            follower: Shows what has changed.
+        """
+        page = _Page(who, follower)
+        self._pages.append(page)
+
+        def end() -> None:
+            page.end()
+            if page in self._pages:
+                self._pages.remove(page)
+
+        return end
 
     async def refresh(self) -> None:
         """Read the panels again if something has changed since."""
@@ -82,5 +134,5 @@ class Live:
         self._tell(Update(boxes=True, quarantine=True))
 
     def _tell(self, update: Update) -> None:
-        for follower in list(self._followers):
-            follower(update)
+        for page in list(self._pages):
+            page.tell(update)

@@ -113,6 +113,7 @@ def mount(app: FastAPI, services: Services) -> None:
         await run_in_threadpool(services.gatekeeper.log_out, request.cookies.get(SESSION_COOKIE, ""))
         response = RedirectResponse("/login", 303)
         response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
+        response.headers["Clear-Site-Data"] = '"cache", "storage"'
         return response
 
     @app.get("/language/{code}", include_in_schema=False)

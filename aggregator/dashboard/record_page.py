@@ -79,7 +79,7 @@ class RecordPage:
         reader, now_ns = self._services.reader, self._services.clock.wall_ns()
         wanted = Wanted(*(str(field.value or "").strip() for field in (self._who, self._what, self._site, self._case)))
         try:
-            caller = self._frame.caller
+            caller = await self._frame.who()
             if caller is None:
                 return
             asked = {name: value for name, value in vars(wanted).items() if value}

@@ -134,7 +134,7 @@ class ReleasesPage:
     async def _ask(self) -> None:
         case = self._cases[str(self._case.value)]
         try:
-            caller = self._frame.caller
+            caller = await self._frame.who()
             if caller is None:
                 return
             fields: dict[str, object] = {
@@ -151,7 +151,7 @@ class ReleasesPage:
 
     async def _fill(self) -> None:
         try:
-            caller = self._frame.caller
+            caller = await self._frame.who()
             if caller is None:
                 return
             found = await self._desk.shown(caller)
@@ -198,7 +198,7 @@ class ReleasesPage:
 
         async def decide() -> None:
             try:
-                caller = self._frame.caller
+                caller = await self._frame.who()
                 if caller is None:
                     return
                 await self._desk.decide(caller, it.id, approved=approved, reason=str(reason.value or ""))

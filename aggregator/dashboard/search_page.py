@@ -171,7 +171,7 @@ class SearchPage:
             return
         case, question = self._asked
         try:
-            caller = self._frame.caller
+            caller = await self._frame.who()
             if caller is None:
                 return
             page: Page = await self._desk.search_from(caller, case, question, self._after)
@@ -211,7 +211,7 @@ class SearchPage:
 
         async def press() -> None:
             try:
-                caller = self._frame.caller
+                caller = await self._frame.who()
                 if caller is None:
                     return
                 keep_days = self._services.settings.clips.keep_days
@@ -229,7 +229,7 @@ class SearchPage:
 
     async def _close(self) -> None:
         try:
-            caller = self._frame.caller
+            caller = await self._frame.who()
             if caller is not None and self._case.value:
                 await self._desk.close_case(caller, str(self._case.value))
         except (CaseError, Forbidden, StoreError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from html import escape
 
@@ -26,7 +27,7 @@ class StaffPage:
         self._office, self._words = services.office, visitor.words
         self._frame = Frame(services, "/staff", visitor)
 
-    def build(self) -> None:
+    async def build(self) -> None:
         """Lay the page out and show who there is."""
         words = self._words
         with ui.element("main").classes("board wide"), ui.element("section"):
@@ -44,15 +45,16 @@ class StaffPage:
                 give.on("click", lambda: self._give(str(name.value or ""), f"{role.value}@{scope.value}"))
             self._told = html("", "where", props="data-testid=staff-told")
             self._table = ui.element("div").classes("table").props("data-testid=accounts")
-        self._fill()
+        await self._fill()
 
-    def _fill(self) -> None:
-        self._table.clear()
-        caller = self._frame.caller
+    async def _fill(self) -> None:
+        caller = await self._frame.who()
         if caller is None:
             return
+        accounts = await asyncio.to_thread(self._office.accounts, caller)
+        self._table.clear()
         with self._table:
-            for account in self._office.accounts(caller):
+            for account in accounts:
                 self._line(account)
 
     def _line(self, account: Account) -> None:
@@ -91,7 +93,7 @@ class StaffPage:
 
     async def _act(self, work: Callable[[Caller], str | None]) -> None:
         try:
-            caller = self._frame.caller
+            caller = await self._frame.who()
             if caller is None:
                 return
             told = await run.io_bound(work, caller)
@@ -99,9 +101,9 @@ class StaffPage:
             ui.notify(str(error), type="negative")
             return
         self._told.set_content(escape(told or self._words["done"]))
-        self._fill()
+        await self._fill()
 
 
-def show(services: Services, client: Client) -> None:
+async def show(services: Services, client: Client) -> None:
     """Build a page for a request."""
-    StaffPage(services, Visitor.of(client)).build()
+    await StaffPage(services, Visitor.of(client)).build()

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from common.clock import SECOND_NS
-from common.errors import ContractError, ListError
+from common.decoding import JsonDecoder
+from common.errors import ListError
 from events.plates import MAINLAND, Grammar, is_plate, normalise
 
 Kind = Literal["vehicle", "credential"]
@@ -116,13 +117,13 @@ def moment(text: str, field: str) -> int | None:
         raise ListError(f"{field}: write a day or time such as 2026-12-31 or 2026-12-31T18:00+08:00") from error
 
 
+_WANTED = JsonDecoder(Wanted, error=ListError)
+
+
 def decode(message: bytes) -> Wanted:
     """An entry from JSON.
 
     Raises:
         ListError: Malformed; names the field.
     """
-    try:
-        return msgspec.json.decode(message, type=Wanted)
-    except (msgspec.DecodeError, UnicodeDecodeError, ContractError) as error:
-        raise ListError(str(error)) from error
+    return _WANTED.decode(message)

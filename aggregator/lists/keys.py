@@ -80,6 +80,10 @@ class Keys:
         """What lets a box bring the result of a job; nothing has to be remembered to check it again."""
         return hmac.digest(self._derived("tickets"), f"{use}\0{job}".encode(), "sha256").hex()
 
+    def client_id(self, beginning: str) -> str:
+        """A client id at the broker that nobody else knows: whoever connects with it ends the other connection."""
+        return f"{beginning}-{hmac.digest(self._derived('client id'), beginning.encode(), 'sha256').hex()[:24]}"
+
     def digest(self, site: str, kind: str, text: str) -> bytes:
         """Finds an entry by its text, and keeps it from standing there twice."""
         return hmac.digest(self._derived("digest"), f"{site}\0{kind}\0{text}".encode(), "sha256")

@@ -8,6 +8,7 @@ import msgspec
 
 What = Literal[
     "login", "logout", "role.changed", "list.added", "list.removed", "list.imported", "list.viewed", "list.exported",
+    "alert.acknowledged", "alert.resolved",
     "gate.opened", "door.unlocked", "case.opened", "case.closed", "search", "view", "clip", "export",
     "release.requested", "release.approved",
     "release.refused", "release.made", "release.failed", "release.fetched", "hold", "erased", "checkpoint",

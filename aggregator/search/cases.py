@@ -22,7 +22,7 @@ Basis = Literal[
 BASES: tuple[Basis, ...] = get_args(Basis)
 """Why the law lets somebody look."""
 MOST_CASE_DAYS = 180
-Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[\w][\w .:#/\-]*$")]
+Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[\w][\w .:#/\-]*$(?!\n)")]
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,6 +14,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 
 from common.clock import SECOND_NS
+from common.decoding import decode_json
 from common.errors import ContractError
 from events.identifiers import from_rfc3339, is_uuid7
 from events.kinds import KINDS, Name, ObjectClass
@@ -22,7 +23,7 @@ DAY_NS = 86_400 * SECOND_NS
 MOST_DAYS, MOST_PLACES, MOST_SITES, MOST_ZONES, MOST_HITS = 31, 50, 500, 50, 200
 OBJECTS: tuple[str, ...] = get_args(ObjectClass)
 Nanoseconds = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
-Spot = Annotated[str, msgspec.Meta(max_length=129, pattern=r"^[A-Za-z0-9_.\-]+/[A-Za-z0-9_.\-]+$")]
+Spot = Annotated[str, msgspec.Meta(max_length=129, pattern=r"^[A-Za-z0-9_.\-]+/[A-Za-z0-9_.\-]+$(?!\n)")]
 Key = tuple[int, str]
 """(time_ns, id): hits are in this order, the greatest first."""
 
@@ -194,8 +195,8 @@ def decode_cursor(search: Search, text: str) -> Key:
     """
     try:
         raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        cursor = msgspec.json.decode(raw, type=_Cursor)
-    except (ValueError, UnicodeError, msgspec.DecodeError) as error:
+        cursor = decode_json(raw, _Cursor)
+    except (ValueError, ContractError) as error:
         raise ContractError("search: 'cursor' is not one that a page gave; begin anew without it") from error
     inside = search.from_ns <= cursor.time_ns <= search.until_ns and (not cursor.id or is_uuid7(cursor.id))
     if cursor.query != _digest(search) or not inside:

@@ -21,6 +21,7 @@ from aggregator.staff.factors import Pending
 from aggregator.staff.oidc import Subject
 from aggregator.staff.passwords import (
     BY_PROVIDER,
+    MAX_PASSWORD,
     MIN_PASSWORD,
     SYSTEM,
     act_of,
@@ -200,8 +201,8 @@ class Office:
         if not matches(user.password_hash, current, argon2.PasswordHasher()):
             raise StaffError("the current password is wrong")
         self._tries.forgive(caller.name)
-        if len(password.reveal()) < MIN_PASSWORD:
-            raise StaffError(f"a password needs at least {MIN_PASSWORD} characters")
+        if not MIN_PASSWORD <= len(password.reveal()) <= MAX_PASSWORD:
+            raise StaffError(f"a password needs at least {MIN_PASSWORD} characters, and at most {MAX_PASSWORD}")
         now_ns = self.clock.wall_ns()
         change = changes.PutUser(caller.name, hash_password(password), now_ns)
         self._change(change, act_of(caller.name, caller.name, now_ns, "password set"))

@@ -16,7 +16,7 @@ from common.errors import LoginError
 from common.secret import Secret
 from events.identifiers import NAME
 
-MIN_PASSWORD = 10
+MIN_PASSWORD, MAX_PASSWORD = 10, 1024
 BY_PROVIDER = "provider"
 """Instead of a hash: this user logs in through the identity provider only."""
 SYSTEM = "system"
@@ -33,7 +33,8 @@ def matches(password_hash: str, password: Secret, hasher: argon2.PasswordHasher)
     """Whether a password belongs to a hash; takes some 50 ms of CPU."""
     with _HASHERS:
         try:
-            return hasher.verify(password_hash, password.reveal()[:1024])
+            fits = len(password.reveal()) <= MAX_PASSWORD  # cut, it would match what it begins with
+            return hasher.verify(password_hash, password.reveal() if fits else "") and fits
         except argon2.exceptions.VerificationError:
             return False
 
@@ -49,7 +50,7 @@ def check_user(name: str) -> str:
     Raises:
         LoginError: It has wrong characters, or means somebody else.
     """
-    if not NAME.match(name) or name == SYSTEM:
+    if not NAME.fullmatch(name) or name == SYSTEM:
         raise LoginError(f"name '{name[:80]}' must be 1 to 64 of letters, digits, '_', '.', '-', and not '{SYSTEM}'")
     return name
 
@@ -68,8 +69,8 @@ def add_user(store: Writer, name: str, password: Secret | None, now_ns: int, gra
         LoginError: The name has wrong characters or the password is too short.
     """
     check_user(name)
-    if password is not None and len(password.reveal()) < MIN_PASSWORD:
-        raise LoginError(f"a password needs at least {MIN_PASSWORD} characters")
+    if password is not None and not MIN_PASSWORD <= len(password.reveal()) <= MAX_PASSWORD:
+        raise LoginError(f"a password needs at least {MIN_PASSWORD} characters, and at most {MAX_PASSWORD}")
     kept = BY_PROVIDER if password is None else hash_password(password)
     what = "logs in through the identity provider" if password is None else "password set"
     change = PutUser(name, kept, now_ns, grants=tuple(grants))

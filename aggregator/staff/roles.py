@@ -80,7 +80,7 @@ def parse(text: str) -> Grant:
     if role not in known:
         raise StaffError(f"role '{role[:40]}' is not known; choose one of {', '.join(ROLES)}")
     parts = scope.split("/")
-    if scope not in ("", EVERYWHERE) and not (len(parts) <= 2 and all(NAME.match(part) for part in parts)):
+    if scope not in ("", EVERYWHERE) and not (len(parts) <= 2 and all(NAME.fullmatch(part) for part in parts)):
         raise StaffError(f"scope '{scope[:80]}' must be *, a site, or site/area")
     return Grant(known[role], scope or EVERYWHERE)
 

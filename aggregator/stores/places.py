@@ -22,7 +22,7 @@ def places(db: Db) -> list[Place]:
     """All gates and doors, gates first."""
     found: list[Place] = []
     for site, box, text in db.execute("SELECT site, box, status FROM statuses ORDER BY site, box").fetchall():
-        status = receipts.decode_status(text.encode())
+        status = receipts.stored_status(text)
         there: list[receipts.GateStatus | receipts.DoorStatus] = [*status.gates, *status.doors]
         found += [Place(site, box, status.online, status.timezone, it) for it in there]
     return found

@@ -6,8 +6,6 @@ import contextlib
 import json
 from collections.abc import Callable, Iterable
 
-import msgspec
-
 from aggregator.alerts import Alert
 from aggregator.clips.clip import Clip
 from aggregator.record import tree
@@ -95,7 +93,7 @@ class SqlReader:
         result = []
         for key in sorted(told.keys() | current.keys()):
             text, seen_ns = told.get(key, ('{"online":false}', 0))
-            epoch = receipts.decode_status(text.encode()).epoch
+            epoch = receipts.stored_status(text).epoch
             row = newest.get((*key, epoch)) or current.get(key) or (*key, epoch, "[]", 0, 0)
             result.append(_box(row, text, seen_ns))
         return result
@@ -105,7 +103,7 @@ class SqlReader:
         cameras = []
         rows = self._rows("SELECT site, box, status, seen_ns FROM statuses ORDER BY site, box")
         for site, box, text, seen_ns in rows:
-            status = receipts.decode_status(text.encode())
+            status = receipts.stored_status(text)
             for it in status.cameras:
                 state = it.state if status.online else "unknown"
                 cameras.append(
@@ -307,7 +305,7 @@ class SqlReader:
 
 def _box(row: Row, status_text: str, seen_ns: int) -> Box:
     site, box, epoch, ranges_text, lost, quarantined = row
-    status = msgspec.json.decode(status_text, type=receipts.BoxStatus)
+    status = receipts.stored_status(status_text)
     ranges = Ranges(json.loads(ranges_text))
     return Box(
         site=site,
@@ -319,7 +317,7 @@ def _box(row: Row, status_text: str, seen_ns: int) -> Box:
         outbox_waiting=status.outbox_waiting,
         outbox_bytes=status.outbox_bytes,
         status_ns=seen_ns,
-        committed=len(ranges) - lost - quarantined,
+        committed=ranges.count() - lost - quarantined,
         lost=lost,
         quarantined=quarantined,
         gaps=ranges.gaps()[:100],

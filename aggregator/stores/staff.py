@@ -93,6 +93,7 @@ def _put_user(db: Db, it: changes.PutUser) -> bool:
         _drop_user(db, changes.DropUser(it.name))  # what a one-time user of that name may have left
     db.execute(_PUT_USER, (it.name, it.password_hash, int(it.one_time), it.created_ns))
     db.execute('DELETE FROM sessions WHERE "user" = ?', (it.name,))
+    db.execute("DELETE FROM tokens WHERE name = ?", (it.name,))
     for grant in it.grants:
         _put_grant(db, changes.PutGrant(it.name, grant))
     return True

@@ -141,7 +141,7 @@ class SqlWriter:
     def status_epochs(self) -> dict[tuple[str, str], str]:
         """(site, box) → the epoch in the box's status."""
         rows = self._db.execute("SELECT site, box, status FROM statuses").fetchall()
-        return {(site, box): receipts.decode_status(text.encode()).epoch for site, box, text in rows}
+        return {(site, box): receipts.stored_status(text).epoch for site, box, text in rows}
 
     def beat(self, now_ns: int) -> None:
         """Write something small, to know that writing works."""

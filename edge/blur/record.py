@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from common.errors import FootageError, RedactionError
+from common.decoding import JsonDecoder
+from common.errors import ContractError, FootageError, RedactionError
 from edge.blur.counts import Counts, UsedModel
 from edge.recorder.manifest import check_file, opened, sign
 
@@ -41,7 +42,7 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True):
     made: str
 
 
-_DERIVATION = msgspec.json.Decoder(Derivation)
+_DERIVATION = JsonDecoder(Derivation)
 
 
 def beside(file: Path) -> Path:
@@ -106,5 +107,5 @@ def derivation(place: Path, trusted_key: str | None) -> Derivation:
     """
     try:
         return _DERIVATION.decode(opened(place, trusted_key))
-    except msgspec.DecodeError as error:
+    except ContractError as error:
         raise FootageError(f"{place}: not a manifest of a covered copy: {error}") from error

@@ -17,6 +17,7 @@ from pathlib import Path
 from common import logs
 from common.clock import SECOND_NS
 from common.errors import FootageRefused, PaifangError
+from common.threads import Worker
 from edge.blur.export import ExportRedactor
 from edge.blur.film import film_of_pieces
 from edge.recorder.playback import Player
@@ -65,7 +66,7 @@ class ClipDesk:
         self._known: OrderedDict[str, str] = OrderedDict()
         self._queue: queue.Queue[tuple[Command, str] | None] = queue.Queue(WAITING)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="clips", daemon=True)
+        self._thread = Worker(self._run, "clips")
         self._log = logs.get("clips")
         self.brought = self.failed = 0
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from common.clock import Clock
 from common.errors import DoorRefused
+from common.threads import Worker
 from edge.doors.adapters import DOORS
 from edge.doors.adapters.base import Adapter, Outputs, Parts, supervise
 from edge.doors.cards import Allowed, Judge, Pseudonym
@@ -83,7 +84,7 @@ class Doors:
             threading.Thread(target=supervise, args=(adapter, parts), name=f"doors-{adapter.doors[0]}", daemon=True)
             for adapter in self.adapters
         ]
-        self._desk = threading.Thread(target=self.desk.run, name="doors", daemon=True)
+        self._desk = Worker(self.desk.run, "doors")
 
     def readings(self) -> dict[str, Callable[[], float]]:
         """The metrics of all doors, by name."""

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from common.errors import DoorRefused
+from common.decoding import JsonDecoder
+from common.errors import ContractError, DoorRefused
 from common.secret import Secret
 from edge.doors import said
 from edge.doors.settings import Word
@@ -51,7 +52,7 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return meaning(self.event, self.credential, self.reason)
 
 
-_DECODER = msgspec.json.Decoder(Message)
+_DECODER = JsonDecoder(Message)
 
 
 def meaning(word: Word, credential: str, reason: str) -> said.Said:
@@ -67,7 +68,7 @@ def decode(body: bytes) -> Message:
     """
     try:
         return _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except ContractError as error:
         path = str(error).partition(" - at ")[2]
         raise DoorRefused(f"not a door's message{': look at ' + path if path else ''}") from None
 

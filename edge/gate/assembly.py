@@ -13,6 +13,7 @@ import numpy as np
 from common import logs
 from common.clock import Clock
 from common.errors import RelayError
+from common.threads import Worker
 from edge.eye import Report
 from edge.gate.decision import Terms
 from edge.gate.lane import Lane
@@ -123,7 +124,7 @@ class Gates:
                 report=report,
                 clock=clock,
             )
-        self._hand = threading.Thread(target=self._by_hand, name="gates-by-hand", daemon=True)
+        self._hand = Worker(self._by_hand, "gates-by-hand")
 
     def start(self) -> None:
         """Start every lane and relay."""

@@ -16,6 +16,7 @@ import av
 from common import logs
 from common.clock import SECOND_NS, Clock
 from common.errors import ModelError, PaifangError
+from common.threads import Worker
 from edge.decoder import picture_of
 from edge.eye import Passing, Report
 from edge.gate.decision import READABLE, Decision, Terms, decide, told
@@ -117,7 +118,7 @@ class Lane:
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread = threading.Thread(target=self._run, name=f"gate-{self.gate}", daemon=True)
+        self._thread = Worker(self._run, f"gate-{self.gate}")
         self._thread.start()
 
     def stop(self) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from common import logs
 from common.clock import SECOND_NS, Clock
 from common.errors import RelayError
+from common.threads import Worker
 from edge.gate.relays import Relay
 
 TRIES = 3
@@ -73,7 +74,7 @@ class Opener:
         self._relay, self._limits, self._pulse_s, self._clock = relay, limits, pulse_s, clock
         self._log = logs.get("gate").bind(gate=gate)
         self._queue: queue.Queue[_Command | None] = queue.Queue(WAITING)
-        self._thread = threading.Thread(target=self._run, name=f"relay-{gate}", daemon=True)
+        self._thread = Worker(self._run, f"relay-{gate}")
         self._ending = threading.Event()
         self.commands = self.failures = self.limited = 0
         self.given_ns = 0

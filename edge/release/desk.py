@@ -14,6 +14,7 @@ from pathlib import Path
 
 from common import logs
 from common.errors import FootageRefused, PaifangError
+from common.threads import Worker
 from edge.release.maker import Maker
 from edge.release.order import Order, order_of
 from edge.uplink import Uplink
@@ -44,7 +45,7 @@ class ReleaseDesk:
         self._known: OrderedDict[str, str] = OrderedDict()
         self._queue: queue.Queue[Order | None] = queue.Queue(WAITING)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="release", daemon=True)
+        self._thread = Worker(self._run, "release")
         self._log = logs.get("release")
         self.brought = self.failed = 0
 

@@ -50,7 +50,7 @@ def order_of(command: Command, site_key: bytes) -> Order:
         ContractError: Its ticket is not sealed for this site and job.
     """
     for name, value in (("by", command.by), ("approved_by", command.approved_by)):
-        if not NAME.match(value):
+        if not NAME.fullmatch(value):
             raise FootageRefused(f"no clear copy: '{name}' names nobody")
     if command.by.casefold() == command.approved_by.casefold():
         raise FootageRefused("no clear copy: who asked and who approved must be two people")

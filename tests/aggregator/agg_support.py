@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import socket
 import subprocess
 import threading
@@ -26,7 +27,7 @@ from aggregator import api, app
 from aggregator.broker_files import Account, accounts
 from aggregator.config import EmbeddedBroker, Http, Oidc, Settings, Site
 from aggregator.services import Services
-from aggregator.staff.roles import ROLES, Grant
+from aggregator.staff.roles import ROLES, Grant, parse
 from common.clock import SECOND_NS
 from common.secret import Secret
 from events import receipts
@@ -241,6 +242,13 @@ class Web:
 
 
 USER, PASSWORD = "li", "a long enough password"
+
+
+def add_staff(web: Web, *roles: str) -> str:
+    """A new user with these roles and the password of all."""
+    name = f"staff-{secrets.token_hex(6)}"
+    app.add_user(web.services.settings, name, Secret(PASSWORD), [parse(role) for role in roles])
+    return name
 
 
 def log_in(web: Web, page: Page, name: str = USER, password: str = PASSWORD) -> None:

@@ -17,6 +17,7 @@ from aggregator.broadcast import Broadcast
 from aggregator.clips.clip import DAY_NS, Clip
 from aggregator.clips.keeper import Keeper
 from aggregator.config import ObjectsSettings
+from aggregator.intake import Answered
 from aggregator.ledger import Ledger
 from aggregator.lists.keys import Keys
 from aggregator.mailbox import Mailbox
@@ -64,7 +65,8 @@ class Side:
             command = commands.unpack(message, "clip", BOX, trusted, self.clock.wall_ns())
             self.asked.append(command)
             if self.answer is not None:
-                self.posts.answered([msgspec.structs.replace(self.answer, id=command.id)])
+                answer = msgspec.structs.replace(self.answer, id=command.id)
+                self.posts.answered([Answered(BOX.site, BOX.box, answer)])
         self.posts._waiting.clear()
 
     def turn(self, seconds: float = 0.0) -> None:

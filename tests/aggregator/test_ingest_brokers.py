@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import paho.mqtt.client as mqtt
 import pytest
 from agg_support import JPEG, Sender, event, mosquitto, wait_until
+from paho.mqtt.enums import CallbackAPIVersion
 from port_kit import free_port
 
 from aggregator import app
 from aggregator.broker_files import Account, accounts
-from aggregator.config import EmbeddedBroker, ExternalBroker, Settings
+from aggregator.config import CLIENT_ID, EmbeddedBroker, ExternalBroker, Settings
+from aggregator.lists.keys import Keys
 from aggregator.services import Services
 from aggregator.stores.records import AlertQuery
 from common.clock import SECOND_NS, SystemClock
@@ -164,3 +168,28 @@ def test_a_refused_subscription_is_never_reported_as_connected(tmp_path: Path) -
         with app.running(Settings(data=str(tmp_path / "other"), broker=broker)) as parts:
             wait_until(lambda: "refused the subscription" in parts.services.health.problem)
             assert not parts.services.health.broker
+
+
+def test_whoever_knows_the_name_of_the_aggregator_cannot_end_its_connection(rig: Rig, sender: Sender) -> None:
+    intruder = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=CLIENT_ID, protocol=mqtt.MQTTv311)
+    if rig.account is not None:
+        intruder.username_pw_set(rig.account.username, rig.account.password.reveal())
+    reconnects = rig.services.metrics.reconnects._value.get()
+    intruder.connect("127.0.0.1", rig.port)
+    intruder.loop_start()
+    wait_until(intruder.is_connected)
+    sender.send(*(event(it, time_ns=now_ns()) for it in (1, 2, 3)))
+    sender.wait()
+    assert rig.services.health.broker
+    assert rig.services.metrics.reconnects._value.get() == reconnects
+    intruder.disconnect()
+    intruder.loop_stop()
+
+
+def test_the_client_id_is_the_same_after_a_restart_and_another_elsewhere(tmp_path: Path) -> None:
+    def made(folder: Path) -> str:
+        folder.mkdir(exist_ok=True)
+        return Keys(folder, os.urandom).client_id(CLIENT_ID)
+
+    assert made(tmp_path / "a") == made(tmp_path / "a") != made(tmp_path / "b")
+    assert made(tmp_path / "a").startswith(f"{CLIENT_ID}-")

@@ -100,3 +100,31 @@ def test_a_box_cannot_declare_numbers_lost_that_it_has_not_used(sequences: tuple
 def test_the_quarantine_keeps_the_start_of_a_message() -> None:
     entry = quarantined("t" * 900, b"x" * 200_000, "r" * 900, 5)
     assert (len(entry.topic), len(entry.payload), entry.size, len(entry.reason)) == (400, KEPT_BYTES, 200_000, 400)
+
+
+@pytest.mark.parametrize("topic", [TOPICS.events, TOPICS.status, TOPICS.reply("018f0000-0000-7000-8000-000000000001")])
+@pytest.mark.parametrize("payload", [b'{"online":true,"x":' + b"[" * 5_000, b"[" * 5_000, b"1" * 5_000, b'"\\ud800"'])
+def test_no_bytes_on_any_topic_raise(topic: str, payload: bytes) -> None:
+    assert isinstance(judge(topic, payload, START_NS), Rejected)
+
+
+def test_whatever_judging_raises_rejects_the_message_with_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: bytes) -> Event:
+        raise MemoryError("too much")
+
+    monkeypatch.setattr("aggregator.intake.envelope.decode", fail)
+    verdict = judge(TOPICS.events, encode(event(7)), START_NS)
+    assert isinstance(verdict, Rejected)
+    assert (verdict.sequence, verdict.reason) == (7, "MemoryError: too much")
+
+
+def test_a_confession_of_more_numbers_than_an_outbox_holds_is_rejected() -> None:
+    huge = event(2**62, OutboxLost(count=1, sequences=((1, 2**62 - 1),)), place="gate-1", number=1)
+    verdict = judge(TOPICS.events, encode(huge), START_NS)
+    assert isinstance(verdict, Rejected)
+    assert verdict.reason.startswith("$.data.sequences")
+
+
+def test_a_dead_letter_holds_text_that_every_database_takes() -> None:
+    entry = quarantined("paifang/\0/\ud800", b"x", "a\0b", START_NS)
+    assert (entry.topic, entry.reason) == ("paifang/?/?", "a?b")

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from agg_support import EPOCH, JPEG, START_NS, entered, event
 
+from aggregator import intake
 from aggregator.alerts import Acknowledged, Effect, Resolved
 from aggregator.ledger import Ledger
 from aggregator.link import Incoming
+from aggregator.record import acts
 from aggregator.stores import Store, Writer
 from aggregator.stores.records import AlertQuery, Batch
 from common.clock import SECOND_NS, FakeClock
@@ -143,6 +145,17 @@ def test_people_acknowledge_and_resolve(ledger: Ledger, store: Store) -> None:
     assert [it.state for it in store.reader().alerts(AlertQuery())] == ["open", "resolved"]
 
 
+def test_what_people_decide_about_alerts_is_on_the_record_once(ledger: Ledger, store: Store) -> None:
+    (alert_id,) = ledger.process(sent(event(1))).alerts
+    for change in (Acknowledged("li"), Acknowledged("wang"), Resolved("wang"), Resolved("li")):
+        ledger.change(alert_id, change)
+    found = [acts.decode(entry) for _, entry in store.reader().record(0, 100)]
+    assert [(it.who, it.what, it.site, it.target) for it in found] == [
+        ("li", "alert.acknowledged", "village", alert_id),
+        ("wang", "alert.resolved", "village", alert_id),
+    ]
+
+
 def test_an_older_alert_of_the_same_matter_can_still_be_resolved(ledger: Ledger, clock: FakeClock) -> None:
     (old,) = ledger.process(sent(event(1))).alerts
     clock.advance(3600)
@@ -160,6 +173,7 @@ class Failing:
         self._writer = writer
         self.error: Exception | None = None
         self.refused = ""
+        self.no_letters = False
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._writer, name)
@@ -169,6 +183,8 @@ class Failing:
             raise self.error
         if any(it.event.id == self.refused for it in batch.events):
             raise ContractError("cannot be stored: this one")
+        if self.no_letters and batch.quarantine:
+            raise ContractError("cannot be stored: dead letter")
         self._writer.apply(batch)
 
 
@@ -197,6 +213,44 @@ def test_what_cannot_be_stored_is_quarantined_alone(
     outcome = ledger.process(sent(event(1), event(2), event(3)))
     assert (outcome.committed, outcome.quarantined) == (2, 1)
     assert "this one" in store.reader().quarantine(1)[0].reason
+
+
+def test_no_message_is_judged_twice_and_any_exception_takes_one_message_only(
+    ledger: Ledger, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[bytes] = []
+    bad = encode(event(2))
+    real = intake.judge
+
+    def judge(topic: str, payload: bytes, now_ns: int) -> intake.Verdict:
+        judged.append(payload)
+        if payload == bad:
+            raise RecursionError
+        return real(topic, payload, now_ns)
+
+    monkeypatch.setattr(intake, "judge", judge)
+    outcome = ledger.process(sent(event(1), event(2), event(3)))
+    assert (outcome.committed, outcome.quarantined) == (2, 1)
+    assert judged.count(bad) == 2, "once with its batch, once alone; its dead letter needs no verdict"
+    assert ranges(ledger) == [(1, 3)], "its number is settled, or the box would send it for ever"
+    assert store.reader().quarantine_count() == 1
+
+
+def test_a_message_whose_dead_letter_cannot_be_stored_is_dropped_alone(
+    writer: Writer, store: Store, clock: FakeClock, new_id: Callable[[], str]
+) -> None:
+    failing = Failing(writer)
+    failing.refused, failing.no_letters = event(2).id, True
+    ledger = Ledger(failing, clock, new_id)  # type: ignore[arg-type]
+    outcome = ledger.process(sent(event(1), event(2), event(3)))
+    assert (outcome.committed, outcome.quarantined) == (2, 1)
+    assert store.reader().event_count() == 2
+
+
+def test_a_huge_range_costs_neither_time_nor_memory(ledger: Ledger, store: Store) -> None:
+    ledger.process(sent(event(1), event(2**62, number=2)))
+    assert ranges(ledger) == [(1, 1), (2**62, 2**62)]
+    assert store.reader().boxes()[0].gaps == [(2, 2**62 - 1)]
 
 
 def test_a_receipt_is_never_too_long(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

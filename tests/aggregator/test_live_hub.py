@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from agg_support import run_apart
 
+from aggregator.intake import Answered
 from aggregator.ledger import Ledger
 from aggregator.lists.keys import Keys
 from aggregator.live.hub import WAITING, Hub, Key, Viewer
@@ -139,7 +140,8 @@ def test_who_looks_is_told_why_there_is_nothing(
         viewer = hub.join(KEY, "li")
         await asyncio.sleep(0)
         if answer is not None:
-            posts.answered([Reply(id=given(posts, hub, clock).id, done=False, problem=answer.problem)])
+            reply = Reply(id=given(posts, hub, clock).id, done=False, problem=answer.problem)
+            posts.answered([Answered(*KEY[:2], reply)])
         assert await viewer.queue.get() is None
         assert problem in viewer.problem
         assert hub.views == {}

@@ -14,6 +14,7 @@ import pytest
 from agg_support import START_NS, run_apart
 
 from aggregator.config import ObjectsSettings
+from aggregator.intake import Answered
 from aggregator.ledger import Ledger
 from aggregator.lists.keys import Keys
 from aggregator.objects import Objects
@@ -95,7 +96,8 @@ class Village:
         trusted = self.keys.signing.public_key()
         self.heard.append(unpack(message, "release", TOPICS, trusted, self.clock.wall_ns()))
         if not self.silent:
-            self.posts.answered([msgspec.structs.replace(self.answer, id=self.heard[-1].id)])
+            answer = msgspec.structs.replace(self.answer, id=self.heard[-1].id)
+            self.posts.answered([Answered(TOPICS.site, TOPICS.box, answer)])
 
     def caller(self, name: str) -> Caller:
         return Caller(name, self.reader.grants(name))

@@ -187,3 +187,25 @@ def test_accounts_on_the_page(web: Web, page: Page) -> None:
     page.get_by_test_id("confirm-factor").click()
     expect(page.get_by_test_id("secret")).to_have_text("")
     assert web.services.reader.factor(name) is not None
+
+
+def test_a_new_password_ends_api_tokens_too(web: Web) -> None:
+    name = add(web, "monitor")
+    with as_user(web, name) as client:
+        wanted = {"label": "script", "permissions": ["alerts.see"]}
+        token = client.post("/api/tokens", json=wanted).json()["token"]
+    with httpx.Client(base_url=web.url, headers={"Authorization": f"Bearer {token}"}) as script:
+        assert script.get("/api/alerts").status_code == 200
+        app.add_user(web.services.settings, name, Secret(PASSWORD))
+        assert script.get("/api/alerts").status_code == 401
+
+
+def test_logging_out_clears_what_the_browser_keeps(web: Web) -> None:
+    with as_user(web, add(web, "monitor")) as client:
+        assert client.post("/logout").headers["clear-site-data"] == '"cache", "storage"'
+
+
+def test_exports_are_kept_by_no_cache(web: Web) -> None:
+    with as_user(web, add(web, "supervisor")) as client:
+        answer = client.get("/api/sites/village/list.csv")
+        assert answer.headers["cache-control"] == "no-store"

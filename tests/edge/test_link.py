@@ -6,6 +6,7 @@ import getpass
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,11 +20,18 @@ from common.clock import SystemClock
 from common.errors import BrokerError, SettingsError
 from edge.config import BrokerSettings
 from edge.link import PahoLink
+from edge.lists.store import ListStore
 from edge.publisher import Publisher
+from edge.remote import Remote
+from edge.witness import Witness
+from events import checkpoints
+from events import lists as site_lists
 from events.receipts import BoxStatus, Receipt, encode
 from events.topics import BoxTopics
+from events.trust import Trust
 
 TOPICS = BoxTopics("site", "box")
+TRUST = Trust("site", "00" * 32, "11" * 32)
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 
 
@@ -208,3 +216,62 @@ def test_files_that_cannot_be_used_are_named(folder: Path) -> None:
     (folder / "bad.pem").write_text("no certificate")
     with pytest.raises(SettingsError, match="cannot be used"):
         link_to(1, folder, tls=True, ca_file="bad.pem")
+
+
+def test_no_listener_ends_the_connection(broker: Mosquitto, folder: Path) -> None:
+    broker.start()
+    link = link_to(broker.port, folder)
+    heard: list[bytes] = []
+
+    def fail(_: object) -> None:
+        raise RecursionError
+
+    link.subscribe(TOPICS.command("clip"), fail)
+    link.subscribe(TOPICS.receipts, heard.append)
+    link.on_puback(fail)
+    link.on_state(fail)
+    link.start()
+    wait_until(lambda: link.connected)
+    link.publish(TOPICS.command("clip"), b"x")
+    wait_until(lambda: link.failures >= 3)
+    link.publish(TOPICS.receipts, b"still there")
+    wait_until(lambda: heard == [b"still there"])
+    assert (link.connects, link.restarts) == (1, 0)
+    close(link)
+
+
+def test_nested_json_on_every_topic_of_the_box_ends_nothing(broker: Mosquitto, folder: Path) -> None:
+    broker.start()
+    link, witness = link_to(broker.port, folder), Witness(folder, TRUST)
+    lists = ListStore(folder, "site", TRUST)
+    remote = Remote(link, TOPICS, TRUST, SystemClock(), {})
+    link.subscribe(site_lists.topic("site"), lists.take)
+    link.subscribe(checkpoints.topic("site"), witness.take)
+    link.start()
+    wait_until(lambda: link.connected)
+    for topic in (site_lists.topic("site"), checkpoints.topic("site"), TOPICS.command("open-gate")):
+        link.publish(topic, b"[" * 5_000)
+    wait_until(lambda: (lists.refused, witness.refused, remote.refused) == (1, 1, 1))
+    assert (link.failures, link.restarts, link.connected) == (0, 0, True)
+    close(link)
+
+
+def test_a_thread_of_the_client_that_has_ended_is_started_again(
+    broker: Mosquitto, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker.start()
+    link = link_to(broker.port, folder)
+    heard: list[bytes] = []
+    link.subscribe(TOPICS.receipts, heard.append)
+    link.start()
+    wait_until(lambda: link.connected)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    link._client.loop_stop()  # as after an exception inside the library
+    link.tend()
+    assert (link.restarts, link.connected) == (1, False)
+    wait_until(lambda: link.connected)
+    link.publish(TOPICS.receipts, b"back")
+    wait_until(lambda: heard == [b"back"])
+    link.tend()
+    assert link.restarts == 1
+    close(link)

@@ -118,6 +118,34 @@ def test_a_receipt_of_another_epoch_is_ignored(outbox: Outbox, link: FakeLink) -
 
 
 @pytest.mark.usefixtures("publisher")
+@pytest.mark.parametrize("top", [100, 2**62, 2**63 - 1])
+def test_a_receipt_forgets_nothing_that_was_not_sent(outbox: Outbox, link: FakeLink, top: int) -> None:
+    link.switch(False)
+    outbox.put([draft(1), draft(2)])
+    link.deliver(TOPICS.receipts, receipt(outbox, (1, top)))
+    link.switch(True)
+    wait_until(lambda: sent(link) == [1, 2])
+    link.switch(False)
+    outbox.put([draft(3)])
+    link.deliver(TOPICS.receipts, receipt(outbox, (1, top)))
+    link.switch(True)
+    wait_until(lambda: 3 in sent(link))
+    assert outbox.store.waiting >= 1
+
+
+@pytest.mark.usefixtures("publisher")
+@pytest.mark.parametrize("number", [0, -1, 2**63, 10**23, 10**400])
+def test_a_receipt_of_impossible_numbers_ends_no_thread(outbox: Outbox, link: FakeLink, number: int) -> None:
+    text = f'{{"epoch":"{outbox.epoch}","ranges":[[1,{number}]]}}'
+    link.deliver(TOPICS.receipts, text.encode())
+    link.deliver(TOPICS.receipts, b"[" * 5_000)
+    outbox.put([draft(1)])
+    wait_until(lambda: sent(link) == [1])
+    link.deliver(TOPICS.receipts, receipt(outbox, (1, 1)))
+    wait_until(lambda: outbox.store.waiting == 0)
+
+
+@pytest.mark.usefixtures("publisher")
 def test_nothing_is_lost_while_the_broker_is_away(outbox: Outbox, link: FakeLink) -> None:
     link.switch(False)
     outbox.put([draft(n) for n in range(3)])

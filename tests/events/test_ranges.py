@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ def test_ranges_are_a_set_of_numbers(spans: list[tuple[int, int]], more: list[in
     for number in more:
         ranges.add(number)
     numbers |= set(more)
-    assert len(ranges) == len(numbers)
+    assert ranges.count() == len(numbers)
     assert all((n in ranges) == (n in numbers) for n in range(90))
     kept = list(ranges)
     assert all(before[1] + 1 < after[0] for before, after in itertools.pairwise(kept))
@@ -28,3 +29,10 @@ def test_ranges_are_a_set_of_numbers(spans: list[tuple[int, int]], more: list[in
 def test_a_range_that_ends_before_it_starts_is_refused() -> None:
     with pytest.raises(ValueError, match="ends before"):
         Ranges([(5, 4)])
+
+
+def test_a_range_is_never_expanded() -> None:
+    ranges = Ranges([(1, 2**62)])
+    assert ranges.count() == 2**62
+    assert (list(ranges), tuple(ranges)) == ([(1, 2**62)], ((1, 2**62),))
+    assert operator.length_hint(ranges, 7) == 7, "list and tuple reserve no memory for the numbers"

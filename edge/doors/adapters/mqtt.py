@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import ssl
 import threading
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from common import logs
 from common.clock import SECOND_NS
+from common.decoding import decode_any
 from common.errors import ContractError, DoorLost, DoorRefused
 from edge.doors.adapters.base import Outputs, Parts, secret_line
 from edge.doors.adapters.mqtt_backlog import Backlog, Repetitions
@@ -105,7 +105,7 @@ class MqttBus:
                 ssl.create_default_context(cafile=str(self._parts.base / first.ca_file) if first.ca_file else None)
             )
         client.on_connect, client.on_disconnect = self._connected, self._disconnected
-        client.on_message = self._message
+        client.on_message = self._guarded
         return client
 
     def _connected(
@@ -122,6 +122,15 @@ class MqttBus:
 
     def _disconnected(self, *_: Any) -> None:
         self._down.set()
+
+    def _guarded(self, client: mqtt.Client, data: Any, message: mqtt.MQTTMessage) -> None:
+        """Paho's thread ends with the first exception of a callback: connect anew instead."""
+        try:
+            self._message(client, data, message)
+        except Exception as error:
+            logs.get("doors").exception("message failed", kind=type(error).__name__)
+            self._reason = "a fault in the box"
+            self._down.set()
 
     def _message(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         """From the library's thread, which an exception would end."""
@@ -169,8 +178,8 @@ class MqttBus:
         try:
             if len(payload) > MAX_BODY_BYTES:
                 raise ValueError
-            message = json.loads(payload)
-        except (ValueError, RecursionError) as error:
+            message = decode_any(payload)
+        except (ValueError, ContractError) as error:
             raise DoorRefused("not JSON, or too long") from error
         word = told.words.get(str(field(message, told.event_field)))
         if word is None:

@@ -26,8 +26,8 @@ from edge.doors.words import Message, decode
 from events.identifiers import from_rfc3339
 
 TIME, NONCE, SIGNATURE = "x-paifang-time", "x-paifang-nonce", "x-paifang-signature"
-_NONCE = re.compile(r"^[A-Za-z0-9]{16,64}$")
-_TIME = re.compile(r"^\d{1,11}(\.\d{1,9})?$")
+_NONCE = re.compile(r"[A-Za-z0-9]{16,64}")
+_TIME = re.compile(r"\d{1,11}(\.\d{1,9})?")
 KEY_BYTES = 16
 
 
@@ -120,7 +120,7 @@ class Webhook:
             tell(door, Refused("signed before the box started"))
             return 409, b"signed before the box started; sign it again\n"
         with self._lock:
-            fresh = _NONCE.match(nonce) and self._nonces.fresh(door, nonce, self._parts.clock.monotonic_ns())
+            fresh = _NONCE.fullmatch(nonce) and self._nonces.fresh(door, nonce, self._parts.clock.monotonic_ns())
         if not fresh:
             tell(door, Refused("replayed"))
             return 409, b"this nonce was used before, or is not 16 to 64 letters and digits\n"
@@ -128,7 +128,7 @@ class Webhook:
 
     def _stale(self, door: str, time: str) -> str:
         """What is wrong with a signed message's time; empty: nothing."""
-        if not _TIME.match(time):
+        if not _TIME.fullmatch(time):
             return "the message's time is no number of seconds"
         off_s = float(time) - self._parts.clock.wall_ns() / SECOND_NS
         return f"the controller's clock is off by {off_s:.0f} s" if abs(off_s) > self._told[door].skew_s else ""

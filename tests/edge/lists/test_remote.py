@@ -11,7 +11,7 @@ from common.clock import SECOND_NS, FakeClock
 from common.errors import RelayError
 from edge.link import FakeLink
 from edge.remote import Remote
-from events.commands import Command, decode_reply, pack
+from events.commands import LIFE_S, Command, decode_reply, pack
 from events.identifiers import uuid7
 from events.topics import BoxTopics
 from events.trust import Trust
@@ -98,3 +98,17 @@ def test_a_command_that_nothing_here_can_do_is_answered() -> None:
     link.deliver(TOPICS.command("open-gate"), pack(command(), TOPICS, KEY))
     remote.stop()
     assert replies(link) == [(command().id, False, "this box has nothing that can open-gate")]
+
+
+@pytest.mark.parametrize(("waited_s", "opens"), [(LIFE_S - 1, True), (LIFE_S + 1, False), (300, False)])
+def test_a_command_that_has_waited_behind_another_is_old_when_its_turn_comes(waited_s: int, opens: bool) -> None:
+    gate, link, clock = Gate(), FakeLink(), FakeClock(now_ns=NOW_NS)
+    remote = Remote(link, TOPICS, TRUST, clock, {"open-gate": gate.open})
+    link.deliver(TOPICS.command("open-gate"), pack(command(), TOPICS, KEY))
+    clock.advance(waited_s)
+    remote.start()
+    remote.stop()
+    assert (bool(gate.opened), remote.refused) == (opens, int(not opens))
+    ((_, done, problem),) = replies(link)
+    assert done == opens
+    assert opens or "too late" in problem

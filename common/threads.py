@@ -1,0 +1,53 @@
+"""Threads that outlive their mistakes: work that raises is logged, shown as not well, and started again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from common import logs
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+
+
+class Worker(threading.Thread):
+    """A daemon thread that ends only when its work returns.
+
+    Args:
+        target: The work: it returns when it is told to end, and may be called again after it has raised.
+        name: Of the thread, in logs and in `/healthz`.
+        pause: Waits so many seconds before the work is started again; None: really.
+
+    Attributes:
+        failures: How often the work has raised.
+        well: False from a failure until the work has been started again.
+    """
+
+    def __init__(self, target: Callable[[], object], name: str, pause: Callable[[float], object] | None = None) -> None:
+        super().__init__(name=name, daemon=True)
+        self._work, self._pause = target, pause or threading.Event().wait
+        self.failures = 0
+        self.well = True
+
+    def run(self) -> None:
+        """Work until the work returns."""
+        pause_s = FIRST_PAUSE_S
+        while not self._done():
+            self.failures += 1
+            self.well = False
+            self._pause(pause_s)
+            pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+            self.well = True
+
+    def _done(self) -> bool:
+        try:
+            self._work()
+        except BaseException:  # SystemExit too: whatever it is, the others depend on this thread
+            logs.get("threads").exception("thread failed, starting again", thread=self.name)
+            return False
+        return True
+
+
+def health() -> dict[str, bool]:
+    """`thread:NAME` of each running worker → whether it is well."""
+    return {f"thread:{it.name}": it.well for it in threading.enumerate() if isinstance(it, Worker)}

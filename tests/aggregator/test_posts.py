@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+from agg_support import START_NS
+
+from aggregator.intake import Answered, Rejected, judge
+from aggregator.posts import Posts
+from events.commands import Reply, encode
+from events.topics import BoxTopics
+
+REQUEST = "018f0000-0000-7000-8000-000000000001"
+GATE = BoxTopics("village", "gate-1")
+
+
+def reply(request: str = REQUEST) -> Reply:
+    return Reply(id=request, done=True)
+
+
+@pytest.mark.parametrize(
+    ("site", "box", "request_id"),
+    [("village", "gate-2", REQUEST), ("estate", "gate-1", REQUEST), ("village", "gate-1", REQUEST[:-1] + "2")],
+)
+def test_only_the_box_that_was_asked_answers(site: str, box: str, request_id: str) -> None:
+    posts, heard = Posts(lambda: None), list[Reply]()
+    posts.expect(GATE, REQUEST, heard.append)
+    posts.answered([Answered(site, box, reply(request_id))])
+    assert heard == []
+    posts.answered([Answered("village", "gate-1", reply())])
+    assert heard == [reply()], "the forged one has not used the question up"
+
+
+def test_a_reply_knows_the_topic_on_which_it_came() -> None:
+    verdict = judge(GATE.reply(REQUEST), encode(reply()), START_NS)
+    assert verdict == Answered("village", "gate-1", reply())
+    assert isinstance(judge(GATE.reply("another"), encode(reply()), START_NS), Rejected)
+
+
+def test_an_answer_that_fails_stops_no_other() -> None:
+    posts, heard = Posts(lambda: None), list[Reply]()
+
+    def fail(_: Reply) -> None:
+        raise RuntimeError("the loop is closed")
+
+    other = REQUEST[:-1] + "2"
+    posts.expect(GATE, REQUEST, fail)
+    posts.expect(GATE, other, heard.append)
+    posts.answered([Answered("village", "gate-1", reply()), Answered("village", "gate-1", reply(other))])
+    assert heard == [reply(other)]

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from common import logs
 from common.backoff import Backoff
-from common.clock import Clock, SystemClock
+from common.clock import SECOND_NS, Clock, SystemClock
 from edge.access import Access
 from edge.blur.assembly import export_redactor, live_redactor
 from edge.blur.export import ExportRedactor
@@ -67,6 +67,8 @@ PLATES_PX = 480
 and at 960 it misses 10; what is smaller than its smallest prior, 24 px, cannot be read in such a picture either."""
 WORKERS = 2
 """Looks at the same time, one core each; more cores are for more cameras, in processes of their own."""
+END_S = 5.0
+"""Cameras have this long to end together; one that is still connecting then is left to the end of the process."""
 EVIDENCE = 0.08
 """Detections down to this score speak for the class of things that move; see pipelines/tracker.py."""
 
@@ -213,6 +215,8 @@ class Box:
         watch = ClockWatch(self._clock)
         while not stop.wait(2.0):
             self.reporter.retry()
+            for camera in self.cameras:
+                camera.check()
             step = watch.check()
             if step is not None:
                 self.reporter.send([Draft(self.settings.box, step, self._clock.wall_ns())])
@@ -238,8 +242,9 @@ class Box:
     def close(self) -> None:
         """End every part; what is in the outbox stays there."""
         self._stop.set()
+        deadline_ns = self._clock.monotonic_ns() + round(END_S * SECOND_NS)
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, (deadline_ns - self._clock.monotonic_ns()) / SECOND_NS))
         self.errands.stop()
         if self.footage is not None:
             self.footage.stop()
@@ -306,7 +311,7 @@ class Box:
             if self.footage is not None and camera.watch_url:
                 url = camera.url if "://" in camera.url else str(base / camera.url)
                 who = login(camera.username, camera.password_file, base)
-                source = opener(url, who, self._clock, self.footage.ear(camera.id))
+                source = opener(url, who, self._clock, self.footage.ear(camera.id), self._stop.is_set)
                 backoff = Backoff(random.random, 0.5, 8.0)
                 yield MainReader(camera.id, source, self.footage.recorder, backoff, self._stop)
 
@@ -339,7 +344,7 @@ class Box:
         )
         return Camera(
             id=camera.id,
-            opener=opener(url, who, self._clock, ear),
+            opener=opener(url, who, self._clock, ear, self._stop.is_set),
             eye=eye,
             economy=economy,
             clock=self._clock,

@@ -39,12 +39,13 @@ from common.backoff import Backoff
 from common.clock import SystemClock
 from common.secret import Secret
 from demo.osdp_reader import SimulatedReader
-from edge.app import Box, Models
+from edge.app import Box
 from edge.config import BoxSettings
 from edge.doors.assembly import Doors
 from edge.doors.cards import Allowed
 from edge.doors.said import Card, Contact, Said
 from edge.doors.settings import DoorSettings, SimulatedDoor
+from edge.loaded_models import Models
 from edge.outbox import Outbox
 from edge.outbox_store import Identity
 from edge.pseudonyms import DailyPseudonyms

@@ -33,12 +33,13 @@ from benchmarks.machine import median, percentile
 from benchmarks.streams import serving, walkers
 from common import settings
 from common.errors import PaifangError
-from edge.app import Box, load_models
+from edge.app import Box
 from edge.config import BoxSettings
 from edge.decoder import luma_of
 from edge.gate.lane import Lane
 from edge.gate.nolist import NoList
 from edge.lists.matching import Match
+from edge.loaded_models import load_models
 
 CLIP = DATA / "video_gate_plates" / "gate_seg1.mp4"
 PATTERN = r"\d{2}[A-Z]\d{5,6}"

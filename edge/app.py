@@ -6,32 +6,28 @@ import os
 import random
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import cv2
 import numpy as np
 from prometheus_client import CollectorRegistry
 
 from common import logs
 from common.backoff import Backoff
-from common.clock import Clock, SystemClock
+from common.clock import SECOND_NS, Clock, SystemClock
 from common.threads import Worker, health
 from edge.access import Access
 from edge.blur.assembly import export_redactor, live_redactor
-from edge.blur.export import ExportRedactor
-from edge.blur.memory import give_back_large_blocks
 from edge.camera import Camera, Tap
 from edge.clockwatch import ClockWatch
 from edge.config import BoxSettings, CameraSettings
 from edge.errands import Errands
 from edge.eye import Eye, Job
-from edge.gate.assembly import Readers, load_readers
 from edge.gop import Economy
-from edge.inference import AnySize, Inference, SizedDetector
+from edge.inference import Inference, SizedDetector
 from edge.link import PahoLink
+from edge.loaded_models import Models, load_models, model_store
 from edge.mailbox import Mailbox
 from edge.metrics import BoxCollector, Reading
 from edge.outbox import Outbox
@@ -53,72 +49,15 @@ from events.identifiers import to_rfc3339
 from events.kinds import BoxStarted, BoxStopping
 from events.receipts import BoxStatus, encode
 from events.topics import BoxTopics
-from models.session import Options
-from models.store import ModelStore, default_folder
-from models.wrappers import open_detector
-from models.yolox import YoloxNano
 from pipelines.camera import CameraPipeline, build_rules
 from pipelines.health import CameraHealth
 from pipelines.schedule import Schedule
-from pipelines.types import Detector
 
 VERSION = "0.1.0"
-PLATES_PX = 480
-"""Plates are looked for in a snapshot of at most 640 px at this long side; at 480 the finder misses 4 of 130 large ones
-and at 960 it misses 10; what is smaller than its smallest prior, 24 px, cannot be read in such a picture either."""
 WORKERS = 2
 """Looks at the same time, one core each; more cores are for more cameras, in processes of their own."""
-EVIDENCE = 0.08
-"""Detections down to this score speak for the class of things that move; see pipelines/tracker.py."""
-
-
-@dataclass(frozen=True)
-class Models:
-    """The models that a box needs, loaded before the first camera is read (loading holds the interpreter's lock)."""
-
-    objects: SizedDetector
-    faces: Detector
-    plates: Detector
-    gates: Readers | None = None
-
-
-def model_store(settings: BoxSettings, base: Path) -> ModelStore:
-    """Where the box's models lie."""
-    return ModelStore(base / settings.models if settings.models else default_folder(os.environ, Path.home()))
-
-
-def load_models(settings: BoxSettings, base: Path) -> Models:
-    """Open the box's models.
-
-    Raises:
-        ModelUnavailable: One is missing; tells the command that fetches it.
-    """
-    cv2.setNumThreads(1)
-    store = model_store(settings, base)
-    objects = open_detector("objects", store, Options(threshold=EVIDENCE))
-    return Models(
-        objects=objects if isinstance(objects, YoloxNano) else AnySize(objects),
-        faces=open_detector("faces-to-blur", store, Options(long_side=640)),
-        plates=open_detector("plate-find", store, Options(long_side=PLATES_PX)),
-        gates=load_readers(store) if any(camera.gate for camera in settings.cameras) else None,
-    )
-
-
-def gate_readers() -> Readers:
-    """The gates' models from the user's own folder, for commands."""
-    cv2.setNumThreads(1)
-    return load_readers(ModelStore(default_folder(os.environ, Path.home())))
-
-
-def video_redactor(models: Path | None = None, faces_only: bool = False) -> ExportRedactor:
-    """What covers whole videos, with the models of a folder, or of the user's own; for commands.
-
-    Raises:
-        ModelUnavailable: One is missing; tells the command that fetches it.
-    """
-    cv2.setNumThreads(1)
-    give_back_large_blocks()
-    return export_redactor(ModelStore(models or default_folder(os.environ, Path.home())), faces_only)
+END_S = 5.0
+"""Cameras have this long to end together; one that is still connecting then is left to the end of the process."""
 
 
 def pipeline_maker(settings: BoxSettings, camera: CameraSettings) -> Callable[[tuple[int, int]], CameraPipeline]:
@@ -211,6 +150,8 @@ class Box:
         while not stop.wait(2.0):
             self.reporter.retry()
             self.link.tend()
+            for camera in self.cameras:
+                camera.check()
             step = watch.check()
             if step is not None:
                 self.reporter.send([Draft(self.settings.box, step, self._clock.wall_ns())])
@@ -236,8 +177,9 @@ class Box:
     def close(self) -> None:
         """End every part; what is in the outbox stays there."""
         self._stop.set()
+        deadline_ns = self._clock.monotonic_ns() + round(END_S * SECOND_NS)
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, (deadline_ns - self._clock.monotonic_ns()) / SECOND_NS))
         self.errands.stop()
         if self.footage is not None:
             self.footage.stop()
@@ -304,7 +246,7 @@ class Box:
             if self.footage is not None and camera.watch_url:
                 url = camera.url if "://" in camera.url else str(base / camera.url)
                 who = login(camera.username, camera.password_file, base)
-                source = opener(url, who, self._clock, self.footage.ear(camera.id))
+                source = opener(url, who, self._clock, self.footage.ear(camera.id), self._stop.is_set)
                 backoff = Backoff(random.random, 0.5, 8.0)
                 yield MainReader(camera.id, source, self.footage.recorder, backoff, self._stop)
 
@@ -337,7 +279,7 @@ class Box:
         )
         return Camera(
             id=camera.id,
-            opener=opener(url, who, self._clock, ear),
+            opener=opener(url, who, self._clock, ear, self._stop.is_set),
             eye=eye,
             economy=economy,
             clock=self._clock,

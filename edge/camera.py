@@ -23,7 +23,7 @@ from events.kinds import CameraBack, CameraLost
 from pipelines.activity import to_grid
 
 LOST_S = 3.0
-"""A camera without packets for this long is reported at the next chance; with time-outs, within 10 s."""
+"""A camera that is not there for this long is reported: see `Camera.check`."""
 
 
 class Tap(Protocol):
@@ -94,6 +94,7 @@ class Camera:
     _lost_since_ns: int | None = None
     _reported: bool = True
     _heard_ns: int = 0
+    _telling: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self) -> None:
         """Until `stop` is set."""
@@ -129,9 +130,7 @@ class Camera:
             decoder = Decoder(stream.codec, stream.extradata)
             last_dts: int | None = None
             for arrival in stream.packets():
-                self._heard_ns = self.clock.monotonic_ns()
-                self.counters.packets += 1
-                self.rate.tick(self._heard_ns)
+                self._heard(arrival)
                 dts = arrival.packet.dts
                 if dts is not None:
                     self.counters.backwards += last_dts is not None and dts < last_dts
@@ -158,14 +157,14 @@ class Camera:
 
     def _watch(self, decoder: Decoder, arrival: Arrival, past: bool = False) -> None:
         """Decode and look."""
-        for frame in decoder.decode(arrival.packet):
+        for frame in decoder.decode(arrival.packet, arrival.mono_ns or arrival.time_ns):
             self._alive(arrival.time_ns)
             self.eye.see(frame, arrival.time_ns, past)
 
     def _sentry(self, decoder: Decoder, arrival: Arrival, economy: Economy) -> None:
         """Decode one key frame; wake up when something moved since the last, and decode what was kept."""
         decoder.skip_to_key()
-        frames = decoder.decode(arrival.packet)
+        frames = decoder.decode(arrival.packet, arrival.mono_ns or arrival.time_ns)
         for frame in frames:
             self._alive(arrival.time_ns)
             if economy.stirs(to_grid(luma_of(frame)), arrival.time_ns):
@@ -177,24 +176,39 @@ class Camera:
             self.eye.see(frame, arrival.time_ns)
         economy.keep(arrival)
 
+    def _heard(self, arrival: Arrival) -> None:
+        """A picture came, decodable or not yet: that is what a camera lives by."""
+        self._heard_ns = arrival.mono_ns if arrival.mono_ns is not None else self.clock.monotonic_ns()
+        self.counters.packets += 1
+        self.rate.tick(self._heard_ns)
+
     def _alive(self, time_ns: int) -> None:
-        """A picture came: the camera is up."""
+        """A picture was decoded: the camera is up."""
         self.counters.frames += 1
         if self.up:
             return
-        self.up, self.problem = True, ""
-        self.backoff.reset()
-        gone_ns = self.clock.monotonic_ns() - self._lost_since_ns if self._lost_since_ns is not None else 0
-        self.send(Draft(self.id, CameraBack(seconds=gone_ns / SECOND_NS), time_ns))
-        self._lost_since_ns, self._reported = None, False
+        with self._telling:
+            self.up, self.problem = True, ""
+            self.backoff.reset()
+            since_ns, self._lost_since_ns, self._reported = self._lost_since_ns, None, False
+            gone_ns = self.clock.monotonic_ns() - since_ns if since_ns is not None else 0
+            self.send(Draft(self.id, CameraBack(seconds=gone_ns / SECOND_NS), time_ns))
 
     def _down(self) -> None:
         """No stream: report it once it has lasted."""
-        self.up = False
-        now_ns = self.clock.monotonic_ns()
-        if self._lost_since_ns is None:
-            self._lost_since_ns = self._heard_ns
-        gone_s = (now_ns - self._lost_since_ns) / SECOND_NS
-        if not self._reported and gone_s >= LOST_S:
-            self._reported = True
-            self.send(Draft(self.id, CameraLost(seconds=gone_s), self.clock.wall_ns()))
+        with self._telling:
+            self.up = False
+            if self._lost_since_ns is None:
+                self._lost_since_ns = self._heard_ns
+        self.check()
+
+    def check(self) -> None:
+        """Report a camera that has been lost for long; also called from outside, since connecting takes its time."""
+        with self._telling:
+            if self._lost_since_ns is None or self._reported:
+                return
+            now_ns = self.clock.monotonic_ns()
+            if now_ns - max(self._lost_since_ns, self._heard_ns) >= LOST_S * SECOND_NS:
+                self._reported = True
+                gone_s = (now_ns - self._lost_since_ns) / SECOND_NS
+                self.send(Draft(self.id, CameraLost(seconds=gone_s), self.clock.wall_ns()))

@@ -34,23 +34,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     settings = config.load(options.config)
-    from edge import app
+    from edge import loaded_models
 
-    app.load_models(settings, options.config.parent)
+    loaded_models.load_models(settings, options.config.parent)
     print(f"{options.config}: good")  # noqa: T201
     return 0
 
 
 def _run(options: argparse.Namespace) -> int:
     settings = config.load(options.config)
-    from edge import app  # the models' runtime takes a second to import
+    from edge import app, loaded_models  # the models' runtime takes a second to import
 
     give_back_large_blocks()
     base = options.config.resolve().parent
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    app.Box(settings, base, app.load_models(settings, base)).run(stop)
+    app.Box(settings, base, loaded_models.load_models(settings, base)).run(stop)
     return 0
 
 

@@ -9,12 +9,14 @@ import numpy as np
 from av.codec.context import ThreadType
 from av.video.reformatter import VideoReformatter
 
+from common.clock import SECOND_NS
 from common.errors import StreamBroken
 from edge.sources.base import VideoPacket
 from pipelines.types import Luma, Picture
 
-PATIENCE = 250
-"""Packets in a row without a picture before the stream is given up."""
+BROKEN_S, BROKEN_PACKETS = 10.0, 8
+"""A stream is given up when as many packets in a row, over as long a time, gave no picture. Waiting for a key frame
+does not count: cameras with smart codecs send one in a minute or less often."""
 
 
 class Decoder:
@@ -34,29 +36,34 @@ class Decoder:
         self._codec, self._extradata = codec, extradata
         self.broken = 0
         self._fruitless = 0
+        self._since_ns: int | None = None
         self._waits_for_key = True
         self._context = self._make()
 
-    def decode(self, packet: VideoPacket) -> list[av.VideoFrame]:
+    def decode(self, packet: VideoPacket, now_ns: int = 0) -> list[av.VideoFrame]:
         """Pictures that this packet completes.
+
+        Args:
+            packet: The next of the stream.
+            now_ns: When it came, nanoseconds of one clock.
 
         Raises:
             StreamBroken: Nothing could be decoded for too long.
         """
         if self._waits_for_key and not packet.is_keyframe:
-            return self._without()
+            return []
         try:
             frames = self._context.decode(packet)
         except (av.error.FFmpegError, ValueError):
             self.broken += 1
             self.restart()
-            return self._without()
+            return self._without(now_ns)
         self._waits_for_key = False
         whole = [frame for frame in frames if not frame.is_corrupt]  # patched-up pictures would look like motion
         self.broken += len(frames) - len(whole)
         if not whole:
-            return self._without()
-        self._fruitless = 0
+            return self._without(now_ns)
+        self._fruitless, self._since_ns = 0, None
         return whole
 
     def skip_to_key(self) -> None:
@@ -69,10 +76,12 @@ class Decoder:
         self._context = self._make()
         self._waits_for_key = True
 
-    def _without(self) -> list[av.VideoFrame]:
+    def _without(self, now_ns: int) -> list[av.VideoFrame]:
+        """A packet that ought to have given a picture did not."""
         self._fruitless += 1
-        if self._fruitless > PATIENCE:
-            raise StreamBroken(f"no picture in {PATIENCE} packets")
+        self._since_ns = now_ns if self._since_ns is None else self._since_ns
+        if self._fruitless > BROKEN_PACKETS and now_ns - self._since_ns > BROKEN_S * SECOND_NS:
+            raise StreamBroken(f"no picture in {BROKEN_S:.0f} s")
         return []
 
     def _make(self) -> av.VideoCodecContext:

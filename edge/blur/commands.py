@@ -40,10 +40,10 @@ def redact(options: argparse.Namespace) -> int:
         return _verify(options)
     new_file(options.copy)
     original, original_bytes = hash_of(options.source)
-    from edge import app  # the models' runtime takes a second to import
+    from edge import app, loaded_models  # the models' runtime takes a second to import
 
     key = signing_key(_key_file())
-    redactor = app.video_redactor(faces_only=options.faces_only)
+    redactor = loaded_models.video_redactor(faces_only=options.faces_only)
     start = time.monotonic()
     opener = film_of(options.source)
     counts = redactor.redact(opener, options.copy, sound=options.audio, progress=progress_on(sys.stderr))

@@ -36,9 +36,9 @@ def _read(options: argparse.Namespace) -> int:
         grammars = choose(names, options.pattern or [])
     except ValueError as error:
         raise SettingsError("paifang gate read", "--grammar", str(error)) from error
-    from edge import app  # the models' runtime takes a second to import
+    from edge import loaded_models  # the models' runtime takes a second to import
 
-    look = app.gate_readers().look(grammars)
+    look = loaded_models.gate_readers().look(grammars)
     failed = 0
     for path in options.pictures:
         picture = cv2.imread(str(path))

@@ -141,7 +141,7 @@ class View:
             for arrival in stream.packets():
                 if self._stop.is_set():
                     return
-                frames = decoder.decode(arrival.packet)
+                frames = decoder.decode(arrival.packet, arrival.mono_ns or arrival.time_ns)
                 if frames and arrival.time_ns - shown_ns >= _SLACK * SECOND_NS / RATE:
                     shown_ns = arrival.time_ns
                     self._newest.put(_small(frames[-1]), arrival.time_ns)

@@ -132,7 +132,7 @@ def _line(row: dict[str, object]) -> str:
 
 def _export(options: argparse.Namespace) -> int:
     box, store = _open(options)
-    from edge import app
+    from edge import app, loaded_models
 
     asked = Asked(
         camera=options.camera_,
@@ -146,7 +146,7 @@ def _export(options: argparse.Namespace) -> int:
     base = options.config.resolve().parent
     store.player.check(asked.camera, asked.from_ns, asked.to_ns)  # an absurd range is refused before models load
     key = signing_key(base / box.data / "signing.key")
-    redactor = app.video_redactor(base / box.models if box.models else None)
+    redactor = loaded_models.video_redactor(base / box.models if box.models else None)
     exporter = Exporter(store.player, store.index, app.system_clock(), key, redactor)
     new_file(options.out)
     place = exporter.export(asked, options.out, progress_on(sys.stderr))
@@ -195,6 +195,7 @@ def _hold(options: argparse.Namespace) -> int:
 
 def _erase(options: argparse.Namespace) -> int:
     box, store = _open(options)
+
     from edge import app
 
     day = _moment("--day", f"{options.day}T00:00:00Z") // DAY_NS

@@ -167,7 +167,7 @@ class Recorder:
             time_base=known[4],
             key=packet.is_keyframe,
             wall_ns=arrival.time_ns,
-            mono_ns=self._clock.monotonic_ns(),
+            mono_ns=arrival.mono_ns if arrival.mono_ns is not None else self._clock.monotonic_ns(),
             codec=known[2],
             extradata=known[3],
             session=known[1],

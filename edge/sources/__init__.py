@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from common.clock import Clock
 from common.secret import Secret
-from edge.sources.base import Ear, Login, Opener, Stream
+from edge.sources.base import Ear, Login, Opener, Stopped, Stream, never
 from edge.sources.file import FileOpener
 from edge.sources.rtsp import RtspOpener
 
@@ -16,10 +16,10 @@ SOURCES: dict[str, type[Opener]] = {"rtsp": RtspOpener, "rtsps": RtspOpener, "":
 __all__ = ["SOURCES", "Login", "Opener", "Stream", "login", "opener"]
 
 
-def opener(url: str, who: Login, clock: Clock, ear: Ear | None = None) -> Opener:
-    """The opener for a URL or a file's path; `ear` hears its sound."""
+def opener(url: str, who: Login, clock: Clock, ear: Ear | None = None, stopped: Stopped = never) -> Opener:
+    """The opener for a URL or a file's path; `ear` hears its sound, `stopped` ends the waiting for pictures."""
     scheme = urlsplit(url).scheme if "://" in url else ""
-    return SOURCES[scheme](url, who, clock, ear)
+    return SOURCES[scheme](url, who, clock, ear, stopped)
 
 
 def login(username: str, password_file: str, base: Path) -> Login:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol, TypeAlias
@@ -37,10 +37,12 @@ class Arrival:
     Attributes:
         packet: Not decoded; one coded picture.
         time_ns: Wall clock when it arrived (for files: start of the file plus its time stamp), UTC nanoseconds.
+        mono_ns: Monotonic clock when it arrived; None: now, whenever it is asked for.
     """
 
     packet: VideoPacket
     time_ns: int
+    mono_ns: int | None = None
 
 
 class Ear(Protocol):
@@ -79,10 +81,21 @@ class Stream(Protocol):
         """Let go."""
 
 
-class Opener(Protocol):
-    """Opens one stream again and again; an `ear` is told of its sound."""
+Stopped: TypeAlias = Callable[[], bool]
+"""Whether whoever reads wants to end; asked while nothing comes."""
 
-    def __init__(self, url: str, who: Login, clock: Clock, ear: Ear | None = None) -> None: ...
+
+def never() -> bool:
+    """Nobody wants to end."""
+    return False
+
+
+class Opener(Protocol):
+    """Opens one stream again and again; an `ear` is told of its sound, `stopped` is asked while nothing comes."""
+
+    def __init__(
+        self, url: str, who: Login, clock: Clock, ear: Ear | None = None, stopped: Stopped = never
+    ) -> None: ...
 
     def open(self) -> Stream:
         """Connect.

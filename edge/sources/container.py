@@ -13,6 +13,8 @@ from common.errors import SourceError, SourceLost, SourceRefused, StreamBroken
 from edge.sources.base import AudioPacket, Ear, VideoPacket
 
 CODECS = ("h264", "hevc")
+CARRIED = ("aac",)
+"""Sound that the recorder can keep; of several tracks the first of this kind is heard."""
 _REFUSED = (
     av.error.HTTPUnauthorizedError,
     av.error.HTTPForbiddenError,
@@ -32,7 +34,13 @@ def mapped(error: Exception, where: str) -> SourceError:
     return SourceLost(f"{where}: {reason}")
 
 
-def open_video(url: str, where: str, options: dict[str, str], codecs: tuple[str, ...] | None) -> InputContainer:
+def open_video(
+    url: str,
+    where: str,
+    options: dict[str, str],
+    codecs: tuple[str, ...] | None,
+    timeout: tuple[float | None, float | None] | None = None,
+) -> InputContainer:
     """Open a container and check that it has video of a known codec.
 
     Args:
@@ -40,12 +48,13 @@ def open_video(url: str, where: str, options: dict[str, str], codecs: tuple[str,
         where: What to call it in errors.
         options: FFmpeg's.
         codecs: Names that are allowed; None for all.
+        timeout: Seconds for the opening and for each packet; None: no limit.
 
     Raises:
         SourceError: As `Opener.open`.
     """
     try:
-        container = av.open(url, options=options)
+        container = av.open(url, options=options, timeout=timeout)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise mapped(error, where) from None
     name = container.streams.video[0].codec_context.name if container.streams.video else ""
@@ -57,7 +66,7 @@ def open_video(url: str, where: str, options: dict[str, str], codecs: tuple[str,
 
 
 class ContainerStream:
-    """The video of an open container, and its first sound track where somebody hears."""
+    """The first video of an open container, and the sound track that can be kept where somebody hears."""
 
     def __init__(self, container: InputContainer, where: str, ear: Ear | None = None) -> None:
         self._container, self._where, self._ear = container, where, ear
@@ -84,10 +93,8 @@ class ContainerStream:
         Raises:
             SourceLost: At the end, however it came.
         """
-        track = next(iter(self._container.streams.audio), None)
-        if self._ear is not None:
-            self._ear.listen(track)
-        wanted = [self.video] if self._ear is None or track is None else [self.video, track]
+        track = self.begin()
+        wanted = [self.video] if track is None else [self.video, track]
         try:
             for packet in self._container.demux(*wanted):
                 if packet.size and packet.stream is self.video:
@@ -98,6 +105,20 @@ class ContainerStream:
             raise mapped(error, self._where) from None
         raise SourceLost(f"{self._where}: the stream ended")
 
+    def begin(self) -> av.AudioStream | None:
+        """Tell the ear what it will hear; gives the track, or None where nobody hears or there is none."""
+        if self._ear is None:
+            return None
+        track = sound_of(self._container, CARRIED)
+        self._ear.listen(track)
+        return track
+
     def close(self) -> None:
         """Close the container; only the thread that opened it may."""
         self._container.close()
+
+
+def sound_of(container: InputContainer, kinds: tuple[str, ...]) -> av.AudioStream | None:
+    """The first sound track of a kind that is wanted; else the first, so that it can be said why it is left out."""
+    tracks = container.streams.audio
+    return next((it for it in tracks if it.codec_context and it.codec_context.name in kinds), next(iter(tracks), None))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from common.clock import SECOND_NS, Clock
-from edge.sources.base import Arrival, Ear, Login, Stream
+from edge.sources.base import Arrival, Ear, Login, Stopped, Stream, never
 from edge.sources.container import ContainerStream, open_video
 
 
@@ -17,10 +17,11 @@ class FileOpener:
         who: Not used.
         clock: The first packet is taken to have come when the file is opened.
         ear: Hears the sound.
+        stopped: Not used.
     """
 
-    def __init__(self, url: str, who: Login, clock: Clock, ear: Ear | None = None) -> None:
-        del who
+    def __init__(self, url: str, who: Login, clock: Clock, ear: Ear | None = None, stopped: Stopped = never) -> None:
+        del who, stopped
         self._path, self._clock, self._ear = url, clock, ear
 
     def open(self) -> Stream:

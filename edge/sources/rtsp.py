@@ -1,21 +1,32 @@
-"""RTSP over TCP: H.264 and H.265, with Basic or Digest log-in, and time-outs that hold."""
+"""RTSP over TCP: H.264 and H.265, with Basic or Digest log-in; a connection lives as long as pictures come."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from common.clock import Clock
-from edge.sources.base import Arrival, Ear, Login, Stream
-from edge.sources.container import CODECS, ContainerStream, open_video
+import av
+from av.container import InputContainer
 
-SILENCE_S = 4.0
-"""A connection on which nothing comes for this long is lost."""
+from common.clock import SECOND_NS, Clock
+from common.errors import SourceLost
+from edge.sources.base import Arrival, AudioPacket, Ear, Login, Stopped, Stream, VideoPacket, never
+from edge.sources.container import CODECS, ContainerStream, mapped, open_video
+from edge.sources.nal import holds_picture, holds_sets
+from edge.sources.patience import Patience
+from edge.sources.reading import READ_S, Reading
+from edge.sources.sockets import Watched, connections, opened_since
+
+WAIT_S = 0.5
+"""While nothing comes it is asked this often whether to stop."""
+_PROMPT_NS = SECOND_NS
+"""A first picture that is handed over later than this after the connecting began may have come long before."""
+_ENOUGH = 3
 _OPTIONS = {
     "rtsp_transport": "tcp",
-    "timeout": str(round(SILENCE_S * 1e6)),  # the socket's, in microseconds; PyAV's own comes twice as late
-    "analyzeduration": "100000",
-    "fflags": "nobuffer",
+    "probesize": "32",  # one packet, and it is kept: the first may be a key frame, with the next a minute away
+    "analyzeduration": "0",
     "max_delay": "0",
 }
 
@@ -28,28 +39,131 @@ class RtspOpener:
         who: User and password.
         clock: Time of arrival.
         ear: Hears the sound.
+        stopped: Asked while nothing comes.
     """
 
-    def __init__(self, url: str, who: Login, clock: Clock, ear: Ear | None = None) -> None:
-        self._url, self._who, self._clock, self._ear = url, who, clock, ear
+    def __init__(self, url: str, who: Login, clock: Clock, ear: Ear | None = None, stopped: Stopped = never) -> None:
+        self._url, self._who, self._clock, self._ear, self._stopped = url, who, clock, ear, stopped
+        self.patience = Patience()
 
     def open(self) -> Stream:
-        """Connect and wait for the description."""
-        container = open_video(_with_login(self._url, self._who), self._url, dict(_OPTIONS), CODECS)
-        return RtspStream(container, self._url, self._clock, self._ear)
+        """Connect and wait for the first packet."""
+        first_s = self.patience.first_s
+        options = _OPTIONS | {"timeout": str(round(first_s * 1e6))}  # the socket's, in microseconds
+        host, port = urlsplit(self._url).hostname or "", urlsplit(self._url).port or 554
+        before, began_ns = connections(host, port), self._clock.monotonic_ns()
+        try:
+            container = open_video(
+                _with_login(self._url, self._who), self._url, options, CODECS, (first_s + READ_S, READ_S)
+            )
+        except SourceLost:
+            if self._clock.monotonic_ns() - began_ns >= first_s * SECOND_NS:
+                self.patience.in_vain()
+                raise SourceLost(f"{self._url}: no picture came in {first_s:.0f} s") from None
+            raise
+        took_s = (self._clock.monotonic_ns() - began_ns) / SECOND_NS
+        # after a silence of `first_s` FFmpeg gives what it has: that came before the silence
+        late_s = first_s if took_s >= first_s else 0.0
+        reading = Reading(self._clock, self.patience, late_s)
+        stream = RtspStream(container, self._url, reading, self._ear)
+        stream.began_ns = None if late_s else began_ns
+        stream.stopped, stream.socket = self._stopped, opened_since(before, host, port)
+        return stream
 
 
 class RtspStream(ContainerStream):
-    """A live stream."""
+    """A live stream.
 
-    def __init__(self, container: object, where: str, clock: Clock, ear: Ear | None = None) -> None:
-        super().__init__(container, where, ear)  # type: ignore[arg-type]
-        self._clock = clock
+    Attributes:
+        stopped: Asked while nothing comes.
+        socket: Of the connection; None where it is not known.
+        began_ns: Monotonic clock when the connecting began; None where it is known when the first picture came.
+    """
+
+    def __init__(self, container: InputContainer, where: str, reading: Reading, ear: Ear | None = None) -> None:
+        super().__init__(container, where, ear)
+        self._reading = reading
+        self.stopped: Stopped = never
+        self.socket: Watched | None = None
+        self.began_ns: int | None = None
 
     def packets(self) -> Iterator[Arrival]:
-        """Packets with the wall clock at which they came."""
-        for packet in self.demux():
-            yield Arrival(packet, self._clock.wall_ns())
+        """Pictures with the clocks at which they came.
+
+        Raises:
+            SourceError: No picture came for longer than this camera's pictures ever take, or the stream ended.
+        """
+        arrivals, held = self._arrivals(), list[Arrival]()
+        try:
+            for arrival in arrivals:
+                held.append(arrival)
+                if self.began_ns is None or (len(held) == 1 and self._reading.now_ns - self.began_ns < _PROMPT_NS):
+                    break
+                if len(held) == _ENOUGH:
+                    held[0] = _earlier(held)
+                    break
+        except SourceLost:
+            yield from held
+            raise
+        yield from held
+        yield from arrivals
+
+    def _arrivals(self) -> Iterator[Arrival]:
+        track, demuxing = self.begin(), self._container.demux()
+        while True:
+            self._wait()
+            self._reading.calls()
+            try:
+                packet = next(demuxing, None)
+            except av.error.ExitError:
+                demuxing = self._container.demux()
+                self._reading.none()
+                self._check()
+                continue
+            except (av.error.FFmpegError, OSError) as error:
+                raise mapped(error, self._where) from None
+            if packet is None:
+                raise SourceLost(f"{self._where}: the stream ended")
+            if packet.size and packet.stream is self.video:
+                video = cast(VideoPacket, packet)
+                picture = holds_picture(video, self.codec)
+                arrival = self._reading.handed(video, picture)
+                if picture or holds_sets(video, self.codec):
+                    yield arrival
+            else:
+                self._reading.other()
+                if packet.size and packet.stream is track and self._ear is not None:
+                    self._ear.hear(cast(AudioPacket, packet))
+            self._check()
+
+    def close(self) -> None:
+        """Close the connection; only the thread that opened it may."""
+        if self.socket is not None:
+            self.socket.close()
+            self.socket = None
+        super().close()
+
+    def _wait(self) -> None:
+        """Where nothing of the next picture has come: until something does."""
+        while self._reading.idle and self.socket is not None and not self.socket.wait(WAIT_S):
+            self._check()
+        if self._reading.idle:
+            self._reading.begins(guessed=True)
+
+    def _check(self) -> None:
+        """Raises: SourceLost when it is time to end."""
+        if self.stopped():
+            raise SourceLost(f"{self._where}: stopping")
+        if self._reading.silent_s > 0:
+            self._reading.patience.in_vain()
+            raise SourceLost(f"{self._where}: no picture came for too long")
+
+
+def _earlier(held: list[Arrival]) -> Arrival:
+    """The first of three, as long before the second as that before the third: it was handed over with the second."""
+    first, second, third = held
+    step_ns = max(0, (third.mono_ns or 0) - (second.mono_ns or 0))
+    return Arrival(first.packet, second.time_ns - step_ns, (second.mono_ns or 0) - step_ns)
 
 
 def _with_login(url: str, who: Login) -> str:

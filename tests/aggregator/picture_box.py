@@ -17,7 +17,8 @@ from aggregator.record import acts
 from aggregator.record.acts import Act
 from demo.clip import load
 from edge import config
-from edge.app import Box, Models
+from edge.app import Box
+from edge.loaded_models import Models
 from events.envelope import Draft
 from events.kinds import ZoneEntered
 from models.store import ModelStore

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from pathlib import Path
 
@@ -10,10 +11,10 @@ import numpy as np
 import pytest
 from edge_kit import make_clip, wait_until
 
-from common.clock import FakeClock, SystemClock
+from common.clock import SECOND_NS, FakeClock, SystemClock
 from common.errors import SourceLost, StreamBroken
 from edge.clockwatch import ClockWatch
-from edge.decoder import PATIENCE, Decoder, luma_of, picture_of
+from edge.decoder import Decoder, luma_of, picture_of
 from edge.gop import MAX_PACKETS, QUIET_S, Economy
 from edge.mailbox import Mailbox
 from edge.sources import opener
@@ -138,13 +139,23 @@ def test_economy_falls_asleep_when_it_has_been_quiet() -> None:
     assert not economy.awake
 
 
-def test_a_decoder_without_any_picture_gives_up(tmp_path: Path) -> None:
+def test_a_decoder_waits_for_a_key_frame_as_long_as_it_takes(tmp_path: Path) -> None:
     decoder = Decoder("h264", b"")
     later = next(arrival for arrival in arrivals(tmp_path) if not arrival.packet.is_keyframe)
-    for _ in range(PATIENCE):
-        assert decoder.decode(later.packet) == []
-    with pytest.raises(StreamBroken):
-        decoder.decode(later.packet)
+    for second in range(300):
+        assert decoder.decode(later.packet, second * SECOND_NS) == []
+
+
+@pytest.mark.parametrize(("packets", "apart_s", "gives_up"), [(100, 0.04, False), (400, 0.04, True), (4, 30, False)])
+def test_a_decoder_gives_up_after_seconds_of_key_frames_that_cannot_be_decoded(
+    packets: int, apart_s: float, gives_up: bool
+) -> None:
+    decoder = Decoder("h264", b"")
+    broken = av.Packet(b"\x00\x00\x00\x01\x65" + bytes(50))
+    broken.is_keyframe = True
+    with pytest.raises(StreamBroken) if gives_up else contextlib.nullcontext():
+        for number in range(packets):
+            decoder.decode(broken, round(number * apart_s * SECOND_NS))  # type: ignore[arg-type]
 
 
 def test_luma_and_picture_of_a_frame() -> None:

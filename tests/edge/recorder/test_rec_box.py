@@ -16,7 +16,8 @@ from model_kit import obtain
 
 from demo.clip import load
 from edge import config
-from edge.app import Box, Models
+from edge.app import Box
+from edge.loaded_models import Models
 from events.envelope import decode
 from events.identifiers import to_rfc3339
 from events.kinds import FootageExported

@@ -15,6 +15,7 @@ from pipelines.activity import Activity, ActivityGate
 from pipelines.crops import doubt, plan
 from pipelines.findings import Finding, Pending, Rule
 from pipelines.geometry import overlap
+from pipelines.ground import Ground
 from pipelines.rules import RULES
 from pipelines.settings import LineSettings, ZoneSettings
 from pipelines.tracker import Look, Tracker
@@ -24,6 +25,10 @@ from pipelines.views import View
 
 RECHECK_S = 10.0
 """Objects that stand still are looked at this often."""
+STOPPED_S = 0.8
+"""One that moved and that nothing stirs any more has stopped, or is gone: the detector looks after so long …"""
+DOUBTED_S = 2.0
+"""… and so often at one that it did not find where it stood."""
 MOST_DOUBTS = 2
 """Second opinions in one look."""
 
@@ -58,9 +63,11 @@ class CameraPipeline:
     side_px: int = 416
     gate: ActivityGate = field(default_factory=ActivityGate)
     tracker: Tracker = field(init=False)
+    _ground: Ground = field(default_factory=Ground)
+    _grid: Luma | None = None
     _pending: Pending = field(default_factory=Pending)
     _opinions: int = 0
-    _rechecked_ns: int = 0
+    _asked_ns: dict[int, int] = field(default_factory=dict)
     _time_ns: int = 0
 
     def __post_init__(self) -> None:
@@ -77,6 +84,9 @@ class CameraPipeline:
             Where to look, or None when nothing is worth it.
         """
         activity = self.gate.look(grid, time_ns)
+        followed = [self._fractions(track.box) for track in self.tracker.tracks if track.decided or track.moved]
+        self._ground.learn(grid, [*activity.regions, *activity.blobs, *followed], time_ns)
+        self._grid = grid
         regions = activity.regions + self._overdue(time_ns)
         if not regions:
             return None
@@ -91,7 +101,7 @@ class CameraPipeline:
         blobs = [self._pixels(box) for box in request.activity.blobs]
         moved = [self._pixels(box) for box in request.activity.regions]
         looked = [view.box for view in request.views]
-        self.tracker.update(Look(found, looked, time_ns, blobs, moved))
+        self.tracker.update(Look(found, looked, time_ns, blobs, moved, self._standing()))
         things = [track.box for track in self.tracker.tracks if track.updated and (track.decided or track.moved)]
         for region, box in zip(request.activity.regions, moved, strict=True):
             self.gate.feedback(region, any(overlap(box, thing) for thing in things), time_ns)
@@ -102,8 +112,16 @@ class CameraPipeline:
         if not self.tracker.tracks:
             return []
         time_ns = self._time_ns = max(time_ns, self._time_ns)
-        self.tracker.update(Look(Detections.none(), (), time_ns))
+        self.tracker.update(Look(Detections.none(), (), time_ns, standing=self._standing()))
         return self._judge(time_ns)
+
+    def _standing(self) -> frozenset[int]:
+        """Tracks that have moved and at whose place something stands."""
+        if self._grid is None:
+            return frozenset()
+        grid = self._grid
+        moved = [track for track in self.tracker.tracks if track.moved and track.decided]
+        return frozenset(track.id for track in moved if self._ground.stands(grid, self._fractions(track.box)))
 
     def _judge(self, time_ns: int) -> list[Finding]:
         tracks = [track for track in self.tracker.tracks if track.confirmed]
@@ -123,12 +141,25 @@ class CameraPipeline:
 
     def _overdue(self, time_ns: int) -> tuple[Box, ...]:
         """Boxes of live tracks that have not been looked at for long, in fractions."""
-        if time_ns - self._rechecked_ns < RECHECK_S * SECOND_NS:
-            return ()
-        self._rechecked_ns = time_ns
+        tracks = self.tracker.tracks
+        self._asked_ns = {it.id: self._asked_ns[it.id] for it in tracks if it.id in self._asked_ns}
+        overdue = [track for track in tracks if self._is_overdue(track, time_ns)]
+        self._asked_ns |= {track.id: time_ns for track in overdue}
+        return tuple(self._fractions(track.box) for track in overdue)
+
+    def _is_overdue(self, track: Track, time_ns: int) -> bool:
+        if track.still_since_ns is not None:
+            patience_s = RECHECK_S if track.missed_ns is None else DOUBTED_S
+        elif track.decided and track.confirmed:
+            patience_s = STOPPED_S
+        else:
+            return False
+        last_ns = max(track.seen_ns, self._asked_ns.get(track.id, track.seen_ns))
+        return time_ns - last_ns >= patience_s * SECOND_NS
+
+    def _fractions(self, box: Box) -> Box:
         width, height = self.size
-        overdue = (track.box for track in self.tracker.tracks if time_ns - track.seen_ns > RECHECK_S / 2 * SECOND_NS)
-        return tuple(Box(b.x1 / width, b.y1 / height, b.x2 / width, b.y2 / height) for b in overdue)
+        return Box(box.x1 / width, box.y1 / height, box.x2 / width, box.y2 / height)
 
     def _pixels(self, box: Box) -> Box:
         width, height = self.size

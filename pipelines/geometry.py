@@ -67,6 +67,58 @@ def signed_distance(polygon: Corners, x: float, y: float) -> float:
     return distance if inside else -distance
 
 
+def distance_within(polygon: Corners, point: tuple[float, float], size: tuple[int, int]) -> float:
+    """As `signed_distance`, in a picture whose edge is no border of the polygon.
+
+    Args:
+        polygon: Corners in pixels; sides along the picture's edge do not count.
+        point: Pixels; taken to lie in the picture.
+        size: Width and height of the picture.
+
+    >>> lower_half = [(0, 50), (100, 50), (100, 100), (0, 100)]
+    >>> distance_within(lower_half, (40, 104), (100, 100)), distance_within(lower_half, (1, 40), (100, 100))
+    (50.0, -10.0)
+    """
+    width, height = size
+    x, y = min(max(point[0], 0.0), float(width)), min(max(point[1], 0.0), float(height))
+    inside = signed_distance(polygon, min(max(x, 0.01), width - 0.01), min(max(y, 0.01), height - 0.01)) > 0
+    nearest = float("inf")
+    x1, y1 = polygon[-1]
+    for x2, y2 in polygon:
+        along_edge = (x1 == x2 and x1 in (0, width)) or (y1 == y2 and y1 in (0, height))
+        if not along_edge:
+            nearest = min(nearest, _to_side((x1, y1), (x2, y2), (x, y)))
+        x1, y1 = x2, y2
+    return nearest if inside else -nearest
+
+
+def _to_side(start: tuple[float, float], end: tuple[float, float], point: tuple[float, float]) -> float:
+    """Distance of a point to a side of a polygon."""
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    share = ((point[0] - start[0]) * dx + (point[1] - start[1]) * dy) / max(dx * dx + dy * dy, 1e-12)
+    share = min(1.0, max(0.0, share))
+    return float(((start[0] + share * dx - point[0]) ** 2 + (start[1] + share * dy - point[1]) ** 2) ** 0.5)
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes.
+
+    >>> iou(Box(0, 0, 2, 2), Box(0, 0, 2, 1))
+    0.5
+    """
+    both = shared_area(a, b)
+    return both / max(a.area + b.area - both, 1e-9)
+
+
+def snapped(value: float, edge: float) -> float:
+    """A corner's coordinate, share of the picture's side: on the picture's edge where it is that close to it.
+
+    >>> snapped(0.01, 0.015), snapped(0.99, 0.015), snapped(0.5, 0.015)
+    (0.0, 1.0, 0.5)
+    """
+    return 0.0 if value <= edge else 1.0 if value >= 1 - edge else value
+
+
 def side_of_line(start: tuple[float, float], end: tuple[float, float], point: tuple[float, float]) -> float:
     """Signed distance to the infinite line; positive to the right of somebody who walks from `start` to `end`.
 

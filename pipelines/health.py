@@ -4,6 +4,9 @@ All four compare the picture with what the camera has learned of its own view: h
 is, where its edges are. Edges are compared as normalised gradients, which a change of light leaves alone (the idea of
 N. Dalal & B. Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005). A trouble must last before
 it is reported, so that a lorry in front of the lens is not a covered camera.
+
+Less light means less contrast everywhere, and says nothing of the lens: a picture whose edges, brought to the learned
+contrast, lie where they always lay is only darker, and its sharpness is not judged until the camera has learned it.
 """
 
 from __future__ import annotations
@@ -39,6 +42,16 @@ DEFOCUSED_SHARPNESS = 0.35
 """Fine detail below this share of the learned one while the coarse edges stay where they are."""
 MOVED_AGREEMENT = 0.35
 """Coarse edges agree less than this with the learned ones."""
+MOST_GAIN = 12.0
+"""A dark picture is brought to the learned contrast by this factor at most; beyond it there is little but noise."""
+DARKER = 0.6
+"""Contrast below this share of the learned one: the light has changed, and fine detail is lost to the encoder first."""
+SEEN_AGREEMENT = 0.3
+"""Edges that agree this much with the learned ones are seen through the lens, however dark the picture is."""
+BURNT_ROWS = 0.2
+"""Camera names and clocks are burnt in within this share of the picture's height at its upper and lower edge …"""
+BURNT_SHARE = 0.06
+"""… and change this share of the picture at most."""
 CLEAR_S = 3.0
 """A trouble must be gone for this long before the camera is clear."""
 
@@ -85,10 +98,12 @@ class CameraHealth:
         return self._decide(self._judge(signs), signs, time_ns)
 
     def _signs(self, luma: Luma, grid: Luma) -> _Signs:
-        same = self._last is not None and int(cv2.absdiff(grid, self._last).max()) == 0
+        same = self._last is not None and _same(grid, self._last)
         self._last = grid
         sharpness = _deviation(cv2.Laplacian(_middle(luma), cv2.CV_16S)) ** 2
-        return _Signs(_deviation(grid), sharpness, _busy_share(grid), _edges(grid), same)
+        texture = _deviation(grid)
+        gain = min(MOST_GAIN, max(1.0, self._texture / max(texture, 1e-6))) if self._looks >= LEARN_LOOKS else 1.0
+        return _Signs(texture, sharpness, _busy_share(grid), _edges(grid, gain), same)
 
     def _learn(self, signs: _Signs) -> None:
         share = max(LEARN_SHARE, 1 / (self._looks + 1))
@@ -102,14 +117,17 @@ class CameraHealth:
     def _judge(self, signs: _Signs) -> dict[Trouble, float]:
         """Each trouble that this look shows, with a score from 0 to 1."""
         assert self._edges is not None
-        if signs.texture < COVERED * self._texture or signs.busy < COVERED * self._busy:
+        agreement = _agreement(self._edges, signs.edges)
+        little = signs.texture < COVERED * self._texture or signs.busy < COVERED * self._busy
+        if little and agreement < SEEN_AGREEMENT:
             return {"covered": 1 - signs.busy}
         shown: dict[Trouble, float] = {}
         if signs.same:
             shown["frozen"] = 1.0
-        agreement = _agreement(self._edges, signs.edges)
-        if agreement < MOVED_AGREEMENT:
+        if agreement < MOVED_AGREEMENT and not little:
             shown["moved"] = 1 - max(0.0, agreement)
+        elif signs.texture < DARKER * self._texture:
+            return shown
         elif signs.sharpness < DEFOCUSED_SHARPNESS * self._sharpness:
             shown["defocused"] = 1 - signs.sharpness / max(self._sharpness, 1e-6)
         return shown
@@ -171,9 +189,21 @@ def _middle(luma: Luma) -> Luma:
     return luma[top : top + 360, left : left + 640]
 
 
-def _edges(grid: Luma) -> Gradients:
-    """H x W x 2 gradients, each of length at most one, nearly zero where there is nothing but noise."""
-    soft = cv2.GaussianBlur(grid, (5, 5), 0).astype(np.float32)
+def _same(grid: Luma, last: Luma) -> bool:
+    """Whether nothing has changed but, at most, what is burnt in: a camera's noise changes a picture everywhere."""
+    changed = cv2.absdiff(grid, last) > 0
+    band = round(BURNT_ROWS * grid.shape[0])
+    return not changed[band : grid.shape[0] - band].any() and float(changed.mean()) <= BURNT_SHARE
+
+
+def _edges(grid: Luma, gain: float = 1.0) -> Gradients:
+    """H x W x 2 gradients, each of length at most one, nearly zero where there is nothing but noise.
+
+    Args:
+        grid: H x W luma.
+        gain: Brings the contrast of a dark picture to that of the learned one.
+    """
+    soft = cv2.GaussianBlur(grid, (5, 5), 0).astype(np.float32) * np.float32(gain)
     dx, dy = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
     length = cv2.magnitude(dx, dy) + np.float32(24)
     return np.asarray(cv2.merge([dx / length, dy / length]), np.float32)

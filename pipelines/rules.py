@@ -22,13 +22,20 @@ from events.kinds import (
     ZoneLoitering,
 )
 from pipelines.findings import Finding, Rule, concerns
-from pipelines.geometry import Corners, signed_distance
+from pipelines.geometry import Corners, distance_within, iou, snapped
 from pipelines.lines import LineRule
 from pipelines.settings import ZoneSettings
 from pipelines.tracks import Track
+from pipelines.types import Box
 
 HYSTERESIS = 0.012
 """A ground point must be this far over a border to change sides, share of the picture's mean side."""
+EDGE = 0.015
+"""A zone's corner this close to the picture's edge lies on it, share of the picture's side. The edge of the picture is
+no border of the zone: what the edge cuts stands in the zone, and what leaves over it has left."""
+SAME_PLACE = 0.5
+"""What stands where something was reported before, and overlaps it this much (IoU), is the same thing found again."""
+REMEMBERED = 32
 
 
 class _ZoneFacts(TypedDict):
@@ -48,14 +55,17 @@ class _Stay:
     entered_ns: int = 0
     loitered: bool = False
     blocked: bool = False
+    track: Track | None = None
+    seen_at: Box | None = None
 
 
 @dataclass
 class ZoneRule:
     """Entered, left, loitering, crowded and blocked for one zone.
 
-    An object counts as entered once it has been seen to move: what was parked there before the camera looked, and
-    what the detector finds again after a blink, never alerts.
+    An object counts as entered once it has been seen to move: what stood there before the camera looked, and what the
+    detector finds again after a blink, has not entered. How long something stands is a state of its own: a vehicle
+    that stood there before blocks the zone as well, and is reported once for its place.
 
     Args:
         zone: The zone's settings.
@@ -69,22 +79,27 @@ class ZoneRule:
     _stays: dict[int, _Stay] = field(default_factory=dict)
     _quiet_until: dict[tuple[type[Data], str], int] = field(default_factory=dict)
     _crowded: bool = False
+    _stood: list[Box] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         width, height = self.size
-        self._polygon: Corners = [(x * width, y * height) for x, y in self.zone.polygon]
+        corners = [(snapped(x, EDGE), snapped(y, EDGE)) for x, y in self.zone.polygon]
+        self._polygon: Corners = [(x * width, y * height) for x, y in corners]
         self._margin = HYSTERESIS * float((width * height) ** 0.5)
 
     def judge(self, tracks: Iterable[Track], time_ns: int) -> list[Finding]:
         """What is newly true of the zone."""
         live = list(tracks)
-        for number in self._stays.keys() - {track.id for track in live}:
-            del self._stays[number]
+        found = [
+            finding
+            for number in self._stays.keys() - {track.id for track in live}
+            for finding in self._ended(self._stays.pop(number), time_ns)
+        ]
         mine = [track for track in live if concerns(track, self.zone.objects)]
-        found: list[Finding] = []
         asleep = not self.open_at(time_ns)
         for track in mine:
             stay = self._stays.setdefault(track.id, _Stay())
+            stay.track, stay.seen_at = track, track.box if track.updated else stay.seen_at
             found += self._border(track, stay, time_ns)
             found += self._lasting(track, stay, time_ns)
         found += self._crowd(mine, time_ns)
@@ -94,7 +109,7 @@ class ZoneRule:
         """The change of sides, with hysteresis in space and inertia in looks."""
         if not track.updated:
             return []
-        distance = signed_distance(self._polygon, *track.box.ground)
+        distance = distance_within(self._polygon, track.box.ground, self.size)
         changing = distance < -self._margin if stay.inside else distance > self._margin
         stay.agree = stay.agree + 1 if changing else 0
         if stay.agree < self.zone.inertia or not (stay.inside or track.moved):
@@ -107,22 +122,42 @@ class ZoneRule:
         facts = self._facts(track)
         return [self._finding(ZoneEntered(**facts) if stay.inside else ZoneLeft(**facts), track, time_ns)]
 
+    def _ended(self, stay: _Stay, time_ns: int) -> list[Finding]:
+        """What was inside and is not followed any more has left where it was last seen at the picture's edge."""
+        if not (stay.inside and stay.track and stay.seen_at and "left" in self.zone.report):
+            return []
+        box, (width, height) = stay.seen_at, self.size
+        near = EDGE * max(width, height)
+        if min(box.x1, box.y1, width - box.x2, height - box.y2) > near:
+            return []
+        return [self._finding(ZoneLeft(**self._facts(stay.track, box)), stay.track, time_ns)]
+
     def _lasting(self, track: Track, stay: _Stay, time_ns: int) -> list[Finding]:
         found: list[Finding] = []
-        if not stay.inside:
-            return found
+        limit_s = self.zone.loitering_s
         seconds = (time_ns - stay.entered_ns) / SECOND_NS
-        limit_s, still_s = self.zone.loitering_s, self.zone.blocked_s
-        if limit_s is not None and not stay.loitered and seconds >= limit_s:
+        if stay.inside and limit_s is not None and not stay.loitered and seconds >= limit_s:
             stay.loitered = True
             found.append(self._finding(ZoneLoitering(seconds=seconds, **self._facts(track)), track, time_ns))
+        return found + self._standing(track, stay, time_ns)
+
+    def _standing(self, track: Track, stay: _Stay, time_ns: int) -> list[Finding]:
+        still_s = self.zone.blocked_s
+        if still_s is None:
+            return []
         if track.still_since_ns is None:
             stay.blocked = False
-        elif still_s is not None and not stay.blocked and time_ns - track.still_since_ns >= still_s * SECOND_NS:
-            stay.blocked = True
-            still = (time_ns - track.still_since_ns) / SECOND_NS
-            found.append(self._finding(ZoneBlocked(seconds=still, **self._facts(track)), track, time_ns))
-        return found
+            return []
+        still = (time_ns - track.still_since_ns) / SECOND_NS
+        if stay.blocked or still < still_s or not (stay.inside or self._stands_inside(track)):
+            return []
+        stay.blocked = True
+        known = not track.moved and any(iou(track.box, box) > SAME_PLACE for box in self._stood)
+        self._stood = [*self._stood, track.box][-REMEMBERED:]
+        return [] if known else [self._finding(ZoneBlocked(seconds=still, **self._facts(track)), track, time_ns)]
+
+    def _stands_inside(self, track: Track) -> bool:
+        return track.decided and distance_within(self._polygon, track.box.ground, self.size) > self._margin
 
     def _crowd(self, tracks: list[Track], time_ns: int) -> list[Finding]:
         limit = self.zone.crowded_above
@@ -138,8 +173,8 @@ class ZoneRule:
     def _finding(self, data: ZoneData, track: Track, time_ns: int) -> Finding:
         return Finding(data, track, self.zone.objects, time_ns)
 
-    def _facts(self, track: Track) -> _ZoneFacts:
-        x1, y1, x2, y2 = (round(value, 1) for value in track.box)
+    def _facts(self, track: Track, box: Box | None = None) -> _ZoneFacts:
+        x1, y1, x2, y2 = (round(value, 1) for value in box or track.box)
         confidence = round(min(1.0, max(0.0, track.confidence)), 3)
         return {
             "zone": self.zone.name,

@@ -49,6 +49,8 @@ LEAP = 1.25
 FORGET_S = 1.5
 """A moving track that is looked for and not found lives this long."""
 FORGET_NAMELESS_S = 0.8
+FORGET_UNLOOKED_S = 6.0
+"""A moving one with a class whose place nobody looked at has stopped there, or the detector is late."""
 FORGET_STILL_S = 10.0
 """A still one where nothing moves lives longer: the detector blinks."""
 BORDER = 0.015
@@ -65,6 +67,7 @@ class Look:
         time_ns: Of the frame.
         blobs: Moving things by the gate, pixels.
         moved: Regions that moved, pixels.
+        standing: Numbers of tracks at whose place something stands that is not the ground.
     """
 
     found: Detections
@@ -72,6 +75,7 @@ class Look:
     time_ns: int
     blobs: Sequence[Box] = ()
     moved: Sequence[Box] = ()
+    standing: frozenset[int] = frozenset()
 
 
 class Tracker:
@@ -104,6 +108,8 @@ class Tracker:
         seconds = 0.0 if self._time_ns is None else max(0.0, (look.time_ns - self._time_ns) / SECOND_NS)
         self._time_ns = look.time_ns
         for track in self._tracks:
+            if track.id in look.standing and not any(overlap(region, track.box) for region in look.moved):
+                track.halt(look.time_ns)
             track.predict(seconds)
         expected = [track.box for track in self._tracks]
         found, time_ns = _distinct(look.found), look.time_ns
@@ -205,14 +211,18 @@ class Tracker:
         x, y = (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2
         if not (0 <= x <= width and 0 <= y <= height):
             return True
+        stirred = any(overlap(region, box) for region in look.moved)
+        if track.id in look.standing and (track.still_since_ns is not None or not stirred):
+            return False  # nothing leaves without moving
+        looked = any(area.x1 <= x <= area.x2 and area.y1 <= y <= area.y2 for area in look.looked)
         if track.still_since_ns is None:
             unseen_s = (look.time_ns - track.seen_ns) / SECOND_NS
-            return unseen_s > (FORGET_S if track.decided else FORGET_NAMELESS_S)
-        if not any(area.x1 <= x <= area.x2 and area.y1 <= y <= area.y2 for area in look.looked):
+            patience_s = FORGET_NAMELESS_S if not track.decided else FORGET_S if looked else FORGET_UNLOOKED_S
+            return unseen_s > patience_s
+        if not looked:
             return False
         if track.missed_ns is None:
             track.missed_ns = look.time_ns
-        stirred = any(overlap(region, box) for region in look.moved)
         patience_s = FORGET_S if stirred else FORGET_STILL_S
         return (look.time_ns - track.missed_ns) / SECOND_NS > patience_s
 

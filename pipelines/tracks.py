@@ -149,6 +149,13 @@ class Track:
         self.updated, self._exact = False, None
         self.filter.predict(seconds)
 
+    def halt(self, time_ns: int) -> None:
+        """Nothing moves where it is, and it has not gone: it stops, and stands still from when it was last seen."""
+        if not self.updated:
+            self.filter.rest()
+        if self.still_since_ns is None and time_ns - self.seen_ns >= STILL_S * SECOND_NS:
+            self.still_since_ns = self.seen_ns
+
     def see(self, box: Box, score: float, kind: int, time_ns: int) -> None:
         """The detector found it."""
         self.confidence, self._exact = score, box

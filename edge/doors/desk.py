@@ -29,6 +29,9 @@ IDLE_S = 1.0
 UNLOCK_WITHIN_S = 10.0
 """A credential that was shown longer ago than this unlocks nothing: whoever showed it may have left."""
 
+STEP_NS = 5_000_000
+"""The two clocks are read one after the other; what they differ by more has stepped."""
+
 Done = Callable[[], None]
 
 
@@ -115,14 +118,22 @@ class Desk:
         self._judge, self._clock, self._send, self._stop = judge, clock, send, stop
         self._queue: queue.Queue[_Message | _Seen | None] = queue.Queue(QUEUE)
         self._log = logs.get("doors")
+        self._apart_ns = 0
 
     def tell(self, door: str, what: Said, time_ns: int | None = None, done: Done | None = None) -> None:
         """Take what a door says; waits while the queue is full. See `edge.doors.adapters.base.Tell`."""
         at = Moment(self._clock.monotonic_ns(), self._clock.wall_ns())
         if time_ns is not None:
-            ago_ns = max(0, at.wall_ns - time_ns)
-            at = Moment(at.mono_ns - ago_ns, at.wall_ns - ago_ns)
+            own_ns = min(time_ns, at.wall_ns)
+            at = Moment(own_ns + self._apart(at), own_ns)
         self._queue.put(_Message(door, what, at, done))
+
+    def _apart(self, now: Moment) -> int:
+        """Monotonic less wall time: the same until the wall clock steps, so that equal times stay in order."""
+        apart_ns = now.mono_ns - now.wall_ns
+        if abs(apart_ns - self._apart_ns) > STEP_NS:
+            self._apart_ns = apart_ns
+        return self._apart_ns
 
     def see(self, door: str, crossings: Iterable[Crossing]) -> None:
         """Take crossings of a door's line in the direction of going in."""

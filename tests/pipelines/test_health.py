@@ -127,3 +127,54 @@ def test_a_new_size_starts_the_learning_again() -> None:
     _run(health, [_noisy(still, i) for i in range(20)])
     tall: Luma = cv2.resize(still, (640, 480))  # type: ignore[assignment]
     assert _run(health, [_noisy(tall, i) for i in range(40)], 20) == []
+
+
+def _clock(luma: Luma, second: int) -> Luma:
+    """With a name and a clock burnt in."""
+    shown = luma.copy()
+    cv2.putText(shown, f"2026-11-27 08:00:{second % 60:02}", (20, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 255, 2)
+    cv2.putText(shown, "GATE", (540, 340), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 255, 2)
+    return shown
+
+
+def _encoded(luma: Luma, gain: float) -> Luma:
+    """Darker, as an encoder leaves it: black is 16, and small steps are gone."""
+    dark = 16 + (luma.astype(np.float32) - 16) * gain
+    coarse = cv2.GaussianBlur(dark, (0, 0), 0.6 / gain if gain < 0.5 else 0.6)
+    return np.clip(np.round(coarse), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("gain", [0.6, 0.45, 0.3, 0.2, 0.12])
+def test_a_light_that_goes_out_covers_nothing(gain: float) -> None:
+    health, still = CameraHealth(SETTINGS), _still()
+    dark = _encoded(still, gain)
+    pictures = [_noisy(still if i < 30 else dark, i) for i in range(120)]
+    assert _run(health, [*pictures, *(_noisy(still, i) for i in range(40))]) == []
+
+
+@pytest.mark.parametrize("spoil", [_black, _hand])
+def test_a_cover_in_the_dark_is_one(spoil: Callable[[Luma], Luma]) -> None:
+    health, dark = CameraHealth(SETTINGS), _encoded(_still(), 0.5)
+    pictures = [_noisy(dark, i) for i in range(60)] + [_noisy(spoil(dark), 100 + i) for i in range(40)]
+    assert [name for _, name in _run(health, pictures)] == ["camera.covered"]
+
+
+def test_a_frozen_stream_is_found_whatever_is_burnt_in() -> None:
+    health, still = CameraHealth(SETTINGS), _still()
+    good = [_clock(_noisy(still, i), i) for i in range(30)]
+    frozen = [_clock(_noisy(still, 29), i) for i in range(30, 80)]
+    assert [name for _, name in _run(health, [*good, *frozen])] == ["camera.frozen"]
+
+
+def test_a_still_scene_is_not_frozen_whatever_is_burnt_in() -> None:
+    health, still = CameraHealth(SETTINGS), _still()
+    assert _run(health, [_clock(_noisy(still, i), i) for i in range(120)]) == []
+
+
+def test_a_picture_in_which_only_something_small_moves_is_not_frozen() -> None:
+    still, pictures = _noisy(_still(), 1), []
+    for i in range(70):
+        walker = still.copy()
+        walker[150:200, 20 + 8 * i : 36 + 8 * i] = 230
+        pictures.append(walker)
+    assert _run(CameraHealth(SETTINGS), pictures) == []

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from agg_support import Web, add_staff, log_in, wait_until
+from agg_support import Web, add_staff, log_in, run_apart, wait_until
 from playwright.sync_api import Page
 
 from aggregator import app
@@ -67,7 +67,7 @@ def test_each_push_is_shown_to_who_is_there_now_and_to_nobody_else() -> None:
         await settle()
         assert [caller for _, caller in session.seen] == [Caller("li", (parse("monitor@village"),)), changed]
 
-    asyncio.run(work())
+    run_apart(work())
 
 
 def test_where_the_store_does_not_answer_nothing_is_pushed_and_nothing_lost() -> None:
@@ -82,7 +82,7 @@ def test_where_the_store_does_not_answer_nothing_is_pushed_and_nothing_lost() ->
         await settle()
         assert [update.clips for update, _ in session.seen] == [{"a", "b"}]
 
-    asyncio.run(work())
+    run_apart(work())
 
 
 def test_a_page_whose_user_is_removed_is_cut_off_even_if_it_stays(page: Page, web: Web) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from pathlib import Path
 
 import av
@@ -98,7 +99,7 @@ def desk_of(url: str, player: Player | None, faces: Detector) -> LiveDesk:
     def kept(camera: str, from_ns: int, to_ns: int) -> KeptOpener:
         assert player is not None
         clock = FakeClock()
-        return KeptOpener(player, camera, from_ns, to_ns, clock, lambda _seconds: None)
+        return KeptOpener(player, camera, from_ns, to_ns, clock, lambda seconds: time.sleep(min(seconds, 0.03)))
 
     def views(rate: float, lead: int) -> LiveRedactor:
         assert lead == LEAD

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nicegui import Client, ui
+from nicegui import Client, background_tasks, ui
 from nicegui.elements.html import Html
 
-from aggregator.alerts import Acknowledged, Alert, Change, Resolved
+from aggregator.alerts import SEVERITIES, Acknowledged, Alert, Change, Resolved
 from aggregator.broadcast import Update
 from aggregator.dashboard import views
 from aggregator.dashboard.frame import Frame, Visitor, html
@@ -20,6 +20,12 @@ from aggregator.stores.records import AlertQuery
 from common.errors import StoreError
 
 MAX_CARDS = 60
+_STATES = ("resolved", "acknowledged", "open")
+
+
+def urgency(alert: Alert) -> tuple[int, int, int, str]:
+    """What is more urgent is greater: open before acknowledged, then by severity, then the newest."""
+    return _STATES.index(alert.state), SEVERITIES.index(alert.severity), alert.last_ns, alert.id
 
 
 @dataclass
@@ -58,6 +64,7 @@ class Board:
                 self._head()
                 self._none = html(self._words["alerts.none"], "none", props="data-testid=no-alerts")
                 self._grid = ui.element("div").classes("cards").props("data-testid=alerts aria-live=polite")
+                self._more = html("", "none", props="data-testid=more-alerts role=status")
             with ui.element("aside"):
                 self._cameras = self._panel("cameras", "camera-health")
                 self._boxes = self._panel("boxes", "box-status")
@@ -78,9 +85,11 @@ class Board:
         for card in [it for it in self._cards.values() if not self._within.holds(it.alert.site, it.alert.place)]:
             del self._cards[card.alert.id]
             card.frame.delete()
-        for alert in sorted(update.alerts.values(), key=lambda it: it.last_ns):
+        for alert in sorted(update.alerts.values(), key=urgency):
             if self._within.holds(alert.site, alert.place):
                 self._show(alert, fresh=True)
+        if update.alerts:
+            background_tasks.create_lazy(self._count(), name=f"count alerts of {id(self)}")
         self._clips |= update.clips
         for card in [self._cards[it] for it in update.clips if it in self._cards]:
             self._dress(card, card.alert)
@@ -115,13 +124,29 @@ class Board:
     async def _fill(self) -> None:
         for value, button in self._filters.items():
             button.props(f"aria-pressed={str(value == self._show_all).lower()}")
-        query = AlertQuery(unresolved=not self._show_all, limit=MAX_CARDS, within=self._within)
-        alerts, self._clips = await asyncio.to_thread(self._read, query)
+        alerts, self._clips = await asyncio.to_thread(self._read, self._query())
         self._grid.clear()
         self._cards.clear()
-        for alert in reversed(alerts):
+        for alert in alerts:
             self._show(alert, fresh=False)
         self._none.set_visibility(not self._cards)
+        await self._count()
+
+    def _query(self) -> AlertQuery:
+        return AlertQuery(unresolved=not self._show_all, limit=MAX_CARDS, within=self._within, urgent=True)
+
+    async def _count(self) -> None:
+        """Say how many alerts are not shown. They come back with the next filling of the page."""
+        try:
+            there = await asyncio.to_thread(self._services.reader.alert_count, self._query())
+        except StoreError:
+            return
+        hidden = max(0, there - len(self._cards))
+        if hidden and len(self._cards) < MAX_CARDS:
+            await self._fill()
+            return
+        self._more.set_content(self._words["alerts.more"].format(count=hidden))
+        self._more.set_visibility(hidden > 0)
 
     def _read(self, query: AlertQuery) -> tuple[list[Alert], set[str]]:
         reader = self._services.reader
@@ -136,11 +161,20 @@ class Board:
                 card.frame.delete()
         elif card is None:
             self._cards[alert.id] = self._make(alert, fresh)
+            self._place(self._cards[alert.id])
             if len(self._cards) > MAX_CARDS:
-                self._cards.pop(next(iter(self._cards))).frame.delete()
+                last = min(self._cards.values(), key=lambda it: urgency(it.alert))
+                self._cards.pop(last.alert.id).frame.delete()
         else:
             self._dress(card, alert)
+            self._place(card)
         self._none.set_visibility(not self._cards)
+
+    def _place(self, card: _Card) -> None:
+        """Put a card where its urgency belongs; others keep their order."""
+        before = sum(urgency(it.alert) > urgency(card.alert) for it in self._cards.values() if it is not card)
+        if self._grid.default_slot.children.index(card.frame) != before:  # moving it takes the focus from its buttons
+            card.frame.move(target_index=before)
 
     def _make(self, alert: Alert, fresh: bool) -> _Card:
         with self._grid, ui.element("article").props(f"data-testid=alert-card data-alert={alert.id}") as frame:
@@ -151,7 +185,6 @@ class Board:
                     "acknowledge", lambda: self._act(alert.id, Acknowledged(self._user)), "acknowledge"
                 )
                 done = self._button("resolve", lambda: self._act(alert.id, Resolved(self._user)), "resolve")
-        frame.move(target_index=0)
         card = _Card(frame, shot, body, taken.classes("main"), done, alert)
         self._dress(card, alert)
         if fresh:

@@ -67,6 +67,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "alerts.work": ("To do", "待处理"),
     "alerts.all": ("All", "全部"),
     "alerts.none": ("Nothing to do. New alerts appear here by themselves.", "暂无待处理告警，新告警会自动出现。"),
+    "alerts.more": (
+        "{count} more alerts are not shown, all less urgent than these.",
+        "另有 {count} 条告警未显示，紧急程度均低于以上告警。",
+    ),
     "acknowledge": ("Acknowledge", "确认"),
     "resolve": ("Resolve", "处理完毕"),
     "count": ("{count} times", "{count} 次"),

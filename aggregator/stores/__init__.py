@@ -137,7 +137,10 @@ class Reader(Protocol):
     """Reading, from any thread, beside the writer."""
 
     def alerts(self, query: AlertQuery) -> list[Alert]:
-        """Alerts, newest first."""
+        """Alerts, in the order of the query."""
+
+    def alert_count(self, query: AlertQuery) -> int:
+        """How many alerts there are, whatever the query's limit."""
 
     def boxes(self) -> list[Box]:
         """All boxes with their outboxes' positions."""

@@ -35,6 +35,29 @@ from events.ranges import Ranges
 
 ALERT_COLUMNS = Alert.__struct_fields__
 _UNRESOLVED = "state IN ('open', 'acknowledged')"
+_URGENT = (
+    "CASE state WHEN 'open' THEN 0 WHEN 'acknowledged' THEN 1 ELSE 2 END, "
+    "CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 ELSE 3 END, "
+)
+
+
+def _alerts_where(query: AlertQuery) -> tuple[str, list[Value]]:
+    where: list[str] = []
+    values: list[Value] = []
+    for column, value in (("state", query.state), ("site", query.site), ("place", query.place)):
+        if value is not None:
+            where.append(f"{column} = ?")
+            values.append(value)
+    if query.unresolved:
+        where.append(_UNRESOLVED)
+    if query.within is not None and not query.within.everywhere:
+        condition, more = staff.within_sql(query.within)
+        where.append(condition)
+        values.extend(more)
+    if query.before is not None:
+        where.append("(last_ns, id) < (?, ?)")
+        values.extend(query.before)
+    return (f"WHERE {' AND '.join(where)}" if where else ""), values
 
 
 def alert_of(row: Row) -> Alert:
@@ -57,28 +80,19 @@ class SqlReader:
             return db.execute(sql, values).fetchall()
 
     def alerts(self, query: AlertQuery) -> list[Alert]:
-        """Alerts, newest first."""
-        where: list[str] = []
-        values: list[Value] = []
-        for column, value in (("state", query.state), ("site", query.site), ("place", query.place)):
-            if value is not None:
-                where.append(f"{column} = ?")
-                values.append(value)
-        if query.unresolved:
-            where.append(_UNRESOLVED)
-        if query.within is not None and not query.within.everywhere:
-            condition, more = staff.within_sql(query.within)
-            where.append(condition)
-            values.extend(more)
-        if query.before is not None:
-            where.append("(last_ns, id) < (?, ?)")
-            values.extend(query.before)
-        condition = f"WHERE {' AND '.join(where)}" if where else ""
+        """Alerts, in the order of the query."""
+        condition, values = _alerts_where(query)
+        order = _URGENT if query.urgent else ""
         sql = (
             f"SELECT {', '.join(ALERT_COLUMNS)} FROM alerts {condition} "  # noqa: S608 — constants only
-            "ORDER BY last_ns DESC, id DESC LIMIT ?"
+            f"ORDER BY {order}last_ns DESC, id DESC LIMIT ?"
         )
         return [alert_of(row) for row in self._rows(sql, *values, query.limit)]
+
+    def alert_count(self, query: AlertQuery) -> int:
+        """How many alerts there are, whatever the query's limit."""
+        condition, values = _alerts_where(query)
+        return int(self._rows(f"SELECT count(*) FROM alerts {condition}", *values)[0][0])  # noqa: S608 — as above
 
     def boxes(self) -> list[Box]:
         """All boxes: those with a status, and those that only sent events."""

@@ -110,6 +110,7 @@ class AlertQuery:
     """Which alerts; newest first.
 
     Attributes:
+        urgent: The most urgent first: open ones before others, then by severity, then the newest.
         before: (`last_ns`, `id`) of the last one of the page before.
         within: Where they must lie; None: anywhere.
     """
@@ -121,6 +122,7 @@ class AlertQuery:
     before: tuple[int, str] | None = None
     limit: int = 50
     within: Within | None = None
+    urgent: bool = False
 
 
 class Box(msgspec.Struct, frozen=True, kw_only=True):

@@ -214,7 +214,8 @@ class Box:
         models = model_store(self.settings, base)
         return Errands(
             self.settings, base, self.footage, self.uplink, clock=self._clock,
-            films=lambda: export_redactor(models), views=lambda rate, lead: live_redactor(models, rate, lead),
+            films=lambda: export_redactor(models, threads=1),
+            views=lambda rate, lead: live_redactor(models, rate, lead),
         )  # fmt: skip
 
     def _uplink(self, base: Path) -> Uplink | None:
@@ -231,7 +232,7 @@ class Box:
             return None
         store = model_store(self.settings, base)
         data = base / self.settings.data
-        return FootageApi(self.footage.store, lambda: export_redactor(store), self._clock, data).answer
+        return FootageApi(self.footage.store, lambda: export_redactor(store, threads=1), self._clock, data).answer
 
     def _looks(self, objects: SizedDetector) -> dict[str, Action]:
         """Questions about footage."""

@@ -35,10 +35,12 @@ class Finders(NamedTuple):
     Attributes:
         faces: Finds faces.
         plates: Finds plates; None: faces only.
+        thorough: Faces are searched at both sizes in each look, small pictures enlarged as well.
     """
 
     faces: Sized
     plates: Sized | None
+    thorough: bool = False
 
 
 class Pace(NamedTuple):
@@ -90,9 +92,9 @@ LARGE_PX = 1024
 """Pictures with a longer side than this are searched at all sizes in each look, smaller ones in turn."""
 
 
-def face_sizes(long_px: int) -> tuple[int, ...]:
+def face_sizes(long_px: int, thorough: bool = False) -> tuple[int, ...]:
     """Long sides that faces are searched at: small ones show in large pictures, large ones in small pictures."""
-    if long_px <= 640:
+    if long_px <= 640 and not thorough:
         return (640,)
     return (960, 640) if long_px <= LARGE_PX else (1280, 640)
 

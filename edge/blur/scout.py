@@ -154,7 +154,7 @@ class Scout:
         """The questions of this look: faces at one size in turn, in large pictures at all; now and then plates."""
         long_px = max(shot.frame.width, shot.frame.height)
         if not self._questions:
-            sizes = face_sizes(long_px)
+            sizes = face_sizes(long_px, self._finders.thorough)
             self._questions = [Question(self._finders.faces(size), size, plates=False) for size in sizes]
             if self._finders.plates is not None:
                 size = plate_size(long_px)
@@ -162,7 +162,7 @@ class Scout:
         faces = [it for it in self._questions if not it.plates]
         plates = [it for it in self._questions if it.plates]
         look, self._looks = self._looks, self._looks + 1
-        sized = faces if long_px > LARGE_PX else [faces[look % len(faces)]]
+        sized = faces if long_px > LARGE_PX or self._finders.thorough else [faces[look % len(faces)]]
         return [*sized, *(plates if look % self._pace.plates_every == 0 else [])]
 
     def _heard(self, asked: _Asked) -> Seen:

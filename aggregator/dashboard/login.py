@@ -15,9 +15,11 @@ from aggregator.dashboard.style import LOGIN_CSS, LOGO_SVG
 from aggregator.dashboard.texts import LANGUAGES, TEXTS, choose
 from aggregator.guard import SESSION_COOKIE
 from aggregator.services import Services
-from common.errors import LoginError, LoginThrottled, StoreError
+from common import logs
+from common.errors import KeysMissing, LoginError, LoginThrottled, StoreError
 from common.secret import Secret
 
+_log = logs.get("login")
 LANGUAGE_COOKIE = "paifang_language"
 MAX_FORM_BYTES = 4096
 _YEAR_S = 365 * 24 * 3600
@@ -134,7 +136,9 @@ def _refused(error: Exception, language: str, services: Services, provider: str)
     if isinstance(error, LoginError):
         services.metrics.logins.labels("wrong").inc()
         return HTMLResponse(page(language, words["login.wrong"], provider), 401)
-    return HTMLResponse(page(language, words["login.failed"], provider), 503)
+    _log.error("login failed", error=str(error))
+    text = words["login.keys" if isinstance(error, KeysMissing) else "login.failed"]
+    return HTMLResponse(page(language, text, provider), 503)
 
 
 async def _form(request: Request) -> tuple[str, Secret, str] | None:

@@ -20,7 +20,7 @@ from aggregator.staff.throttle import Throttle
 from aggregator.stores import Reader
 from aggregator.stores.records import Session
 from common.clock import SECOND_NS, Clock
-from common.errors import LoginError, StoreError
+from common.errors import KeysMissing, ListError, LoginError, StoreError
 from common.secret import Secret
 
 WRITE_TIMEOUT_S = 10.0
@@ -75,6 +75,7 @@ class Gatekeeper:
         Raises:
             LoginThrottled: Too many tries from this address or for this name.
             LoginError: Wrong; not said what.
+            KeysMissing: The second factor cannot be opened.
             StoreError: The session could not be written.
         """
         name = name[:64]
@@ -142,7 +143,11 @@ class Gatekeeper:
         kept = self._reader.factor(name)
         if kept is None:
             return True
-        step = factors.step_of(self._keys.shown(f"staff/{name}", kept.sealed), code, self._clock.wall_ns())
+        try:
+            secret = self._keys.shown(f"staff/{name}", kept.sealed)
+        except ListError as error:
+            raise KeysMissing(f"second factor of {name}: {error}") from error
+        step = factors.step_of(secret, code, self._clock.wall_ns())
         return step is not None and self._write(lambda ledger: ledger.store.use_step(name, step))
 
     def _write(self, work: Callable[[Ledger], Result]) -> Result:

@@ -9,10 +9,12 @@ from collections.abc import Callable
 
 import argon2
 
+from aggregator.clients import prefix_of
 from aggregator.ledger import Ledger
 from aggregator.lists.keys import Keys
 from aggregator.mailbox import Mailbox, Result
 from aggregator.record.acts import Act
+from aggregator.staff.limits import Failures, Limits
 from aggregator.staff.passwords import BY_PROVIDER, hash_token, matches
 from aggregator.staff.proof import Checker
 from aggregator.staff.roles import Areas, Caller
@@ -20,7 +22,7 @@ from aggregator.staff.throttle import Throttle
 from aggregator.stores import Reader
 from aggregator.stores.records import Session, User
 from common.clock import SECOND_NS, Clock
-from common.errors import LoginError, StoreError
+from common.errors import LoginError, LoginThrottled, StoreError
 from common.secret import Secret
 
 WRITE_TIMEOUT_S = 10.0
@@ -60,11 +62,8 @@ class Gatekeeper:
         self._hasher = hasher or argon2.PasswordHasher()
         self._checker = Checker(reader, keys, clock, self._write)
         self._dummy = self._hasher.hash(token())
-        self._limits = {
-            "pair": Throttle(clock, 5, 300.0),
-            "address": Throttle(clock, 20, 300.0),
-            "name": Throttle(clock, 50, 300.0),
-        }
+        self._limits = Limits(clock)
+        self._failures = Failures(clock, lambda act: mailbox.submit(lambda ledger: ledger.store.put_acts([act])))
         self._bad_tokens = Throttle(clock, 50, 300.0)
 
     def log_in(self, name: str, password: Secret, address: str, code: str = "") -> str:
@@ -80,19 +79,23 @@ class Gatekeeper:
             StoreError: The session could not be written.
         """
         name = name[:64]
-        keys = {"pair": f"{address}\0{name}", "address": address, "name": name}
-        for limit, key in keys.items():
-            self._limits[limit].take(key)
         user = self._reader.user(name)
+        try:
+            self._limits.take(name, address)
+            token = self._let_in_with(user, password, code)
+        except LoginError as error:
+            why = "throttled" if isinstance(error, LoginThrottled) else "wrong"
+            self._failures.report(None if user is None else user.name, address, why)
+            raise
+        self._limits.passed(name, address)
+        return token
+
+    def _let_in_with(self, user: User | None, password: Secret, code: str) -> str:
         known = user is not None and user.password_hash != BY_PROVIDER
         right = matches(user.password_hash if user and known else self._dummy, password, self._hasher) and known
-        if user is None or not right or not self._checker.code(name, code):
+        if user is None or not right or not self._checker.code(user.name, code):
             raise LoginError(WRONG)
-        token = self.let_in(user.name, used=user if user.one_time else None)
-        self._limits["pair"].forgive(keys["pair"])
-        self._limits["address"].take_back(address)
-        self._limits["name"].take_back(name)
-        return token
+        return self.let_in(user.name, used=user if user.one_time else None)
 
     def let_in(self, name: str, how: str = "", used: User | None = None) -> str:
         """Open a session for somebody who has shown who they are.
@@ -135,13 +138,12 @@ class Gatekeeper:
         """Who an API token acts for, within its limits; None: unknown or expired.
 
         Raises:
-            LoginThrottled: Too many wrong ones from this address.
+            LoginThrottled: Too many wrong ones from this address; a good one is let in all the same.
         """
-        self._bad_tokens.take(address)
         kept = self._reader.token(hash_token(token[:200]), self._clock.wall_ns())
         if kept is None:
+            self._bad_tokens.take(prefix_of(address))
             return None
-        self._bad_tokens.take_back(address)
         whole = self._caller(kept.user)
         return None if whole is None else Caller(whole.name, whole.grants, whole.areas, frozenset(kept.permissions))
 

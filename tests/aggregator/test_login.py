@@ -118,9 +118,9 @@ def test_guessing_is_slowed_per_name_and_address(gate: Gatekeeper, clock: FakeCl
             gate.log_in("li", Secret("wrong"), "10.0.0.1")
     with pytest.raises(LoginThrottled) as caught:
         gate.log_in("li", PASSWORD, "10.0.0.1")
-    assert caught.value.wait_s == pytest.approx(300)
-    assert gate.log_in("li", PASSWORD, "10.0.0.2")  # somebody else is not locked out
-    clock.advance(301)
+    assert caught.value.wait_s == pytest.approx(5)
+    assert gate.log_in("li", PASSWORD, "10.0.0.2")  # somebody else need not wait
+    clock.advance(5)
     assert gate.log_in("li", PASSWORD, "10.0.0.1")
 
 

@@ -3,8 +3,9 @@
 The idea of a fingerprint over labels, with explicit rules for merging, is Prometheus Alertmanager's. A fingerprint
 covers place and kind, never a track or a person.
 
-States: open → acknowledged → resolved; an event or a person may also resolve an open alert directly. A resolved alert
-never changes again.
+States: open → acknowledged → resolved; an event or a person may also resolve an open alert directly, but no event
+resolves a critical one that nobody has acknowledged. A later event sets an acknowledged critical alert back to open. A
+resolved alert never changes again.
 """
 
 from __future__ import annotations
@@ -174,6 +175,7 @@ class Effect(StrEnum):
     MERGED = "merged"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
+    REOPENED = "reopened"
 
 
 Outcome = tuple[Alert | None, tuple[Effect, ...]]
@@ -232,8 +234,8 @@ def transition(alert: Alert | None, change: Change, now_ns: int, new_id: Callabl
             return alert, ()
         taken = msgspec.structs.replace(alert, state="acknowledged", acknowledged_ns=now_ns, acknowledged_by=change.by)
         return taken, (Effect.ACKNOWLEDGED,)
-    if isinstance(change, Cleared) and change.time_ns < alert.last_ns:
-        return alert, ()  # it came late: the matter has come back since
+    if isinstance(change, Cleared) and (change.time_ns < alert.last_ns or _unseen(alert)):
+        return alert, ()  # it came late and the matter has come back since, or a person must see it first
     by = change.kind if isinstance(change, Cleared) else change.by
     when = change.time_ns if isinstance(change, Cleared) else now_ns
     closed = msgspec.structs.replace(alert, state="resolved", resolved_ns=when, resolved_by=by)
@@ -246,13 +248,26 @@ def _seen(alert: Alert | None, change: Seen, now_ns: int, new_id: Callable[[], s
     if rule is None:
         return alert, ()
     if alert is not None and alert.state != "resolved" and _within(alert, event.time_ns, rule.window_s):
-        return _merged(alert, event), (Effect.MERGED,)
+        return _reopened(_merged(alert, event))
     opened = _opened(event, rule, now_ns, new_id())
-    if change.cleared_ns is not None and change.cleared_ns >= event.time_ns:
+    if change.cleared_ns is not None and change.cleared_ns >= event.time_ns and not _unseen(opened):
         by = rule.resolved_by[0]
         over = msgspec.structs.replace(opened, state="resolved", resolved_ns=change.cleared_ns, resolved_by=by)
         return over, (Effect.OPENED, Effect.RESOLVED)
     return opened, (Effect.OPENED,)
+
+
+def _unseen(alert: Alert) -> bool:
+    """Whether a person must see the alert before an event may resolve it."""
+    return alert.severity == "critical" and alert.state == "open"
+
+
+def _reopened(merged: Alert) -> Outcome:
+    """What an event has merged into; a critical alert is open again, since nobody has seen this event."""
+    if merged.severity != "critical" or merged.state != "acknowledged":
+        return merged, (Effect.MERGED,)
+    again = msgspec.structs.replace(merged, state="open", acknowledged_ns=None, acknowledged_by=None)
+    return again, (Effect.MERGED, Effect.REOPENED)
 
 
 def _within(alert: Alert, time_ns: int, window_s: float | None) -> bool:

@@ -209,7 +209,7 @@ def _assemble(
         metrics=metrics,
         broadcast=broadcast,
         posts=posts,
-        chore=lambda ledger: notary.turn(ledger.store, at_once=eraser.turn(ledger.store) > 0),
+        chore=lambda ledger: notary.turn(ledger.store, at_once=ledger.clean(eraser.turn) > 0),
     )
     remote = Remote(keys, posts, scribe, clock)
     objects = Objects(settings.objects, Path(settings.data) / "objects")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -26,10 +27,29 @@ class Strict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Http(Strict, frozen=True, kw_only=True):
-    """Where the API and the dashboard listen; port 0 takes a free one (it is logged)."""
+    """Where the API and the dashboard listen; port 0 takes a free one (it is logged).
+
+    `public_url` is how browsers reach it through a TLS proxy, such as https://gate.example; `trusted_proxies` are the
+    addresses or networks of proxies whose X-Forwarded-For is believed.
+    """
 
     host: str = "127.0.0.1"
     port: Port = 8080
+    public_url: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.public_url)
+        extra = parts.path.strip("/") or parts.query or parts.fragment or parts.username or parts.password
+        if self.public_url and (parts.scheme not in ("http", "https") or not parts.hostname or extra):
+            raise ValueError("public_url must be an address without a path, such as https://gate.example")
+        if self.trusted_proxies and not self.public_url:
+            raise ValueError("trusted_proxies need public_url beside them: how browsers reach the dashboard")
+        for proxy in self.trusted_proxies:
+            try:
+                ip_network(proxy, strict=False)
+            except ValueError as error:
+                raise ValueError(f"trusted_proxies: '{proxy}' is no address or network such as 10.0.0.0/8") from error
 
 
 class EmbeddedBroker(Strict, frozen=True, kw_only=True, tag_field="kind", tag="embedded"):

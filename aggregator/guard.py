@@ -14,12 +14,12 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from aggregator.clients import Clients, session_of
 from aggregator.staff.gatekeeper import Gatekeeper
 from aggregator.staff.roles import Caller
 from aggregator.staff.routes import ROUTES, Rule, find
 from common.errors import Forbidden, LoginThrottled, StoreError
 
-SESSION_COOKIE = "paifang_session"
 BEARER = "bearer "
 PAGES = [name.removeprefix("PAGE ") for name in ROUTES if name.startswith("PAGE ")]
 METRICS = "/metrics"
@@ -41,6 +41,9 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
+HSTS = ("Strict-Transport-Security", "max-age=31536000")
+"""A year without plain HTTP (RFC 6797), where `http.public_url` is https."""
+
 
 class Guard:
     """ASGI middleware.
@@ -48,25 +51,27 @@ class Guard:
     Args:
         app: What it stands before.
         gatekeeper: Knows who a session or a token belongs to.
+        clients: Knows which address a request comes from.
     """
 
-    def __init__(self, app: ASGIApp, gatekeeper: Gatekeeper) -> None:
+    def __init__(self, app: ASGIApp, gatekeeper: Gatekeeper, clients: Clients) -> None:
         self._app = app
-        self._gatekeeper = gatekeeper
+        self._gatekeeper, self._clients = gatekeeper, clients
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        scope, sending = self._clients.seen(scope), _with_headers(send, self._clients.secure)
         refusal = await self._checked(scope)
         if refusal is None:
-            await self._app(scope, receive, _with_headers(send))
+            await self._app(scope, receive, sending)
         elif scope["type"] == "websocket":
             code = _FORBIDDEN_CODE if refusal.status_code == 403 else _UNAUTHORISED_CODE
             await send({"type": "websocket.close", "code": code, "reason": "no session, or not among its roles"})
         else:
-            await refusal(scope, receive, _with_headers(send))
+            await refusal(scope, receive, sending)
 
     async def _checked(self, scope: Scope) -> Response | None:
         """As `_refusal`; the store is read off the event loop."""
@@ -82,7 +87,7 @@ class Guard:
         rule, words = found or (Rule(), {})
         token = headers.get("authorization", "")
         by_token = token.lower().startswith(BEARER) and not rule.ticket
-        if method not in _SAFE and not (by_token or rule.ticket or same_origin(headers)):
+        if method not in _SAFE and not (by_token or rule.ticket or same_origin(headers, self._clients.host)):
             return _answer(403, "this needs to come from the same origin: send an Origin header with this host")
         if rule.open or rule.ticket or (path == METRICS and _from_this_machine(scope, headers)):
             return None
@@ -103,7 +108,7 @@ class Guard:
 
     def _caller(self, scope: Scope, token: str | None) -> Caller | None:
         if token is None:
-            return self._gatekeeper.who(HTTPConnection(scope).cookies.get(SESSION_COOKIE))
+            return self._gatekeeper.who(session_of(HTTPConnection(scope)))
         client = scope.get("client")
         return self._gatekeeper.bearer(token, client[0] if client else "")
 
@@ -156,15 +161,21 @@ def _answer(status: int, problem: str) -> JSONResponse:
     return JSONResponse({"error": problem}, status)
 
 
-def same_origin(headers: Headers) -> bool:
-    """Whether a browser (or who speaks like one) says that the request comes from our own pages."""
+def same_origin(headers: Headers, public: str = "") -> bool:
+    """Whether a browser (or who speaks like one) says that the request comes from our own pages.
+
+    Args:
+        headers: Of the request.
+        public: Host and port that browsers know the server by, where a proxy may send another `Host`.
+    """
     site = headers.get("sec-fetch-site")
     if site is not None and site not in ("same-origin", "none"):
         return False
     origin = headers.get("origin")
     if origin is None:
         return site == "same-origin"
-    return origin.partition("://")[2].lower() == headers.get("host", "").lower()
+    host = origin.partition("://")[2].lower()
+    return bool(host) and host in (headers.get("host", "").lower(), public)
 
 
 def _from_this_machine(scope: Scope, headers: Headers) -> bool:
@@ -178,12 +189,14 @@ def _from_this_machine(scope: Scope, headers: Headers) -> bool:
         return False
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, secure: bool) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
+            if secure:
+                headers.setdefault(*HSTS)
             if headers.get("content-type", "").startswith(("application/json", "text/html", "image/jpeg")):
                 headers.setdefault("Cache-Control", "no-store")
         await send(message)

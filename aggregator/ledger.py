@@ -116,6 +116,22 @@ class Ledger:
         self._desk.keep()
         return Outcome(alerts={after.id: after}, effects=self._desk.effects)
 
+    def clean(self, turn: Callable[[Writer], int]) -> int:
+        """Let `turn` erase rows; returns how many went.
+
+        Cached alerts may be among them, or name a picture that was: they are read again, also where `turn` fails.
+
+        Raises:
+            StoreError: The store cannot write now.
+        """
+        gone = -1
+        try:
+            gone = turn(self.store)
+        finally:
+            if gone:
+                self._desk.forget()
+        return gone
+
     def receipt(self, key: BoxKey) -> Receipt | None:
         """What is settled of a box's present outbox; None before it has sent anything."""
         position = self._known_positions().get((*key, self._epochs.get(key, "")))

@@ -11,7 +11,7 @@ import msgspec
 from fastapi import FastAPI, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from aggregator.guard import SESSION_COOKIE
+from aggregator.clients import session_of
 from aggregator.live.desk import LiveViews
 from aggregator.live.hub import Key, View, Viewer
 from common import logs
@@ -133,7 +133,7 @@ async def _gone(socket: WebSocket) -> tuple[int, str]:
 
 
 async def _checked(socket: WebSocket, views: LiveViews, key: Key) -> tuple[int, str]:
-    token = socket.cookies.get(SESSION_COOKIE)
+    token = session_of(socket)
     while True:
         await asyncio.sleep(CHECK_S)
         with contextlib.suppress(StoreError):

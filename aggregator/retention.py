@@ -56,6 +56,7 @@ class Eraser:
             return 0
         self._watch_clock(now_ns, wall_ns)
         self._turn_ns, self._wall_ns = now_ns, wall_ns
+        store.sweep_staff(wall_ns)
         if now_ns < self._paused_until_ns:
             return 0
         kept = self.settings

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from aggregator.asking import Body, Who, fields_from
 from aggregator.services import Services
 from aggregator.staff.changes import Account, Token
+from aggregator.staff.proof import Proof
 from aggregator.staff.roles import PERMISSIONS, Permission, parse
 from common.errors import LoginThrottled, StaffError
 from common.secret import Secret
@@ -32,6 +33,8 @@ class _Grant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code: str
+    current: str = ""
+    current_code: str = ""
 
 
 class _Password(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,6 +46,8 @@ class _Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label: str
     permissions: list[Permission]
     days: int = 90
+    current: str = ""
+    code: str = ""
 
 
 def add(app: FastAPI, services: Services) -> None:
@@ -110,7 +115,9 @@ def _add_own(app: FastAPI, services: Services) -> None:
 
     @app.put("/api/me/second-factor")
     async def confirm(caller: Who, data: Body) -> Json:
-        await run_in_threadpool(office.confirm_factor, caller, fields_from(data, _Code).code)
+        wanted = fields_from(data, _Code)
+        proof = Proof(Secret(wanted.current), wanted.current_code)
+        await run_in_threadpool(office.confirm_factor, caller, wanted.code, proof)
         return {"second_factor": True}
 
 
@@ -124,7 +131,10 @@ def _add_tokens(app: FastAPI, services: Services) -> None:
     @app.post("/api/tokens", status_code=201)
     async def make(caller: Who, data: Body) -> Json:
         wanted = fields_from(data, _Token)
-        made, text = await run_in_threadpool(office.make_token, caller, wanted.label, wanted.permissions, wanted.days)
+        proof = Proof(Secret(wanted.current), wanted.code)
+        made, text = await run_in_threadpool(
+            office.make_token, caller, wanted.label, wanted.permissions, wanted.days, proof
+        )
         return _token_json(made) | {"token": text}
 
     @app.delete("/api/tokens/{token}")

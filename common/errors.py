@@ -28,6 +28,7 @@
     ├── BrokerError          the MQTT broker
     │   └── BrokerRefused    it answered no: wrong user, password or topic
     ├── StoreError           the aggregator's database
+    │   └── KeysMissing      what it keeps cannot be opened without its keys.json
     ├── CaseError            a search that its case does not allow, or a case that cannot be
     ├── ReleaseError         a clear copy that cannot be asked for, decided, made or fetched
     ├── StaffError           an account, a role or a token that cannot be
@@ -172,6 +173,10 @@ class BrokerRefused(BrokerError):
 
 class StoreError(PaifangError):
     """The aggregator's database."""
+
+
+class KeysMissing(StoreError):
+    """What the database keeps is sealed, and its `keys.json` is missing or another one."""
 
 
 class CaseError(PaifangError):

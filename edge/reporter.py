@@ -66,18 +66,19 @@ class Reporter:
         """Put drafts into the outbox.
 
         What a full or broken disk does not take is kept in memory, up to `KEPT`, and goes first the next time. Nothing
-        is raised into a camera.
+        is raised into a camera. No lock is held while the outbox writes: threads that wait there share one commit.
         """
         with self._lock:
-            waiting = self.unsaved + drafts
-            self.unsaved = []
-            try:
-                if waiting:
-                    self._put(waiting)
-            except OutboxError as error:
-                self.forgotten += max(0, len(waiting) - KEPT)
-                self.unsaved = waiting[-KEPT:]
-                self._log.error("events not stored", count=len(waiting), error=str(error))
+            waiting, self.unsaved = self.unsaved + drafts, []
+        try:
+            if waiting:
+                self._put(waiting)
+        except OutboxError as error:
+            with self._lock:
+                unsaved = waiting + self.unsaved
+                self.forgotten += max(0, len(unsaved) - KEPT)
+                self.unsaved = unsaved[-KEPT:]
+            self._log.error("events not stored", count=len(waiting), error=str(error))
 
     def retry(self) -> None:
         """Try again to store what the outbox did not take."""

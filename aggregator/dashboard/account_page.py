@@ -11,6 +11,7 @@ from nicegui import Client, run, ui
 
 from aggregator.dashboard.frame import Frame, Visitor, html
 from aggregator.services import Services
+from aggregator.staff.proof import Proof
 from aggregator.staff.roles import Caller
 from common.errors import Forbidden, LoginError, StaffError, StoreError
 from common.secret import Secret
@@ -59,11 +60,20 @@ class AccountPage:
             html(words["account.factor"], tag="h2")
         with ui.element("div").classes("form"):
             shown = html(words["account.show"], "", "button", "type=button data-testid=show-secret")
-            code = ui.input(words["login.code"]).props("dense outlined maxlength=10 data-testid=factor-code")
+            current = ui.input(words["account.current"], password=True)
+            current.props("dense outlined maxlength=1024 autocomplete=current-password data-testid=factor-password")
+            current_code = ui.input(words["account.old_code"])
+            current_code.props("dense outlined maxlength=10 data-testid=factor-old-code")
+            code = ui.input(words["account.new_code"]).props("dense outlined maxlength=10 data-testid=factor-code")
             confirm = html(words["account.confirm"], "main", "button", "type=button data-testid=confirm-factor")
         self._secret = html("", "where", props="data-testid=secret")
         shown.on("click", self._show)
-        confirm.on("click", lambda: self._act(lambda who: self._office.confirm_factor(who, str(code.value or ""))))
+
+        def work(caller: Caller) -> None:
+            proof = Proof(Secret(str(current.value or "")), str(current_code.value or ""))
+            self._office.confirm_factor(caller, str(code.value or ""), proof)
+
+        confirm.on("click", lambda: self._act(work))
 
     async def _show(self) -> None:
         caller = await self._frame.who()

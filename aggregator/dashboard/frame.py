@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from nicegui import Client, core, ui
 from nicegui.elements.html import Html
 
+from aggregator.clients import session_of
 from aggregator.dashboard.login import language_of
 from aggregator.dashboard.style import BOARD_CSS, LOGO_SVG
 from aggregator.dashboard.texts import LANGUAGES, TEXTS, Texts
-from aggregator.guard import SESSION_COOKIE, may_see
+from aggregator.guard import may_see
 from aggregator.services import Services
 from aggregator.staff.roles import Caller
 from common.errors import StoreError
@@ -71,7 +72,7 @@ class Visitor:
     def of(cls, client: Client) -> Visitor:
         """Whoever has asked for the page."""
         request = client.request
-        return cls(request.state.caller, request.cookies.get(SESSION_COOKIE, ""), language_of(request))
+        return cls(request.state.caller, session_of(request), language_of(request))
 
     @property
     def user(self) -> str:

@@ -10,14 +10,16 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
+from aggregator.clients import SESSION_COOKIE, cookie_name, is_secure, session_of
 from aggregator.dashboard import oidc_login
 from aggregator.dashboard.style import LOGIN_CSS, LOGO_SVG
 from aggregator.dashboard.texts import LANGUAGES, TEXTS, choose
-from aggregator.guard import SESSION_COOKIE
 from aggregator.services import Services
-from common.errors import LoginError, LoginThrottled, StoreError
+from common import logs
+from common.errors import KeysMissing, LoginError, LoginThrottled, StoreError
 from common.secret import Secret
 
+_log = logs.get("login")
 LANGUAGE_COOKIE = "paifang_language"
 MAX_FORM_BYTES = 4096
 _YEAR_S = 365 * 24 * 3600
@@ -74,8 +76,8 @@ def mount(app: FastAPI, services: Services) -> None:
     def welcome(request: Request, response: Response, token: str) -> None:
         services.metrics.logins.labels("good").inc()
         response.set_cookie(
-            SESSION_COOKIE, token, max_age=services.gatekeeper.lifetime_s, httponly=True, samesite="strict",
-            secure=request.url.scheme == "https",
+            cookie_name(request, SESSION_COOKIE), token, max_age=services.gatekeeper.lifetime_s, httponly=True,
+            samesite="strict", secure=is_secure(request),
         )  # fmt: skip
 
     def refuse(request: Request, error: Exception) -> Response:
@@ -110,9 +112,10 @@ def mount(app: FastAPI, services: Services) -> None:
 
     @app.post("/logout", include_in_schema=False)
     async def log_out(request: Request) -> Response:
-        await run_in_threadpool(services.gatekeeper.log_out, request.cookies.get(SESSION_COOKIE, ""))
+        await run_in_threadpool(services.gatekeeper.log_out, session_of(request))
         response = RedirectResponse("/login", 303)
-        response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
+        name = cookie_name(request, SESSION_COOKIE)
+        response.delete_cookie(name, secure=is_secure(request), httponly=True, samesite="strict")
         response.headers["Clear-Site-Data"] = '"cache", "storage"'
         return response
 
@@ -134,7 +137,9 @@ def _refused(error: Exception, language: str, services: Services, provider: str)
     if isinstance(error, LoginError):
         services.metrics.logins.labels("wrong").inc()
         return HTMLResponse(page(language, words["login.wrong"], provider), 401)
-    return HTMLResponse(page(language, words["login.failed"], provider), 503)
+    _log.error("login failed", error=str(error))
+    text = words["login.keys" if isinstance(error, KeysMissing) else "login.failed"]
+    return HTMLResponse(page(language, text, provider), 503)
 
 
 async def _form(request: Request) -> tuple[str, Secret, str] | None:

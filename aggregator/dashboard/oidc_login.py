@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
+from aggregator.clients import cookie_name, is_secure, prefix_of
 from aggregator.services import Services
 from aggregator.staff.oidc import WAIT_S, Provider
 from aggregator.staff.throttle import Throttle
@@ -40,19 +41,20 @@ def mount(
     @app.get("/login/oidc", include_in_schema=False)
     async def go(request: Request) -> Response:
         try:
-            limit.take(request.client.host if request.client else "")
+            limit.take(prefix_of(request.client.host if request.client else ""))
             url, state = await run_in_threadpool(provider.begin)
         except LoginError as error:
             return refuse(request, error)
         response = RedirectResponse(url, 303)
-        secure = request.url.scheme == "https"
-        response.set_cookie(STATE_COOKIE, state, max_age=WAIT_S, httponly=True, samesite="lax", secure=secure)
+        name, secure = cookie_name(request, STATE_COOKIE), is_secure(request)
+        response.set_cookie(name, state, max_age=WAIT_S, httponly=True, samesite="lax", secure=secure)
         return response
 
     @app.get("/login/oidc/back", include_in_schema=False)
     async def back(request: Request, state: str = "", code: str = "") -> Response:
         try:
-            if not state or not hmac.compare_digest(state.encode(), request.cookies.get(STATE_COOKIE, "").encode()):
+            kept = request.cookies.get(cookie_name(request, STATE_COOKIE), "")
+            if not state or not hmac.compare_digest(state.encode(), kept.encode()):
                 raise LoginError("this log-in did not begin in this browser")
             subject = await run_in_threadpool(provider.finish, state, code)
             user = await run_in_threadpool(services.office.user_of, subject)
@@ -61,5 +63,6 @@ def mount(
             return refuse(request, error)
         response = HTMLResponse(_ON)
         welcome(request, response, token)
-        response.delete_cookie(STATE_COOKIE, httponly=True, samesite="lax")
+        name = cookie_name(request, STATE_COOKIE)
+        response.delete_cookie(name, secure=is_secure(request), httponly=True, samesite="lax")
         return response

@@ -60,6 +60,12 @@ _WORDS: dict[str, tuple[str, str]] = {
     "login.password": ("Password", "密码"),
     "login.wrong": ("Wrong name, password or code.", "用户名、密码或动态码不正确。"),
     "login.throttled": ("Too many tries. Wait {seconds} s.", "尝试次数过多，请等待 {seconds} 秒。"),
+    "account.old_code": ("Code of the present device, if any", "现有设备的动态码（如有）"),
+    "account.new_code": ("Code of the new device", "新设备的动态码"),
+    "login.keys": (
+        "The second factor cannot be read: keys.json is missing or is not the one of this database. Restore it.",
+        "无法读取动态码：keys.json 缺失或与数据库不符，请从备份恢复。",
+    ),
     "login.failed": ("Logging in is not possible just now.", "暂时无法登录。"),
     "logout": ("Log out", "退出"),
     "theme": ("Light or dark", "切换明暗"),

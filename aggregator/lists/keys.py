@@ -74,7 +74,8 @@ class Keys:
             key = AESGCM(self._derived("stored"))
             return key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], site.encode()).decode()
         except (InvalidTag, ValueError) as error:
-            raise ListError("the list was stored with other keys; restore keys.json from its backup") from error
+            problem = f"{FILE} is missing or is not this database's; restore keys.json from its backup"
+            raise ListError(f"what is kept cannot be opened: {problem}") from error
 
     def ticket(self, use: str, job: str) -> str:
         """What lets a box bring the result of a job; nothing has to be remembered to check it again."""

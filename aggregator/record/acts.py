@@ -7,7 +7,8 @@ from typing import Literal
 import msgspec
 
 What = Literal[
-    "login", "logout", "role.changed", "list.added", "list.removed", "list.imported", "list.viewed", "list.exported",
+    "login", "login.failed", "logout", "role.changed",
+    "list.added", "list.removed", "list.imported", "list.viewed", "list.exported",
     "alert.acknowledged", "alert.resolved",
     "gate.opened", "door.unlocked", "case.opened", "case.closed", "search", "view", "clip", "export",
     "release.requested", "release.approved",

@@ -9,18 +9,20 @@ from collections.abc import Callable
 
 import argon2
 
+from aggregator.clients import prefix_of
 from aggregator.ledger import Ledger
 from aggregator.lists.keys import Keys
 from aggregator.mailbox import Mailbox, Result
 from aggregator.record.acts import Act
-from aggregator.staff import factors
+from aggregator.staff.limits import Failures, Limits
 from aggregator.staff.passwords import BY_PROVIDER, hash_token, matches
+from aggregator.staff.proof import Checker
 from aggregator.staff.roles import Areas, Caller
 from aggregator.staff.throttle import Throttle
 from aggregator.stores import Reader
-from aggregator.stores.records import Session
+from aggregator.stores.records import Session, User
 from common.clock import SECOND_NS, Clock
-from common.errors import LoginError, StoreError
+from common.errors import LoginError, LoginThrottled, StoreError
 from common.secret import Secret
 
 WRITE_TIMEOUT_S = 10.0
@@ -53,17 +55,15 @@ class Gatekeeper:
         areas: Areas | None = None,
         hasher: argon2.PasswordHasher | None = None,
     ) -> None:
-        self._reader, self._mailbox, self._keys = reader, mailbox, keys
+        self._reader, self._mailbox = reader, mailbox
         self._clock, self._token = clock, token
         self.lifetime_s = round(hours * 3600)
         self._areas = areas or {}
         self._hasher = hasher or argon2.PasswordHasher()
+        self._checker = Checker(reader, keys, clock, self._write)
         self._dummy = self._hasher.hash(token())
-        self._limits = {
-            "pair": Throttle(clock, 5, 300.0),
-            "address": Throttle(clock, 20, 300.0),
-            "name": Throttle(clock, 50, 300.0),
-        }
+        self._limits = Limits(clock)
+        self._failures = Failures(clock, lambda act: mailbox.submit(lambda ledger: ledger.store.put_acts([act])))
         self._bad_tokens = Throttle(clock, 50, 300.0)
 
     def log_in(self, name: str, password: Secret, address: str, code: str = "") -> str:
@@ -75,35 +75,56 @@ class Gatekeeper:
         Raises:
             LoginThrottled: Too many tries from this address or for this name.
             LoginError: Wrong; not said what.
+            KeysMissing: The second factor cannot be opened.
             StoreError: The session could not be written.
         """
         name = name[:64]
-        keys = {"pair": f"{address}\0{name}", "address": address, "name": name}
-        for limit, key in keys.items():
-            self._limits[limit].take(key)
         user = self._reader.user(name)
+        try:
+            self._limits.take(name, address)
+            token = self._let_in_with(user, password, code)
+        except LoginError as error:
+            why = "throttled" if isinstance(error, LoginThrottled) else "wrong"
+            self._failures.report(None if user is None else user.name, address, why)
+            raise
+        self._limits.passed(name, address)
+        return token
+
+    def _let_in_with(self, user: User | None, password: Secret, code: str) -> str:
         known = user is not None and user.password_hash != BY_PROVIDER
         right = matches(user.password_hash if user and known else self._dummy, password, self._hasher) and known
-        if user is None or not right or not self._second_factor(name, code):
+        if user is None or not right or not self._checker.code(user.name, code):
             raise LoginError(WRONG)
-        if user.one_time and not self._write(lambda ledger: ledger.store.use_up(user)):
-            raise LoginError(WRONG)
-        self._limits["pair"].forgive(keys["pair"])
-        self._limits["address"].take_back(address)
-        self._limits["name"].take_back(name)
-        return self.let_in(user.name)
+        return self.let_in(user.name, used=user if user.one_time else None)
 
-    def let_in(self, name: str, how: str = "") -> str:
-        """Open a session for somebody who has shown who they are; the session's token.
+    def let_in(self, name: str, how: str = "", used: User | None = None) -> str:
+        """Open a session for somebody who has shown who they are.
+
+        Args:
+            name: The user.
+            how: By what, for the record.
+            used: Their account where it is good for one log-in; it is used up in the same job.
+
+        Returns:
+            The session's token.
 
         Raises:
+            LoginError: Somebody else has used it up.
             StoreError: The session could not be written.
         """
         token = self._token()
         now_ns = self._clock.wall_ns()
         session = Session(token_hash=hash_token(token), user=name, expires_ns=now_ns + self.lifetime_s * SECOND_NS)
         act = Act(time_ns=now_ns, who=name, what="login", detail={"by": how} if how else {})
-        self._write(lambda ledger: ledger.store.put_session(session, act))
+
+        def job(ledger: Ledger) -> bool:
+            if used is not None and not ledger.store.use_up(used):
+                return False
+            ledger.store.put_session(session, act)
+            return True
+
+        if not self._write(job):
+            raise LoginError(WRONG)
         return token
 
     def who(self, token: str | None) -> Caller | None:
@@ -117,15 +138,14 @@ class Gatekeeper:
         """Who an API token acts for, within its limits; None: unknown or expired.
 
         Raises:
-            LoginThrottled: Too many wrong ones from this address.
+            LoginThrottled: Too many wrong ones from this address; a good one is let in all the same.
         """
-        self._bad_tokens.take(address)
         kept = self._reader.token(hash_token(token[:200]), self._clock.wall_ns())
         if kept is None:
+            self._bad_tokens.take(prefix_of(address))
             return None
-        self._bad_tokens.take_back(address)
         whole = self._caller(kept.user)
-        return Caller(whole.name, whole.grants, whole.areas, frozenset(kept.permissions))
+        return None if whole is None else Caller(whole.name, whole.grants, whole.areas, frozenset(kept.permissions))
 
     def log_out(self, token: str) -> None:
         """End a session."""
@@ -134,16 +154,10 @@ class Gatekeeper:
             act = Act(time_ns=self._clock.wall_ns(), who=caller.name, what="logout")
             self._write(lambda ledger: ledger.store.drop_session(hash_token(token), act))
 
-    def _caller(self, user: str) -> Caller:
-        return Caller(user, self._reader.grants(user), self._areas)
-
-    def _second_factor(self, name: str, code: str) -> bool:
-        """Whether the code is right, or none is asked for; a code is used up by the first who gives it."""
-        kept = self._reader.factor(name)
-        if kept is None:
-            return True
-        step = factors.step_of(self._keys.shown(f"staff/{name}", kept.sealed), code, self._clock.wall_ns())
-        return step is not None and self._write(lambda ledger: ledger.store.use_step(name, step))
+    def _caller(self, user: str) -> Caller | None:
+        """Somebody who has an account; what was left of one that is gone lets nobody in."""
+        account = next(iter(self._reader.accounts(user)), None)
+        return None if account is None else Caller(user, account.grants, self._areas)
 
     def _write(self, work: Callable[[Ledger], Result]) -> Result:
         try:

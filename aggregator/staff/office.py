@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import argon2
-
 from aggregator.ledger import Ledger
 from aggregator.lists.keys import Keys
 from aggregator.mailbox import Mailbox
@@ -28,10 +26,9 @@ from aggregator.staff.passwords import (
     check_user,
     hash_password,
     hash_token,
-    matches,
 )
+from aggregator.staff.proof import Checker, Proof
 from aggregator.staff.roles import PERMISSIONS, Caller, Grant, Permission
-from aggregator.staff.throttle import Throttle
 from aggregator.stores import Reader
 from common.clock import SECOND_NS, Clock
 from common.errors import Forbidden, LoginError, StaffError, StoreError
@@ -63,11 +60,11 @@ class Office:
     token: Callable[[], str]
     new_id: Callable[[], str]
     pending: Pending = field(init=False)
-    _tries: Throttle = field(init=False)
+    _checker: Checker = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pending", Pending(self.clock))
-        object.__setattr__(self, "_tries", Throttle(self.clock, 5, 300.0))
+        object.__setattr__(self, "_checker", Checker(self.reader, self.keys, self.clock, self._write))
 
     def accounts(self, caller: Caller) -> list[Account]:
         """Whom an administrator sees: everybody who has a role in their reach, or none at all."""
@@ -174,12 +171,19 @@ class Office:
         secret = self.pending.show(_person(caller).name)
         return secret, factors.link(secret, caller.name)
 
-    def confirm_factor(self, caller: Caller, code: str) -> None:
+    def confirm_factor(self, caller: Caller, code: str, proof: Proof) -> None:
         """Begin to ask for codes at the log-in.
 
+        Args:
+            caller: Whose second factor it is.
+            code: Of the new device.
+            proof: The current password and, where there is a second factor, a code of the device so far.
+
         Raises:
-            StaffError: The code is wrong, or no secret was shown.
+            LoginThrottled: Too many tries.
+            StaffError: The code or the proof is wrong, or no secret was shown.
         """
+        self._checker.check(_person(caller).name, proof)
         secret, step = self.pending.confirmed(_person(caller).name, code)
         kept = Factor(user=caller.name, sealed=self.keys.hidden(f"staff/{caller.name}", secret), last_step=step)
         self._change(changes.PutFactor(kept), self._act(caller, caller.name, "second factor"))
@@ -194,13 +198,7 @@ class Office:
             LoginThrottled: Too many tries.
             StaffError: The current one is wrong, the new one too short, or the caller has none here.
         """
-        user = self.reader.user(_person(caller).name)
-        if user is None or user.password_hash == BY_PROVIDER:
-            raise StaffError("you have no password here: it is your identity provider's, or was for one log-in")
-        self._tries.take(caller.name)
-        if not matches(user.password_hash, current, argon2.PasswordHasher()):
-            raise StaffError("the current password is wrong")
-        self._tries.forgive(caller.name)
+        self._checker.password(_person(caller).name, current)
         if not MIN_PASSWORD <= len(password.reveal()) <= MAX_PASSWORD:
             raise StaffError(f"a password needs at least {MIN_PASSWORD} characters, and at most {MAX_PASSWORD}")
         now_ns = self.clock.wall_ns()
@@ -211,11 +209,16 @@ class Office:
         """One's own tokens."""
         return self.reader.tokens(caller.name)
 
-    def make_token(self, caller: Caller, label: str, permissions: list[Permission], days: int) -> tuple[Token, str]:
+    def make_token(
+        self, caller: Caller, label: str, permissions: list[Permission], days: int, proof: Proof
+    ) -> tuple[Token, str]:
         """A token for a program that acts for the caller, with some of what they may; its text is shown once.
 
+        The proof is asked for, so that who finds an open page cannot make a way in that outlives the session.
+
         Raises:
-            StaffError: A permission that they do not have, too many tokens, or too long a life.
+            LoginThrottled: Too many tries.
+            StaffError: The proof is wrong, a permission that they do not have, too many tokens, or too long a life.
         """
         wrong = [it for it in permissions if it not in PERMISSIONS or not _person(caller).may(it)]
         if not permissions or wrong:
@@ -226,6 +229,7 @@ class Office:
             raise StaffError("label: say in 1 to 100 characters what it is for")
         if len(self.tokens(caller)) >= MOST_TOKENS:
             raise StaffError(f"at most {MOST_TOKENS} tokens; end one first")
+        self._checker.check(caller.name, proof)
         text, now_ns = self.token(), self.clock.wall_ns()
         made = Token(
             id=self.new_id(), token_hash=hash_token(text), user=caller.name, label=label.strip(),
@@ -251,14 +255,10 @@ class Office:
             raise Forbidden(f"{grant} lies beyond what you administer")
 
     def _may_change(self, caller: Caller, name: str) -> None:
-        account = self._account(name)
-        for grant in account.grants if account else ():
+        for grant in self.reader.grants(name):
             self._may_give(caller, name, grant)
         if name == caller.name or not _reach(caller):
             raise Forbidden("staff.manage is not among your roles, or this is your own account")
-
-    def _account(self, name: str) -> Account | None:
-        return next(iter(self.reader.accounts(name)), None)
 
     def _act(self, caller: Caller, target: str, what: str) -> Act:
         return act_of(target, caller.name, self.clock.wall_ns(), what)
@@ -268,8 +268,11 @@ class Office:
             raise StaffError(problem)
 
     def _change(self, change: Change, act: Act) -> bool:
+        return self._write(lambda ledger: ledger.store.change_staff(change, act))
+
+    def _write(self, job: Callable[[Ledger], bool]) -> bool:
         try:
-            return self.mailbox.submit(lambda ledger: ledger.store.change_staff(change, act)).result(WRITE_TIMEOUT_S)
+            return self.mailbox.submit(job).result(WRITE_TIMEOUT_S)
         except TimeoutError as error:
             raise StoreError("the store does not answer") from error
 

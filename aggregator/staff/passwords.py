@@ -82,17 +82,21 @@ def create_one_time_user(store: Writer, name: str, token: Callable[[], str], now
 
     Args:
         store: The writer.
-        name: The user's name; one of that name is replaced.
+        name: The user's name; a one-time user of that name is replaced.
         token: Makes an unguessable password.
         now_ns: The wall clock.
 
     Returns:
         The password, which is valid for one log-in only.
+
+    Raises:
+        LoginError: The name has wrong characters, or somebody else has it.
     """
     check_user(name)
     password, grants = token(), tuple(Grant(role) for role in ROLES)
     change = PutUser(name, hash_password(Secret(password)), now_ns, one_time=True, grants=grants)
-    store.change_staff(change, act_of(name, SYSTEM, now_ns, "one-time password", grants))
+    if not store.change_staff(change, act_of(name, SYSTEM, now_ns, "one-time password", grants)):
+        raise LoginError(f"'{name}' is a user who stays; choose another name for a one-time password")
     return password
 
 

@@ -77,7 +77,10 @@ class Writer(Protocol):
         """Use up a time step of a second factor; False if it, or a later one, was used before."""
 
     def use_up(self, user: User) -> bool:
-        """Remove this very one-time user; False if somebody was faster."""
+        """Let nobody log in as this very one-time user again; False if somebody was faster."""
+
+    def sweep_staff(self, now_ns: int) -> int:
+        """End one-time accounts without a session and record it, in one transaction; how many."""
 
     def put_session(self, session: Session, act: Act) -> None:
         """Add a session, record it, and drop those that have expired by then."""

@@ -168,8 +168,10 @@ class SqlReader:
         return int(self._rows("SELECT count(*) FROM events")[0][0])
 
     def user(self, name: str) -> User | None:
-        """A user."""
-        rows = self._rows("SELECT name, password_hash, one_time, created_ns FROM users WHERE name = ?", name)
+        """A user who may log in; one whose one log-in is over may not."""
+        columns = "name, password_hash, one_time, created_ns"
+        sql = f"SELECT {columns} FROM users WHERE name = ? AND password_hash <> ?"  # noqa: S608 - our own
+        rows = self._rows(sql, name, staff.USED)
         if not rows:
             return None
         name, password_hash, one_time, created_ns = rows[0]

@@ -89,7 +89,7 @@ class Batch:
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who may log in. `password_hash` is argon2id; a one-time user vanishes at the first log-in."""
+    """Somebody who may log in. `password_hash` is argon2id; a one-time user goes with their session."""
 
     name: str
     password_hash: str

@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 
+from aggregator.record.acts import Act
 from aggregator.staff import changes
 from aggregator.staff.changes import Account, Factor, Token
 from aggregator.staff.roles import Grant, Within
 from aggregator.stores.db import Db, Value
+from aggregator.stores.records import User
 
 _ACCOUNT = """
 SELECT u.name, u.one_time, u.created_ns, f.name IS NOT NULL, l.name IS NOT NULL
@@ -20,6 +22,8 @@ _PUT_USER = """
 INSERT INTO users (name, password_hash, one_time, created_ns) VALUES (?, ?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET password_hash = excluded.password_hash, one_time = excluded.one_time
 """
+USED = "used"
+"""Instead of a hash: a one-time user has logged in; no password matches."""
 _OF_USER = ("sessions", "grants", "tokens", "factors", "links")
 
 
@@ -89,8 +93,11 @@ def change(db: Db, wanted: changes.Change) -> bool:
 
 
 def _put_user(db: Db, it: changes.PutUser) -> bool:
-    if db.execute("SELECT 1 FROM users WHERE name = ?", (it.name,)).fetchone() is None:
-        _drop_user(db, changes.DropUser(it.name))  # what a one-time user of that name may have left
+    known = db.execute("SELECT one_time FROM users WHERE name = ?", (it.name,)).fetchone()
+    if it.one_time and known is not None and not known[0]:
+        return False  # their password, roles and tokens are not a one-time user's to end
+    if known is None or known[0]:
+        _drop_user(db, changes.DropUser(it.name))  # what a one-time user of that name has, or left
     db.execute(_PUT_USER, (it.name, it.password_hash, int(it.one_time), it.created_ns))
     db.execute('DELETE FROM sessions WHERE "user" = ?', (it.name,))
     db.execute("DELETE FROM tokens WHERE name = ?", (it.name,))
@@ -100,10 +107,30 @@ def _put_user(db: Db, it: changes.PutUser) -> bool:
 
 
 def _drop_user(db: Db, it: changes.DropUser) -> bool:
-    for table in _OF_USER:
+    gone = 0
+    for table in (*_OF_USER, "users"):
         column = '"user"' if table == "sessions" else "name"
-        db.execute(f"DELETE FROM {table} WHERE {column} = ?", (it.name,))  # noqa: S608 - names of our own
-    return db.execute("DELETE FROM users WHERE name = ?", (it.name,)).rowcount > 0
+        gone += db.execute(f"DELETE FROM {table} WHERE {column} = ?", (it.name,)).rowcount  # noqa: S608 - our own
+    return gone > 0  # also what was left of an account that is gone: it goes on the record
+
+
+def use_up(db: Db, user: User) -> bool:
+    """Take a one-time user's password; False: it was taken before."""
+    sql = "UPDATE users SET password_hash = ? WHERE name = ? AND password_hash = ? AND one_time = 1"
+    return db.execute(sql, (USED, user.name, user.password_hash)).rowcount == 1
+
+
+def sweep(db: Db, now_ns: int) -> list[Act]:
+    """End the accounts that were for one log-in and have no session any more; an act for each."""
+    sql = """
+    SELECT name FROM users AS u WHERE one_time = 1 AND password_hash = ?
+    AND NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s."user" = u.name AND s.expires_ns > ?)
+    """
+    names = [row[0] for row in db.execute(sql, (USED, now_ns)).fetchall()]
+    for name in names:
+        _drop_user(db, changes.DropUser(name))
+    detail = {"change": "removed after its one log-in"}
+    return [Act(time_ns=now_ns, who="system", what="role.changed", target=name, detail=detail) for name in names]
 
 
 def _put_grant(db: Db, it: changes.PutGrant) -> bool:

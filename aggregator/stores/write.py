@@ -162,10 +162,16 @@ class SqlWriter:
             return staff.use_step(db, name, step)
 
     def use_up(self, user: User) -> bool:
-        """Remove this very one-time user; False if somebody was faster."""
-        sql = "DELETE FROM users WHERE name = ? AND password_hash = ? AND one_time = 1"
+        """Let nobody log in as this very one-time user again; False if somebody was faster."""
         with self._transaction() as db:
-            return db.execute(sql, (user.name, user.password_hash)).rowcount == 1
+            return staff.use_up(db, user)
+
+    def sweep_staff(self, now_ns: int) -> int:
+        """End one-time accounts without a session and record it, in one transaction; how many."""
+        with self._transaction() as db:
+            ended = staff.sweep(db, now_ns)
+            acts.put(db, ended)
+            return len(ended)
 
     def put_session(self, session: Session, act: Act) -> None:
         """Add a session, record it, and drop those that have expired by then."""
@@ -173,12 +179,14 @@ class SqlWriter:
             acts.put(db, [act])
             db.execute("DELETE FROM sessions WHERE expires_ns <= ?", (act.time_ns,))
             db.execute(_INSERT_SESSION, msgspec.structs.astuple(session))
+            acts.put(db, staff.sweep(db, act.time_ns))
 
     def drop_session(self, token_hash: str, act: Act) -> None:
         """End a session and record it."""
         with self._transaction() as db:
             acts.put(db, [act])
             db.execute("DELETE FROM sessions WHERE token_hash = ?", (token_hash,))
+            acts.put(db, staff.sweep(db, act.time_ns))
 
     def change_list(self, change: ListChange, act: Act) -> int:
         """Change a site's list and record it, in one transaction; the new version, 0 when nothing changed."""

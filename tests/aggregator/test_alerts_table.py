@@ -27,7 +27,17 @@ from aggregator.ledger import Ledger
 from aggregator.link import Incoming
 from common.clock import SECOND_NS
 from events.envelope import encode
-from events.kinds import KINDS, CameraBack, CameraClear, CameraLost, DoorClosed, DoorGranted
+from events.kinds import (
+    KINDS,
+    CameraBack,
+    CameraClear,
+    CameraLost,
+    Data,
+    DoorClosed,
+    DoorDuress,
+    DoorForced,
+    DoorGranted,
+)
 
 NOW_NS = START_NS + SECOND_NS
 MINUTE_NS = 60 * SECOND_NS
@@ -56,6 +66,16 @@ def back(minutes: float) -> Cleared:
     return Cleared("camera.back", START_NS + round(minutes * MINUTE_NS))
 
 
+def forced(minutes: float = 0, cleared: float | None = None) -> Seen:
+    cleared_ns = None if cleared is None else START_NS + round(cleared * MINUTE_NS)
+    data = DoorForced(door="d1")
+    return Seen(event(1, data, place="d1", time_ns=START_NS + round(minutes * MINUTE_NS)), cleared_ns)
+
+
+def closed(minutes: float) -> Cleared:
+    return Cleared("door.closed", START_NS + round(minutes * MINUTE_NS))
+
+
 def test_every_kind_is_either_in_the_table_or_quiet() -> None:
     assert set(RULES) | QUIET == set(KINDS)
     assert not set(RULES) & QUIET
@@ -79,6 +99,8 @@ def test_rules_are_sensible(kind: str) -> None:
 
 
 O, M, A, R = Effect.OPENED, Effect.MERGED, Effect.ACKNOWLEDGED, Effect.RESOLVED  # noqa: E741
+AGAIN = Effect.REOPENED
+LI = Acknowledged("li")
 TABLE: list[tuple[str, tuple[Change, ...], list[Effect], str, int]] = [
     ("opens", (seen(),), [O], "open", 1),
     ("merges within the window", (seen(), seen(4)), [O, M], "open", 2),
@@ -99,6 +121,15 @@ TABLE: list[tuple[str, tuple[Change, ...], list[Effect], str, int]] = [
     ("resolved by an event too late", (lost(5), back(2)), [O], "open", 1),
     ("overtaken by what resolves it", (lost(2, cleared=3),), [O, R], "resolved", 1),
     ("not overtaken", (lost(5, cleared=3),), [O], "open", 1),
+    ("critical: no event resolves it before a person has seen it", (forced(), closed(2)), [O], "open", 1),
+    ("critical: overtaken, still open", (forced(2, cleared=3),), [O], "open", 1),
+    ("critical: counted while open", (forced(), closed(1), forced(2)), [O, M], "open", 2),
+    ("critical: resolved by an event once seen", (forced(), LI, closed(2)), [O, A, R], "resolved", 1),
+    ("critical: resolved by a person", (forced(), closed(1), Resolved("li")), [O, R], "resolved", 1),
+    ("critical: opens again", (forced(), LI, forced(2)), [O, A, M, AGAIN], "open", 2),
+    ("critical: opens again for a late event", (forced(5), LI, forced(2)), [O, A, M, AGAIN], "open", 2),
+    ("critical: opened again, not resolved", (forced(), LI, forced(2), closed(3)), [O, A, M, AGAIN], "open", 2),
+    ("critical: seen twice", (forced(), LI, forced(2), LI, closed(3)), [O, A, M, AGAIN, A, R], "resolved", 2),
 ]
 
 
@@ -107,6 +138,14 @@ def test_transitions(name: str, changes: tuple[Change, ...], effects: list[Effec
     alert, happened = after(*changes)
     assert happened == effects
     assert (alert.state, alert.count) == (state, count) if alert else state == ""
+
+
+@pytest.mark.parametrize("data", [DoorForced(door="d1"), DoorDuress(door="d1")])
+def test_an_acknowledged_critical_alert_of_any_kind_opens_again_as_unacknowledged(data: Data) -> None:
+    again = Seen(event(2, data, place="d1", time_ns=START_NS + MINUTE_NS))
+    alert, _ = after(Seen(event(1, data, place="d1")), LI, again)
+    assert alert is not None
+    assert (alert.state, alert.acknowledged_by, alert.acknowledged_ns, alert.count) == ("open", None, None, 2)
 
 
 def test_a_late_event_moves_nothing_back() -> None:

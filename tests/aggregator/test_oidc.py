@@ -11,9 +11,9 @@ from agg_support import Web
 from playwright.sync_api import Page, expect
 
 from aggregator import app
+from aggregator.clients import SESSION_COOKIE
 from aggregator.config import Oidc
 from aggregator.dashboard.oidc_login import STATE_COOKIE
-from aggregator.guard import SESSION_COOKIE
 from aggregator.staff.oidc import WAIT_S, Provider
 from aggregator.staff.roles import Caller, Grant
 from common.clock import FakeClock, SystemClock

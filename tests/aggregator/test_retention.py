@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 
 import pytest
 from agg_support import JPEG, START_NS, event
 
+from aggregator.alerts import Acknowledged
 from aggregator.config import Keep, Retention
 from aggregator.ledger import Ledger
 from aggregator.link import Incoming
@@ -16,6 +18,7 @@ from aggregator.retention import DAY_NS, Eraser
 from aggregator.stores import Store, Writer
 from aggregator.stores.records import AlertQuery
 from common.clock import FakeClock
+from common.errors import StoreError
 from events.envelope import encode
 from events.identifiers import uuid7
 from events.topics import BoxTopics
@@ -134,3 +137,25 @@ def test_settings_that_contradict_each_other_are_refused(wrong: dict[str, Keep])
         Retention(**wrong)
     with pytest.raises(ValueError, match="floor"):
         Keep(floor_days=5, ceiling_days=4)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_what_retention_erased_is_not_written_back_by_a_decision_about_its_alert(
+    ledger: Ledger, store: Store, clock: FakeClock, broken: bool
+) -> None:
+    take(ledger, 1, clock)
+    (alert,) = store.reader().alerts(AlertQuery())
+    assert alert.picture_event is not None
+
+    def turn(writer: Writer) -> int:
+        act = Act(time_ns=clock.wall_ns(), who="system", what="erased", target="pictures")
+        gone = writer.erase("pictures", clock.wall_ns() + DAY_NS, 10, act)
+        if broken:
+            raise StoreError("the disk is full")
+        return gone
+
+    with pytest.raises(StoreError) if broken else contextlib.nullcontext():
+        assert ledger.clean(turn) == 1
+    ledger.change(alert.id, Acknowledged("li"))
+    (after,) = store.reader().alerts(AlertQuery())
+    assert (after.state, after.picture_event) == ("acknowledged", None)

@@ -18,6 +18,8 @@ from aggregator.record.acts import Act
 from aggregator.staff.roles import parse
 from common.secret import Secret
 
+PROOF = {"current": PASSWORD}
+
 
 def add(web: Web, *roles: str) -> str:
     """A new user with these roles and the password of all."""
@@ -86,12 +88,12 @@ def test_nobody_changes_their_own_roles(web: Web) -> None:
 def test_a_second_factor_is_set_up_and_taken_away(web: Web) -> None:
     name = add(web, "monitor")
     with as_user(web, name) as client:
-        assert client.put("/api/me/second-factor", json={"code": "123456"}).status_code == 422
+        assert client.put("/api/me/second-factor", json={"code": "123456"} | PROOF).status_code == 422
         secret = client.post("/api/me/second-factor").json()["secret"]
         now_s = web.services.clock.wall_ns() // 10**9
         before = pyotp.TOTP(secret).at(now_s - 30)
-        assert client.put("/api/me/second-factor", json={"code": "wrong!"}).status_code == 422
-        assert client.put("/api/me/second-factor", json={"code": before}).status_code == 200
+        assert client.put("/api/me/second-factor", json={"code": "wrong!"} | PROOF).status_code == 422
+        assert client.put("/api/me/second-factor", json={"code": before} | PROOF).status_code == 200
     with web.client() as client:
         assert client.post("/login", data={"name": name, "password": PASSWORD}).status_code == 401
         assert client.post("/login", data={"name": name, "password": PASSWORD, "code": before}).status_code == 401
@@ -124,7 +126,7 @@ def test_guessing_the_current_password_is_throttled(web: Web) -> None:
 
 def test_a_token_acts_within_its_limits(web: Web) -> None:
     with as_user(web, add(web, "supervisor@village")) as client:
-        made = client.post("/api/tokens", json={"label": "wall", "permissions": ["alerts.see"], "days": 7})
+        made = client.post("/api/tokens", json={"label": "wall", "permissions": ["alerts.see"], "days": 7} | PROOF)
         assert made.status_code == 201
         token = made.json()
         for wrong in (
@@ -134,7 +136,7 @@ def test_a_token_acts_within_its_limits(web: Web) -> None:
             {"label": "", "permissions": ["alerts.see"]},
             {"label": "x", "permissions": ["no.such"]},
         ):
-            assert client.post("/api/tokens", json=wrong).status_code == 422
+            assert client.post("/api/tokens", json=wrong | PROOF).status_code == 422
         bearer = {"Authorization": f"Bearer {token['token']}"}
         with httpx.Client(base_url=web.url, headers=bearer) as program:  # no Origin, no cookie
             assert program.get("/api/alerts").status_code == 200
@@ -183,6 +185,7 @@ def test_accounts_on_the_page(web: Web, page: Page) -> None:
     page.get_by_test_id("page-account").click()
     page.get_by_test_id("show-secret").click()
     secret = page.get_by_test_id("secret").locator("code").inner_text()
+    page.get_by_test_id("factor-password").fill(PASSWORD)
     page.get_by_test_id("factor-code").fill(pyotp.TOTP(secret).now())
     page.get_by_test_id("confirm-factor").click()
     expect(page.get_by_test_id("secret")).to_have_text("")
@@ -192,7 +195,7 @@ def test_accounts_on_the_page(web: Web, page: Page) -> None:
 def test_a_new_password_ends_api_tokens_too(web: Web) -> None:
     name = add(web, "monitor")
     with as_user(web, name) as client:
-        wanted = {"label": "script", "permissions": ["alerts.see"]}
+        wanted = {"label": "script", "permissions": ["alerts.see"]} | PROOF
         token = client.post("/api/tokens", json=wanted).json()["token"]
     with httpx.Client(base_url=web.url, headers={"Authorization": f"Bearer {token}"}) as script:
         assert script.get("/api/alerts").status_code == 200

@@ -12,7 +12,8 @@ import pytest
 from agg_support import JPEG, PASSWORD, USER, Sender, Web, entered, event, wait_until
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
-from aggregator.guard import HEADERS, SESSION_COOKIE
+from aggregator.clients import SESSION_COOKIE
+from aggregator.guard import HEADERS
 from common.clock import SystemClock
 
 POSTS = ["/login", "/logout", "/api/alerts/x/acknowledge", "/api/alerts/x/resolve"]

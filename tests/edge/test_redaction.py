@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import pytest
@@ -166,6 +169,21 @@ def test_what_the_disk_does_not_take_is_kept_and_tried_again() -> None:
     full[0] = True
     reporter.send([first] * (KEPT + 7))
     assert (len(reporter.unsaved), reporter.forgotten) == (KEPT, 7)
+
+
+def test_threads_wait_for_one_commit_together() -> None:
+    both = threading.Barrier(2, timeout=20)
+    sent: list[Draft] = []
+
+    def put(drafts: list[Draft]) -> None:
+        both.wait()  # as a group commit: it ends for both at once
+        sent.extend(drafts)
+
+    reporter = Reporter(put, redactor(Fixed(), Fixed()))
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(reporter.send, [Draft("a", finding().data, number)]) for number in (1, 2)]:
+            done.result()
+    assert sorted(draft.time_ns for draft in sent) == [1, 2]
 
 
 def test_several_subjects_share_one_search() -> None:

@@ -1,0 +1,90 @@
+"""What a person shows anew before their account gets another way in: the current password, and a code where asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import argon2
+
+from aggregator.ledger import Ledger
+from aggregator.lists.keys import Keys
+from aggregator.staff import factors
+from aggregator.staff.passwords import BY_PROVIDER, matches
+from aggregator.staff.throttle import Throttle
+from aggregator.stores import Reader
+from common.clock import Clock
+from common.errors import KeysMissing, ListError, StaffError
+from common.secret import Secret
+
+Write = Callable[[Callable[[Ledger], bool]], bool]
+"""Carries a job out on the writer's thread."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The current password and, where the user has a second factor, a code of its device."""
+
+    password: Secret = field(default_factory=lambda: Secret(""))
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Checker:
+    """Checks proofs; each takes some 50 ms of CPU.
+
+    Args:
+        reader: Users and second factors.
+        keys: Open second factors.
+        clock: Wall time of codes, monotonic time of the limit.
+        write: The way to the writer.
+    """
+
+    reader: Reader
+    keys: Keys
+    clock: Clock
+    write: Write
+    _tries: Throttle = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_tries", Throttle(self.clock, 5, 300.0))
+
+    def check(self, name: str, proof: Proof) -> None:
+        """Whether this is the user, and not somebody at their open page.
+
+        Raises:
+            KeysMissing: The second factor cannot be opened.
+            LoginThrottled: Too many tries.
+            StaffError: The password or the code is wrong, or the user has no password here.
+        """
+        self.password(name, proof.password)
+        self._tries.take(name)
+        if not self.code(name, proof.code):
+            raise StaffError("code: give a new code of your present second factor")
+        self._tries.forgive(name)
+
+    def password(self, name: str, current: Secret) -> None:
+        """Check the password alone; raises as `check` does."""
+        user = self.reader.user(name)
+        if user is None or user.password_hash == BY_PROVIDER:
+            raise StaffError("you have no password here: it is your identity provider's, or was for one log-in")
+        self._tries.take(name)
+        if not matches(user.password_hash, current, argon2.PasswordHasher()):
+            raise StaffError("current: the current password is wrong")
+        self._tries.take_back(name)
+
+    def code(self, name: str, code: str) -> bool:
+        """Whether the code is right, or none is asked for; a code is used up by the first who gives it.
+
+        Raises:
+            KeysMissing: The second factor cannot be opened.
+        """
+        kept = self.reader.factor(name)
+        if kept is None:
+            return True
+        try:
+            secret = self.keys.shown(f"staff/{name}", kept.sealed)
+        except ListError as error:
+            raise KeysMissing(f"second factor of {name}: {error}") from error
+        step = factors.step_of(secret, code, self.clock.wall_ns())
+        return step is not None and self.write(lambda ledger: ledger.store.use_step(name, step))

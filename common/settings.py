@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
+from common import text_file
 from common.errors import SettingsError
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
@@ -29,7 +30,7 @@ def load(path: Path, shape: type[Settings]) -> Settings:
         SettingsError: The file cannot be read, is not YAML, has an unknown or duplicate key, or a wrong value.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = text_file.read(path)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(str(path), "", f"cannot be read: {error}") from error
     return loads(text, shape, str(path))

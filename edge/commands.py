@@ -21,6 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     words = parser.add_subparsers(dest="word", required=True, metavar="check|run|replay")
     check = words.add_parser("check", help="validate the settings and the models they need; start nothing")
     check.add_argument("config", type=Path, metavar="CONFIG")
+    check.add_argument("--connect", action="store_true", help="open each camera once and say what it sends")
     check.set_defaults(call=_check)
     run = words.add_parser("run", help="run a box until it is told to stop (SIGTERM, SIGINT)")
     run.add_argument("config", type=Path, metavar="CONFIG")
@@ -38,7 +39,13 @@ def _check(options: argparse.Namespace) -> int:
 
     loaded_models.load_models(settings, options.config.parent)
     print(f"{options.config}: good")  # noqa: T201
-    return 0
+    if not options.connect:
+        return 0
+    from edge import app, connecting
+
+    found = list(connecting.tries(settings, options.config.resolve().parent, app.system_clock()))
+    sys.stdout.writelines(f"{it}\n" for it in found)
+    return int(not all(it.good for it in found))
 
 
 def _run(options: argparse.Namespace) -> int:

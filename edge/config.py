@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from common import settings
+from common import addresses, settings
 from common.errors import SettingsError
 from edge.doors.settings import DoorSettings, check_doors
 from edge.gate.settings import GateSettings, check_gates
@@ -74,6 +73,8 @@ class UplinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
         local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if self.url:
+            addresses.check("url", self.url, "the trust file: the aggregator hands out tickets")
         if self.url and parts.scheme != "https" and not (parts.scheme == "http" and local):
             raise ValueError("url must be an https:// address: pictures and tickets travel there")
 
@@ -120,12 +121,13 @@ class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         for key in ("url", "watch_url"):
             text = getattr(self, key)
-            parts = urlsplit(text)
-            if parts.username or parts.password or re.match(r"\w+://[^/]*@", text):
-                raise ValueError(f"{key} holds a user or password; use username and password_file")
-            if "://" in text and parts.scheme not in SOURCES:
+            if "://" not in text:
+                continue
+            scheme = text.partition("://")[0]
+            if scheme.lower() not in SOURCES:
                 known = ", ".join(f"{scheme}://" for scheme in SOURCES if scheme)
-                raise ValueError(f"{key} starts with '{parts.scheme}://'; use one of {known}, or a file's path")
+                raise ValueError(f"{key} starts with '{scheme}://'; use one of {known}, or a file's path")
+            addresses.check(key, text, "username and password_file, and {username} and {password} in its place")
         _unique("zones", [zone.name for zone in self.zones])
         _unique("lines", [line.name for line in self.lines])
 
@@ -199,9 +201,11 @@ def load(path: Path) -> BoxSettings:
         SettingsError: Naming file, line, key and the fix. Nothing starts half-configured.
     """
     box = settings.load(path, BoxSettings)
-    for key, name in _files(box, ""):
-        if name and not (path.parent / name).is_file():
-            raise SettingsError(str(path), key, f"there is no file '{name}'")
+    absent = [(key, name) for key, name in _files(box, "") if name and not (path.parent / name).is_file()]
+    if absent:
+        key, name = absent[0]
+        more = "".join(f"; {key}: there is no file '{name}'" for key, name in absent[1:])
+        raise SettingsError(str(path), key, f"there is no file '{name}'{more}")
     return box
 
 

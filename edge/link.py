@@ -19,7 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from common import logs
+from common import logs, text_file
 from common.backoff import Backoff
 from common.errors import BrokerError, BrokerRefused, SettingsError
 from edge.config import BrokerSettings
@@ -265,7 +265,7 @@ def _filter(topic: str) -> str:
 def _secure(client: mqtt.Client, settings: BrokerSettings, base: Path) -> None:
     try:
         if settings.username:
-            password = (base / settings.password_file).read_text().strip() if settings.password_file else None
+            password = text_file.read(base / settings.password_file).strip() if settings.password_file else None
             client.username_pw_set(settings.username, password)
         if settings.tls:
             context = ssl.create_default_context(cafile=str(base / settings.ca_file) if settings.ca_file else None)

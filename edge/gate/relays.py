@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
-from common import logs
+from common import logs, text_file
 from common.clock import Clock
 from common.errors import DoorError, RelayError, SettingsError
 from common.secret import Secret
@@ -217,7 +217,7 @@ def _one_line(base: Path, name: str, key: str) -> Secret | None:
     if not name:
         return None
     try:
-        text = (base / name).read_text(encoding="utf-8").strip()
+        text = text_file.read(base / name).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(str(base / name), key, f"cannot be read: {error}") from error
     if not text:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from common import addresses
 from events.kinds import Name
 from events.plates import EVERYDAY, choose
 from pipelines.settings import Point
@@ -41,8 +42,7 @@ class HttpRelay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="ht
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("url must start with http:// or https:// and name a host")
-        if parts.username or parts.password:
-            raise ValueError("url holds a user or password; use username and password_file")
+        addresses.check("url", self.url)
 
 
 class ModbusRelay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="modbus", tag_field="kind"):

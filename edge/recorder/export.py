@@ -112,14 +112,17 @@ class Exporter:
             FootageBroken: A segment cannot be opened any more.
         """
         assert self.redactor is not None
-        gaps = self.index.gaps(asked.camera, asked.from_ns, asked.to_ns)
+        begins_ns, ends_ns = self.player.held(asked.camera, asked.from_ns, asked.to_ns)
+        gaps = self.index.gaps(asked.camera, min(begins_ns, asked.from_ns), asked.to_ns)
         made = Manifest(
             file=file[0],
             sha256=file[1],
             bytes=file[2],
             camera=asked.camera,
-            from_=to_rfc3339(asked.from_ns),
-            to=to_rfc3339(asked.to_ns),
+            from_=to_rfc3339(begins_ns),
+            to=to_rfc3339(ends_ns),
+            asked_from=to_rfc3339(asked.from_ns),
+            asked_to=to_rfc3339(asked.to_ns),
             redaction=self.redactor.name,
             sound=asked.sound,
             models=list(self.redactor.models),

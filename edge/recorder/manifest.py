@@ -43,8 +43,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         sha256: Its hash.
         bytes: Its length.
         camera: The camera's id.
-        from_: Start of what was asked for, RFC 3339.
-        to: Its end.
+        from_: When the first picture of the film was recorded, RFC 3339: a film begins with the key frame before what
+            was asked for, or where the footage begins.
+        to: Where the film ends.
+        asked_from: Start of what was asked for; empty in manifests of before.
+        asked_to: Its end.
         redaction: How it was covered.
         sound: Whether the sound was copied.
         models: With what.
@@ -74,6 +77,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     case: str
     made: str
     sound: bool = False
+    asked_from: str = ""
+    asked_to: str = ""
 
 
 class Signed(msgspec.Struct, frozen=True, kw_only=True):

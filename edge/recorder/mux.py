@@ -144,13 +144,17 @@ class Remuxer:
         self._end = dts + duration
         return done
 
-    def close(self) -> Part | None:
-        """The last part."""
+    def close(self, end: int | None = None) -> Part | None:
+        """The last part.
+
+        Args:
+            end: 1/90,000 s from the segment's start, up to which the last picture stands; None: for its duration.
+        """
         try:
             self._out.close()
         except (av.error.FFmpegError, ValueError) as error:
             raise StreamBroken(f"cannot be recorded: {error}") from error
-        return self._part(self._end)
+        return self._part(self._end if end is None else end)
 
     def _part(self, end: int) -> Part | None:
         data = self._sink.take()
@@ -160,10 +164,15 @@ class Remuxer:
         self._first = None
         if self.sound is not None:
             data = self._with_sound(data, self.sound)
-        return Part(data, start * 1000 // TICKS, max(1, (end - start) * 1000 // TICKS), key)
+        start_ms = _ms(start)
+        return Part(data, start_ms, max(1, _ms(end) - start_ms), key)
 
     def _with_sound(self, data: bytes, sound: SoundTrack) -> bytes:
         heard = sound.take(self._sequence + 1)
         data = numbered(data, self._sequence)
         self._sequence += 1 + len(heard)
         return data + b"".join(heard)
+
+
+def _ms(ticks: int) -> int:
+    return (ticks * 1000 + TICKS // 2) // TICKS

@@ -91,6 +91,15 @@ class Player:
                 return reader.header.wall_ns + heads[0].start_ms * 1_000_000
         raise FootageError(f"camera '{camera}' has no footage in this range")
 
+    def held(self, camera: str, from_ns: int, to_ns: int) -> tuple[int, int]:
+        """Wall clock at which the film that `play` makes begins and ends; see `begins_ns`.
+
+        Raises:
+            FootageError: See `begins_ns`.
+        """
+        begins_ns, last = self.begins_ns(camera, from_ns, to_ns), self.find(camera, from_ns, to_ns)[-1]
+        return begins_ns, max(begins_ns, min(to_ns, self.end_ns(last)))
+
     def check(self, camera: str, from_ns: int, to_ns: int) -> None:
         """Whether `play` would begin.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from common.clock import SECOND_NS
 from common.errors import DiskTrouble, FootageError, StreamBroken
@@ -19,10 +20,13 @@ from edge.recorder.nal import configuration, parameter_sets, to_byte_stream
 from edge.recorder.segment import DAY_NS, SegmentWriter
 from edge.recorder.sound import Sound, SoundLine, Voice
 from edge.recorder.timeline import TICKS, Item, Timeline
+from edge.recorder.timeline import Place as Moment
 
 SEGMENT_NS = 60 * SECOND_NS
 HARD_NS = 600 * SECOND_NS
 """A camera that sends no key frame for this long is cut anyway; its next segment waits for one."""
+HARD_PACKETS = 100
+"""A camera that sends fewer packets than this in that time is cut after so many, or after a day."""
 STEP_NS = SECOND_NS
 JITTER_NS = SECOND_NS // 2
 RETRY_NS = 5 * SECOND_NS
@@ -52,12 +56,20 @@ class Counts:
     refused: int = 0
 
 
+@dataclass(frozen=True)
+class _Start:
+    """Where a segment starts, on both clocks."""
+
+    wall_ns: int
+    mono_ns: int
+
+
 class _Open:
     """A segment that is being written."""
 
-    def __init__(self, place: Place, form: Form, item: Item, wall_ns: int, *, frame: int, voice: Voice | None) -> None:
-        day = wall_ns // DAY_NS
-        self.mono_ns, self.offset_ns = item.mono_ns, item.wall_ns - item.mono_ns
+    def __init__(self, place: Place, form: Form, item: Item, start: _Start, *, frame: int, voice: Voice | None) -> None:
+        wall_ns, day = start.wall_ns, start.wall_ns // DAY_NS
+        self.mono_ns, self.offset_ns = start.mono_ns, item.wall_ns - item.mono_ns
         header = Header(
             id=place.new_id(wall_ns),
             camera=item.camera,
@@ -66,13 +78,23 @@ class _Open:
             width=form.width,
             height=form.height,
             wall_ns=wall_ns,
-            mono_ns=item.mono_ns,
+            mono_ns=start.mono_ns,
         )
-        self.muxer = Remuxer(form, frame, voice, item.mono_ns)
+        self.muxer = Remuxer(form, frame, voice, start.mono_ns)
         self.writer = SegmentWriter(place.disk, header, place.keys.obtain(item.camera, day))
         self.writer.start(self.muxer.initialisation)
         self.ticks, self.known = 0, False
-        self.before: Callable[[], None] = lambda: None
+        self._before: list[Callable[[], None]] = []
+
+    def then(self, write: Callable[[], None]) -> None:
+        """Call this once what came so far is on the medium."""
+        self._before.append(write)
+
+    def settle(self) -> None:
+        """What came is on the medium."""
+        waiting, self._before = self._before, []
+        for write in waiting:
+            write()
 
     @property
     def end_ns(self) -> int:
@@ -131,20 +153,20 @@ class Track:
             self._extradata = item.extradata
             self._sets, self._length_bytes = configuration(item.extradata, item.codec)
         data = to_byte_stream(item.data, self._length_bytes)
-        if place.step is None and self._open is not None:
-            self.finish(ledger.CAMERA_LOST)
-        elif self._open is not None and place.step is not None:
+        if place.step is None:
+            self.finish(ledger.CAMERA_LOST if self._open is not None else None)
+        elif self._open is not None:
             self._open.ticks += place.step
         if self.stopped:
             self.finish(ledger.STOPPED)
             return
         try:
-            if self._due(item, data):
-                self.finish(None)
+            if self._open is not None and self._due(self._open, item, data):
+                self._cut(self._open, place)
             if self._open is None and item.key and item.mono_ns >= self._again_ns:
-                self._begin(item, data)
+                self._begin(item, data, place)
             if self._open is not None:
-                self._write(self._open, data, place.shown, item)
+                self._write(self._open, data, place, item)
         except DiskTrouble as error:
             self._fail(ledger.DISK_CAUSES[error.cause], item)
             self.trouble = error
@@ -163,84 +185,99 @@ class Track:
         self._counts.aborted += 1
 
     def silent(self, mono_ns: int, limit_ns: int) -> None:
-        """Nothing came for long: close the segment, so that what there is can be found."""
-        if self._open is not None and mono_ns - self._heard_ns > limit_ns:
+        """Nothing came for longer than this camera ever takes: close the segment, so that it can be found."""
+        if self._open is not None and mono_ns - self._heard_ns > max(limit_ns, self._line.silent_ns):
             self.finish(ledger.CAMERA_LOST)
 
-    def finish(self, cause: str | None) -> None:
-        """End the segment; `cause` is why the next footage may come late (None: it will not)."""
+    def finish(self, cause: str | None, *, end: int | None = None) -> None:
+        """End the segment.
+
+        Args:
+            cause: Why the next footage may come late; None: it will not.
+            end: Ticks up to which the last picture stands; None: for as long as pictures stand at this rate.
+        """
         self._cause = cause or self._cause
         current, self._open = self._open, None
         if current is None:
             return
         try:
-            last = current.muxer.close()
+            last = current.muxer.close(end)
             if last is not None:
                 self._counts.parts += 1
             before = current.writer.bytes
             current.writer.finish(last)
             self._counts.bytes += current.writer.bytes - before
             self._place.index.add([current.row(finished=True)])
-            if not current.known:
-                current.before()
+            current.settle()
         except DiskTrouble as error:
             self.trouble = error
             self._give_up(current, ledger.DISK_CAUSES[error.cause])
         except (StreamBroken, FootageError):
             self._give_up(current, ledger.BROKEN_STREAM)
 
-    def _due(self, item: Item, data: bytes) -> bool:
+    def _cut(self, current: _Open, place: Moment) -> None:
+        """End the segment where the next one starts; the two meet, unless something is missing between them."""
+        if place.missing_ns:
+            self.finish(ledger.CAMERA_LOST)
+            return
+        self._last_wall_ns, self._last_mono_ns = current.end_ns, place.at_ns
+        self.finish(None, end=current.ticks)
+
+    def _due(self, current: _Open, item: Item, data: bytes) -> bool:
         """Whether another segment starts here."""
-        if self._open is None:
-            return False
-        length_ns = self._open.ticks * SECOND_NS // TICKS
+        length_ns = current.ticks * SECOND_NS // TICKS
         if not item.key:
-            return length_ns >= HARD_NS
+            return length_ns >= max(HARD_NS, min(HARD_PACKETS * (self._line.interval_ns or 0), DAY_NS))
         sets = parameter_sets(data, item.codec)
         changed = self._form is not None and bool(sets) and sets != self._form.sets
-        stepped = abs(item.wall_ns - item.mono_ns - self._open.offset_ns) >= STEP_NS
-        day = self._start_ns(item) // DAY_NS != self._open.writer.header.day
-        return length_ns >= SEGMENT_NS or changed or stepped or day
+        stepped = abs(item.wall_ns - item.mono_ns - current.offset_ns) >= STEP_NS
+        day = self._start_ns(item.wall_ns) // DAY_NS != current.writer.header.day
+        half_ns = self._line.frame * SECOND_NS // TICKS // 2
+        return length_ns + half_ns >= SEGMENT_NS or changed or stepped or day
 
-    def _begin(self, item: Item, data: bytes) -> None:
+    def _begin(self, item: Item, data: bytes, place: Moment) -> None:
         sets = parameter_sets(data, item.codec) or self._sets
         if self._form is None or self._form.sets != sets or self._form.codec != item.codec:
             self._form = Form(item.codec, sets, data)
-        wall_ns = self._start_ns(item)
-        self._open = _Open(self._place, self._form, item, wall_ns, frame=self._line.frame, voice=self.voice)
+        start = _Start(self._start_ns(item.wall_ns + place.at_ns - item.mono_ns), place.at_ns)
+        self._open = _Open(self._place, self._form, item, start, frame=self._line.frame, voice=self.voice)
         self._counts.segments += 1
         self._settled = self._last_wall_ns, self._last_mono_ns
-        self._open.before = self._gap_before(item, wall_ns)
+        self._open.then(self._gap_before(item.camera, start))
         self._cause, self.trouble = None, None
 
-    def _start_ns(self, item: Item) -> int:
+    def _start_ns(self, wall_ns: int) -> int:
         """The label of a segment that starts here. Segments meet; the network's jitter opens no seam."""
         last_ns = self._last_wall_ns
-        meets = self._cause is None and last_ns is not None and abs(item.wall_ns - last_ns) < JITTER_NS
-        return last_ns if meets and last_ns is not None else item.wall_ns
+        meets = self._cause is None and last_ns is not None and abs(wall_ns - last_ns) < JITTER_NS
+        return last_ns if meets and last_ns is not None else wall_ns
 
-    def _gap_before(self, item: Item, wall_ns: int) -> Callable[[], None]:
+    def _gap_before(self, camera: str, start: _Start) -> Callable[[], None]:
         """Writes down what is missing before this packet; called once the packet is on the medium."""
         last_ns, mono_ns, cause = self._last_wall_ns, self._last_mono_ns, self._cause or ledger.CAMERA_LOST
         if last_ns is None:
             return lambda: None
-        missing_ns = item.mono_ns - mono_ns if mono_ns is not None else wall_ns - last_ns
+        wall_ns = start.wall_ns
+        missing_ns = start.mono_ns - mono_ns if mono_ns is not None else wall_ns - last_ns
         stepped_ns = wall_ns - last_ns - missing_ns
         note = self._place.ledger.note
 
         def write() -> None:
-            note(item.camera, last_ns, last_ns + missing_ns, missing_ns, cause)
+            note(camera, last_ns, last_ns + missing_ns, missing_ns, cause)
             if stepped_ns > STEP_NS:
-                note(item.camera, wall_ns - stepped_ns, wall_ns, stepped_ns, ledger.CLOCK_STEP)
+                note(camera, wall_ns - stepped_ns, wall_ns, stepped_ns, ledger.CLOCK_STEP)
 
         return write
 
-    def _write(self, current: _Open, data: bytes, shown: int, item: Item) -> None:
-        frame = self._line.frame
-        part = current.muxer.add(data, current.ticks + shown, current.ticks, frame, item.key)
+    def _write(self, current: _Open, data: bytes, place: Moment, item: Item) -> None:
+        frame, last_ns = self._line.frame, self._last_wall_ns
+        if current.ticks and place.missing_ns and last_ns is not None:
+            note, to_ns = self._place.ledger.note, last_ns + place.missing_ns
+            current.then(partial(note, item.camera, last_ns, to_ns, place.missing_ns, ledger.CAMERA_LOST))
+        part = current.muxer.add(data, current.ticks + place.shown, current.ticks, frame, item.key)
         self._counts.packets += 1
         frame_ns = frame * SECOND_NS // TICKS
-        self._last_wall_ns, self._last_mono_ns = current.end_ns + frame_ns, item.mono_ns + frame_ns
+        self._last_wall_ns, self._last_mono_ns = current.end_ns + frame_ns, place.at_ns + frame_ns
         if part is None:
             return
         before = current.writer.bytes
@@ -250,7 +287,7 @@ class Track:
         if not current.known:
             self._place.index.begin(current.row(finished=False))
             current.known = True
-            current.before()
+        current.settle()
 
     def _fail(self, cause: str, item: Item) -> None:
         current, self._open = self._open, None

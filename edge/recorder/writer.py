@@ -14,13 +14,12 @@ from edge.recorder.keys import Keys
 from edge.recorder.ledger import Ledger
 from edge.recorder.sound import Sound, Voice
 from edge.recorder.startup import Report, check_disk, reconcile, same_disk
-from edge.recorder.timeline import Item
+from edge.recorder.timeline import SILENT_NS, Item
 from edge.recorder.track import Counts, Place, Track
 from events.envelope import Draft
 from events.identifiers import uuid7
 from events.kinds import DiskChanged, DiskFull
 
-SILENT_NS = 5 * SECOND_NS
 CHECK_NS = 5 * SECOND_NS
 
 

@@ -117,13 +117,16 @@ class Maker:
             film.close()
 
     def _manifest(self, order: Order, rows: list[Segment], film: _Hashing, counts: Counts) -> ReleaseManifest:
+        begins_ns, ends_ns = self.player.held(order.camera, order.from_ns, order.to_ns)
         return ReleaseManifest(
             file=FILM,
             sha256=film.digest.hexdigest(),
             bytes=film.size,
             camera=order.camera,
-            from_=to_rfc3339(order.from_ns),
-            to=to_rfc3339(order.to_ns),
+            from_=to_rfc3339(max(order.from_ns, begins_ns)),  # what lies before is left out of a clear copy
+            to=to_rfc3339(ends_ns),
+            asked_from=to_rfc3339(order.from_ns),
+            asked_to=to_rfc3339(order.to_ns),
             redaction=REDACTION,
             models=[],
             counts=counts,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from common import text_file
 from common.clock import Clock
 from common.secret import Secret
 from edge.sources.base import Ear, Login, Opener, Stopped, Stream, never
@@ -19,10 +20,11 @@ __all__ = ["SOURCES", "Login", "Opener", "Stream", "login", "opener"]
 def opener(url: str, who: Login, clock: Clock, ear: Ear | None = None, stopped: Stopped = never) -> Opener:
     """The opener for a URL or a file's path; `ear` hears its sound, `stopped` ends the waiting for pictures."""
     scheme = urlsplit(url).scheme if "://" in url else ""
+    url = scheme + url[len(scheme) :]  # FFmpeg knows its protocols in small letters
     return SOURCES[scheme](url, who, clock, ear, stopped)
 
 
 def login(username: str, password_file: str, base: Path) -> Login:
     """The camera's user and password, the latter from a file beside the settings."""
-    password = (base / password_file).read_text().strip() if password_file else ""
+    password = text_file.read(base / password_file).strip() if password_file else ""
     return Login(username, Secret(password))

@@ -167,8 +167,10 @@ def _earlier(held: list[Arrival]) -> Arrival:
 
 
 def _with_login(url: str, who: Login) -> str:
-    if not who.username:
+    username, password = quote(who.username, safe=""), quote(who.password.reveal(), safe="")
+    if "{password}" in url:  # cameras that take the login in the address alone
+        return url.replace("{username}", username).replace("{password}", password)
+    if not username:
         return url
-    parts = urlsplit(url)
-    user = f"{quote(who.username, safe='')}:{quote(who.password.reveal(), safe='')}"
+    parts, user = urlsplit(url), f"{username}:{password}"
     return urlunsplit(parts._replace(netloc=f"{user}@{parts.netloc}"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from common import logs
+from common import logs, text_file
 from common.backoff import Backoff
 from common.clock import Clock
 from common.errors import DoorError, SettingsError
@@ -123,7 +123,7 @@ def secret_line(base: Path, name: str, key: str) -> str:
         SettingsError: It cannot be read.
     """
     try:
-        return (base / name).read_text(encoding="utf-8").strip()
+        return text_file.read(base / name).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(str(base / name), key, f"cannot be read: {error}") from error
 

@@ -310,3 +310,27 @@ def test_a_signing_key_that_others_can_read_or_that_is_none_is_refused(tmp_path:
     path.chmod(0o644)
     with pytest.raises(FootageError, match="chmod 600"):
         signing_key(path)
+
+
+@pytest.mark.parametrize(("from_s", "to_s"), [(140.7, 149.2), (10.0, 11.0), (0.3, 0.9)])
+def test_a_manifest_says_where_the_film_begins_and_ends_and_what_was_asked_for(
+    store: Store, tmp_path: Path, from_s: float, to_s: float
+) -> None:
+    asked = Asked("cam-1", at(from_s), at(to_s), "chief", "theft of a bicycle", "2026-17")
+    target = tmp_path / "out.mp4"
+    told = verify(target, exporter(store, tmp_path, Marking()).export(asked, target), None)
+    assert (told.asked_from, told.asked_to) == (to_rfc3339(asked.from_ns), to_rfc3339(asked.to_ns))
+    begins_ns, ends_ns = from_rfc3339(told.from_), from_rfc3339(told.to)
+    assert ends_ns == asked.to_ns
+    assert asked.from_ns - 1.1 * SECOND_NS <= begins_ns <= asked.from_ns
+    film = b"".join(player(store).play("cam-1", asked.from_ns, asked.to_ns))
+    assert decoded(film) / RATE == pytest.approx((ends_ns - begins_ns) / SECOND_NS, abs=1.1 / RATE)
+
+
+def test_a_range_that_reaches_beyond_the_footage_says_what_there_is(store: Store, tmp_path: Path) -> None:
+    rows = store.rows()
+    asked = Asked("cam-1", at(0) - 60 * SECOND_NS, at(9_000), "chief", "theft of a bicycle", "2026-17")
+    target = tmp_path / "out.mp4"
+    told = verify(target, exporter(store, tmp_path, Marking()).export(asked, target), None)
+    assert from_rfc3339(told.from_) == rows[0].start_ns
+    assert from_rfc3339(told.to) == rows[-1].end_ns

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import random
-from fractions import Fraction
 
 import msgspec
 import pytest
@@ -12,7 +11,6 @@ from edge.recorder.fakedisk import FakeDisk
 from edge.recorder.index import Gap
 from edge.recorder.ledger import CAUSES, DISK_CAUSES, total_s
 from edge.recorder.nal import configuration, parameter_sets, to_byte_stream, units
-from edge.recorder.timeline import Item, Timeline
 from events.kinds import FootageGap
 
 
@@ -65,21 +63,6 @@ def test_a_hole_of_a_second_or_less_is_no_gap(store: Store) -> None:
     store.clock.advance(0.9)
     store.record(10, session=2)
     assert gaps(store) == []
-
-
-def test_packets_that_come_late_but_whole_are_no_gap(store: Store) -> None:
-    items = list(stream(store.clock, 20))
-    stall = [max(0, 14 * SECOND_NS - it.mono_ns) if it.mono_ns > 10 * SECOND_NS else 0 for it in items]
-    late = [
-        msgspec.structs.replace(it, mono_ns=it.mono_ns + by, wall_ns=it.wall_ns + by)
-        for it, by in zip(items, stall, strict=True)
-    ]
-    for item in late:
-        store.writer.feed(item)
-    store.writer.close()
-    assert gaps(store) == []
-    assert len(store.rows()) == 1
-    assert kept_s(store) == pytest.approx(20, abs=0.01)
 
 
 @pytest.mark.parametrize("step_s", [3600, -3600])
@@ -143,34 +126,6 @@ def test_a_stream_without_parameter_sets_is_counted_and_others_go_on(store: Stor
     store.record(5, "cam-2")
     store.writer.close()
     assert len(store.rows("cam-2")) == 1
-
-
-def item(dts: int | None, pts: int | None = None, session: int = 1, mono_s: float = 0) -> Item:
-    return Item("c", b"", pts, dts, Fraction(1, 90_000), False, 0, round(mono_s * SECOND_NS), "h264", b"", session)
-
-
-@pytest.mark.parametrize(
-    ("stamps", "steps"),
-    [
-        ([0, 3600, 7200], [None, 3600, 3600]),
-        ([0, 3600, None, 10_800], [None, 3600, 3600, 3600]),
-        ([0, 3600, 3600, 7200], [None, 3600, 1, 3599]),
-        ([0, 3600, 3000, 7200], [None, 3600, 1, 3599]),
-        ([0, 3600, 900_000], [None, 3600, None]),
-        ([900_000, 0, 3600], [None, None, 3600]),
-    ],
-)
-def test_time_stamps_that_are_unset_shake_or_jump(stamps: list[int | None], steps: list[int | None]) -> None:
-    line = Timeline()
-    assert [line.place(item(stamp)).step for stamp in stamps] == steps
-
-
-def test_b_frames_are_shown_after_they_are_decoded_and_a_new_connection_is_another_stretch() -> None:
-    line = Timeline()
-    assert line.place(item(0, 3600)).shown == 3600
-    assert line.place(item(3600, 18_000)).shown == 14_400
-    assert line.place(item(7200, 10**9)).shown == 0
-    assert line.place(item(10_800, 10_800, session=2)).step is None
 
 
 def test_parameter_sets_are_found_in_both_forms() -> None:

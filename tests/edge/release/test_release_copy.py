@@ -23,6 +23,7 @@ from edge.blur.paint import Canvas
 from edge.recorder.manifest import verify
 from edge.release.mark import Marker
 from edge.release.order import Order, order_of
+from events.identifiers import to_rfc3339
 from events.kinds import FootageExported
 from events.releases import CHUNK_BYTES, FILM, LONGEST_NS, MANIFEST, Opening, Sealing, Secrets, opened_bytes
 
@@ -63,6 +64,8 @@ def test_a_copy_is_the_footage_with_the_mark_and_says_so(tmp_path: Path) -> None
     told = verify(tmp_path / FILM, tmp_path / MANIFEST, key.public_key().public_bytes_raw().hex())
     assert (told.who, told.case, told.camera) == ("li", "A-117", "cam-1")
     text = json.loads(json.loads(bundle.read(MANIFEST))["manifest"])
+    span = [to_rfc3339(FROM_NS), to_rfc3339(TO_NS)]
+    assert [text[key] for key in ("from", "to", "asked_from", "asked_to")] == [*span, *span]
     assert (text["approved_by"], text["release"]) == ("wang", asked.job)
     rows = store.rows()
     assert [it["sha256"] for it in text["segments"]] == [store.reader(row).sha256() for row in rows]

@@ -13,6 +13,7 @@ import numpy as np
 
 from common.errors import ModelError, RedactionError
 from events.envelope import MAX_PICTURE_BYTES
+from pipelines.large_masks import SURE_FACE, SURE_PLATE, plausible
 from pipelines.redact import cover, head_of, with_margin
 from pipelines.types import Box, Detector, Picture
 
@@ -84,7 +85,11 @@ class Redactor:
         size = (round(picture.shape[1] * scale), max(1, round(picture.shape[0] * scale)))
         small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture.copy()
         shown: Picture = np.asarray(small, np.uint8)
-        found = [*self.faces.detect(shown).boxes.tolist(), *self.plates.detect(shown).boxes.tolist()]
+        faces, plates_found = self.faces.detect(shown), self.plates.detect(shown)
+        found = [
+            *faces.boxes[plausible(faces.boxes, faces.scores, size, SURE_FACE)].tolist(),
+            *plates_found.boxes[plausible(plates_found.boxes, plates_found.scores, size, SURE_PLATE)].tolist(),
+        ]
         boxes = [with_margin(Box(*row), *size) for row in found]
         boxes += [with_margin(_scaled(plate, scale), *size) for plate in plates]
         heads = [head_of(_scaled(person, scale)) for person in persons]

@@ -12,8 +12,9 @@ import numpy as np
 
 from edge.blur.counts import Counts
 from edge.blur.crew import Crew, Promise
-from edge.blur.look import Found, search
+from edge.blur.look import Found, believable, search
 from edge.blur.paint import Canvas, Covered, black, known, paint
+from pipelines.large_masks import SURE_FACE, SURE_PLATE
 from pipelines.masking import Masks, Spans, joined
 from pipelines.redact import head_of
 from pipelines.types import Box, Detector
@@ -134,7 +135,7 @@ class LiveRedactor:
         except Exception:  # whatever a detector raises, the frame is black
             self.counts.failed_looks += 1
             return False
-        self._faces.add(number, *found[0])
+        self._faces.add(number, *believable(found[0], frame, SURE_FACE))
         for plates in found[1:]:
-            self._plates.add(number, *plates)
+            self._plates.add(number, *believable(plates, frame, SURE_PLATE))
         return True

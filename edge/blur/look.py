@@ -11,6 +11,7 @@ import numpy as np
 
 from edge.blur.crew import Promise
 from edge.blur.paint import small_picture
+from pipelines.large_masks import plausible
 from pipelines.masking import Boxes, Scores, Spans
 from pipelines.types import Detector, Luma
 
@@ -125,6 +126,12 @@ class Question:
     promise: Promise[list[Found]] | None = None
     place: int = 0
     repeats: int = 0
+
+
+def believable(found: Found, frame: av.VideoFrame, sure: float) -> Found:
+    """Without large detections that little speaks for; see `pipelines.large_masks`."""
+    kept = plausible(found.boxes, found.scores, (frame.width, frame.height), sure)
+    return Found(found.boxes[kept], found.scores[kept])
 
 
 def search(frame: av.VideoFrame, questions: Sequence[tuple[Detector, int]]) -> list[Found]:

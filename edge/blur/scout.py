@@ -7,12 +7,16 @@ import threading
 from collections import deque
 from typing import NamedTuple
 
+import av
+
 from common.errors import PaifangError, RedactionError
 from edge.blur.crew import Crew, Promise
 from edge.blur.film import Film, Opener, Shot
-from edge.blur.look import LARGE_PX, Finders, Found, Pace, Question, face_sizes, plate_size, search
+from edge.blur.look import LARGE_PX, Finders, Found, Pace, Question, believable, face_sizes, plate_size, search
 from edge.blur.paint import known, small_luma
+from pipelines.large_masks import SURE_FACE, SURE_PLATE
 from pipelines.masking import changed
+from pipelines.types import Detector
 
 WAITING = 3
 """Frames that are being searched, or wait for it: one more than threads, so that none has to wait."""
@@ -142,7 +146,8 @@ class Scout:
         anew = [it for it in wanted if it.luma is None or it.repeats >= MOST_REPEATS or changed(it.luma, luma)]
         if anew:
             pairs = [(it.detector, it.long_side) for it in anew]
-            promise = self._crew.ask(lambda frame=shot.frame: search(frame, pairs))  # type: ignore[misc]
+            sure = [SURE_PLATE if it.plates else SURE_FACE for it in anew]
+            promise = self._crew.ask(lambda frame=shot.frame: _searched(frame, pairs, sure))  # type: ignore[misc]
             for place, it in enumerate(anew):
                 it.luma, it.promise, it.place, it.repeats = luma if luma.size else None, promise, place, 0
         for it in wanted:
@@ -187,3 +192,8 @@ class Scout:
                     raise RedactionError("the detectors hang") from error
             return Seen(*asked.shot, failed=True, timed_out=late, searched=True)
         return Seen(*asked.shot, faces, plates, searched=asked.searched)
+
+
+def _searched(frame: av.VideoFrame, questions: list[tuple[Detector, int]], sure: list[float]) -> list[Found]:
+    found = search(frame, questions)
+    return [believable(it, frame, least) for it, least in zip(found, sure, strict=True)]

@@ -8,7 +8,8 @@
     │   └── ModelUnavailable no source of a manifest could be reached
     ├── SourceError          a video source
     │   ├── SourceLost       it was there and is not any more (also: it ended cleanly)
-    │   ├── SourceRefused    it answered no: wrong password, no such stream
+    │   ├── SourceRefused    it answered no: no such stream
+    │   │   └── LoginRefused it refused user and password
     │   └── StreamBroken     it delivers bytes that cannot be decoded
     ├── RedactionError       a picture that could not be blurred, so there is no picture
     ├── OutboxError          the durable queue of the box
@@ -88,6 +89,10 @@ class SourceLost(SourceError):
 
 class SourceRefused(SourceError):
     """The source answered no: wrong user or password, no such stream."""
+
+
+class LoginRefused(SourceRefused):
+    """The source refused user and password: to try again at once locks the user out."""
 
 
 class StreamBroken(SourceError):

@@ -13,7 +13,7 @@ from typing import Protocol
 from common import logs
 from common.backoff import Backoff
 from common.clock import SECOND_NS, Clock
-from common.errors import SourceError
+from common.errors import LoginRefused, SourceError
 from edge.decoder import Decoder, luma_of
 from edge.eye import Eye
 from edge.gop import Economy
@@ -91,6 +91,7 @@ class Camera:
     rate: Rate = field(default_factory=Rate)
     up: bool = False
     problem: str = ""
+    refused: bool = False
     _lost_since_ns: int | None = None
     _reported: bool = True
     _heard_ns: int = 0
@@ -107,14 +108,14 @@ class Camera:
             except SourceError as error:
                 if str(error) != self.problem:
                     log.warning("camera trouble", error=str(error), reconnects=self.counters.reconnects)
-                self._again(str(error))
+                self._again(str(error), refused=isinstance(error, LoginRefused))
             except Exception as error:  # a mistake of ours about one picture must not blind the camera for good
                 log.exception("camera loop failed")
                 self.counters.failures += 1
                 self._again(type(error).__name__)
 
-    def _again(self, problem: str) -> None:
-        self.problem = problem
+    def _again(self, problem: str, *, refused: bool = False) -> None:
+        self.problem, self.refused = problem, refused
         self._down()
         self.counters.reconnects += 1
         self.stop.wait(self.backoff.next_s())

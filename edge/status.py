@@ -32,6 +32,8 @@ def camera_status(camera: Camera, settings: CameraSettings) -> CameraStatus:
 def _state(camera: Camera) -> CameraState:
     if camera.up:
         return camera.eye.health.trouble or "up"
+    if camera.refused:
+        return "refused"
     return "lost" if camera.counters.reconnects else "starting"
 
 

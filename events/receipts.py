@@ -39,7 +39,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     ranges: Annotated[list[tuple[Sequence, Sequence]], msgspec.Meta(max_length=MOST_RANGES)]
 
 
-CameraState = Literal["up", "lost", "covered", "frozen", "moved", "defocused", "starting"]
+CameraState = Literal["up", "lost", "covered", "frozen", "moved", "defocused", "starting", "refused"]
 
 
 class CameraStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -112,6 +112,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "camera.state.frozen": ("frozen", "画面冻结"),
     "camera.state.moved": ("moved", "被移动"),
     "camera.state.defocused": ("out of focus", "失焦"),
+    "camera.state.refused": ("wrong user or password", "用户名或密码错误"),
     "camera.state.starting": ("starting", "启动中"),
     "camera.state.unknown": ("unknown", "未知"),
     "gates": ("Gates and doors", "道闸与门禁"),

@@ -28,6 +28,8 @@ _SMOOTH_NS = 2 * SECOND_NS
 """The distance from the arrival is worked off over about this time."""
 _LONGEST_FRAME = 2 * TICKS
 _INTERVALS = 16
+_LEAST = 4
+"""So many intervals must be known: the first of a connection are often short, since what waited comes at once."""
 _TICK_NS = SECOND_NS // TICKS + 1
 
 
@@ -94,8 +96,7 @@ class Timeline:
     @property
     def interval_ns(self) -> int | None:
         """The camera's own longest interval of late; None: not known. One interval that is longer is no habit."""
-        longest = sorted(self._intervals)[-2:]
-        return longest[0] if longest else None
+        return sorted(self._intervals)[-2] if len(self._intervals) >= _LEAST else None
 
     @property
     def silent_ns(self) -> int:

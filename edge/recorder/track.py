@@ -227,7 +227,7 @@ class Track:
         """Whether another segment starts here."""
         length_ns = current.ticks * SECOND_NS // TICKS
         if not item.key:
-            return length_ns >= max(HARD_NS, min(HARD_PACKETS * (self._line.interval_ns or 0), DAY_NS))
+            return length_ns >= max(HARD_NS, min(HARD_PACKETS * (self._line.interval_ns or DAY_NS), DAY_NS))
         sets = parameter_sets(data, item.codec)
         changed = self._form is not None and bool(sets) and sets != self._form.sets
         stepped = abs(item.wall_ns - item.mono_ns - current.offset_ns) >= STEP_NS

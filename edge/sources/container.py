@@ -9,14 +9,13 @@ from typing import cast
 import av
 from av.container import InputContainer
 
-from common.errors import SourceError, SourceLost, SourceRefused, StreamBroken
+from common.errors import LoginRefused, SourceError, SourceLost, SourceRefused, StreamBroken
 from edge.sources.base import AudioPacket, Ear, VideoPacket
 
 CODECS = ("h264", "hevc")
 CARRIED = ("aac",)
 """Sound that the recorder can keep; of several tracks the first of this kind is heard."""
 _REFUSED = (
-    av.error.HTTPUnauthorizedError,
     av.error.HTTPForbiddenError,
     av.error.HTTPNotFoundError,
     av.error.HTTPBadRequestError,
@@ -27,6 +26,8 @@ _REFUSED = (
 def mapped(error: Exception, where: str) -> SourceError:
     """Our error for one of FFmpeg's. The text never holds the URL that FFmpeg was given: it has the password in it."""
     reason = getattr(error, "strerror", None) or type(error).__name__
+    if isinstance(error, av.error.HTTPUnauthorizedError):
+        return LoginRefused(f"{where}: wrong user or password")
     if isinstance(error, _REFUSED):
         return SourceRefused(f"{where}: refused: {reason}")
     if isinstance(error, av.error.InvalidDataError):

@@ -16,6 +16,7 @@ from edge.sources.container import CODECS, ContainerStream, mapped, open_video
 from edge.sources.nal import holds_picture, holds_sets
 from edge.sources.patience import Patience
 from edge.sources.reading import READ_S, Reading
+from edge.sources.refusals import SHARED
 from edge.sources.sockets import Watched, connections, opened_since
 
 WAIT_S = 0.5
@@ -40,11 +41,15 @@ class RtspOpener:
         clock: Time of arrival.
         ear: Hears the sound.
         stopped: Asked while nothing comes.
+
+    Attributes:
+        patience: What is known of the camera's pictures.
+        refusals: Of log-ins, shared by all readers.
     """
 
     def __init__(self, url: str, who: Login, clock: Clock, ear: Ear | None = None, stopped: Stopped = never) -> None:
         self._url, self._who, self._clock, self._ear, self._stopped = url, who, clock, ear, stopped
-        self.patience = Patience()
+        self.patience, self.refusals = Patience(), SHARED
 
     def open(self) -> Stream:
         """Connect and wait for the first packet."""
@@ -52,10 +57,12 @@ class RtspOpener:
         options = _OPTIONS | {"timeout": str(round(first_s * 1e6))}  # the socket's, in microseconds
         host, port = urlsplit(self._url).hostname or "", urlsplit(self._url).port or 554
         before, began_ns = connections(host, port), self._clock.monotonic_ns()
+        turn = self.refusals.one_try(self._url, f"{host}:{port}", self._who, self._clock.monotonic_ns, self._stopped)
         try:
-            container = open_video(
-                _with_login(self._url, self._who), self._url, options, CODECS, (first_s + READ_S, READ_S)
-            )
+            with turn:
+                container = open_video(
+                    _with_login(self._url, self._who), self._url, options, CODECS, (first_s + READ_S, READ_S)
+                )
         except SourceLost:
             if self._clock.monotonic_ns() - began_ns >= first_s * SECOND_NS:
                 self.patience.in_vain()

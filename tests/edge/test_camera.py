@@ -17,11 +17,13 @@ from common.secret import Secret
 from demo.clip import AccessUnit, Clip, load
 from demo.rtsp_messages import Digest
 from edge.camera import Camera
+from edge.config import CameraSettings
 from edge.decoder import picture_of
 from edge.eye import Eye, Job, Report
 from edge.gop import Economy
 from edge.sources import opener
 from edge.sources.base import NOBODY, Arrival, Login
+from edge.status import camera_status
 from events.envelope import Draft
 from pipelines.camera import CameraPipeline
 from pipelines.health import CameraHealth
@@ -215,6 +217,13 @@ def test_a_camera_with_a_login_works(clip: Clip) -> None:
     with served({"a": clip}, digest) as server, Rig(server.url("a"), WHO) as rig:
         wait_until(lambda: rig.camera.up)
     assert "s3cret" not in repr(rig.camera)
+
+
+def test_a_camera_that_refuses_the_login_says_so_in_its_state(clip: Clip) -> None:
+    digest = Digest(WHO.username, WHO.password.reveal(), "n0nce")
+    with served({"a": clip}, digest) as server, Rig(server.url("a"), Login("viewer", Secret("guess"))) as rig:
+        wait_until(lambda: rig.camera.refused)
+        assert camera_status(rig.camera, CameraSettings(id="a", url="rtsp://h/a")).state == "refused"
 
 
 def test_a_path_that_is_not_there_is_refused(server: Served) -> None:

@@ -168,3 +168,14 @@ def test_packets_that_arrive_in_one_moment_keep_their_order() -> None:
     line = Timeline()
     steps = [line.place(item(0, 0, mono_s=1)).step for _ in range(50)]
     assert all(step is not None and step >= 1 for step in steps[1:])
+
+
+@pytest.mark.parametrize("interval_s", [1, 2, 30])
+@pytest.mark.parametrize("waited", [1, 2])
+def test_a_slow_camera_whose_connection_begins_with_what_waited_has_no_gap(
+    store: Store, interval_s: float, waited: int
+) -> None:
+    times = [5 + 0.01 * number for number in range(waited)] + [5.02 + interval_s * number for number in range(60)]
+    feed(store, arriving(times, lambda number, _: round(number * interval_s * 90_000)))
+    assert store.index.gaps("cam-1", 0, 2**62) == []
+    assert sum(store.frames(row) for row in store.rows()) == len(times)

@@ -1,0 +1,98 @@
+"""Log-ins that cameras refused: shared by all readers of a camera, since cameras lock a user out after a few tries."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from common.clock import SECOND_NS
+from common.errors import LoginRefused
+from edge.sources.base import Login
+
+WAIT_S = 300.0
+"""After a refused log-in; it doubles up to `LONGEST_S`. Cameras lock a user out after about five tries."""
+LONGEST_S = 3600.0
+TURN_S = 10.0
+"""A reader waits so long for the answer that another reader gets to the same log-in."""
+_POLL_S = 0.2
+_MOST = 1_000
+
+
+@dataclass
+class _Tried:
+    """One log-in at one camera."""
+
+    refused: int = 0
+    again_ns: int = 0
+    trying: bool = False
+
+
+class Refusals:
+    """What is known of log-ins; safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._tried: dict[bytes, _Tried] = {}
+
+    @contextmanager
+    def one_try(
+        self, where: str, host: str, who: Login, now: Callable[[], int], stopped: Callable[[], bool]
+    ) -> Iterator[None]:
+        """Around one try to log in; `LoginRefused` raised inside is remembered.
+
+        Args:
+            where: Names the stream in errors.
+            host: The camera's host and port.
+            who: User and password.
+            now: Monotonic clock, nanoseconds.
+            stopped: Ends the waiting for another reader's try.
+
+        Raises:
+            LoginRefused: This log-in was refused, and its time has not come again.
+        """
+        if not who.username:
+            yield
+            return
+        tried = self._enter(where, _key(host, who), now, stopped)
+        try:
+            yield
+        except LoginRefused:
+            self._refused(tried, now())
+            raise
+        else:
+            tried.refused = tried.again_ns = 0
+        finally:
+            with self._changed:
+                tried.trying = False
+                self._changed.notify_all()
+
+    def _enter(self, where: str, key: bytes, now: Callable[[], int], stopped: Callable[[], bool]) -> _Tried:
+        with self._changed:
+            if len(self._tried) >= _MOST and key not in self._tried:
+                self._tried.pop(next(iter(self._tried)))
+            tried = self._tried.setdefault(key, _Tried())
+            until_ns = now() + round(TURN_S * SECOND_NS)
+            while tried.trying and now() < until_ns and not stopped():
+                self._changed.wait(_POLL_S)
+            if tried.refused and now() < tried.again_ns:
+                raise LoginRefused(f"{where}: wrong user or password; the camera is asked again after some minutes")
+            tried.trying = True
+            return tried
+
+    def _refused(self, tried: _Tried, now_ns: int) -> None:
+        with self._changed:
+            wait_s = min(LONGEST_S, WAIT_S * 2.0 ** min(tried.refused, 10))
+            tried.refused += 1
+            tried.again_ns = now_ns + round(wait_s * SECOND_NS)
+
+
+def _key(host: str, who: Login) -> bytes:
+    """Another password is another log-in; none is kept in clear."""
+    return hashlib.sha256(f"{host}\0{who.username}\0{who.password.reveal()}".encode()).digest()
+
+
+SHARED = Refusals()
+"""This process's: a camera counts the tries of the whole box."""

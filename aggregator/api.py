@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from aggregator import __doc__ as about
 from aggregator import clip_api, list_api, live_api, record_api, release_api, search_api, staff_api, uploads
 from aggregator.alerts import Acknowledged, Alert, Change, Resolved, State
+from aggregator.bodies import Bounded
 from aggregator.clients import Clients
 from aggregator.guard import Guard
 from aggregator.services import Services
@@ -30,7 +31,10 @@ def build(services: Services) -> FastAPI:
         docs_url=None,  # FastAPI's documentation pages load scripts from the Internet
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        middleware=[Middleware(Guard, gatekeeper=services.gatekeeper, clients=Clients(services.settings.http))],
+        middleware=[
+            Middleware(Bounded),
+            Middleware(Guard, gatekeeper=services.gatekeeper, clients=Clients(services.settings.http)),
+        ],
     )
     _add_life(app, services)
     _add_alerts(app, services)

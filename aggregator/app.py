@@ -6,16 +6,12 @@ import asyncio
 import contextlib
 import random
 import secrets
-import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
-from fastapi import FastAPI
-
-from aggregator import api, dashboard
+from aggregator import api, dashboard, web_server
 from aggregator.broadcast import Broadcast
 from aggregator.broker import EmbeddedServer
 from aggregator.broker_files import accounts
@@ -279,13 +275,6 @@ def _connect(settings: Settings, folder: Path, keys: Keys, stack: contextlib.Exi
     return connector(external_target(broker, keys))
 
 
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to `run`, which stops everything in order."""
-        yield
-
-
 def run(settings: Settings, stop: threading.Event, one_time: str | None = None) -> None:
     """Run an aggregator until `stop` is set.
 
@@ -297,59 +286,14 @@ def run(settings: Settings, stop: threading.Event, one_time: str | None = None) 
     Raises:
         PaifangError: It cannot start; nothing is left running.
     """
-    with _listening(settings) as listener, running(settings) as parts:
+    with web_server.listening(settings) as listener, running(settings) as parts:
         services = parts.services
         if one_time is not None:
             _print_one_time(services, one_time)
         app = api.build(services)
         dashboard.mount(app, services)
-        asyncio.run(_serve(app, services, listener, stop))
+        asyncio.run(web_server.serve(app, services, listener, stop))
         _log.info("stopping")
-
-
-async def _serve(app: FastAPI, services: Services, listener: socket.socket, stop: threading.Event) -> None:
-    server = _Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=2,
-            ws_max_size=1024 * 1024,
-        )
-    )
-    services.broadcast.attach(asyncio.get_running_loop())
-    host, port = listener.getsockname()[:2]
-    _log.info("listening", url=f"http://{host}:{port}")
-
-    async def watch() -> None:
-        while not stop.is_set():
-            await asyncio.sleep(0.1)
-        server.should_exit = True
-
-    watcher = asyncio.create_task(watch())
-    workers = [asyncio.create_task(it.run()) for it in (services.courier, services.keeper)]
-    try:
-        await server.serve(sockets=[listener])
-    finally:
-        services.broadcast.detach()
-        watcher.cancel()
-        for worker in workers:
-            worker.cancel()
-
-
-@contextlib.contextmanager
-def _listening(settings: Settings) -> Iterator[socket.socket]:
-    http = settings.http
-    try:
-        family = socket.AF_INET6 if ":" in http.host else socket.AF_INET
-        listener = socket.create_server((http.host, http.port), family=family, backlog=512)
-    except (OSError, OverflowError) as error:
-        problem = f"cannot listen at {http.host}:{http.port}: {error}; choose another"
-        raise SettingsError("settings", "http.port", problem) from error
-    with contextlib.closing(listener):
-        yield listener
 
 
 def _print_one_time(services: Services, name: str) -> None:

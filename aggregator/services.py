@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aggregator.alerts import Alert, Change
 from aggregator.broadcast import Broadcast
@@ -39,6 +38,7 @@ from aggregator.staff.oidc import Provider
 from aggregator.staff.roles import Areas, Caller, Permission
 from aggregator.stores import Reader
 from aggregator.uploads import Uploads
+from aggregator.zones import zone_of
 from common.clock import SECOND_NS, Clock
 from common.errors import StoreError
 from events.commands import CommandName, Reply
@@ -258,9 +258,5 @@ class Services:
     def local(self, site: str, time_ns: int, box_timezone: str = "UTC") -> datetime:
         """A moment on the clock of a site: its configured zone, else its box's, else UTC."""
         configured = self.settings.sites.get(site)
-        name = (configured.timezone if configured else None) or box_timezone
-        try:
-            zone = ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            zone = ZoneInfo("UTC")
+        zone = zone_of(configured.timezone if configured else None, box_timezone)
         return datetime.fromtimestamp(time_ns // SECOND_NS, UTC).astimezone(zone)

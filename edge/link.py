@@ -75,7 +75,7 @@ class PahoLink:
         self._pubacks: list[Callable[[int], None]] = []
         self._connected = False
         self.refused: BrokerRefused | None = None
-        self.connects = self.failures = self.restarts = 0
+        self.connects = self.failures = self.restarts = self.retained = 0
         self._started, self._thread_name = False, f"paho-mqtt-client-{client_id}"
         self._client = self._make(client_id, will)
         _secure(self._client, settings, base)
@@ -183,6 +183,10 @@ class PahoLink:
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         listener = self._listeners.get(message.topic)
+        if message.retain and _is_command(message.topic):  # kept by the broker: it would run again at each connection
+            self.retained += 1
+            self._log.warning("command refused", topic=message.topic, error="a command must not be retained")
+            return
         if listener is not None:
             listener(bytes(message.payload))
 
@@ -250,6 +254,15 @@ class FakeLink:
         self.connected = connected
         for listener in self._state:
             listener(connected)
+
+
+def _is_command(topic: str) -> bool:
+    """Whether a topic is one that commands come on.
+
+    >>> _is_command("paifang/v1/village/gate-1/commands/open-gate")
+    True
+    """
+    return _filter(topic) != topic
 
 
 def _filter(topic: str) -> str:

@@ -11,17 +11,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from common import logs
-from common.clock import Clock
+from common.clock import SECOND_NS, Clock
 from common.errors import BrokerError, ContractError, PaifangError
 from common.threads import Worker
 from edge.link import Link
-from events.commands import COMMANDS, Command, Reply, check_age, encode, unpack
+from events.commands import COMMANDS, LIFE_S, Command, Reply, check_age, encode, unpack
 from events.topics import BoxTopics
 from events.trust import Trust
 
 Action = Callable[[Command], Reply | None]
 """Does it, or raises a `PaifangError` whose text says why not; a question is answered with a reply."""
 REMEMBERED = 1_000
+START_TOLERANCE_NS = 2 * SECOND_NS
+"""The clocks of aggregator and box may be this far apart when a command is held against the start."""
 WAITING = 16
 
 
@@ -41,6 +43,7 @@ class Remote:
     ) -> None:
         self._link, self._topics, self._trust = link, topics, trust
         self._clock, self._actions = clock, actions
+        self._started = clock.wall_ns(), clock.monotonic_ns()
         self._known: OrderedDict[str, None] = OrderedDict()
         self._queue: queue.Queue[Command | None] = queue.Queue(WAITING)
         self._log = logs.get("remote")
@@ -69,6 +72,7 @@ class Remote:
             command = unpack(message, name, self._topics, self._trust.aggregator, self._clock.wall_ns())
             if command.id in self._known:
                 return
+            self._check_start(command)
             self._queue.put_nowait(command)
         except (PaifangError, queue.Full) as error:
             self.refused += 1
@@ -77,6 +81,16 @@ class Remote:
         self._known[command.id] = None
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
+
+    def _check_start(self, command: Command) -> None:
+        """Refuse what was given before this process started: it may have been done before, and delivered again.
+
+        Later on such a command is too old anyway, and a clock that was set back meanwhile must refuse nothing.
+        """
+        wall_ns, monotonic_ns = self._started
+        recent = self._clock.monotonic_ns() - monotonic_ns < 2 * LIFE_S * SECOND_NS
+        if recent and command.time_ns < wall_ns - START_TOLERANCE_NS:
+            raise ContractError("it was given before the box started; give it again")
 
     def _run(self) -> None:
         while (command := self._queue.get()) is not None:

@@ -12,7 +12,7 @@ from nicegui.elements.html import Html
 from aggregator.alerts import SEVERITIES, Acknowledged, Alert, Change, Resolved
 from aggregator.broadcast import Update
 from aggregator.dashboard import views
-from aggregator.dashboard.frame import Frame, Visitor, html
+from aggregator.dashboard.frame import Frame, Visitor, html, rendered
 from aggregator.dashboard.live import Live
 from aggregator.services import Services
 from aggregator.staff.roles import Caller
@@ -197,7 +197,12 @@ class Board:
         card.frame.classes(replace=f"card {alert.severity} {alert.state}")
         played = alert.id in self._clips and self._caller.may("clips.see", alert.site, alert.place)
         shot = views.clip_html if played else views.picture_html
-        card.shot.set_content(shot(alert, self._words, camera))
+        card.shot.set_content(rendered(lambda: shot(alert, self._words, camera), self._words))
+        card.body.set_content(rendered(lambda: self._body_html(alert, camera), self._words))
+        card.acknowledge.set_visibility(alert.state == "open")
+        card.resolve.set_visibility(alert.state != "resolved")
+
+    def _body_html(self, alert: Alert, camera: str) -> str:
         zone = self._live.panels.timezone(alert.site, alert.box)
         now = self._services.local(alert.site, self._services.clock.wall_ns(), zone)
         first, last = (
@@ -205,9 +210,7 @@ class Board:
             for time_ns in (alert.first_ns, alert.last_ns)
         )
         site = self._services.site_name(alert.site)
-        card.body.set_content(views.body_html(alert, self._words, site=site, camera=camera, first=first, last=last))
-        card.acknowledge.set_visibility(alert.state == "open")
-        card.resolve.set_visibility(alert.state != "resolved")
+        return views.body_html(alert, self._words, site=site, camera=camera, first=first, last=last)
 
     async def _act(self, alert_id: str, change: Change) -> None:
         try:
@@ -221,8 +224,8 @@ class Board:
         panels = self._live.panels
         cameras = [it for it in panels.cameras if self._places.holds(it.site, it.id)]
         boxes = [it for it in panels.boxes if self._places.touches(it.site)]
-        self._cameras.set_content(views.cameras_html(cameras, self._words))
-        self._boxes.set_content(views.boxes_html(boxes, self._words))
+        self._cameras.set_content(rendered(lambda: views.cameras_html(cameras, self._words), self._words))
+        self._boxes.set_content(rendered(lambda: views.boxes_html(boxes, self._words), self._words))
         self._frame.quarantine.set_visibility(self._trouble)
         self._frame.quarantine.set_content(self._words["quarantine"].format(count=panels.quarantined))
         self._frame.quarantine.classes(replace="chip plain bad" if panels.quarantined else "chip plain")

@@ -17,6 +17,7 @@ from aggregator.dashboard.frame import Frame, Visitor, html
 from aggregator.dashboard.live_page import PLAYER_JS
 from aggregator.services import Services
 from aggregator.stores.records import Camera
+from aggregator.zones import zone_of
 from common.clock import MILLISECOND_NS, SECOND_NS
 from common.errors import CommandError, Forbidden, StoreError
 from events.commands import CommandName, Reply, Span
@@ -95,8 +96,7 @@ class FootagePage:
 
     def _zone(self, camera: Camera) -> ZoneInfo:
         configured = self._services.settings.sites.get(camera.site)
-        name = (configured.timezone if configured else None) or self._zones.get((camera.site, camera.box), "UTC")
-        return ZoneInfo(name)
+        return zone_of(configured.timezone if configured else None, self._zones.get((camera.site, camera.box)))
 
     def _local(self, key: str) -> datetime:
         now_s = self._services.clock.wall_ns() // SECOND_NS

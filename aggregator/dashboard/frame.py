@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 
 from nicegui import Client, core, ui
 from nicegui.elements.html import Html
@@ -16,8 +18,10 @@ from aggregator.dashboard.texts import LANGUAGES, TEXTS, Texts
 from aggregator.guard import may_see
 from aggregator.services import Services
 from aggregator.staff.roles import Caller
+from common import logs
 from common.errors import StoreError
 
+_log = logs.get("dashboard")
 SECONDS_BETWEEN_CHECKS = 2.0
 LEAVE_S = 1.0
 """A browser that was sent elsewhere has left by then."""
@@ -52,6 +56,15 @@ THEME_AT_START = (
 def html(content: str, classes: str = "", tag: str = "div", props: str = "") -> Html:
     """An element of our own; the content is trusted, so escape what comes from outside."""
     return ui.html(content, sanitize=False, tag=tag).classes(classes).props(props)
+
+
+def rendered(make: Callable[[], str], words: Texts) -> str:
+    """A part of a page as HTML; one that cannot be made is replaced by a sentence, and breaks no other part."""
+    try:
+        return make()
+    except Exception:
+        _log.exception("part of a page not shown")
+        return f'<p class="where">{escape(words["part.failed"])}</p>'
 
 
 @dataclass(frozen=True)

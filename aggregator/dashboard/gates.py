@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 
 from nicegui import Client, ui
@@ -11,7 +12,7 @@ from nicegui.elements.html import Html
 
 from aggregator.broadcast import Update
 from aggregator.dashboard import place_views as views
-from aggregator.dashboard.frame import Frame, Visitor, html
+from aggregator.dashboard.frame import Frame, Visitor, html, rendered
 from aggregator.dashboard.live import Live
 from aggregator.services import Services
 from aggregator.staff.roles import Caller
@@ -107,10 +108,13 @@ class GatesPage:
                 card = self._cards[key] = self._make(place)
             card.place = place
             if card.shot is not None:
-                card.shot.set_content(views.shot_html(last, self._words))
-            local = [(it, self._services.local(place.site, it.time_ns, place.timezone)) for it in last]
-            card.events.set_content(views.events_html(local, self._words))
+                card.shot.set_content(rendered(partial(views.shot_html, last, self._words), self._words))
+            card.events.set_content(rendered(partial(self._events_html, place, last), self._words))
         self._tick()
+
+    def _events_html(self, place: Place, last: list[Passage]) -> str:
+        local = [(it, self._services.local(place.site, it.time_ns, place.timezone)) for it in last]
+        return views.events_html(local, self._words)
 
     def _make(self, place: Place) -> _Card:
         door = isinstance(place.status, DoorStatus)
@@ -129,7 +133,8 @@ class GatesPage:
         """Timers of open doors."""
         now_ns = self._services.clock.wall_ns()
         for card in self._cards.values():
-            card.state.set_content(views.state_html(card.place, self._words, now_ns))
+            made = partial(views.state_html, card.place, self._words, now_ns)
+            card.state.set_content(rendered(made, self._words))
 
     def _ask(self, place: Place) -> None:
         """A reason first."""

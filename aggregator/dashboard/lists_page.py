@@ -8,6 +8,7 @@ from html import escape
 from nicegui import Client, ui
 from nicegui.events import UploadEventArguments
 
+from aggregator.bodies import MOST_LIST_BYTES
 from aggregator.dashboard.frame import SECONDS_BETWEEN_CHECKS, Frame, Visitor, html
 from aggregator.dashboard.texts import Texts
 from aggregator.lists import csvfile
@@ -119,7 +120,9 @@ class ListsPage:
             add = html(words["lists.add"], "main", "button", "type=button data-testid=add-entry")
             link = f'href="/api/sites/{self._site}/list.csv" download="{self._site}-list.csv"'
             html(words["lists.export"], "button", "a", link)
-            ui.upload(label=words["lists.import"], auto_upload=True, on_upload=self._import).props("flat accept=.csv")
+            ui.upload(
+                label=words["lists.import"], auto_upload=True, max_file_size=MOST_LIST_BYTES, on_upload=self._import
+            ).props("flat accept=.csv")
 
         async def submit() -> None:
             kind: Kind = "credential" if standing.value == "revoked" else "vehicle"

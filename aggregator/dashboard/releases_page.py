@@ -14,6 +14,7 @@ from aggregator.dashboard.texts import Texts
 from aggregator.releases.release import Release
 from aggregator.search.cases import Case
 from aggregator.services import Services
+from aggregator.zones import zone_of
 from common.clock import SECOND_NS
 from common.errors import CaseError, ContractError, Forbidden, ReleaseError, StoreError
 
@@ -107,7 +108,7 @@ class ReleasesPage:
     def _zone(self, site: str) -> ZoneInfo:
         told = next((zone for (its, _), zone in self._zones.items() if its == site), "UTC")
         configured = self._services.settings.sites.get(site)
-        return ZoneInfo((configured.timezone if configured else None) or told)
+        return zone_of(configured.timezone if configured else None, told)
 
     def _chosen(self) -> None:
         """Another case: its cameras, and the moment that the address names, or the last minute."""

@@ -16,6 +16,7 @@ from aggregator.dashboard.texts import Texts
 from aggregator.search.cases import Case
 from aggregator.search.query import OBJECTS, Hit, Key, Page, Search, make
 from aggregator.services import Services
+from aggregator.zones import zone_of
 from common.clock import SECOND_NS
 from common.errors import CaseError, ContractError, Forbidden, StoreError
 from events.kinds import KINDS
@@ -100,7 +101,7 @@ class SearchPage:
     def _zone(self, site: str) -> ZoneInfo:
         told = next((zone for (its, _), zone in self._zones.items() if its == site), "UTC")
         configured = self._services.settings.sites.get(site)
-        return ZoneInfo((configured.timezone if configured else None) or told)
+        return zone_of(configured.timezone if configured else None, told)
 
     async def _fill_cases(self, chosen: str = "") -> None:
         now_ns = self._services.clock.wall_ns()

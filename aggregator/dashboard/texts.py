@@ -62,6 +62,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "login.throttled": ("Too many tries. Wait {seconds} s.", "尝试次数过多，请等待 {seconds} 秒。"),
     "account.old_code": ("Code of the present device, if any", "现有设备的动态码（如有）"),
     "account.new_code": ("Code of the new device", "新设备的动态码"),
+    "part.failed": ("This part cannot be shown. The log says why.", "此部分无法显示，原因见日志。"),
     "login.keys": (
         "The second factor cannot be read: keys.json is missing or is not the one of this database. Restore it.",
         "无法读取动态码：keys.json 缺失或与数据库不符，请从备份恢复。",

@@ -100,6 +100,19 @@ def test_cookies_are_secure_where_browsers_use_tls(http: Http) -> None:
     assert ("Secure" in headers["set-cookie"], "strict-transport-security" in headers) == (secure, secure)
 
 
+@pytest.mark.parametrize("kind", ["image/jpeg", "application/json", "text/html"])
+def test_pictures_and_answers_are_kept_by_no_cache(kind: str) -> None:
+    async def answer(_: Request) -> Response:
+        return Response(b"x", media_type=kind)
+
+    async def ask() -> httpx.Headers:
+        guarded = Guard(Starlette(routes=[Route("/login", answer)]), None, Clients(Http()))  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(guarded), base_url="http://x") as client:
+            return (await client.get("/login")).headers
+
+    assert run_apart(ask())["cache-control"] == "no-store"
+
+
 def test_waits_grow_and_end(clock: FakeClock) -> None:
     throttle, waits = Throttle(clock, 3, 60.0), []
     for _ in range(3):

@@ -256,6 +256,29 @@ def test_nested_json_on_every_topic_of_the_box_ends_nothing(broker: Mosquitto, f
     close(link)
 
 
+def test_retained_commands_are_dropped_and_counted(broker: Mosquitto, folder: Path) -> None:
+    broker.start()
+    link, will = link_to(broker.port, folder), (TOPICS.status, encode(BoxStatus(online=False)))
+    sender = PahoLink(BrokerSettings(port=broker.port), folder, "another", will, Backoff(lambda: 0.0, 0.2, 1.0))
+    heard: list[bytes] = []
+    stored: list[int] = []
+    sender.on_puback(stored.append)
+    for topic in (TOPICS.command("open-gate"), site_lists.topic("site")):
+        link.subscribe(topic, heard.append)
+    sender.start()
+    wait_until(lambda: sender.connected)
+    sender.publish(TOPICS.command("open-gate"), b"retained", retain=True)
+    sender.publish(site_lists.topic("site"), b"a list is retained", retain=True)
+    wait_until(lambda: len(stored) == 2)
+    link.start()
+    wait_until(lambda: link.retained == 1)
+    wait_until(lambda: heard == [b"a list is retained"])
+    sender.publish(TOPICS.command("open-gate"), b"live")
+    wait_until(lambda: heard == [b"a list is retained", b"live"])
+    close(link)
+    close(sender)
+
+
 def test_a_thread_of_the_client_that_has_ended_is_started_again(
     broker: Mosquitto, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

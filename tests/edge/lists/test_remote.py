@@ -100,6 +100,23 @@ def test_a_command_that_nothing_here_can_do_is_answered() -> None:
     assert replies(link) == [(command().id, False, "this box has nothing that can open-gate")]
 
 
+@pytest.mark.parametrize(
+    ("before_s", "set_back_s", "opens"), [(20, 0, False), (3, 0, False), (1, 0, True), (0, 0, True), (0, 3600, True)]
+)
+def test_a_command_from_before_the_start_does_not_run(before_s: int, set_back_s: int, opens: bool) -> None:
+    gate, link, clock = Gate(), FakeLink(), FakeClock(now_ns=NOW_NS)
+    remote = Remote(link, TOPICS, TRUST, clock, {"open-gate": gate.open})
+    given = command(time_ns=NOW_NS - before_s * SECOND_NS)
+    if set_back_s:
+        clock.advance(2 * LIFE_S)
+        clock.step_wall(-set_back_s)
+        given = command(time_ns=clock.wall_ns())
+    remote.start()
+    link.deliver(TOPICS.command("open-gate"), pack(given, TOPICS, KEY))
+    remote.stop()
+    assert (bool(gate.opened), remote.refused) == (opens, int(not opens))
+
+
 @pytest.mark.parametrize(("waited_s", "opens"), [(LIFE_S - 1, True), (LIFE_S + 1, False), (300, False)])
 def test_a_command_that_has_waited_behind_another_is_old_when_its_turn_comes(waited_s: int, opens: bool) -> None:
     gate, link, clock = Gate(), FakeLink(), FakeClock(now_ns=NOW_NS)

@@ -1,0 +1,159 @@
+"""What a request may cost: bytes of a body, time for its headers, connections, descriptors."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+import uvicorn
+from agg_support import PASSWORD, Web, add_staff, run_apart, wait_until
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from aggregator import web_server
+from aggregator.bodies import Bounded, most_bytes
+from aggregator.uploads import _number
+from aggregator.web_server import BACKLOG, RESERVED_FILES, BoundedProtocol, configuration, connections_of
+from common.errors import ContractError
+from events.identifiers import uuid7
+from events.tickets import PIECE_BYTES
+
+PATHS = [
+    "/login",
+    "/api/alerts/x/resolve",
+    "/api/sites/village/list",
+    "/api/sites/village/list.csv",
+    "/_nicegui/client/x/upload/7",
+    f"/box/uploads/clip/{uuid7(1, bytes(10))}",
+    "/nowhere",
+]
+
+
+async def whole(request: Request) -> Response:
+    return Response(str(len(await request.body())))
+
+
+APP = Starlette(routes=[Route("/{path:path}", whole, methods=["GET", "POST"])])
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_more_than_the_bound_of_a_streamed_body_is_read(path: str) -> None:
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        for _ in range(10_000):
+            read += 10_000
+            yield bytes(10_000)
+
+    async def ask() -> int:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(Bounded(APP)), base_url="http://x") as client:
+            return (await client.post(path, content=endless())).status_code
+
+    assert run_apart(ask()) == 413
+    assert read <= most_bytes(path) + 20_000
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("length", ["400000000", "0400000000", "9" * 5000, "-1", "x"])
+def test_a_body_that_says_it_is_too_large_is_not_read(path: str, length: str) -> None:
+    async def ask() -> int:
+        headers = {"Content-Length": length}
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(Bounded(APP)), base_url="http://x") as client:
+            return (await client.post(path, headers=headers)).status_code
+
+    assert run_apart(ask()) == 413
+
+
+def test_a_body_within_its_bound_passes() -> None:
+    async def ask() -> str:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(Bounded(APP)), base_url="http://x") as client:
+            return (await client.post(PATHS[5], content=bytes(PIECE_BYTES))).text
+
+    assert run_apart(ask()) == str(PIECE_BYTES)
+
+
+def test_the_running_server_refuses_large_bodies(web: Web) -> None:
+    with web.client() as client:
+        client.post("/login", data={"name": add_staff(web, "supervisor"), "password": PASSWORD})
+        for path in ("/api/sites/village/list", "/api/sites/village/list.csv", "/api/tokens"):
+            with contextlib.suppress(httpx.TransportError):  # it may close the connection before all is sent
+                assert client.post(path, content=bytes(5_000_000)).status_code == 413
+
+
+@contextlib.contextmanager
+def served(**bounds: float) -> Iterator[int]:
+    """A server with these bounds; its port."""
+    configured = configuration(APP)
+    configured.http = type("Protocol", (BoundedProtocol,), bounds)
+    server = web_server._Server(configured)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            wait_until(lambda: server.started)
+            yield listener.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join(30)
+
+
+def ends(connection: socket.socket) -> bool:
+    connection.settimeout(20)
+    try:
+        return connection.recv(10) == b""
+    except ConnectionResetError:
+        return True
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx"],
+)
+def test_a_request_that_does_not_go_on_is_ended(sent: bytes) -> None:
+    with served(header_s=0.05, body_s=0.05) as port, socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(sent)
+        assert ends(connection)
+
+
+def test_headers_without_end_are_not_kept() -> None:
+    with served() as port, socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n")
+        with contextlib.suppress(OSError):
+            for _ in range(200):
+                connection.sendall(b"X-Header: " + b"x" * 1000 + b"\r\n")
+        assert ends(connection)
+
+
+def test_connections_beyond_the_bound_are_closed_and_the_others_served() -> None:
+    with served(most_connections=2) as port, contextlib.ExitStack() as stack:
+        first, second, third = (stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(3))
+        assert ends(third)
+        for connection in (first, second):
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert connection.recv(12) == b"HTTP/1.1 200"
+
+
+def test_descriptors_are_reserved_for_what_is_no_browser() -> None:
+    assert RESERVED_FILES > BACKLOG
+    assert (connections_of(1024), connections_of(64), connections_of(10**6)) == (768, 16, 2000)
+    assert isinstance(configuration(APP), uvicorn.Config)
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [("0", True), ("7", True), ("0" * 10 + "7", True), ("0" * 16 + "7", False), ("9" * 16, False), ("٣", False)],
+)
+def test_upload_length_keeps_to_its_bound_whatever_it_begins_with(text: str, good: bool) -> None:
+    request = Request({"type": "http", "headers": [(b"upload-length", text.encode("utf-8"))]})
+    if good:
+        assert _number(request, "Upload-Length") == int(text)
+    else:
+        with pytest.raises(ContractError):
+            _number(request, "Upload-Length")

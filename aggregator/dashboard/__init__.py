@@ -36,16 +36,16 @@ def mount(app: FastAPI, services: Services) -> None:
         await gates.show(services, live, client)
 
     @ui.page("/footage")
-    def footage(client: Client) -> None:
-        footage_page.show(services, client)
+    async def footage(client: Client) -> None:
+        await footage_page.show(services, client)
 
     @ui.page("/live")
-    def live_views(client: Client) -> None:
-        live_page.show(services, client)
+    async def live_views(client: Client) -> None:
+        await live_page.show(services, client)
 
     @ui.page("/lists")
-    def lists(client: Client) -> None:
-        lists_page.show(services, client)
+    async def lists(client: Client) -> None:
+        await lists_page.show(services, client)
 
     @ui.page("/search")
     async def search(client: Client) -> None:

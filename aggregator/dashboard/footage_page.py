@@ -13,7 +13,7 @@ from nicegui import Client, ui
 from nicegui.events import GenericEventArguments
 
 from aggregator.dashboard import footage_views as views
-from aggregator.dashboard.frame import Frame, Visitor, html
+from aggregator.dashboard.frame import Frame, Known, Visitor, html
 from aggregator.dashboard.live_page import PLAYER_JS
 from aggregator.services import Services
 from aggregator.stores.records import Camera
@@ -34,16 +34,15 @@ class FootagePage:
     Args:
         services: The running parts.
         visitor: Who looks at it.
+        known: Cameras and boxes.
     """
 
-    def __init__(self, services: Services, visitor: Visitor) -> None:
+    def __init__(self, services: Services, visitor: Visitor, known: Known) -> None:
         self._services, self._words = services, visitor.words
         within = visitor.caller.within("footage.look")
         self._frame = Frame(services, "/footage", visitor)
-        self._cameras = {
-            f"{it.site}/{it.box}/{it.id}": it for it in services.reader.cameras() if within.holds(it.site, it.id)
-        }
-        self._zones = {(box.site, box.box): box.timezone for box in services.reader.boxes()}
+        self._cameras = {f"{it.site}/{it.box}/{it.id}": it for it in known.cameras if within.holds(it.site, it.id)}
+        self._zones = {(box.site, box.box): box.timezone for box in known.boxes}
         self._day = (0, 0)
         self._asking = False
         self._run, self._playing = 0, False
@@ -216,6 +215,6 @@ class FootagePage:
         self._move(max(0, min(seconds, (self._day[1] - self._day[0]) // SECOND_NS - 1)))
 
 
-def show(services: Services, client: Client) -> None:
+async def show(services: Services, client: Client) -> None:
     """Build a page for a request."""
-    FootagePage(services, Visitor.of(client)).build()
+    FootagePage(services, Visitor.of(client), await Known.read(services)).build()

@@ -18,6 +18,7 @@ from aggregator.dashboard.texts import LANGUAGES, TEXTS, Texts
 from aggregator.guard import may_see
 from aggregator.services import Services
 from aggregator.staff.roles import Caller
+from aggregator.stores.records import Box, Camera
 from common import logs
 from common.errors import StoreError
 
@@ -65,6 +66,20 @@ def rendered(make: Callable[[], str], words: Texts) -> str:
     except Exception:
         _log.exception("part of a page not shown")
         return f'<p class="where">{escape(words["part.failed"])}</p>'
+
+
+@dataclass(frozen=True)
+class Known:
+    """What there is to choose from when a page is opened."""
+
+    cameras: list[Camera]
+    boxes: list[Box]
+
+    @classmethod
+    async def read(cls, services: Services) -> Known:
+        """Read it off the event loop."""
+        reader = services.reader
+        return cls(*await asyncio.gather(asyncio.to_thread(reader.cameras), asyncio.to_thread(reader.boxes)))
 
 
 @dataclass(frozen=True)

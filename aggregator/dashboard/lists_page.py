@@ -9,7 +9,7 @@ from nicegui import Client, ui
 from nicegui.events import UploadEventArguments
 
 from aggregator.bodies import MOST_LIST_BYTES
-from aggregator.dashboard.frame import SECONDS_BETWEEN_CHECKS, Frame, Visitor, html
+from aggregator.dashboard.frame import SECONDS_BETWEEN_CHECKS, Frame, Known, Visitor, html
 from aggregator.dashboard.texts import Texts
 from aggregator.lists import csvfile
 from aggregator.lists.entries import STANDINGS, Entry, Kind, Wanted
@@ -38,13 +38,14 @@ class ListsPage:
     Args:
         services: The running parts.
         visitor: Who looks at it.
+        known: Cameras and boxes.
     """
 
-    def __init__(self, services: Services, visitor: Visitor) -> None:
+    def __init__(self, services: Services, visitor: Visitor, known: Known) -> None:
         self._services, self._words = services, visitor.words
         within = visitor.caller.within("list.see")
         self._frame = Frame(services, "/lists", visitor)
-        sites = sorted({box.site for box in services.reader.boxes()} | set(services.settings.sites))
+        sites = sorted({box.site for box in known.boxes} | set(services.settings.sites))
         self._sites = {site: services.site_name(site) for site in sites if within.holds(site)}
         self._site = next(iter(self._sites), "")
 
@@ -176,6 +177,6 @@ class ListsPage:
         await self._show()
 
 
-def show(services: Services, client: Client) -> None:
+async def show(services: Services, client: Client) -> None:
     """Build a page for a request."""
-    ListsPage(services, Visitor.of(client)).build()
+    ListsPage(services, Visitor.of(client), await Known.read(services)).build()

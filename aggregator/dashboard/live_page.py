@@ -7,18 +7,19 @@ from pathlib import Path
 
 from nicegui import Client, ui
 
-from aggregator.dashboard.frame import Frame, Visitor, html
+from aggregator.dashboard.frame import Frame, Known, Visitor, html
 from aggregator.services import Services
 
 PLAYER_JS = (Path(__file__).parent / "live_player.js").read_text("utf-8")
 
 
-def show(services: Services, client: Client) -> None:
+async def show(services: Services, client: Client) -> None:
     """Build a page for a request."""
     visitor = Visitor.of(client)
     words, within = visitor.words, visitor.caller.within("live.see")
     Frame(services, "/live", visitor)
-    cameras = [it for it in services.reader.cameras() if within.holds(it.site, it.id)]
+    known = await Known.read(services)
+    cameras = [it for it in known.cameras if within.holds(it.site, it.id)]
     with ui.element("main").classes("board wide"), ui.element("section"):
         with ui.element("div").classes("head"):
             html(words["live"], tag="h2")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import Client, ui
 
-from aggregator.dashboard.frame import SECONDS_BETWEEN_CHECKS, Frame, Visitor, html
+from aggregator.dashboard.frame import SECONDS_BETWEEN_CHECKS, Frame, Known, Visitor, html
 from aggregator.dashboard.texts import Texts
 from aggregator.releases.release import Release
 from aggregator.search.cases import Case
@@ -57,14 +57,16 @@ class ReleasesPage:
     Args:
         services: The running parts.
         visitor: Who looks at it.
+        known: Cameras and boxes.
         asked: What the address fills in: case, camera, at (seconds since 1970).
     """
 
-    def __init__(self, services: Services, visitor: Visitor, asked: dict[str, str]) -> None:
+    def __init__(self, services: Services, visitor: Visitor, asked: dict[str, str], known: Known) -> None:
         self._services, self._words, self._visitor = services, visitor.words, visitor
         self._desk, self._asked = services.releases, asked
         self._frame = Frame(services, "/releases", visitor)
-        self._zones = {(box.site, box.box): box.timezone for box in services.reader.boxes()}
+        self._known = known.cameras
+        self._zones = {(box.site, box.box): box.timezone for box in known.boxes}
         self._cases: dict[str, Case] = {}
         self._shown: list[tuple[str, int]] | None = None
 
@@ -113,7 +115,7 @@ class ReleasesPage:
     def _chosen(self) -> None:
         """Another case: its cameras, and the moment that the address names, or the last minute."""
         case = self._cases[str(self._case.value)]
-        cameras = {it.id: it.name or it.id for it in self._services.reader.cameras() if it.site == case.site}
+        cameras = {it.id: it.name or it.id for it in self._known if it.site == case.site}
         if case.places:
             cameras = {name: text for name, text in cameras.items() if f"{case.site}/{name}" in case.places}
         wanted = self._asked.get("camera", "")
@@ -220,4 +222,4 @@ def _now(now_s: int, like: datetime) -> datetime:
 async def show(services: Services, client: Client) -> None:
     """Build a page for a request."""
     asked = dict(client.request.query_params)
-    await ReleasesPage(services, Visitor.of(client), asked).build()
+    await ReleasesPage(services, Visitor.of(client), asked, await Known.read(services)).build()

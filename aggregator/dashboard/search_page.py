@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from nicegui import Client, ui
 
 from aggregator.dashboard.case_form import CaseForm
-from aggregator.dashboard.frame import Frame, Visitor, html
+from aggregator.dashboard.frame import Frame, Known, Visitor, html
 from aggregator.dashboard.releases_page import link_of
 from aggregator.dashboard.texts import Texts
 from aggregator.search.cases import Case
@@ -45,15 +45,18 @@ class SearchPage:
     Args:
         services: The running parts.
         visitor: Who looks at it.
+        known: Cameras and boxes.
     """
 
-    def __init__(self, services: Services, visitor: Visitor) -> None:
+    def __init__(self, services: Services, visitor: Visitor, known: Known) -> None:
         self._services, self._words, self._visitor = services, visitor.words, visitor
         self._desk = services.investigations
         self._frame = Frame(services, "/search", visitor)
         self._cases: dict[str, Case] = {}
-        self._zones = {(box.site, box.box): box.timezone for box in services.reader.boxes()}
-        self._cameras = {(it.site, it.id) for it in services.reader.cameras()}
+        self._known = known.cameras
+        self._zones = {(box.site, box.box): box.timezone for box in known.boxes}
+        self._cameras = {(it.site, it.id) for it in known.cameras}
+        self._seen = {box.site for box in known.boxes}
         self._asked: tuple[str, Search] | None = None
         self._after: Key | None = None
 
@@ -95,7 +98,7 @@ class SearchPage:
 
     def _sites(self) -> dict[str, str]:
         within = self._visitor.caller.within("case.work")
-        known = {box.site for box in self._services.reader.boxes()} | set(self._services.settings.sites)
+        known = self._seen | set(self._services.settings.sites)
         return {site: self._services.site_name(site) for site in sorted(known) if within.holds(site)}
 
     def _zone(self, site: str) -> ZoneInfo:
@@ -125,9 +128,7 @@ class SearchPage:
         now = datetime.fromtimestamp(self._services.clock.wall_ns() // SECOND_NS, self._zone(case.site))
         self._from.set_value(f"{now - timedelta(hours=HOURS):{FORM}}")
         self._until.set_value(f"{now + timedelta(minutes=1):{FORM}}")
-        cameras = {
-            f"{it.site}/{it.id}": it.name or it.id for it in self._services.reader.cameras() if it.site == case.site
-        }
+        cameras = {f"{it.site}/{it.id}": it.name or it.id for it in self._known if it.site == case.site}
         doors = {
             f"{it.site}/{name}": name for it in self._services.reader.places() if (name := getattr(it.status, "id", ""))
         }
@@ -240,4 +241,4 @@ class SearchPage:
 
 async def show(services: Services, client: Client) -> None:
     """Build a page for a request."""
-    await SearchPage(services, Visitor.of(client)).build()
+    await SearchPage(services, Visitor.of(client), await Known.read(services)).build()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
+from types import SimpleNamespace
 
 import pytest
+from agg_support import run_apart
 
-from aggregator.dashboard.frame import rendered
+from aggregator.dashboard.frame import Known, rendered
 from aggregator.dashboard.texts import TEXTS
 from aggregator.intake import Rejected, judge
 from aggregator.zones import zone_of
@@ -44,3 +47,18 @@ def test_a_part_that_cannot_be_made_is_replaced_by_a_sentence(error: Exception) 
 
     assert TEXTS["en"]["part.failed"] in rendered(make, TEXTS["en"])
     assert rendered(lambda: "<b>x</b>", TEXTS["en"]) == "<b>x</b>"
+
+
+def test_what_a_page_offers_is_read_off_the_event_loop() -> None:
+    threads: list[threading.Thread] = []
+
+    def read() -> list[object]:
+        threads.append(threading.current_thread())
+        return []
+
+    async def loop() -> threading.Thread:
+        await Known.read(SimpleNamespace(reader=SimpleNamespace(cameras=read, boxes=read)))  # type: ignore[arg-type]
+        return threading.current_thread()
+
+    assert run_apart(loop()) not in threads
+    assert len(threads) == 2

@@ -20,7 +20,7 @@ LEAST = 0.2
 """Least score for whole videos: far below the usual one, since covering too much costs little."""
 LEAST_SCORE = {"clp_det": 0.3, "ppocr_det": 0.3, "centerface": 0.06}
 """The same of models whose scores mean something else. At 0.2 CenterFace left 24 % of the small faces of a crowd open,
-at 0.06 with two sizes in each look 2 %, and hides no more of the
+at 0.06 with two sizes in each look 3 %, and hides no more of the
 pictures than YuNet does at 0.2."""
 
 THOROUGH = frozenset({"centerface"})

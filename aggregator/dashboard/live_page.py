@@ -18,6 +18,7 @@ async def show(services: Services, client: Client) -> None:
     visitor = Visitor.of(client)
     words, within = visitor.words, visitor.caller.within("live.see")
     Frame(services, "/live", visitor)
+    ui.add_body_html(f"<script>{PLAYER_JS}</script>")  # before the first wait: later it is no part of the page
     known = await Known.read(services)
     cameras = [it for it in known.cameras if within.holds(it.site, it.id)]
     with ui.element("main").classes("board wide"), ui.element("section"):
@@ -41,4 +42,3 @@ async def show(services: Services, client: Client) -> None:
             '</button><div class="still"><video data-testid="live-video" muted playsinline></video></div>'
             f'<div class="where" data-testid="live-told" role="status" {texts}></div>'
         )
-    ui.add_body_html(f"<script>{PLAYER_JS}</script>")

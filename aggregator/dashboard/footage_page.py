@@ -74,7 +74,6 @@ class FootagePage:
             self._play.on("click", self._toggle)
             self._play.set_visibility(False)
         ui.on("played", self._played)
-        ui.add_body_html(f"<script>{PLAYER_JS}</script>")
 
     def _form(self) -> None:
         words = self._words
@@ -217,4 +216,5 @@ class FootagePage:
 
 async def show(services: Services, client: Client) -> None:
     """Build a page for a request."""
+    ui.add_body_html(f"<script>{PLAYER_JS}</script>")  # before the first wait: later it is no part of the page
     FootagePage(services, Visitor.of(client), await Known.read(services)).build()

@@ -6,6 +6,7 @@ is made at a time; a notice is left before its first picture. A film's signed ma
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import secrets
@@ -158,9 +159,10 @@ class FootageApi:
             self._store.player.check(asked.camera, asked.from_ns, asked.to_ns)
             exporter = Exporter(self._store.player, self._store.index, self._clock, self._key, self._covering())
             notices.leave(self._store.index, exported(asked, self._clock.wall_ns()))
-            self._stream(handler, asked, exporter)
+            body = self._stream(handler, asked, exporter)
         finally:
             self._busy.release()
+        body.end()  # after the release: a client that has the whole film may ask for the next one at once
 
     def _covering(self) -> VideoRedactor:
         try:
@@ -169,7 +171,8 @@ class FootageApi:
             raise _Refused(503, "", f"nothing here covers a film, so there is none: {error}") from error
         return self._redactor
 
-    def _stream(self, handler: BaseHTTPRequestHandler, asked: Asked, exporter: Exporter) -> None:
+    def _stream(self, handler: BaseHTTPRequestHandler, asked: Asked, exporter: Exporter) -> _Chunks:
+        """Sends the film; the caller ends the body."""
         handler.connection.settimeout(SLOW_S)
         number = secrets.token_hex(16)
         body = _Chunks(handler, {MANIFEST: f"{_MANIFESTS}{number}"})
@@ -179,12 +182,12 @@ class FootageApi:
             counts = exporter.redactor.redact(film(self._store.player, asked), body, sound=asked.sound)
             told = (f"{asked.camera}.mp4", body.digest.hexdigest(), body.bytes)
             self._shelf.put(number, exporter.manifest(asked, rows, counts, told), MOST_MANIFESTS)
-            body.end()
         except (PaifangError, OSError) as error:
             logs.get("recorder").warning("a film broke off", camera=asked.camera, error=str(error))
             if not body.begun:
                 raise _Refused(503, "", "the film could not be covered, so there is none") from error
-            handler.close_connection = True  # without the last chunk: the client knows that it is not whole
+            body.broken = True
+        return body
 
     def _manifest(self, number: str) -> bytes:
         found = self._shelf.get(number)
@@ -200,7 +203,7 @@ class _Chunks:
 
     def __init__(self, handler: BaseHTTPRequestHandler, headers: dict[str, str]) -> None:
         self._handler, self._headers = handler, headers
-        self.begun = False
+        self.begun = self.broken = False
         self.digest, self.bytes = hashlib.sha256(), 0
 
     def write(self, data: bytes) -> int:
@@ -225,9 +228,11 @@ class _Chunks:
         return len(data)
 
     def end(self) -> None:
-        """All of it has been sent."""
-        self._handler.wfile.write(b"0\r\n\r\n")
+        """Ends the connection. Only a whole body gets the last chunk, so the client can tell."""
         self._handler.close_connection = True
+        if not self.broken:
+            with contextlib.suppress(OSError):  # the client went away
+                self._handler.wfile.write(b"0\r\n\r\n")
 
 
 def _span(query: dict[str, list[str]], longest_ns: int) -> tuple[int, int]:

@@ -106,6 +106,11 @@ def running(web: Web, tmp_path_factory: pytest.TempPathFactory, model_store: Mod
         yield made
 
 
+def camera_views(web: Web) -> list[Act]:
+    """Views of cameras. Pages load the pictures of alerts at any time, so views of those are not counted."""
+    return [it for it in recorded(web, "view") if "/" in it.target]
+
+
 def recorded(web: Web, what: str) -> list[Act]:
     """All acts of a kind."""
     return [it for _, entry in web.services.reader.record(0, 1_000_000) if (it := acts.decode(entry)).what == what]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from agg_support import PASSWORD, USER, Web, log_in, wait_until
-from picture_box import Running, recorded
+from picture_box import Running, camera_views
 from playwright.sync_api import Browser, Page, expect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
@@ -57,7 +57,7 @@ def test_pictures_move_in_the_browser_and_end_with_the_look(
     page: Page,
     camera: str,
 ) -> None:
-    before = len(recorded(web, "view"))
+    before = len(camera_views(web))
     look(web, page, camera)
     page.wait_for_function(MOVED, arg=0.5, timeout=30_000)
     places: set[int] = set()
@@ -70,8 +70,8 @@ def test_pictures_move_in_the_browser_and_end_with_the_look(
 
     wait_until(moved, 60)
     expect(page.get_by_test_id("live-told")).to_contain_text("s late")
-    act = recorded(web, "view")[-1]
-    assert len(recorded(web, "view")) == before + 1
+    act = camera_views(web)[-1]
+    assert len(camera_views(web)) == before + 1
     assert (act.who, act.site, act.target) == (USER, "village", f"pictures/{camera}")
     assert running_views(running) == 1
     page.get_by_test_id("live-stop").click()
@@ -136,7 +136,7 @@ def test_a_user_who_is_removed_sees_no_more_within_seconds(web: Web, running: Ru
 
 
 def test_foreign_roles_and_origins_and_unknown_cameras_are_refused(web: Web, running: Running) -> None:  # noqa: F811
-    before = len(recorded(web, "view"))
+    before = len(camera_views(web))
     app.add_user(web.services.settings, "far", Secret(OTHER), [Grant("monitor", "harbour")])
     with pytest.raises(Exception, match="403"):
         socket_of(web, "far", OTHER)
@@ -149,7 +149,7 @@ def test_foreign_roles_and_origins_and_unknown_cameras_are_refused(web: Web, run
         connect(where, origin=Origin(web.url), proxy=None)
     with socket_of(web, USER, PASSWORD, "nowhere") as socket:
         assert closed(socket) == AWAY
-    assert len(recorded(web, "view")) == before
+    assert len(camera_views(web)) == before
     assert started(running) >= 0
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from agg_support import PASSWORD, USER, Web, log_in, wait_until
-from picture_box import Running, recorded
+from picture_box import Running, camera_views
 from playwright.sync_api import Page, expect
 from test_live_web import MOVED, OTHER, closed, running_views, socket_of
 from test_search_web import new_case
@@ -59,7 +59,7 @@ def test_a_day_plays_in_the_browser_and_the_slider_goes_along(
     page.get_by_test_id("play").click()
     expect(page.get_by_test_id("play")).to_have_text("Play")
     wait_until(lambda: running_views(running) == 0, 30)
-    act = [it for it in recorded(web, "view") if "command" not in it.detail][-1]  # a still is a view of its own
+    act = [it for it in camera_views(web) if "command" not in it.detail][-1]  # a still is a view of its own
     assert (act.who, act.reason, act.site) == (USER, "the lost dog", "village")
     assert act.target.startswith("pictures/yard")
     assert set(act.detail) == {"from", "to"}
@@ -75,7 +75,7 @@ def test_a_stretch_ends_by_itself_and_its_case_is_on_the_record(web: Web, runnin
         kinds = [socket.recv(timeout=20, decode=False)[0] for _ in range(3)]
         assert kinds == [What.INIT, What.KEY, What.FRAME]
         assert closed(socket) == DONE
-    act = [it for it in recorded(web, "view") if "command" not in it.detail][-1]  # a still is a view of its own
+    act = [it for it in camera_views(web) if "command" not in it.detail][-1]  # a still is a view of its own
     assert (act.case, act.reason, act.target) == (case, case, "pictures/yard")
     wait_until(lambda: running_views(running) == 0, 30)
 
@@ -96,11 +96,11 @@ def test_a_stretch_ends_by_itself_and_its_case_is_on_the_record(web: Web, runnin
 def test_what_is_asked_for_wrongly_is_refused_and_nothing_is_shown(
     web: Web, changed: dict[str, object], code: int
 ) -> None:
-    before = len(recorded(web, "view"))
+    before = len(camera_views(web))
     with socket_of(web, USER, PASSWORD, route="play") as socket:
         socket.send(json.dumps(past(web, 8, 5, **changed)))
         assert closed(socket) == code
-    assert len(recorded(web, "view")) == before
+    assert len(camera_views(web)) == before
 
 
 def test_bytes_and_silence_are_no_question(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,11 +114,11 @@ def test_bytes_and_silence_are_no_question(web: Web, monkeypatch: pytest.MonkeyP
 
 def test_without_footage_the_box_says_so_and_the_look_is_on_the_record(web: Web, running: Running) -> None:  # noqa: F811
     assert running.box.footage is not None
-    before = len(recorded(web, "view"))
+    before = len(camera_views(web))
     with socket_of(web, USER, PASSWORD, route="play") as socket:
         socket.send(json.dumps(past(web, 7200, 7000)))
         assert closed(socket) == AWAY
-    assert len(recorded(web, "view")) == before + 1
+    assert len(camera_views(web)) == before + 1
 
 
 def test_who_may_look_live_may_not_look_back(web: Web, running: Running) -> None:  # noqa: F811

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, HTTPException, Query, Request
@@ -142,7 +143,7 @@ def _add_alerts(app: FastAPI, services: Services) -> None:
         alert = await services.work_on(request.state.caller, alert_id, change) if is_uuid7(alert_id) else None
         if alert is None:
             raise HTTPException(404, "no such alert")
-        return alert_json(services, alert, _zones(services))
+        return alert_json(services, alert, await asyncio.to_thread(_zones, services))
 
     @app.post("/api/alerts/{alert_id}/acknowledge")
     async def acknowledge(alert_id: str, request: Request) -> Json:

@@ -77,12 +77,12 @@ class Uploads:
     _busy: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def may(self, request: Request, use: str, job: str) -> bool:
+    async def may(self, request: Request, use: str, job: str) -> bool:
         """Whether a request brings the right ticket for a job that is still wanted."""
         scheme, _, ticket = request.headers.get("authorization", "").partition(" ")
         good = is_uuid7(job) and use in self.takers and scheme == SCHEME
         right = hmac.compare_digest(ticket.encode(), self.keys.ticket(use, job).encode())
-        return good and right and self.takers[use].expects(job)
+        return good and right and await run_in_threadpool(self.takers[use].expects, job)
 
     def offset(self, use: str, job: str) -> int:
         """How much of a file is there."""
@@ -152,13 +152,13 @@ def add(app: FastAPI, uploads: Uploads) -> None:
 
     @app.head("/box/uploads/{use}/{job}")
     async def offset(use: str, job: str, request: Request) -> Response:
-        if not uploads.may(request, use, job):
+        if not await uploads.may(request, use, job):
             return Response(status_code=404)
         return Response(headers={OFFSET: str(await run_in_threadpool(uploads.offset, use, job))})
 
     @app.patch("/box/uploads/{use}/{job}")
     async def piece(use: str, job: str, request: Request) -> Response:
-        if not uploads.may(request, use, job):
+        if not await uploads.may(request, use, job):
             return _answer(404, "no such job, it is not wanted any more, or this is not its ticket")
         if not uploads.begin(job):
             return _answer(409, "another piece of this file is being added")

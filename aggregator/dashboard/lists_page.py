@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from html import escape
 
@@ -49,7 +50,7 @@ class ListsPage:
         self._sites = {site: services.site_name(site) for site in sites if within.holds(site)}
         self._site = next(iter(self._sites), "")
 
-    def build(self) -> None:
+    async def build(self) -> None:
         """Lay the page out; the list itself is shown when it is asked for."""
         words = self._words
         with ui.element("main").classes("board wide"), ui.element("section"):
@@ -65,16 +66,16 @@ class ListsPage:
                 return
             self._form()
             self._table = ui.element("div").classes("table").props("data-testid=list")
-        self._hide()
+        await self._hide()
         ui.timer(SECONDS_BETWEEN_CHECKS, self._tell_version)
 
-    def _choose(self, site: str) -> None:
+    async def _choose(self, site: str) -> None:
         self._site = site
-        self._hide()
+        await self._hide()
 
-    def _hide(self) -> None:
+    async def _hide(self) -> None:
         """Nothing is shown before the look is on the record."""
-        self._tell_version()
+        await self._tell_version()
         self._table.clear()
         with self._table:
             text = self._words["lists.show"]
@@ -84,12 +85,13 @@ class ListsPage:
         try:
             caller = await self._frame.who()
             if caller is not None:
-                self._fill(await self._services.listed(caller, self._site))
+                entries = await self._services.listed(caller, self._site)
+                await self._tell_version()
+                self._fill(entries)
         except (StoreError, ListError, Forbidden) as error:
             ui.notify(str(error), type="negative")
 
     def _fill(self, entries: list[Entry]) -> None:
-        self._tell_version()
         self._table.clear()
         with self._table:
             if not entries:
@@ -102,9 +104,13 @@ class ListsPage:
                     remove = html(self._words["lists.remove"], "", "button", "type=button data-testid=remove-entry")
                     remove.on("click", lambda _, it=entry: self._remove(it.id))
 
-    def _tell_version(self) -> None:
-        version = self._services.reader.list_versions().get(self._site, 0)
-        boxes = [box for box in self._services.reader.boxes() if box.site == self._site]
+    async def _tell_version(self) -> None:
+        site, reader = self._site, self._services.reader
+        versions, boxes = await asyncio.to_thread(lambda: (reader.list_versions(), reader.boxes()))
+        if site != self._site:  # another site was chosen meanwhile
+            return
+        version = versions.get(site, 0)
+        boxes = [box for box in boxes if box.site == site]
         good = sum(box.lists == version for box in boxes)
         text = self._words["lists.version"].format(version=version, count=good, all=len(boxes))
         self._version.set_content(escape(text))
@@ -179,4 +185,4 @@ class ListsPage:
 
 async def show(services: Services, client: Client) -> None:
     """Build a page for a request."""
-    ListsPage(services, Visitor.of(client), await Known.read(services)).build()
+    await ListsPage(services, Visitor.of(client), await Known.read(services)).build()

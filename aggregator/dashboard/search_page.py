@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from html import escape
 from urllib.parse import quote
@@ -53,6 +54,7 @@ class SearchPage:
         self._desk = services.investigations
         self._frame = Frame(services, "/search", visitor)
         self._cases: dict[str, Case] = {}
+        self._doors: dict[str, str] = {}
         self._known = known.cameras
         self._zones = {(box.site, box.box): box.timezone for box in known.boxes}
         self._cameras = {(it.site, it.id) for it in known.cameras}
@@ -109,6 +111,8 @@ class SearchPage:
     async def _fill_cases(self, chosen: str = "") -> None:
         now_ns = self._services.clock.wall_ns()
         found = await self._desk.cases(self._visitor.caller)
+        places = await asyncio.to_thread(self._services.reader.places)
+        self._doors = {f"{it.site}/{name}": name for it in places if (name := getattr(it.status, "id", ""))}
         self._cases = {case.id: case for case in found if case.open_at(now_ns)}
         names = {case.id: f"{case.id} · {self._services.site_name(case.site)}" for case in self._cases.values()}
         self._case.set_options(names, value=chosen or next(iter(names), None))
@@ -129,10 +133,7 @@ class SearchPage:
         self._from.set_value(f"{now - timedelta(hours=HOURS):{FORM}}")
         self._until.set_value(f"{now + timedelta(minutes=1):{FORM}}")
         cameras = {f"{it.site}/{it.id}": it.name or it.id for it in self._known if it.site == case.site}
-        doors = {
-            f"{it.site}/{name}": name for it in self._services.reader.places() if (name := getattr(it.status, "id", ""))
-        }
-        every = cameras | {spot: name for spot, name in doors.items() if spot.startswith(f"{case.site}/")}
+        every = cameras | {spot: name for spot, name in self._doors.items() if spot.startswith(f"{case.site}/")}
         spots = {spot: every.get(spot, spot) for spot in case.places} if case.places else every
         self._place.set_options(spots, value=list(case.places))
         self._told.set_content(escape(case.purpose))

@@ -18,6 +18,7 @@ from common.clock import FakeClock
 from events.identifiers import uuid7
 
 from agg_support import START_NS, Web, running_web  # isort: skip
+from loop_guard import guarded_loop  # isort: skip
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +27,10 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     people = [User(sub=sub, claims={"preferred_username": name}) for sub, name in (("s-1", "zhao"), ("s-2", "li"))]
     with run_server_in_thread(user_claims=people) as provider:
         issuer = f"http://localhost:{provider.server_port}"
-        with running_web(tmp_path_factory.mktemp("web"), issuer) as made:
-            yield made
+        with guarded_loop() as guard:
+            with running_web(tmp_path_factory.mktemp("web"), issuer) as made:
+                yield made
+            assert guard.found == set(), "calls that block the event loop"
 
 
 @pytest.fixture(scope="session")

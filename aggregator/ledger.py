@@ -21,13 +21,14 @@ from common.clock import Clock
 from common.errors import StoreError
 from events.envelope import Event
 from events.kinds import OutboxLost
-from events.ranges import Ranges
-from events.receipts import Receipt
+from events.ranges import Range, Ranges
+from events.receipts import RECEIPT_RANGES, Receipt
 
 _log = logs.get("ledger")
 BoxKey = tuple[str, str]
-RECEIPT_RANGES = 4000
-"""A receipt with more holes than this names the first ones only, which is true and short enough to send."""
+POSITION_RANGES = 50_000
+"""Most ranges of one position, about 1 MB in the database. A number that would make one more is not settled: its event
+is committed, and sent again until a hole has closed."""
 
 
 @dataclass
@@ -74,6 +75,7 @@ class Ledger:
         self._desk = Desk(store, new_id)
         self._positions: dict[tuple[str, str, str], Position] | None = None
         self._epochs: dict[BoxKey, str] = {}
+        self._windows: dict[BoxKey, int] = {}
 
     def process(self, messages: Sequence[Incoming]) -> Outcome:
         """Commit what is in `messages`; when this returns, they may be acknowledged.
@@ -137,7 +139,17 @@ class Ledger:
         position = self._known_positions().get((*key, self._epochs.get(key, "")))
         if position is None:
             return None
-        return Receipt(epoch=position.epoch, ranges=list(position.ranges)[:RECEIPT_RANGES])
+        return Receipt(epoch=position.epoch, ranges=self._window(key, list(position.ranges)))
+
+    def _window(self, key: BoxKey, ranges: list[Range]) -> list[Range]:
+        """The ranges, or the next `RECEIPT_RANGES` of them where there are more: the receipts take turns."""
+        if len(ranges) <= RECEIPT_RANGES:
+            self._windows.pop(key, None)
+            return ranges
+        start = self._windows.get(key, 0)
+        start = start if start < len(ranges) else 0
+        self._windows[key] = start + RECEIPT_RANGES
+        return ranges[start : start + RECEIPT_RANGES]
 
     def boxes(self) -> list[BoxKey]:
         """All boxes that have an outbox."""
@@ -220,12 +232,13 @@ class Ledger:
     def _settle(self, event: Event, now_ns: int, touched: dict[int, Position]) -> None:
         position = self._position(event.site, event.box, event.epoch, now_ns)
         touched[id(position)] = position
-        position.ranges.add(event.sequence)
         if isinstance(event.data, OutboxLost):
             before = position.ranges.count()
-            for first, last in event.data.sequences:
-                position.ranges.add_range(first, last)
+            left = [span for span in event.data.sequences if not _add(position.ranges, *span)]
             position.lost += position.ranges.count() - before
+            if left:  # the box sends the event again
+                return
+        _add(position.ranges, event.sequence, event.sequence)
 
     def _reject(
         self, message: Incoming, verdict: Rejected, now_ns: int, batch: Batch, touched: dict[int, Position]
@@ -235,7 +248,7 @@ class Ledger:
             position = self._position(verdict.site, verdict.box, verdict.epoch, now_ns)
             touched[id(position)] = position
             position.quarantined += verdict.sequence not in position.ranges
-            position.ranges.add(verdict.sequence)
+            _add(position.ranges, verdict.sequence, verdict.sequence)
 
     def _told(self, told: Told, now_ns: int, batch: Batch) -> None:
         batch.statuses.append(StatusSeen(told.site, told.box, told.status, now_ns))
@@ -261,6 +274,14 @@ class Ledger:
             self._epochs.update({key: epoch for key, epoch in told.items() if epoch})
             self._positions = {(it.site, it.box, it.epoch): it for it in rows}
         return self._positions
+
+
+def _add(ranges: Ranges, first: int, last: int) -> bool:
+    """Settle numbers, as long as the position stays within its bound; whether that was done."""
+    fits = ranges.parts() < POSITION_RANGES or ranges.joins(first, last)
+    if fits:
+        ranges.add_range(first, last)
+    return fits
 
 
 def _decided(alert: Alert, change: Change, now_ns: int) -> list[Act]:

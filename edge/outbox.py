@@ -44,6 +44,7 @@ class _Forget:
 class _Read:
     after: int
     limit: int
+    lost: bool
     done: Future[list[Waiting]]
 
 
@@ -114,8 +115,15 @@ class Outbox:
 
     def read(self, after: int, limit: int) -> list[Waiting]:
         """Waiting events in order of sequence, those above `after`."""
+        return self._rows(after, limit, lost=False)
+
+    def read_lost(self, limit: int) -> list[Waiting]:
+        """Waiting `outbox.lost` events, in order."""
+        return self._rows(0, limit, lost=True)
+
+    def _rows(self, after: int, limit: int, *, lost: bool) -> list[Waiting]:
         done: Future[list[Waiting]] = Future()
-        self._send(_Read(after, limit, done))
+        self._send(_Read(after, limit, lost, done))
         return done.result()
 
     def close(self) -> None:
@@ -182,6 +190,6 @@ class Outbox:
 
 def _answer_read(store: OutboxStore, job: _Read) -> None:
     try:
-        job.done.set_result(store.read(job.after, job.limit))
+        job.done.set_result(store.read_lost(job.limit) if job.lost else store.read(job.after, job.limit))
     except Exception as error:
         job.done.set_exception(OutboxError(f"cannot read: {error}"))

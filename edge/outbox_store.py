@@ -109,6 +109,13 @@ class OutboxStore:
         )
         return [Waiting(*row) for row in rows]
 
+    def read_lost(self, limit: int) -> list[Waiting]:
+        """Waiting `outbox.lost` events, in order."""
+        rows = self._db.execute(
+            "SELECT sequence, body FROM events WHERE rank = ? ORDER BY sequence LIMIT ?", (NEVER, limit)
+        )
+        return [Waiting(*row) for row in rows]
+
     def _insert(self, drafts: Sequence[Draft]) -> None:
         now_ns = self._clock.wall_ns()
         rows = []

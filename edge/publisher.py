@@ -21,7 +21,7 @@ from edge.link import Link
 from edge.outbox import Outbox
 from edge.outbox_store import Waiting
 from events.ranges import Ranges
-from events.receipts import decode_receipt
+from events.receipts import RECEIPT_RANGES, decode_receipt
 from events.topics import BoxTopics
 
 WINDOW = 500
@@ -52,7 +52,7 @@ class Progress:
     sent: dict[int, _Sent] = field(default_factory=dict)
     flying: int = 0
     resent: int = 0
-    _receipt_top: int = 0
+    _receipt: tuple[int, int] = (0, 0)
 
     def published(self, sequence: int, now_ns: int) -> None:
         """An event was handed to the broker."""
@@ -79,7 +79,8 @@ class Progress:
             Those of them that were sent, in order: only they may be forgotten, whatever else a receipt names.
         """
         spans = list(committed)
-        self._receipt_top = spans[-1][1] if spans else 0
+        whole = len(spans) < RECEIPT_RANGES
+        self._receipt = (0 if whole else spans[0][0], spans[-1][1]) if spans else (0, 0)
         covered = sorted(number for number in self.sent if number in committed)
         for sequence in covered:
             if not self.sent.pop(sequence).acknowledged:
@@ -99,7 +100,7 @@ class Progress:
     def _is_overdue(self, number: int, sent: _Sent, now_ns: int) -> bool:
         waited_s = (now_ns - sent.at_ns) / SECOND_NS
         patience_s = min(RECEIPT_CAP_S, RECEIPT_S * 2.0 ** (sent.tries - 1))
-        if number < self._receipt_top:
+        if self._receipt[0] <= number < self._receipt[1]:
             patience_s = min(patience_s, HOLE_S * 2.0 ** min(sent.tries - 1, 5))
         return sent.acknowledged and waited_s >= patience_s
 
@@ -125,6 +126,7 @@ class Publisher:
         self._mids: dict[int, int] = {}
         self._early: set[int] = set()
         self._cursor = 0
+        self._lost_first = True
         self._checked_ns = 0
         self._log = logs.get("publisher")
         self._thread = Worker(self._run, "publisher")
@@ -179,6 +181,7 @@ class Publisher:
                 self._mids.clear()
                 self._early.clear()
                 self._cursor = 0
+                self._lost_first = True
         self._wake.set()
 
     def _on_puback(self, mid: int) -> None:
@@ -234,9 +237,20 @@ class Publisher:
         return self._progress.overdue(now_ns)
 
     def _next(self, limit: int) -> list[Waiting]:
-        """Waiting events that are not under way, in order."""
+        """Waiting events that are not under way, in order; after each connection those that close gaps first.
+
+        Otherwise a position with very many gaps would take no number any more, and the event that closes them, which
+        has a higher number, would wait behind those that get no receipt.
+        """
         rows: list[Waiting] = []
         while not rows:
+            with self._lock:
+                lost_first, self._lost_first = self._lost_first, False
+            if lost_first:
+                page = self._outbox.read_lost(limit)
+                with self._lock:
+                    rows = [row for row in page if row.sequence not in self._progress.sent]
+                continue
             page = self._outbox.read(self._cursor, limit)
             if not page:
                 break

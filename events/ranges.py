@@ -64,6 +64,19 @@ class Ranges:
             stop += 1
         self._ranges[start:stop] = [(first, last)]
 
+    def parts(self) -> int:
+        """How many separate ranges there are."""
+        return len(self._ranges)
+
+    def joins(self, first: int, last: int) -> bool:
+        """Whether putting `first` to `last` in makes no further range.
+
+        >>> Ranges([(1, 3)]).joins(4, 9), Ranges([(1, 3)]).joins(5, 9)
+        (True, False)
+        """
+        at = bisect.bisect_right(self._ranges, (last + 1, float("inf"))) - 1
+        return at >= 0 and self._ranges[at][1] >= first - 1
+
     def gaps(self) -> list[Range]:
         """What is missing between 1 and the largest number.
 

@@ -19,6 +19,9 @@ from events.ranges import Ranges
 
 _ENCODER = msgspec.json.Encoder()
 MOST_RANGES = 10_000
+RECEIPT_RANGES = 4_000
+"""Most ranges that the aggregator puts into one receipt. One with fewer names all; one with as many speaks only for
+what lies between its first number and its last."""
 MOST_MEMBERS = 1_000
 """Cameras, doors or gates of one box."""
 Sequence = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]

@@ -256,7 +256,31 @@ def test_a_huge_range_costs_neither_time_nor_memory(ledger: Ledger, store: Store
 def test_a_receipt_is_never_too_long(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("aggregator.ledger.RECEIPT_RANGES", 10)
     ledger.process(sent(*(event(it) for it in range(2, 60, 2))))
-    assert len(ranges(ledger)) == 10
+    windows = [ranges(ledger) for _ in range(4)]
+    assert [len(it) for it in windows] == [10, 10, 9, 10], "the receipts take turns, so every number gets into one"
+    assert windows[0] + windows[1] + windows[2] == [(it, it) for it in range(2, 60, 2)]
+    assert windows[3] == windows[0]
+
+
+def test_scattered_numbers_do_not_grow_a_position_without_bound(
+    ledger: Ledger, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aggregator.ledger.POSITION_RANGES", 10)
+    ledger.process(sent(*(event(it) for it in range(2, 60, 2))))
+    assert ranges(ledger) == [(it, it) for it in range(2, 22, 2)]
+    assert store.reader().event_count() == 29, "every event is committed"
+    lost = OutboxLost(count=30, sequences=tuple((it, it) for it in range(1, 60, 2)))
+    for _ in range(3):  # a box sends again what is not settled
+        ledger.process(sent(event(60, lost, place="gate-1"), *(event(it) for it in range(2, 60, 2))))
+    assert ranges(ledger) == [(1, 60)], "the gaps are closed, and what was sent again is settled"
+
+
+def test_a_quarantined_number_does_not_grow_it_either(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aggregator.ledger.POSITION_RANGES", 3)
+    good = [encode(event(it)) for it in range(2, 20, 2)]
+    bad = [it.replace(b"zone.entered", b"zone.nonsense") for it in good]
+    ledger.process([poison(it) for it in bad])
+    assert len(ranges(ledger)) == 3
 
 
 def test_objects_in_different_zones_are_different_matters(ledger: Ledger, store: Store) -> None:

@@ -10,9 +10,10 @@ from common.clock import SECOND_NS, SystemClock
 from edge.link import FakeLink
 from edge.outbox import Outbox
 from edge.publisher import HOLE_S, RECEIPT_S, Progress, Publisher
-from events.envelope import decode
+from events.envelope import Draft, decode
+from events.kinds import OutboxLost
 from events.ranges import Ranges
-from events.receipts import Receipt, encode
+from events.receipts import RECEIPT_RANGES, Receipt, encode
 from events.topics import BoxTopics
 
 TOPICS = BoxTopics("site", "box")
@@ -44,6 +45,15 @@ def test_a_hole_in_the_receipt_is_filled_at_once() -> None:
     progress.receipted(Ranges([(1, 1), (3, 3)]))
     assert progress.overdue(seconds(HOLE_S) - 1) == []
     assert progress.overdue(seconds(HOLE_S)) == [2]
+
+
+def test_a_receipt_that_is_a_window_says_nothing_of_what_lies_before_it() -> None:
+    progress = Progress()
+    for number in (1, 3, 5):
+        progress.published(number, 0)
+        progress.acknowledged(number)
+    progress.receipted(Ranges((it, it) for it in range(4, 4 + 2 * RECEIPT_RANGES, 2)))
+    assert progress.overdue(seconds(HOLE_S)) == [5]
 
 
 def test_a_lost_connection_takes_back_what_was_not_acknowledged() -> None:
@@ -143,6 +153,17 @@ def test_a_receipt_of_impossible_numbers_ends_no_thread(outbox: Outbox, link: Fa
     wait_until(lambda: sent(link) == [1])
     link.deliver(TOPICS.receipts, receipt(outbox, (1, 1)))
     wait_until(lambda: outbox.store.waiting == 0)
+
+
+def test_what_closes_gaps_is_sent_first_after_each_connection(outbox: Outbox, link: FakeLink) -> None:
+    outbox.put([draft(1), draft(2), Draft("box", OutboxLost(count=1, sequences=((1, 1),)), 0), draft(4)])
+    publisher = Publisher(outbox, link, TOPICS, SystemClock())
+    publisher.start()
+    wait_until(lambda: sent(link) == [3, 1, 2, 4])
+    link.switch(False)
+    link.switch(True)
+    wait_until(lambda: sent(link)[4:] == [3, 1, 2, 4])
+    publisher.stop()
 
 
 @pytest.mark.usefixtures("publisher")

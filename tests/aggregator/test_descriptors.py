@@ -1,0 +1,76 @@
+"""Connections that use up what the process may open take nothing from the broker's link."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from agg_support import Sender, event, wait_until
+from port_kit import free_port
+
+from aggregator.broker_files import Account
+from aggregator.stores import STORES
+from common.secret import Secret
+
+FILES = 340
+"""What the process may open; the reserve alone is 256. The sender's client knows descriptors below 1,024 only."""
+
+
+def started(configuration: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "paifang.cli", "aggregator", "run", str(configuration)]
+    return subprocess.Popen(
+        command,
+        stderr=(configuration.parent / "log").open("ab"),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES)),  # noqa: PLW1509 — no threads yet
+    )
+
+
+def flood(port: int, stack: contextlib.ExitStack) -> list[socket.socket]:
+    """As many connections as descriptors, each with half a request."""
+    opened = []
+    for _ in range(FILES):
+        with contextlib.suppress(OSError):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nX-")
+            opened.append(connection)
+    return opened
+
+
+@pytest.mark.timeout(120)
+def test_half_open_requests_leave_the_brokers_link_alone(tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "log"
+    configuration = tmp_path / "aggregator.yaml"
+    broker = {"kind": "embedded", "port": port}
+    configuration.write_text(json.dumps({"data": "data", "http": {"port": 0}, "broker": broker}))
+    process = started(configuration)
+    try:
+        wait_until(lambda: b'"listening"' in log.read_bytes())
+        found = re.search(rb'"url": ?"http://127\.0\.0\.1:(\d+)"', log.read_bytes())
+        assert found
+        known = json.loads((tmp_path / "data/broker.json").read_text())["box"]
+        reader = STORES["sqlite"](tmp_path / "data").reader()
+        sender = Sender(port, Account(known["username"], Secret(known["password"])))
+        sender.send(event(1))
+        wait_until(lambda: reader.event_count() == 1)
+        with contextlib.ExitStack() as stack:
+            assert len(flood(int(found[1]), stack)) > 50
+            before = int((tmp_path / "data/broker.pid").read_text())
+            os.kill(before, signal.SIGKILL)  # the new server and the new link need descriptors
+            wait_until(lambda: int((tmp_path / "data/broker.pid").read_text()) != before)
+            flood(int(found[1]), stack)
+            sender.send(*(event(it) for it in range(2, 101)))
+            wait_until(lambda: reader.event_count() == 100)
+            sender.close()
+        assert b"Too many open files" not in log.read_bytes()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0

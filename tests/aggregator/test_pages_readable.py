@@ -1,0 +1,58 @@
+"""Every page can be read in both themes and fits a telephone, judged by what the browser has computed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+from agg_support import USER, Web, log_in
+from playwright.sync_api import Browser, Page
+
+Theme = Literal["dark", "light"]
+PAGES = ("/", "/account", "/gates", "/live", "/footage", "/lists", "/search", "/releases", "/record", "/staff")
+FAINT = """() => {
+  const numbers = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+    .map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+  const behind = element => {
+    for (let it = element; it; it = it.parentElement) {
+      const colour = numbers(getComputedStyle(it).backgroundColor);
+      if (colour.length === 3 || colour[3] > .9) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const own = element => element.matches('input') ? (element.value || element.placeholder)
+    : [...element.childNodes].filter(it => it.nodeType === 3).map(it => it.textContent.trim()).join('');
+  const found = [];
+  for (const element of document.querySelectorAll('body *')) {
+    if (!own(element) || !element.checkVisibility({checkOpacity: true, checkVisibilityCSS: true})) continue;
+    if (element.matches('script, style, noscript, option, [type=file], text')) continue;
+    const [one, two] = [light(numbers(getComputedStyle(element).color)), light(behind(element))];
+    const contrast = (Math.max(one, two) + .05) / (Math.min(one, two) + .05);
+    if (contrast < 4.5) found.push(`${element.tagName} '${own(element).slice(0, 30)}' ${contrast.toFixed(1)}`);
+  }
+  return found;
+}"""
+"""Texts with less contrast than 4.5 to 1 (WCAG 2.2, success criterion 1.4.3)."""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_every_text_of_every_page_has_contrast_and_fits(
+    web: Web, browser: Browser, theme: Literal["dark", "light"]
+) -> None:
+    faults: dict[str, list[str]] = {}
+    with browser.new_context(color_scheme=theme, viewport={"width": 390, "height": 844}) as context:
+        page = context.new_page()
+        log_in(web, page, USER)
+        for path in PAGES:
+            page.goto(web.url + path)
+            page.get_by_test_id("health").wait_for()
+            faults[path] = [*page.evaluate(FAINT), *wide(page)]
+    assert faults == {path: [] for path in PAGES}
+
+
+def wide(page: Page) -> list[str]:
+    width = page.evaluate("document.documentElement.scrollWidth")
+    return [f"{width} px wide"] if width > 390 else []

@@ -168,13 +168,14 @@ class Camera:
         frames = decoder.decode(arrival.packet, arrival.mono_ns or arrival.time_ns)
         for frame in frames:
             self._alive(arrival.time_ns)
-            if economy.stirs(to_grid(luma_of(frame)), arrival.time_ns):
+            grid = to_grid(luma_of(frame))
+            if economy.stirs(grid, arrival.time_ns):
                 past = economy.wake(arrival.time_ns)
                 decoder.skip_to_key()
                 for kept in [*past, arrival]:
                     self._watch(decoder, kept, past=True)
                 return
-            self.eye.see(frame, arrival.time_ns)
+            self.eye.see(frame, arrival.time_ns, grid=grid)
         economy.keep(arrival)
 
     def _heard(self, arrival: Arrival) -> None:

@@ -125,13 +125,14 @@ class Eye:
     _watched_ns: int = 0
     _health_ns: int = 0
 
-    def see(self, frame: av.VideoFrame, time_ns: int, past: bool = False) -> None:
+    def see(self, frame: av.VideoFrame, time_ns: int, past: bool = False, grid: Luma | None = None) -> None:
         """Take a decoded picture; most are passed over at once.
 
         Args:
             frame: Any size; a new size starts the learning again.
             time_ns: When it was seen, UTC nanoseconds; a step back starts the pacing again.
             past: It was kept and decoded late.
+            grid: The frame's `to_grid`, where the caller has it.
         """
         if self.watcher is not None:
             self.watcher.frame(frame, time_ns)
@@ -144,7 +145,7 @@ class Eye:
         )
         self.looks += 1
         luma = luma_of(frame)
-        grid = to_grid(luma)
+        grid = to_grid(luma) if grid is None else grid
         self._check_health(luma, grid, time_ns)
         with self._lock:
             pipeline = self._pipeline_for((frame.width, frame.height))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from edge.sources.base import VideoPacket
 
-_HEAD_BYTES = 512
-"""Slices stand behind parameter sets and messages, which are short as a rule."""
+_HEADS_BYTES = (32, 512)
+"""A slice stands first, or behind parameter sets and messages, which are short as a rule."""
 
 
 _SLICES = {"h264": frozenset(range(1, 6)), "hevc": frozenset(range(32))}
@@ -25,10 +25,11 @@ def holds_sets(packet: VideoPacket, codec: str) -> bool:
 def _holds(packet: VideoPacket, codec: str, kinds: dict[str, frozenset[int]]) -> bool:
     if codec not in kinds:
         return True
-    view = memoryview(packet)
-    return holds(bytes(view[:_HEAD_BYTES]), codec, kinds[codec]) or (
-        len(view) > _HEAD_BYTES and holds(bytes(view), codec, kinds[codec])
-    )
+    view, wanted = memoryview(packet), kinds[codec]
+    for size in _HEADS_BYTES:
+        if holds(bytes(view[:size]), codec, wanted):
+            return True
+    return len(view) > size and holds(bytes(view), codec, wanted)
 
 
 def holds(data: bytes, codec: str, kinds: frozenset[int]) -> bool:

@@ -166,7 +166,7 @@ class _Session:
         if request.method == "OPTIONS":
             return answer(request, "200 OK", {"Public": METHODS})
         if digest is not None and not digest.accepts(request):
-            return answer(request, "401 Unauthorized", digest.challenge())
+            return answer(request, "401 Unauthorized", asks=digest.challenges())
         handler = getattr(self, f"_{request.method.lower()}", None)
         return handler(request) if handler else answer(request, "501 Not Implemented")
 

@@ -5,6 +5,7 @@ No frame is held for longer than it takes to search or to encode it, so memory d
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,8 @@ from pipelines.types import Box
 
 TIMEOUT_S = 30.0
 THREADS = 2
+MOST_SOUNDS = 10_000
+"""Packets of sound that wait for the first picture; what is before it is left out anyway."""
 Progress = Callable[[int, int], None]
 """Called with frames done and frames expected (0: not known)."""
 
@@ -159,7 +162,7 @@ class _Job:
     progress: Progress | None
     options: dict[str, str]
     counts: Counts = field(default_factory=Counts)
-    _sounds: list[AudioPacket] = field(default_factory=list)
+    _sounds: deque[AudioPacket] = field(default_factory=lambda: deque(maxlen=MOST_SOUNDS))
     _encoder: Encoder | None = None
     _canvas: Canvas | None = None
 

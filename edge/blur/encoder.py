@@ -64,6 +64,7 @@ class Encoder:
         origin: What the frames are like.
         options: The muxer's: `FILE` or `FRAGMENTS`.
         live: Frames come out as they go in, at some cost in size.
+        about: A text that the file bears; empty: it says nothing of where it came from.
         kbps: Most that a live one may take, kilobits a second; 0: no bound.
 
     Raises:
@@ -78,11 +79,14 @@ class Encoder:
         *,
         options: dict[str, str] = FILE,
         live: bool = False,
+        about: str = "",
         kbps: int = 0,
     ) -> None:
         self._base, self._last, self._first = origin.base, -1, 0
         try:
             self._out = av.open(target, "w", format="mp4", options=options)
+            if about:
+                self._out.metadata["comment"] = about
             self._video = self._out.add_stream("libx264", rate=Fraction(origin.rate).limit_denominator(1001))
             self._adjust(canvas, origin, live)
             if kbps:

@@ -10,6 +10,7 @@ from pathlib import Path
 from aggregator.config import CLIENT_ID, ExternalBroker
 from aggregator.link import MqttLink, Target
 from aggregator.lists.keys import Keys
+from common import text_file
 from common.errors import SettingsError
 from common.secret import Secret
 
@@ -45,7 +46,7 @@ def read_secret(path: str, key: str) -> Secret:
         SettingsError: It cannot be read; names the key.
     """
     try:
-        return Secret(Path(path).read_text("utf-8").rstrip("\r\n"))
+        return Secret(text_file.read(Path(path)).rstrip("\n"))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError("settings", key, f"cannot be read: {error}") from error
 

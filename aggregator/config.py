@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from aggregator.stores.settings import Postgres
-from common import settings
+from common import addresses, settings
 from events import plates
 from events.identifiers import NAME
 
@@ -142,6 +142,7 @@ class Oidc(Strict, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for key in ("issuer", "address"):
+            addresses.check_secrets(key, getattr(self, key), "client_secret_file")
             parts = urlsplit(getattr(self, key))
             local = parts.hostname in ("localhost", "127.0.0.1", "::1")
             if parts.scheme != "https" and not (parts.scheme == "http" and local):
@@ -190,6 +191,8 @@ class ObjectsSettings(Strict, frozen=True, kw_only=True):
     secret_file: str | None = None
 
     def __post_init__(self) -> None:
+        addresses.check_secrets("url", self.url, "key_file and secret_file")
+        addresses.check_secrets("options.endpoint", self.options.get("endpoint", ""), "key_file and secret_file")
         wrong = sorted(set(self.options) - OBJECT_OPTIONS)
         if wrong:
             known = ", ".join(sorted(OBJECT_OPTIONS))

@@ -12,6 +12,7 @@ from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from aggregator.config import ObjectsSettings
+from common import text_file
 from common.errors import SettingsError, StoreError
 
 PIECE_BYTES = 256 * 1024
@@ -100,7 +101,7 @@ def _options(settings: ObjectsSettings) -> dict[str, str] | None:
     options = dict(settings.options)
     for key, file in (("access_key_id", settings.key_file), ("secret_access_key", settings.secret_file)):
         if file is not None:
-            options[key] = Path(file).read_text("utf-8").strip()
+            options[key] = text_file.read(Path(file)).strip()
     return options or None
 
 

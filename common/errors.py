@@ -42,6 +42,8 @@ Foreign exceptions are mapped to these once, in the module that meets them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class PaifangError(Exception):
     """Root of every error that Paifang raises on purpose."""
@@ -54,13 +56,16 @@ class SettingsError(PaifangError):
         where: ``file`` or ``file:line``.
         key: Dotted path of the offending key, ``cameras[0].zones[1].polygon``; empty for the whole file.
         problem: What is wrong, and what to write instead.
+        more: Further errors of the same file; each has a line of its own in the text.
     """
 
-    def __init__(self, where: str, key: str, problem: str) -> None:
+    def __init__(self, where: str, key: str, problem: str, more: Sequence[SettingsError] = ()) -> None:
         self.where = where
         self.key = key
         self.problem = problem
-        super().__init__(": ".join(part for part in (where, key, problem) if part))
+        self.more = tuple(more)
+        first = ": ".join(part for part in (where, key, problem) if part)
+        super().__init__("\n".join([first, *map(str, self.more)]))
 
 
 class ContractError(PaifangError):

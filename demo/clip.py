@@ -15,6 +15,8 @@ from demo.nal import Codec, Parameters, parameters, split
 from demo.rtp import CLOCK_HZ, PAYLOAD_TYPE
 from demo.sound import ClipSound, sound_of
 
+_META = ("m=application 0 RTP/AVP 107", "a=rtpmap:107 vnd.onvif.metadata/90000", "a=control:meta")
+
 
 @dataclass(frozen=True)
 class AccessUnit:
@@ -43,6 +45,8 @@ class Clip:
         frames: In decoding order; the first is a key frame.
         length_s: Of one turn of the loop.
         sound: None: silent.
+        more: Further sound tracks, `audio1` and so on in `order`.
+        order: Tracks as they are described: `video`, `audio`, `audio1`…, `meta` for one that sends nothing.
     """
 
     codec: Codec
@@ -50,6 +54,14 @@ class Clip:
     frames: tuple[AccessUnit, ...]
     length_s: float
     sound: ClipSound | None = None
+    more: tuple[ClipSound, ...] = ()
+    order: tuple[str, ...] = ("video", "audio")
+
+    @property
+    def sounds(self) -> dict[str, ClipSound]:
+        """Sound tracks by the names that SETUP asks for."""
+        further = {f"audio{number}": it for number, it in enumerate(self.more, 1)}
+        return ({"audio": self.sound} if self.sound else {}) | further
 
     def sdp(self, address: str) -> str:
         """The session description (RFC 4566) for DESCRIBE."""
@@ -60,9 +72,10 @@ class Clip:
             keys = ("sprop-vps", "sprop-sps", "sprop-pps")
             form, name = ";".join(f"{key}={value}" for key, value in zip(keys, sets, strict=False)), "H265"
         lines = ["v=0", f"o=- 0 0 IN IP4 {address}", "s=Paifang demonstration", f"c=IN IP4 {address}", "t=0 0"]
-        lines += [f"m=video 0 RTP/AVP {PAYLOAD_TYPE}", f"a=rtpmap:{PAYLOAD_TYPE} {name}/{CLOCK_HZ}"]
-        lines += [f"a=fmtp:{PAYLOAD_TYPE} {form}", "a=control:video"]
-        lines += self.sound.sdp() if self.sound else []
+        video = [f"m=video 0 RTP/AVP {PAYLOAD_TYPE}", f"a=rtpmap:{PAYLOAD_TYPE} {name}/{CLOCK_HZ}"]
+        video += [f"a=fmtp:{PAYLOAD_TYPE} {form}", "a=control:video"]
+        told = {"video": video, "meta": list(_META)} | {name: it.sdp(name) for name, it in self.sounds.items()}
+        lines += [line for name in self.order for line in told.get(name, [])]
         return "\r\n".join([*lines, ""])
 
 

@@ -34,7 +34,7 @@ class Viewer:
 
     writer: asyncio.StreamWriter
     packets: Packetizer | None = None
-    sound: SoundPacketizer | None = None
+    sounds: dict[str, SoundPacketizer] = field(default_factory=dict)
     started: bool = False
 
     def send(self, frame: AccessUnit, timestamp: int) -> None:
@@ -46,10 +46,10 @@ class Viewer:
                 return
             self.writer.write(self.packets.frame(frame.units, timestamp))
 
-    def tell(self, heard: Heard, timestamp: int) -> None:
-        """Send one packet of sound, once pictures flow."""
-        if self.sound is not None and self.started and not self.writer.is_closing():
-            self.writer.write(self.sound.packet(heard.data, timestamp))
+    def tell(self, track: str, heard: Heard, timestamp: int) -> None:
+        """Send one packet of a sound track, once pictures flow."""
+        if track in self.sounds and self.started and not self.writer.is_closing():
+            self.writer.write(self.sounds[track].packet(heard.data, timestamp))
 
 
 @dataclass(eq=False)
@@ -73,22 +73,22 @@ class Mount:
         began, turn = time.monotonic() - self.ahead_s, 0
         while True:
             offset_s = turn * self.clip.length_s
-            for frame in self._due():
+            for track, frame in self._due():
                 wait_s = began + offset_s + frame.send_s - time.monotonic()
                 if wait_s > 0:
                     await asyncio.sleep(wait_s)
                 if isinstance(frame, AccessUnit):
                     self._send(frame, frame.timestamp + round(offset_s * CLOCK_HZ))
-                elif self.clip.sound is not None:
-                    for viewer in list(self.viewers):
-                        viewer.tell(frame, frame.timestamp + round(offset_s * self.clip.sound.rate))
+                    continue
+                for viewer in list(self.viewers):
+                    viewer.tell(track, frame, frame.timestamp + round(offset_s * self.clip.sounds[track].rate))
             turn += 1
 
-    def _due(self) -> list[AccessUnit | Heard]:
+    def _due(self) -> list[tuple[str, AccessUnit | Heard]]:
         """Pictures and sound of one turn, in the order in which they are sent."""
-        heard = self.clip.sound.frames if self.clip.sound else ()
-        inside = [it for it in heard if it.send_s < self.clip.length_s]
-        return sorted([*self.clip.frames, *inside], key=lambda it: it.send_s)
+        heard = [(name, it) for name, track in self.clip.sounds.items() for it in track.frames]
+        inside = [(name, it) for name, it in heard if it.send_s < self.clip.length_s]
+        return sorted([*(("video", it) for it in self.clip.frames), *inside], key=lambda it: it[1].send_s)
 
     def hang_up(self) -> None:
         """End every viewer's connection."""
@@ -166,7 +166,7 @@ class _Session:
         if request.method == "OPTIONS":
             return answer(request, "200 OK", {"Public": METHODS})
         if digest is not None and not digest.accepts(request):
-            return answer(request, "401 Unauthorized", digest.challenge())
+            return answer(request, "401 Unauthorized", asks=digest.challenges())
         handler = getattr(self, f"_{request.method.lower()}", None)
         return handler(request) if handler else answer(request, "501 Not Implemented")
 
@@ -181,7 +181,7 @@ class _Session:
 
     def _find(self, url: str) -> Mount | None:
         path = re.sub(r"^rtsps?://[^/]+/", "", url).split("?")[0].removesuffix("/")
-        return self.server.mounts.get(path.removesuffix("/video").removesuffix("/audio"))
+        return self.server.mounts.get(re.sub(r"/(?:video|audio\d*|meta)$", "", path))
 
     def _describe(self, request: Request) -> bytes:
         mount = self._find(request.url)
@@ -200,10 +200,11 @@ class _Session:
             return answer(request, "461 Unsupported Transport")
         ssrc = random.getrandbits(32)
         self.viewer = self.viewer or Viewer(self.writer)
-        sound = self.mount.clip.sound
-        if request.url.endswith("/audio") and sound is not None:
-            self.viewer.sound = SoundPacketizer(sound.codec, ssrc, int(channels[1]))
-        else:
+        track = request.url.rpartition("/")[2]
+        sound = self.mount.clip.sounds.get(track)
+        if sound is not None:
+            self.viewer.sounds[track] = SoundPacketizer(sound.codec, ssrc, int(channels[1]))
+        elif track != "meta":
             self.viewer.packets = Packetizer(self.mount.clip.codec, ssrc, int(channels[1]))
         transport = f"RTP/AVP/TCP;unicast;interleaved={channels[1]}-{channels[2]};ssrc={ssrc:08X}"
         return answer(request, "200 OK", {"Transport": transport, "Session": "1;timeout=60"})

@@ -44,13 +44,13 @@ class ClipSound:
     config: bytes
     frames: tuple[Heard, ...]
 
-    def sdp(self) -> list[str]:
-        """Its lines in the session description."""
+    def sdp(self, name: str = "audio") -> list[str]:
+        """Its lines in the session description; `name`: what SETUP asks for."""
         if self.codec == "pcm_alaw":
-            return [f"m=audio 0 RTP/AVP {ALAW_TYPE}", f"a=rtpmap:{ALAW_TYPE} PCMA/{self.rate}", "a=control:audio"]
+            return [f"m=audio 0 RTP/AVP {ALAW_TYPE}", f"a=rtpmap:{ALAW_TYPE} PCMA/{self.rate}", f"a=control:{name}"]
         form = f"streamtype=5;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config={self.config.hex()}"
         lines = [f"m=audio 0 RTP/AVP {AAC_TYPE}", f"a=rtpmap:{AAC_TYPE} mpeg4-generic/{self.rate}/{self.channels}"]
-        return [*lines, f"a=fmtp:{AAC_TYPE} {form}", "a=control:audio"]
+        return [*lines, f"a=fmtp:{AAC_TYPE} {form}", f"a=control:{name}"]
 
 
 @dataclass
@@ -85,12 +85,10 @@ def sound_of(path: str) -> ClipSound | None:
         av.error.FFmpegError: Not a file that can be read.
     """
     with av.open(path) as container:
-        if not container.streams.audio:
+        tracks = [it for it in container.streams.audio if it.codec_context.name in ("aac", "pcm_alaw")]
+        if not tracks:
             return None
-        track = container.streams.audio[0]
-        context = track.codec_context
-        if context.name not in ("aac", "pcm_alaw"):
-            return None
+        track, context = tracks[0], tracks[0].codec_context
         frames, base = [], Fraction(track.time_base or Fraction(1, context.sample_rate))
         for packet in container.demux(track):
             if packet.size and packet.pts is not None and packet.pts >= 0:

@@ -128,7 +128,7 @@ class Camera:
         """
         stream = self.opener.open()
         try:
-            decoder = Decoder(stream.codec, stream.extradata)
+            decoder = Decoder(stream.codec, stream.extradata, stream.matrix)
             last_dts: int | None = None
             for arrival in stream.packets():
                 self._heard(arrival)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from common import addresses, settings
-from common.errors import SettingsError
+from common.validation import Problem
 from edge.doors.settings import DoorSettings, check_doors
 from edge.gate.settings import GateSettings, check_gates
 from edge.recorder.settings import RecorderSettings
@@ -119,17 +120,14 @@ class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gate: GateSettings | None = None
 
     def __post_init__(self) -> None:
-        for key in ("url", "watch_url"):
-            text = getattr(self, key)
-            if "://" not in text:
-                continue
-            scheme = text.partition("://")[0]
-            if scheme.lower() not in SOURCES:
-                known = ", ".join(f"{scheme}://" for scheme in SOURCES if scheme)
-                raise ValueError(f"{key} starts with '{scheme}://'; use one of {known}, or a file's path")
-            addresses.check(key, text, "username and password_file, and {username} and {password} in its place")
-        _unique("zones", [zone.name for zone in self.zones])
-        _unique("lines", [line.name for line in self.lines])
+        found = _problems(
+            partial(_check_url, "url", self.url),
+            partial(_check_url, "watch_url", self.watch_url),
+            lambda: _unique("zones", [zone.name for zone in self.zones]),
+            lambda: _unique("lines", [line.name for line in self.lines]),
+        )
+        if found:
+            raise ValueError("\n".join(found))
 
     @property
     def watched_url(self) -> str:
@@ -173,25 +171,50 @@ class BoxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     doors: tuple[DoorSettings, ...] = ()
 
     def __post_init__(self) -> None:
+        lines = {camera.id: camera.lines for camera in self.cameras}
+        gates = [camera.gate for camera in self.cameras if camera.gate]
+        found = _problems(
+            self._check_zone,
+            lambda: _unique("cameras", [camera.id for camera in self.cameras]),
+            lambda: check_doors(self.doors, self.schedules, lines),
+            lambda: check_gates(gates, {door.id for door in self.doors}),
+            self._check_recorder,
+            *(partial(self._check_schedules, camera) for camera in self.cameras),
+        )
+        if found:
+            raise ValueError("\n".join(found))
+
+    def _check_zone(self) -> None:
         try:
             ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(f"timezone '{self.timezone}' is not an IANA name such as Asia/Shanghai") from error
-        _unique("cameras", [camera.id for camera in self.cameras])
-        check_doors(self.doors, self.schedules, {camera.id: camera.lines for camera in self.cameras})
-        check_gates([camera.gate for camera in self.cameras if camera.gate], {door.id for door in self.doors})
+
+    def _check_recorder(self) -> None:
         told = self.recorder
         for key, named in (("priorities", told.priorities), ("keep", told.keep), ("mute", told.mute)):
             unknown = sorted(set(named) - {camera.id for camera in self.cameras})
             if unknown:
                 raise ValueError(f"recorder.{key} names '{unknown[0]}', which is no camera of this box")
-        for camera in self.cameras:
-            parts: tuple[ZoneSettings | LineSettings, ...] = (*camera.zones, *camera.lines)
-            for part in parts:
-                if part.schedule and part.schedule not in self.schedules:
-                    known = ", ".join(sorted(self.schedules)) or "none is defined"
-                    who = f"camera '{camera.id}': schedule '{part.schedule}' of '{part.name}'"
-                    raise ValueError(f"{who} is not known; known: {known}")
+
+    def _check_schedules(self, camera: CameraSettings) -> None:
+        parts: tuple[ZoneSettings | LineSettings, ...] = (*camera.zones, *camera.lines)
+        for part in parts:
+            if part.schedule and part.schedule not in self.schedules:
+                raise ValueError(_unknown_schedule(camera.id, part.name, part.schedule, self.schedules))
+
+
+def _check_url(key: str, text: str) -> None:
+    instead = "username and password_file, and {username} and {password} in its place"
+    if "://" not in text:
+        addresses.check_path(key, text, instead)
+        return
+    addresses.check_secrets(key, text, instead)
+    scheme = text.partition("://")[0]
+    if scheme.lower() not in SOURCES:
+        known = ", ".join(f"{scheme}://" for scheme in SOURCES if scheme)
+        raise ValueError(f"{key} starts with '{scheme[:12]}://'; use one of {known}, or a file's path")
+    addresses.check(key, text, instead)
 
 
 def load(path: Path) -> BoxSettings:
@@ -200,26 +223,62 @@ def load(path: Path) -> BoxSettings:
     Raises:
         SettingsError: Naming file, line, key and the fix. Nothing starts half-configured.
     """
-    box = settings.load(path, BoxSettings)
-    absent = [(key, name) for key, name in _files(box, "") if name and not (path.parent / name).is_file()]
-    if absent:
-        key, name = absent[0]
-        more = "".join(f"; {key}: there is no file '{name}'" for key, name in absent[1:])
-        raise SettingsError(str(path), key, f"there is no file '{name}'{more}")
-    return box
+
+    def absent(value: object) -> list[Problem]:
+        named = [(key, name) for key, name in _files(value, "") if name and not (path.parent / name).is_file()]
+        return [Problem(key, f"there is no file '{name}'") for key, name in named] + _unknown_schedules(value)
+
+    return settings.load(path, BoxSettings, absent)
 
 
 def _files(part: object, key: str) -> Iterator[tuple[str, str]]:
     """Every key that ends in `_file`, wherever it stands, with what it says."""
-    if isinstance(part, tuple):
+    if isinstance(part, list):
         for number, each in enumerate(part):
             yield from _files(each, f"{key}[{number}]")
-    elif isinstance(part, msgspec.Struct):
-        for name in part.__struct_fields__:
-            value, inner = getattr(part, name), f"{key}.{name}".lstrip(".")
+    elif isinstance(part, dict):
+        for name, value in part.items():
+            inner = f"{key}.{name}".lstrip(".")
             if name.endswith("_file") and isinstance(value, str) and name not in MADE_LATER:
                 yield inner, value
             yield from _files(value, inner)
+
+
+def _unknown_schedule(camera: object, part: object, schedule: str, known: Iterable[object]) -> str:
+    names = ", ".join(sorted(map(str, known))) or "none is defined"
+    return f"camera '{camera}': schedule '{schedule}' of '{part}' is not known; known: {names}"
+
+
+def _unknown_schedules(value: Any) -> list[Problem]:
+    """Of zones and lines in plain data, also of cameras that have other mistakes."""
+    found: list[Problem] = []
+    known = value.get("schedules") if isinstance(value, dict) else None
+    known = known if isinstance(known, dict) else {}
+    for number, camera in _maps(value, "cameras"):
+        for what in ("zones", "lines"):
+            for place, part in _maps(camera, what):
+                schedule = part.get("schedule")
+                if isinstance(schedule, str) and schedule and schedule not in known:
+                    text = _unknown_schedule(camera.get("id"), part.get("name"), schedule, known)
+                    found.append(Problem(f"cameras[{number}].{what}[{place}].schedule", text))
+    return found
+
+
+def _maps(value: Any, key: str) -> list[tuple[int, dict[str, Any]]]:
+    """The maps in a list of plain data, with their numbers."""
+    inside = value.get(key) if isinstance(value, dict) else None
+    return [(n, it) for n, it in enumerate(inside) if isinstance(it, dict)] if isinstance(inside, list) else []
+
+
+def _problems(*checks: Callable[[], None]) -> list[str]:
+    """What all of them find."""
+    found = []
+    for check in checks:
+        try:
+            check()
+        except ValueError as error:
+            found.append(str(error))
+    return found
 
 
 def _unique(what: str, names: list[str]) -> None:

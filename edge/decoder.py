@@ -12,6 +12,7 @@ from av.video.reformatter import VideoReformatter
 from common.clock import SECOND_NS
 from common.errors import StreamBroken
 from edge.sources.base import VideoPacket
+from edge.upright import shown
 from pipelines.types import Luma, Picture
 
 BROKEN_S, BROKEN_PACKETS = 10.0, 8
@@ -27,13 +28,14 @@ class Decoder:
     Args:
         codec: FFmpeg's name, `h264` or `hevc`.
         extradata: The codec's configuration.
+        matrix: Display matrix for frames without one of their own; see `edge.upright`.
 
     Attributes:
         broken: Packets that could not be decoded, or only with holes in the picture.
     """
 
-    def __init__(self, codec: str, extradata: bytes) -> None:
-        self._codec, self._extradata = codec, extradata
+    def __init__(self, codec: str, extradata: bytes, matrix: bytes = b"") -> None:
+        self._codec, self._extradata, self._matrix = codec, extradata, matrix
         self.broken = 0
         self._fruitless = 0
         self._since_ns: int | None = None
@@ -41,7 +43,7 @@ class Decoder:
         self._context = self._make()
 
     def decode(self, packet: VideoPacket, now_ns: int = 0) -> list[av.VideoFrame]:
-        """Pictures that this packet completes.
+        """Pictures that this packet completes, upright and with square pixels.
 
         Args:
             packet: The next of the stream.
@@ -64,7 +66,7 @@ class Decoder:
         if not whole:
             return self._without(now_ns)
         self._fruitless, self._since_ns = 0, None
-        return whole
+        return [shown(frame, self._context.sample_aspect_ratio, self._matrix) for frame in whole]
 
     def skip_to_key(self) -> None:
         """Forget the pictures so far and wait for a key frame; cheaper than `restart`, for a stream that is sound."""

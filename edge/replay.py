@@ -21,6 +21,7 @@ from edge.decoder import picture_of
 from edge.eye import Eye, Job, Report
 from edge.inference import SizedDetector, inspect
 from edge.sources.container import ContainerStream, open_video
+from edge.upright import shown
 from events.envelope import Draft
 from pipelines.camera import CameraPipeline
 from pipelines.health import CameraHealth
@@ -94,8 +95,8 @@ class Replay:
                 except (av.error.FFmpegError, ValueError):
                     self.broken += 1
                     continue
-                yield from frames
-        yield from context.decode(None)
+                yield from (shown(frame, context.sample_aspect_ratio) for frame in frames)
+        yield from (shown(frame, context.sample_aspect_ratio) for frame in context.decode(None))
 
     def _see(self, frame: av.VideoFrame, time_base: Fraction, step_s: float) -> None:
         told_s = None if frame.pts is None else float(frame.pts * time_base)

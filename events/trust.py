@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from common import text_file
 from common.decoding import decode_json
 from common.errors import ContractError, SettingsError
 from common.secret import write_private
@@ -62,10 +63,10 @@ def load(path: Path, site: str) -> Trust:
         SettingsError: It is not there, damaged, or another site's.
     """
     try:
-        trust = decode_json(path.read_bytes(), Trust)
+        trust = decode_json(text_file.read(path).encode(), Trust)
     except OSError as error:
         raise SettingsError(str(path), "trust_file", f"cannot be read: {error.strerror}") from error
-    except ContractError as error:
+    except (ContractError, UnicodeDecodeError) as error:
         raise SettingsError(str(path), "trust_file", f"is no trust file: {error}") from error
     if trust.site != site:
         raise SettingsError(str(path), "trust_file", f"is for site '{trust.site}'; this box is of '{site}'")

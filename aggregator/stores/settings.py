@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 from psycopg import ProgrammingError, conninfo
 
+from common import addresses, text_file
 from common.errors import SettingsError
 from common.secret import Secret
 
@@ -26,10 +27,13 @@ class Postgres(msgspec.Struct, frozen=True, kw_only=True):
     readers: Annotated[int, msgspec.Meta(ge=1, le=100)] = 8
 
     def __post_init__(self) -> None:
+        if addresses.is_cut(self.dsn):
+            raise ValueError("dsn holds a password; put it into a file and name that in password_file")
         try:
             words = conninfo.conninfo_to_dict(self.dsn)
-        except ProgrammingError as error:
-            raise ValueError(f"dsn is not what libpq reads: {str(error).strip()}") from error
+        except ProgrammingError:  # its text repeats parts of the dsn, and there may be a password in it
+            problem = "write key=value words, or postgresql://host/database, without a password"
+            raise ValueError(f"dsn is not what libpq reads: {problem}") from None
         if "password" in words:
             raise ValueError("dsn holds a password; put it into a file and name that in password_file")
 
@@ -42,7 +46,7 @@ class Postgres(msgspec.Struct, frozen=True, kw_only=True):
         if self.password_file is None:
             return None
         try:
-            return Secret(Path(self.password_file).read_text("utf-8").rstrip("\r\n"))
+            return Secret(text_file.read(Path(self.password_file)).rstrip("\n"))
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError("settings", "postgres.password_file", f"cannot be read: {error}") from error
 

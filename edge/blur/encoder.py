@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 import av
 
 from common.errors import RedactionError
+from edge.blur.adts import bare
 from edge.blur.paint import Canvas, Covered
 
 AudioPacket: TypeAlias = "av.Packet[av.AudioStream]"
@@ -19,6 +20,9 @@ FILE = {"fflags": "bitexact", "movflags": "faststart"}
 """A file: no name of the software in it, the index in front."""
 FRAGMENTS = {"fflags": "bitexact", "movflags": "frag_every_frame+empty_moov+default_base_moof"}
 """A stream: for whoever sends frames on as they come."""
+Colours: TypeAlias = tuple[int, int, int, int]
+"""Colour space, primaries, transfer and range, FFmpeg's numbers; see `UNSAID`."""
+UNSAID: Colours = (2, 2, 2, 0)
 SOUNDS = ("aac", "mp3", "ac3", "eac3", "opus", "flac", "alac")
 """Sound that an MP4 can carry as it is."""
 
@@ -30,14 +34,18 @@ class Origin:
     Attributes:
         base: Unit of their time stamps, seconds.
         rate: Frames a second, about.
-        colours: Colour space, primaries, transfer and range, FFmpeg's numbers; 2 and range 0: not said.
+        colours: Colour space, primaries, transfer and range, FFmpeg's numbers.
         sound: A track to copy; None for none.
+        aspect: Width over height of a pixel.
+        config: Of sound whose packets have it before each frame; see `edge.blur.adts`.
     """
 
     base: Fraction
     rate: float
-    colours: tuple[int, int, int, int] = (2, 2, 2, 0)
+    colours: Colours = UNSAID
     sound: av.AudioStream | None = None
+    aspect: Fraction = Fraction(1)
+    config: bytes = b""
 
 
 class Writable(Protocol):
@@ -56,6 +64,7 @@ class Encoder:
         origin: What the frames are like.
         options: The muxer's: `FILE` or `FRAGMENTS`.
         live: Frames come out as they go in, at some cost in size.
+        about: A text that the file bears; empty: it says nothing of where it came from.
         kbps: Most that a live one may take, kilobits a second; 0: no bound.
 
     Raises:
@@ -70,17 +79,23 @@ class Encoder:
         *,
         options: dict[str, str] = FILE,
         live: bool = False,
+        about: str = "",
         kbps: int = 0,
     ) -> None:
         self._base, self._last, self._first = origin.base, -1, 0
         try:
             self._out = av.open(target, "w", format="mp4", options=options)
+            if about:
+                self._out.metadata["comment"] = about
             self._video = self._out.add_stream("libx264", rate=Fraction(origin.rate).limit_denominator(1001))
             self._adjust(canvas, origin, live)
             if kbps:
                 bound = {"maxrate": f"{kbps}k", "bufsize": f"{kbps // 2 or 1}k"}
                 self._video.codec_context.options |= bound | {"preset": "ultrafast", "g": str(round(2 * origin.rate))}
             self._sound = self._out.add_stream_from_template(_copyable(origin.sound)) if origin.sound else None
+            self._headed = bool(origin.config)
+            if self._sound is not None and origin.config:
+                self._sound.codec_context.extradata = origin.config
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise RedactionError(f"cannot be written: {error}") from error
 
@@ -114,6 +129,8 @@ class Encoder:
         """
         if self._sound is None or packet.dts is None or self._last < 0:
             return False
+        packet = bare(packet) if self._headed else packet
+        assert packet.dts is not None
         start = round(self._first * self._base / packet.time_base)
         packet.pts, packet.dts = (packet.pts if packet.pts is not None else packet.dts) - start, packet.dts - start
         packet.stream = self._sound
@@ -155,6 +172,7 @@ class Encoder:
         elif canvas.width * canvas.height > LARGE_PX:
             context.options |= {"rc-lookahead": "4", "bf": "0", "sync-lookahead": "0"}  # memory: each frame waits there
         context.colorspace, context.color_primaries, context.color_trc, context.color_range = origin.colours
+        context.sample_aspect_ratio = origin.aspect
 
     def _mux(self, frame: av.VideoFrame | None) -> None:
         try:

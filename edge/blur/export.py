@@ -5,14 +5,17 @@ No frame is held for longer than it takes to search or to encode it, so memory d
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from common.errors import RedactionError
 from edge.blur.counts import Counts, UsedModel
+from edge.blur.cut import Cut
 from edge.blur.encoder import FILE, FRAGMENTS, AudioPacket, Encoder, Writable
 from edge.blur.film import Film, Opener, Shot
 from edge.blur.look import Finders, Pace, pace_of
@@ -23,8 +26,26 @@ from pipelines.types import Box
 
 TIMEOUT_S = 30.0
 THREADS = 2
+MOST_SOUNDS = 10_000
+"""Packets of sound that wait for the first picture; what is before it is left out anyway."""
 Progress = Callable[[int, int], None]
 """Called with frames done and frames expected (0: not known)."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """More of a copy.
+
+    Attributes:
+        skip_s: Seconds of the original that are left out at its beginning.
+        about: A text that the copy bears.
+    """
+
+    skip_s: Fraction = Fraction(0)
+    about: str = ""
+
+
+NOTHING = Told()
 
 
 @dataclass
@@ -52,7 +73,13 @@ class ExportRedactor:
         return f"{what} covered by at most 6 x 6 cells with noise, in two passes"
 
     def redact(
-        self, opener: Opener, target: Path | Writable, *, sound: bool = False, progress: Progress | None = None
+        self,
+        opener: Opener,
+        target: Path | Writable,
+        *,
+        sound: bool = False,
+        progress: Progress | None = None,
+        told: Told = NOTHING,
     ) -> Counts:
         """Write a covered copy.
 
@@ -61,6 +88,7 @@ class ExportRedactor:
             target: A new MP4 file, which is there only when all went well; or what takes bytes (then in fragments).
             sound: Copy the first sound track.
             progress: Told of each frame.
+            told: Where it begins, and what it says of itself.
 
         Raises:
             RedactionError: Nothing can be read or written. There is no file then.
@@ -72,7 +100,7 @@ class ExportRedactor:
             scout = Scout(opener, self.finders, pace, self.timeout_s, self.threads)
             try:
                 options = FILE if half else FRAGMENTS
-                job = _Job(film, pace, scout, self.random, half or target, sound, progress, options)
+                job = _Job(film, pace, scout, self.random, half or target, sound, progress, options, told)
                 counts = job.run()
             finally:
                 scout.close()
@@ -158,23 +186,28 @@ class _Job:
     sound: bool
     progress: Progress | None
     options: dict[str, str]
+    told: Told
     counts: Counts = field(default_factory=Counts)
-    _sounds: list[AudioPacket] = field(default_factory=list)
+    _sounds: deque[AudioPacket] = field(default_factory=lambda: deque(maxlen=MOST_SOUNDS))
     _encoder: Encoder | None = None
     _canvas: Canvas | None = None
 
     def __post_init__(self) -> None:
         self.ahead = Ahead(self.scout, self.pace, self.counts)
+        self._cut = Cut(self.told.skip_s, self.film.base)
 
     def run(self) -> Counts:
         """Cover every frame."""
         try:
             for item in self.film.shots(self.sound):
                 if isinstance(item, Shot):
-                    self._put(item)
+                    for shot, pts in self._cut.take(item):
+                        self._put(shot, pts)
                 else:
                     self._sounds.append(item)
                 self._copy_sound()
+            for shot, pts in self._cut.rest():
+                self._put(shot, pts)
             self.counts.undecodable, self.counts.ended_early = self.film.undecodable, self.film.ended_early
             if self._encoder is None:
                 raise RedactionError(f"{self.film.where}: not one frame of it can be read")
@@ -185,15 +218,16 @@ class _Job:
             raise
         return self.counts
 
-    def _put(self, shot: Shot) -> None:
+    def _put(self, shot: Shot, pts: int | None) -> None:
         if self._encoder is None or self._canvas is None:
             self._canvas = Canvas.of(shot.frame)
             where = str(self.target) if isinstance(self.target, Path) else self.target
-            self._encoder = Encoder(where, self._canvas, self.film.origin(self.sound), options=self.options)
+            origin, about = self.film.origin(self.sound), self.told.about
+            self._encoder = Encoder(where, self._canvas, origin, options=self.options, about=about)
         covered = self._covered(shot, self._canvas)
         self.counts.frames += 1
         self.counts.black += covered.black
-        self._encoder.put(covered, shot.frame.pts)
+        self._encoder.put(covered, pts)
         if self.progress is not None:
             self.progress(self.counts.frames, self.film.expected)
 

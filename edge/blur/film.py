@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import av
-import numpy as np
 from av.container import InputContainer
 
 from common.errors import RedactionError, SourceError
-from edge.blur.encoder import AudioPacket, Origin
+from edge.blur.adts import described
+from edge.blur.encoder import SOUNDS, AudioPacket, Origin
 from edge.sources.base import VideoPacket
-from edge.sources.container import mapped, open_video
+from edge.sources.container import mapped, open_video, sound_of, video_of
+from edge.upright import aspect_of, orientation, upright
 
 THREADS, LARGE_PX = 2, 1280 * 736
 """Of the decoder; each holds some frames, so larger pictures have one."""
@@ -45,15 +46,20 @@ class Film:
     Attributes:
         undecodable: Packets that gave no picture, so far.
         ended_early: It broke off.
+        config: Of its sound, where that is told before each frame only.
     """
 
     def __init__(self, container: InputContainer, where: str) -> None:
         self._container, self.where = container, where
-        self.video = container.streams.video[0]
+        video = video_of(container)
+        if video is None:
+            raise RedactionError(f"nothing to cover: {where}: there is no video in it")
+        self.video = video
         self.video.thread_type = "AUTO"
         large = self.video.codec_context.width * self.video.codec_context.height > LARGE_PX
         self.video.codec_context.thread_count = 1 if large else THREADS
         self.undecodable, self.ended_early, self._number = 0, False, 0
+        self._matrix, self.config = b"", b""
 
     @property
     def rate(self) -> float:
@@ -74,14 +80,15 @@ class Film:
 
     @property
     def sound(self) -> av.AudioStream | None:
-        """Its first sound track."""
-        return self._container.streams.audio[0] if self._container.streams.audio else None
+        """Its first sound track that an MP4 can carry; else its first, so that it can be said why it cannot."""
+        return sound_of(self._container, SOUNDS)
 
     def origin(self, sound: bool) -> Origin:
-        """What an encoder must know of it."""
+        """What an encoder must know of it, once the first frame has come: that says how it is turned."""
         said = self.video.codec_context
         colours = int(said.colorspace), int(said.color_primaries), int(said.color_trc), int(said.color_range)
-        return Origin(self.base, self.rate, colours, self.sound if sound else None)
+        aspect = aspect_of(self.video.sample_aspect_ratio or said.sample_aspect_ratio, self._matrix)
+        return Origin(self.base, self.rate, colours, self.sound if sound else None, aspect, self.config)
 
     def shots(self, sound: bool = False) -> Iterator[Shot | AudioPacket]:
         """Frames, and the sound's packets between them where asked for."""
@@ -96,8 +103,8 @@ class Film:
                 self.ended_early = True
                 yield from self._decoded(None)
                 return
-            if packet.stream.type == "video":
-                yield from self._decoded(cast("av.Packet[av.VideoStream]", packet))
+            if packet.stream is self.video:
+                yield from self._decoded(cast(VideoPacket, packet))
             elif packet.size:
                 yield cast(AudioPacket, packet)
 
@@ -123,7 +130,8 @@ class Film:
         if packet is not None and packet.is_corrupt:
             self.undecodable += not frames
         for frame in frames:
-            yield Shot(self._number, _upright(frame), frame.is_corrupt)
+            self._matrix = self._matrix if self._number else orientation(frame)
+            yield Shot(self._number, upright(frame), frame.is_corrupt)
             self._number += 1
 
 
@@ -139,11 +147,26 @@ def film_of(path: Path) -> Opener:
 
     def open_it() -> Film:
         try:
-            return Film(open_video(str(path), path.name, {}, None), path.name)
+            film = Film(open_video(str(path), path.name, {}, None), path.name)
+            if (
+                film.sound is not None
+                and film.sound.codec_context.name == "aac"
+                and not film.sound.codec_context.extradata
+            ):
+                film.config = _config(path)
+            return film
         except SourceError as error:
             raise RedactionError(f"nothing to cover: {error}") from error
 
     return open_it
+
+
+def _config(path: Path) -> bytes:
+    """The configuration that the first packet of a file's sound tells."""
+    with contextlib.suppress(av.error.FFmpegError, OSError), av.open(str(path)) as container:
+        track = sound_of(container, SOUNDS)
+        return next((described(bytes(it)) for it in container.demux(track) if it.size), b"") if track else b""
+    return b""
 
 
 def film_of_pieces(play: Callable[[], Iterator[bytes]], where: str) -> Opener:
@@ -157,10 +180,11 @@ def film_of_pieces(play: Callable[[], Iterator[bytes]], where: str) -> Opener:
             container = av.open(_Pieces(play()), "r", format="mp4")
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise RedactionError(f"nothing to cover: {mapped(error, where)}") from None
-        if not container.streams.video:
+        try:
+            return Film(container, where)
+        except RedactionError:
             container.close()
-            raise RedactionError(f"nothing to cover: {where}: there is no video in it")
-        return Film(container, where)
+            raise
 
     return open_it
 
@@ -180,17 +204,3 @@ class _Pieces:
             self._rest = memoryview(piece)
         taken, self._rest = self._rest[:size], self._rest[size:]
         return bytes(taken)
-
-
-def _upright(frame: av.VideoFrame) -> av.VideoFrame:
-    """Turned as players would show it; phones film sideways, and detectors know upright faces only."""
-    turns = round(frame.rotation / 90) % 4
-    if not turns:
-        return frame
-    try:
-        turned = np.ascontiguousarray(np.rot90(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8), turns))
-    except (ValueError, av.error.FFmpegError):
-        return frame  # a format that cannot be converted: it becomes black further on
-    upright = av.VideoFrame.from_ndarray(turned, format="bgr24")
-    upright.pts, upright.time_base = frame.pts, frame.time_base
-    return upright

@@ -12,18 +12,19 @@ import queue
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from pathlib import Path
 
 from common import logs
 from common.clock import SECOND_NS
 from common.errors import FootageRefused, PaifangError
 from common.threads import Worker
-from edge.blur.export import ExportRedactor
+from edge.blur.export import ExportRedactor, Told
 from edge.blur.film import film_of_pieces
 from edge.recorder.playback import Player
 from edge.uplink import Uplink
 from events.commands import Command
-from events.identifiers import is_uuid7
+from events.identifiers import is_uuid7, to_rfc3339
 from events.tickets import unseal
 
 USE = "clip"
@@ -131,12 +132,19 @@ class ClipDesk:
                 path.unlink(missing_ok=True)
 
     def _make(self, command: Command, path: Path) -> None:
-        """The covered film; sound is left out."""
+        """The covered film, from the moment that was asked for; sound is left out. It says what it shows."""
         if self._redactor is None:
             self._redactor = self._open()
         camera, span = self._camera(command.target), (command.from_ns, command.to_ns)
         left_out = lambda _segment, problem: self._log.warning("left out of a clip", problem=problem)  # noqa: E731
-        self._redactor.redact(film_of_pieces(lambda: self._player.play(camera, *span, left_out), camera), path)
+        begins_ns, ends_ns = self._player.held(camera, *span)
+        skip_ns = max(0, span[0] - begins_ns)
+        about = f"{camera} from {to_rfc3339(begins_ns + skip_ns)} to {to_rfc3339(ends_ns)}"
+        self._redactor.redact(
+            film_of_pieces(lambda: self._player.play(camera, *span, left_out), camera),
+            path,
+            told=Told(Fraction(skip_ns, SECOND_NS), about),
+        )
 
     def _camera(self, target: str) -> str:
         camera = self._doors.get(target, target)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
-from common import logs
+from common import logs, text_file
 from common.errors import DoorRefused
 from common.secret import Secret, write_private
 from edge.doors.machine import Judged
@@ -74,8 +74,8 @@ class Allowed:
 
 
 def _parse(path: Path) -> tuple[bytes, dict[str, Allows]]:
-    lines = path.read_text(encoding="ascii", errors="replace").splitlines()
     try:
+        lines = text_file.read(path).splitlines()
         word, key_hex = lines[0].split()
         key = bytes.fromhex(key_hex)
         if word != "key" or len(key) != KEY_BYTES:

@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _allow(options: argparse.Namespace) -> int:
-    credentials = [Secret(line) for line in sys.stdin.read().splitlines() if normal(line)]
+    credentials = [Secret(line) for line in sys.stdin.read().removeprefix("\ufeff").splitlines() if normal(line)]
     if not credentials:
         raise DoorRefused("there is no credential on standard input; write one a line")
     try:

@@ -16,7 +16,7 @@ import av
 from common import logs
 from common.clock import SECOND_NS
 from common.errors import PaifangError, RedactionError
-from edge.blur.encoder import FRAGMENTS, Encoder, Origin
+from edge.blur.encoder import FRAGMENTS, UNSAID, Colours, Encoder, Origin
 from edge.blur.live import Leaving, LiveRedactor
 from edge.blur.paint import Canvas
 from edge.decoder import Decoder
@@ -30,6 +30,8 @@ _BASE = Fraction(1, 90_000)
 _SLACK = 0.7
 """Cameras of 15 frames a second do not send them evenly."""
 SILENCE_S = 10.0
+BT709, LARGE_LINES = 1, 720
+"""Players guess by the height where a stream does not say its colour matrix."""
 
 
 class Openable(Protocol):
@@ -91,6 +93,7 @@ class View:
     def __init__(self, opener: Openable, redactor: LiveRedactor, kbps: int) -> None:
         self._opener, self._redactor, self._kbps = opener, redactor, kbps
         self._newest, self._stop = Newest(), threading.Event()
+        self._colours = UNSAID
         self._reader = threading.Thread(target=self._read, name="live-reader", daemon=True)
 
     def pieces(self) -> Generator[list[Piece], None, None]:
@@ -105,7 +108,7 @@ class View:
             for covered, time_ns in self._leaving():
                 if encoder is None:
                     canvas = Canvas(covered.frame.width, covered.frame.height, covered.frame.format.name)
-                    origin, first_ns = Origin(_BASE, RATE), time_ns
+                    origin, first_ns = Origin(_BASE, RATE, self._colours), time_ns
                     encoder = Encoder(cutter, canvas, origin, options=FRAGMENTS, live=True, kbps=self._kbps)
                 cutter.times.append(time_ns)
                 encoder.put(covered, (time_ns - first_ns) * 9 // 100_000)
@@ -137,16 +140,27 @@ class View:
     def _watch(self) -> None:
         stream = self._opener.open()
         try:
-            decoder, shown_ns = Decoder(stream.codec, stream.extradata), 0
+            decoder, shown_ns = Decoder(stream.codec, stream.extradata, stream.matrix), 0
             for arrival in stream.packets():
                 if self._stop.is_set():
                     return
                 frames = decoder.decode(arrival.packet, arrival.mono_ns or arrival.time_ns)
                 if frames and arrival.time_ns - shown_ns >= _SLACK * SECOND_NS / RATE:
                     shown_ns = arrival.time_ns
+                    self._colours = colours_of(frames[-1])
                     self._newest.put(_small(frames[-1]), arrival.time_ns)
         finally:
             stream.close()
+
+
+def colours_of(frame: av.VideoFrame) -> Colours:
+    """What a frame says of its colours; of a large one that says nothing, what players take for granted.
+
+    A player takes BT.709 for large pictures and BT.601 for small ones, and a view is small.
+    """
+    said = int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc), int(frame.color_range)
+    large = frame.height >= LARGE_LINES or frame.width > 2 * WIDTH_PX
+    return (BT709, BT709, BT709, said[3]) if said[0] == UNSAID[0] and large else said
 
 
 def _small(frame: av.VideoFrame) -> av.VideoFrame:

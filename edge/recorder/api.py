@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 
-from common import logs
+from common import logs, text_file
 from common.clock import SECOND_NS, Clock
 from common.errors import ContractError, DiskTrouble, FootageError, ModelError, PaifangError
 from common.secret import write_private
@@ -61,7 +61,7 @@ def api_token(path: Path) -> bytes:
         write_private(path, secrets.token_urlsafe(32).encode() + b"\n")
     if path.stat().st_mode & 0o077:
         raise FootageError(f"{path}: others can read the API's token; chmod 600 it")
-    token = path.read_bytes().strip()
+    token = text_file.read(path).strip().encode()
     if len(token) < 32:
         raise FootageError(f"{path}: not a token; remove it, and the box makes a new one")
     return token

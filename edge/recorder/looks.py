@@ -7,15 +7,16 @@ from collections.abc import Iterable
 from typing import cast
 
 import av
-import numpy as np
 from av.container import InputContainer
 
 from common.clock import SECOND_NS, Clock
 from common.errors import FootageError
+from edge.decoder import picture_of
 from edge.inference import SizedDetector
 from edge.recorder.assembly import Store
 from edge.recorder.playback import LONGEST_RANGE_NS
 from edge.redaction import Redactor
+from edge.upright import shown
 from events.commands import Command, Kept, Reply, Span
 from pipelines.types import CLASSES, Box, Picture
 
@@ -75,18 +76,29 @@ class Looks:
         begins_ns = player.begins_ns(camera, at_ns, at_ns + STILL_NS)
         data = b"".join(player.play(camera, at_ns, at_ns + STILL_NS))
         skip_s = max(0, at_ns - begins_ns) / SECOND_NS  # what is played starts at the key frame before the moment
-        last: Picture | None = None
         try:
-            with cast(InputContainer, av.open(io.BytesIO(data))) as container:
-                for frame in container.decode(video=0):
-                    last = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
-                    if frame.time is not None and frame.time >= skip_s:
-                        break
+            last = first_picture(data, skip_s)
         except av.error.FFmpegError as error:
             raise FootageError(f"the footage of this moment cannot be decoded: {error}") from error
         if last is None:
             raise FootageError("there is no picture at this moment")
         return last
+
+
+def first_picture(data: bytes, skip_s: float) -> Picture | None:
+    """The first picture of a movie from a time on, else its last; upright, its pixels square; None: there is none.
+
+    Args:
+        data: The movie.
+        skip_s: Seconds from its start.
+    """
+    last: av.VideoFrame | None = None
+    with cast(InputContainer, av.open(io.BytesIO(data))) as container:
+        for last in container.decode(video=0):
+            if last.time is not None and last.time >= skip_s:
+                break
+        aspect = container.streams.video[0].sample_aspect_ratio
+        return None if last is None else picture_of(shown(last, aspect))
 
 
 def kept_of(store: Store, camera: str, span: tuple[int, int], now_ns: int) -> Kept:

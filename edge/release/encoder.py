@@ -42,6 +42,7 @@ class MarkedEncoder:
             if canvas.width * canvas.height > LARGE_PX:
                 context.options |= {"rc-lookahead": "4", "bf": "0", "sync-lookahead": "0"}  # memory
             context.colorspace, context.color_primaries, context.color_trc, context.color_range = origin.colours
+            context.sample_aspect_ratio = origin.aspect
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise RedactionError(f"cannot be written: {error}") from error
 

@@ -70,6 +70,10 @@ class Stream(Protocol):
     def time_base(self) -> Fraction:
         """Unit of the packets' time stamps, seconds."""
 
+    @property
+    def matrix(self) -> bytes:
+        """Display matrix of a container, for frames without one of their own; empty: none. See `edge.upright`."""
+
     def packets(self) -> Iterator[Arrival]:
         """Packets until the stream ends.
 
@@ -117,6 +121,7 @@ class FakeStream:
     extradata: bytes = b""
     time_base: Fraction = Fraction(1, 90_000)
     closed: bool = False
+    matrix: bytes = b""
 
     def packets(self) -> Iterator[Arrival]:
         """The list, then the error."""

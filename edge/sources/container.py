@@ -8,6 +8,7 @@ from typing import cast
 
 import av
 from av.container import InputContainer
+from av.stream import Disposition
 
 from common.errors import LoginRefused, SourceError, SourceLost, SourceRefused, StreamBroken
 from edge.sources.base import AudioPacket, Ear, VideoPacket
@@ -58,7 +59,8 @@ def open_video(
         container = av.open(url, options=options, timeout=timeout)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise mapped(error, where) from None
-    name = container.streams.video[0].codec_context.name if container.streams.video else ""
+    track = video_of(container, codecs or ())
+    name = codec_of(track) if track is not None else ""
     if not name or (codecs is not None and name not in codecs):
         container.close()
         what = f"its video is {name}" if name else "there is no video in it"
@@ -69,9 +71,14 @@ def open_video(
 class ContainerStream:
     """The first video of an open container, and the sound track that can be kept where somebody hears."""
 
+    matrix = b""
+
     def __init__(self, container: InputContainer, where: str, ear: Ear | None = None) -> None:
         self._container, self._where, self._ear = container, where, ear
-        self.video = container.streams.video[0]
+        video = video_of(container, CODECS)
+        if video is None:
+            raise StreamBroken(f"{where}: there is no video in it")
+        self.video = video
 
     @property
     def codec(self) -> str:
@@ -119,7 +126,27 @@ class ContainerStream:
         self._container.close()
 
 
+def video_of(container: InputContainer, kinds: tuple[str, ...] = ()) -> av.VideoStream | None:
+    """The first video track of a kind that is wanted; else the first that can be read, or None; covers are no video.
+
+    Tracks come in any order and number: sound, metadata and pictures of covers may stand before it.
+    """
+    tracks = [it for it in container.streams.video if not it.disposition & Disposition.attached_pic and codec_of(it)]
+    return next((it for it in tracks if codec_of(it) in kinds), next(iter(tracks), None))
+
+
 def sound_of(container: InputContainer, kinds: tuple[str, ...]) -> av.AudioStream | None:
-    """The first sound track of a kind that is wanted; else the first, so that it can be said why it is left out."""
-    tracks = container.streams.audio
-    return next((it for it in tracks if it.codec_context and it.codec_context.name in kinds), next(iter(tracks), None))
+    """The first sound track of a kind that is wanted, one that is described rather than one that is not.
+
+    Where there is none of them: the first, so that it can be said why it is left out.
+    """
+    tracks = list(container.streams.audio)
+    known = [it for it in tracks if codec_of(it) in kinds]
+    described = [it for it in known if it.codec_context.sample_rate and it.codec_context.extradata]
+    return next(iter([*described, *known, *tracks]), None)
+
+
+def codec_of(track: av.VideoStream | av.AudioStream) -> str:
+    """FFmpeg's name of a track's codec; empty where it cannot be read."""
+    context: object = track.codec_context  # None where FFmpeg has no decoder
+    return track.codec_context.name if context is not None else ""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
+from typing import cast
+
+import av
+from av.container import InputContainer
 
 from common.clock import SECOND_NS, Clock
 from edge.sources.base import Arrival, Ear, Login, Stopped, Stream, never
-from edge.sources.container import ContainerStream, open_video
+from edge.sources.container import CODECS, ContainerStream, open_video, video_of
+from edge.upright import orientation
 
 
 class FileOpener:
@@ -26,8 +32,11 @@ class FileOpener:
 
     def open(self) -> Stream:
         """Open the file."""
-        container = open_video(self._path, self._path, {}, None)
-        return FileStream(container, self._path, self._clock, self._ear)
+        with open_video(self._path, self._path, {}, None) as once:
+            matrix = _matrix(once)
+        stream = FileStream(open_video(self._path, self._path, {}, None), self._path, self._clock, self._ear)
+        stream.matrix = matrix
+        return stream
 
 
 class FileStream(ContainerStream):
@@ -50,3 +59,10 @@ class FileStream(ContainerStream):
                 since_ns = last_ns + step_ns
             last_ns = max(since_ns, last_ns)
             yield Arrival(packet, self._start_ns + last_ns)
+
+
+def _matrix(container: InputContainer) -> bytes:
+    """A file's display matrix: only a decoded frame tells it."""
+    with contextlib.suppress(av.error.FFmpegError, ValueError, OSError, StopIteration):
+        return orientation(cast(av.VideoFrame, next(container.decode(video_of(container, CODECS)))))
+    return b""

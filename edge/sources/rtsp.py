@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from typing import cast
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -10,13 +11,15 @@ import av
 from av.container import InputContainer
 
 from common.clock import SECOND_NS, Clock
-from common.errors import SourceLost
+from common.errors import SourceLost, SourceRefused
 from edge.sources.base import Arrival, AudioPacket, Ear, Login, Stopped, Stream, VideoPacket, never
 from edge.sources.container import CODECS, ContainerStream, mapped, open_video
 from edge.sources.nal import holds_picture, holds_sets
 from edge.sources.patience import Patience
 from edge.sources.reading import READ_S, Reading
 from edge.sources.refusals import SHARED
+from edge.sources.rtsp_login import best, challenges, ffmpeg_can
+from edge.sources.rtsp_relay import Peer, Relay, probe
 from edge.sources.sockets import Watched, connections, opened_since
 
 WAIT_S = 0.5
@@ -53,20 +56,48 @@ class RtspOpener:
 
     def open(self) -> Stream:
         """Connect and wait for the first packet."""
-        first_s = self.patience.first_s
-        options = _OPTIONS | {"timeout": str(round(first_s * 1e6))}  # the socket's, in microseconds
-        host, port = urlsplit(self._url).hostname or "", urlsplit(self._url).port or 554
-        before, began_ns = connections(host, port), self._clock.monotonic_ns()
-        turn = self.refusals.one_try(self._url, f"{host}:{port}", self._who, self._clock.monotonic_ns, self._stopped)
+        first_s, began_ns = self.patience.first_s, self._clock.monotonic_ns()
+        peer = Peer.of(self._url)
+        turn = self.refusals.one_try(
+            self._url, f"{peer.host}:{peer.port}", self._who, self._clock.monotonic_ns, self._stopped
+        )
         try:
             with turn:
-                container = open_video(
-                    _with_login(self._url, self._who), self._url, options, CODECS, (first_s + READ_S, READ_S)
-                )
+                return self._opened(first_s, self._relay(first_s))
         except SourceLost:
             if self._clock.monotonic_ns() - began_ns >= first_s * SECOND_NS:
                 self.patience.in_vain()
                 raise SourceLost(f"{self._url}: no picture came in {first_s:.0f} s") from None
+            raise
+
+    def _relay(self, timeout_s: float) -> Relay | None:
+        """What logs in where FFmpeg cannot; None where it can.
+
+        Raises:
+            SourceError: Nobody answers, or the camera asks for a log-in of an unknown kind.
+        """
+        if not self._who.username or "{password}" in self._url:
+            return None
+        offered = challenges(probe(self._url, timeout_s, self._stopped))
+        if not offered or ffmpeg_can(offered, self._who):
+            return None
+        if best(offered) is None:
+            kinds = ", ".join(sorted({f"{it.scheme} {it.parameters.get('algorithm', '')}".strip() for it in offered}))
+            known = "Basic and Digest (MD5, SHA-256, SHA-512-256) can be answered"
+            raise SourceRefused(f"{self._url}: refused: the camera asks for the log-in '{kinds[:80]}'; {known}")
+        return Relay(self._url, self._who, timeout_s, lambda: secrets.token_hex(16), self._stopped)
+
+    def _opened(self, first_s: float, relay: Relay | None) -> Stream:
+        options = _OPTIONS | {"timeout": str(round(first_s * 1e6))}  # the socket's, in microseconds
+        peer = Peer.of(self._url)
+        host, port = ("127.0.0.1", relay.port) if relay else (peer.host, peer.port)
+        url = relay.url if relay else _with_login(self._url, self._who)
+        before, began_ns = connections(host, port), self._clock.monotonic_ns()
+        try:
+            container = open_video(url, self._url, options, CODECS, (first_s + READ_S, READ_S))
+        except BaseException:
+            if relay is not None:
+                relay.close()
             raise
         took_s = (self._clock.monotonic_ns() - began_ns) / SECOND_NS
         # after a silence of `first_s` FFmpeg gives what it has: that came before the silence

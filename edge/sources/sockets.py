@@ -42,6 +42,23 @@ def _peer(descriptor: int) -> tuple[str, int] | None:
         return str(host), int(port)
 
 
+def is_ours(address: tuple[str, int]) -> bool:
+    """Whether the TCP connection from `address` on this machine was opened by this process."""
+    for name in os.listdir(_OPEN):
+        with suppress(OSError):
+            if os.readlink(_OPEN / name).startswith("socket:") and _local(int(name)) == address:
+                return True
+    return False
+
+
+def _local(descriptor: int) -> tuple[str, int] | None:
+    with socket.socket(fileno=os.dup(descriptor)) as copy:
+        if copy.family not in (socket.AF_INET, socket.AF_INET6):
+            return None
+        host, port = copy.getsockname()[:2]
+        return str(host), int(port)
+
+
 class Watched:
     """A duplicate of one connection's descriptor, to wait on.
 

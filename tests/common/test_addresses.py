@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from common.addresses import check, secret_part
+from aggregator.config import ObjectsSettings
+from aggregator.stores.settings import Postgres
+from common.addresses import check, check_path, secret_part
 
 
 @pytest.mark.parametrize(
@@ -57,3 +61,68 @@ def test_what_cameras_call_their_streams_is_taken(url: str) -> None:
 def test_what_cannot_be_reached_is_no_address(url: str) -> None:
     with pytest.raises(ValueError, match="url is no address"):
         check("url", url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rtsp://admin:12/x@host/live",
+        "rtsp://admin:12/x@10.0.0.5/live",
+        "rtsp://admin:hunter2/x@host/live",
+        "rtsp://admin:hunter2#x@host:554/live",
+        "rtsp://admin:12?hunter2@host.example/live",
+        "rtsp://admin:h@unter2/@10.0.0.5/live",
+        "rtsp://admin:100%@10.0.0.5/live",
+        "rtsp://john.doe:12/hunter2@10.0.0.5/live",
+        "rtsp://admin:12/hunter2@[fe80::1]/live",
+        "rtsp://adm/in@10.0.0.5/live",
+        "rtsp:///admin:12/hunter2@10.0.0.5/live",
+    ],
+)
+def test_a_password_that_ends_the_host_early_is_recognised_and_not_repeated(url: str) -> None:
+    with pytest.raises(ValueError, match="url holds a user or password") as caught:
+        check("url", url)
+    assert "hunter2" not in str(caught.value)
+    assert "12" not in str(caught.value)
+    assert "where it stands as it is" in str(caught.value)
+    assert "%40" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rtsp://10.0.0.5:554/live@main",
+        "rtsp://10.0.0.5/live/ch00_0@1",
+        "rtsp://camera.example:554/live@main",
+        "rtsp://camera/live@main",
+        "rtsp://camera:554/live%40main",
+        "rtsp://[fe80::1]:554/live@main",
+    ],
+)
+def test_an_at_sign_in_a_path_is_no_password(url: str) -> None:
+    check("url", url)
+
+
+@pytest.mark.parametrize("path", ["admin:hunter2@10.0.0.5/live", "rtsp:10.0.0.5/live", "admin:hun/ter2@10.0.0.5"])
+def test_an_address_without_its_scheme_is_no_file(path: str) -> None:
+    with pytest.raises(ValueError, match="url is no address and no file") as caught:
+        check_path("url", path)
+    assert "hun" not in str(caught.value)
+    check_path("url", "clips/gate@night.mp4")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Postgres(dsn="postgresql://admin:hunter2/x@db.example/paifang"),
+        lambda: Postgres(dsn="postgresql://admin:12/hunter2@10.0.0.5/paifang"),
+        lambda: Postgres(dsn="host=db password=hunter2"),
+        lambda: Postgres(dsn="host=db pass=hunter2"),
+        lambda: ObjectsSettings(url="s3://key:hunter2@bucket/folder"),
+        lambda: ObjectsSettings(url="s3://bucket", options={"endpoint": "http://k:hun/ter2@10.0.0.5/"}),
+    ],
+)
+def test_the_aggregator_s_addresses_hold_no_secret_either(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match=r"password|libpq") as caught:
+        make()
+    assert "hun" not in str(caught.value)

@@ -76,7 +76,7 @@ BAD: dict[str, tuple[str, int, str, str]] = {
     "unknown key in a union": (GOOD.replace("host: h", "hots: h"), 2, "broker.hots", "'host'"),
     "a key of the other member": ("site: v\nbroker: {kind: here, host: h}\n", 2, "broker.host", "unknown key 'host'"),
     "twice": ("site: v\nsite: w\n", 2, "site", "stands here twice; keep one"),
-    "twice, nested": ("site: v\nbroker:\n  port: 1\n  port: 1\n", 4, "broker.port", "twice"),
+    "twice, nested": ("site: v\nbroker:\n  kind: here\n  port: 1\n  port: 1\n", 5, "broker.port", "twice"),
     "missing": ("cameras: []\n", 1, "", "the key 'site' is missing"),
     "missing, nested": ("site: v\ncameras:\n  - watch: all\n", 3, "cameras[0]", "the key 'id' is missing"),
     "missing in a map's value": ("site: v\nnamed:\n  b: {size: 1}\n", 3, "named.b", "'name' is missing"),

@@ -49,7 +49,7 @@ def test_a_good_file_loads(tmp_path: Path) -> None:
         ("[[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]", "[[0, 0], [1, 1], [1, 0], [0, 1]]", 11, "crosses itself"),
         ("[[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]", "[[0, 0], [0.5, 0.5], [1, 1]]", 11, "no area"),
         ("[0.9, 0.9]]", "[0.9, 9]]", 12, "polygon"),
-        ("schedule: night", "schedule: nigth", 2, "'nigth'"),
+        ("schedule: night", "schedule: nigth", 13, "'nigth'"),
         ("rtsp://10", "rtsp://admin:secret@10", 8, "username and password_file"),
         ("rtsp://10", "http://10", 8, "rtsp://"),
         ("[[0, 0.5], [1, 0.5]]", "[[0.5, 0.5], [0.5, 0.5]]", 15, "same place"),

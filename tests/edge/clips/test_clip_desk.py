@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import random
 import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import httpx
 import msgspec
 import numpy as np
 import pytest
 from blur_kit import Bright
 from edge_kit import wait_until
-from rec_kit import START_NS, Store
+from rec_kit import RATE, START_NS, Store, packets
 from release_kit import SITE_KEY, recorded
 
 from common.backoff import Backoff
@@ -23,10 +25,11 @@ from common.errors import ContractError, FootageError, FootageRefused, Redaction
 from edge.blur.export import ExportRedactor
 from edge.blur.look import Finders
 from edge.clips.desk import ClipDesk
+from edge.recorder.fakedisk import FakeDisk
 from edge.recorder.playback import Player
 from edge.uplink import Uplink
 from events.commands import Command
-from events.identifiers import uuid7
+from events.identifiers import to_rfc3339, uuid7
 from events.tickets import LENGTH, OFFSET, seal
 
 
@@ -121,6 +124,34 @@ def test_without_the_redactor_there_is_no_clip_and_the_reason_is_told(tmp_path: 
         desk.stop()
     assert network.files == {}
     assert list((tmp_path / "clips").iterdir()) == []
+
+
+@pytest.mark.parametrize("early_s", [0.0, 0.4, 2.97])
+@pytest.mark.parametrize("length_s", [1.0, 2.5])
+def test_a_clip_holds_what_was_asked_for_and_says_so(tmp_path: Path, early_s: float, length_s: float) -> None:
+    network, store = Taking(), Store(FakeDisk(random.Random(1)))
+    one_key = packets("libx264", (64, 48), 8.0)
+    sparse = (*one_key[:2], tuple((data, number, not number) for data, number, _ in one_key[2]))
+    store.record(8, clip=sparse)
+    store.writer.close()
+    desk = desk_of(tmp_path, store, network, covering)
+    desk.start()
+    begin_ns = START_NS + round(early_s * SECOND_NS)
+    wish = command(from_ns=begin_ns, to_ns=begin_ns + round(length_s * SECOND_NS))
+    try:
+        desk.take(wish)
+        wait_until(lambda: desk.brought + desk.failed == 1, 60)
+    finally:
+        desk.stop()
+    with av.open(io.BytesIO(network.files[wish.job]), "r") as container:
+        told = container.metadata["comment"].split()
+        frames = list(container.decode(video=0))
+    times = [float(it.time or 0) for it in frames]
+    assert all(it.to_ndarray(format="gray").max() > 50 for it in frames)  # none is black
+    assert times[0] == 0
+    assert times[-1] + 1 / RATE == pytest.approx(length_s, abs=1.01 / RATE)
+    assert told[0] == "cam-1"
+    assert (told[2], told[4]) == (to_rfc3339(wish.from_ns), to_rfc3339(wish.to_ns))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,277 @@
+"""Logs in to a camera in FFmpeg's place: FFmpeg opens a port on loopback, and each of its requests gets its answer.
+
+Only for cameras whose challenges FFmpeg answers wrongly (`rtsp_login.ffmpeg_can`). One relay serves one connection of
+this process and ends with it. FFmpeg's URL then holds no user and no password.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit, urlunsplit
+
+from common import logs
+from common.errors import SourceLost
+from edge.sources.base import Login, Stopped
+from edge.sources.rtsp_login import Answers, Challenge, best, challenges
+from edge.sources.rtsp_wire import BadRtsp, Message, Splitter
+from edge.sources.sockets import is_ours
+
+ACCEPT_S = 10.0
+"""FFmpeg opens the relay at once; without it the relay ends."""
+SEND_S = 60.0
+_POLL_S = 0.25
+_CHUNK_BYTES = 262_144
+_MOST_OPEN = 32
+"""Requests without a response; the oldest is forgotten."""
+_ABOUT_PLACES = ("content-base", "content-location", "rtp-info", "location")
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Where a camera is.
+
+    Attributes:
+        host: Its name or address.
+        port: Its port.
+        tls: `rtsps`.
+    """
+
+    host: str
+    port: int
+    tls: bool = False
+
+    @classmethod
+    def of(cls, url: str) -> Peer:
+        """The camera of an address."""
+        parts = urlsplit(url)
+        tls = parts.scheme.lower() == "rtsps"
+        return cls(parts.hostname or "", parts.port or (322 if tls else 554), tls)
+
+    def connect(self, timeout_s: float) -> socket.socket:
+        """A connection; its certificate is not checked, as FFmpeg does not: cameras sign their own.
+
+        Raises:
+            OSError: Nobody answers.
+        """
+        plain = socket.create_connection((self.host, self.port), timeout_s)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not self.tls:
+            return plain
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        try:
+            return context.wrap_socket(plain, server_hostname=self.host)
+        except OSError:
+            plain.close()
+            raise
+
+
+@dataclass
+class _Asked:
+    """A request that the camera has not answered yet."""
+
+    request: Message
+    cseq: str
+    again: int = 0
+    nonce: str = ""
+
+
+class LoginExchange:
+    """Adds the log-in to requests and takes the challenges out of responses. Pure.
+
+    Args:
+        who: User and password.
+        cnonce: Makes a new random text.
+        places: (the relay's address, the camera's), as they stand in URLs, with the scheme.
+    """
+
+    def __init__(self, who: Login, cnonce: Callable[[], str], places: tuple[str, str]) -> None:
+        self._who, self._cnonce = who, cnonce
+        self._relay, self._camera = places
+        self._answers: Answers | None = None
+        self._accepted = self._refused = False
+        self._next = 0
+        self._asked: dict[str, _Asked] = {}
+
+    def request(self, message: Message) -> bytes:
+        """What to send to the camera for a message of FFmpeg."""
+        if message.status is not None or len(message.first.split(" ")) != 3:
+            return message.encoded()
+        method, uri, version = message.first.split(" ")
+        if uri == self._relay or uri.startswith(self._relay + "/"):
+            uri = self._camera + uri[len(self._relay) :]
+        plain = Message(f"{method} {uri} {version}", message.without("authorization"), message.body)
+        return self._sent(_Asked(plain, message.get("CSeq")))
+
+    def response(self, message: Message) -> tuple[bytes, bytes]:
+        """What to send to the camera and to FFmpeg for a message of the camera."""
+        cseq = message.get("CSeq")
+        asked = self._asked.pop(cseq, None) if message.status is not None and message.status >= 200 else None
+        if asked is None:
+            return b"", message.encoded()
+        if message.status == 401 and self._again(asked, challenges(message.all("WWW-Authenticate"))):
+            return self._sent(asked), b""
+        self._accepted = self._accepted or (asked.nonce != "" and message.status != 401)
+        # without the challenges FFmpeg does not try once more
+        headers = message.without("www-authenticate") if message.status == 401 else message.headers
+        changed = [(name, self._here(name, asked.cseq if name.lower() == "cseq" else value)) for name, value in headers]
+        return b"", replace(message, headers=changed).encoded()
+
+    def _again(self, asked: _Asked, offered: list[Challenge]) -> bool:
+        challenge = best(offered)
+        if challenge is None or self._refused:
+            return False
+        nonce = challenge.parameters.get("nonce", "-")
+        fresh = nonce != asked.nonce and (challenge.stale or self._accepted)
+        if asked.nonce and not (fresh and asked.again < 2):
+            self._answers, self._refused = None, True  # user and password are wrong: nothing is tried again
+            return False
+        asked.again += 1
+        if self._answers is None or self._answers.challenge != challenge:
+            self._answers = Answers(challenge, self._who, self._cnonce)
+        return True
+
+    def _sent(self, asked: _Asked) -> bytes:
+        self._next += 1
+        method, uri, _ = asked.request.first.split(" ")
+        headers = [
+            (name, str(self._next) if name.lower() == "cseq" else value) for name, value in asked.request.headers
+        ]
+        if self._answers is not None:
+            asked.nonce = self._answers.challenge.parameters.get("nonce", "-")
+            headers.append(("Authorization", self._answers.header(method, uri, asked.request.body)))
+        while len(self._asked) >= _MOST_OPEN:
+            self._asked.pop(next(iter(self._asked)))
+        self._asked[str(self._next)] = asked
+        return replace(asked.request, headers=headers).encoded()
+
+    def _here(self, name: str, value: str) -> str:
+        if name.lower() not in _ABOUT_PLACES:
+            return value
+        return re.sub(re.escape(self._camera) + r"(?=[/;,\s]|$)", self._relay, value, flags=re.IGNORECASE)
+
+
+class Relay:
+    """Listens on loopback for one connection of this process.
+
+    Args:
+        url: The camera's, without user and password.
+        who: User and password.
+        timeout_s: To connect to the camera.
+        cnonce: Makes a new random text.
+        stopped: Ends it.
+
+    Attributes:
+        url: What FFmpeg opens.
+        port: Of loopback.
+    """
+
+    def __init__(self, url: str, who: Login, timeout_s: float, cnonce: Callable[[], str], stopped: Stopped) -> None:
+        self._peer, self._timeout_s, self._stopped = Peer.of(url), timeout_s, stopped
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1)
+        self.port = int(self._listener.getsockname()[1])
+        parts, here = urlsplit(url), f"127.0.0.1:{self.port}"
+        self.url = urlunsplit(parts._replace(scheme="rtsp", netloc=here))
+        places = (f"rtsp://{here}", f"{parts.scheme}://{parts.netloc}")
+        self._exchange = LoginExchange(who, cnonce, places)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"rtsp-login:{self._peer.host}", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End it, also when nobody has opened it."""
+        self._ended.set()
+
+    def _ends(self) -> bool:
+        return self._ended.is_set() or self._stopped()
+
+    def _run(self) -> None:
+        try:
+            client = self._accepted()
+            if client is None:
+                return
+            with client, self._peer.connect(self._timeout_s) as camera:
+                self._pass_on(client, camera)
+        except (OSError, BadRtsp) as error:
+            logs.get("rtsp-login").debug("connection ended", camera=self._peer.host, error=str(error))
+
+    def _accepted(self) -> socket.socket | None:
+        until_s = time.monotonic() + ACCEPT_S
+        with self._listener as listener:
+            while time.monotonic() < until_s and not self._ends():
+                if not select.select([listener], [], [], _POLL_S)[0]:
+                    continue
+                client, address = listener.accept()
+                if is_ours(address[:2]):
+                    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    return client
+                client.close()
+        return None
+
+    def _pass_on(self, client: socket.socket, camera: socket.socket) -> None:
+        for one in (client, camera):
+            one.settimeout(SEND_S)
+        asks, says = Splitter(), Splitter()
+        while not self._ends():
+            waiting = isinstance(camera, ssl.SSLSocket) and camera.pending() > 0
+            ready = [camera] if waiting else select.select([client, camera], [], [], _POLL_S)[0]
+            for one in ready:
+                data = one.recv(_CHUNK_BYTES)
+                if not data:
+                    return
+                if one is client:
+                    for part in asks.feed(data):
+                        camera.sendall(self._exchange.request(part) if isinstance(part, Message) else part)
+                    continue
+                for part in says.feed(data):
+                    if isinstance(part, Message):
+                        back, on = self._exchange.response(part)
+                        camera.sendall(back)
+                        client.sendall(on)
+                    else:
+                        client.sendall(part)
+
+
+def probe(url: str, timeout_s: float, stopped: Stopped, now_s: Callable[[], float] = time.monotonic) -> list[str]:
+    """The challenges of a camera: it is asked once for the stream, without a log-in.
+
+    Args:
+        url: Without user and password.
+        timeout_s: To connect, and for the answer.
+        stopped: Ends the waiting.
+        now_s: Monotonic clock.
+
+    Returns:
+        The `WWW-Authenticate` headers; none where the camera asks for no log-in, or answers otherwise.
+
+    Raises:
+        SourceLost: Nobody answers.
+    """
+    splitter, until_s = Splitter(), now_s() + timeout_s
+    ask = Message(f"DESCRIBE {url} RTSP/1.0", [("CSeq", "1"), ("Accept", "application/sdp")])
+    try:
+        with Peer.of(url).connect(timeout_s) as camera:
+            camera.sendall(ask.encoded())
+            camera.settimeout(_POLL_S)
+            while now_s() < until_s and not stopped():
+                try:
+                    data = camera.recv(65_536)
+                except TimeoutError:
+                    continue
+                for part in splitter.feed(data):
+                    if isinstance(part, Message) and (part.status or 0) >= 200:
+                        return part.all("WWW-Authenticate") if part.status == 401 else []
+                if not data:
+                    return []
+    except BadRtsp:
+        return []
+    except OSError as error:
+        raise SourceLost(f"{url}: {error.strerror or type(error).__name__}") from None
+    raise SourceLost(f"{url}: the camera does not answer")

@@ -15,7 +15,7 @@ from edge.blur.crew import Crew, Promise
 from edge.blur.face_search import FaceTurns
 from edge.blur.look import Found, believable, search
 from edge.blur.paint import Canvas, Covered, black, known, paint
-from pipelines.large_masks import SURE_FACE, SURE_PLATE
+from pipelines.large_masks import GIANT, SURE_FACE, SURE_PLATE
 from pipelines.masking import Masks, Spans, joined
 from pipelines.redact import head_of
 from pipelines.types import Box, Detector
@@ -112,7 +112,9 @@ class LiveRedactor:
 
     def _leave(self, canvas: Canvas) -> Leaving:
         held = self._held.popleft()
-        boxes = joined([*self._faces.at(held.number), *self._plates.at(held.number), *held.more])
+        most_px = GIANT * held.frame.width * held.frame.height
+        found = [*self._faces.at(held.number, most_px), *self._plates.at(held.number, most_px)]
+        boxes = joined([*found, *held.more], most_px)
         covered = paint(held.frame, boxes, canvas, self.random) if held.seen else black(canvas)
         self.counts.covers += len(boxes) if held.seen else 0
         self.counts.black += covered.black

@@ -10,7 +10,7 @@ import pytest
 from model_kit import all_obtainable
 
 from benchmarks.clips import PEOPLE_VEHICLES
-from benchmarks.redact_kit import leaks, render, share_covered
+from benchmarks.redact_kit import render, share_covered, watch
 from edge.blur.assembly import export_redactor, live_redactor
 from edge.blur.face_search import FACE_SEARCH, AllSizes, FaceTurns, still_faces
 from edge.blur.live import LiveRedactor
@@ -87,9 +87,10 @@ def test_a_crowds_faces_are_covered_in_videos_with_each_model(model_store: Model
         return
     film = render(pictures, tmp_path / "crowd.mp4", rate=10)
     for name in all_obtainable(model_store, "faces-to-blur"):
-        seen, left = leaks(export_redactor(model_store, True, face_model=name), film, second, 1)
-        assert seen >= 100, name
-        assert left <= (0 if name == "centerface" else 1), name
+        watched = watch(export_redactor(model_store, True, face_model=name), film, second, 1)
+        assert watched.seen >= 100, name
+        assert watched.left <= (0 if name == "centerface" else 1), name
+        assert (watched.frames, watched.giant) == (40, 0), name
 
 
 def test_stills_leave_no_more_open_with_another_model(model_store: ModelStore) -> None:

@@ -19,6 +19,7 @@ from edge.blur.export import Ahead, ExportRedactor
 from edge.blur.film import Shot, film_of
 from edge.blur.look import pace_of
 from edge.blur.scout import Scout
+from pipelines.large_masks import GIANT
 from pipelines.types import Box, Detector, Picture
 
 FACES = DATA / "faces_scene"
@@ -105,7 +106,28 @@ def varied(source: Path, variation: Variation, file: Path, seed: int) -> Path:
     return render(pictures, file)
 
 
-def plans(redactor: ExportRedactor, clip: Path) -> Iterator[tuple[Shot, list[Box]]]:
+class Plan(NamedTuple):
+    """What an export covers in a frame, for faces and for plates."""
+
+    shot: Shot
+    faces: list[Box]
+    plates: list[Box]
+
+
+class Watched(NamedTuple):
+    """Faces that a second detector saw, how many of them were open; frames, how many of them had a giant mask."""
+
+    seen: int = 0
+    left: int = 0
+    frames: int = 0
+    giant: int = 0
+
+    def plus(self, other: Watched) -> Watched:
+        """Both."""
+        return Watched(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+def plans(redactor: ExportRedactor, clip: Path) -> Iterator[Plan]:
     """What the export covers in each frame: its first pass, and its second without painting."""
     opener = film_of(clip)
     film = opener()
@@ -116,7 +138,7 @@ def plans(redactor: ExportRedactor, clip: Path) -> Iterator[tuple[Shot, list[Box
         for shot in film.shots():
             if isinstance(shot, Shot):
                 ahead.same(shot.number, shot.frame.pts)
-                yield shot, ahead.boxes(shot.number)
+                yield Plan(shot, *ahead.boxes(shot.number, shot.frame.width * shot.frame.height))
     finally:
         scout.close()
         film.close()
@@ -131,17 +153,28 @@ def share_covered(face: Box, covers: Sequence[Box | list[float]]) -> float:
     return float(ground.mean())
 
 
-def leaks(redactor: ExportRedactor, clip: Path, second: Detector, step: int) -> tuple[int, int]:
-    """Faces that a second detector sees in each `step`-th frame of the clear clip: how many, and how many are open."""
-    seen = left = 0
-    for shot, covers in plans(redactor, clip):
+def watch(redactor: ExportRedactor, clip: Path, second: Detector, step: int) -> Watched:
+    """What a second detector sees in each `step`-th frame of the clear clip, and giant masks in every frame.
+
+    A face is open where the masks of faces do not cover it; those of plates do not count.
+    """
+    total = Watched()
+    for shot, faces, plates in plans(redactor, clip):
+        giant = any(is_giant(box, shot.frame.width, shot.frame.height) for box in [*faces, *plates])
+        total = total.plus(Watched(0, 0, 1, int(giant)))
         if shot.number % step:
             continue
         picture = np.asarray(shot.frame.to_ndarray(format="bgr24"), np.uint8)
-        for row in second.detect(picture).boxes.tolist():
-            seen += 1
-            left += share_covered(Box(*row), covers) < LEAK_COVERED
-    return seen, left
+        rows = second.detect(picture).boxes.tolist()
+        left = sum(share_covered(Box(*row), faces) < LEAK_COVERED for row in rows)
+        total = total.plus(Watched(len(rows), left))
+    return total
+
+
+def is_giant(box: Box, width: int, height: int) -> bool:
+    """Whether a mask hides more than `GIANT` of a picture, and a pixel's rounding on each side."""
+    inside = (min(box.x2, width) - max(box.x1, 0)), (min(box.y2, height) - max(box.y1, 0))
+    return min(inside) > 0 and inside[0] * inside[1] > GIANT * width * height + 2 * sum(inside)
 
 
 def upper_bound(hits: int, trials: int, confidence: float = 0.95) -> float:

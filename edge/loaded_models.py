@@ -10,6 +10,7 @@ import cv2
 
 from edge.blur.assembly import export_redactor
 from edge.blur.export import ExportRedactor
+from edge.blur.face_search import still_faces
 from edge.blur.memory import give_back_large_blocks
 from edge.config import BoxSettings
 from edge.gate.assembly import Readers, load_readers
@@ -53,7 +54,7 @@ def load_models(settings: BoxSettings, base: Path) -> Models:
     objects = open_detector("objects", store, Options(threshold=EVIDENCE))
     return Models(
         objects=objects if isinstance(objects, YoloxNano) else AnySize(objects),
-        faces=open_detector("faces-to-blur", store, Options(long_side=640)),
+        faces=still_faces(store),
         plates=open_detector("plate-find", store, Options(long_side=PLATES_PX)),
         gates=load_readers(store) if any(camera.gate for camera in settings.cameras) else None,
     )

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 LARGE = 0.067
 """Share of the picture from which on a detection is large: with its margin it hides 15 % of it."""
+GIANT = 0.15
+"""Share of the picture that no mask grows beyond."""
 SURE_FACE, SURE_PLATE = 0.5, 0.9
 """A large one counts from this score on. Faces need less: an open one is worse than a mask too many."""
 

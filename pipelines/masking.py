@@ -8,6 +8,7 @@ are near each other, nothing about whose they are; it lives as long as the call 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -116,20 +117,25 @@ class Masks:
             kept.append(self._next(before, frame, box, strong[place]))
         self._tails = kept
 
-    def at(self, frame: int) -> list[Box]:
+    def at(self, frame: int, most_px: float = math.inf) -> list[Box]:
         """What to cover in a frame; frames rise from call to call.
+
+        Args:
+            frame: Its number.
+            most_px: Area beyond which no box grows or is joined with another one. A detection that is larger keeps its
+                size and margin.
 
         Returns:
             Boxes with their margins, possibly beyond the picture's borders; near ones joined.
         """
         self._stretches = [it for it in self._stretches if it.last >= frame]
-        boxes = [self._on_the_way(it, frame) for it in self._stretches if it.first <= frame]
+        boxes = [self._on_the_way(it, frame, most_px) for it in self._stretches if it.first <= frame]
         for tail in self._tails:
             reach = self.spans.after if tail.strong else 0
             if tail.frame <= frame <= tail.frame + reach:
                 away = frame - tail.frame
-                boxes += [self._margin(box, away) for box in _ways(tail, away)]
-        return joined(boxes)
+                boxes += [self._margin(box, away, most_px) for box in _ways(tail, away)]
+        return joined(boxes, most_px)
 
     def _next(self, tail: _Tail | None, frame: int, box: Box, strong: bool) -> _Tail:
         """A detection that follows another one, or none."""
@@ -160,20 +166,26 @@ class Masks:
         for end in _ways(tail, after):
             self._stretches.append(_Stretch(tail.frame, tail.frame + after, tail.box, end, True, False))
 
-    def _on_the_way(self, it: _Stretch, frame: int) -> Box:
+    def _on_the_way(self, it: _Stretch, frame: int, most_px: float) -> Box:
         share = (frame - it.first) / max(1, it.last - it.first)
         box = Box(*(a + (b - a) * share for a, b in zip(it.start, it.end, strict=True)))
         away = min(frame - it.first if it.seen_first else 1 << 30, it.last - frame if it.seen_last else 1 << 30)
-        return self._margin(box, away)
+        return self._margin(box, away, most_px)
 
-    def _margin(self, box: Box, away: int) -> Box:
-        share = GROW + min(MOST_DRIFT, self.spans.drift * away)
+    def _margin(self, box: Box, away: int, most_px: float) -> Box:
+        bound = (math.sqrt(most_px / max(1.0, box.area)) - 1) / 2  # with this share on every side it has `most_px`
+        share = max(GROW, min(GROW + min(MOST_DRIFT, self.spans.drift * away), bound))
         dx, dy = max(GROW_PX, (box.x2 - box.x1) * share), max(GROW_PX, (box.y2 - box.y1) * share)
         return Box(box.x1 - dx, box.y1 - dy, box.x2 + dx, box.y2 + dy)
 
 
-def joined(boxes: Sequence[Box]) -> list[Box]:
-    """Fewer boxes that cover at least the same: what overlaps almost wholly becomes one box around both."""
+def joined(boxes: Sequence[Box], most_px: float = math.inf) -> list[Box]:
+    """Fewer boxes that cover at least the same: what overlaps almost wholly becomes one box around both.
+
+    Args:
+        boxes: Pixels.
+        most_px: No box becomes larger than this by being joined.
+    """
     kept: list[tuple[float, float, float, float, float]] = []  # and its area
     for x1, y1, x2, y2 in sorted(boxes, key=lambda it: (it[0] - it[2]) * (it[3] - it[1])):
         area = (x2 - x1) * (y2 - y1)
@@ -183,7 +195,7 @@ def joined(boxes: Sequence[Box]) -> list[Box]:
             shared = (min(x2, a2) - max(x1, a1)) * (min(y2, b2) - max(y1, b1))
             around = min(x1, a1), min(y1, b1), max(x2, a2), max(y2, b2)
             size = (around[2] - around[0]) * (around[3] - around[1])
-            if shared >= SAME * area and size <= whole * MOST_WASTE:
+            if shared >= SAME * area and size <= max(whole, min(whole * MOST_WASTE, most_px)):
                 kept[place] = (*around, size)
                 break
         else:

@@ -8,7 +8,8 @@ import numpy as np
 
 from edge.blur.counts import UsedModel
 from edge.blur.export import THREADS, ExportRedactor
-from edge.blur.live import LONG_SIDE_PX, PLATES_PX, LiveRedactor
+from edge.blur.face_search import FACE_SEARCH, live_faces
+from edge.blur.live import PLATES_PX, LiveRedactor
 from edge.blur.look import Finders, Sized
 from models.manifest import Task
 from models.session import Options
@@ -18,32 +19,30 @@ from pipelines.types import Detector
 
 LEAST = 0.2
 """Least score for whole videos: far below the usual one, since covering too much costs little."""
-LEAST_SCORE = {"clp_det": 0.3, "ppocr_det": 0.3, "centerface": 0.06}
-"""The same of models whose scores mean something else. At 0.2 CenterFace left 24 % of the small faces of a crowd open,
-at 0.06 with two sizes in each look 3 %, and hides no more of the
-pictures than YuNet does at 0.2."""
-
-THOROUGH = frozenset({"centerface"})
-"""Face models that miss small faces at one size: with two in each look a third fewer were left open."""
+LEAST_SCORE = {"clp_det": 0.3, "ppocr_det": 0.3}
+"""The same of models whose scores mean something else. Scores of face models mean the same (`models/centerface.py`)."""
 
 
-def export_redactor(store: ModelStore, faces_only: bool = False, threads: int = THREADS) -> ExportRedactor:
+def export_redactor(
+    store: ModelStore, faces_only: bool = False, threads: int = THREADS, face_model: str | None = None
+) -> ExportRedactor:
     """What covers whole videos.
 
     Args:
         store: Where the models are.
         faces_only: Leave plates alone.
         threads: Searches at a time; a running box has one, since each needs the memory of its input.
+        face_model: Name of the face model; the first choice that is here unless given.
 
     Raises:
         ModelUnavailable: A model is missing; tells the command that fetches it.
     """
-    faces, face_model = _sized("faces-to-blur", store)
-    thorough = face_model.name in THOROUGH
+    faces, used = _sized("faces-to-blur", store, face_model)
+    thorough = FACE_SEARCH[used.name].thorough
     if faces_only:
-        return ExportRedactor(Finders(faces, None, thorough), np.random.default_rng(), (face_model,), threads=threads)
+        return ExportRedactor(Finders(faces, None, thorough), np.random.default_rng(), (used,), threads=threads)
     plates, plate_model = _sized("plate-find", store)
-    models = (face_model, plate_model)
+    models = (used, plate_model)
     return ExportRedactor(Finders(faces, plates, thorough), np.random.default_rng(), models, threads=threads)
 
 
@@ -53,16 +52,18 @@ def live_redactor(store: ModelStore, rate: float, lead: int) -> LiveRedactor:
     Raises:
         ModelUnavailable: A model is missing; tells the command that fetches it.
     """
-    faces = open_detector("faces-to-blur", store, Options(long_side=LONG_SIDE_PX, threshold=0.3))
     plates = open_detector("plate-find", store, Options(long_side=PLATES_PX))
-    return LiveRedactor(faces, plates, np.random.default_rng(), rate, lead=lead)
+    return LiveRedactor(live_faces(store), plates, np.random.default_rng(), rate, lead=lead)
 
 
-def _sized(task: Task, store: ModelStore) -> tuple[Sized, UsedModel]:
-    """A task's first model that is here, opened for each size once, at the first use."""
-    open_detector(task, store)  # says what is missing, now
-    manifest = next(it for it in store.for_task(task) if it.name in WRAPPERS and store.has(it.name))
-
+def _sized(task: Task, store: ModelStore, name: str | None = None) -> tuple[Sized, UsedModel]:
+    """A task's first model that is here, or the named one, opened for each size once, at the first use."""
+    if name is None:
+        open_detector(task, store)  # says what is missing, now
+    else:
+        open_model(name, store)
+    here = (it for it in store.for_task(task) if it.name in WRAPPERS and store.has(it.name))
+    manifest = next(it for it in here if name in (None, it.name))
     threshold = LEAST_SCORE.get(manifest.name, LEAST)
 
     @functools.cache

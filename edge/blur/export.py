@@ -21,6 +21,7 @@ from edge.blur.film import Film, Opener, Shot
 from edge.blur.look import Finders, Pace, pace_of
 from edge.blur.paint import Canvas, Covered, black, known, paint
 from edge.blur.scout import Scout, Seen
+from pipelines.large_masks import GIANT
 from pipelines.masking import Masks
 from pipelines.types import Box
 
@@ -146,9 +147,15 @@ class Ahead:
         self._dark = [it for it in self._dark if it + self.pace.every > number]
         return any(abs(it - number) < self.pace.every for it in self._dark)
 
-    def boxes(self, number: int) -> list[Box]:
-        """What to cover; frames rise from call to call."""
-        return [*self._faces.at(number), *self._plates.at(number)]
+    def boxes(self, number: int, area_px: int) -> tuple[list[Box], list[Box]]:
+        """What to cover, for faces and for plates; frames rise from call to call.
+
+        Args:
+            number: Of the frame.
+            area_px: Of the frame.
+        """
+        most_px = GIANT * area_px
+        return self._faces.at(number, most_px), self._plates.at(number, most_px)
 
     def _know(self, until: int) -> None:
         while self._known < until and not self._ended:
@@ -238,7 +245,8 @@ class _Job:
 
     def _covered(self, shot: Shot, canvas: Canvas) -> Covered:
         same, dark = self.ahead.same(shot.number, shot.frame.pts), self.ahead.dark(shot.number)
-        boxes = self.ahead.boxes(shot.number)
+        faces, plates = self.ahead.boxes(shot.number, shot.frame.width * shot.frame.height)
+        boxes = [*faces, *plates]
         self.counts.disagreed += not same
         self.counts.corrupt += shot.corrupt
         self.counts.unknown_pixels += not known(shot.frame)

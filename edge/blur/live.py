@@ -12,15 +12,16 @@ import numpy as np
 
 from edge.blur.counts import Counts
 from edge.blur.crew import Crew, Promise
+from edge.blur.face_search import FaceTurns
 from edge.blur.look import Found, believable, search
 from edge.blur.paint import Canvas, Covered, black, known, paint
-from pipelines.large_masks import SURE_FACE, SURE_PLATE
+from pipelines.large_masks import GIANT, SURE_FACE, SURE_PLATE
 from pipelines.masking import Masks, Spans, joined
 from pipelines.redact import head_of
 from pipelines.types import Box, Detector
 
 DEADLINE_S = 0.25
-LONG_SIDE_PX, PLATES_PX = 640, 960
+PLATES_PX = 960
 PLATES_EVERY = 4
 KEEP_S = 0.6
 """How long a box stays after it was found last: detectors miss a face for some frames."""
@@ -51,7 +52,7 @@ class LiveRedactor:
     frame black, and those after it, until it is done: the view is late by one deadline at most.
 
     Args:
-        faces: Finds faces.
+        faces: Finds faces; one detector, or several that are asked in turn.
         plates: Finds plates; None: faces only.
         random: Noise of the covers.
         rate: Frames a second, about.
@@ -62,7 +63,7 @@ class LiveRedactor:
         counts: What happened so far.
     """
 
-    faces: Detector
+    faces: Detector | FaceTurns
     plates: Detector | None
     random: np.random.Generator
     rate: float = 15.0
@@ -75,6 +76,7 @@ class LiveRedactor:
 
     def __post_init__(self) -> None:
         keep = max(2, round(self.rate * KEEP_S))
+        self._turns = self.faces if isinstance(self.faces, FaceTurns) else FaceTurns.always(self.faces)
         self._crew: Crew[list[Found]] = Crew(1)
         self._faces = Masks(Spans(self.lead, keep, keep, 0.8 / self.rate))
         self._plates = Masks(Spans(self.lead, 2 * keep, 2 * keep, 0.8 / self.rate))
@@ -110,7 +112,9 @@ class LiveRedactor:
 
     def _leave(self, canvas: Canvas) -> Leaving:
         held = self._held.popleft()
-        boxes = joined([*self._faces.at(held.number), *self._plates.at(held.number), *held.more])
+        most_px = GIANT * held.frame.width * held.frame.height
+        found = [*self._faces.at(held.number, most_px), *self._plates.at(held.number, most_px)]
+        boxes = joined([*found, *held.more], most_px)
         covered = paint(held.frame, boxes, canvas, self.random) if held.seen else black(canvas)
         self.counts.covers += len(boxes) if held.seen else 0
         self.counts.black += covered.black
@@ -121,7 +125,7 @@ class LiveRedactor:
             if not self._late.ready:
                 return False
             self._late = None
-        wanted = [(self.faces, LONG_SIDE_PX)]
+        wanted = [self._turns.at(number, max(frame.width, frame.height))]
         if self.plates is not None and number % PLATES_EVERY == 0:
             wanted.append((self.plates, PLATES_PX))
         promise = self._crew.ask(lambda: search(frame, wanted))

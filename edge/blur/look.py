@@ -89,6 +89,8 @@ def _spans(rate: float, reach_s: float, gap_s: float, least: int) -> Spans:
     return Spans(reach, reach, gap, DRIFT_PER_S / rate)
 
 
+TINY_PX = 480
+"""Pictures with a longer side up to this are searched enlarged to 640 pixels and at 480 in turn."""
 LARGE_PX = 1024
 """Pictures with a longer side than this are searched at all sizes in each look, smaller ones in turn."""
 
@@ -96,7 +98,7 @@ LARGE_PX = 1024
 def face_sizes(long_px: int, thorough: bool = False) -> tuple[int, ...]:
     """Long sides that faces are searched at: small ones show in large pictures, large ones in small pictures."""
     if long_px <= 640 and not thorough:
-        return (640,)
+        return (640, 480) if long_px <= TINY_PX else (640,)
     return (960, 640) if long_px <= LARGE_PX else (1280, 640)
 
 

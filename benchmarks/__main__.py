@@ -16,6 +16,7 @@ from common import logs
 BENCHMARKS = {
     "idle_camera": "benchmarks.idle_camera",
     "busy_cameras": "benchmarks.busy_cameras",
+    "memory": "benchmarks.memory",
     "replay": "benchmarks.replay",
     "accuracy": "benchmarks.accuracy",
     "outbox": "benchmarks.outbox",

@@ -24,7 +24,7 @@ from benchmarks.machine import median, percentile, process_cpu_s, process_rss_mb
 from benchmarks.streams import serving, walkers
 from demo import village
 from demo.commands import free_port
-from demo.supervisor import answers, hand_over_password, one_time_password
+from demo.supervisor import answers, hand_over_password, one_time_password, trust_command
 
 CAMERAS = 4
 SETTLE_S = 12.0
@@ -59,7 +59,7 @@ def run(quick: bool) -> dict[str, Any]:
     with (
         tempfile.TemporaryDirectory() as name,
         serving(walkers(), CAMERAS) as urls,
-        _running(Path(name), urls) as (page_url, status_url, password, box),
+        running(Path(name), urls) as (page_url, status_url, password, box),
         sync_playwright() as browser,
     ):
         flags = ["--no-sandbox", "--disable-background-networking"]
@@ -92,18 +92,28 @@ def run(quick: bool) -> dict[str, Any]:
 
 
 @contextmanager
-def _running(folder: Path, urls: list[str]) -> Iterator[tuple[str, str, str, int]]:
-    """Aggregator and box; gives the page, the box's status address, the password and the box's process id."""
+def running(folder: Path, urls: list[str], *, recorder: bool = False) -> Iterator[tuple[str, str, str, int]]:
+    """Aggregator and box; gives the page, the box's status address, the password and the box's process id.
+
+    Args:
+        folder: For their data.
+        urls: Of the cameras.
+        recorder: With recorder and clips.
+    """
     http, broker, status = free_port(), free_port(), free_port()
     roles = {village.Role(f"cam-{i}", f"Camera {i}", "", RULES): url for i, url in enumerate(urls)}
     (folder / "aggregator.yaml").write_text(village.aggregator_settings(http, broker))
-    (folder / "box.yaml").write_text(village.box_settings(roles, broker, status))
     page, health = f"http://127.0.0.1:{http}", f"http://127.0.0.1:{status}"
+    (folder / village.FOOTAGE).mkdir(exist_ok=True)
+    uplink = page if recorder else ""
+    (folder / "box.yaml").write_text(village.box_settings(roles, broker, status, uplink=uplink, recorder=recorder))
     aggregator = _start(folder, "aggregator", "run", str(folder / "aggregator.yaml"), "--one-time-password", "bench")
     box: subprocess.Popen[bytes] | None = None
     try:
         _until(lambda: answers(f"{page}/healthz"), folder / "aggregator.log")
         hand_over_password(folder / "aggregator" / "broker.json", folder / "broker.password")
+        if trust_command(folder / "aggregator.yaml", village.SITE, folder / village.TRUST) != 0:
+            raise RuntimeError("the trust file cannot be made")
         box = _start(folder, "edge", "run", str(folder / "box.yaml"))
         _until(lambda: answers(f"{health}/healthz"), folder / "edge.log")
         yield page, f"{health}/metrics", one_time_password(folder / "aggregator.log"), box.pid

@@ -47,6 +47,12 @@ def process_rss_mb(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+def process_peak_mb(pid: int) -> float:
+    """Most resident memory that a process has had, megabytes."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(text.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
+
+
 def spent(work: Callable[[], object]) -> tuple[float, float]:
     """CPU and wall seconds that `work` took."""
     cpu, wall = cpu_s(), time.monotonic()

@@ -104,8 +104,9 @@ def given(sources: Sequence[str]) -> dict[Role, str]:
 
 
 def box_settings(
-    urls: dict[Role, str], broker_port: int, status_port: int, doors_port: int | None = None, *, uplink: str = ""
-) -> str:
+    urls: dict[Role, str], broker_port: int, status_port: int, doors_port: int | None = None, *,
+    uplink: str = "", recorder: bool = False,
+) -> str:  # fmt: skip
     """The box's settings as YAML; the broker's password lies beside them in `broker.password`.
 
     Args:
@@ -113,6 +114,7 @@ def box_settings(
         broker_port: The broker's.
         status_port: For the box's health.
         doors_port: Of the simulated doors, with a `village.trust` beside the settings; None: no doors, no trust.
+        recorder: With recorder and trust file where there are no doors too.
         uplink: The aggregator's address, for live views, clips and clear copies; empty: none of these.
     """
     doors = [
@@ -131,7 +133,8 @@ def box_settings(
             "status_port": status_port,
             "broker": {"port": broker_port, "username": "box", "password_file": "broker.password"},
             "cameras": cameras,
-            **(BESIDE | {"doors": doors} if doors_port is not None else {}),
+            **(BESIDE if recorder or doors_port is not None else {}),
+            **({"doors": doors} if doors_port is not None else {}),
             **({"uplink": {"url": uplink}} if uplink else {}),
         },
         sort_keys=False,

@@ -20,6 +20,13 @@ Floats = NDArray[np.float32]
 SIDE_PX = 300
 COCO_COLUMNS = np.array([1, 2, 3, 4, 6, 8])
 """Columns of person, bicycle, car, motorcycle, bus, truck in the 91 columns of the scores (0 is the background)."""
+PERSON = 0
+"""Its place in `CLASSES`."""
+PERSON_CALIBRATION = (0.0, 0.15, 0.3, 0.6, 1.0), (0.0, 0.05, 0.2, 0.5, 1.0)
+"""The graph's scores of persons, and the calibrated ones; linear in between. It gives low scores to
+empty ground and walls more often than YOLOX-nano: as they are, `accuracy` finds 13 of 14 crossings on `vtest` with 7
+false ones, calibrated 14 with 3, and the other clips stay as they are. Scores of vehicles are left alone: with them
+calibrated as well, one of five cars of `bgs_video` was not found."""
 DEFAULT_THRESHOLD = 0.3
 NMS_IOU = 0.5
 
@@ -71,7 +78,9 @@ class SsdLite:
         boxes = in_picture(self._decode(codes[likely], likely), fitted, picture)
         scores, classes = scores[likely], each[likely].argmax(axis=1)
         kept = suppress(boxes, scores, NMS_IOU, GROUPS[classes])
-        return detections(boxes[kept], scores[kept], classes[kept])
+        scores = calibrated(scores[kept], classes[kept])
+        sure = scores > self.threshold
+        return detections(boxes[kept][sure], scores[sure], classes[kept][sure])
 
     def _decode(self, codes: Floats, rows: NDArray[np.int64]) -> Floats:
         """Encodings (y, x, h, w relative to their anchors) → x1 y1 x2 y2 in input pixels."""
@@ -79,3 +88,13 @@ class SsdLite:
         half = np.exp(codes[:, 2:] / 5) * self._sizes[rows] / 2
         low, high = centre - half, centre + half
         return np.hstack([low[:, ::-1], high[:, ::-1]])
+
+
+def calibrated(scores: Floats, classes: NDArray[np.int64]) -> Floats:
+    """The graph's scores on the scale of the product; see `PERSON_CALIBRATION`.
+
+    Args:
+        scores: N.
+        classes: N, indices into `CLASSES`.
+    """
+    return np.where(classes == PERSON, np.interp(scores, *PERSON_CALIBRATION), scores).astype(np.float32)

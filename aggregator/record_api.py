@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 from fastapi import FastAPI, Request
@@ -30,7 +31,7 @@ def add(app: FastAPI, services: Services) -> None:
     async def whole(request: Request) -> StreamingResponse:
         act = Act(time_ns=services.clock.wall_ns(), who=request.state.user, what="export", target="record")
         await services.record(act)
-        marks = services.reader.checkpoints()
+        marks = await asyncio.to_thread(services.reader.checkpoints)
         public = services.book.keys.signing.public_key()
         entries = _entries(services, marks[-1].size if marks else 0)
         return StreamingResponse(export.write(entries, marks, public), media_type="application/x-ndjson")

@@ -28,8 +28,9 @@ MOST_HEADER_BYTES = 64 * 1024
 MOST_CONNECTIONS = 2_000
 BACKLOG = 128
 """As many may be accepted at once, before the bound on connections counts them."""
-RESERVED_FILES = 2 * BACKLOG
-"""Descriptors that connections of browsers leave to the broker's link, the store and files."""
+RESERVED_FILES = 3 * BACKLOG
+"""Descriptors that connections of browsers leave to the broker's link, the store and files. Two thirds are for those
+that were accepted and are closed in the loop's next turn."""
 
 
 def raise_file_limit() -> int:
@@ -46,7 +47,7 @@ def connections_of(files: int) -> int:
     """How many connections may be open where so many descriptors may be; at least 16.
 
     >>> connections_of(1024)
-    768
+    640
     """
     return max(16, min(MOST_CONNECTIONS, files - RESERVED_FILES))
 

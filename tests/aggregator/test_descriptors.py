@@ -21,8 +21,9 @@ from aggregator.broker_files import Account
 from aggregator.stores import STORES
 from common.secret import Secret
 
-FILES = 340
-"""What the process may open; the reserve alone is 256. The sender's client knows descriptors below 1,024 only."""
+FILES, FLOOD = 460, 400
+"""What the process may open (the reserve alone is 384), and connections of a flood; there are two. The sender's client
+knows descriptors below 1,024 only."""
 
 
 def started(configuration: Path) -> subprocess.Popen[bytes]:
@@ -35,9 +36,9 @@ def started(configuration: Path) -> subprocess.Popen[bytes]:
 
 
 def flood(port: int, stack: contextlib.ExitStack) -> list[socket.socket]:
-    """As many connections as descriptors, each with half a request."""
+    """More connections than may be open, each with half a request."""
     opened = []
-    for _ in range(FILES):
+    for _ in range(FLOOD):
         with contextlib.suppress(OSError):
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
             connection.sendall(b"GET /healthz HTTP/1.1\r\nX-")

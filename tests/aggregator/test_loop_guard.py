@@ -5,23 +5,20 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import Future
+from typing import Any
 
 from loop_guard import LoopGuard
 
 
 def test_a_call_on_the_event_loop_of_another_thread_is_found_and_one_in_a_worker_is_not() -> None:
     guard = LoopGuard()
-    on_loop = guard.watch(threading.get_ident)
-
-    async def product() -> None:
-        code = compile("call()", "/somewhere/aggregator/page.py", "exec")
-        exec(code, {"call": on_loop})
-        await asyncio.to_thread(exec, code, {"call": on_loop})
-
-    thread = threading.Thread(target=lambda: asyncio.run(product()))
+    names: dict[str, Any] = {"call": guard.watch(threading.get_ident), "asyncio": asyncio}
+    text = "async def page():\n  call()\n  await asyncio.to_thread(call)\n"
+    exec(compile(text, "/somewhere/aggregator/page.py", "exec"), names)
+    thread = threading.Thread(target=asyncio.run, args=(names["page"](),))
     thread.start()
     thread.join()
-    assert guard.found == {"page.py:1 <module>"}
+    assert guard.found == {"page.py:2 page"}
 
 
 def test_a_future_that_is_done_blocks_nothing() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import pytest
 from agg_support import USER, Web, log_in
 from playwright.sync_api import Browser, Page
+
+from aggregator.dashboard.style import PALETTE_CSS
 
 Theme = Literal["dark", "light"]
 PAGES = ("/", "/account", "/gates", "/live", "/footage", "/lists", "/search", "/releases", "/record", "/staff")
@@ -51,6 +54,22 @@ def test_every_text_of_every_page_has_contrast_and_fits(
             page.get_by_test_id("health").wait_for()
             faults[path] = [*page.evaluate(FAINT), *wide(page)]
     assert faults == {path: [] for path in PAGES}
+
+
+def light(colour: str) -> float:
+    """Relative luminance (WCAG 2.2)."""
+    shares = [int(colour[it : it + 2], 16) / 255 for it in (1, 3, 5)]
+    linear = [it / 12.92 if it <= 0.04045 else ((it + 0.055) / 1.055) ** 2.4 for it in shares]
+    return sum(it * weight for it, weight in zip(linear, (0.2126, 0.7152, 0.0722), strict=True))
+
+
+@pytest.mark.parametrize("text", ["low", "medium", "high", "critical"])
+def test_every_severity_has_contrast_in_both_themes(text: str) -> None:
+    themes = re.findall(rf"--{text}: (#\w{{6}});.*?--{text}-bg: (#\w{{6}})", PALETTE_CSS, re.S)
+    assert len(themes) == 3, "light, dark by choice, dark by the system"
+    for one, two in themes:
+        contrast = (max(light(one), light(two)) + 0.05) / (min(light(one), light(two)) + 0.05)
+        assert contrast >= 4.5, (one, two)
 
 
 def wide(page: Page) -> list[str]:

@@ -142,7 +142,7 @@ def test_connections_beyond_the_bound_are_closed_and_the_others_served() -> None
 
 def test_descriptors_are_reserved_for_what_is_no_browser() -> None:
     assert RESERVED_FILES > BACKLOG
-    assert (connections_of(1024), connections_of(64), connections_of(10**6)) == (768, 16, 2000)
+    assert (connections_of(1024), connections_of(64), connections_of(10**6)) == (640, 16, 2000)
     assert isinstance(configuration(APP), uvicorn.Config)
 
 

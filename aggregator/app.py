@@ -182,7 +182,7 @@ def _assemble(
 ) -> tuple[Services, Ledger]:
     clock, metrics, broadcast = SystemClock(), Metrics(), Broadcast()
     health = Health(clock)
-    mailbox: Mailbox[Ledger] = Mailbox()
+    mailbox: Mailbox[Writer] = Mailbox()
     reader = store.reader()
     keys = Keys(Path(settings.data), secrets.token_bytes)
     book = Book(reader, keys, clock, lambda site: settings.sites[site].grammars if site in settings.sites else ())
@@ -297,8 +297,8 @@ def run(settings: Settings, stop: threading.Event, one_time: str | None = None) 
 
 
 def _print_one_time(services: Services, name: str) -> None:
-    def job(ledger: Ledger) -> str:
-        return create_one_time_user(ledger.store, name, new_token, services.clock.wall_ns())
+    def job(store: Writer) -> str:
+        return create_one_time_user(store, name, new_token, services.clock.wall_ns())
 
     try:
         password = services.mailbox.submit(job).result(JOIN_TIMEOUT_S)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from aggregator.alerts import Alert, Change
 from aggregator.broadcast import Broadcast, Update
 from aggregator.health import Health
 from aggregator.ledger import BoxKey, Ledger, Outcome
@@ -20,6 +21,7 @@ from aggregator.link import Incoming, Link
 from aggregator.mailbox import Mailbox
 from aggregator.metrics import Metrics
 from aggregator.posts import Posts
+from aggregator.stores import Writer
 from common import logs
 from common.backoff import Backoff
 from common.clock import SECOND_NS, Clock
@@ -93,7 +95,7 @@ class Ingest:
         *,
         connect: Callable[[], Link],
         ledger: Ledger,
-        mailbox: Mailbox[Ledger],
+        mailbox: Mailbox[Writer],
         clock: Clock,
         backoff: Backoff,
         health: Health,
@@ -124,7 +126,7 @@ class Ingest:
             except Exception as error:  # whatever it is, the loop must go on: nothing is lost by trying again
                 self._failed(error)
                 self._pause(stop, self._backoff.next_s())
-        self._mailbox.serve(self._ledger)
+        self._mailbox.serve(self._ledger.store)
 
     def run_once(self, stop: threading.Event) -> None:
         """One connection, from log-in to loss.
@@ -187,6 +189,18 @@ class Ingest:
         self._receipts.owe(outcome.boxes)
         self._backoff.reset()
 
+    def change(self, alert_id: str, change: Change) -> Alert | None:
+        """A person's decision about an alert, announced; for jobs of the mailbox. None if there is no such alert.
+
+        Raises:
+            StoreError: The store cannot write now.
+        """
+        outcome = self._ledger.change(alert_id, change)
+        if outcome is None:
+            return None
+        self.announce(outcome)
+        return outcome.alerts[alert_id]
+
     def announce(self, outcome: Outcome) -> None:
         """Count what a commit has done, and tell the browsers."""
         metrics = self._metrics
@@ -218,7 +232,7 @@ class Ingest:
     def _idle_work(self) -> None:
         """What must go on whether or not there is a broker: jobs from other threads, the sign of life."""
         self._health.turn()
-        self._mailbox.serve(self._ledger)
+        self._mailbox.serve(self._ledger.store)
         self._chore(self._ledger)
         now_ns = self._clock.monotonic_ns()
         if self._beaten_ns is None or now_ns - self._beaten_ns > BEAT_S * SECOND_NS:

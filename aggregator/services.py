@@ -17,7 +17,6 @@ from aggregator.clips.keeper import Keeper
 from aggregator.config import Settings
 from aggregator.health import Health
 from aggregator.ingest import Ingest
-from aggregator.ledger import Ledger
 from aggregator.lists.book import Book
 from aggregator.lists.entries import Entry, Wanted
 from aggregator.live.desk import LiveViews
@@ -36,7 +35,7 @@ from aggregator.staff.gatekeeper import Gatekeeper
 from aggregator.staff.office import Office
 from aggregator.staff.oidc import Provider
 from aggregator.staff.roles import Areas, Caller, Permission
-from aggregator.stores import Reader
+from aggregator.stores import Reader, Writer
 from aggregator.uploads import Uploads
 from aggregator.zones import zone_of
 from common.clock import SECOND_NS, Clock
@@ -62,7 +61,7 @@ class Services:
 
     settings: Settings
     reader: Reader
-    mailbox: Mailbox[Ledger]
+    mailbox: Mailbox[Writer]
     ingest: Ingest
     gatekeeper: Gatekeeper
     health: Health
@@ -172,7 +171,7 @@ class Services:
             return ""
         return case.id if not case.places or f"{site}/{place}" in case.places else ""
 
-    async def write(self, work: Callable[[Ledger], Result]) -> Result:
+    async def write(self, work: Callable[[Writer], Result]) -> Result:
         """Have something written on the writer's thread.
 
         Raises:
@@ -194,7 +193,7 @@ class Services:
             StoreError: It could not be written.
         """
         caller.need("list.change", site)
-        made = await self.write(lambda ledger: self.book.add(ledger.store, site, wanted, caller.name, what))
+        made = await self.write(lambda store: self.book.add(store, site, wanted, caller.name, what))
         await self._tell(site)
         return made
 
@@ -218,7 +217,7 @@ class Services:
             StoreError: It could not be written.
         """
         caller.need("list.change", site)
-        removed = await self.write(lambda ledger: self.book.remove(ledger.store, site, entry, caller.name))
+        removed = await self.write(lambda store: self.book.remove(store, site, entry, caller.name))
         if removed:
             await self._tell(site)
         return removed
@@ -238,15 +237,11 @@ class Services:
             StoreError: It could not be written.
         """
 
-        def job(ledger: Ledger) -> Alert | None:
-            alert = ledger.store.alert(alert_id)
+        def job(store: Writer) -> Alert | None:
+            alert = store.alert(alert_id)
             if alert is None or not caller.may("alerts.work", alert.site, alert.place):
                 return None
-            outcome = ledger.change(alert_id, change)
-            if outcome is None:
-                return None
-            self.ingest.announce(outcome)
-            return outcome.alerts[alert_id]
+            return self.ingest.change(alert_id, change)
 
         return await self.write(job)
 

@@ -23,7 +23,7 @@ from aggregator.record import acts, export, tree
 from aggregator.record.acts import Act
 from aggregator.record.scribe import Scribe
 from aggregator.record.tree import Frontier, leaf_hash
-from aggregator.stores import STORES
+from aggregator.stores import STORES, Writer
 from benchmarks.machine import median
 from common.clock import SystemClock
 from events import checkpoints
@@ -60,14 +60,14 @@ def _act(number: int) -> Act:
 def _written(count: int) -> float:
     with tempfile.TemporaryDirectory() as name:
         writer = STORES["sqlite"](Path(name)).writer()
-        clock, mailbox = SystemClock(), Mailbox[Ledger]()
+        clock, mailbox = SystemClock(), Mailbox[Writer]()
         ledger = Ledger(writer, clock, lambda: uuid7(clock.wall_ns(), secrets.token_bytes(10)))
         scribe, stop = Scribe(mailbox), threading.Event()
 
         def write() -> None:
             while not stop.is_set():
                 wait_readable(0.5, mailbox)
-                mailbox.serve(ledger)
+                mailbox.serve(ledger.store)
 
         def look(person: int) -> None:
             for number in range(person, count, PEOPLE):

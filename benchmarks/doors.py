@@ -31,7 +31,7 @@ from aggregator.ledger import Ledger
 from aggregator.link import MqttLink, Target
 from aggregator.mailbox import Mailbox
 from aggregator.metrics import Metrics
-from aggregator.stores import STORES
+from aggregator.stores import STORES, Writer
 from benchmarks.ingest import _free_port
 from benchmarks.machine import cpu_s, percentile
 from common import settings as loader
@@ -160,7 +160,7 @@ def _ingest(folder: Path, port: int, account: Account, granted: list[float], sto
 
     target = Target("127.0.0.1", port, "bench", account.username, account.password)
     Ingest(
-        connect=lambda: Watched.open(target), ledger=ledger, mailbox=Mailbox[Ledger](), clock=clock,
+        connect=lambda: Watched.open(target), ledger=ledger, mailbox=Mailbox[Writer](), clock=clock,
         backoff=Backoff(random.random), health=Health(clock), metrics=Metrics(), broadcast=Broadcast(),
     ).run(stop)  # fmt: skip
     writer.close()

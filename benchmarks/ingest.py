@@ -36,7 +36,7 @@ from aggregator.ledger import Ledger
 from aggregator.link import MqttLink, Target
 from aggregator.mailbox import Mailbox
 from aggregator.metrics import Metrics
-from aggregator.stores import STORES
+from aggregator.stores import STORES, Writer
 from aggregator.stores.records import AlertQuery
 from common.backoff import Backoff
 from common.clock import SystemClock
@@ -118,7 +118,7 @@ def _ours(folder: Path, target: Target, count: int) -> float:
     clock = SystemClock()
     writer = STORES["sqlite"](folder).writer()
     ledger = Ledger(writer, clock, lambda: uuid7(clock.wall_ns(), secrets.token_bytes(10)))
-    metrics, mailbox = Metrics(), Mailbox[Ledger]()
+    metrics, mailbox = Metrics(), Mailbox[Writer]()
     first: list[float] = []
     stop = threading.Event()
 

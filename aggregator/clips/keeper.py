@@ -11,11 +11,10 @@ from typing import Any
 from aggregator.broadcast import Broadcast, Update
 from aggregator.clips import clip as moves
 from aggregator.clips.clip import USE, Clip
-from aggregator.ledger import Ledger
 from aggregator.lists.keys import Keys
 from aggregator.objects import Objects
 from aggregator.remote import Remote
-from aggregator.stores import Reader
+from aggregator.stores import Reader, Writer
 from aggregator.turns import safely
 from aggregator.uploads import Brought
 from common import logs
@@ -49,7 +48,7 @@ class Keeper:
     """
 
     reader: Reader
-    write: Callable[[Callable[[Ledger], Any]], Awaitable[Any]]
+    write: Callable[[Callable[[Writer], Any]], Awaitable[Any]]
     remote: Remote
     keys: Keys
     objects: Objects
@@ -114,7 +113,7 @@ class Keeper:
         )  # fmt: skip
 
     async def _change(self, before: Clip, after: Clip) -> bool:
-        changed = bool(await self.write(lambda ledger: ledger.store.change_clip(before, after)))
+        changed = bool(await self.write(lambda store: store.change_clip(before, after)))
         if changed and after.state == "failed":
             _log.info("no clip", alert=after.id, problem=after.problem)
             await asyncio.to_thread(self.forget, after.id)
@@ -124,7 +123,7 @@ class Keeper:
         """The object first: a crash in between leaves a row that is erased again, never an object without a row."""
         await asyncio.to_thread(self.objects.delete, clip.object)
         act = moves.erasure(clip, now_ns) if clip.state == "stored" else None
-        await self.write(lambda ledger: ledger.store.drop_clip(clip.id, act))
+        await self.write(lambda store: store.drop_clip(clip.id, act))
 
     def expects(self, job: str) -> bool:
         """Whether this job's file is still wanted: `aggregator.uploads.Taker`."""

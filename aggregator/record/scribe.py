@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 
-from aggregator.ledger import Ledger
 from aggregator.mailbox import Mailbox
 from aggregator.record.acts import Act
+from aggregator.stores import Writer
 from common.errors import StoreError
 
 MOST_AT_ONCE = 1_000
@@ -20,7 +20,7 @@ class Scribe:
         mailbox: The way to the writer.
     """
 
-    def __init__(self, mailbox: Mailbox[Ledger]) -> None:
+    def __init__(self, mailbox: Mailbox[Writer]) -> None:
         self._mailbox = mailbox
         self._lock = threading.Lock()
         self._waiting: list[tuple[Act, Future[None]]] = []
@@ -51,13 +51,13 @@ class Scribe:
             for _, future in waiting:
                 future.set_exception(error)
 
-    def _write(self, ledger: Ledger) -> None:
+    def _write(self, store: Writer) -> None:
         """On the writer's thread: everything that waits, in one transaction."""
         with self._lock:
             batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
             again = self._asked = bool(self._waiting)
         try:
-            ledger.store.put_acts([act for act, _ in batch])
+            store.put_acts([act for act, _ in batch])
         except Exception as error:  # whatever it is, nobody may take it for recorded
             for _, future in batch:
                 future.set_exception(error)

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from aggregator.ledger import Ledger
 from aggregator.lists.keys import Keys
 from aggregator.objects import Objects
 from aggregator.record.acts import Act
@@ -16,7 +15,7 @@ from aggregator.releases import release as moves
 from aggregator.releases.release import Change, Release
 from aggregator.search.desk import Investigations, covers
 from aggregator.staff.roles import Areas, Caller
-from aggregator.stores import Reader
+from aggregator.stores import Reader, Writer
 from common.clock import Clock
 from common.errors import ContractError, Forbidden, ReleaseError
 from events.identifiers import is_uuid7
@@ -63,7 +62,7 @@ class Releases:
     """
 
     reader: Reader
-    write: Callable[[Callable[[Ledger], Any]], Awaitable[Any]]
+    write: Callable[[Callable[[Writer], Any]], Awaitable[Any]]
     record: Callable[[Act], Awaitable[None]]
     investigations: Investigations
     keys: Keys
@@ -101,7 +100,7 @@ class Releases:
             raise ReleaseError(f"case {case.id} has ended; open a new one")
         if not all(covers(case, made.site, made.camera, at_ns) for at_ns in (made.from_ns, made.to_ns - 1)):
             raise ReleaseError(f"case {case.id} does not cover this camera at this time")
-        await self.write(lambda ledger: ledger.store.ask_release(made, act))
+        await self.write(lambda store: store.ask_release(made, act))
         return made
 
     async def decide(self, caller: Caller, release_id: str, *, approved: bool, reason: str) -> Release:
@@ -187,7 +186,7 @@ class Releases:
             ReleaseError: Somebody was faster.
             StoreError: It could not be written.
         """
-        if not await self.write(lambda ledger: ledger.store.change_release(change)):
+        if not await self.write(lambda store: store.change_release(change)):
             raise ReleaseError("somebody was faster; look at it again")
         return change.after
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from aggregator.clips.clip import Clip, of_moment
-from aggregator.ledger import Ledger
 from aggregator.record.acts import Act, What
 from aggregator.search import cases
 from aggregator.search.cases import Case
 from aggregator.search.query import Key, Page, Search, decode_cursor
 from aggregator.staff.roles import Areas, Caller
-from aggregator.stores import Reader
+from aggregator.stores import Reader, Writer
 from aggregator.stores.records import Origin
 from common.clock import Clock
 from common.errors import CaseError
@@ -33,7 +32,7 @@ class Investigations:
     """
 
     reader: Reader
-    write: Callable[[Callable[[Ledger], Any]], Awaitable[Any]]
+    write: Callable[[Callable[[Writer], Any]], Awaitable[Any]]
     record: Callable[[Act], Awaitable[None]]
     areas: Areas
     clock: Clock
@@ -49,7 +48,7 @@ class Investigations:
         """
         case, act = cases.new(fields, caller.name, self.clock.wall_ns())
         caller.need("case.work", case.site)
-        await self.write(lambda ledger: ledger.store.open_case(case, act))
+        await self.write(lambda store: store.open_case(case, act))
         return case
 
     async def close_case(self, caller: Caller, case_id: str) -> None:
@@ -62,7 +61,7 @@ class Investigations:
         """
         case = await self.case(caller, case_id)
         act = cases.closing(case, caller.name, self.clock.wall_ns())
-        if not await self.write(lambda ledger: ledger.store.close_case(act)):
+        if not await self.write(lambda store: store.close_case(act)):
             raise CaseError(f"case {case.id} is closed already")
 
     async def case(self, caller: Caller, case_id: str) -> Case:
@@ -133,7 +132,7 @@ class Investigations:
             time_ns=where.time_ns, now_ns=self.clock.wall_ns(), keep_days=keep_days,
         )  # fmt: skip
         act = self._act(caller, case, "clip", event_id, {"asked": "yes"})
-        await self.write(lambda ledger: ledger.store.want_clip(clip, act))
+        await self.write(lambda store: store.want_clip(clip, act))
         return await asyncio.to_thread(self.reader.clip, event_id)
 
     async def clip(self, caller: Caller, case_id: str, event_id: str, *, look: bool) -> Clip | None:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 import argon2
 
 from aggregator.clients import prefix_of
-from aggregator.ledger import Ledger
 from aggregator.lists.keys import Keys
 from aggregator.mailbox import Mailbox, Result
 from aggregator.record.acts import Act
@@ -19,7 +18,7 @@ from aggregator.staff.passwords import BY_PROVIDER, hash_token, matches
 from aggregator.staff.proof import Checker
 from aggregator.staff.roles import Areas, Caller
 from aggregator.staff.throttle import Throttle
-from aggregator.stores import Reader
+from aggregator.stores import Reader, Writer
 from aggregator.stores.records import Session, User
 from common.clock import SECOND_NS, Clock
 from common.errors import LoginError, LoginThrottled, StoreError
@@ -46,7 +45,7 @@ class Gatekeeper:
     def __init__(
         self,
         reader: Reader,
-        mailbox: Mailbox[Ledger],
+        mailbox: Mailbox[Writer],
         keys: Keys,
         clock: Clock,
         *,
@@ -63,7 +62,7 @@ class Gatekeeper:
         self._checker = Checker(reader, keys, clock, self._write)
         self._dummy = self._hasher.hash(token())
         self._limits = Limits(clock)
-        self._failures = Failures(clock, lambda act: mailbox.submit(lambda ledger: ledger.store.put_acts([act])))
+        self._failures = Failures(clock, lambda act: mailbox.submit(lambda store: store.put_acts([act])))
         self._bad_tokens = Throttle(clock, 50, 300.0)
 
     def log_in(self, name: str, password: Secret, address: str, code: str = "") -> str:
@@ -117,10 +116,10 @@ class Gatekeeper:
         session = Session(token_hash=hash_token(token), user=name, expires_ns=now_ns + self.lifetime_s * SECOND_NS)
         act = Act(time_ns=now_ns, who=name, what="login", detail={"by": how} if how else {})
 
-        def job(ledger: Ledger) -> bool:
-            if used is not None and not ledger.store.use_up(used):
+        def job(store: Writer) -> bool:
+            if used is not None and not store.use_up(used):
                 return False
-            ledger.store.put_session(session, act)
+            store.put_session(session, act)
             return True
 
         if not self._write(job):
@@ -152,14 +151,14 @@ class Gatekeeper:
         caller = self.who(token)
         if caller is not None:
             act = Act(time_ns=self._clock.wall_ns(), who=caller.name, what="logout")
-            self._write(lambda ledger: ledger.store.drop_session(hash_token(token), act))
+            self._write(lambda store: store.drop_session(hash_token(token), act))
 
     def _caller(self, user: str) -> Caller | None:
         """Somebody who has an account; what was left of one that is gone lets nobody in."""
         account = next(iter(self._reader.accounts(user)), None)
         return None if account is None else Caller(user, account.grants, self._areas)
 
-    def _write(self, work: Callable[[Ledger], Result]) -> Result:
+    def _write(self, work: Callable[[Writer], Result]) -> Result:
         try:
             return self._mailbox.submit(work).result(WRITE_TIMEOUT_S)
         except TimeoutError as error:

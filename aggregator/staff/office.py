@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from aggregator.ledger import Ledger
 from aggregator.lists.keys import Keys
 from aggregator.mailbox import Mailbox
 from aggregator.record.acts import Act
@@ -29,7 +28,7 @@ from aggregator.staff.passwords import (
 )
 from aggregator.staff.proof import Checker, Proof
 from aggregator.staff.roles import PERMISSIONS, Caller, Grant, Permission
-from aggregator.stores import Reader
+from aggregator.stores import Reader, Writer
 from common.clock import SECOND_NS, Clock
 from common.errors import Forbidden, LoginError, StaffError, StoreError
 from common.secret import Secret
@@ -54,7 +53,7 @@ class Office:
     """
 
     reader: Reader
-    mailbox: Mailbox[Ledger]
+    mailbox: Mailbox[Writer]
     keys: Keys
     clock: Clock
     token: Callable[[], str]
@@ -268,9 +267,9 @@ class Office:
             raise StaffError(problem)
 
     def _change(self, change: Change, act: Act) -> bool:
-        return self._write(lambda ledger: ledger.store.change_staff(change, act))
+        return self._write(lambda store: store.change_staff(change, act))
 
-    def _write(self, job: Callable[[Ledger], bool]) -> bool:
+    def _write(self, job: Callable[[Writer], bool]) -> bool:
         try:
             return self.mailbox.submit(job).result(WRITE_TIMEOUT_S)
         except TimeoutError as error:

@@ -7,17 +7,16 @@ from dataclasses import dataclass, field
 
 import argon2
 
-from aggregator.ledger import Ledger
 from aggregator.lists.keys import Keys
 from aggregator.staff import factors
 from aggregator.staff.passwords import BY_PROVIDER, matches
 from aggregator.staff.throttle import Throttle
-from aggregator.stores import Reader
+from aggregator.stores import Reader, Writer
 from common.clock import Clock
 from common.errors import KeysMissing, ListError, StaffError
 from common.secret import Secret
 
-Write = Callable[[Callable[[Ledger], bool]], bool]
+Write = Callable[[Callable[[Writer], bool]], bool]
 """Carries a job out on the writer's thread."""
 
 
@@ -87,4 +86,4 @@ class Checker:
         except ListError as error:
             raise KeysMissing(f"second factor of {name}: {error}") from error
         step = factors.step_of(secret, code, self.clock.wall_ns())
-        return step is not None and self.write(lambda ledger: ledger.store.use_step(name, step))
+        return step is not None and self.write(lambda store: store.use_step(name, step))

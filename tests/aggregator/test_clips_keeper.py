@@ -26,7 +26,7 @@ from aggregator.posts import Posts
 from aggregator.record import acts
 from aggregator.record.scribe import Scribe
 from aggregator.remote import Remote
-from aggregator.stores import Store
+from aggregator.stores import Store, Writer
 from aggregator.stores.records import Batch
 from aggregator.uploads import Brought
 from common.clock import SECOND_NS, FakeClock
@@ -47,10 +47,10 @@ class Side:
         self.forgotten: list[str] = []
         self.keys, self.clock, numbers = Keys(folder, secrets.token_bytes), clock, itertools.count(1)
         self.posts = Posts(self._box)
-        mailbox: Mailbox[Ledger] = Mailbox()
+        mailbox: Mailbox[Writer] = Mailbox()
 
-        async def write(work: Callable[[Ledger], Any]) -> Any:
-            return work(ledger)
+        async def write(work: Callable[[Writer], Any]) -> Any:
+            return work(ledger.store)
 
         remote = Remote(self.keys, self.posts, Scribe(mailbox), clock, answer_s=0.02)
         self.objects = Objects(ObjectsSettings(), folder / "objects")

@@ -126,7 +126,7 @@ def test_without_footage_there_is_no_clip_and_the_reason_is_kept(web: Web, runni
 def test_forged_tickets_and_wrong_hashes_bring_nothing(web: Web) -> None:
     now_ns = web.services.clock.wall_ns()
     clip = msgspec.structs.replace(made(77), made_ns=now_ns, next_ns=now_ns + DAY_NS, expires_ns=now_ns + 9 * DAY_NS)
-    web.services.mailbox.submit(lambda ledger: ledger.store.apply(Batch(clips=[clip]))).result(10)
+    web.services.mailbox.submit(lambda store: store.apply(Batch(clips=[clip]))).result(10)
     path, right = web.url + upload_path("clip", clip.id), web.services.book.keys.ticket("clip", clip.id)
     data = b"not what it says"
     for ticket in ("x" * 64, web.services.book.keys.ticket("release", clip.id)):

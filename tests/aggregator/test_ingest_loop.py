@@ -16,7 +16,7 @@ from aggregator.ledger import Ledger
 from aggregator.link import Incoming
 from aggregator.mailbox import Mailbox
 from aggregator.metrics import Metrics
-from aggregator.stores import Store
+from aggregator.stores import Store, Writer
 from common.backoff import Backoff
 from common.clock import SECOND_NS, FakeClock, SystemClock
 from common.errors import BrokerError, StoreError
@@ -32,12 +32,12 @@ def batch(*sequences: int) -> list[Incoming]:
 
 
 @pytest.fixture
-def mailbox() -> Mailbox[Ledger]:
+def mailbox() -> Mailbox[Writer]:
     return Mailbox()
 
 
 @pytest.fixture
-def make(ledger: Ledger, mailbox: Mailbox[Ledger]) -> Callable[[Callable[[], FakeLink]], Ingest]:
+def make(ledger: Ledger, mailbox: Mailbox[Writer]) -> Callable[[Callable[[], FakeLink]], Ingest]:
     def made(connect: Callable[[], FakeLink]) -> Ingest:
         clock = SystemClock()
         return Ingest(
@@ -107,7 +107,7 @@ def test_a_bug_does_not_end_the_loop(make: Make) -> None:
     assert tries[0] == 3
 
 
-def test_jobs_are_done_without_a_broker(make: Make, mailbox: Mailbox[Ledger]) -> None:
+def test_jobs_are_done_without_a_broker(make: Make, mailbox: Mailbox[Writer]) -> None:
     stop = threading.Event()
 
     def connect() -> FakeLink:
@@ -115,8 +115,8 @@ def test_jobs_are_done_without_a_broker(make: Make, mailbox: Mailbox[Ledger]) ->
 
     thread = threading.Thread(target=make(connect).run, args=(stop,))
     thread.start()
-    assert mailbox.submit(lambda ledger: ledger.boxes()).result(10) == []
-    failed = mailbox.submit(lambda ledger: 1 / 0)
+    assert mailbox.submit(lambda store: store.positions()).result(10) == []
+    failed = mailbox.submit(lambda store: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         failed.result(10)
     stop.set()

@@ -31,13 +31,13 @@ PASSWORD = Secret("correct horse battery")
 
 
 @pytest.fixture
-def mailbox(ledger: Ledger) -> Iterator[Mailbox[Ledger]]:
-    box: Mailbox[Ledger] = Mailbox()
+def mailbox(ledger: Ledger) -> Iterator[Mailbox[Writer]]:
+    box: Mailbox[Writer] = Mailbox()
     stop = threading.Event()
 
     def serve() -> None:
         while not stop.wait(0.001):
-            box.serve(ledger)
+            box.serve(ledger.store)
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -52,7 +52,7 @@ def keys(tmp_path: Path) -> Keys:
 
 
 @pytest.fixture
-def gate(store: Store, writer: Writer, mailbox: Mailbox[Ledger], keys: Keys, clock: FakeClock) -> Gatekeeper:
+def gate(store: Store, writer: Writer, mailbox: Mailbox[Writer], keys: Keys, clock: FakeClock) -> Gatekeeper:
     writer.change_staff(PutUser("li", hash_password(PASSWORD, CHEAP), 0, grants=(Grant("monitor", "village"),)), ACT)
     numbers = itertools.count(1)
     return Gatekeeper(

@@ -98,7 +98,7 @@ def test_a_session_or_token_of_an_account_that_is_gone_is_nobodys(web: Web) -> N
         assert client.get("/api/me").status_code == 200
         app.remove_user(web.services.settings, name)
         session = Session(token_hash=secrets.token_hex(8), user=name, expires_ns=2**62)
-        web.services.mailbox.submit(lambda ledger: ledger.store.put_session(session, ACT)).result(10)
+        web.services.mailbox.submit(lambda store: store.put_session(session, ACT)).result(10)
         assert client.get("/api/me").status_code == 401
 
 

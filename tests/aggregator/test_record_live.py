@@ -77,15 +77,15 @@ def test_a_file_outside_that_cannot_be_written_stops_nothing(notary: Notary, wri
 
 
 def test_who_waits_shares_a_commit_and_who_fails_is_told(ledger: Ledger, store: Store) -> None:
-    mailbox: Mailbox[Ledger] = Mailbox()
+    mailbox: Mailbox[Writer] = Mailbox()
     scribe = Scribe(mailbox)
     waiting = [scribe.put(an_act(number)) for number in range(5)]
-    mailbox.serve(ledger)
+    mailbox.serve(ledger.store)
     assert [future.result(0) for future in waiting] == [None] * 5
     assert [acts.decode(entry).time_ns for _, entry in store.reader().record(0, 9)] == [0, 1, 2, 3, 4]
     ledger.store.close()
     lost = scribe.put(an_act())
-    mailbox.serve(ledger)
+    mailbox.serve(ledger.store)
     with pytest.raises(StoreError):
         lost.result(0)
     mailbox.close()
@@ -104,7 +104,7 @@ def test_a_record_is_exported_and_verified_by_the_command(
         act = Act(time_ns=SECOND_NS, who="li", what="view")
         web.services.scribe.put(act).result(10)
         # the notary seals once a minute; the test does not wait for it
-        job = lambda ledger: ledger.store.seal_record(  # noqa: E731
+        job = lambda store: store.seal_record(  # noqa: E731
             lambda size, root: checkpoints.make(size, root, 0, web.services.book.keys.signing)
         )
         web.services.mailbox.submit(job).result(10)

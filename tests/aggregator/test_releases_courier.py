@@ -29,7 +29,7 @@ from aggregator.search import cases
 from aggregator.search.desk import Investigations
 from aggregator.staff.changes import DropGrant, PutUser
 from aggregator.staff.roles import Caller, Grant
-from aggregator.stores import Store
+from aggregator.stores import Store, Writer
 from aggregator.stores.records import Batch, StatusSeen
 from aggregator.stores.sqlite import SqliteStore
 from aggregator.uploads import Brought
@@ -59,8 +59,8 @@ class Village:
         self.silent = False
         numbers = itertools.count(1)
 
-        async def write(work: Callable[[Ledger], Any]) -> Any:
-            return work(ledger)
+        async def write(work: Callable[[Writer], Any]) -> Any:
+            return work(ledger.store)
 
         async def record(act: Act) -> None:
             ledger.store.put_acts([act])

@@ -145,7 +145,7 @@ def test_a_clip_is_asked_for_under_the_case(web: Web, filed: dict[str, str]) -> 
         assert (kept.box, kept.camera, kept.to_ns - kept.from_ns) == ("search-village", "yard-1", 30 * SECOND_NS)
         web.services.objects.put(kept.object, whole(web))
         stored = clips.stored(kept, 4, "00")
-        assert web.services.mailbox.submit(lambda ledger: ledger.store.change_clip(kept, stored)).result(10)
+        assert web.services.mailbox.submit(lambda store: store.change_clip(kept, stored)).result(10)
         film = client.get(clip, headers={"Range": "bytes=1-2"})
         assert (film.status_code, film.content, film.headers["content-type"]) == (206, b"il", "video/mp4")
         assert client.get(f"/api/clips/{filed['car']}").status_code == 403  # not without the case

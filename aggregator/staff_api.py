@@ -40,6 +40,7 @@ class _Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Password(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     current: str
     password: str
+    code: str = ""
 
 
 class _Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,7 +106,8 @@ def _add_own(app: FastAPI, services: Services) -> None:
     @app.put("/api/me/password")
     async def set_password(caller: Who, data: Body) -> Json:
         wanted = fields_from(data, _Password)
-        await run_in_threadpool(office.change_password, caller, Secret(wanted.current), Secret(wanted.password))
+        proof = Proof(Secret(wanted.current), wanted.code)
+        await run_in_threadpool(office.change_password, caller, proof, Secret(wanted.password))
         return {"changed": True}
 
     @app.post("/api/me/second-factor")

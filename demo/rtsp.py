@@ -110,6 +110,9 @@ class RtspServer:
         digest: Who may watch; None for everybody.
     """
 
+    hangs_up = False
+    """It ends the connection after each 401, as some cameras do."""
+
     def __init__(self, clips: dict[str, Clip], digest: Digest | None = None) -> None:
         self.mounts = {path: Mount(clip) for path, clip in clips.items()}
         self._digest = digest
@@ -139,9 +142,12 @@ class RtspServer:
         session = _Session(self, writer)
         try:
             while (request := await read_request(reader)) is not None:
-                writer.write(session.handle(request, self._digest))
+                said = session.handle(request, self._digest)
+                writer.write(said)
                 session.start_if_ready()
                 await writer.drain()
+                if self.hangs_up and b" 401 " in said.split(b"\r\n")[0]:
+                    return
         except (ValueError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             self._log.debug("connection ended", error=str(error))
         finally:

@@ -13,7 +13,8 @@ import msgspec
 
 from common import addresses, settings
 from common.validation import Problem
-from edge.doors.settings import DoorSettings, check_doors
+from edge.doors.check import HAVE_OUTPUTS, check_doors
+from edge.doors.settings import DoorSettings
 from edge.gate.settings import GateSettings, check_gates
 from edge.recorder.settings import RecorderSettings
 from edge.sources import SOURCES
@@ -177,7 +178,7 @@ class BoxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             self._check_zone,
             lambda: _unique("cameras", [camera.id for camera in self.cameras]),
             lambda: check_doors(self.doors, self.schedules, lines),
-            lambda: check_gates(gates, {door.id for door in self.doors}),
+            lambda: check_gates(gates, {it.id for it in self.doors if isinstance(it.control, HAVE_OUTPUTS)}),
             self._check_recorder,
             *(partial(self._check_schedules, camera) for camera in self.cameras),
         )

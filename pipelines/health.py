@@ -52,11 +52,14 @@ SEEN_AGREEMENT = 0.3
 BURNT_ROWS = 0.2
 """Camera names and clocks are burnt in within this share of the picture's height at its upper and lower edge …"""
 BURNT_SHARE = 0.06
-"""… and change this share of the picture at most."""
+"""… and change this share of the picture at most. Or they stand elsewhere: then what changes stays in one place …"""
+LINE_SHARE, LINE_ROWS = 0.02, 0.15
+"""… which is this share of the picture at most, and this share of its height: a line or two of text."""
 CLEAR_S = 3.0
 """A trouble must be gone for this long before the camera is clear."""
 
 Gradients = NDArray[np.float32]
+Changes = NDArray[np.bool_]
 
 
 @dataclass
@@ -78,6 +81,7 @@ class CameraHealth:
     _busy: float = 0.0
     _edges: Gradients | None = None
     _last: Luma | None = None
+    _changed: Changes | None = None
 
     def look(self, luma: Luma, grid: Luma, time_ns: int) -> CameraData | None:
         """Judge one picture.
@@ -99,12 +103,22 @@ class CameraHealth:
         return self._decide(self._judge(signs), signs, time_ns)
 
     def _signs(self, luma: Luma, grid: Luma) -> _Signs:
-        same = self._last is not None and _same(grid, self._last)
-        self._last = grid
+        self._changed = self._unlike(grid)
+        same, self._last = self._changed is not None, grid
         sharpness = _deviation(cv2.Laplacian(_middle(luma), cv2.CV_16S)) ** 2
         texture = _deviation(grid)
         gain = min(MOST_GAIN, max(1.0, self._texture / max(texture, 1e-6))) if self._looks >= LEARN_LOOKS else 1.0
         return _Signs(texture, sharpness, _busy_share(grid), _edges(grid, gain), same)
+
+    def _unlike(self, grid: Luma) -> Changes | None:
+        """Where the picture has changed since it froze; None: it changes as living pictures do."""
+        if self._last is None or self._last.shape != grid.shape:
+            return None
+        changed = cv2.absdiff(grid, self._last) > 0
+        if _at_the_edges(changed) or not changed.any():
+            return self._changed if self._changed is not None else np.zeros(grid.shape, np.bool_)
+        since = changed if self._changed is None else changed | self._changed
+        return since if _in_one_line(since) else None
 
     def _learn(self, signs: _Signs) -> None:
         share = max(LEARN_SHARE, 1 / (self._looks + 1))
@@ -191,11 +205,17 @@ def _middle(luma: Luma) -> Luma:
     return luma[top : top + 360, left : left + 640]
 
 
-def _same(grid: Luma, last: Luma) -> bool:
+def _at_the_edges(changed: Changes) -> bool:
     """Whether nothing has changed but, at most, what is burnt in: a camera's noise changes a picture everywhere."""
-    changed = cv2.absdiff(grid, last) > 0
-    band = round(BURNT_ROWS * grid.shape[0])
-    return not changed[band : grid.shape[0] - band].any() and float(changed.mean()) <= BURNT_SHARE
+    band = round(BURNT_ROWS * changed.shape[0])
+    return not changed[band : changed.shape[0] - band].any() and float(changed.mean()) <= BURNT_SHARE
+
+
+def _in_one_line(changed: Changes) -> bool:
+    """Whether all that has changed lies where one clock could stand."""
+    rows, columns = (np.flatnonzero(changed.any(axis)) for axis in (1, 0))
+    height, width = int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
+    return height <= LINE_ROWS * changed.shape[0] and height * width <= LINE_SHARE * changed.size
 
 
 def _edges(grid: Luma, gain: float = 1.0) -> Gradients:

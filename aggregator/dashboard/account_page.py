@@ -47,10 +47,13 @@ class AccountPage:
             old.props("dense outlined maxlength=1024 autocomplete=current-password data-testid=current-password")
             new = ui.input(words["account.password"], password=True)
             new.props("dense outlined maxlength=1024 autocomplete=new-password data-testid=new-password")
+            code = ui.input(words["account.old_code"])
+            code.props("dense outlined maxlength=10 autocomplete=one-time-code data-testid=password-code")
             change = html(words["account.change"], "main", "button", "type=button data-testid=change-password")
 
         def work(caller: Caller) -> None:
-            self._office.change_password(caller, Secret(str(old.value or "")), Secret(str(new.value or "")))
+            proof = Proof(Secret(str(old.value or "")), str(code.value or ""))
+            self._office.change_password(caller, proof, Secret(str(new.value or "")))
 
         change.on("click", lambda: self._act(work))
 

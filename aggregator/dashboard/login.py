@@ -149,6 +149,9 @@ async def _form(request: Request) -> tuple[str, Secret, str] | None:
         body += piece
         if len(body) > MAX_FORM_BYTES:
             return None
-    fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    try:
+        fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    except ValueError:  # more fields than that
+        return None
     given = {key: fields.get(key, [""])[0] for key in ("name", "password", "code")}
     return given["name"], Secret(given["password"]), given["code"]

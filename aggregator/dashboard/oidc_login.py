@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from aggregator.clients import cookie_name, is_secure, prefix_of
 from aggregator.services import Services
+from aggregator.staff.gatekeeper import PROVIDER
 from aggregator.staff.oidc import WAIT_S, Provider
 from aggregator.staff.throttle import Throttle
 from common.errors import LoginError, StoreError
@@ -58,7 +59,7 @@ def mount(
                 raise LoginError("this log-in did not begin in this browser")
             subject = await run_in_threadpool(provider.finish, state, code)
             user = await run_in_threadpool(services.office.user_of, subject)
-            token = await run_in_threadpool(services.gatekeeper.let_in, user, "identity provider")
+            token = await run_in_threadpool(services.gatekeeper.let_in, user, PROVIDER)
         except (LoginError, StoreError) as error:
             return refuse(request, error)
         response = HTMLResponse(_ON)

@@ -6,6 +6,7 @@ A log-in that fails says neither which part was wrong nor whether the name exist
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import argon2
 
@@ -18,6 +19,7 @@ from aggregator.staff.passwords import BY_PROVIDER, hash_token, matches
 from aggregator.staff.proof import Checker
 from aggregator.staff.roles import Areas, Caller
 from aggregator.staff.throttle import Throttle
+from aggregator.staff.vouchers import Vouchers
 from aggregator.stores import Reader, Writer
 from aggregator.stores.records import Session, User
 from common.clock import SECOND_NS, Clock
@@ -26,6 +28,8 @@ from common.secret import Secret
 
 WRITE_TIMEOUT_S = 10.0
 WRONG = "wrong name, password or code"
+PROVIDER = "identity provider"
+"""How somebody logged in for whom the identity provider vouches."""
 
 
 class Gatekeeper:
@@ -64,6 +68,7 @@ class Gatekeeper:
         self._limits = Limits(clock)
         self._failures = Failures(clock, lambda act: mailbox.submit(lambda store: store.put_acts([act])))
         self._bad_tokens = Throttle(clock, 50, 300.0)
+        self._vouchers = Vouchers(clock)
 
     def log_in(self, name: str, password: Secret, address: str, code: str = "") -> str:
         """Check a name, a password and, where the user has a second factor, its code; takes some 50 ms of CPU.
@@ -124,6 +129,8 @@ class Gatekeeper:
 
         if not self._write(job):
             raise LoginError(WRONG)
+        if how == PROVIDER:
+            self._vouchers.add(session.token_hash)
         return token
 
     def who(self, token: str | None) -> Caller | None:
@@ -131,7 +138,10 @@ class Gatekeeper:
         if not token or len(token) > 200:
             return None
         session = self._reader.session(hash_token(token), self._clock.wall_ns())
-        return None if session is None else self._caller(session.user)
+        caller = None if session is None else self._caller(session.user)
+        if caller is None or session is None or not self._vouchers.good(session.token_hash):
+            return caller
+        return replace(caller, vouched=True)
 
     def bearer(self, token: str, address: str) -> Caller | None:
         """Who an API token acts for, within its limits; None: unknown or expired.

@@ -36,6 +36,7 @@ from common.secret import Secret
 WRITE_TIMEOUT_S = 10.0
 MOST_TOKENS = 20
 MOST_DAYS = 366
+MOST_DAYS_BY_PROVIDER = 30
 _DAY_NS = 86_400 * SECOND_NS
 
 
@@ -187,19 +188,26 @@ class Office:
         kept = Factor(user=caller.name, sealed=self.keys.hidden(f"staff/{caller.name}", secret), last_step=step)
         self._change(changes.PutFactor(kept), self._act(caller, caller.name, "second factor"))
 
-    def change_password(self, caller: Caller, current: Secret, password: Secret) -> None:
+    def change_password(self, caller: Caller, proof: Proof, password: Secret) -> None:
         """A new password of one's own; it ends all sessions, this one too.
 
-        The current one is asked for, so that who finds an open page cannot keep the account. A user of the identity
+        The proof is asked for, so that who finds an open page cannot keep the account. A user of the identity
         provider gets none here: it would let them in after the provider has shut them out.
 
+        Args:
+            caller: Whose password it is.
+            proof: The current password and, where there is a second factor, a code.
+            password: The new one.
+
         Raises:
+            KeysMissing: The second factor cannot be opened.
             LoginThrottled: Too many tries.
-            StaffError: The current one is wrong, the new one too short, or the caller has none here.
+            StaffError: The proof is wrong, the new password too short, or the caller has none here.
         """
-        self._checker.password(_person(caller).name, current)
+        _person(caller)
         if not MIN_PASSWORD <= len(password.reveal()) <= MAX_PASSWORD:
             raise StaffError(f"a password needs at least {MIN_PASSWORD} characters, and at most {MAX_PASSWORD}")
+        self._checker.check(caller.name, proof)
         now_ns = self.clock.wall_ns()
         change = changes.PutUser(caller.name, hash_password(password), now_ns)
         self._change(change, act_of(caller.name, caller.name, now_ns, "password set"))
@@ -213,7 +221,9 @@ class Office:
     ) -> tuple[Token, str]:
         """A token for a program that acts for the caller, with some of what they may; its text is shown once.
 
-        The proof is asked for, so that who finds an open page cannot make a way in that outlives the session.
+        The proof is asked for, so that who finds an open page cannot make a way in that outlives the session. For a
+        user of the identity provider, a log-in there within the last minutes is the proof; their tokens live shorter,
+        since a token works on after the provider has shut its user out.
 
         Raises:
             LoginThrottled: Too many tries.
@@ -222,13 +232,17 @@ class Office:
         wrong = [it for it in permissions if it not in PERMISSIONS or not _person(caller).may(it)]
         if not permissions or wrong:
             raise StaffError(f"permissions: {wrong[0] if wrong else 'name one or more'}: only what you may yourself")
-        if not 1 <= days <= MOST_DAYS:
-            raise StaffError(f"days: 1 to {MOST_DAYS}")
+        by_provider = self._checker.without_password(caller.name)
+        if by_provider and not caller.vouched:
+            raise StaffError("log in through your identity provider anew, and ask again within 10 minutes")
+        most_days = MOST_DAYS_BY_PROVIDER if by_provider else MOST_DAYS
+        if not 1 <= days <= most_days:
+            raise StaffError(f"days: 1 to {most_days}")
         if not label.strip() or len(label) > 100:
             raise StaffError("label: say in 1 to 100 characters what it is for")
         if len(self.tokens(caller)) >= MOST_TOKENS:
             raise StaffError(f"at most {MOST_TOKENS} tokens; end one first")
-        self._checker.check(caller.name, proof)
+        self._checker.check(caller.name, proof, by_provider=caller.vouched)
         text, now_ns = self.token(), self.clock.wall_ns()
         made = Token(
             id=self.new_id(), token_hash=hash_token(text), user=caller.name, label=label.strip(),

@@ -48,22 +48,32 @@ class Checker:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_tries", Throttle(self.clock, 5, 300.0))
 
-    def check(self, name: str, proof: Proof) -> None:
+    def check(self, name: str, proof: Proof, *, by_provider: bool = False) -> None:
         """Whether this is the user, and not somebody at their open page.
+
+        Args:
+            name: The user.
+            proof: What they show.
+            by_provider: The identity provider has just vouched for them, which stands in for a password.
 
         Raises:
             KeysMissing: The second factor cannot be opened.
             LoginThrottled: Too many tries.
             StaffError: The password or the code is wrong, or the user has no password here.
         """
-        self.password(name, proof.password)
+        if not (by_provider and self.without_password(name)):
+            self._password(name, proof.password)
         self._tries.take(name)
         if not self.code(name, proof.code):
             raise StaffError("code: give a new code of your present second factor")
         self._tries.forgive(name)
 
-    def password(self, name: str, current: Secret) -> None:
-        """Check the password alone; raises as `check` does."""
+    def without_password(self, name: str) -> bool:
+        """Whether the user logs in through the identity provider."""
+        user = self.reader.user(name)
+        return user is not None and user.password_hash == BY_PROVIDER
+
+    def _password(self, name: str, current: Secret) -> None:
         user = self.reader.user(name)
         if user is None or user.password_hash == BY_PROVIDER:
             raise StaffError("you have no password here: it is your identity provider's, or was for one log-in")

@@ -122,12 +122,14 @@ class Caller:
         grants: What they were given.
         areas: Which places belong to which areas.
         only: A token's limit; None for a person's own session, which alone may change accounts.
+        vouched: The identity provider has said within the last minutes that it is them.
     """
 
     name: str
     grants: tuple[Grant, ...] = ()
     areas: Areas = field(default_factory=dict)
     only: frozenset[Permission] | None = None
+    vouched: bool = False
 
     def within(self, permission: Permission) -> Within:
         """Where they may do something."""

@@ -337,10 +337,15 @@ def _lost(step: _Step, reason: str, at: Moment) -> None:
     state = step.state
     if state.online is not False:
         step.become(online=False, lost=at, reasons=())
-    sort = re.sub(r"[-\d]+", "", reason)
+    sort = _sort_of(reason)
     if sort not in step.state.reasons:
         step.become(reasons=(*step.state.reasons, sort))
         step.tell(DoorOffline, at, reason=reason)
+
+
+def _sort_of(reason: str) -> str:
+    """A reason without its numbers, which would make each one another."""
+    return re.sub(r"[-\d]+", "", reason)
 
 
 def _found(step: _Step, at: Moment) -> None:
@@ -356,7 +361,8 @@ def _refused(step: _Step, reason: str, at: Moment) -> None:
     recent = tuple(
         (text, ns) for text, ns in step.state.refused if at.mono_ns - ns < round(REFUSED_EVERY_S * SECOND_NS)
     )
-    if reason not in {text for text, _ in recent}:
-        recent = (*recent, (reason, at.mono_ns))
+    sort = _sort_of(reason)
+    if sort not in {text for text, _ in recent}:
+        recent = (*recent, (sort, at.mono_ns))
         step.tell(DoorDenied, at, reason=f"refused: {reason}")
     step.become(refused=recent)

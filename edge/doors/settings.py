@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
 import msgspec
 
 from events.kinds import Name
-from pipelines.settings import LineSettings, Window
 from pipelines.tailgate import PassageSettings
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
@@ -196,47 +194,3 @@ class DoorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.passage is not None and not self.camera:
             raise ValueError("passage needs camera: the one that sees the doorway")
-
-
-def check_doors(
-    doors: Iterable[DoorSettings],
-    schedules: Mapping[str, tuple[Window, ...]],
-    lines: Mapping[str, tuple[LineSettings, ...]],
-) -> None:
-    """Check what doors say about the rest of the box.
-
-    Args:
-        doors: The doors.
-        schedules: The box's schedules.
-        lines: Camera's id → its lines.
-
-    Raises:
-        ValueError: Naming the door and the fix.
-    """
-    taken = set(lines)
-    for door in doors:
-        who = f"doors: '{door.id}'"
-        if door.id in taken:
-            raise ValueError(f"{who} is the id of another door or camera; each needs an id of its own")
-        taken.add(door.id)
-        for limit in door.held:
-            if limit.schedule and limit.schedule not in schedules:
-                known = ", ".join(sorted(schedules)) or "none is defined"
-                raise ValueError(f"{who}: schedule '{limit.schedule}' of held is not known; known: {known}")
-        if door.camera and door.camera not in lines:
-            raise ValueError(f"{who}: camera '{door.camera}' is not one of this box")
-        if door.passage is not None:
-            _check_line(who, door.passage, lines[door.camera])
-
-
-def _check_line(who: str, passage: PassageSettings, lines: tuple[LineSettings, ...]) -> None:
-    """A line on which somebody could pass uncounted is no line for a door."""
-    line = next((line for line in lines if line.name == passage.line), None)
-    if line is None:
-        known = ", ".join(line.name for line in lines) or "it has none"
-        raise ValueError(f"{who}: passage.line '{passage.line}' is no line of its camera; lines: {known}")
-    if line.cooldown_s or line.schedule or "person" not in line.objects or passage.entry not in line.directions:
-        raise ValueError(
-            f"{who}: line '{line.name}' must count every person: no cooldown_s, no schedule, objects with 'person', "
-            f"directions with '{passage.entry}'"
-        )

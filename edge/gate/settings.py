@@ -118,16 +118,17 @@ def check_gates(gates: Sequence[GateSettings], doors: Set[str]) -> None:
 
     Args:
         gates: Of one box.
-        doors: Ids of the box's doors.
+        doors: Ids of the box's doors that have outputs.
 
     Raises:
-        ValueError: Naming the gate and the fix.
+        ValueError: A line for each problem, naming the gate and the fix.
     """
     names = [gate.name for gate in gates]
     twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"two gates have the name '{twice[0]}'; each needs one of its own")
+    found = [f"two gates have the name '{name}'; each needs one of its own" for name in twice]
     for gate in gates:
         if isinstance(gate.relay, OsdpRelay) and gate.relay.door not in doors:
             known = ", ".join(sorted(doors)) or "there are none"
-            raise ValueError(f"gate '{gate.name}': its relay names door '{gate.relay.door}'; doors: {known}")
+            found.append(f"gate '{gate.name}': its relay names door '{gate.relay.door}'; doors with outputs: {known}")
+    if found:
+        raise ValueError("\n".join(found))

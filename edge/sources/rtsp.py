@@ -78,8 +78,9 @@ class RtspOpener:
         """
         if not self._who.username or "{password}" in self._url:
             return None
-        offered = challenges(probe(self._url, timeout_s, self._stopped))
-        if not offered or ffmpeg_can(offered, self._who):
+        probed = probe(self._url, timeout_s, self._stopped)
+        offered = challenges(list(probed.challenges))
+        if not offered or (ffmpeg_can(offered, self._who) and not probed.hangs_up):
             return None
         if best(offered) is None:
             kinds = ", ".join(sorted({f"{it.scheme} {it.parameters.get('algorithm', '')}".strip() for it in offered}))

@@ -28,6 +28,10 @@ ACCEPT_S = 10.0
 SEND_S = 60.0
 _POLL_S = 0.25
 _CHUNK_BYTES = 262_144
+_CONNECTIONS = 3
+"""To a camera that ends the connection after each 401."""
+_HANGS_UP_S = 0.25
+"""A camera that does so, does it within this time."""
 _MOST_OPEN = 32
 """Requests without a response; the oldest is forgotten."""
 _ABOUT_PLACES = ("content-base", "content-location", "rtp-info", "location")
@@ -124,6 +128,16 @@ class LoginExchange:
         changed = [(name, self._here(name, asked.cseq if name.lower() == "cseq" else value)) for name, value in headers]
         return b"", replace(message, headers=changed).encoded()
 
+    @property
+    def hung_up(self) -> bool:
+        """Whether a camera that ends the connection now does so on a log-in, which it may take on the next one."""
+        return not self._accepted and any(it.again for it in self._asked.values())
+
+    def anew(self) -> bytes:
+        """What to send first on a new connection to the camera: the requests that have no answer."""
+        waiting, self._asked = list(self._asked.values()), {}
+        return b"".join(self._sent(it) for it in waiting)
+
     def _again(self, asked: _Asked, offered: list[Challenge]) -> bool:
         challenge = best(offered)
         if challenge is None or self._refused:
@@ -197,8 +211,13 @@ class Relay:
             client = self._accepted()
             if client is None:
                 return
-            with client, self._peer.connect(self._timeout_s) as camera:
-                self._pass_on(client, camera)
+            with client:
+                asks = Splitter()
+                for _ in range(_CONNECTIONS):
+                    with self._peer.connect(self._timeout_s) as camera:
+                        camera.sendall(self._exchange.anew())
+                        if not self._pass_on(client, camera, asks):
+                            return
         except (OSError, BadRtsp) as error:
             logs.get("rtsp-login").debug("connection ended", camera=self._peer.host, error=str(error))
 
@@ -215,10 +234,19 @@ class Relay:
                 client.close()
         return None
 
-    def _pass_on(self, client: socket.socket, camera: socket.socket) -> None:
+    def _pass_on(self, client: socket.socket, camera: socket.socket, asks: Splitter) -> bool:
+        """Until one of them ends; True: the camera has, and is to be connected to once more."""
+        try:
+            self._exchanged(client, camera, asks)
+        except OSError:
+            if not self._exchange.hung_up:
+                raise
+        return self._exchange.hung_up
+
+    def _exchanged(self, client: socket.socket, camera: socket.socket, asks: Splitter) -> None:
         for one in (client, camera):
             one.settimeout(SEND_S)
-        asks, says = Splitter(), Splitter()
+        says = Splitter()
         while not self._ends():
             waiting = isinstance(camera, ssl.SSLSocket) and camera.pending() > 0
             ready = [camera] if waiting else select.select([client, camera], [], [], _POLL_S)[0]
@@ -239,7 +267,33 @@ class Relay:
                         client.sendall(part)
 
 
-def probe(url: str, timeout_s: float, stopped: Stopped, now_s: Callable[[], float] = time.monotonic) -> list[str]:
+@dataclass(frozen=True)
+class Probed:
+    """How a camera asks for a log-in.
+
+    Attributes:
+        challenges: Its `WWW-Authenticate` headers; none where it asks for no log-in, or answers otherwise.
+        hangs_up: It ends the connection when it has asked, and FFmpeg does not connect anew.
+    """
+
+    challenges: tuple[str, ...] = ()
+    hangs_up: bool = False
+
+
+def _probed(answer: Message, camera: socket.socket) -> Probed:
+    if answer.status != 401:
+        return Probed()
+    camera.settimeout(_HANGS_UP_S)
+    try:
+        hangs_up = camera.recv(1) == b""
+    except TimeoutError:
+        hangs_up = False
+    except OSError:
+        hangs_up = True
+    return Probed(tuple(answer.all("WWW-Authenticate")), hangs_up)
+
+
+def probe(url: str, timeout_s: float, stopped: Stopped, now_s: Callable[[], float] = time.monotonic) -> Probed:
     """The challenges of a camera: it is asked once for the stream, without a log-in.
 
     Args:
@@ -247,9 +301,6 @@ def probe(url: str, timeout_s: float, stopped: Stopped, now_s: Callable[[], floa
         timeout_s: To connect, and for the answer.
         stopped: Ends the waiting.
         now_s: Monotonic clock.
-
-    Returns:
-        The `WWW-Authenticate` headers; none where the camera asks for no log-in, or answers otherwise.
 
     Raises:
         SourceLost: Nobody answers.
@@ -267,11 +318,11 @@ def probe(url: str, timeout_s: float, stopped: Stopped, now_s: Callable[[], floa
                     continue
                 for part in splitter.feed(data):
                     if isinstance(part, Message) and (part.status or 0) >= 200:
-                        return part.all("WWW-Authenticate") if part.status == 401 else []
+                        return _probed(part, camera)
                 if not data:
-                    return []
+                    return Probed()
     except BadRtsp:
-        return []
+        return Probed()
     except OSError as error:
         raise SourceLost(f"{url}: {error.strerror or type(error).__name__}") from None
     raise SourceLost(f"{url}: the camera does not answer")

@@ -14,7 +14,9 @@ from aggregator import app
 from aggregator.clients import SESSION_COOKIE
 from aggregator.config import Oidc
 from aggregator.dashboard.oidc_login import STATE_COOKIE
+from aggregator.staff import vouchers
 from aggregator.staff.oidc import WAIT_S, Provider
+from aggregator.staff.proof import Proof
 from aggregator.staff.roles import Caller, Grant
 from common.clock import FakeClock, SystemClock
 from common.errors import LoginError, StaffError
@@ -66,7 +68,36 @@ def test_a_user_of_the_provider_has_no_password(web: Web, zhao: str) -> None:
             assert client.post("/login", data={"name": zhao, "password": password}).status_code == 401
         client.post("/login", data={"name": "li", "password": "a long enough password"})  # forgives the address
     with pytest.raises(StaffError, match="no password here"):
-        web.services.office.change_password(Caller(zhao), Secret("provider"), Secret("a long enough password"))
+        web.services.office.change_password(Caller(zhao), Proof(Secret("provider")), Secret("a long enough password"))
+
+
+def test_a_user_of_the_provider_makes_tokens_soon_after_a_log_in_only(
+    web: Web, zhao: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = {"label": "script", "permissions": ["alerts.see"], "days": 30}
+    with web.client() as client:
+        code, state = agreed(client.get("/login/oidc").headers["location"], "s-1")
+        assert client.get(f"/login/oidc/back?code={code}&state={state}").status_code == 200
+        made = client.post("/api/tokens", json=wanted)
+        assert made.status_code == 201
+        with httpx.Client(base_url=web.url, headers={"Authorization": f"Bearer {made.json()['token']}"}) as program:
+            assert program.get("/api/alerts").status_code == 200
+            assert program.post("/api/tokens", json=wanted).status_code == 403
+        assert "days: 1 to 30" in client.post("/api/tokens", json=wanted | {"days": 31}).text
+        monkeypatch.setattr(vouchers, "GOOD_S", -1.0)
+        late = client.post("/api/tokens", json=wanted)
+        assert (late.status_code, "log in through your identity provider anew" in late.text) == (422, True)
+
+
+def test_only_the_session_that_the_provider_opened_is_vouched_for() -> None:
+    clock = FakeClock()
+    known = vouchers.Vouchers(clock)
+    known.add("a")
+    clock.advance(vouchers.GOOD_S)
+    known.add("b")
+    assert (known.good("a"), known.good("b"), known.good("c")) == (True, True, False)
+    clock.advance(1.0)
+    assert (known.good("a"), known.good("b")) == (False, True)
 
 
 def test_a_log_in_that_began_elsewhere_is_refused(web: Web, zhao: str) -> None:

@@ -132,6 +132,11 @@ def test_a_way_in_needs_a_new_code_of_the_present_second_factor(web: Web) -> Non
         assert web.services.reader.factor(name) == sealed
         made = client.post("/api/tokens", json=WANTED | {"current": PASSWORD, "code": old.at(now_s)})
         assert made.status_code == 201
+        fresh = {"current": PASSWORD, "password": "another long password"}
+        for wrong in ("", old.at(now_s), "000000"):
+            assert client.put("/api/me/password", json=fresh | {"code": wrong}).status_code == 422
         wanted = {"code": new.at(now_s), "current": PASSWORD, "current_code": old.at(now_s + 30)}
         assert client.put("/api/me/second-factor", json=wanted).status_code == 200
+        changed = client.put("/api/me/password", json=fresh | {"code": new.at(now_s + 30)})
+        assert (changed.status_code, client.get("/api/me").status_code) == (200, 401)
     assert web.services.reader.factor(name) != sealed

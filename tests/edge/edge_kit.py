@@ -88,6 +88,10 @@ class Served:
         """One path, for faults."""
         return self._server.mounts[path]
 
+    def hang_up_after_401(self) -> None:
+        """As some cameras do: their clients must connect once more to log in."""
+        self._server.hangs_up = True
+
     def url(self, path: str) -> str:
         """Where to watch a path."""
         return f"rtsp://127.0.0.1:{self.port}/{path}"

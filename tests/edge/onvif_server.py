@@ -35,7 +35,8 @@ class OnvifServer:
     """Start, stop, start again.
 
     `off_s` is how wrong its clock is, `refuses` whether it knows nobody, `lacks` the operations that it does not have,
-    `asked` how often each one was called.
+    `asked` how often each one was called; `without_soap`: what it lacks it answers with a page;
+    `lapses`: at which pulls the subscription is over.
     """
 
     def __init__(self, port: int) -> None:
@@ -43,6 +44,8 @@ class OnvifServer:
         self.accessed: list[str] = []
         self.asked: Counter[str] = Counter()
         self.lacks: set[str] = set()
+        self.without_soap = False
+        self.lapses: list[int] = []
         self._subscribed = False
         self._waiting: queue.Queue[str] = queue.Queue()
         self._server: ThreadingHTTPServer | None = None
@@ -70,9 +73,10 @@ class OnvifServer:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 status, text = outer._answer(body)
-                answer = _SOAP.format(text).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/soap+xml; charset=utf-8")
+                page = outer.without_soap and text == _NOT_SUPPORTED
+                answer = b"<html><br>no such thing</html>" if page else _SOAP.format(text).encode()
+                self.send_response(404 if page else status)
+                self.send_header("Content-Type", "text/html" if page else "application/soap+xml; charset=utf-8")
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)
@@ -97,7 +101,7 @@ class OnvifServer:
         if name == "GetSystemDateAndTime":
             return 200, self._date()
         self.asked[name] += 1
-        if name in self.lacks:
+        if name in self.lacks or (name == "PullMessages" and self.asked[name] in self.lapses):
             return 500, _NOT_SUPPORTED
         if self.refuses or "UsernameToken" not in body or (name == "PullMessages" and not self._subscribed):
             return 400, _NOT_AUTHORIZED

@@ -109,8 +109,8 @@ DOOR = "doors:\n  - {id: front, control: {kind: osdp, port: /dev/ttyS0, address:
         ),
         ("{kind: http, url: http://h/x, username: u, password_file: p.txt}", "", r"gate.relay.password_file.*p.txt"),
         ("{kind: simulated}", DOOR, r"doors\[0\].control.key_file.*door.key"),
-        ("{kind: osdp, door: back}", DOOR, "names door 'back'; doors: front"),
-        ("{kind: osdp, door: back}", "", "doors: there are none"),
+        ("{kind: osdp, door: back}", DOOR, "names door 'back'; doors with outputs: front"),
+        ("{kind: osdp, door: back}", "", "doors with outputs: there are none"),
     ],
 )
 def test_what_relays_and_doors_need_is_looked_for(tmp_path: Path, relay: str, doors: str, named: str) -> None:

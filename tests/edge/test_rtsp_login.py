@@ -213,3 +213,25 @@ def test_ffmpeg_gets_no_user_and_no_password(clip: Clip, monkeypatch: pytest.Mon
     assert given[0].startswith("rtsp://127.0.0.1:")
     assert "@" not in given[0]
     assert str(server.port) not in given[0]
+
+
+KINDS = {"md5": (offered("algorithm=MD5"), "MD5"), "sha": (offered("algorithm=SHA-256"), "SHA-256")}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("password", [WHO.password.reveal(), "right"])
+def test_a_camera_that_hangs_up_after_each_401_is_logged_in_to(clip: Clip, kind: str, password: str) -> None:
+    Counting.wrong = 0
+    offers, taken = KINDS[kind]
+    with served({"main": clip}, Counting("admin", password, "n", offers=offers, taken=(taken,))) as server:
+        server.hang_up_after_401()
+        if password != WHO.password.reveal():
+            with pytest.raises(LoginRefused, match="wrong user or password"):
+                reader(server).open()
+            assert Counting.wrong == 1
+            return
+        stream = reader(server).open()
+        assert len(list(itertools.islice(stream.packets(), 20))) == 20
+        stream.close()
+        wait_until(lambda: not server.mount("main").viewers, what="the end of the camera's connection")
+    assert Counting.wrong == 0

@@ -129,10 +129,10 @@ def test_a_new_size_starts_the_learning_again() -> None:
     assert _run(health, [_noisy(tall, i) for i in range(40)], 20) == []
 
 
-def _clock(luma: Luma, second: int) -> Luma:
+def _clock(luma: Luma, second: int, at: tuple[int, int] = (20, 30)) -> Luma:
     """With a name and a clock burnt in."""
     shown = luma.copy()
-    cv2.putText(shown, f"2026-11-27 08:00:{second % 60:02}", (20, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 255, 2)
+    cv2.putText(shown, f"2026-11-27 08:00:{second % 60:02}", at, cv2.FONT_HERSHEY_SIMPLEX, 0.7, 255, 2)
     cv2.putText(shown, "GATE", (540, 340), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 255, 2)
     return shown
 
@@ -159,11 +159,18 @@ def test_a_cover_in_the_dark_is_one(spoil: Callable[[Luma], Luma]) -> None:
     assert [name for _, name in _run(health, pictures)] == ["camera.covered"]
 
 
-def test_a_frozen_stream_is_found_whatever_is_burnt_in() -> None:
+@pytest.mark.parametrize("at", [(20, 30), (20, 180), (200, 180), (380, 90), (200, 350)])
+def test_a_frozen_stream_is_found_whatever_is_burnt_in(at: tuple[int, int]) -> None:
     health, still = CameraHealth(SETTINGS), _still()
-    good = [_clock(_noisy(still, i), i) for i in range(30)]
-    frozen = [_clock(_noisy(still, 29), i) for i in range(30, 80)]
+    good = [_clock(_noisy(still, i), i, at) for i in range(30)]
+    frozen = [_clock(_noisy(still, 29), i, at) for i in range(30, 80)]
     assert [name for _, name in _run(health, [*good, *frozen])] == ["camera.frozen"]
+
+
+@pytest.mark.parametrize("at", [(20, 180), (200, 180)])
+def test_a_still_scene_is_not_frozen_where_a_clock_stands_in_the_middle(at: tuple[int, int]) -> None:
+    health, still = CameraHealth(SETTINGS), _still()
+    assert _run(health, [_clock(_noisy(still, i), i, at) for i in range(120)]) == []
 
 
 def test_a_still_scene_is_not_frozen_whatever_is_burnt_in() -> None:

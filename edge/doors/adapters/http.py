@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from common import logs
 from common.errors import DoorLost, DoorRefused
 from edge.doors.words import MAX_BODY_BYTES
 
@@ -14,6 +19,64 @@ Post = Callable[[str, Mapping[str, str], bytes], tuple[int, bytes]]
 """Path, headers and body of a request → status and answer."""
 COMMIT_TIMEOUT_S = 5.0
 SLOW_CLIENT_S = 5.0
+"""Without a byte."""
+REQUEST_S = 15.0
+"""From a connection to its end, whatever comes meanwhile; an answer waits for a commit in it."""
+MOST_CONNECTIONS = 32
+
+
+class Server(ThreadingHTTPServer):
+    """With a bound on connections and on how long each may last: each has a thread of its own.
+
+    Args:
+        address: Where to listen.
+        handler: Of requests.
+        now_s: Monotonic clock.
+    """
+
+    daemon_threads = True
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        handler: type[BaseHTTPRequestHandler],
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._now_s = now_s
+        self._began: dict[socket.socket, float] = {}
+        self._lock = threading.Lock()
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection, or close it where there are too many."""
+        with self._lock:
+            many = len(self._began) >= MOST_CONNECTIONS
+            if not many:
+                self._began[request] = self._now_s()
+        if many:
+            super().shutdown_request(request)
+        else:
+            super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """The connection is over."""
+        with self._lock:
+            self._began.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """End connections that last too long; called between requests, and several times a second."""
+        with self._lock:
+            old = [it for it, began_s in self._began.items() if self._now_s() - began_s > REQUEST_S]
+        for request in old:
+            with contextlib.suppress(OSError):  # it ended by itself
+                request.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """A connection that broke off is nothing to report; a mistake of ours is, without what was sent."""
+        kind = sys.exc_info()[0]
+        if kind is not None and not issubclass(kind, OSError):
+            logs.get("doors").error("a request to a door failed", kind=kind.__name__)
 
 
 class Listener:
@@ -42,7 +105,7 @@ class Listener:
 
             def do_POST(self) -> None:
                 length = self.headers.get("Content-Length", "")
-                if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+                if not (length.isascii() and length.isdigit() and len(length) < 10) or int(length) > MAX_BODY_BYTES:
                     self._answer(413, b"too long, or no Content-Length\n")
                     return
                 body = self.rfile.read(int(length))
@@ -58,10 +121,9 @@ class Listener:
                 """Requests are not logged: they hold credentials."""
 
         try:
-            server = ThreadingHTTPServer((self._host, self._port), Handler)
+            server = Server((self._host, self._port), Handler)
         except OSError as error:
             raise DoorLost(f"cannot listen on {self._host}:{self._port}: {error.strerror}") from error
-        server.daemon_threads = True
         self.port = int(server.server_address[1])
         thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="door-http", daemon=True)
         thread.start()

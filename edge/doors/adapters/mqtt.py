@@ -54,7 +54,9 @@ class MqttBus:
         self._password = secret_line(parts.base, name, "doors: control.password_file") if name else None
         self._client: mqtt.Client | None = None
         self._down, self._reason = threading.Event(), ""
+        self._thread_name = f"paho-mqtt-client-{client_id(parts.box, self._first)}"
         self._backlog, self._repetitions = Backlog(), Repetitions()
+        self._began_ns = parts.clock.wall_ns()
 
     def run_once(self) -> None:
         """Connect, subscribe, and stay until the connection ends."""
@@ -71,6 +73,8 @@ class MqttBus:
             while not self._parts.stop.wait(0.2):
                 if self._down.is_set():
                     raise DoorLost(self._reason)
+                if not any(it.name == self._thread_name for it in threading.enumerate()):
+                    raise DoorLost("a fault in the box: the connection's thread ended")
         finally:
             self._client = None
             client.disconnect()
@@ -170,7 +174,8 @@ class MqttBus:
         if known and (message.dup or time_ns is not None):
             return Stale(), None  # without a time of its own, the same words again may well be another event
         if isinstance(what, Card):
-            what = dataclasses.replace(what, fresh=not (waited or message.dup))
+            before = time_ns is not None and time_ns < self._began_ns  # it may have been heard before the restart
+            what = dataclasses.replace(what, fresh=not (waited or message.dup or before))
         return what, time_ns
 
     def _read(self, door: str, payload: bytes) -> tuple[Said, int | None]:

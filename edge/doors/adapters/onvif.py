@@ -22,6 +22,8 @@ SKEW_S = 60.0
 ANSWER_S = 5
 PULL, LASTS, AT_ONCE = "PT2S", "PT60S", 100
 RENEW_S = 20.0
+_ANSWERS = frozenset({"Fault", "TransportError"})
+"""The library's errors for a fault, and for a status of HTTP with no SOAP in it."""
 _SCHEMA, _NOTICE = "{http://www.onvif.org/ver10/schema}", "{http://docs.oasis-open.org/wsn/b-2}"
 
 
@@ -54,9 +56,17 @@ class OnvifController:
         answer = _Answer()
         client = self._open(answer)
         self._check_clock(client)
+        self._subscribed(client, answer, self.doors)
+        while not self._parts.stop.is_set():
+            self._subscribed(client, answer)
+
+    def _subscribed(self, client: Any, answer: _Answer, found: Sequence[str] = ()) -> None:
+        """One subscription; returns at the stop, and when the controller has let a working one lapse."""
         subscription = _call(lambda: client.events().CreatePullPointSubscription(InitialTerminationTime=LASTS))
         puller = _call(lambda: client.pullpoint(subscription))
         keeper = _call(lambda: client.subscription(subscription))
+        for door in found:
+            self._parts.tell(door, Found())
         try:
             self._pull(client, puller, keeper, answer)
         finally:  # a controller has few places for subscriptions
@@ -64,11 +74,13 @@ class OnvifController:
                 _supported(keeper.Unsubscribe)
 
     def _pull(self, client: Any, puller: Any, keeper: Any, answer: _Answer) -> None:
-        for door in self.doors:
-            self._parts.tell(door, Found())
-        renewed_ns, renews = self._parts.clock.monotonic_ns(), True
+        renewed_ns, renews, works = self._parts.clock.monotonic_ns(), True, False
         while not self._parts.stop.is_set():
-            _call(lambda: puller.PullMessages(Timeout=PULL, MessageLimit=AT_ONCE))
+            if not _supported(lambda: puller.PullMessages(Timeout=PULL, MessageLimit=AT_ONCE)):
+                if works:
+                    return
+                raise DoorLost("the controller does not answer as it should (no PullMessages)")
+            works = True
             for notice in notices(answer.envelope):
                 self._take(notice)
             if self._parts.clock.monotonic_ns() - renewed_ns > self._renew_s * SECOND_NS:
@@ -190,7 +202,7 @@ def _mapped(error: Exception) -> DoorError:
 
 
 def _supported(work: Callable[[], Any]) -> bool:
-    """Call an operation that a controller need not have; False where it answers that it does not.
+    """Call an operation that a controller need not have; False where it answers with an error.
 
     Raises:
         DoorError: It gives no answer.
@@ -199,7 +211,7 @@ def _supported(work: Callable[[], Any]) -> bool:
         work()
     except Exception as error:
         problem = _mapped(error)
-        if isinstance(problem, DoorLost) and type(getattr(error, "original_exception", error)).__name__ == "Fault":
+        if isinstance(problem, DoorLost) and type(getattr(error, "original_exception", error)).__name__ in _ANSWERS:
             return False
         raise problem from None
     return True

@@ -122,6 +122,10 @@ STORIES: dict[str, tuple[list[tuple[float, Heard | None]], list[tuple[float, str
         [(0, Forced()), (1, Forced()), (2, Held()), (3, Held()), (4, SHUT), (5, None)],
         [(0, "forced", ""), (2, "held", ""), (4, "closed", "")],
     ),
+    "a number makes no other refusal": (
+        [(n, Refused(f"the controller's clock is off by -{60 + n} s")) for n in range(50)],
+        [(0, "denied", "refused: the controller's clock is off by -60 s")],
+    ),
     "the same refusal once a minute": (
         [(0, Refused("replayed")), (1, Refused("replayed")), (2, Refused("other")), (61, Refused("replayed"))],
         [(0, "denied", "refused: replayed"), (2, "denied", "refused: other"), (61, "denied", "refused: replayed")],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -137,9 +138,31 @@ def test_a_card_of_long_ago_by_its_own_time_opens_nothing(plant: Plant) -> None:
     assert plant.count("door.granted") == 1
 
 
-def test_a_message_that_is_sent_twice_counts_once(plant: Plant) -> None:
+def test_a_card_of_before_the_start_that_is_sent_again_opens_nothing(plant: Plant) -> None:
     at_s = time.time()
+    with plant.box():
+        plant.say("card", at_s=at_s)
+        wait_until(lambda: plant.count("door.denied") == 1, what="the late card")
+        plant.say("card", at_s=time.time())
+        wait_until(lambda: plant.unlocked, what="the door opens")
+    assert len(plant.unlocked) == 1
+
+
+def test_a_connection_whose_thread_has_ended_is_lost(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    with plant.box():
+        lost = plant.count("door.offline")
+        monkeypatch.setattr(mqtt.Client, "loop_start", lambda _client: mqtt.MQTT_ERR_SUCCESS)
+        dead = next(it for it in threading.enumerate() if it.name.startswith("paho-mqtt-client-paifang"))
+        plant.client.publish("north", b"x" * 20_000, qos=1).wait_for_publish(10)  # it still answers for bad input
+        wait_until(lambda: plant.count("door.denied") == 1, what="the refusal")
+        assert dead.is_alive()
+        dead.name = "ended"
+        wait_until(lambda: plant.count("door.offline") > lost, what="the door is offline")
+
+
+def test_a_message_that_is_sent_twice_counts_once(plant: Plant) -> None:
     with plant.box() as doors:
+        at_s = time.time()
         for _ in range(3):
             plant.say("card", at_s=at_s)
         wait_until(lambda: doors.counts.stale == 2, what="the repetitions")

@@ -109,11 +109,12 @@ class Listening:
             self.errors.append(error)
 
 
+@pytest.mark.parametrize("page", [False, True])
 @pytest.mark.parametrize("lacks", [set(), {"Renew"}, {"Unsubscribe"}, {"Renew", "Unsubscribe"}])
 def test_a_controller_without_optional_operations_keeps_one_subscription(
-    kit: OnvifKit, tmp_path: Path, lacks: set[str]
+    kit: OnvifKit, tmp_path: Path, lacks: set[str], page: bool
 ) -> None:
-    kit.server.lacks, asked = lacks, kit.server.asked
+    kit.server.lacks, kit.server.without_soap, asked = lacks, page, kit.server.asked
     made = Listening(kit, tmp_path)
     made.thread.start()
     try:
@@ -129,6 +130,21 @@ def test_a_controller_without_optional_operations_keeps_one_subscription(
     assert made.told == [Found(), Contact(open=True)]
     assert (asked["CreatePullPointSubscription"], asked["Unsubscribe"]) == (1, 1)
     assert asked["Renew"] == 1 or "Renew" not in lacks
+
+
+def test_a_subscription_that_lapsed_is_made_anew_without_a_word(kit: OnvifKit, tmp_path: Path) -> None:
+    kit.server.lapses, kit.server.lacks, asked = [3, 6], {"Renew"}, kit.server.asked
+    made = Listening(kit, tmp_path)
+    made.thread.start()
+    try:
+        wait_until(lambda: asked["PullMessages"] > 8, what="pulls after the second lapse")
+        kit.contact(is_open=True)
+        wait_until(lambda: Contact(open=True) in made.told, what="the contact")
+    finally:
+        made.stop.set()
+        made.thread.join()
+    assert (made.errors, made.told) == ([], [Found(), Contact(open=True)])
+    assert (asked["CreatePullPointSubscription"], asked["Unsubscribe"]) == (3, 3)
 
 
 def test_a_subscription_is_given_back_before_the_next_is_made(kit: OnvifKit, tmp_path: Path) -> None:

@@ -114,10 +114,7 @@ class Reporter:
 
 
 def _subject(finding: Finding | Passing) -> Subject | None:
-    """What to outline: nothing where the thing has gone since."""
+    """What to outline: nothing where the thing was not seen in the picture."""
     if isinstance(finding, Passing):
         return Subject(finding.box, person=False)
-    track = finding.track
-    if not track.updated and track.still_since_ns is None:
-        return None
-    return Subject(track.box, finding.data.object == "person")
+    return None if finding.outline is None else Subject(finding.outline, finding.data.object == "person")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import msgspec
 
 from events.kinds import LineCrossed, ObjectClass, ZoneData
 from pipelines.tracks import Track
+from pipelines.types import Box
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,15 @@ class Finding:
         track: What it is about.
         objects: Classes that the rule is about.
         time_ns: When it happened.
+        outline: Where the track is in the picture of the look in which the finding became certain, pixels; None where
+            it was not seen in that look. A copy: the track moves on while its picture is taken in another thread.
     """
 
     data: ZoneData | LineCrossed
     track: Track
     objects: tuple[ObjectClass, ...]
     time_ns: int
+    outline: Box | None = None
 
 
 class Rule(Protocol):
@@ -66,7 +70,11 @@ class Pending:
         all_ = self._waiting + list(new)
         self._waiting = [f for f in all_ if not f.track.decided and f.track.id in alive]
         certain = [f for f in all_ if f.track.decided and f.track.object in f.objects]
-        return [
-            Finding(msgspec.structs.replace(f.data, object=f.track.object), f.track, f.objects, f.time_ns)
-            for f in certain
-        ]
+        return [_certain(f) for f in certain]
+
+
+def _certain(finding: Finding) -> Finding:
+    track = finding.track
+    seen = track.updated or track.still_since_ns is not None
+    data = msgspec.structs.replace(finding.data, object=track.object)
+    return replace(finding, data=data, outline=track.box if seen else None)

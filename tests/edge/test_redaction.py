@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -16,7 +17,7 @@ from edge.redaction import Redactor, Subject
 from edge.reporter import KEPT, WAITING, Reporter
 from events.envelope import MAX_PICTURE_BYTES, Draft
 from events.kinds import ZoneEntered
-from pipelines.findings import Finding
+from pipelines.findings import Finding, Pending
 from pipelines.tracks import Track
 from pipelines.types import Box, Detections, Picture
 
@@ -110,10 +111,20 @@ def test_a_picture_fits_into_a_message(size: tuple[int, int]) -> None:
     assert decoded(jpeg).shape[1] <= 640
 
 
-def finding() -> Finding:
+def finding(track: Track | None = None) -> Finding:
     data = ZoneEntered(zone="z", object="person", track=1, bbox=(1, 2, 3, 4), confidence=1.0)
-    track = Track.of_object(1, Box(10, 10, 40, 90), (0.9, 0), 0)
-    return Finding(data, track, ("person",), 5)
+    return Finding(data, track or Track.of_object(1, Box(10, 10, 40, 90), (0.9, 0), 0), ("person",), 5)
+
+
+class Noting:
+    """In place of a redactor: notes what it is asked to outline."""
+
+    def __init__(self, asked: list[Subject | None]) -> None:
+        self.asked = asked
+
+    def snapshots(self, picture: Picture, subjects: Sequence[Subject | None], *_boxes: object) -> list[bytes]:
+        self.asked.extend(subjects)
+        return [b""] * len(subjects)
 
 
 def test_an_event_carries_its_redacted_picture() -> None:
@@ -125,6 +136,21 @@ def test_an_event_carries_its_redacted_picture() -> None:
     assert [draft.time_ns for draft in sent] == [5]
     assert sent[0].picture is not None
     assert detail(decoded(sent[0].picture), FACE) < 20
+
+
+def test_the_outline_is_where_the_thing_was_in_the_picture() -> None:
+    """The track has moved on, and is unseen, by the time the reporter's thread takes the picture."""
+    asked: list[Subject | None] = []
+    there = Box(10, 10, 40, 90)
+    track = Track.of_object(1, there, (0.9, 0), 0)
+    (certain,) = Pending().settle([finding(track)], [track])
+    reporter = Reporter(lambda _drafts: None, Noting(asked))  # type: ignore[arg-type]
+    reporter.report(Report("cam", [certain], checkers(), ()))
+    track.see(Box(200, 10, 230, 90), 0.9, 0, 200_000_000)
+    track.predict(0.2)
+    reporter.start()
+    reporter.stop()
+    assert asked == [Subject(there, person=True)]
 
 
 def test_an_event_goes_without_picture_when_the_redactor_fails() -> None:

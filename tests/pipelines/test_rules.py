@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import pytest
-from pipeline_kit import LOOK_NS, SIZE, T0, detections, look, pipeline, scenery, watch
+from pipeline_kit import LOOK_NS, SIZE, T0, detections, look, moved_by, pipeline, scenery, watch
 
 from common.clock import SECOND_NS
 from events.kinds import KIND_OF, Data
@@ -193,6 +193,20 @@ def test_a_finding_about_a_nameless_thing_waits_and_keeps_its_time() -> None:
     (told,) = pending.settle([], [track])
     assert (told.time_ns, told.data.object) == (T0 + LOOK_NS, "person")
     assert pending.settle([], [track]) == []
+
+
+@pytest.mark.parametrize(("unseen", "still", "shown"), [(False, False, True), (True, False, False), (True, True, True)])
+def test_a_finding_keeps_where_its_track_was_seen(unseen: bool, still: bool, shown: bool) -> None:
+    track = _track(OUT)
+    ((_, data),) = _walk(_line(), [OUT, IN], track)
+    if still:
+        track.still_since_ns = T0
+    if unseen:
+        track.predict(0.2)
+    there = track.box
+    (told,) = Pending().settle([Finding(data, track, ("person",), T0)], [track])  # type: ignore[arg-type]
+    track.see(moved_by(there, 200), 0.9, 0, T0 + LOOK_NS)
+    assert told.outline == (there if shown else None)
 
 
 @pytest.mark.parametrize("alive", [True, False])

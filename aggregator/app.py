@@ -207,7 +207,7 @@ def _assemble(
         posts=posts,
         chore=lambda ledger: notary.turn(ledger.store, at_once=ledger.clean(eraser.turn) > 0),
     )
-    remote = Remote(keys, posts, scribe, clock)
+    remote = Remote(keys, posts, scribe.put, clock)
     objects = Objects(settings.objects, Path(settings.data) / "objects")
     gatekeeper = Gatekeeper(
         reader, mailbox, keys, clock, token=new_token, hours=settings.sessions.hours, areas=areas_of(settings)

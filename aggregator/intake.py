@@ -13,6 +13,7 @@ from typing import Annotated
 
 import msgspec
 
+from aggregator.posts import Answered
 from aggregator.stores.records import KEPT_BYTES, Quarantined
 from common import logs
 from common.clock import SECOND_NS
@@ -58,15 +59,6 @@ class Rejected:
     box: str = ""
     epoch: str = ""
     sequence: int = 0
-
-
-@dataclass(frozen=True)
-class Answered:
-    """A reply to a command, and the box on whose topic it came."""
-
-    site: str
-    box: str
-    reply: Reply
 
 
 Verdict = Event | Told | Answered | Rejected

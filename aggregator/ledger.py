@@ -10,8 +10,9 @@ from aggregator import intake
 from aggregator.alerts import Acknowledged, Alert, Change, Effect, Resolved
 from aggregator.clips.clip import wanted
 from aggregator.desk import Desk
-from aggregator.intake import Answered, Rejected, Told, Verdict
+from aggregator.intake import Rejected, Told, Verdict
 from aggregator.link import Incoming
+from aggregator.posts import Answered
 from aggregator.record import told
 from aggregator.record.acts import Act, What
 from aggregator.stores import Writer

@@ -5,14 +5,23 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from aggregator.intake import Answered
 from aggregator.link import Link
 from common import logs
 from events.commands import Reply
 from events.topics import BoxTopics
 
 _log = logs.get("posts")
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A reply to a command, and the box on whose topic it came."""
+
+    site: str
+    box: str
+    reply: Reply
 
 
 class Posts:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import msgspec
@@ -11,7 +13,6 @@ import msgspec
 from aggregator.lists.keys import Keys
 from aggregator.posts import Posts
 from aggregator.record.acts import Act, What
-from aggregator.record.scribe import Scribe
 from common.clock import Clock
 from common.errors import CommandError
 from events.commands import Command, CommandName, Reply, pack
@@ -34,14 +35,14 @@ class Remote:
     Args:
         keys: Sign them.
         posts: The way to the broker.
-        scribe: The way to the record.
+        record: Puts an act on the record; the future is done when it is on the disk.
         clock: Says when.
         answer_s: How long to wait for the box.
     """
 
     keys: Keys
     posts: Posts
-    scribe: Scribe
+    record: Callable[[Act], Future[None]]
     clock: Clock
     answer_s: float = ANSWER_S
 
@@ -85,7 +86,7 @@ class Remote:
             time_ns=now_ns, who=by, what=ACTS[name], site=topics.site, target=f"{topics.box}/{target}",
             case=case, reason=command.reason, detail={"command": number} | _range(span),
         )  # fmt: skip
-        await asyncio.wrap_future(self.scribe.put(act))
+        await asyncio.wrap_future(self.record(act))
         reply = await self.ask(topics, command)
         if not reply.done:
             raise CommandError(f"the box says: {reply.problem or 'no'}")

@@ -16,7 +16,7 @@ import numpy as np
 from av.sidedata.sidedata import Type
 from numpy.typing import NDArray
 
-from edge.blur.paint import FULL_RANGE, planes
+from edge.frame_planes import FULL_RANGE, planes
 
 _Plane = NDArray[np.uint8]
 MOST_ASPECT = 4

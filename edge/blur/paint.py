@@ -9,12 +9,11 @@ import av
 import cv2
 import numpy as np
 from av.video.frame import PictureType
-from numpy.typing import NDArray
 
-from pipelines.redact import Planes, cover_planes
+from edge.frame_planes import FULL_RANGE, plane_array, planes
+from pipelines.redact import cover_planes
 from pipelines.types import Box, Luma, Picture
 
-FULL_RANGE = ("yuvj420p", "yuvj422p", "yuvj444p")
 PIXELS = {
     *("yuv420p", "yuv422p", "yuv444p", "nv12", "nv21", "gray", "rgb24", "bgr24", "rgba", "bgra", "gbrp"),
     *("yuv420p10le", "yuv422p10le", "yuv444p10le", "p010le", "yuv420p12le"),
@@ -111,7 +110,7 @@ def small_luma(frame: av.VideoFrame, width: int = 160) -> Luma:
     if frame.format.name not in ("yuv420p", *FULL_RANGE, "yuv422p", "yuv444p", "nv12", "nv21", "gray"):
         return np.zeros((0, 0), np.uint8)
     height = max(1, round(frame.height * width / frame.width))
-    luma = _array(frame.planes[0], frame.width, frame.height)
+    luma = plane_array(frame.planes[0], frame.width, frame.height)
     return np.asarray(cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -140,14 +139,3 @@ def fitted(frame: av.VideoFrame, canvas: Canvas) -> av.VideoFrame:
         rows, columns = source.shape
         target[top // part : top // part + rows, left // part : left // part + columns] = source
     return ground
-
-
-def planes(frame: av.VideoFrame) -> Planes:
-    """Brightness and both colours of a 4:2:0 frame: its own memory, to be read and written."""
-    y, u, v = (_array(plane, plane.width, plane.height) for plane in frame.planes)
-    return y, u, v
-
-
-def _array(plane: av.video.plane.VideoPlane, width: int, height: int) -> NDArray[np.uint8]:
-    rows: NDArray[np.uint8] = np.frombuffer(memoryview(plane), np.uint8)
-    return rows[: plane.line_size * height].reshape(height, plane.line_size)[:, :width]

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from common.errors import RedactionError
-from edge.blur.paint import Canvas, black, fitted, known, planes
+from edge.blur.paint import Canvas, black, fitted, known
+from edge.frame_planes import planes
 from pipelines.types import Luma
 
 INK, EDGE, STRENGTH = 235, 16, 0.7

@@ -17,12 +17,11 @@ from aggregator.broadcast import Broadcast
 from aggregator.clips.clip import DAY_NS, Clip
 from aggregator.clips.keeper import Keeper
 from aggregator.config import ObjectsSettings
-from aggregator.intake import Answered
 from aggregator.ledger import Ledger
 from aggregator.lists.keys import Keys
 from aggregator.mailbox import Mailbox
 from aggregator.objects import Objects
-from aggregator.posts import Posts
+from aggregator.posts import Answered, Posts
 from aggregator.record import acts
 from aggregator.record.scribe import Scribe
 from aggregator.remote import Remote
@@ -52,7 +51,7 @@ class Side:
         async def write(work: Callable[[Writer], Any]) -> Any:
             return work(ledger.store)
 
-        remote = Remote(self.keys, self.posts, Scribe(mailbox), clock, answer_s=0.02)
+        remote = Remote(self.keys, self.posts, Scribe(mailbox).put, clock, answer_s=0.02)
         self.objects = Objects(ObjectsSettings(), folder / "objects")
         self.keeper = Keeper(
             store.reader(), write, remote, self.keys, self.objects, Broadcast(), clock, self.forgotten.append,

@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 from agg_support import run_apart
 
-from aggregator.intake import Answered
 from aggregator.lists.keys import Keys
 from aggregator.live.hub import WAITING, Hub, Key, Viewer
 from aggregator.mailbox import Mailbox
-from aggregator.posts import Posts
+from aggregator.posts import Answered, Posts
 from aggregator.record.scribe import Scribe
 from aggregator.remote import Remote
 from aggregator.stores import Writer
@@ -35,7 +34,7 @@ def hub_of(folder: Path, clock: FakeClock) -> tuple[Hub, Posts]:
     keys, numbers = Keys(folder, secrets.token_bytes), itertools.count(1)
     posts = Posts(lambda: None)
     mailbox: Mailbox[Writer] = Mailbox()
-    remote = Remote(keys, posts, Scribe(mailbox), clock, answer_s=0.05)
+    remote = Remote(keys, posts, Scribe(mailbox).put, clock, answer_s=0.05)
     return Hub(remote, keys, clock, lambda: uuid7(clock.wall_ns(), next(numbers).to_bytes(10, "big")), bytes), posts
 
 

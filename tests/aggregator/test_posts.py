@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from agg_support import START_NS
 
-from aggregator.intake import Answered, Rejected, judge
-from aggregator.posts import Posts
+from aggregator.intake import Rejected, judge
+from aggregator.posts import Answered, Posts
 from events.commands import Reply, encode
 from events.topics import BoxTopics
 

@@ -14,11 +14,10 @@ import pytest
 from agg_support import START_NS, run_apart
 
 from aggregator.config import ObjectsSettings
-from aggregator.intake import Answered
 from aggregator.ledger import Ledger
 from aggregator.lists.keys import Keys
 from aggregator.objects import Objects
-from aggregator.posts import Posts
+from aggregator.posts import Answered, Posts
 from aggregator.record.acts import Act, decode
 from aggregator.record.scribe import Scribe
 from aggregator.releases.courier import Courier, ReleaseTaker
@@ -72,7 +71,7 @@ class Village:
             random=secrets.token_bytes, new_id=lambda: uuid7(clock.wall_ns(), next(numbers).to_bytes(10, "big")),
         )  # fmt: skip
         self.posts = Posts(self._deliver)
-        remote = Remote(self.keys, self.posts, Scribe.__new__(Scribe), clock, answer_s=0.05)
+        remote = Remote(self.keys, self.posts, Scribe.__new__(Scribe).put, clock, answer_s=0.05)
         self.courier = Courier(self.desk, remote, lambda _job: None)
         self.taker = ReleaseTaker(self.courier)
         self._settle()

@@ -25,7 +25,7 @@ PERSON = 0
 PERSON_CALIBRATION = (0.0, 0.15, 0.3, 0.6, 1.0), (0.0, 0.05, 0.2, 0.5, 1.0)
 """The graph's scores of persons, and the calibrated ones; linear in between. It gives low scores to
 empty ground and walls more often than YOLOX-nano: as they are, `accuracy` finds 13 of 14 crossings on `vtest` with 7
-false ones, calibrated 14 with 3, and the other clips stay as they are. Scores of vehicles are left alone: with them
+false ones, calibrated 14 with 1, and the other clips stay as they are. Scores of vehicles are left alone: with them
 calibrated as well, one of five cars of `bgs_video` was not found."""
 DEFAULT_THRESHOLD = 0.3
 NMS_IOU = 0.5

@@ -23,7 +23,8 @@ class Finding:
         objects: Classes that the rule is about.
         time_ns: When it happened.
         outline: Where the track is in the picture of the look in which the finding became certain, pixels; None where
-            it was not seen in that look. A copy: the track moves on while its picture is taken in another thread.
+            it was not seen there (what stands still counts as seen until it is looked for in vain). A copy: the track
+            moves on while its picture is taken in another thread.
     """
 
     data: ZoneData | LineCrossed
@@ -75,6 +76,6 @@ class Pending:
 
 def _certain(finding: Finding) -> Finding:
     track = finding.track
-    seen = track.updated or track.still_since_ns is not None
+    seen = track.updated or (track.still_since_ns is not None and track.missed_ns is None)
     data = msgspec.structs.replace(finding.data, object=track.object)
     return replace(finding, data=data, outline=track.box if seen else None)

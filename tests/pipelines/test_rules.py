@@ -195,14 +195,24 @@ def test_a_finding_about_a_nameless_thing_waits_and_keeps_its_time() -> None:
     assert pending.settle([], [track]) == []
 
 
-@pytest.mark.parametrize(("unseen", "still", "shown"), [(False, False, True), (True, False, False), (True, True, True)])
-def test_a_finding_keeps_where_its_track_was_seen(unseen: bool, still: bool, shown: bool) -> None:
+@pytest.mark.parametrize(
+    ("unseen", "still", "missed", "shown"),
+    [
+        (False, False, False, True),
+        (True, False, False, False),
+        (True, True, False, True),
+        (True, True, True, False),  # it left, and is not forgotten yet
+    ],
+)
+def test_a_finding_keeps_where_its_track_was_seen(unseen: bool, still: bool, missed: bool, shown: bool) -> None:
     track = _track(OUT)
     ((_, data),) = _walk(_line(), [OUT, IN], track)
     if still:
         track.still_since_ns = T0
     if unseen:
         track.predict(0.2)
+    if missed:
+        track.missed_ns = T0
     there = track.box
     (told,) = Pending().settle([Finding(data, track, ("person",), T0)], [track])  # type: ignore[arg-type]
     track.see(moved_by(there, 200), 0.9, 0, T0 + LOOK_NS)

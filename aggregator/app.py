@@ -11,49 +11,51 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aggregator import api, dashboard, web_server
-from aggregator.broadcast import Broadcast
-from aggregator.broker import EmbeddedServer
-from aggregator.broker_files import accounts
-from aggregator.broker_recovery import RecoveringConnect
-from aggregator.broker_target import connector, external_target, read_secret
-from aggregator.clips.clip import USE as CLIP
-from aggregator.config import EmbeddedBroker, Settings
-from aggregator.health import Health
-from aggregator.ingest import Ingest
-from aggregator.ledger import Ledger
-from aggregator.link import MqttLink, Target
-from aggregator.lists.book import Book
-from aggregator.lists.keys import Keys
-from aggregator.mailbox import Mailbox
-from aggregator.metrics import Metrics
-from aggregator.objects import Objects
-from aggregator.posts import Posts
-from aggregator.record.notary import Notary
-from aggregator.record.scribe import Scribe
-from aggregator.releases.courier import ReleaseTaker
-from aggregator.remote import Remote
-from aggregator.retention import Eraser
-from aggregator.services import Services
-from aggregator.staff import passwords
-from aggregator.staff.changes import Account, DropUser
-from aggregator.staff.gatekeeper import Gatekeeper
-from aggregator.staff.office import Office
-from aggregator.staff.oidc import Provider
-from aggregator.staff.passwords import SYSTEM, act_of, create_one_time_user
-from aggregator.staff.roles import Areas, Grant
-from aggregator.stores import STORES, Reader, Store, Writer
-from aggregator.uploads import Uploads
-from common import logs
+from aggregator.audit.audit_log_writer import AuditLogWriter
+from aggregator.audit.checkpointer import Checkpointer
+from aggregator.auth import passwords
+from aggregator.auth.account_service import AccountService
+from aggregator.auth.authenticator import Authenticator
+from aggregator.auth.oidc import OidcClient
+from aggregator.auth.passwords import SYSTEM, act_of, create_one_time_user
+from aggregator.crypto.keyring import KeyRing
+from aggregator.domain.account import Account, DropUser
+from aggregator.domain.authorization import Areas, RoleAssignment
+from aggregator.domain.clip import USE as CLIP
+from aggregator.ingest.batch_processor import BatchProcessor
+from aggregator.ingest.consumer import EventConsumer
+from aggregator.jobs.release_worker import ReleaseUploadHandler
+from aggregator.jobs.retention import RetentionJob
+from aggregator.jobs.uploads import UploadReceiver
+from aggregator.messaging.broker_config import accounts
+from aggregator.messaging.broker_endpoint import connector, external_target, read_secret
+from aggregator.messaging.broker_recovery import RecoveringConnect
+from aggregator.messaging.command_client import CommandClient
+from aggregator.messaging.embedded_broker import EmbeddedServer
+from aggregator.messaging.mqtt_client import BrokerEndpoint, MqttClient
+from aggregator.messaging.outbound_queue import OutboundQueue
+from aggregator.monitoring.change_feed import ChangeFeed
+from aggregator.monitoring.health import Health
+from aggregator.monitoring.metrics import Metrics
+from aggregator.services.site_list_service import SiteListService
+from aggregator.settings.aggregator import EmbeddedBroker, Settings
+from aggregator.storage import STORES, Reader, Store, Writer
+from aggregator.storage.object_store import ObjectStorage
+from aggregator.storage.write_queue import WriteQueue
+from aggregator.web import dashboard
+from aggregator.web import server as web_server
+from aggregator.web.api import app as api
+from aggregator.web.services import Services
+from common import logging_setup
 from common.backoff import Backoff
 from common.clock import Clock, SystemClock
 from common.errors import ContractError, ListError, SettingsError, StoreError
 from common.secret import Secret
 from common.threads import Worker
-from events.identifiers import check_name, uuid7
-from events.releases import USE as RELEASE
+from protocol.identifiers import check_name, uuid7
+from protocol.signing.chunked_aead import USE as RELEASE
 
-_log = logs.get("app")
+_log = logging_setup.get("app")
 JOIN_TIMEOUT_S = 15.0
 
 
@@ -76,7 +78,9 @@ def open_store(settings: Settings) -> Store:
     return STORES[settings.store](make_folder(settings), settings.postgres)
 
 
-def add_user(settings: Settings, name: str, password: Secret | None, grants: Sequence[Grant] = ()) -> tuple[Grant, ...]:
+def add_user(
+    settings: Settings, name: str, password: Secret | None, grants: Sequence[RoleAssignment] = ()
+) -> tuple[RoleAssignment, ...]:
     """Add a user, or give one a new password, beside an aggregator that may be running.
 
     Args:
@@ -126,7 +130,7 @@ def write_trust(settings: Settings, site: str, path: Path) -> None:
         ListError: The aggregator's keys are damaged.
         SettingsError: The file cannot be written.
     """
-    trust = Keys(make_folder(settings), secrets.token_bytes).trust(check_name(site, "site"))
+    trust = KeyRing(make_folder(settings), secrets.token_bytes).trust(check_name(site, "site"))
     try:
         trust.write(path)
     except OSError as error:
@@ -161,7 +165,7 @@ def running(settings: Settings) -> Iterator[Parts]:
     with contextlib.ExitStack() as stack:
         stack.callback(store.close)
         stack.callback(writer.close)
-        connect = _connect(settings, folder, Keys(folder, secrets.token_bytes), stack)
+        connect = _connect(settings, folder, KeyRing(folder, secrets.token_bytes), stack)
         services, ledger = _assemble(settings, store, writer, connect)
         stop = threading.Event()
         thread = Worker(lambda: services.ingest.run(stop), "ingest")
@@ -178,24 +182,26 @@ def running(settings: Settings) -> Iterator[Parts]:
 
 
 def _assemble(
-    settings: Settings, store: Store, writer: Writer, connect: Callable[[], MqttLink]
-) -> tuple[Services, Ledger]:
-    clock, metrics, broadcast = SystemClock(), Metrics(), Broadcast()
+    settings: Settings, store: Store, writer: Writer, connect: Callable[[], MqttClient]
+) -> tuple[Services, BatchProcessor]:
+    clock, metrics, broadcast = SystemClock(), Metrics(), ChangeFeed()
     health = Health(clock)
-    mailbox: Mailbox[Writer] = Mailbox()
+    mailbox: WriteQueue[Writer] = WriteQueue()
     reader = store.reader()
-    keys = Keys(Path(settings.data), secrets.token_bytes)
-    book = Book(reader, keys, clock, lambda site: settings.sites[site].grammars if site in settings.sites else ())
-    posts = Posts(mailbox.wake, lambda: [*_standing(book), *notary.newest()])
+    keys = KeyRing(Path(settings.data), secrets.token_bytes)
+    book = SiteListService(
+        reader, keys, clock, lambda site: settings.sites[site].grammars if site in settings.sites else ()
+    )
+    posts = OutboundQueue(mailbox.wake, lambda: [*_standing(book), *notary.newest()])
     notary = _notary(settings, reader, keys, clock, posts)
-    eraser = Eraser(settings.retention, clock, reader.beaten_ns())
-    scribe = Scribe(mailbox)
+    eraser = RetentionJob(settings.retention, clock, reader.beaten_ns())
+    scribe = AuditLogWriter(mailbox)
 
     def new_id() -> str:
         return uuid7(clock.wall_ns(), secrets.token_bytes(10))
 
-    ledger = Ledger(writer, clock, new_id, settings.clips.keep_days)
-    ingest = Ingest(
+    ledger = BatchProcessor(writer, clock, new_id, settings.clips.keep_days)
+    ingest = EventConsumer(
         connect=connect,
         ledger=ledger,
         mailbox=mailbox,
@@ -207,25 +213,25 @@ def _assemble(
         posts=posts,
         chore=lambda ledger: notary.turn(ledger.store, at_once=ledger.clean(eraser.turn) > 0),
     )
-    remote = Remote(keys, posts, scribe.put, clock)
-    objects = Objects(settings.objects, Path(settings.data) / "objects")
-    gatekeeper = Gatekeeper(
+    remote = CommandClient(keys, posts, scribe.put, clock)
+    objects = ObjectStorage(settings.objects, Path(settings.data) / "objects")
+    gatekeeper = Authenticator(
         reader, mailbox, keys, clock, token=new_token, hours=settings.sessions.hours, areas=areas_of(settings)
     )  # fmt: skip
     services = Services(
         settings, reader, mailbox, ingest, gatekeeper, health, metrics, broadcast, clock,
         book=book, remote=remote, scribe=scribe, areas=areas_of(settings),
-        office=Office(reader, mailbox, keys, clock, new_token, new_id),
+        office=AccountService(reader, mailbox, keys, clock, new_token, new_id),
         objects=objects,
-        uploads=Uploads(Path(settings.data) / "uploads", keys, objects),
+        uploads=UploadReceiver(Path(settings.data) / "uploads", keys, objects),
         provider=_provider(settings, clock),
     )  # fmt: skip
-    services.uploads.takers |= {RELEASE: ReleaseTaker(services.courier), CLIP: services.keeper}
+    services.uploads.takers |= {RELEASE: ReleaseUploadHandler(services.courier), CLIP: services.keeper}
     return services, ledger
 
 
-def _notary(settings: Settings, reader: Reader, keys: Keys, clock: Clock, posts: Posts) -> Notary:
-    return Notary(
+def _notary(settings: Settings, reader: Reader, keys: KeyRing, clock: Clock, posts: OutboundQueue) -> Checkpointer:
+    return Checkpointer(
         reader=reader,
         key=keys.signing,
         clock=clock,
@@ -246,7 +252,7 @@ def areas_of(settings: Settings) -> Areas:
     return found
 
 
-def _standing(book: Book) -> list[tuple[str, bytes]]:
+def _standing(book: SiteListService) -> list[tuple[str, bytes]]:
     """Lists that cannot be read or sent are told of, and hold nothing else up."""
     try:
         return book.messages()
@@ -255,14 +261,14 @@ def _standing(book: Book) -> list[tuple[str, bytes]]:
         return []
 
 
-def _provider(settings: Settings, clock: Clock) -> Provider | None:
+def _provider(settings: Settings, clock: Clock) -> OidcClient | None:
     if settings.oidc is None:
         return None
     secret = read_secret(settings.oidc.client_secret_file, "oidc.client_secret_file")
-    return Provider(settings.oidc, secret, clock=clock, token=new_token)
+    return OidcClient(settings.oidc, secret, clock=clock, token=new_token)
 
 
-def _connect(settings: Settings, folder: Path, keys: Keys, stack: contextlib.ExitStack) -> Callable[[], MqttLink]:
+def _connect(settings: Settings, folder: Path, keys: KeyRing, stack: contextlib.ExitStack) -> Callable[[], MqttClient]:
     broker = settings.broker
     if isinstance(broker, EmbeddedBroker):
         users = accounts(folder, broker, new_token)
@@ -270,7 +276,7 @@ def _connect(settings: Settings, folder: Path, keys: Keys, stack: contextlib.Exi
         server.start()
         stack.callback(server.stop)
         own = users["aggregator"]
-        target = Target(broker.host, broker.port, keys.client_id(broker.client_id), own.username, own.password)
+        target = BrokerEndpoint(broker.host, broker.port, keys.client_id(broker.client_id), own.username, own.password)
         return RecoveringConnect(connector(target), server)
     return connector(external_target(broker, keys))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import describe
-from common import logs
+from common import logging_setup
 
 BENCHMARKS = {
     "idle_camera": "benchmarks.idle_camera",
@@ -46,7 +46,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one object, for programs")
     parser.add_argument("--plot", type=Path, metavar="DIR", help="draw the figures as a picture")
     options = parser.parse_args()
-    logs.configure("error")
+    logging_setup.configure("error")
     result: dict[str, Any] = {"name": options.name, "date": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
     result["machine"] = describe()
     result |= importlib.import_module(BENCHMARKS[options.name]).run(options.quick)

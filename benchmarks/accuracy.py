@@ -14,10 +14,10 @@ import av
 
 from benchmarks.clips import CASES, Case, clip, detector, match, pipeline_maker, truth_of
 from common.clock import SECOND_NS
-from edge.inference import SizedDetector
-from edge.replay import Replay
-from events.envelope import Draft
-from events.kinds import LineCrossed, ZoneData
+from edge.video.inference import SizedDetector
+from edge.video.replay import Replay
+from protocol.envelope import UnsequencedEvent
+from protocol.event_types import LineCrossed, ZoneData
 
 QUICK = ("car_detection", "bgs_video", "vtest")
 
@@ -53,7 +53,7 @@ def judge(case: Case, finder: SizedDetector, looks_per_s: float = 5.0) -> dict[s
     }
 
 
-def _about(drafts: Iterable[Draft], rule: str) -> Iterable[Draft]:
+def _about(drafts: Iterable[UnsequencedEvent], rule: str) -> Iterable[UnsequencedEvent]:
     for draft in drafts:
         data = draft.data
         name = data.zone if isinstance(data, ZoneData) else data.line if isinstance(data, LineCrossed) else ""

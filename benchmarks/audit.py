@@ -16,18 +16,19 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from aggregator.ingest import wait_readable
-from aggregator.ledger import Ledger
-from aggregator.mailbox import Mailbox
-from aggregator.record import acts, export, tree
-from aggregator.record.acts import Act
-from aggregator.record.scribe import Scribe
-from aggregator.record.tree import Frontier, leaf_hash
-from aggregator.stores import STORES, Writer
+from aggregator.audit import export
+from aggregator.audit.audit_log_writer import AuditLogWriter
+from aggregator.domain import audit_entry, merkle_tree
+from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.merkle_tree import CompactRange, leaf_hash
+from aggregator.ingest.batch_processor import BatchProcessor
+from aggregator.ingest.consumer import wait_readable
+from aggregator.storage import STORES, Writer
+from aggregator.storage.write_queue import WriteQueue
 from benchmarks.machine import median
 from common.clock import SystemClock
-from events import checkpoints
-from events.identifiers import uuid7
+from protocol.identifiers import uuid7
+from protocol.signing import checkpoints
 
 PEOPLE = 64
 """Looking at the same time."""
@@ -50,8 +51,8 @@ def run(quick: bool) -> dict[str, Any]:
     }
 
 
-def _act(number: int) -> Act:
-    return Act(
+def _act(number: int) -> AuditEntry:
+    return AuditEntry(
         time_ns=1_795_000_000_000_000_000 + number, who="li", what="view", site="village",
         target=f"01a0e4d9-5c00-7000-8000-{number:012d}", case="A-2026-117",
     )  # fmt: skip
@@ -60,9 +61,9 @@ def _act(number: int) -> Act:
 def _written(count: int) -> float:
     with tempfile.TemporaryDirectory() as name:
         writer = STORES["sqlite"](Path(name)).writer()
-        clock, mailbox = SystemClock(), Mailbox[Writer]()
-        ledger = Ledger(writer, clock, lambda: uuid7(clock.wall_ns(), secrets.token_bytes(10)))
-        scribe, stop = Scribe(mailbox), threading.Event()
+        clock, mailbox = SystemClock(), WriteQueue[Writer]()
+        ledger = BatchProcessor(writer, clock, lambda: uuid7(clock.wall_ns(), secrets.token_bytes(10)))
+        scribe, stop = AuditLogWriter(mailbox), threading.Event()
 
         def write() -> None:
             while not stop.is_set():
@@ -92,8 +93,8 @@ def _written(count: int) -> float:
 def _verified(size: int) -> float:
     key = Ed25519PrivateKey.generate()
     with tempfile.TemporaryDirectory() as name:
-        path, frontier = Path(name) / "record.jsonl", Frontier()
-        entries = [acts.encode(_act(number)) for number in range(1, size + 1)]
+        path, frontier = Path(name) / "record.jsonl", CompactRange()
+        entries = [audit_entry.encode(_act(number)) for number in range(1, size + 1)]
         for entry in entries:
             frontier.add(leaf_hash(entry))
         mark = checkpoints.make(size, frontier.root, 0, key)
@@ -108,6 +109,6 @@ def _verified(size: int) -> float:
         with path.open("rb") as lines:
             found = export.verify(lines, key.public_key().public_bytes_raw().hex())
         seconds = time.perf_counter() - began
-    if found.entries != size or found.root != frontier.root.hex() or frontier.root == tree.EMPTY:
+    if found.entries != size or found.root != frontier.root.hex() or frontier.root == merkle_tree.EMPTY:
         raise RuntimeError("the verification has not seen what was written")
     return seconds

@@ -22,9 +22,9 @@ from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.machine import median, percentile, process_cpu_s, process_rss_mb
 from benchmarks.streams import serving, walkers
-from demo import village
-from demo.commands import free_port
-from demo.supervisor import answers, hand_over_password, one_time_password, trust_command
+from demo import demo_site
+from demo.cli import free_port
+from demo.process_supervisor import answers, hand_over_password, one_time_password, trust_command
 
 CAMERAS = 4
 SETTLE_S = 12.0
@@ -101,18 +101,18 @@ def running(folder: Path, urls: list[str], *, recorder: bool = False) -> Iterato
         recorder: With recorder and clips.
     """
     http, broker, status = free_port(), free_port(), free_port()
-    roles = {village.Role(f"cam-{i}", f"Camera {i}", "", RULES): url for i, url in enumerate(urls)}
-    (folder / "aggregator.yaml").write_text(village.aggregator_settings(http, broker))
+    roles = {demo_site.DemoCamera(f"cam-{i}", f"Camera {i}", "", RULES): url for i, url in enumerate(urls)}
+    (folder / "aggregator.yaml").write_text(demo_site.aggregator_settings(http, broker))
     page, health = f"http://127.0.0.1:{http}", f"http://127.0.0.1:{status}"
-    (folder / village.FOOTAGE).mkdir(exist_ok=True)
+    (folder / demo_site.FOOTAGE).mkdir(exist_ok=True)
     uplink = page if recorder else ""
-    (folder / "box.yaml").write_text(village.box_settings(roles, broker, status, uplink=uplink, recorder=recorder))
+    (folder / "box.yaml").write_text(demo_site.box_settings(roles, broker, status, uplink=uplink, recorder=recorder))
     aggregator = _start(folder, "aggregator", "run", str(folder / "aggregator.yaml"), "--one-time-password", "bench")
     box: subprocess.Popen[bytes] | None = None
     try:
         _until(lambda: answers(f"{page}/healthz"), folder / "aggregator.log")
         hand_over_password(folder / "aggregator" / "broker.json", folder / "broker.password")
-        if trust_command(folder / "aggregator.yaml", village.SITE, folder / village.TRUST) != 0:
+        if trust_command(folder / "aggregator.yaml", demo_site.SITE, folder / demo_site.TRUST) != 0:
             raise RuntimeError("the trust file cannot be made")
         box = _start(folder, "edge", "run", str(folder / "box.yaml"))
         _until(lambda: answers(f"{health}/healthz"), folder / "edge.log")

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import PaifangError
-from edge.config import CameraSettings
-from edge.inference import SizedDetector
-from edge.replay import PipelineMaker
-from events.kinds import ObjectClass
+from edge.settings.node import CameraSettings
+from edge.video.inference import SizedDetector
+from edge.video.replay import PipelineMaker
+from models.detectors.yolox import YoloxNano
+from models.files.store import ModelStore
 from models.session import Options
-from models.store import ModelStore
-from models.yolox import YoloxNano
 from pipelines.camera import CameraPipeline, build_rules
 from pipelines.settings import LineSettings, Point, ZoneSettings
+from protocol.event_types import ObjectClass
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 PEOPLE_VEHICLES = DATA / "video_people_vehicles"

@@ -21,37 +21,37 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from aggregator.broadcast import Broadcast
-from aggregator.broker import EmbeddedServer
-from aggregator.broker_files import Account, accounts
-from aggregator.config import EmbeddedBroker
-from aggregator.health import Health
-from aggregator.ingest import Ingest
-from aggregator.ledger import Ledger
-from aggregator.link import MqttLink, Target
-from aggregator.mailbox import Mailbox
-from aggregator.metrics import Metrics
-from aggregator.stores import STORES, Writer
+from aggregator.ingest.batch_processor import BatchProcessor
+from aggregator.ingest.consumer import EventConsumer
+from aggregator.messaging.broker_config import BrokerCredentials, accounts
+from aggregator.messaging.embedded_broker import EmbeddedServer
+from aggregator.messaging.mqtt_client import BrokerEndpoint, MqttClient
+from aggregator.monitoring.change_feed import ChangeFeed
+from aggregator.monitoring.health import Health
+from aggregator.monitoring.metrics import Metrics
+from aggregator.settings.aggregator import EmbeddedBroker
+from aggregator.storage import STORES, Writer
+from aggregator.storage.write_queue import WriteQueue
 from benchmarks.ingest import _free_port
 from benchmarks.machine import cpu_s, percentile
-from common import settings as loader
+from common import settings_loader as loader
 from common.backoff import Backoff
 from common.clock import SystemClock
 from common.secret import Secret
 from demo.osdp_reader import SimulatedReader
+from edge.access.doors.credential_policy import Allowlist
+from edge.access.doors.door_signals import CredentialPresented, DoorContact, Said
+from edge.access.doors.factory import Doors
+from edge.access.pseudonyms import DailyPseudonyms
 from edge.app import Box
-from edge.config import BoxSettings
-from edge.doors.assembly import Doors
-from edge.doors.cards import Allowed
-from edge.doors.said import Card, Contact, Said
-from edge.doors.settings import DoorSettings, SimulatedDoor
 from edge.loaded_models import Models
-from edge.outbox import Outbox
-from edge.outbox_store import Identity
-from edge.pseudonyms import DailyPseudonyms
-from events.envelope import decode
-from events.identifiers import uuid7
+from edge.messaging.outbox import Outbox
+from edge.messaging.outbox_store import EventIdentity
+from edge.settings.doors import DoorSettings, SimulatedDoor
+from edge.settings.node import BoxSettings
 from pipelines.types import Detections, Picture
+from protocol.envelope import decode
+from protocol.identifiers import uuid7
 
 CARDS = {True: 60, False: 300}
 DOORS, EACH_PER_S = 64, 10
@@ -113,12 +113,12 @@ def _cards(folder: Path, count: int) -> list[float]:
     return latencies
 
 
-def _box(folder: Path, port: int, account: Account, device: str, key: bytes) -> Box:
+def _box(folder: Path, port: int, account: BrokerCredentials, device: str, key: bytes) -> Box:
     """A real box with one door and no cameras."""
     (folder / "reader.key").write_text(key.hex())
     (folder / "broker.password").write_text(account.password.reveal())
     (folder / "box").mkdir()
-    Allowed(folder / "allowed").add([Secret(CARD.hex())], duress=False, random=os.urandom)
+    Allowlist(folder / "allowed").add([Secret(CARD.hex())], duress=False, random=os.urandom)
     told = loader.loads(
         f"site: village\nbox: gate-1\ncameras: []\ndata: box\nstatus_port: 0\n"
         f"broker: {{port: {port}, username: {account.username}, password_file: broker.password}}\n"
@@ -142,14 +142,14 @@ class _Blind:
         return Detections.none()
 
 
-def _ingest(folder: Path, port: int, account: Account, granted: list[float], stop: threading.Event) -> None:
+def _ingest(folder: Path, port: int, account: BrokerCredentials, granted: list[float], stop: threading.Event) -> None:
     """The aggregator's ingest; notes when it has committed each `door.granted`."""
     clock = SystemClock()
     (folder / "store").mkdir()
     writer = STORES["sqlite"](folder / "store").writer()
-    ledger = Ledger(writer, clock, lambda: uuid7(clock.wall_ns(), secrets.token_bytes(10)))
+    ledger = BatchProcessor(writer, clock, lambda: uuid7(clock.wall_ns(), secrets.token_bytes(10)))
 
-    class Watched(MqttLink):
+    class Watched(MqttClient):
         """Notes when a message is acknowledged."""
 
         def acknowledge(self, messages: Sequence[Any]) -> None:
@@ -158,10 +158,10 @@ def _ingest(folder: Path, port: int, account: Account, granted: list[float], sto
             granted.extend(now for event in events if event.kind == "door.granted")
             super().acknowledge(messages)
 
-    target = Target("127.0.0.1", port, "bench", account.username, account.password)
-    Ingest(
-        connect=lambda: Watched.open(target), ledger=ledger, mailbox=Mailbox[Writer](), clock=clock,
-        backoff=Backoff(random.random), health=Health(clock), metrics=Metrics(), broadcast=Broadcast(),
+    target = BrokerEndpoint("127.0.0.1", port, "bench", account.username, account.password)
+    EventConsumer(
+        connect=lambda: Watched.open(target), ledger=ledger, mailbox=WriteQueue[Writer](), clock=clock,
+        backoff=Backoff(random.random), health=Health(clock), metrics=Metrics(), broadcast=ChangeFeed(),
     ).run(stop)  # fmt: skip
     writer.close()
 
@@ -183,7 +183,7 @@ def _messages(folder: Path, seconds: float) -> tuple[float, float]:
 def _feed(folder: Path, seconds: float, per_s: int | None) -> tuple[float, float]:
     """Messages a second that were judged and stored, and the CPU they took (per cent of a core)."""
     clock = SystemClock()
-    outbox = Outbox(folder / "o.db", Identity("site", "box", os.urandom), clock, 10**9)
+    outbox = Outbox(folder / "o.db", EventIdentity("site", "box", os.urandom), clock, 10**9)
     told = [
         DoorSettings(id=f"door-{n}", control=SimulatedDoor(port=_free_port()), debounce_s=0.0) for n in range(DOORS)
     ]
@@ -193,7 +193,12 @@ def _feed(folder: Path, seconds: float, per_s: int | None) -> tuple[float, float
     )  # fmt: skip
     stop = threading.Thread(target=doors.desk.run)
     stop.start()
-    words: tuple[Said, ...] = (Card("granted", Secret("1001")), Contact(open=True), Contact(open=False), Card("denied"))
+    words: tuple[Said, ...] = (
+        CredentialPresented("granted", Secret("1001")),
+        DoorContact(open=True),
+        DoorContact(open=False),
+        CredentialPresented("denied"),
+    )
     done, last = 0, threading.Event()
     began, cpu = time.monotonic(), cpu_s()
     while (now := time.monotonic()) - began < seconds:
@@ -202,7 +207,7 @@ def _feed(folder: Path, seconds: float, per_s: int | None) -> tuple[float, float
             continue
         doors.desk.tell(told[done % DOORS].id, words[done // DOORS % len(words)])
         done += 1
-    doors.desk.tell(told[0].id, Card("denied"), None, last.set)
+    doors.desk.tell(told[0].id, CredentialPresented("denied"), None, last.set)
     last.wait()
     took_s, spent_s = time.monotonic() - began, cpu_s() - cpu
     doors.stop_desk()

@@ -22,19 +22,19 @@ from benchmarks.streams import cache
 from common.backoff import Backoff
 from common.clock import SECOND_NS, FakeClock
 from common.errors import SourceLost
-from demo.clips import prepare
-from edge.camera import Camera
-from edge.decoder import picture_of
-from edge.eye import Eye, Job
-from edge.gop import Economy
-from edge.inference import SizedDetector, inspect
+from demo.sample_clips import prepare
 from edge.sources import opener
 from edge.sources.base import NOBODY
-from events.envelope import Draft
-from events.kinds import LineCrossed, ZoneData
-from pipelines.activity import to_grid
-from pipelines.health import CameraHealth
+from edge.video.camera_worker import CameraWorker
+from edge.video.decoder import picture_of
+from edge.video.frame_analyzer import FrameAnalyzer, InferenceRequest
+from edge.video.inference import SizedDetector, run_views
+from edge.video.keyframe_mode import KeyframeMode
+from pipelines.camera_tamper_detector import CameraHealth
+from pipelines.motion_detector import to_grid
 from pipelines.types import Picture
+from protocol.envelope import UnsequencedEvent
+from protocol.event_types import LineCrossed, ZoneData
 
 QUICK = ("car_detection", "bgs_video")
 GROUP_S = 2.0
@@ -50,7 +50,7 @@ def run(quick: bool) -> dict[str, Any]:
         if quick and case.key not in QUICK:
             continue
         truth = truth_of(case)
-        seen, kept = _play(case, finder, None), _play(case, finder, Economy())
+        seen, kept = _play(case, finder, None), _play(case, finder, KeyframeMode())
         true += len(truth)
         every += match(truth, seen)
         economy += match(truth, kept)
@@ -80,7 +80,7 @@ def _visits(phases: int) -> dict[str, float]:
 
 def _sleeps_through(empty: Picture, visit: list[Picture], seconds: float, phase: float) -> bool:
     """Whether no key frame shows the visit, which begins `phase` of a group after a key frame."""
-    gate, start_s = Economy(), GROUP_S * (4 + phase)
+    gate, start_s = KeyframeMode(), GROUP_S * (4 + phase)
     for number in range(12):
         into = (number * GROUP_S - start_s) / seconds
         shown = visit[int(into * len(visit))] if 0 <= into < 1 else empty
@@ -96,27 +96,29 @@ def _compressed(picture: Picture) -> Picture:
     return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)
 
 
-def _play(case: Case, finder: SizedDetector, economy: Economy | None) -> list[float]:
+def _play(case: Case, finder: SizedDetector, economy: KeyframeMode | None) -> list[float]:
     """Frames in which the case's rule was reported."""
     path = prepare(clip(case.file), cache() / f"economy-{case.file}.mp4", crop=(0.0, 0.999))
     told = case.camera()
-    drafts: list[Draft] = []
+    drafts: list[UnsequencedEvent] = []
 
-    def submit(job: Job) -> None:
+    def submit(job: InferenceRequest) -> None:
         picture = picture_of(job.frame)
-        job.eye.conclude(job, inspect(finder, job, picture), picture)
+        job.eye.conclude(job, run_views(finder, job, picture), picture)
 
-    eye = Eye(
+    eye = FrameAnalyzer(
         camera=case.key,
         make_pipeline=pipeline_maker(told),
         health=CameraHealth(told.health),
         looks_per_s=told.looks_per_s,
         submit=submit,
-        report=lambda report: drafts.extend(Draft(report.camera, f.data, f.time_ns) for f in report.findings),
+        report=lambda report: drafts.extend(
+            UnsequencedEvent(report.camera, f.data, f.time_ns) for f in report.findings
+        ),
         send=lambda _draft: None,
     )
     clock = FakeClock(now_ns=0)
-    camera = Camera(
+    camera = CameraWorker(
         id=case.key,
         opener=opener(str(path), NOBODY, clock),
         eye=eye,
@@ -132,7 +134,7 @@ def _play(case: Case, finder: SizedDetector, economy: Economy | None) -> list[fl
     return [draft.time_ns / SECOND_NS * rate for draft in drafts if _rule(draft) == "rule"]
 
 
-def _rule(draft: Draft) -> str:
+def _rule(draft: UnsequencedEvent) -> str:
     data = draft.data
     return data.zone if isinstance(data, ZoneData) else data.line if isinstance(data, LineCrossed) else ""
 

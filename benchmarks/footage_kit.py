@@ -11,7 +11,7 @@ import av
 import numpy as np
 
 from common.clock import FakeClock
-from edge.recorder.timeline import Item
+from edge.recorder.segments.timeline import Item
 
 
 @dataclass(frozen=True)

@@ -31,15 +31,15 @@ from numpy.typing import NDArray
 from benchmarks.clips import DATA
 from benchmarks.machine import median, percentile
 from benchmarks.streams import serving, walkers
-from common import settings
+from common import settings_loader
 from common.errors import PaifangError
+from edge.access.gates.empty_list import EmptyList
+from edge.access.gates.plate_reader_worker import PlateReaderWorker
+from edge.access.site_lists.matching import Match
 from edge.app import Box
-from edge.config import BoxSettings
-from edge.decoder import luma_of
-from edge.gate.lane import Lane
-from edge.gate.nolist import NoList
-from edge.lists.matching import Match
 from edge.loaded_models import load_models
+from edge.settings.node import BoxSettings
+from edge.video.decoder import luma_of
 
 CLIP = DATA / "video_gate_plates" / "gate_seg1.mp4"
 PATTERN = r"\d{2}[A-Z]\d{5,6}"
@@ -68,7 +68,7 @@ def run(quick: bool) -> dict[str, Any]:
         assert box.access.gates is not None
         (lane,) = box.access.gates.lanes.values()
         texts = [plate["plate"] for plate in truth["plates"]]
-        lane.site = NoList({text: Match(f"car-{i}", "registered", True) for i, text in enumerate(texts)})
+        lane.site = EmptyList({text: Match(f"car-{i}", "registered", True) for i, text in enumerate(texts)})
         _marked(lane, marks)
         box.start()
         time.sleep(SETTLE_S)
@@ -138,7 +138,7 @@ def _small(frame: av.VideoFrame) -> Grey:
     return np.asarray(cv2.resize(luma_of(frame), (64, 36), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _marked(lane: Lane, marks: Marks) -> None:
+def _marked(lane: PlateReaderWorker, marks: Marks) -> None:
     """Let the marks see what the lane sees."""
     take = lane.frame
 
@@ -161,7 +161,7 @@ def _waits(seen: list[int], opened: list[int], until_ns: int) -> list[float]:
 
 def _events(path: Path) -> list[int]:
     """When the vehicle events in the outbox were seen."""
-    from events.envelope import decode
+    from protocol.envelope import decode
 
     with sqlite3.connect(path) as db:
         found = [decode(bytes(row[0])) for row in db.execute("SELECT body FROM events")]
@@ -175,7 +175,7 @@ def _box(folder: Path, gate: str, others: list[str], relay: str) -> Box:
     cameras += [{"id": f"c{i}", "url": url, "zones": [zone]} for i, url in enumerate(others)]
     told = {"site": "bench", "box": "box", "data": "box", "status_port": 0, "broker": {"port": 9}, "cameras": cameras}
     (folder / "box.yaml").write_text(json.dumps(told))  # JSON is YAML
-    loaded = settings.load(folder / "box.yaml", BoxSettings)
+    loaded = settings_loader.load(folder / "box.yaml", BoxSettings)
     return Box(loaded, folder, load_models(loaded, folder))
 
 

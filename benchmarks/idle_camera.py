@@ -95,21 +95,21 @@ def _watch(url: str, mode: str, stop: threading.Event) -> None:
     """Our whole camera loop with gate and health; nothing moves, so there is nothing for a detector."""
     from common.backoff import Backoff
     from common.clock import SystemClock
-    from edge.camera import Camera
-    from edge.decoder import picture_of
-    from edge.eye import Eye, Job
-    from edge.gop import Economy
     from edge.sources import opener
     from edge.sources.base import NOBODY
+    from edge.video.camera_worker import CameraWorker
+    from edge.video.decoder import picture_of
+    from edge.video.frame_analyzer import FrameAnalyzer, InferenceRequest
+    from edge.video.keyframe_mode import KeyframeMode
     from pipelines.camera import CameraPipeline
-    from pipelines.health import CameraHealth
+    from pipelines.camera_tamper_detector import CameraHealth
     from pipelines.settings import HealthSettings
     from pipelines.types import Detections
 
-    def submit(job: Job) -> None:
+    def submit(job: InferenceRequest) -> None:
         job.eye.conclude(job, Detections.none(), picture_of(job.frame))
 
-    eye = Eye(
+    eye = FrameAnalyzer(
         camera="cam",
         make_pipeline=lambda size: CameraPipeline(size, []),
         health=CameraHealth(HealthSettings()),
@@ -119,11 +119,11 @@ def _watch(url: str, mode: str, stop: threading.Event) -> None:
         send=lambda _draft: None,
     )
     clock = SystemClock()
-    Camera(
+    CameraWorker(
         id="cam",
         opener=opener(url, NOBODY, clock),
         eye=eye,
-        economy=Economy() if mode == "key-frames" else None,
+        economy=KeyframeMode() if mode == "key-frames" else None,
         clock=clock,
         backoff=Backoff(random.random),
         send=lambda _draft: None,

@@ -26,24 +26,24 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from aggregator.broadcast import Broadcast
-from aggregator.broker import EmbeddedServer
-from aggregator.broker_files import Account, accounts
-from aggregator.config import EmbeddedBroker
-from aggregator.health import Health
-from aggregator.ingest import Ingest
-from aggregator.ledger import Ledger
-from aggregator.link import MqttLink, Target
-from aggregator.mailbox import Mailbox
-from aggregator.metrics import Metrics
-from aggregator.stores import STORES, Writer
-from aggregator.stores.records import AlertQuery
+from aggregator.domain.read_models import AlertQuery
+from aggregator.ingest.batch_processor import BatchProcessor
+from aggregator.ingest.consumer import EventConsumer
+from aggregator.messaging.broker_config import BrokerCredentials, accounts
+from aggregator.messaging.embedded_broker import EmbeddedServer
+from aggregator.messaging.mqtt_client import BrokerEndpoint, MqttClient
+from aggregator.monitoring.change_feed import ChangeFeed
+from aggregator.monitoring.health import Health
+from aggregator.monitoring.metrics import Metrics
+from aggregator.settings.aggregator import EmbeddedBroker
+from aggregator.storage import STORES, Writer
+from aggregator.storage.write_queue import WriteQueue
 from common.backoff import Backoff
 from common.clock import SystemClock
-from events.envelope import MAX_MESSAGE_BYTES, Event, encode
-from events.identifiers import uuid7
-from events.kinds import ZoneEntered
-from events.topics import BoxTopics
+from protocol.envelope import MAX_MESSAGE_BYTES, Event, encode
+from protocol.event_types import ZoneEntered
+from protocol.identifiers import uuid7
+from protocol.topics import BoxTopics
 
 PUBLISHERS = 2
 ROUNDS = {True: (3, 10_000), False: (5, 30_000)}
@@ -89,12 +89,12 @@ def run(quick: bool) -> dict[str, Any]:
     }
 
 
-def _round(folder: Path, port: int, users: dict[str, Account], count: int, number: int) -> dict[str, float]:
+def _round(folder: Path, port: int, users: dict[str, BrokerCredentials], count: int, number: int) -> dict[str, float]:
     folder.mkdir()
     own = users["aggregator"]
-    targets = {side: Target("127.0.0.1", port, side, own.username, own.password) for side in ("ours", "floor")}
+    targets = {side: BrokerEndpoint("127.0.0.1", port, side, own.username, own.password) for side in ("ours", "floor")}
     for target in targets.values():
-        MqttLink.open(target).close()
+        MqttClient.open(target).close()
     _publish_all(port, users["box"], count, number)
     sides = {
         "ours": lambda: _ours(folder, targets["ours"], count),
@@ -113,16 +113,16 @@ def _round(folder: Path, port: int, users: dict[str, Account], count: int, numbe
     }
 
 
-def _ours(folder: Path, target: Target, count: int) -> float:
+def _ours(folder: Path, target: BrokerEndpoint, count: int) -> float:
     """Seconds that the aggregator's own ingest takes."""
     clock = SystemClock()
     writer = STORES["sqlite"](folder).writer()
-    ledger = Ledger(writer, clock, lambda: uuid7(clock.wall_ns(), secrets.token_bytes(10)))
-    metrics, mailbox = Metrics(), Mailbox[Writer]()
+    ledger = BatchProcessor(writer, clock, lambda: uuid7(clock.wall_ns(), secrets.token_bytes(10)))
+    metrics, mailbox = Metrics(), WriteQueue[Writer]()
     first: list[float] = []
     stop = threading.Event()
 
-    class Watched(MqttLink):
+    class Watched(MqttClient):
         """Notes when the first message came and ends the run after the last acknowledgement."""
 
         acknowledged = 0
@@ -139,9 +139,9 @@ def _ours(folder: Path, target: Target, count: int) -> float:
             if self.acknowledged >= count:
                 stop.set()
 
-    ingest = Ingest(
+    ingest = EventConsumer(
         connect=lambda: Watched.open(target), ledger=ledger, mailbox=mailbox, clock=clock,
-        backoff=Backoff(random.random), health=Health(clock), metrics=metrics, broadcast=Broadcast(),
+        backoff=Backoff(random.random), health=Health(clock), metrics=metrics, broadcast=ChangeFeed(),
     )  # fmt: skip
     ingest.run(stop)
     seconds = time.perf_counter() - first[0]
@@ -149,7 +149,7 @@ def _ours(folder: Path, target: Target, count: int) -> float:
     return seconds
 
 
-def _floor(folder: Path, target: Target, count: int) -> float:
+def _floor(folder: Path, target: BrokerEndpoint, count: int) -> float:
     """Seconds that a client takes which decodes, inserts and acknowledges, and does nothing else."""
     database = sqlite3.connect(folder / "floor.db", isolation_level=None)
     database.execute("PRAGMA journal_mode=WAL")
@@ -203,7 +203,7 @@ def _row(payload: bytes) -> tuple[Any, ...]:
     return it["id"], it["source"], it["type"], it["time"], it["sequence"], json.dumps(it["data"])
 
 
-def _publish_all(port: int, account: Account, count: int, number: int) -> None:
+def _publish_all(port: int, account: BrokerCredentials, count: int, number: int) -> None:
     context = multiprocessing.get_context("spawn")
     words = (port, account.username, account.password.reveal())
     workers = [

@@ -29,15 +29,15 @@ import yaml
 from playwright.sync_api import Page, sync_playwright
 
 from aggregator import app
-from aggregator import config as aggregator_config
-from aggregator.staff.roles import Grant
+from aggregator.domain.authorization import RoleAssignment
+from aggregator.settings import aggregator as aggregator_config
 from benchmarks.live_kit import Glass, served
 from benchmarks.machine import percentile, process_cpu_s
 from common.secret import Secret
-from demo import village
-from demo.commands import free_port
-from demo.supervisor import answers, hand_over_password, trust_command
-from models.store import default_folder
+from demo import demo_site
+from demo.cli import free_port
+from demo.process_supervisor import answers, hand_over_password, trust_command
+from models.files.store import default_folder
 
 SIZE, RATE, SECONDS = (640, 360), 15, 20
 BITS, SQUARE, SETTLE_S = 12, 48, 5.0
@@ -103,16 +103,16 @@ def _village(folder: Path, glass: Glass) -> Iterator[tuple[str, int, int]]:
     http, broker, status = free_port(), free_port(), free_port()
     url = f"http://127.0.0.1:{http}"
     told = folder / "aggregator.yaml"
-    told.write_text(village.aggregator_settings(http, broker))
-    app.add_user(aggregator_config.load(told), WHO, Secret(PASSWORD), [Grant("monitor")])
-    role = village.Role("camera", "Camera", "clip.mp4", {})
-    box = yaml.safe_load(village.box_settings({role: glass.url}, broker, status, uplink=url))
-    box |= {"trust_file": village.TRUST, "models": str(default_folder(os.environ, Path.home()))}
+    told.write_text(demo_site.aggregator_settings(http, broker))
+    app.add_user(aggregator_config.load(told), WHO, Secret(PASSWORD), [RoleAssignment("monitor")])
+    role = demo_site.DemoCamera("camera", "Camera", "clip.mp4", {})
+    box = yaml.safe_load(demo_site.box_settings({role: glass.url}, broker, status, uplink=url))
+    box |= {"trust_file": demo_site.TRUST, "models": str(default_folder(os.environ, Path.home()))}
     (folder / "box.yaml").write_text(yaml.safe_dump(box))
     with _process("aggregator", "run", str(told)) as aggregator:
         _until(lambda: answers(f"{url}/healthz"), "the aggregator")
         hand_over_password(folder / "aggregator" / "broker.json", folder / "broker.password")
-        trust_command(told, village.SITE, folder / village.TRUST)
+        trust_command(told, demo_site.SITE, folder / demo_site.TRUST)
         with _process("edge", "run", str(folder / "box.yaml")) as running:
             _until(lambda: answers(f"http://127.0.0.1:{status}/healthz"), "the box")
             yield url, running.pid, aggregator.pid

@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from demo.clip import AccessUnit, load
-from demo.rtsp import RtspServer
+from demo.media_loop import AccessUnit, load
+from demo.rtsp_server.server import RtspServer
 
 
 class Glass:

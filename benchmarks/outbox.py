@@ -12,10 +12,10 @@ from typing import Any
 
 from benchmarks.machine import median
 from common.clock import SystemClock
-from edge.outbox import Outbox
-from edge.outbox_store import Identity
-from events.envelope import Draft, decode
-from events.kinds import ZoneEntered
+from edge.messaging.outbox import Outbox
+from edge.messaging.outbox_store import EventIdentity
+from protocol.envelope import UnsequencedEvent, decode
+from protocol.event_types import ZoneEntered
 
 GROUP = 100
 THREADS = 8
@@ -41,7 +41,7 @@ def run(quick: bool) -> dict[str, Any]:
 
 def _ours(folder: Path, events: int) -> tuple[float, int, int]:
     """Events per second until they are on disk (`put` has returned); lost and doubled."""
-    outbox = Outbox(folder / "o.db", Identity("site", "box", os.urandom), SystemClock(), 10**9)
+    outbox = Outbox(folder / "o.db", EventIdentity("site", "box", os.urandom), SystemClock(), 10**9)
     each = events // THREADS // GROUP * GROUP
 
     def work(first: int) -> None:
@@ -76,6 +76,6 @@ def _single(folder: Path, events: int) -> float:
     return events / took_s
 
 
-def _draft(track: int) -> Draft:
+def _draft(track: int) -> UnsequencedEvent:
     data = ZoneEntered(zone="forecourt", object="person", track=track, bbox=(1.5, 2.5, 30.5, 90.5), confidence=0.87)
-    return Draft("walkway", data, track)
+    return UnsequencedEvent("walkway", data, track)

@@ -29,12 +29,12 @@ import numpy as np
 from benchmarks.clips import DATA
 from benchmarks.machine import median
 from common.errors import PaifangError
-from edge.gate.assembly import load_readers
-from edge.gate.settings import GateSettings
-from events.plates import MAINLAND, is_plate, normalise
-from models.store import ModelStore, default_folder
+from edge.access.gates.factory import load_readers
+from edge.settings.gates import GateSettings
+from models.files.store import ModelStore, default_folder
 from pipelines.plates.reading import Reading
 from pipelines.types import Picture
+from protocol.plate_grammar import MAINLAND, is_plate, normalise
 
 CONFIDENT = GateSettings(name="any").confidence
 PEER = ("rapidocr-onnxruntime==1.4.4", "pyclipper", "shapely", "six", "tqdm", "pillow")

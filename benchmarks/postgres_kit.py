@@ -24,7 +24,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from aggregator.stores.settings import Postgres
+from aggregator.settings.postgres import Postgres
 
 USER = "paifang"
 _START_S = 60.0

@@ -18,12 +18,12 @@ from benchmarks.footage_kit import Film, PlainWrapper, film, items
 from common.clock import SECOND_NS, FakeClock
 from common.errors import FootageError
 from edge.recorder.fakedisk import FakeDisk, PowerCut
-from edge.recorder.holds import Holds
 from edge.recorder.index import Index, Segment
-from edge.recorder.keys import Keys
-from edge.recorder.segment import SegmentReader
-from edge.recorder.sweeper import Sweeper
-from edge.recorder.writer import Writer
+from edge.recorder.retention.keys import Keys
+from edge.recorder.retention.legal_holds import Holds
+from edge.recorder.retention.retention_worker import RetentionWorker
+from edge.recorder.segments.segment import SegmentReader
+from edge.recorder.segments.writer import Writer
 
 CAMERAS, FPS, SECONDS = 2, 5, 70
 SEED = 20_261_123
@@ -138,11 +138,11 @@ class _Trial:
     def _all(self, camera: str) -> list[Segment]:
         return self._index.find(camera, 0, 2**62)
 
-    def _open(self) -> tuple[Writer, Sweeper]:
+    def _open(self) -> tuple[Writer, RetentionWorker]:
         keys = Keys(self._disk, PlainWrapper())
         writer = Writer(self._disk, keys, self._index, self._clock, self._chance.randbytes, lambda _draft: None, "box")
         writer.start()
-        sweeper = Sweeper(
+        sweeper = RetentionWorker(
             disk=self._disk,
             keys=keys,
             index=self._index,

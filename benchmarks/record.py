@@ -24,14 +24,14 @@ from benchmarks.machine import cpu_s, median
 from benchmarks.streams import serving
 from common.backoff import Backoff
 from common.clock import SystemClock
+from edge.media.nal import configuration, to_byte_stream
 from edge.recorder.disk import RealDisk
 from edge.recorder.index import Index
-from edge.recorder.keys import Keys
-from edge.recorder.mux import Form, Remuxer
-from edge.recorder.nal import configuration, to_byte_stream
-from edge.recorder.reader import MainReader
+from edge.recorder.main_stream_reader import MainReader
 from edge.recorder.recorder import Recorder
-from edge.recorder.writer import Writer
+from edge.recorder.retention.keys import Keys
+from edge.recorder.segments.mux import Form, Remuxer
+from edge.recorder.segments.writer import Writer
 from edge.sources.base import NOBODY
 from edge.sources.rtsp import RtspOpener
 

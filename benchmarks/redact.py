@@ -51,13 +51,13 @@ from benchmarks.redact_kit import (
     watch,
 )
 from common.errors import PaifangError
-from edge.blur.assembly import export_redactor
-from edge.blur.export import ExportRedactor
-from edge.blur.film import film_of
-from edge.blur.memory import give_back_large_blocks
+from edge.monitoring.malloc_tuning import give_back_large_blocks
+from edge.redaction.factory import export_redactor
+from edge.redaction.two_pass_redactor import ExportRedactor
+from edge.redaction.video_reader import film_of
+from models.detector_factory import open_model
+from models.files.store import ModelStore
 from models.session import Options
-from models.store import ModelStore
-from models.wrappers import open_model
 from pipelines.types import Detector, Picture
 
 JUDGES = {"yunet_n": "centerface", "centerface": "yunet_n"}

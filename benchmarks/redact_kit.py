@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 
 from benchmarks.clips import DATA
-from edge.blur.counts import Counts
-from edge.blur.export import Ahead, ExportRedactor
-from edge.blur.film import Shot, film_of
-from edge.blur.look import pace_of
-from edge.blur.scout import Scout
-from pipelines.large_masks import GIANT
+from edge.media.redaction_statistics import Counts
+from edge.redaction.detection_plan import pace_of
+from edge.redaction.lookahead_detector import LookaheadDetector
+from edge.redaction.two_pass_redactor import ExportRedactor, LookaheadBuffer
+from edge.redaction.video_reader import VideoFrame, film_of
+from pipelines.masks.large_masks import GIANT
 from pipelines.types import Box, Detector, Picture
 
 FACES = DATA / "faces_scene"
@@ -109,7 +109,7 @@ def varied(source: Path, variation: Variation, file: Path, seed: int) -> Path:
 class Plan(NamedTuple):
     """What an export covers in a frame, for faces and for plates."""
 
-    shot: Shot
+    shot: VideoFrame
     faces: list[Box]
     plates: list[Box]
 
@@ -132,11 +132,11 @@ def plans(redactor: ExportRedactor, clip: Path) -> Iterator[Plan]:
     opener = film_of(clip)
     film = opener()
     pace = pace_of(film.rate)
-    scout = Scout(opener, redactor.finders, pace, redactor.timeout_s, redactor.threads)
-    ahead = Ahead(scout, pace, Counts())
+    scout = LookaheadDetector(opener, redactor.finders, pace, redactor.timeout_s, redactor.threads)
+    ahead = LookaheadBuffer(scout, pace, Counts())
     try:
         for shot in film.shots():
-            if isinstance(shot, Shot):
+            if isinstance(shot, VideoFrame):
                 ahead.same(shot.number, shot.frame.pts)
                 yield Plan(shot, *ahead.boxes(shot.number, shot.frame.width * shot.frame.height))
     finally:

@@ -14,8 +14,8 @@ import cv2
 
 from benchmarks.clips import CASES, PEOPLE, PEOPLE_VEHICLES, Case, clip, detector, pipeline_maker
 from benchmarks.machine import median, spent
-from edge.inference import SizedDetector
-from edge.replay import Replay
+from edge.video.inference import SizedDetector
+from edge.video.replay import Replay
 
 
 def run(quick: bool) -> dict[str, Any]:

@@ -14,16 +14,16 @@ from typing import Any
 from benchmarks.footage_kit import PlainWrapper
 from common.clock import SECOND_NS, FakeClock
 from edge.recorder.fakedisk import FakeDisk
-from edge.recorder.holds import Hold, Holds
 from edge.recorder.index import Index, Segment
-from edge.recorder.keys import Keys
-from edge.recorder.keys import path_of as key_path
-from edge.recorder.retention import Policy, age_days
-from edge.recorder.segment import DAY_NS
-from edge.recorder.sweeper import Sweeper
-from edge.recorder.writer import Writer
-from events.envelope import Draft
-from events.identifiers import uuid7
+from edge.recorder.retention.keys import Keys
+from edge.recorder.retention.keys import path_of as key_path
+from edge.recorder.retention.legal_holds import Hold, Holds
+from edge.recorder.retention.retention import Policy, age_days
+from edge.recorder.retention.retention_worker import RetentionWorker
+from edge.recorder.segments.segment import DAY_NS
+from edge.recorder.segments.writer import Writer
+from protocol.envelope import UnsequencedEvent
+from protocol.identifiers import uuid7
 
 CAMERAS, STEP_S, SEED = 6, 3600, 60
 FLOOR, CEILING = 10, 14
@@ -80,7 +80,7 @@ class _Site:
             self._disk, self._keys, self._index, self._clock, chance.randbytes, lambda _draft: None, "box"
         )
         self._writer.start()
-        self._sweeper = Sweeper(
+        self._sweeper = RetentionWorker(
             disk=self._disk,
             keys=self._keys,
             index=self._index,
@@ -174,5 +174,5 @@ class _Site:
         known = {row.path for row in self._kept.values()}
         self._tally.orphans += len(files - known) + len(self._index.garbage())
 
-    def _count(self, draft: Draft) -> None:
+    def _count(self, draft: UnsequencedEvent) -> None:
         self._tally.kinds[draft.kind] = self._tally.kinds.get(draft.kind, 0) + 1

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aggregator.search.query import Key, Search, make
-from aggregator.stores import Store
+from aggregator.domain.search_query import Key, SearchQuery, make
+from aggregator.storage import Store
 from benchmarks import postgres_kit, search_kit
 from benchmarks.search_kit import END_NS, SITES, START_NS
 from common.clock import SECOND_NS
@@ -100,13 +100,13 @@ def run(quick: bool) -> dict[str, Any]:
     return result
 
 
-def _question(chance: random.Random, length_ns: int, fields: Callable[[random.Random], Fields]) -> Search:
+def _question(chance: random.Random, length_ns: int, fields: Callable[[random.Random], Fields]) -> SearchQuery:
     until_ns = chance.randrange(START_NS + 30 * DAY_NS, END_NS)
     return make({"from_ns": until_ns - length_ns, "until_ns": until_ns, **fields(chance)})
 
 
 def _ask(
-    stores: dict[str, Store], questions: list[tuple[str, Search]]
+    stores: dict[str, Store], questions: list[tuple[str, SearchQuery]]
 ) -> tuple[dict[str, list[float]], dict[str, int]]:
     """Milliseconds of each question in each store, and how many first pages ended early there.
 
@@ -132,7 +132,7 @@ def _ask(
 
 
 def _result(
-    times: dict[str, list[float]], early: dict[str, int], questions: list[tuple[str, Search]], loads: list[str]
+    times: dict[str, list[float]], early: dict[str, int], questions: list[tuple[str, SearchQuery]], loads: list[str]
 ) -> dict[str, Any]:
     p95 = {name: _p95(values) for name, values in times.items()}
     figures: dict[str, float] = {

@@ -16,10 +16,10 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from aggregator.stores import STORES, Store
-from aggregator.stores.groups import HOUR_NS
-from aggregator.stores.settings import Postgres
-from aggregator.stores.sqlite import FILE
+from aggregator.settings.postgres import Postgres
+from aggregator.storage import STORES, Store
+from aggregator.storage.sqlite import FILE
+from aggregator.storage.tables.event_series import HOUR_NS
 from benchmarks.postgres_kit import Server
 from common.clock import SECOND_NS
 

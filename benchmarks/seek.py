@@ -18,12 +18,12 @@ from benchmarks.footage_kit import PlainWrapper, film, items
 from benchmarks.machine import percentile
 from common.clock import SECOND_NS, FakeClock
 from edge.recorder.disk import RealDisk
+from edge.recorder.footage.playback import Player
 from edge.recorder.index import Index, Segment
-from edge.recorder.keys import Keys
-from edge.recorder.playback import Player
-from edge.recorder.segment import DAY_NS
-from edge.recorder.writer import Writer
-from events.identifiers import uuid7
+from edge.recorder.retention.keys import Keys
+from edge.recorder.segments.segment import DAY_NS
+from edge.recorder.segments.writer import Writer
+from protocol.identifiers import uuid7
 
 CAMERAS, DAYS, MINUTE_NS = 16, 30, 60 * SECOND_NS
 START_NS = 20_700 * DAY_NS

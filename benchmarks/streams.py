@@ -14,12 +14,12 @@ import av
 import cv2
 import numpy as np
 
-from common import logs
-from demo import clips
-from demo.clip import load
-from demo.commands import clip_folders
-from demo.rtsp import RtspServer
-from edge.decoder import picture_of
+from common import logging_setup
+from demo import sample_clips
+from demo.cli import clip_folders
+from demo.media_loop import load
+from demo.rtsp_server.server import RtspServer
+from edge.video.decoder import picture_of
 from pipelines.types import Picture
 
 RATE = 15
@@ -35,7 +35,7 @@ def cache() -> Path:
 
 def walkers() -> Path:
     """Real walkers (vtest) at 640 x 360 and 15 frames a second."""
-    source = clips.fetch(clips.WALKWAY, cache(), clip_folders())
+    source = sample_clips.fetch(sample_clips.WALKWAY, cache(), clip_folders())
     target = cache() / "walkers-640x360-15.mp4"
     if not target.exists():
         with av.open(str(source)) as given:
@@ -47,7 +47,7 @@ def still(seconds: int = 20) -> Path:
     """One real picture with a sensor's noise on it: a camera that looks at nothing for ever."""
     target = cache() / "still-640x360-15.mp4"
     if not target.exists():
-        with av.open(str(clips.fetch(clips.WALKWAY, cache(), clip_folders()))) as given:
+        with av.open(str(sample_clips.fetch(sample_clips.WALKWAY, cache(), clip_folders()))) as given:
             picture = picture_of(next(given.decode(video=0)))
         random = np.random.default_rng(5)
         _encode(target, (_noisy(picture, random) for _ in range(seconds * RATE)))
@@ -91,7 +91,7 @@ def serving(path: Path, count: int) -> Iterator[list[str]]:
 
 
 def _serve(path: Path, count: int, pipe: Connection) -> None:
-    logs.configure("error")
+    logging_setup.configure("error")
 
     async def run() -> None:
         clip = load(path)

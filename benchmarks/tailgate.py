@@ -13,7 +13,7 @@ import secrets
 from typing import Any
 
 from common.clock import SECOND_NS
-from pipelines.tailgate import Closed, Crossing, Grant, Move, Opened, PassageSettings, Tailgate
+from pipelines.rules.tailgate import Closed, Crossing, Grant, Move, Opened, PassageSettings, Tailgate
 
 CASES = {True: 20_000, False: 200_000}
 """Quick or not → openings."""

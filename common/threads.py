@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from common import logs
+from common import logging_setup
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 
@@ -43,7 +43,7 @@ class Worker(threading.Thread):
         try:
             self._work()
         except BaseException:  # SystemExit too: whatever it is, the others depend on this thread
-            logs.get("threads").exception("thread failed, starting again", thread=self.name)
+            logging_setup.get("threads").exception("thread failed, starting again", thread=self.name)
             return False
         return True
 

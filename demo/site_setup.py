@@ -12,7 +12,7 @@ import httpx
 from common.errors import PaifangError
 from common.secret import Secret
 from demo import drawn_gate
-from demo.village import SITE
+from demo.demo_site import SITE
 
 ROLES = {"supervisor": "supervisor", "approver": "approver"}
 """User → role. One person alone never gets an unredacted copy, so a second one is needed to see how that works."""
@@ -36,10 +36,11 @@ def add_people(settings: Path) -> list[Person]:
     Raises:
         PaifangError: The store does not open.
     """
-    from aggregator import app, config
-    from aggregator.staff.roles import parse
+    from aggregator import app
+    from aggregator.domain.authorization import parse
+    from aggregator.settings import aggregator
 
-    loaded = config.load(settings)
+    loaded = aggregator.load(settings)
     people = [Person(name, Secret(secrets.token_urlsafe(12))) for name in ROLES]
     for person in people:
         app.add_user(loaded, person.name, person.password, [parse(ROLES[person.name])])

@@ -13,45 +13,45 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from prometheus_client import CollectorRegistry
 
-from common import logs
+from common import logging_setup
 from common.backoff import Backoff
 from common.clock import SECOND_NS, Clock, SystemClock
 from common.threads import Worker, health
-from edge.access import Access
-from edge.blur.assembly import export_redactor, live_redactor
-from edge.camera import Camera, Tap
-from edge.clockwatch import ClockWatch
-from edge.config import BoxSettings, CameraSettings
-from edge.errands import Errands
-from edge.eye import Eye, Job
-from edge.gop import Economy
-from edge.inference import Inference, SizedDetector
-from edge.link import PahoLink
+from edge.access.controller import AccessControl
+from edge.jobs.registry import JobRegistry
 from edge.loaded_models import Models, load_models, model_store
-from edge.mailbox import Mailbox
-from edge.metrics import BoxCollector, Reading
-from edge.outbox import Outbox
-from edge.outbox_store import Identity
-from edge.publisher import Publisher
-from edge.recorder.api import FootageApi
-from edge.recorder.assembly import FOOTAGE_READINGS, Footage
-from edge.recorder.looks import Looks
-from edge.recorder.reader import MainReader
-from edge.redaction import Redactor
-from edge.remote import Action
-from edge.replay import replay
-from edge.reporter import Reporter
+from edge.messaging.command_handler import Action
+from edge.messaging.event_reporter import EventReporter
+from edge.messaging.mqtt_client import MqttClient
+from edge.messaging.outbox import Outbox
+from edge.messaging.outbox_publisher import OutboxPublisher
+from edge.messaging.outbox_store import EventIdentity
+from edge.messaging.upload_client import UploadClient
+from edge.monitoring.clock_step_detector import ClockStepDetector
+from edge.monitoring.metrics import BoxCollector, Reading
+from edge.monitoring.status import StatusPublisher, StatusServer, camera_status
+from edge.recorder.factory import FOOTAGE_READINGS, RecorderService
+from edge.recorder.footage.http_api import FootageApi
+from edge.recorder.footage.query_handler import Looks
+from edge.recorder.main_stream_reader import MainReader
+from edge.redaction.factory import export_redactor, live_redactor
+from edge.redaction.snapshots import SnapshotRedactor
+from edge.settings.node import BoxSettings, CameraSettings
 from edge.sources import login, opener
-from edge.status import StatusPublisher, StatusServer, camera_status
-from edge.uplink import Uplink
-from events.envelope import Draft
-from events.identifiers import to_rfc3339
-from events.kinds import BoxStarted, BoxStopping
-from events.receipts import BoxStatus, encode
-from events.topics import BoxTopics
+from edge.video.camera_worker import CameraWorker, PacketTap
+from edge.video.frame_analyzer import FrameAnalyzer, InferenceRequest
+from edge.video.inference import InferencePool, SizedDetector
+from edge.video.keyframe_mode import KeyframeMode
+from edge.video.latest_frame_queue import LatestFrameQueue
+from edge.video.replay import replay
 from pipelines.camera import CameraPipeline, build_rules
-from pipelines.health import CameraHealth
-from pipelines.schedule import Schedule
+from pipelines.camera_tamper_detector import CameraHealth
+from pipelines.rules.schedule import Schedule
+from protocol.envelope import UnsequencedEvent
+from protocol.event_types import BoxStarted, BoxStopping
+from protocol.identifiers import to_rfc3339
+from protocol.receipts import BoxStatus, encode
+from protocol.topics import BoxTopics
 
 VERSION = "0.1.0"
 WORKERS = 2
@@ -73,7 +73,7 @@ def pipeline_maker(settings: BoxSettings, camera: CameraSettings) -> Callable[[t
     return make
 
 
-def replay_file(settings: BoxSettings, base: Path, camera: CameraSettings, file: Path) -> Iterator[Draft]:
+def replay_file(settings: BoxSettings, base: Path, camera: CameraSettings, file: Path) -> Iterator[UnsequencedEvent]:
     """Events that a camera would have sent had it seen `file` just now.
 
     Raises:
@@ -105,25 +105,30 @@ class Box:
     """
 
     def __init__(
-        self, settings: BoxSettings, base: Path, models: Models, clock: Clock | None = None, taps: tuple[Tap, ...] = ()
+        self,
+        settings: BoxSettings,
+        base: Path,
+        models: Models,
+        clock: Clock | None = None,
+        taps: tuple[PacketTap, ...] = (),
     ) -> None:
         self.settings, self._clock = settings, clock or SystemClock()
         self._stop = threading.Event()
-        self._log = logs.get("box").bind(site=settings.site, box=settings.box)
+        self._log = logging_setup.get("box").bind(site=settings.site, box=settings.box)
         self._topics = BoxTopics(settings.site, settings.box)
-        identity = Identity(settings.site, settings.box, os.urandom)
+        identity = EventIdentity(settings.site, settings.box, os.urandom)
         path = base / settings.data / "outbox.sqlite3"
         self.outbox = Outbox(path, identity, self._clock, settings.outbox.max_mb * 1_000_000)
         will = (self._topics.status, encode(BoxStatus(online=False, epoch=self.outbox.epoch)))
         name = f"paifang-{settings.site}-{settings.box}"
-        self.link = PahoLink(settings.broker, base, name, will, Backoff(random.random, 1.0, 20.0))
-        self.publisher = Publisher(self.outbox, self.link, self._topics, self._clock)
-        self.redactor = Redactor(models.faces, models.plates, np.random.default_rng())
-        self.reporter = Reporter(self.outbox.put, self.redactor)
+        self.link = MqttClient(settings.broker, base, name, will, Backoff(random.random, 1.0, 20.0))
+        self.publisher = OutboxPublisher(self.outbox, self.link, self._topics, self._clock)
+        self.redactor = SnapshotRedactor(models.faces, models.plates, np.random.default_rng())
+        self.reporter = EventReporter(self.outbox.put, self.redactor)
         self.footage = self._footage(base)
         self.uplink = self._uplink(base)
         self.errands = self._errands(base)
-        self.access = Access(
+        self.access = AccessControl(
             settings,
             base,
             self.link,
@@ -132,9 +137,9 @@ class Box:
             readers=models.gates,
             more=self._looks(models.objects) | self.errands.actions,
         )
-        self._mailbox: Mailbox[Job] = Mailbox()
+        self._mailbox: LatestFrameQueue[InferenceRequest] = LatestFrameQueue()
         workers = min(WORKERS, os.cpu_count() or 1)
-        self.inference = Inference(models.objects, self._mailbox, workers, behind=models.gates is not None)
+        self.inference = InferencePool(models.objects, self._mailbox, workers, behind=models.gates is not None)
         self.cameras = [self._camera(camera, base, taps) for camera in settings.cameras]
         self._threads = [Worker(camera.run, f"camera-{camera.id}") for camera in self.cameras]
         self._threads += [Worker(reader.run, f"main-{reader.id}") for reader in self._readers(base)]
@@ -146,7 +151,7 @@ class Box:
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set, then end every part in order: cameras, detector, reporter, publisher, outbox."""
         self.start()
-        watch = ClockWatch(self._clock)
+        watch = ClockStepDetector(self._clock)
         while not stop.wait(2.0):
             self.reporter.retry()
             self.link.tend()
@@ -154,14 +159,14 @@ class Box:
                 camera.check()
             step = watch.check()
             if step is not None:
-                self.reporter.send([Draft(self.settings.box, step, self._clock.wall_ns())])
+                self.reporter.send([UnsequencedEvent(self.settings.box, step, self._clock.wall_ns())])
         self.close()
 
     def start(self) -> None:
         """Start every part."""
         self.server.start()
         self.reporter.start()
-        self.reporter.send([Draft(self.settings.box, BoxStarted(), self._clock.wall_ns())])
+        self.reporter.send([UnsequencedEvent(self.settings.box, BoxStarted(), self._clock.wall_ns())])
         self.link.start()
         self.publisher.start()
         self._status.start()
@@ -186,7 +191,7 @@ class Box:
         self.access.stop()
         self.inference.stop()
         self.reporter.stop()
-        self.reporter.send([Draft(self.settings.box, BoxStopping(), self._clock.wall_ns())])
+        self.reporter.send([UnsequencedEvent(self.settings.box, BoxStopping(), self._clock.wall_ns())])
         self._status.join()
         self.publisher.stop(drain_s=1.0)
         self.link.stop(self._topics.status, encode(BoxStatus(online=False, epoch=self.outbox.epoch)))
@@ -194,11 +199,11 @@ class Box:
         self.server.stop()
         self._log.info("box stopped")
 
-    def _footage(self, base: Path) -> Footage | None:
+    def _footage(self, base: Path) -> RecorderService | None:
         told = self.settings.recorder
         if not told.enabled:
             return None
-        return Footage(
+        return RecorderService(
             told,
             [camera.id for camera in self.settings.cameras],
             base,
@@ -209,22 +214,22 @@ class Box:
             put=lambda draft: self.outbox.put([draft]),
         )
 
-    def _errands(self, base: Path) -> Errands:
+    def _errands(self, base: Path) -> JobRegistry:
         """Clear copies, clips and live views."""
         models = model_store(self.settings, base)
-        return Errands(
+        return JobRegistry(
             self.settings, base, self.footage, self.uplink, clock=self._clock,
             films=lambda: export_redactor(models, threads=1),
             views=lambda rate, lead: live_redactor(models, rate, lead),
         )  # fmt: skip
 
-    def _uplink(self, base: Path) -> Uplink | None:
+    def _uplink(self, base: Path) -> UploadClient | None:
         """The way to the aggregator over HTTP."""
         told = self.settings.uplink
         if not told.url:
             return None
         ca_file = base / told.ca_file if told.ca_file else None
-        return Uplink(told.url, ca_file, clock=self._clock, backoff=lambda: Backoff(random.random, 1.0, 300.0))
+        return UploadClient(told.url, ca_file, clock=self._clock, backoff=lambda: Backoff(random.random, 1.0, 300.0))
 
     def _api(self, base: Path) -> Callable[[BaseHTTPRequestHandler], bool] | None:
         """Footage over HTTP, for whoever stands at the box."""
@@ -251,24 +256,24 @@ class Box:
                 backoff = Backoff(random.random, 0.5, 8.0)
                 yield MainReader(camera.id, source, self.footage.recorder, backoff, self._stop)
 
-    def _camera(self, camera: CameraSettings, base: Path, taps: tuple[Tap, ...]) -> Camera:
+    def _camera(self, camera: CameraSettings, base: Path, taps: tuple[PacketTap, ...]) -> CameraWorker:
         ear = None
         if self.footage is not None and not camera.watch_url:
             taps, ear = (*taps, self.footage.recorder), self.footage.ear(camera.id)
         who = login(camera.username, camera.password_file, base)
         url = camera.watched_url if "://" in camera.watched_url else str(base / camera.watched_url)
-        economy = Economy() if camera.watch == "key-frames" else None
+        economy = KeyframeMode() if camera.watch == "key-frames" else None
 
-        def submit(job: Job) -> None:
+        def submit(job: InferenceRequest) -> None:
             if job.past:
                 self._mailbox.put_when_free(camera.id, job, self._stop.is_set)
             else:
                 self._mailbox.put(camera.id, job)
 
-        def send(draft: Draft) -> None:
+        def send(draft: UnsequencedEvent) -> None:
             self.reporter.send([draft])
 
-        eye = Eye(
+        eye = FrameAnalyzer(
             camera=camera.id,
             make_pipeline=pipeline_maker(self.settings, camera),
             health=CameraHealth(camera.health),
@@ -278,7 +283,7 @@ class Box:
             send=send,
             watcher=self.access.watcher(camera.id),
         )
-        return Camera(
+        return CameraWorker(
             id=camera.id,
             opener=opener(url, who, self._clock, ear, self._stop.is_set),
             eye=eye,

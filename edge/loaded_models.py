@@ -8,24 +8,24 @@ from pathlib import Path
 
 import cv2
 
-from edge.blur.assembly import export_redactor
-from edge.blur.export import ExportRedactor
-from edge.blur.face_search import still_faces
-from edge.blur.memory import give_back_large_blocks
-from edge.config import BoxSettings
-from edge.gate.assembly import Readers, load_readers
-from edge.inference import AnySize, SizedDetector
+from edge.access.gates.factory import Readers, load_readers
+from edge.monitoring.malloc_tuning import give_back_large_blocks
+from edge.redaction.face_search import still_faces
+from edge.redaction.factory import export_redactor
+from edge.redaction.two_pass_redactor import ExportRedactor
+from edge.settings.node import BoxSettings
+from edge.video.inference import FixedSizeAdapter, SizedDetector
+from models.detector_factory import open_detector
+from models.detectors.yolox import YoloxNano
+from models.files.store import ModelStore, default_folder
 from models.session import Options
-from models.store import ModelStore, default_folder
-from models.wrappers import open_detector
-from models.yolox import YoloxNano
 from pipelines.types import Detector
 
 PLATES_PX = 480
 """Plates are looked for in a snapshot of at most 640 px at this long side; at 480 the finder misses 4 of 130 large ones
 and at 960 it misses 10; what is smaller than its smallest prior, 24 px, cannot be read in such a picture either."""
 EVIDENCE = 0.08
-"""Detections down to this score speak for the class of things that move; see pipelines/tracker.py."""
+"""Detections down to this score speak for the class of things that move; see pipelines/tracking/tracker.py."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def load_models(settings: BoxSettings, base: Path) -> Models:
     store = model_store(settings, base)
     objects = open_detector("objects", store, Options(threshold=EVIDENCE))
     return Models(
-        objects=objects if isinstance(objects, YoloxNano) else AnySize(objects),
+        objects=objects if isinstance(objects, YoloxNano) else FixedSizeAdapter(objects),
         faces=still_faces(store),
         plates=open_detector("plate-find", store, Options(long_side=PLATES_PX)),
         gates=load_readers(store) if any(camera.gate for camera in settings.cameras) else None,

@@ -34,7 +34,7 @@ class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Folder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="folder", tag_field="kind"):
-    """A folder on this machine or on a stick: PAIFANG_MODELS_PATH, then the defaults of `models.sources`."""
+    """A folder on this machine or on a stick: PAIFANG_MODELS_PATH, then the defaults of `models.model_sources`."""
 
 
 class Pip(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="pip", tag_field="kind"):
@@ -88,7 +88,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One model.
 
     Attributes:
-        name: Also the name of its folder in the cache and its key in `models.wrappers.WRAPPERS`.
+        name: Also the name of its folder in the cache and its key in `models.detector_factory.WRAPPERS`.
         task: What it is for; one of `TASKS`.
         order: 1 is the task's first choice; higher ones are fallbacks, or second opinions where `caveat` says so.
         file: Name of the model's file.

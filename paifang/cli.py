@@ -7,20 +7,20 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from common import logs
+from common import logging_setup
 from common.errors import PaifangError, SettingsError
 from paifang import __version__
 
 GROUPS = {
-    "demo": "demo.commands",
-    "edge": "edge.commands",
-    "aggregator": "aggregator.commands",
-    "models": "models.commands",
-    "footage": "edge.recorder.commands",
-    "redact": "edge.blur.commands",
-    "gate": "edge.gate.commands",
-    "doors": "edge.doors.commands",
-    "audit": "aggregator.record.commands",
+    "demo": "demo.cli",
+    "edge": "edge.cli.node",
+    "aggregator": "aggregator.cli",
+    "models": "models.cli",
+    "footage": "edge.cli.recorder",
+    "redact": "edge.cli.redaction",
+    "gate": "edge.cli.gates",
+    "doors": "edge.cli.doors",
+    "audit": "aggregator.audit.cli",
 }
 """First word of the command → the module whose `configure(parser)` adds its words and whose calls return 0 or 1."""
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     wanted = [word for word in words if word in GROUPS][:1]
     options = parser(wanted or tuple(GROUPS)).parse_args(words)
-    logs.configure(options.log_level)
+    logging_setup.configure(options.log_level)
     try:
         return int(options.call(options))
     except SettingsError as error:

@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from common.clock import SECOND_NS
-from pipelines.activity import Activity, ActivityGate
-from pipelines.crops import doubt, plan
-from pipelines.findings import Finding, Pending, Rule
+from pipelines.background_model import BackgroundModel
+from pipelines.crops.crop_planner import doubt, plan
+from pipelines.crops.crop_view import CropView
+from pipelines.findings import DeferredFindings, Finding, Rule
 from pipelines.geometry import overlap
-from pipelines.ground import Ground
-from pipelines.rules import RULES
+from pipelines.motion_detector import Motion, MotionDetector
+from pipelines.rules.zone_rules import RULES
 from pipelines.settings import LineSettings, ZoneSettings
-from pipelines.tracker import Look, Tracker
-from pipelines.tracks import Track
+from pipelines.tracking.track import Track
+from pipelines.tracking.tracker import FrameObservation, Tracker
 from pipelines.types import Box, Detections, Luma
-from pipelines.views import View
 
 RECHECK_S = 10.0
 """Objects that stand still are looked at this often."""
@@ -34,7 +34,7 @@ MOST_DOUBTS = 2
 
 
 @dataclass(frozen=True)
-class Request:
+class InferencePlan:
     """Where the detector should look in one frame.
 
     Attributes:
@@ -43,8 +43,8 @@ class Request:
         time_ns: Of the frame.
     """
 
-    views: tuple[View, ...]
-    activity: Activity
+    views: tuple[CropView, ...]
+    activity: Motion
     time_ns: int
 
 
@@ -61,11 +61,11 @@ class CameraPipeline:
     size: tuple[int, int]
     rules: list[Rule]
     side_px: int = 416
-    gate: ActivityGate = field(default_factory=ActivityGate)
+    gate: MotionDetector = field(default_factory=MotionDetector)
     tracker: Tracker = field(init=False)
-    _ground: Ground = field(default_factory=Ground)
+    _ground: BackgroundModel = field(default_factory=BackgroundModel)
     _grid: Luma | None = None
-    _pending: Pending = field(default_factory=Pending)
+    _pending: DeferredFindings = field(default_factory=DeferredFindings)
     _opinions: int = 0
     _asked_ns: dict[int, int] = field(default_factory=dict)
     _time_ns: int = 0
@@ -73,7 +73,7 @@ class CameraPipeline:
     def __post_init__(self) -> None:
         self.tracker = Tracker(self.size)
 
-    def notice(self, grid: Luma, time_ns: int) -> Request | None:
+    def notice(self, grid: Luma, time_ns: int) -> InferencePlan | None:
         """Run the gate on one look.
 
         Args:
@@ -93,15 +93,15 @@ class CameraPipeline:
         things = [track.box for track in self.tracker.tracks if track.decided]
         things += [self._pixels(blob) for blob in activity.blobs]
         views = plan(regions, tuple(things), self.size, self.side_px)
-        return Request(views + self._second_opinions(), activity, time_ns)
+        return InferencePlan(views + self._second_opinions(), activity, time_ns)
 
-    def conclude(self, request: Request, found: Detections) -> list[Finding]:
+    def conclude(self, request: InferencePlan, found: Detections) -> list[Finding]:
         """Take in what the detector found in the request's views (in pixels of the whole picture)."""
         time_ns = self._time_ns = max(request.time_ns, self._time_ns)
         blobs = [self._pixels(box) for box in request.activity.blobs]
         moved = [self._pixels(box) for box in request.activity.regions]
         looked = [view.box for view in request.views]
-        self.tracker.update(Look(found, looked, time_ns, blobs, moved, self._standing()))
+        self.tracker.update(FrameObservation(found, looked, time_ns, blobs, moved, self._standing()))
         things = [track.box for track in self.tracker.tracks if track.updated and (track.decided or track.moved)]
         for region, box in zip(request.activity.regions, moved, strict=True):
             self.gate.feedback(region, any(overlap(box, thing) for thing in things), time_ns)
@@ -112,7 +112,7 @@ class CameraPipeline:
         if not self.tracker.tracks:
             return []
         time_ns = self._time_ns = max(time_ns, self._time_ns)
-        self.tracker.update(Look(Detections.none(), (), time_ns, standing=self._standing()))
+        self.tracker.update(FrameObservation(Detections.none(), (), time_ns, standing=self._standing()))
         return self._judge(time_ns)
 
     def _standing(self) -> frozenset[int]:
@@ -128,14 +128,14 @@ class CameraPipeline:
         new = [finding for rule in self.rules for finding in rule.judge(tracks, time_ns)]
         return self._pending.settle(new, self.tracker.tracks)
 
-    def _second_opinions(self) -> tuple[View, ...]:
+    def _second_opinions(self) -> tuple[CropView, ...]:
         """Views of things that move on and that the detector does not know."""
         unknown = [t for t in self.tracker.tracks if not t.decided and t.looks >= 2 and t.updated]
         unknown.sort(key=lambda track: -track.box.area)
         self._opinions += 1
         return tuple(view for track in unknown[:MOST_DOUBTS] for view in self._opinions_of(track))
 
-    def _opinions_of(self, track: Track) -> tuple[View, ...]:
+    def _opinions_of(self, track: Track) -> tuple[CropView, ...]:
         velocity = (track.filter.vx, track.filter.vy)
         return doubt(track.box, velocity, self._opinions, self.size)
 

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import msgspec
 
-from events.kinds import LineCrossed, ObjectClass, ZoneData
-from pipelines.tracks import Track
+from pipelines.tracking.track import Track
 from pipelines.types import Box
+from protocol.event_types import LineCrossed, ObjectClass, ZoneData
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def concerns(track: Track, objects: tuple[ObjectClass, ...]) -> bool:
 
 
 @dataclass
-class Pending:
+class DeferredFindings:
     """Holds findings about things without a class until they have one; the time stays that of what happened."""
 
     _waiting: list[Finding] = field(default_factory=list)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from events.kinds import Name, ObjectClass
+from protocol.event_types import Name, ObjectClass
 
 Point = tuple[Annotated[float, msgspec.Meta(ge=0, le=1)], Annotated[float, msgspec.Meta(ge=0, le=1)]]
 """x and y as fractions of the picture's width and height, from the top left."""

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from events.kinds import ObjectClass
+from protocol.event_types import ObjectClass
 
 Picture = NDArray[np.uint8]
 """H x W x 3, uint8, BGR."""

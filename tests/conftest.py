@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models.store import ModelStore
+from models.files.store import ModelStore
 
 
 @pytest.fixture(scope="session")

@@ -12,16 +12,18 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from aggregator import alerts
-from aggregator.config import Settings
-from aggregator.metrics import Metrics
-from edge import config, metrics, priorities
-from edge.config import BoxSettings
-from events.kinds import KINDS
+from aggregator.domain import alert
+from aggregator.monitoring.metrics import Metrics
+from aggregator.settings.aggregator import Settings
+from edge.messaging import event_priorities
+from edge.monitoring import metrics
+from edge.settings import node
+from edge.settings.node import BoxSettings
 from models import registry
-from models.sources import label
-from models.wrappers import READERS, WRAPPERS
+from models.detector_factory import READERS, WRAPPERS
+from models.model_sources import label
 from paifang.cli import parser
+from protocol.event_types import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -160,7 +162,7 @@ def test_every_model_has_its_section() -> None:
 
 def test_every_kind_that_opens_an_alert_is_explained_to_the_installer() -> None:
     written = {row[0]: row[1:] for row in rows(section(document("operate.md"), "What each alert means"))}
-    assert {kind: row[0] for kind, row in written.items()} == {it: rule.severity for it, rule in alerts.RULES.items()}
+    assert {kind: row[0] for kind, row in written.items()} == {it: rule.severity for it, rule in alert.RULES.items()}
     assert all(len(row) == 3 and len(row[2]) > 10 for row in written.values())
 
 
@@ -169,7 +171,7 @@ def test_the_order_in_which_a_full_outbox_gives_up_is_the_code_s() -> None:
     names = {0: "LOWEST", 1: "LOW", 2: "MIDDLE", 3: "HIGH", 4: "NEVER"}
     known: dict[str, list[str]] = {name: [] for name in names.values()}
     for kind in KINDS:
-        known[names[priorities.RANKS[kind]]].append(kind)
+        known[names[event_priorities.RANKS[kind]]].append(kind)
     assert {rank: sorted(kinds) for rank, kinds in written.items()} == {rank: sorted(it) for rank, it in known.items()}
 
 
@@ -186,7 +188,7 @@ def test_every_link_to_a_file_leads_somewhere(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_every_file_that_is_named_is_there(path: Path) -> None:
-    """`edge/outbox.py`, `tests/test_house.py` and the like, in code."""
+    """`edge/messaging/outbox.py`, `tests/test_house.py` and the like, in code."""
     named = re.findall(r"`((?:[a-z_]+/)+[A-Za-z_.]+\.(?:py|yaml|toml|css|sh|md))`", path.read_text(encoding="utf-8"))
     assert [name for name in named if not (ROOT / name).is_file()] == []
 
@@ -216,7 +218,7 @@ def test_the_readme_s_first_camera_is_fifteen_lines_that_load(tmp_path: Path) ->
     path.write_text(block)
     for name in re.findall(r"password_file: (\S+)", block):
         (tmp_path / name.rstrip("}")).write_text("secret")
-    loaded = config.load(path)
+    loaded = node.load(path)
     assert loaded.cameras
     assert loaded.cameras[0].zones
 

@@ -15,17 +15,17 @@ from typing import Any
 import pytest
 
 import paifang
-from aggregator import alerts, stores
-from aggregator.config import Settings
-from edge import priorities
+from aggregator import storage
+from aggregator.domain import alert
+from aggregator.settings.aggregator import Settings
 from edge import sources as edge_sources
-from edge.config import CameraSettings
-from events.kinds import KINDS
-from models import manifest, registry
-from models import sources as model_sources
-from models.wrappers import WRAPPERS
+from edge.messaging import event_priorities
+from edge.settings.node import CameraSettings
+from models import manifest, model_sources, registry
+from models.detector_factory import WRAPPERS
 from paifang.cli import GROUPS
-from pipelines import rules
+from pipelines.rules import zone_rules
+from protocol.event_types import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -176,7 +176,7 @@ FORBIDDEN_IN_PURE = {
 def test_pure_packages_know_no_clock_thread_chance_or_network(package: str) -> None:
     for path in python_files(package):
         wrong = {name for name in imports(path) if name.split(".")[0] in FORBIDDEN_IN_PURE}
-        wrong |= {name for name in imports(path) if name in ("common.clock.SystemClock", "common.logs")}
+        wrong |= {name for name in imports(path) if name in ("common.clock.SystemClock", "common.logging_setup")}
         wrong |= {name for name, _ in calls(path) if name in ("now", "utcnow", "today", "sleep", "default_rng", "open")}
         assert wrong == set(), shown(path)
 
@@ -284,11 +284,11 @@ def test_one_version_everywhere() -> None:
 
 
 TABLES: dict[str, dict[Any, Any]] = {
-    "aggregator.stores.STORES": stores.STORES,
+    "aggregator.storage.STORES": storage.STORES,
     "edge.sources.SOURCES": edge_sources.SOURCES,
-    "models.sources.SOURCES": model_sources.SOURCES,
-    "models.wrappers.WRAPPERS": WRAPPERS,
-    "pipelines.rules.RULES": rules.RULES,
+    "models.model_sources.SOURCES": model_sources.SOURCES,
+    "models.detector_factory.WRAPPERS": WRAPPERS,
+    "pipelines.rules.zone_rules.RULES": zone_rules.RULES,
 }
 
 
@@ -328,12 +328,20 @@ def fields_of(*files: str) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("package", "files"),
-    [("edge", ("edge/config.py", "pipelines/settings.py")), ("aggregator", ("aggregator/config.py",))],
+    [
+        ("edge", ("edge/settings/node.py", "pipelines/settings.py")),
+        ("aggregator", ("aggregator/settings/aggregator.py",)),
+    ],
 )
 def test_every_setting_is_read_by_the_code(package: str, files: tuple[str, ...]) -> None:
     paths = [path for path in python_files(package, "pipelines") if shown(path) not in files]
     read = {node.attr for path in paths for node in ast.walk(parsed(path)) if isinstance(node, ast.Attribute)}
-    by_name = {"covered_s", "frozen_s", "moved_s", "defocused_s"}  # pipelines/health.py asks for them by trouble
+    by_name = {
+        "covered_s",
+        "frozen_s",
+        "moved_s",
+        "defocused_s",
+    }  # pipelines/camera_tamper_detector.py asks for them by trouble
     through_a_property = {"url", "watch_url"} if "watched_url" in read else set()
     assert set(fields_of(*files)) - read - by_name - through_a_property == set()
 
@@ -347,11 +355,11 @@ def test_the_keys_of_the_tables_are_what_they_belong_to() -> None:
     assert set(WRAPPERS) <= set(registry.MANIFESTS)
     assert {model.task for model in registry.manifests()} == set(manifest.TASKS)
     assert set(model_sources.SOURCES) == set(manifest.Source.__args__)
-    assert set(rules.RULES) <= set(CameraSettings.__struct_fields__)
-    assert set(stores.STORES) == set(Settings.__annotations__ and _literal(Settings, "store"))
-    assert set(priorities.RANKS) == set(KINDS)
-    assert set(alerts.RULES) | alerts.QUIET == set(KINDS)
-    assert set(alerts.RULES) & alerts.QUIET == set()
+    assert set(zone_rules.RULES) <= set(CameraSettings.__struct_fields__)
+    assert set(storage.STORES) == set(Settings.__annotations__ and _literal(Settings, "store"))
+    assert set(event_priorities.RANKS) == set(KINDS)
+    assert set(alert.RULES) | alert.QUIET == set(KINDS)
+    assert set(alert.RULES) & alert.QUIET == set()
 
 
 def _literal(shape: type, key: str) -> set[str]:

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 import paifang
-from edge.config import BoxSettings
+from edge.settings.node import BoxSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -58,7 +58,7 @@ def test_the_wheel_holds_every_file_of_every_package_and_nothing_else(installed:
     rest = {name for name in files(installed) if not name.startswith(metadata)}
     assert rest == here | {"bin/paifang"}
     assert f"{metadata}licenses/LICENSE" in files(installed)
-    for needed in ("models/manifests/yolox_nano.toml", "aggregator/dashboard/board.css"):
+    for needed in ("models/manifests/yolox_nano.toml", "aggregator/web/dashboard/static/board.css"):
         assert needed in rest
 
 

@@ -18,10 +18,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from aggregator.alerts import Alert
-from aggregator.config import Settings
-from aggregator.stores.records import AlertQuery
-from edge.config import BoxSettings
+from aggregator.domain.alert import Alert
+from aggregator.domain.read_models import AlertQuery
+from aggregator.settings.aggregator import Settings
+from edge.settings.node import BoxSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT = ("aggregator", "common", "edge", "events", "models", "paifang", "pipelines", "demo")
@@ -117,13 +117,13 @@ ENCODERS = {
 }
 """Calls that turn pixels into something that is kept or sent."""
 PICTURE_MODULES = {"PIL", "imageio", "matplotlib", "skimage", "turbojpeg"}
-ONLY_ENCODER = "edge/redaction.py"
-ONLY_VIDEO_ENCODER = "edge/blur/encoder.py"
-"""Takes covered frames only: `Covered` is made in `edge/blur/paint.py` and nowhere else."""
-CLEAR_ENCODER = "edge/release/encoder.py"
+ONLY_ENCODER = "edge/redaction/snapshots.py"
+ONLY_VIDEO_ENCODER = "edge/redaction/encoder.py"
+"""Takes covered frames only: `Covered` is made in `edge/redaction/mask_renderer.py` and nowhere else."""
+CLEAR_ENCODER = "edge/jobs/releases/encoder.py"
 """The one other, on purpose: clear copies that two people agreed to. It takes frames that bear the mark of a release
-only: `Marked` is made in `edge/release/mark.py` and nowhere else."""
-COPIERS = ("edge/recorder/mux.py",)
+only: `Marked` is made in `edge/jobs/releases/watermark.py` and nowhere else."""
+COPIERS = ("edge/recorder/segments/mux.py",)
 """Where packets are copied into a container as the camera sent them, without ever being pictures: the recorder."""
 VIDEO_ENCODERS = (ONLY_VIDEO_ENCODER, CLEAR_ENCODER)
 COPYING = {"add_stream_from_template", "mux_one"}
@@ -166,16 +166,16 @@ def test_clear_copies_are_reachable_from_the_approved_command_only() -> None:
     users: dict[str, set[str]] = {}
     for path in python_files("edge", "paifang", "demo", "pipelines", "models"):
         for node in ast.walk(parsed(path)):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("edge.release"):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("edge.jobs.releases"):
                 users.setdefault(node.module or "", set()).add(shown(path))
-    inside = "edge/release/{}.py".format
+    inside = "edge/jobs/releases/{}.py".format
     assert users == {
-        "edge.release.assembly": {"edge/errands.py"},
-        "edge.release.desk": {inside("assembly")},
-        "edge.release.maker": {inside("assembly"), inside("desk")},
-        "edge.release.order": {inside("desk"), inside("maker")},
-        "edge.release.mark": {inside("encoder"), inside("maker")},
-        "edge.release.encoder": {inside("maker")},
+        "edge.jobs.releases.factory": {"edge/jobs/registry.py"},
+        "edge.jobs.releases.worker": {inside("assembly")},
+        "edge.jobs.releases.release_builder": {inside("assembly"), inside("desk")},
+        "edge.jobs.releases.release_request": {inside("desk"), inside("maker")},
+        "edge.jobs.releases.watermark": {inside("encoder"), inside("maker")},
+        "edge.jobs.releases.encoder": {inside("maker")},
     }
     made = {name: set[str]() for name in ("Marked", "MarkedEncoder", "Order", "ReleaseDesk", "Maker")}
     for path in python_files("edge"):
@@ -202,7 +202,7 @@ def test_only_the_painter_makes_a_frame_that_may_be_encoded() -> None:
         tree = parsed(path)
         called = [it.func for it in ast.walk(tree) if isinstance(it, ast.Call)]
         making |= {shown(path)} if any(isinstance(it, ast.Name) and it.id == "Covered" for it in called) else set()
-    assert making == {"edge/blur/paint.py"}
+    assert making == {"edge/redaction/mask_renderer.py"}
     encoder = parsed(ROOT / ONLY_VIDEO_ENCODER)
     (put,) = [it for it in ast.walk(encoder) if isinstance(it, ast.FunctionDef) and it.name == "put"]
     assert ast.unparse(put.args.args[1]) == "covered: Covered"
@@ -219,8 +219,8 @@ def test_only_the_reporter_gives_an_event_a_picture_and_only_the_redactor_s() ->
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Draft":
                 given = [*node.args[3:], *(it.value for it in node.keywords if it.arg == "picture")]
                 giving |= {shown(path)} if given else set()
-    assert giving == {"edge/reporter.py"}
-    reporter = ast.unparse(parsed(ROOT / "edge/reporter.py"))
+    assert giving == {"edge/messaging/event_reporter.py"}
+    reporter = ast.unparse(parsed(ROOT / "edge/messaging/event_reporter.py"))
     makers = set(re.findall(r"(\w+)\.(?:tobytes|encode|snapshots?)\(", reporter))
     assert makers == {"_redactor"}, "the reporter makes pictures by other means than the redactor"
 

@@ -18,9 +18,9 @@ import msgspec
 
 from common.clock import SECOND_NS
 from common.errors import FootageError
-from edge.recorder.keys import path_of as key_path
-from edge.recorder.segment import DAY_NS
-from edge.recorder.segment import path_of as segment_path
+from edge.recorder.retention.keys import path_of as key_path
+from edge.recorder.segments.segment import DAY_NS
+from edge.recorder.segments.segment import path_of as segment_path
 
 LONGEST_NS = 900 * SECOND_NS
 """No segment is longer; `Track` cuts before."""

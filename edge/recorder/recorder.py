@@ -11,19 +11,20 @@ from functools import partial
 
 import av
 
-from common import logs
+from common import logging_setup
 from common.clock import SECOND_NS, Clock
-from edge.recorder.sound import CARRIED, Sound, Voice
-from edge.recorder.timeline import Item
-from edge.recorder.writer import Writer
-from edge.sources.base import Arrival, AudioPacket
+from edge.media.audio_track import CARRIED, AudioFormat
+from edge.media.audio_track import AudioPacket as Sound
+from edge.recorder.segments.timeline import Item
+from edge.recorder.segments.writer import Writer
+from edge.sources.base import AudioPacket, TimedPacket
 
 QUEUE_BYTES = 256 << 20
 """About 30 s of 16 cameras at 4 Mbit/s: a disk that thinks for longer than that loses footage, and says so."""
 QUEUE_ITEMS = 50_000
 ROUND_S = 0.2
 """The writer looks into the queue this often."""
-Entry = Item | Sound | Voice | str
+Entry = Item | Sound | AudioFormat | str
 TAKEN_NS = SECOND_NS
 """What came a second before the queue was emptied was in it, whichever thread was slow."""
 
@@ -61,7 +62,7 @@ class Inbox:
             if self._bytes > self.max_bytes // 4 or len(self._items) > self.max_items // 4:
                 self._came.notify()  # else the writer comes by itself: a wake for each packet costs too much
 
-    def hear(self, sound: Sound | Voice) -> None:
+    def hear(self, sound: Sound | AudioFormat) -> None:
         """Sound is dropped where pictures would be; what it is never is. It wakes nobody."""
         with self._came:
             if self._closed:
@@ -102,7 +103,7 @@ class Inbox:
 
 
 class Recorder:
-    """See `edge.camera.Tap`.
+    """See `edge.video.camera_worker.Tap`.
 
     Args:
         writer: Does the work; belongs to this recorder's thread from `start` on.
@@ -125,7 +126,7 @@ class Recorder:
         """Start the thread; it recognises the disk and reconciles first."""
         self._thread.start()
 
-    def packet(self, camera: str, arrival: Arrival) -> None:
+    def packet(self, camera: str, arrival: TimedPacket) -> None:
         """One packet: copied, since its decoder works on it at the same time."""
         try:
             self.inbox.put(self._item(camera, arrival))
@@ -140,7 +141,7 @@ class Recorder:
         """A camera's sound is of a kind that is left out: said once."""
         if (camera, codec) not in self._refused:
             self._refused.add((camera, codec))
-            logs.get("recorder").warning(
+            logging_setup.get("recorder").warning(
                 "sound is not recorded: only AAC with its configuration can be", camera=camera, codec=codec
             )
 
@@ -149,7 +150,7 @@ class Recorder:
         self.inbox.close()
         self._thread.join()
 
-    def _item(self, camera: str, arrival: Arrival) -> Item:
+    def _item(self, camera: str, arrival: TimedPacket) -> Item:
         packet = arrival.packet
         stream = packet.stream
         known = self._sessions.get(camera)
@@ -174,7 +175,7 @@ class Recorder:
         )
 
     def _run(self) -> None:
-        log = logs.get("recorder")
+        log = logging_setup.get("recorder")
         self._guard(self.writer.start)
         log.info("recorder started", ready=self.writer.ready, **vars(self.writer.report))
         while True:
@@ -201,7 +202,7 @@ class Recorder:
             work()
         except Exception:
             if not self.failures:
-                logs.get("recorder").exception("recorder failed")
+                logging_setup.get("recorder").exception("recorder failed")
             self.failures += 1
 
 
@@ -215,7 +216,7 @@ class CameraEar:
     def listen(self, track: av.AudioStream | None) -> None:
         """See `edge.sources.base.Ear`."""
         try:
-            voice = Voice(self._camera) if track is None else self._voice(track)
+            voice = AudioFormat(self._camera) if track is None else self._voice(track)
             self._heard = bool(voice.rate)
             self._recorder.inbox.hear(voice)
         except Exception:  # an ear never raises: it would cost the pictures
@@ -236,10 +237,10 @@ class CameraEar:
         except Exception:
             self._recorder.failures += 1
 
-    def _voice(self, track: av.AudioStream) -> Voice:
+    def _voice(self, track: av.AudioStream) -> AudioFormat:
         context = track.codec_context
         config = bytes(context.extradata or b"")
         if context.name not in CARRIED or not config or not context.sample_rate:
             self._recorder.silent(self._camera, context.name)
-            return Voice(self._camera)
-        return Voice(self._camera, context.sample_rate, max(1, context.channels), config)
+            return AudioFormat(self._camera)
+        return AudioFormat(self._camera, context.sample_rate, max(1, context.channels), config)

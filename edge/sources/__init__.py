@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from common import text_file
 from common.clock import Clock
 from common.secret import Secret
-from edge.sources.base import Ear, Login, Opener, Stopped, Stream, never
+from edge.sources.base import AudioListener, Login, Opener, Stopped, Stream, never
 from edge.sources.file import FileOpener
 from edge.sources.rtsp import RtspOpener
 
@@ -17,7 +17,7 @@ SOURCES: dict[str, type[Opener]] = {"rtsp": RtspOpener, "rtsps": RtspOpener, "":
 __all__ = ["SOURCES", "Login", "Opener", "Stream", "login", "opener"]
 
 
-def opener(url: str, who: Login, clock: Clock, ear: Ear | None = None, stopped: Stopped = never) -> Opener:
+def opener(url: str, who: Login, clock: Clock, ear: AudioListener | None = None, stopped: Stopped = never) -> Opener:
     """The opener for a URL or a file's path; `ear` hears its sound, `stopped` ends the waiting for pictures."""
     scheme = urlsplit(url).scheme if "://" in url else ""
     url = scheme + url[len(scheme) :]  # FFmpeg knows its protocols in small letters

@@ -31,7 +31,7 @@ NOBODY = Login("", Secret(""))
 
 
 @dataclass(frozen=True)
-class Arrival:
+class TimedPacket:
     """One packet and when it came.
 
     Attributes:
@@ -45,7 +45,7 @@ class Arrival:
     mono_ns: int | None = None
 
 
-class Ear(Protocol):
+class AudioListener(Protocol):
     """Hears a camera's sound, from the thread that reads it. Must be quick and never raise."""
 
     def listen(self, track: av.AudioStream | None) -> None:
@@ -72,9 +72,9 @@ class Stream(Protocol):
 
     @property
     def matrix(self) -> bytes:
-        """Display matrix of a container, for frames without one of their own; empty: none. See `edge.upright`."""
+        """Display matrix of a container, for frames without one of their own; empty: none. See `edge.media.orientation`."""
 
-    def packets(self) -> Iterator[Arrival]:
+    def packets(self) -> Iterator[TimedPacket]:
         """Packets until the stream ends.
 
         Raises:
@@ -98,7 +98,7 @@ class Opener(Protocol):
     """Opens one stream again and again; an `ear` is told of its sound, `stopped` is asked while nothing comes."""
 
     def __init__(
-        self, url: str, who: Login, clock: Clock, ear: Ear | None = None, stopped: Stopped = never
+        self, url: str, who: Login, clock: Clock, ear: AudioListener | None = None, stopped: Stopped = never
     ) -> None: ...
 
     def open(self) -> Stream:
@@ -115,7 +115,7 @@ class Opener(Protocol):
 class FakeStream:
     """Packets from a list, for unit tests; ends with `error`."""
 
-    arrivals: Iterable[Arrival]
+    arrivals: Iterable[TimedPacket]
     error: Exception
     codec: str = "h264"
     extradata: bytes = b""
@@ -123,7 +123,7 @@ class FakeStream:
     closed: bool = False
     matrix: bytes = b""
 
-    def packets(self) -> Iterator[Arrival]:
+    def packets(self) -> Iterator[TimedPacket]:
         """The list, then the error."""
         yield from self.arrivals
         raise self.error

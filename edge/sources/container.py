@@ -11,7 +11,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 
 from common.errors import LoginRefused, SourceError, SourceLost, SourceRefused, StreamBroken
-from edge.sources.base import AudioPacket, Ear, VideoPacket
+from edge.sources.base import AudioListener, AudioPacket, VideoPacket
 
 CODECS = ("h264", "hevc")
 CARRIED = ("aac",)
@@ -73,7 +73,7 @@ class ContainerStream:
 
     matrix = b""
 
-    def __init__(self, container: InputContainer, where: str, ear: Ear | None = None) -> None:
+    def __init__(self, container: InputContainer, where: str, ear: AudioListener | None = None) -> None:
         self._container, self._where, self._ear = container, where, ear
         video = video_of(container, CODECS)
         if video is None:

@@ -10,9 +10,9 @@ import av
 from av.container import InputContainer
 
 from common.clock import SECOND_NS, Clock
-from edge.sources.base import Arrival, Ear, Login, Stopped, Stream, never
+from edge.media.orientation import orientation
+from edge.sources.base import AudioListener, Login, Stopped, Stream, TimedPacket, never
 from edge.sources.container import CODECS, ContainerStream, open_video, video_of
-from edge.upright import orientation
 
 
 class FileOpener:
@@ -26,7 +26,9 @@ class FileOpener:
         stopped: Not used.
     """
 
-    def __init__(self, url: str, who: Login, clock: Clock, ear: Ear | None = None, stopped: Stopped = never) -> None:
+    def __init__(
+        self, url: str, who: Login, clock: Clock, ear: AudioListener | None = None, stopped: Stopped = never
+    ) -> None:
         del who, stopped
         self._path, self._clock, self._ear = url, clock, ear
 
@@ -42,11 +44,11 @@ class FileOpener:
 class FileStream(ContainerStream):
     """A file's video; time runs with its time stamps."""
 
-    def __init__(self, container: object, where: str, clock: Clock, ear: Ear | None = None) -> None:
+    def __init__(self, container: object, where: str, clock: Clock, ear: AudioListener | None = None) -> None:
         super().__init__(container, where, ear)  # type: ignore[arg-type]
         self._start_ns = clock.wall_ns()
 
-    def packets(self) -> Iterator[Arrival]:
+    def packets(self) -> Iterator[TimedPacket]:
         """Packets with the time that their time stamps tell; one without a time stamp follows the one before."""
         rate = float(self.video.average_rate or 15)
         step_ns, last_ns, first = round(SECOND_NS / rate), -1, None
@@ -58,7 +60,7 @@ class FileStream(ContainerStream):
             else:
                 since_ns = last_ns + step_ns
             last_ns = max(since_ns, last_ns)
-            yield Arrival(packet, self._start_ns + last_ns)
+            yield TimedPacket(packet, self._start_ns + last_ns)
 
 
 def _matrix(container: InputContainer) -> bytes:

@@ -8,7 +8,7 @@ has something to read.
 from __future__ import annotations
 
 from common.clock import SECOND_NS, Clock
-from edge.sources.base import Arrival, VideoPacket
+from edge.sources.base import TimedPacket, VideoPacket
 from edge.sources.patience import Patience
 
 READ_S = 4.0
@@ -65,12 +65,12 @@ class Reading:
         """Monotonic clock."""
         return self._clock.monotonic_ns()
 
-    def handed(self, packet: VideoPacket, picture: bool) -> Arrival:
+    def handed(self, packet: VideoPacket, picture: bool) -> TimedPacket:
         """FFmpeg handed over a packet of video; `picture`: there is one in it."""
         if self._mono_ns is None:
             self.begins()
         assert self._mono_ns is not None
-        arrival = Arrival(packet, self._wall_ns, self._mono_ns)
+        arrival = TimedPacket(packet, self._wall_ns, self._mono_ns)
         if picture:
             self._last_ns, self._any = self._mono_ns, True
             self.patience.picture(self._mono_ns, packet.is_keyframe)

@@ -12,10 +12,10 @@ from av.container import InputContainer
 
 from common.clock import SECOND_NS, Clock
 from common.errors import SourceLost, SourceRefused
-from edge.sources.base import Arrival, AudioPacket, Ear, Login, Stopped, Stream, VideoPacket, never
+from edge.sources.base import AudioListener, AudioPacket, Login, Stopped, Stream, TimedPacket, VideoPacket, never
 from edge.sources.container import CODECS, ContainerStream, mapped, open_video
-from edge.sources.nal import holds_picture, holds_sets
 from edge.sources.patience import Patience
+from edge.sources.picture_nal import holds_picture, holds_sets
 from edge.sources.reading import READ_S, Reading
 from edge.sources.refusals import SHARED
 from edge.sources.rtsp_login import best, challenges, ffmpeg_can
@@ -50,7 +50,9 @@ class RtspOpener:
         refusals: Of log-ins, shared by all readers.
     """
 
-    def __init__(self, url: str, who: Login, clock: Clock, ear: Ear | None = None, stopped: Stopped = never) -> None:
+    def __init__(
+        self, url: str, who: Login, clock: Clock, ear: AudioListener | None = None, stopped: Stopped = never
+    ) -> None:
         self._url, self._who, self._clock, self._ear, self._stopped = url, who, clock, ear, stopped
         self.patience, self.refusals = Patience(), SHARED
 
@@ -119,20 +121,22 @@ class RtspStream(ContainerStream):
         began_ns: Monotonic clock when the connecting began; None where it is known when the first picture came.
     """
 
-    def __init__(self, container: InputContainer, where: str, reading: Reading, ear: Ear | None = None) -> None:
+    def __init__(
+        self, container: InputContainer, where: str, reading: Reading, ear: AudioListener | None = None
+    ) -> None:
         super().__init__(container, where, ear)
         self._reading = reading
         self.stopped: Stopped = never
         self.socket: Watched | None = None
         self.began_ns: int | None = None
 
-    def packets(self) -> Iterator[Arrival]:
+    def packets(self) -> Iterator[TimedPacket]:
         """Pictures with the clocks at which they came.
 
         Raises:
             SourceError: No picture came for longer than this camera's pictures ever take, or the stream ended.
         """
-        arrivals, held = self._arrivals(), list[Arrival]()
+        arrivals, held = self._arrivals(), list[TimedPacket]()
         try:
             for arrival in arrivals:
                 held.append(arrival)
@@ -147,7 +151,7 @@ class RtspStream(ContainerStream):
         yield from held
         yield from arrivals
 
-    def _arrivals(self) -> Iterator[Arrival]:
+    def _arrivals(self) -> Iterator[TimedPacket]:
         track, demuxing = self.begin(), self._container.demux()
         while True:
             self._wait()
@@ -198,11 +202,11 @@ class RtspStream(ContainerStream):
             raise SourceLost(f"{self._where}: no picture came for too long")
 
 
-def _earlier(held: list[Arrival]) -> Arrival:
+def _earlier(held: list[TimedPacket]) -> TimedPacket:
     """The first of three, as long before the second as that before the third: it was handed over with the second."""
     first, second, third = held
     step_ns = max(0, (third.mono_ns or 0) - (second.mono_ns or 0))
-    return Arrival(first.packet, second.time_ns - step_ns, (second.mono_ns or 0) - step_ns)
+    return TimedPacket(first.packet, second.time_ns - step_ns, (second.mono_ns or 0) - step_ns)
 
 
 def _with_login(url: str, who: Login) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit, urlunsplit
 
-from common import logs
+from common import logging_setup
 from common.errors import SourceLost
 from edge.sources.base import Login, Stopped
 from edge.sources.rtsp_login import Answers, Challenge, best, challenges
@@ -219,7 +219,7 @@ class Relay:
                         if not self._pass_on(client, camera, asks):
                             return
         except (OSError, BadRtsp) as error:
-            logs.get("rtsp-login").debug("connection ended", camera=self._peer.host, error=str(error))
+            logging_setup.get("rtsp-login").debug("connection ended", camera=self._peer.host, error=str(error))
 
     def _accepted(self) -> socket.socket | None:
         until_s = time.monotonic() + ACCEPT_S

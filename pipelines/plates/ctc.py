@@ -2,7 +2,7 @@
 
 Source: A. Graves et al., "Connectionist Temporal Classification", ICML 2006 (the forward recursion), and A. Hannun et
 al., "First-Pass Large Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs", 2014 (prefix beam
-search), with the shapes of `events.plates` in the place of a language model.
+search), with the shapes of `protocol.plate_grammar` in the place of a language model.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from events.plates import PROVINCES, Grammar, Shape
+from protocol.plate_grammar import PROVINCES, Grammar, Shape
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]

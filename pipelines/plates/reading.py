@@ -10,7 +10,7 @@ from common.secret import Secret
 from pipelines.types import Box
 
 
-class Ballot:
+class CandidateScores:
     """Readings that compete in one look, with what each reader gives them. Hides all of it.
 
     Args:
@@ -44,7 +44,7 @@ class Reading:
 
     text: Secret
     confidence: float
-    ballot: Ballot
+    ballot: CandidateScores
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ is bent into a plate costs each reader more than this."""
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RankedTexts:
     """Texts with their shares, best first; hidden.
 
     Attributes:
@@ -81,7 +81,7 @@ class Verdict:
     text: Secret = field(default=Secret(""), repr=False)
 
 
-def judged(logs: Mapping[str, tuple[float, ...]], otherwise: float = OTHERWISE) -> Verdict:
+def judged(logs: Mapping[str, tuple[float, ...]], otherwise: float = OTHERWISE) -> RankedTexts:
     """The best text and how sure the less sure reader is of it.
 
     The texts compete on the sum over the readers; the confidence is the lowest of the readers' own shares and the
@@ -92,12 +92,12 @@ def judged(logs: Mapping[str, tuple[float, ...]], otherwise: float = OTHERWISE) 
         otherwise: Log likelihood, per reader, of being no plate at all.
     """
     if not logs:
-        return Verdict()
+        return RankedTexts()
     joint = {text: sum(each) for text, each in logs.items()}
     best = max(joint, key=lambda text: (joint[text], text))
     readers = len(logs[best])
     own = [_share(logs[best][reader], (each[reader] for each in logs.values()), otherwise) for reader in range(readers)]
-    return Verdict(min([*own, _share(joint[best], joint.values(), otherwise * readers)]), Secret(best))
+    return RankedTexts(min([*own, _share(joint[best], joint.values(), otherwise * readers)]), Secret(best))
 
 
 def _share(mine: float, rivals: Iterable[float], otherwise: float) -> float:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from events.plates import Grammar, is_plate
-from pipelines.plates.reading import OTHERWISE, Ballot, Verdict, judged
+from pipelines.plates.reading import OTHERWISE, CandidateScores, RankedTexts, judged
+from protocol.plate_grammar import Grammar, is_plate
 
 MOST_BALLOTS = 16
 """Looks that are kept; the least sure ones go first."""
@@ -37,7 +37,7 @@ class Vote:
     def __repr__(self) -> str:
         return f"Vote({self.looks} looks)"
 
-    def add(self, ballot: Ballot, confidence: float) -> None:
+    def add(self, ballot: CandidateScores, confidence: float) -> None:
         """One look's readings."""
         logs = ballot.reveal()
         if not logs:
@@ -52,10 +52,10 @@ class Vote:
         self._ballots.clear()
         self.looks = 0
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> RankedTexts:
         """The text that all looks together speak for, and how sure they are of it."""
         if not self._ballots:
-            return Verdict()
+            return RankedTexts()
         worth = sum(each for _, each, _, _ in self._ballots)
         grown = max(1.0, worth) ** KEPT_SHARE
         totals = {text: self._total(text, grown / worth) for text in self._candidates()}

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from aggregator.link import Incoming
+from aggregator.messaging.mqtt_client import InboundMessage
 from common.errors import BrokerError
 
 
 class FakeLink:
     """A link that hands out batches, remembers what was acknowledged and published, and then breaks (`Link`)."""
 
-    def __init__(self, batches: list[list[Incoming]]) -> None:
+    def __init__(self, batches: list[list[InboundMessage]]) -> None:
         self._batches = list(batches)
-        self.acknowledged: list[Incoming] = []
+        self.acknowledged: list[InboundMessage] = []
         self.published: list[tuple[str, bytes]] = []
         self.closed = False
         self._file = os.eventfd(1)
@@ -26,12 +26,12 @@ class FakeLink:
     def fileno(self) -> int:
         return self._file
 
-    def collect(self, limit: int) -> list[Incoming]:
+    def collect(self, limit: int) -> list[InboundMessage]:
         if not self._batches:
             raise BrokerError("the fake has ended")
         return self._batches.pop(0)[:limit]
 
-    def acknowledge(self, messages: Sequence[Incoming]) -> None:
+    def acknowledge(self, messages: Sequence[InboundMessage]) -> None:
         self.acknowledged += messages
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = True) -> None:

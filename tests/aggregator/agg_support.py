@@ -23,18 +23,19 @@ from paho.mqtt.enums import CallbackAPIVersion
 from playwright.sync_api import Page
 from port_kit import free_port
 
-from aggregator import api, app
-from aggregator.broker_files import Account, accounts
-from aggregator.config import EmbeddedBroker, Http, Oidc, Settings, Site
-from aggregator.services import Services
-from aggregator.staff.roles import ROLES, Grant, parse
+from aggregator import app
+from aggregator.domain.authorization import ROLES, RoleAssignment, parse
+from aggregator.messaging.broker_config import BrokerCredentials, accounts
+from aggregator.settings.aggregator import EmbeddedBroker, Http, Oidc, Settings, Site
+from aggregator.web.api import app as api
+from aggregator.web.services import Services
 from common.clock import SECOND_NS
 from common.secret import Secret
-from events import receipts
-from events.envelope import Event, encode
-from events.identifiers import uuid7
-from events.kinds import KIND_OF, Data, ZoneEntered
-from events.topics import BoxTopics
+from protocol import receipts
+from protocol.envelope import Event, encode
+from protocol.event_types import KIND_OF, Data, ZoneEntered
+from protocol.identifiers import uuid7
+from protocol.topics import BoxTopics
 
 Result = TypeVar("Result")
 JPEG = b"\xff\xd8\xff\xe0 a blurred picture \xff\xd9"
@@ -137,7 +138,7 @@ class Sender:
         box: Whose outbox this is.
     """
 
-    def __init__(self, port: int, account: Account | None, box: str = "gate-1", again_s: float = 1.0) -> None:
+    def __init__(self, port: int, account: BrokerCredentials | None, box: str = "gate-1", again_s: float = 1.0) -> None:
         self.topics = BoxTopics("village", box)
         self._port, self._account, self._again_s = port, account, again_s
         self._waiting: dict[int, tuple[bytes, float]] = {}
@@ -227,7 +228,7 @@ class Web:
     application: FastAPI
     services: Services
     broker_port: int
-    account: Account
+    account: BrokerCredentials
 
     def client(self) -> httpx.Client:
         """A client that speaks like a browser on our own pages, without a session."""
@@ -271,7 +272,7 @@ def running_web(folder: Path, issuer: str) -> Iterator[Web]:
         issuer=issuer, client_id="paifang", client_secret_file=str(secret), address=f"http://127.0.0.1:{http.port}"
     )  # fmt: skip
     settings = Settings(data=str(folder / "data"), http=http, broker=broker, sites=sites, oidc=oidc)
-    app.add_user(settings, USER, Secret(PASSWORD), [Grant(role) for role in ROLES])
+    app.add_user(settings, USER, Secret(PASSWORD), [RoleAssignment(role) for role in ROLES])
     built: list[tuple[FastAPI, Services]] = []
     real = api.build
 

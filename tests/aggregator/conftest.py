@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from oidc_provider_mock import User, run_server_in_thread
 
-from aggregator.ledger import Ledger
-from aggregator.stores import STORES, Store, Writer
-from aggregator.stores.settings import Postgres
+from aggregator.ingest.batch_processor import BatchProcessor
+from aggregator.settings.postgres import Postgres
+from aggregator.storage import STORES, Store, Writer
 from benchmarks import postgres_kit
 from benchmarks.postgres_kit import Server
 from common.clock import FakeClock
-from events.identifiers import uuid7
+from protocol.identifiers import uuid7
 
 from agg_support import START_NS, Web, running_web  # isort: skip
 from loop_guard import guarded_loop  # isort: skip
@@ -96,5 +96,5 @@ def writer(store: Store) -> Iterator[Writer]:
 
 
 @pytest.fixture
-def ledger(writer: Writer, clock: FakeClock, new_id: Callable[[], str]) -> Ledger:
-    return Ledger(writer, clock, new_id)
+def ledger(writer: Writer, clock: FakeClock, new_id: Callable[[], str]) -> BatchProcessor:
+    return BatchProcessor(writer, clock, new_id)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from aggregator.stores.read import SqlReader
+from aggregator.storage.reader import SqlReader
 
 
 class LoopGuard:

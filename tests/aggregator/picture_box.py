@@ -13,16 +13,16 @@ from agg_support import Web, wait_until
 from edge_kit import Served, make_clip, served
 from model_kit import obtain
 
-from aggregator.record import acts
-from aggregator.record.acts import Act
-from demo.clip import load
-from edge import config
+from aggregator.domain import audit_entry
+from aggregator.domain.audit_entry import AuditEntry
+from demo.media_loop import load
 from edge.app import Box
 from edge.loaded_models import Models
-from events.envelope import Draft
-from events.kinds import ZoneEntered
-from models.store import ModelStore
+from edge.settings import node
+from models.files.store import ModelStore
 from pipelines.types import Detections, Picture
+from protocol.envelope import UnsequencedEvent
+from protocol.event_types import ZoneEntered
 
 SITE, CAMERAS = "village", ("yard", "yard-265")
 SETTINGS = """
@@ -63,7 +63,7 @@ class Running:
     def enter(self, camera: str, seconds_ago: float) -> None:
         """Somebody entered a zone."""
         data = ZoneEntered(zone="gate", object="person", track=1, bbox=(1, 2, 3, 4), confidence=0.9)
-        self.box.reporter.send([Draft(camera, data, time.time_ns() - round(seconds_ago * 1e9))])
+        self.box.reporter.send([UnsequencedEvent(camera, data, time.time_ns() - round(seconds_ago * 1e9))])
 
     def recorded(self, parts: int) -> None:
         """Wait for footage."""
@@ -90,7 +90,7 @@ def running_box(web: Web, folder: Path, store: ModelStore, name: str) -> Iterato
             yard=cameras.url("yard"), other=cameras.url("yard-265"),
         )  # fmt: skip
         (folder / "box.yaml").write_text(text)
-        box = Box(config.load(folder / "box.yaml"), folder, Models(Nothing(), Nothing(), Nothing()))
+        box = Box(node.load(folder / "box.yaml"), folder, Models(Nothing(), Nothing(), Nothing()))
         box.start()
         try:
             wait_until(lambda: box.link.connected and all(camera.up for camera in box.cameras), 30)
@@ -106,11 +106,13 @@ def running(web: Web, tmp_path_factory: pytest.TempPathFactory, model_store: Mod
         yield made
 
 
-def camera_views(web: Web) -> list[Act]:
+def camera_views(web: Web) -> list[AuditEntry]:
     """Views of cameras. Pages load the pictures of alerts at any time, so views of those are not counted."""
     return [it for it in recorded(web, "view") if "/" in it.target]
 
 
-def recorded(web: Web, what: str) -> list[Act]:
+def recorded(web: Web, what: str) -> list[AuditEntry]:
     """All acts of a kind."""
-    return [it for _, entry in web.services.reader.record(0, 1_000_000) if (it := acts.decode(entry)).what == what]
+    return [
+        it for _, entry in web.services.reader.record(0, 1_000_000) if (it := audit_entry.decode(entry)).what == what
+    ]

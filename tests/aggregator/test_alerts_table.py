@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from agg_support import JPEG, START_NS, entered, event
 
-from aggregator.alerts import (
+from aggregator.domain.alert import (
     QUIET,
     RESOLVES,
     RULES,
@@ -13,21 +13,21 @@ from aggregator.alerts import (
     Acknowledged,
     Alert,
     Change,
-    Cleared,
+    ConditionCleared,
     Effect,
+    EventObserved,
     Resolved,
-    Seen,
     fingerprint_of,
     targets,
     transition,
 )
-from aggregator.dashboard.texts import TEXTS
-from aggregator.dashboard.views import title
-from aggregator.ledger import Ledger
-from aggregator.link import Incoming
+from aggregator.ingest.batch_processor import BatchProcessor
+from aggregator.messaging.mqtt_client import InboundMessage
+from aggregator.web.dashboard.html.alert_html import title
+from aggregator.web.dashboard.i18n.texts import TEXTS
 from common.clock import SECOND_NS
-from events.envelope import encode
-from events.kinds import (
+from protocol.envelope import encode
+from protocol.event_types import (
     KINDS,
     CameraBack,
     CameraClear,
@@ -52,28 +52,30 @@ def after(*changes: Change) -> tuple[Alert | None, list[Effect]]:
     return alert, effects
 
 
-def seen(minutes: float = 0, kind_of_object: str = "person", picture: bytes | None = None, number: int = 1) -> Seen:
+def seen(
+    minutes: float = 0, kind_of_object: str = "person", picture: bytes | None = None, number: int = 1
+) -> EventObserved:
     data = entered("yard", kind_of_object)
-    return Seen(event(number, data, time_ns=START_NS + round(minutes * MINUTE_NS), picture=picture))
+    return EventObserved(event(number, data, time_ns=START_NS + round(minutes * MINUTE_NS), picture=picture))
 
 
-def lost(minutes: float = 0, cleared: float | None = None) -> Seen:
+def lost(minutes: float = 0, cleared: float | None = None) -> EventObserved:
     cleared_ns = None if cleared is None else START_NS + round(cleared * MINUTE_NS)
-    return Seen(event(1, CameraLost(), time_ns=START_NS + round(minutes * MINUTE_NS)), cleared_ns)
+    return EventObserved(event(1, CameraLost(), time_ns=START_NS + round(minutes * MINUTE_NS)), cleared_ns)
 
 
-def back(minutes: float) -> Cleared:
-    return Cleared("camera.back", START_NS + round(minutes * MINUTE_NS))
+def back(minutes: float) -> ConditionCleared:
+    return ConditionCleared("camera.back", START_NS + round(minutes * MINUTE_NS))
 
 
-def forced(minutes: float = 0, cleared: float | None = None) -> Seen:
+def forced(minutes: float = 0, cleared: float | None = None) -> EventObserved:
     cleared_ns = None if cleared is None else START_NS + round(cleared * MINUTE_NS)
     data = DoorForced(door="d1")
-    return Seen(event(1, data, place="d1", time_ns=START_NS + round(minutes * MINUTE_NS)), cleared_ns)
+    return EventObserved(event(1, data, place="d1", time_ns=START_NS + round(minutes * MINUTE_NS)), cleared_ns)
 
 
-def closed(minutes: float) -> Cleared:
-    return Cleared("door.closed", START_NS + round(minutes * MINUTE_NS))
+def closed(minutes: float) -> ConditionCleared:
+    return ConditionCleared("door.closed", START_NS + round(minutes * MINUTE_NS))
 
 
 def test_every_kind_is_either_in_the_table_or_quiet() -> None:
@@ -142,8 +144,8 @@ def test_transitions(name: str, changes: tuple[Change, ...], effects: list[Effec
 
 @pytest.mark.parametrize("data", [DoorForced(door="d1"), DoorDuress(door="d1")])
 def test_an_acknowledged_critical_alert_of_any_kind_opens_again_as_unacknowledged(data: Data) -> None:
-    again = Seen(event(2, data, place="d1", time_ns=START_NS + MINUTE_NS))
-    alert, _ = after(Seen(event(1, data, place="d1")), LI, again)
+    again = EventObserved(event(2, data, place="d1", time_ns=START_NS + MINUTE_NS))
+    alert, _ = after(EventObserved(event(1, data, place="d1")), LI, again)
     assert alert is not None
     assert (alert.state, alert.acknowledged_by, alert.acknowledged_ns, alert.count) == ("open", None, None, 2)
 
@@ -203,7 +205,7 @@ def test_targets_name_the_alerts_that_an_event_resolves() -> None:
 def test_a_two_wheeler_in_a_zone_is_a_matter_of_its_own_and_weighs_more(new_id: Callable[[], str]) -> None:
     walker, rider = event(1, entered("hall")), event(2, entered("hall", "motorcycle"))
     assert fingerprint_of(walker) != fingerprint_of(rider)
-    opened, effects = transition(None, Seen(rider), START_NS, new_id)
+    opened, effects = transition(None, EventObserved(rider), START_NS, new_id)
     assert opened is not None
     assert (opened.severity, effects) == ("high", (Effect.OPENED,))
     assert title(opened, TEXTS["en"]) == "Two-wheeler where none may be"
@@ -211,8 +213,8 @@ def test_a_two_wheeler_in_a_zone_is_a_matter_of_its_own_and_weighs_more(new_id: 
 
 @pytest.mark.parametrize(("reason", "severity"), [("revoked:entry-7", "high"), ("card", None), (None, None)])
 def test_a_controller_that_lets_a_revoked_card_in_opens_an_alert(
-    ledger: Ledger, reason: str | None, severity: str | None
+    ledger: BatchProcessor, reason: str | None, severity: str | None
 ) -> None:
     granted = event(1, DoorGranted(door="hall", reason=reason), place="hall")
-    outcome = ledger.process([Incoming(f"paifang/v1/{granted.site}/{granted.box}/events", encode(granted))])
+    outcome = ledger.process([InboundMessage(f"paifang/v1/{granted.site}/{granted.box}/events", encode(granted))])
     assert [it.severity for it in outcome.alerts.values()] == ([severity] if severity else [])

@@ -9,10 +9,10 @@ import pytest
 from agg_support import Sender, Web, event, log_in, wait_until
 from playwright.sync_api import Page, expect
 
-from aggregator.dashboard.board import MAX_CARDS
-from aggregator.stores.records import AlertQuery
+from aggregator.domain.read_models import AlertQuery
+from aggregator.web.dashboard.alerts_page import MAX_CARDS
 from common.clock import SystemClock
-from events.kinds import CameraLost, Data, DoorForced
+from protocol.event_types import CameraLost, Data, DoorForced
 
 CAMERAS = 104
 

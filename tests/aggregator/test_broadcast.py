@@ -6,12 +6,12 @@ import threading
 import pytest
 from agg_support import START_NS, event, run_apart
 
-from aggregator.alerts import Alert, Seen, transition
-from aggregator.broadcast import Broadcast, Update
+from aggregator.domain.alert import Alert, EventObserved, transition
+from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
 
 
 def alert(number: int) -> Alert:
-    opened, _ = transition(None, Seen(event(number)), START_NS, lambda: f"alert-{number}")
+    opened, _ = transition(None, EventObserved(event(number)), START_NS, lambda: f"alert-{number}")
     assert opened is not None
     return opened
 
@@ -21,18 +21,18 @@ async def until(condition: asyncio.Event) -> None:
 
 
 def test_changes_from_a_thread_arrive_coalesced_and_complete() -> None:
-    async def scene() -> list[Update]:
-        broadcast, updates, last = Broadcast(), list[Update](), asyncio.Event()
+    async def scene() -> list[ChangeSet]:
+        broadcast, updates, last = ChangeFeed(), list[ChangeSet](), asyncio.Event()
         broadcast.attach(asyncio.get_running_loop())
 
-        def listen(update: Update) -> None:
+        def listen(update: ChangeSet) -> None:
             updates.append(update)
             if "alert-199" in update.alerts:
                 last.set()
 
         def send() -> None:
             for number in range(200):
-                broadcast.publish(Update({f"alert-{number}": alert(number)}))
+                broadcast.publish(ChangeSet({f"alert-{number}": alert(number)}))
 
         broadcast.subscribe(listen)
         thread = threading.Thread(target=send)
@@ -47,14 +47,14 @@ def test_changes_from_a_thread_arrive_coalesced_and_complete() -> None:
 
 
 def test_a_broken_listener_does_not_silence_the_others_and_leaving_works() -> None:
-    async def scene() -> tuple[list[Update], list[Update]]:
-        broadcast, left, stayed, told = Broadcast(), list[Update](), list[Update](), asyncio.Event()
+    async def scene() -> tuple[list[ChangeSet], list[ChangeSet]]:
+        broadcast, left, stayed, told = ChangeFeed(), list[ChangeSet](), list[ChangeSet](), asyncio.Event()
         broadcast.attach(asyncio.get_running_loop())
 
-        def broken(_: Update) -> None:
+        def broken(_: ChangeSet) -> None:
             raise ZeroDivisionError
 
-        def listen(update: Update) -> None:
+        def listen(update: ChangeSet) -> None:
             stayed.append(update)
             told.set()
 
@@ -62,7 +62,7 @@ def test_a_broken_listener_does_not_silence_the_others_and_leaving_works() -> No
         broadcast.subscribe(broken)
         broadcast.subscribe(listen)
         for _ in range(2):
-            broadcast.publish(Update(boxes=True))
+            broadcast.publish(ChangeSet(boxes=True))
             await until(told)
             told.clear()
             leave()
@@ -74,12 +74,12 @@ def test_a_broken_listener_does_not_silence_the_others_and_leaving_works() -> No
 
 @pytest.mark.parametrize("attached", [False, True])
 def test_without_a_loop_nothing_is_kept(attached: bool) -> None:
-    broadcast = Broadcast()
+    broadcast = ChangeFeed()
     if attached:
         loop = asyncio.new_event_loop()
         broadcast.attach(loop)
         loop.close()
-        broadcast.publish(Update({"a": alert(1)}))  # a closed loop is no error
+        broadcast.publish(ChangeSet({"a": alert(1)}))  # a closed loop is no error
         broadcast.detach()
-    broadcast.publish(Update({"b": alert(2)}))
-    assert broadcast._pending == Update()
+    broadcast.publish(ChangeSet({"b": alert(2)}))
+    assert broadcast._pending == ChangeSet()

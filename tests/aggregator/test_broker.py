@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from port_kit import free_port
 
-from aggregator.broker import EmbeddedServer
-from aggregator.broker_files import ACCOUNTS_FILE, MAX_ACK_PENDING, PERMISSIONS, accounts, configuration
-from aggregator.config import EmbeddedBroker
-from aggregator.link import SUBSCRIPTIONS, MqttLink, Target
+from aggregator.messaging.broker_config import ACCOUNTS_FILE, MAX_ACK_PENDING, PERMISSIONS, accounts, configuration
+from aggregator.messaging.embedded_broker import EmbeddedServer
+from aggregator.messaging.mqtt_client import SUBSCRIPTIONS, BrokerEndpoint, MqttClient
+from aggregator.settings.aggregator import EmbeddedBroker
 from common.backoff import Backoff
 from common.errors import BrokerError, BrokerRefused
 from common.secret import Secret
@@ -66,23 +66,23 @@ def test_a_taken_port_is_an_error_that_names_it(tmp_path: Path) -> None:
 def test_a_link_is_open_only_when_it_is_accepted(tmp_path: Path) -> None:
     settings = EmbeddedBroker(port=free_port())
     users = accounts(tmp_path, settings, lambda: "the right password")
-    target = Target("127.0.0.1", settings.port, "a", "aggregator", Secret("the right password"))
+    target = BrokerEndpoint("127.0.0.1", settings.port, "a", "aggregator", Secret("the right password"))
     with pytest.raises(BrokerError):
-        MqttLink.open(target)
+        MqttClient.open(target)
     server = EmbeddedServer(settings, tmp_path, users, Backoff(lambda: 0.5))
     server.start()
     try:
-        link = MqttLink.open(target)
+        link = MqttClient.open(target)
         assert link.collect(10) == []
         link.close()
         with pytest.raises(BrokerRefused, match="log-in"):
-            MqttLink.open(Target("127.0.0.1", settings.port, "a", "aggregator", Secret("wrong")))
+            MqttClient.open(BrokerEndpoint("127.0.0.1", settings.port, "a", "aggregator", Secret("wrong")))
         with pytest.raises(BrokerRefused, match="subscription"):
-            MqttLink.open(Target("127.0.0.1", settings.port, "b", "box", Secret("the right password")))
+            MqttClient.open(BrokerEndpoint("127.0.0.1", settings.port, "b", "box", Secret("the right password")))
     finally:
         server.stop()
 
 
 def test_a_port_that_answers_nothing_is_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(BrokerError, match="no answer to the log-in"):
-        MqttLink.open(Target("127.0.0.1", silent.getsockname()[1], "a"), timeout_s=0.2)
+        MqttClient.open(BrokerEndpoint("127.0.0.1", silent.getsockname()[1], "a"), timeout_s=0.2)

@@ -14,11 +14,11 @@ import pytest
 from agg_support import wait_until
 from port_kit import free_port
 
-from aggregator.broker import DAMAGED, STORE, EmbeddedServer
-from aggregator.broker_files import Account, accounts
-from aggregator.broker_recovery import RecoveringConnect
-from aggregator.config import EmbeddedBroker
-from aggregator.link import MqttLink, Target
+from aggregator.messaging.broker_config import BrokerCredentials, accounts
+from aggregator.messaging.broker_recovery import RecoveringConnect
+from aggregator.messaging.embedded_broker import DAMAGED, STORE, EmbeddedServer
+from aggregator.messaging.mqtt_client import BrokerEndpoint, MqttClient
+from aggregator.settings.aggregator import EmbeddedBroker
 from common.backoff import Backoff
 from common.errors import BrokerError, BrokerRefused
 from common.secret import Secret
@@ -32,17 +32,17 @@ class Place:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
         self.folder, self.settings = folder, EmbeddedBroker(port=free_port())
-        self.users: dict[str, Account] = accounts(folder, self.settings, lambda: "password")
+        self.users: dict[str, BrokerCredentials] = accounts(folder, self.settings, lambda: "password")
         self.server = EmbeddedServer(self.settings, folder, self.users, Backoff(lambda: 0.5, 0.01, 0.02))
         own = self.users["aggregator"]
-        self.target = Target("127.0.0.1", self.settings.port, "aggregator", own.username, own.password)
+        self.target = BrokerEndpoint("127.0.0.1", self.settings.port, "aggregator", own.username, own.password)
 
-    def open(self) -> MqttLink:
-        return MqttLink.open(self.target, 5.0)
+    def open(self) -> MqttClient:
+        return MqttClient.open(self.target, 5.0)
 
-    def opened(self) -> MqttLink:
+    def opened(self) -> MqttClient:
         """A link, as soon as there is one."""
-        links: list[MqttLink] = []
+        links: list[MqttClient] = []
 
         def tried() -> bool:
             try:
@@ -54,10 +54,10 @@ class Place:
         wait_until(tried)
         return links[0]
 
-    def box(self) -> MqttLink:
+    def box(self) -> MqttClient:
         """The same with a box's account, which may not subscribe to events."""
         own = self.users["box"]
-        return MqttLink.open(Target("127.0.0.1", self.settings.port, "box", own.username, own.password), 5.0)
+        return MqttClient.open(BrokerEndpoint("127.0.0.1", self.settings.port, "box", own.username, own.password), 5.0)
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_a_taken_port_sets_no_files_aside(place: Place, tmp_path: Path) -> None:
     other = Place(tmp_path / "other")
     (tmp_path / "other" / STORE).mkdir()
     settings = EmbeddedBroker(port=place.settings.port)
-    users = {name: Account(it.username, Secret("p")) for name, it in place.users.items()}
+    users = {name: BrokerCredentials(it.username, Secret("p")) for name, it in place.users.items()}
     second = EmbeddedServer(settings, other.folder, users, Backoff(lambda: 0.5))
     with pytest.raises(BrokerError, match=f"port {place.settings.port}"):
         second.start()

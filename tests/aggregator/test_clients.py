@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from aggregator.clients import SESSION_COOKIE, Clients, cookie_name, is_secure, prefix_of
-from aggregator.config import Http, load
-from aggregator.guard import Guard
-from aggregator.record import acts
-from aggregator.record.acts import Act
-from aggregator.staff.limits import MOST_REPORTS, Failures, Limits
-from aggregator.staff.throttle import Throttle
+from aggregator.auth.client_address import SESSION_COOKIE, Clients, cookie_name, is_secure, prefix_of
+from aggregator.auth.login_limits import MOST_REPORTS, Failures, LoginLimits
+from aggregator.auth.rate_limiter import RateLimiter
+from aggregator.domain import audit_entry
+from aggregator.domain.audit_entry import AuditEntry
+from aggregator.settings.aggregator import Http, load
+from aggregator.web.auth_middleware import AuthMiddleware
 from common.clock import FakeClock
 from common.errors import LoginThrottled, SettingsError, StoreError
 
@@ -90,7 +90,7 @@ def test_cookies_are_secure_where_browsers_use_tls(http: Http) -> None:
         return response
 
     async def ask() -> httpx.Headers:
-        guarded = Guard(Starlette(routes=[Route("/login", answer)]), None, Clients(http))  # type: ignore[arg-type]
+        guarded = AuthMiddleware(Starlette(routes=[Route("/login", answer)]), None, Clients(http))  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=httpx.ASGITransport(guarded), base_url="http://x") as client:
             return (await client.get("/login")).headers
 
@@ -106,7 +106,7 @@ def test_pictures_and_answers_are_kept_by_no_cache(kind: str) -> None:
         return Response(b"x", media_type=kind)
 
     async def ask() -> httpx.Headers:
-        guarded = Guard(Starlette(routes=[Route("/login", answer)]), None, Clients(Http()))  # type: ignore[arg-type]
+        guarded = AuthMiddleware(Starlette(routes=[Route("/login", answer)]), None, Clients(Http()))  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=httpx.ASGITransport(guarded), base_url="http://x") as client:
             return (await client.get("/login")).headers
 
@@ -114,7 +114,7 @@ def test_pictures_and_answers_are_kept_by_no_cache(kind: str) -> None:
 
 
 def test_waits_grow_and_end(clock: FakeClock) -> None:
-    throttle, waits = Throttle(clock, 3, 60.0), []
+    throttle, waits = RateLimiter(clock, 3, 60.0), []
     for _ in range(3):
         throttle.take("x")
     for _ in range(6):
@@ -132,7 +132,7 @@ def test_waits_grow_and_end(clock: FakeClock) -> None:
 
 
 def test_who_has_logged_in_from_there_waits_for_nobody_elses_tries(clock: FakeClock) -> None:
-    limits = Limits(clock)
+    limits = LoginLimits(clock)
     limits.take("li", "2001:db8::1")
     limits.passed("li", "2001:db8::1")
     for number in range(60):
@@ -148,7 +148,7 @@ def test_who_has_logged_in_from_there_waits_for_nobody_elses_tries(clock: FakeCl
 
 
 def test_failed_log_ins_are_reported_and_a_flood_fills_nothing(clock: FakeClock) -> None:
-    done: list[Act] = []
+    done: list[AuditEntry] = []
     failures = Failures(clock, done.append)
     for _ in range(MOST_REPORTS + 50):
         failures.report("li", "203.0.113.9", "wrong")
@@ -161,7 +161,7 @@ def test_failed_log_ins_are_reported_and_a_flood_fills_nothing(clock: FakeClock)
 
 
 def test_a_store_that_is_busy_fails_no_report(clock: FakeClock) -> None:
-    def busy(_act: Act) -> None:
+    def busy(_act: AuditEntry) -> None:
         raise StoreError("the store is busy")
 
     Failures(clock, busy).report("li", "203.0.113.9", "wrong")
@@ -172,7 +172,7 @@ def test_a_failed_log_in_is_on_the_record_without_what_was_typed(web: Web) -> No
     typed = f"{name}-a-password-in-the-wrong-field"
 
     def told() -> list[tuple[str, str]]:
-        found = [acts.decode(entry) for _, entry in web.services.reader.record(0, 1_000_000)]
+        found = [audit_entry.decode(entry) for _, entry in web.services.reader.record(0, 1_000_000)]
         assert not any(typed in str(act) for act in found)
         return [(act.who, act.detail["why"]) for act in found if act.what == "login.failed"]
 

@@ -13,26 +13,27 @@ import pytest
 from agg_support import run_apart
 from test_clips_table import made
 
-from aggregator.broadcast import Broadcast
-from aggregator.clips.clip import DAY_NS, Clip
-from aggregator.clips.keeper import Keeper
-from aggregator.config import ObjectsSettings
-from aggregator.ledger import Ledger
-from aggregator.lists.keys import Keys
-from aggregator.mailbox import Mailbox
-from aggregator.objects import Objects
-from aggregator.posts import Answered, Posts
-from aggregator.record import acts
-from aggregator.record.scribe import Scribe
-from aggregator.remote import Remote
-from aggregator.stores import Store, Writer
-from aggregator.stores.records import Batch
-from aggregator.uploads import Brought
+from aggregator.audit.audit_log_writer import AuditLogWriter
+from aggregator.crypto.keyring import KeyRing
+from aggregator.domain import audit_entry
+from aggregator.domain.clip import DAY_NS, Clip
+from aggregator.domain.read_models import Batch
+from aggregator.ingest.batch_processor import BatchProcessor
+from aggregator.jobs.clip_worker import ClipWorker
+from aggregator.jobs.uploads import ReceivedFile
+from aggregator.messaging.command_client import CommandClient
+from aggregator.messaging.outbound_queue import OutboundQueue, ReplyReceived
+from aggregator.monitoring.change_feed import ChangeFeed
+from aggregator.settings.aggregator import ObjectsSettings
+from aggregator.storage import Store, Writer
+from aggregator.storage.object_store import ObjectStorage
+from aggregator.storage.write_queue import WriteQueue
 from common.clock import SECOND_NS, FakeClock
-from events import commands, tickets
-from events.commands import Command, Reply
-from events.identifiers import uuid7
-from events.topics import BoxTopics
+from protocol import commands
+from protocol.commands import Command, Reply
+from protocol.identifiers import uuid7
+from protocol.signing import upload_tokens
+from protocol.topics import BoxTopics
 
 BOX = BoxTopics("village", "gate-1")
 
@@ -40,21 +41,21 @@ BOX = BoxTopics("village", "gate-1")
 class Side:
     """A keeper, and the box at the other end of its commands."""
 
-    def __init__(self, folder: Path, ledger: Ledger, store: Store, clock: FakeClock) -> None:
+    def __init__(self, folder: Path, ledger: BatchProcessor, store: Store, clock: FakeClock) -> None:
         self.answer: Reply | None = None
         self.asked: list[Command] = []
         self.forgotten: list[str] = []
-        self.keys, self.clock, numbers = Keys(folder, secrets.token_bytes), clock, itertools.count(1)
-        self.posts = Posts(self._box)
-        mailbox: Mailbox[Writer] = Mailbox()
+        self.keys, self.clock, numbers = KeyRing(folder, secrets.token_bytes), clock, itertools.count(1)
+        self.posts = OutboundQueue(self._box)
+        mailbox: WriteQueue[Writer] = WriteQueue()
 
         async def write(work: Callable[[Writer], Any]) -> Any:
             return work(ledger.store)
 
-        remote = Remote(self.keys, self.posts, Scribe(mailbox).put, clock, answer_s=0.02)
-        self.objects = Objects(ObjectsSettings(), folder / "objects")
-        self.keeper = Keeper(
-            store.reader(), write, remote, self.keys, self.objects, Broadcast(), clock, self.forgotten.append,
+        remote = CommandClient(self.keys, self.posts, AuditLogWriter(mailbox).put, clock, answer_s=0.02)
+        self.objects = ObjectStorage(ObjectsSettings(), folder / "objects")
+        self.keeper = ClipWorker(
+            store.reader(), write, remote, self.keys, self.objects, ChangeFeed(), clock, self.forgotten.append,
             lambda: uuid7(clock.wall_ns(), next(numbers).to_bytes(10, "big")), secrets.token_bytes,
         )  # fmt: skip
 
@@ -65,7 +66,7 @@ class Side:
             self.asked.append(command)
             if self.answer is not None:
                 answer = msgspec.structs.replace(self.answer, id=command.id)
-                self.posts.answered([Answered(BOX.site, BOX.box, answer)])
+                self.posts.answered([ReplyReceived(BOX.site, BOX.box, answer)])
         self.posts._waiting.clear()
 
     def turn(self, seconds: float = 0.0) -> None:
@@ -85,7 +86,7 @@ class Side:
 
 
 @pytest.fixture
-def side(tmp_path: Path, ledger: Ledger, store: Store, clock: FakeClock) -> Side:
+def side(tmp_path: Path, ledger: BatchProcessor, store: Store, clock: FakeClock) -> Side:
     ledger.store.apply(Batch(clips=[made()]))
     return Side(tmp_path, ledger, store, clock)
 
@@ -103,7 +104,9 @@ def test_a_box_that_never_answers_is_asked_less_and_less_and_given_up_after_a_da
     assert side.forgotten == [number]
     command = side.asked[0]
     assert (command.target, command.job, command.by) == ("cam-1", number, "system")
-    assert tickets.unseal(side.keys.of_site("village"), number, command.ticket) == side.keys.ticket("clip", number)
+    assert upload_tokens.unseal(side.keys.of_site("village"), number, command.ticket) == side.keys.ticket(
+        "clip", number
+    )
 
 
 def test_a_refusal_is_the_end(side: Side) -> None:
@@ -121,12 +124,12 @@ def test_what_was_brought_is_kept_and_erased_on_the_record(side: Side, tmp_path:
     assert (side.clip(number).state, side.keeper.expects(number)) == ("asked", True)
     (tmp_path / "film").write_bytes(b"film")
     side.objects.put(f"clip/{number}", tmp_path / "film")
-    run_apart(side.keeper.take(Brought(number, f"clip/{number}", 4, "ab")))
+    run_apart(side.keeper.take(ReceivedFile(number, f"clip/{number}", 4, "ab")))
     assert (side.clip(number).state, side.keeper.expects(number)) == ("stored", False)
     side.turn(30 * DAY_NS / SECOND_NS - 60)
     assert side.objects.size(f"clip/{number}") == 4
     side.turn(60)
     assert side.objects.size(f"clip/{number}") is None
     assert side.keeper.reader.clip(number) is None
-    told = [acts.decode(entry) for _, entry in side.keeper.reader.record(0, 9)]
+    told = [audit_entry.decode(entry) for _, entry in side.keeper.reader.record(0, 9)]
     assert [(it.what, it.target, it.detail["clip"]) for it in told] == [("erased", number, "ab")]

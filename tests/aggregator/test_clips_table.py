@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from aggregator.alerts import RULES
-from aggregator.clips import clip as moves
-from aggregator.clips.clip import DAY_NS, GIVE_UP_NS, KINDS, Clip
-from aggregator.ledger import Ledger
-from aggregator.link import Incoming
-from aggregator.record import acts
-from aggregator.stores import Store, Writer
-from aggregator.stores.records import AlertQuery, Batch
+from aggregator.domain import audit_entry
+from aggregator.domain import clip as moves
+from aggregator.domain.alert import RULES
+from aggregator.domain.clip import DAY_NS, GIVE_UP_NS, KINDS, Clip
+from aggregator.domain.read_models import AlertQuery, Batch
+from aggregator.ingest.batch_processor import BatchProcessor
+from aggregator.messaging.mqtt_client import InboundMessage
+from aggregator.storage import Store, Writer
 from common.clock import SECOND_NS, FakeClock
-from events.envelope import encode
-from events.kinds import CameraLost, Data
-from events.topics import BoxTopics
+from protocol.envelope import encode
+from protocol.event_types import CameraLost, Data
+from protocol.topics import BoxTopics
 
 from agg_support import START_NS, event  # isort: skip
 from test_stores_contract import alert  # isort: skip
 
 
 def made(number: int = 1, first_s: float = 0.0) -> Clip:
-    found = moves.wanted(alert(number, first_ns=START_NS + round(first_s * SECOND_NS)), START_NS, 30)
+    found = moves.request_for_alert(alert(number, first_ns=START_NS + round(first_s * SECOND_NS)), START_NS, 30)
     assert found is not None
     return found
 
 
 def test_only_what_a_camera_saw_gets_a_clip() -> None:
-    kinds = {kind for kind in RULES if moves.wanted(alert(1, kind=kind, first_ns=START_NS), START_NS, 30) is not None}
+    kinds = {
+        kind
+        for kind in RULES
+        if moves.request_for_alert(alert(1, kind=kind, first_ns=START_NS), START_NS, 30) is not None
+    }
     assert kinds == set(KINDS)
     assert not any(kind.startswith(("camera.", "footage.", "disk.", "outbox.")) for kind in kinds)
     assert not {"door.offline", "door.denied"} & kinds
@@ -42,41 +46,41 @@ def test_a_clip_goes_from_ten_seconds_before_to_twenty_after_and_is_asked_for_wh
 
 def test_pauses_grow_up_to_an_hour_and_a_day_is_the_end() -> None:
     clip, now_ns, pauses = made(), START_NS, []
-    while moves.lapsed(clip, now_ns) is None:
-        clip = moves.asked(clip, now_ns, "offline")
+    while moves.expire(clip, now_ns) is None:
+        clip = moves.mark_requested(clip, now_ns, "offline")
         pauses.append((clip.next_ns - now_ns) // SECOND_NS)
         now_ns = clip.next_ns
     assert pauses == sorted(pauses)
     assert (pauses[0], pauses[1], pauses[-1]) == (15, 30, 3600)
     assert len(pauses) < 40
-    over = moves.lapsed(clip, START_NS + GIVE_UP_NS)
+    over = moves.expire(clip, START_NS + GIVE_UP_NS)
     assert over is not None
     assert (over.state, over.open) == ("failed", False)
     assert "offline" in over.problem
-    stored = moves.stored(clip, 9, "ab")
-    assert moves.lapsed(stored, START_NS + GIVE_UP_NS) is None
+    stored = moves.mark_stored(clip, 9, "ab")
+    assert moves.expire(stored, START_NS + GIVE_UP_NS) is None
 
 
 def test_an_offline_box_leaves_it_wanted_and_an_answer_makes_it_asked() -> None:
-    assert moves.asked(made(), START_NS, "offline").state == "wanted"
-    assert moves.asked(made(), START_NS).state == "asked"
-    assert moves.asked(moves.asked(made(), START_NS), START_NS, "offline").state == "asked"
+    assert moves.mark_requested(made(), START_NS, "offline").state == "wanted"
+    assert moves.mark_requested(made(), START_NS).state == "asked"
+    assert moves.mark_requested(moves.mark_requested(made(), START_NS), START_NS, "offline").state == "asked"
 
 
 def test_every_store_keeps_changes_and_forgets_clips(store: Store, writer: Writer) -> None:
     reader = store.reader()
     one, two, three = made(1), made(2, 60), made(3)
     writer.apply(Batch(clips=[one, two, three]))
-    writer.apply(Batch(clips=[moves.failed(one, "never")]))  # wanted once
+    writer.apply(Batch(clips=[moves.mark_failed(one, "never")]))  # wanted once
     assert reader.clip(one.id) == one
     assert reader.clip("nothing") is None
     assert [it.id for it in reader.due_clips(START_NS + 30 * SECOND_NS, 9)] == [one.id, three.id]
     assert len(reader.due_clips(START_NS + 30 * SECOND_NS, 1)) == 1
-    asked = moves.asked(one, START_NS)
+    asked = moves.mark_requested(one, START_NS)
     assert writer.change_clip(one, asked)
-    assert not writer.change_clip(one, moves.failed(one, "late"))  # it is not any more what it was
-    assert writer.change_clip(asked, moves.stored(asked, 1234, "ab"))
-    assert writer.change_clip(three, moves.failed(three, "no footage"))
+    assert not writer.change_clip(one, moves.mark_failed(one, "late"))  # it is not any more what it was
+    assert writer.change_clip(asked, moves.mark_stored(asked, 1234, "ab"))
+    assert writer.change_clip(three, moves.mark_failed(three, "no footage"))
     assert reader.stored_clips([one.id, two.id, three.id]) == {one.id}
     assert [it.id for it in reader.due_clips(START_NS + DAY_NS, 9)] == [two.id]
     assert reader.old_clips(START_NS + 29 * DAY_NS, 9) == []
@@ -85,14 +89,16 @@ def test_every_store_keeps_changes_and_forgets_clips(store: Store, writer: Write
     writer.drop_clip(one.id, moves.erasure(old[0], START_NS))
     writer.drop_clip(one.id, moves.erasure(old[0], START_NS))
     assert reader.clip(one.id) is None
-    (act,) = [acts.decode(entry) for _, entry in reader.record(0, 9)]
+    (act,) = [audit_entry.decode(entry) for _, entry in reader.record(0, 9)]
     assert (act.what, act.who, act.reason) == ("erased", "system", "ceiling")
 
 
-def test_an_alert_wants_one_clip_whatever_is_merged_into_it(ledger: Ledger, store: Store, clock: FakeClock) -> None:
+def test_an_alert_wants_one_clip_whatever_is_merged_into_it(
+    ledger: BatchProcessor, store: Store, clock: FakeClock
+) -> None:
     def take(number: int, data: Data | None = None) -> None:
         its = event(number, data, time_ns=clock.wall_ns())
-        ledger.process([Incoming(BoxTopics("village", "gate-1").events, encode(its))])
+        ledger.process([InboundMessage(BoxTopics("village", "gate-1").events, encode(its))])
         clock.advance(30)
 
     take(1)

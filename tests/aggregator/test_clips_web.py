@@ -14,11 +14,11 @@ from picture_box import Running, recorded
 from playwright.sync_api import Page, expect
 
 from aggregator import app
-from aggregator.clips.clip import DAY_NS, Clip
-from aggregator.staff.roles import Grant
-from aggregator.stores.records import AlertQuery, Batch
+from aggregator.domain.authorization import RoleAssignment
+from aggregator.domain.clip import DAY_NS, Clip
+from aggregator.domain.read_models import AlertQuery, Batch
 from common.secret import Secret
-from events.tickets import DIGEST, LENGTH, OFFSET, upload_path
+from protocol.signing.upload_tokens import DIGEST, LENGTH, OFFSET, upload_path
 
 from picture_box import running  # noqa: F401  # isort: skip
 from test_clips_table import made  # isort: skip
@@ -99,7 +99,10 @@ def test_foreign_roles_see_no_clip(web: Web, running: Running) -> None:  # noqa:
     running.enter("yard-265", seconds_ago=20)
     number = alert_of(web, "yard-265")
     assert clip_of(web, number, "stored", "failed").state == "stored"
-    for name, grant, status in (("far", Grant("monitor", "harbour"), 404), ("audit", Grant("auditor"), 403)):
+    for name, grant, status in (
+        ("far", RoleAssignment("monitor", "harbour"), 404),
+        ("audit", RoleAssignment("auditor"), 403),
+    ):
         app.add_user(web.services.settings, name, Secret(FOREIGN), [grant])
         with web.client() as client:
             client.post("/login", data={"name": name, "password": FOREIGN})

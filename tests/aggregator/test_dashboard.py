@@ -12,8 +12,8 @@ from agg_support import USER, Sender, Web, entered, event, log_in, wait_until
 from playwright.sync_api import Page, expect
 
 from common.clock import SystemClock
-from events import receipts
-from events.kinds import CameraCovered
+from protocol import receipts
+from protocol.event_types import CameraCovered
 
 
 def jpeg() -> bytes:

@@ -17,8 +17,8 @@ import pytest
 from agg_support import Sender, event, wait_until
 from port_kit import free_port
 
-from aggregator.broker_files import Account
-from aggregator.stores import STORES
+from aggregator.messaging.broker_config import BrokerCredentials
+from aggregator.storage import STORES
 from common.secret import Secret
 
 FILES, FLOOD = 460, 400
@@ -59,7 +59,7 @@ def test_half_open_requests_leave_the_brokers_link_alone(tmp_path: Path) -> None
         assert found
         known = json.loads((tmp_path / "data/broker.json").read_text())["box"]
         reader = STORES["sqlite"](tmp_path / "data").reader()
-        sender = Sender(port, Account(known["username"], Secret(known["password"])))
+        sender = Sender(port, BrokerCredentials(known["username"], Secret(known["password"])))
         sender.send(event(1))
         wait_until(lambda: reader.event_count() == 1)
         with contextlib.ExitStack() as stack:

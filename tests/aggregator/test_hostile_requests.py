@@ -6,7 +6,7 @@ import httpx
 import pytest
 from agg_support import Web
 
-from aggregator.staff.routes import ROUTES
+from aggregator.web.route_permissions import ROUTES
 
 BODIES = {
     "nested lists": b"[" * 9000,

@@ -15,22 +15,22 @@ from paho.mqtt.enums import CallbackAPIVersion
 from port_kit import free_port
 
 from aggregator import app
-from aggregator.broker_files import Account, accounts
-from aggregator.config import CLIENT_ID, EmbeddedBroker, ExternalBroker, Settings
-from aggregator.lists.keys import Keys
-from aggregator.services import Services
-from aggregator.stores.records import AlertQuery
+from aggregator.crypto.keyring import KeyRing
+from aggregator.domain.read_models import AlertQuery
+from aggregator.messaging.broker_config import BrokerCredentials, accounts
+from aggregator.settings.aggregator import CLIENT_ID, EmbeddedBroker, ExternalBroker, Settings
+from aggregator.web.services import Services
 from common.clock import SECOND_NS, SystemClock
-from events import receipts
-from events.envelope import MAX_MESSAGE_BYTES, encode
-from events.kinds import OutboxLost
+from protocol import receipts
+from protocol.envelope import MAX_MESSAGE_BYTES, encode
+from protocol.event_types import OutboxLost
 
 
 @dataclass
 class Rig:
     services: Services
     port: int
-    account: Account | None
+    account: BrokerCredentials | None
     settings: Settings
 
 
@@ -189,7 +189,7 @@ def test_whoever_knows_the_name_of_the_aggregator_cannot_end_its_connection(rig:
 def test_the_client_id_is_the_same_after_a_restart_and_another_elsewhere(tmp_path: Path) -> None:
     def made(folder: Path) -> str:
         folder.mkdir(exist_ok=True)
-        return Keys(folder, os.urandom).client_id(CLIENT_ID)
+        return KeyRing(folder, os.urandom).client_id(CLIENT_ID)
 
     assert made(tmp_path / "a") == made(tmp_path / "a") != made(tmp_path / "b")
     assert made(tmp_path / "a").startswith(f"{CLIENT_ID}-")

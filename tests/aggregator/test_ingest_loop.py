@@ -9,47 +9,47 @@ import pytest
 from agg_fakes import FakeLink
 from agg_support import event
 
-from aggregator.broadcast import Broadcast
-from aggregator.health import Health
-from aggregator.ingest import Ingest, ReceiptBook
-from aggregator.ledger import Ledger
-from aggregator.link import Incoming
-from aggregator.mailbox import Mailbox
-from aggregator.metrics import Metrics
-from aggregator.stores import Store, Writer
+from aggregator.ingest.batch_processor import BatchProcessor
+from aggregator.ingest.consumer import AckScheduler, EventConsumer
+from aggregator.messaging.mqtt_client import InboundMessage
+from aggregator.monitoring.change_feed import ChangeFeed
+from aggregator.monitoring.health import Health
+from aggregator.monitoring.metrics import Metrics
+from aggregator.storage import Store, Writer
+from aggregator.storage.write_queue import WriteQueue
 from common.backoff import Backoff
 from common.clock import SECOND_NS, FakeClock, SystemClock
 from common.errors import BrokerError, StoreError
-from events import receipts
-from events.envelope import encode
-from events.topics import BoxTopics
+from protocol import receipts
+from protocol.envelope import encode
+from protocol.topics import BoxTopics
 
 TOPICS = BoxTopics("village", "gate-1")
 
 
-def batch(*sequences: int) -> list[Incoming]:
-    return [Incoming(TOPICS.events, encode(event(it)), it) for it in sequences]
+def batch(*sequences: int) -> list[InboundMessage]:
+    return [InboundMessage(TOPICS.events, encode(event(it)), it) for it in sequences]
 
 
 @pytest.fixture
-def mailbox() -> Mailbox[Writer]:
-    return Mailbox()
+def mailbox() -> WriteQueue[Writer]:
+    return WriteQueue()
 
 
 @pytest.fixture
-def make(ledger: Ledger, mailbox: Mailbox[Writer]) -> Callable[[Callable[[], FakeLink]], Ingest]:
-    def made(connect: Callable[[], FakeLink]) -> Ingest:
+def make(ledger: BatchProcessor, mailbox: WriteQueue[Writer]) -> Callable[[Callable[[], FakeLink]], EventConsumer]:
+    def made(connect: Callable[[], FakeLink]) -> EventConsumer:
         clock = SystemClock()
-        return Ingest(
+        return EventConsumer(
             connect=connect, ledger=ledger, mailbox=mailbox, clock=clock,
             backoff=Backoff(lambda: 0.5, first_s=0.01, cap_s=0.02), health=Health(clock), metrics=Metrics(),
-            broadcast=Broadcast(),
+            broadcast=ChangeFeed(),
         )  # fmt: skip
 
     return made
 
 
-Make = Callable[[Callable[[], FakeLink]], Ingest]
+Make = Callable[[Callable[[], FakeLink]], EventConsumer]
 
 
 def test_commits_then_acknowledges_then_receipts(make: Make, store: Store) -> None:
@@ -66,7 +66,7 @@ def test_commits_then_acknowledges_then_receipts(make: Make, store: Store) -> No
 
 
 def test_a_store_that_fails_acknowledges_nothing_and_all_comes_again(
-    make: Make, ledger: Ledger, store: Store, monkeypatch: pytest.MonkeyPatch
+    make: Make, ledger: BatchProcessor, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, calls = ledger.store.apply, [0]
 
@@ -107,7 +107,7 @@ def test_a_bug_does_not_end_the_loop(make: Make) -> None:
     assert tries[0] == 3
 
 
-def test_jobs_are_done_without_a_broker(make: Make, mailbox: Mailbox[Writer]) -> None:
+def test_jobs_are_done_without_a_broker(make: Make, mailbox: WriteQueue[Writer]) -> None:
     stop = threading.Event()
 
     def connect() -> FakeLink:
@@ -126,7 +126,7 @@ def test_jobs_are_done_without_a_broker(make: Make, mailbox: Mailbox[Writer]) ->
 
 
 def test_a_closed_or_full_mailbox_refuses() -> None:
-    box: Mailbox[int] = Mailbox(size=1)
+    box: WriteQueue[int] = WriteQueue(size=1)
     waiting = box.submit(lambda number: number)
     with pytest.raises(StoreError, match="busy"):
         box.submit(lambda number: number)
@@ -138,7 +138,7 @@ def test_a_closed_or_full_mailbox_refuses() -> None:
 
 
 def test_receipts_are_coalesced_and_the_last_one_goes_out() -> None:
-    book, key = ReceiptBook(), ("village", "gate-1")
+    book, key = AckScheduler(), ("village", "gate-1")
     other = ("village", "gate-2")
     book.owe({key})
     assert book.due(0) == [key]

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from agg_support import EPOCH, JPEG, START_NS, event
 
-from aggregator.intake import FUTURE_LIMIT_S, Rejected, Told, judge, quarantined
-from aggregator.stores.records import KEPT_BYTES
+from aggregator.domain.read_models import KEPT_BYTES
+from aggregator.ingest.message_validator import FUTURE_LIMIT_S, InvalidMessage, StatusReceived, quarantined, validate
 from common.clock import SECOND_NS
-from events import receipts
-from events.envelope import MAX_MESSAGE_BYTES, Event, encode
-from events.kinds import OutboxLost
-from events.topics import BoxTopics
+from protocol import receipts
+from protocol.envelope import MAX_MESSAGE_BYTES, Event, encode
+from protocol.event_types import OutboxLost
+from protocol.topics import BoxTopics
 
 TOPICS = BoxTopics("village", "gate-1")
 
@@ -22,20 +22,20 @@ def changed(**fields: Any) -> bytes:
 
 
 def test_a_good_event_passes() -> None:
-    assert judge(TOPICS.events, encode(event(7)), START_NS) == event(7)
+    assert validate(TOPICS.events, encode(event(7)), START_NS) == event(7)
 
 
 def test_the_near_future_passes_and_the_far_one_does_not() -> None:
     limit_ns = FUTURE_LIMIT_S * SECOND_NS
-    assert isinstance(judge(TOPICS.events, encode(event(7, time_ns=START_NS + limit_ns)), START_NS), Event)
-    verdict = judge(TOPICS.events, encode(event(7, time_ns=START_NS + limit_ns + 1)), START_NS)
-    assert isinstance(verdict, Rejected)
+    assert isinstance(validate(TOPICS.events, encode(event(7, time_ns=START_NS + limit_ns)), START_NS), Event)
+    verdict = validate(TOPICS.events, encode(event(7, time_ns=START_NS + limit_ns + 1)), START_NS)
+    assert isinstance(verdict, InvalidMessage)
     assert verdict.reason.startswith("$.time: 600 s in the future")
 
 
 def test_a_status_passes() -> None:
     status = receipts.BoxStatus(online=True, epoch=EPOCH)
-    assert judge(TOPICS.status, receipts.encode(status), START_NS) == Told("village", "gate-1", status)
+    assert validate(TOPICS.status, receipts.encode(status), START_NS) == StatusReceived("village", "gate-1", status)
 
 
 BAD = [
@@ -58,8 +58,8 @@ BAD = [
 
 @pytest.mark.parametrize(("name", "payload", "part"), BAD, ids=[row[0] for row in BAD])
 def test_what_breaks_the_contract_is_rejected_with_a_reason(name: str, payload: bytes, part: str) -> None:
-    verdict = judge(TOPICS.events, payload, START_NS)
-    assert isinstance(verdict, Rejected)
+    verdict = validate(TOPICS.events, payload, START_NS)
+    assert isinstance(verdict, InvalidMessage)
     assert part.lower() in verdict.reason.lower()
 
 
@@ -67,11 +67,11 @@ def test_what_breaks_the_contract_is_rejected_with_a_reason(name: str, payload: 
     "topic", ["", "x", "paifang/v1/village/gate-1/other", "paifang/v1/vil lage/gate-1/events", "\0"]
 )
 def test_topics_that_are_none_of_ours_are_rejected(topic: str) -> None:
-    assert isinstance(judge(topic, encode(event(7)), START_NS), Rejected)
+    assert isinstance(validate(topic, encode(event(7)), START_NS), InvalidMessage)
 
 
 def test_a_broken_status_is_rejected() -> None:
-    assert isinstance(judge(TOPICS.status, b"{}", START_NS), Rejected)
+    assert isinstance(validate(TOPICS.status, b"{}", START_NS), InvalidMessage)
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_a_broken_status_is_rejected() -> None:
     ],
 )
 def test_a_rejected_message_settles_only_its_own_number(payload: bytes, sequence: int) -> None:
-    verdict = judge(TOPICS.events, payload, START_NS)
-    assert isinstance(verdict, Rejected)
+    verdict = validate(TOPICS.events, payload, START_NS)
+    assert isinstance(verdict, InvalidMessage)
     assert verdict.sequence == sequence
     assert (verdict.site, verdict.box, verdict.epoch) == (("village", "gate-1", EPOCH) if sequence else ("", "", ""))
 
@@ -94,7 +94,7 @@ def test_a_rejected_message_settles_only_its_own_number(payload: bytes, sequence
 @pytest.mark.parametrize("sequences", [((0, 3),), ((3, 2),), ((5, 10),), ((1, 2**62),)])
 def test_a_box_cannot_declare_numbers_lost_that_it_has_not_used(sequences: tuple[tuple[int, int], ...]) -> None:
     lost = event(10, OutboxLost(count=1, sequences=sequences), place="gate-1")
-    assert isinstance(judge(TOPICS.events, encode(lost), START_NS), Rejected)
+    assert isinstance(validate(TOPICS.events, encode(lost), START_NS), InvalidMessage)
 
 
 def test_the_quarantine_keeps_the_start_of_a_message() -> None:
@@ -105,23 +105,23 @@ def test_the_quarantine_keeps_the_start_of_a_message() -> None:
 @pytest.mark.parametrize("topic", [TOPICS.events, TOPICS.status, TOPICS.reply("018f0000-0000-7000-8000-000000000001")])
 @pytest.mark.parametrize("payload", [b'{"online":true,"x":' + b"[" * 5_000, b"[" * 5_000, b"1" * 5_000, b'"\\ud800"'])
 def test_no_bytes_on_any_topic_raise(topic: str, payload: bytes) -> None:
-    assert isinstance(judge(topic, payload, START_NS), Rejected)
+    assert isinstance(validate(topic, payload, START_NS), InvalidMessage)
 
 
 def test_whatever_judging_raises_rejects_the_message_with_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: bytes) -> Event:
         raise MemoryError("too much")
 
-    monkeypatch.setattr("aggregator.intake.envelope.decode", fail)
-    verdict = judge(TOPICS.events, encode(event(7)), START_NS)
-    assert isinstance(verdict, Rejected)
+    monkeypatch.setattr("aggregator.ingest.message_validator.envelope.decode", fail)
+    verdict = validate(TOPICS.events, encode(event(7)), START_NS)
+    assert isinstance(verdict, InvalidMessage)
     assert (verdict.sequence, verdict.reason) == (7, "MemoryError: too much")
 
 
 def test_a_confession_of_more_numbers_than_an_outbox_holds_is_rejected() -> None:
     huge = event(2**62, OutboxLost(count=1, sequences=((1, 2**62 - 1),)), place="gate-1", number=1)
-    verdict = judge(TOPICS.events, encode(huge), START_NS)
-    assert isinstance(verdict, Rejected)
+    verdict = validate(TOPICS.events, encode(huge), START_NS)
+    assert isinstance(verdict, InvalidMessage)
     assert verdict.reason.startswith("$.data.sequences")
 
 

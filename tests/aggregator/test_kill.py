@@ -14,10 +14,10 @@ from agg_support import Sender, entered, event, wait_until
 from port_kit import free_port
 
 from aggregator import app
-from aggregator.broker_files import Account, accounts
-from aggregator.config import EmbeddedBroker, Settings
-from aggregator.stores import STORES, Reader
-from aggregator.stores.records import AlertQuery
+from aggregator.domain.read_models import AlertQuery
+from aggregator.messaging.broker_config import BrokerCredentials, accounts
+from aggregator.settings.aggregator import EmbeddedBroker, Settings
+from aggregator.storage import STORES, Reader
 from common.clock import SystemClock
 from common.secret import Secret
 
@@ -88,7 +88,7 @@ def test_a_killed_aggregator_goes_on_where_it_was(tmp_path: Path) -> None:
         wait_until(lambda: b'"listening"' in (tmp_path / "log").read_bytes())
         old = json.loads((folder / "broker.json").read_text())["box"]
         reader = STORES["sqlite"](folder).reader()
-        sender = Sender(port, Account(old["username"], Secret(old["password"])))
+        sender = Sender(port, BrokerCredentials(old["username"], Secret(old["password"])))
         for step in range(4):
             feed(sender, step * COUNT // 4 + 1, (step + 1) * COUNT // 4)
             wait_for_events(reader, step * COUNT // 4 + 50)
@@ -116,7 +116,7 @@ def test_a_broker_that_was_left_behind_is_replaced(tmp_path: Path) -> None:
     settings = Settings(data=str(tmp_path), broker=broker)
     with app.running(settings):
         pass
-    from aggregator.broker import find_server
+    from aggregator.messaging.embedded_broker import find_server
 
     stale = subprocess.Popen([find_server(), "-c", str(tmp_path / "broker.conf")], stderr=subprocess.DEVNULL)
     try:

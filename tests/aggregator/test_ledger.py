@@ -6,35 +6,35 @@ from pathlib import Path
 import pytest
 from agg_support import EPOCH, JPEG, START_NS, entered, event
 
-from aggregator import intake
-from aggregator.alerts import Acknowledged, Effect, Resolved
-from aggregator.ledger import Ledger
-from aggregator.link import Incoming
-from aggregator.record import acts
-from aggregator.stores import Store, Writer
-from aggregator.stores.records import AlertQuery, Batch
+from aggregator.domain import audit_entry
+from aggregator.domain.alert import Acknowledged, Effect, Resolved
+from aggregator.domain.read_models import AlertQuery, Batch
+from aggregator.ingest import message_validator
+from aggregator.ingest.batch_processor import BatchProcessor
+from aggregator.messaging.mqtt_client import InboundMessage
+from aggregator.storage import Store, Writer
 from common.clock import SECOND_NS, FakeClock
 from common.errors import ContractError, StoreError
-from events import receipts
-from events.envelope import Event, encode
-from events.kinds import CameraBack, CameraLost, OutboxLost
-from events.topics import BoxTopics
+from protocol import receipts
+from protocol.envelope import Event, encode
+from protocol.event_types import CameraBack, CameraLost, OutboxLost
+from protocol.topics import BoxTopics
 
 
-def sent(*events: Event) -> list[Incoming]:
-    return [Incoming(BoxTopics(it.site, it.box).events, encode(it), it.sequence) for it in events]
+def sent(*events: Event) -> list[InboundMessage]:
+    return [InboundMessage(BoxTopics(it.site, it.box).events, encode(it), it.sequence) for it in events]
 
 
-def poison(payload: bytes = b"{nonsense") -> Incoming:
-    return Incoming(BoxTopics("village", "gate-1").events, payload)
+def poison(payload: bytes = b"{nonsense") -> InboundMessage:
+    return InboundMessage(BoxTopics("village", "gate-1").events, payload)
 
 
-def ranges(ledger: Ledger, box: str = "gate-1") -> list[tuple[int, int]]:
+def ranges(ledger: BatchProcessor, box: str = "gate-1") -> list[tuple[int, int]]:
     receipt = ledger.receipt(("village", box))
     return [] if receipt is None else receipt.ranges
 
 
-def test_events_open_one_alert_and_are_receipted(ledger: Ledger, store: Store) -> None:
+def test_events_open_one_alert_and_are_receipted(ledger: BatchProcessor, store: Store) -> None:
     outcome = ledger.process(sent(event(1), event(2, picture=JPEG), event(3)))
     assert (outcome.committed, outcome.duplicates) == (3, 0)
     assert outcome.effects == {Effect.OPENED: 1, Effect.MERGED: 2}
@@ -43,7 +43,7 @@ def test_events_open_one_alert_and_are_receipted(ledger: Ledger, store: Store) -
     assert ranges(ledger) == [(1, 3)]
 
 
-def test_duplicates_have_no_effect_in_one_batch_or_later(ledger: Ledger, store: Store) -> None:
+def test_duplicates_have_no_effect_in_one_batch_or_later(ledger: BatchProcessor, store: Store) -> None:
     first = ledger.process(sent(event(1), event(1), event(2)))
     assert (first.committed, first.duplicates) == (2, 1)
     second = ledger.process(sent(event(2), event(1), event(3)))
@@ -53,27 +53,27 @@ def test_duplicates_have_no_effect_in_one_batch_or_later(ledger: Ledger, store: 
     assert store.reader().event_count() == 3
 
 
-def test_out_of_order_leaves_a_gap_that_closes(ledger: Ledger) -> None:
+def test_out_of_order_leaves_a_gap_that_closes(ledger: BatchProcessor) -> None:
     ledger.process(sent(event(5), event(2)))
     assert (ranges(ledger), ledger.missing()) == ([(2, 2), (5, 5)], 3)
     ledger.process(sent(event(1), event(4), event(3)))
     assert (ranges(ledger), ledger.missing()) == ([(1, 5)], 0)
 
 
-def test_numbers_that_will_never_come_close_the_gap_and_are_counted(ledger: Ledger, store: Store) -> None:
+def test_numbers_that_will_never_come_close_the_gap_and_are_counted(ledger: BatchProcessor, store: Store) -> None:
     ledger.process(sent(event(1), event(5, OutboxLost(count=3, sequences=((2, 4),)), place="gate-1")))
     assert ranges(ledger) == [(1, 5)]
     (box,) = store.reader().boxes()
     assert (box.committed, box.lost, box.gaps) == (2, 3, [])
 
 
-def test_a_poison_message_is_counted_and_stops_nothing(ledger: Ledger, store: Store) -> None:
+def test_a_poison_message_is_counted_and_stops_nothing(ledger: BatchProcessor, store: Store) -> None:
     outcome = ledger.process([*sent(event(1)), poison(), *sent(event(2))])
     assert (outcome.committed, outcome.quarantined) == (2, 1)
     assert store.reader().quarantine_count() == 1
 
 
-def test_a_quarantined_event_settles_its_number(ledger: Ledger, store: Store, clock: FakeClock) -> None:
+def test_a_quarantined_event_settles_its_number(ledger: BatchProcessor, store: Store, clock: FakeClock) -> None:
     future = event(2, time_ns=clock.wall_ns() + 3600 * SECOND_NS)
     ledger.process(sent(event(1), future, event(3)))
     assert ranges(ledger) == [(1, 3)]
@@ -83,7 +83,7 @@ def test_a_quarantined_event_settles_its_number(ledger: Ledger, store: Store, cl
     assert store.reader().boxes()[0].quarantined == 1
 
 
-def test_a_new_epoch_starts_again_and_old_numbers_do_not_cover_it(ledger: Ledger, store: Store) -> None:
+def test_a_new_epoch_starts_again_and_old_numbers_do_not_cover_it(ledger: BatchProcessor, store: Store) -> None:
     ledger.process(sent(event(1), event(2)))
     ledger.process(sent(event(1, epoch="cd34", number=100)))
     receipt = ledger.receipt(("village", "gate-1"))
@@ -94,22 +94,22 @@ def test_a_new_epoch_starts_again_and_old_numbers_do_not_cover_it(ledger: Ledger
     assert store.reader().event_count() == 4
 
 
-def test_the_epoch_in_the_status_is_the_present_one(ledger: Ledger, writer: Writer, clock: FakeClock) -> None:
+def test_the_epoch_in_the_status_is_the_present_one(ledger: BatchProcessor, writer: Writer, clock: FakeClock) -> None:
     ledger.process(sent(event(1, epoch="aa"), event(1, epoch="bb", number=9)))
     status = receipts.encode(receipts.BoxStatus(online=True, epoch="aa"))
-    outcome = ledger.process([Incoming(BoxTopics("village", "gate-1").status, status)])
+    outcome = ledger.process([InboundMessage(BoxTopics("village", "gate-1").status, status)])
     assert outcome.statuses == 1
-    for it in (ledger, Ledger(writer, clock, lambda: "")):
+    for it in (ledger, BatchProcessor(writer, clock, lambda: "")):
         receipt = it.receipt(("village", "gate-1"))
         assert receipt is not None
         assert receipt.epoch == "aa"
 
 
 def test_a_restart_goes_on_where_it_was(
-    ledger: Ledger, writer: Writer, clock: FakeClock, new_id: Callable[[], str], store: Store
+    ledger: BatchProcessor, writer: Writer, clock: FakeClock, new_id: Callable[[], str], store: Store
 ) -> None:
     ledger.process(sent(event(1)))
-    again = Ledger(writer, clock, new_id)
+    again = BatchProcessor(writer, clock, new_id)
     assert again.boxes() == [("village", "gate-1")]
     again.process(sent(event(1), event(2)))
     (alert,) = store.reader().alerts(AlertQuery())
@@ -119,7 +119,7 @@ def test_a_restart_goes_on_where_it_was(
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)])
 def test_lost_and_back_end_resolved_in_whatever_order_they_come(
-    ledger: Ledger, store: Store, order: tuple[int, int], together: bool
+    ledger: BatchProcessor, store: Store, order: tuple[int, int], together: bool
 ) -> None:
     both = {
         1: event(1, CameraLost(), time_ns=START_NS),
@@ -132,7 +132,7 @@ def test_lost_and_back_end_resolved_in_whatever_order_they_come(
     assert (alert.kind, alert.state, alert.resolved_by) == ("camera.lost", "resolved", "camera.back")
 
 
-def test_people_acknowledge_and_resolve(ledger: Ledger, store: Store) -> None:
+def test_people_acknowledge_and_resolve(ledger: BatchProcessor, store: Store) -> None:
     (alert_id,) = ledger.process(sent(event(1))).alerts
     taken = ledger.change(alert_id, Acknowledged("li"))
     assert taken is not None
@@ -145,18 +145,18 @@ def test_people_acknowledge_and_resolve(ledger: Ledger, store: Store) -> None:
     assert [it.state for it in store.reader().alerts(AlertQuery())] == ["open", "resolved"]
 
 
-def test_what_people_decide_about_alerts_is_on_the_record_once(ledger: Ledger, store: Store) -> None:
+def test_what_people_decide_about_alerts_is_on_the_record_once(ledger: BatchProcessor, store: Store) -> None:
     (alert_id,) = ledger.process(sent(event(1))).alerts
     for change in (Acknowledged("li"), Acknowledged("wang"), Resolved("wang"), Resolved("li")):
         ledger.change(alert_id, change)
-    found = [acts.decode(entry) for _, entry in store.reader().record(0, 100)]
+    found = [audit_entry.decode(entry) for _, entry in store.reader().record(0, 100)]
     assert [(it.who, it.what, it.site, it.target) for it in found] == [
         ("li", "alert.acknowledged", "village", alert_id),
         ("wang", "alert.resolved", "village", alert_id),
     ]
 
 
-def test_an_older_alert_of_the_same_matter_can_still_be_resolved(ledger: Ledger, clock: FakeClock) -> None:
+def test_an_older_alert_of_the_same_matter_can_still_be_resolved(ledger: BatchProcessor, clock: FakeClock) -> None:
     (old,) = ledger.process(sent(event(1))).alerts
     clock.advance(3600)
     (new,) = ledger.process(sent(event(2, time_ns=clock.wall_ns()))).alerts
@@ -192,7 +192,7 @@ def test_a_failed_commit_changes_nothing_and_can_be_repeated(
     writer: Writer, store: Store, clock: FakeClock, new_id: Callable[[], str]
 ) -> None:
     failing = Failing(writer)
-    ledger = Ledger(failing, clock, new_id)  # type: ignore[arg-type]
+    ledger = BatchProcessor(failing, clock, new_id)  # type: ignore[arg-type]
     ledger.process(sent(event(1)))
     failing.error = StoreError("disk full")
     with pytest.raises(StoreError):
@@ -209,26 +209,26 @@ def test_what_cannot_be_stored_is_quarantined_alone(
 ) -> None:
     failing = Failing(writer)
     failing.refused = event(2).id
-    ledger = Ledger(failing, clock, new_id)  # type: ignore[arg-type]
+    ledger = BatchProcessor(failing, clock, new_id)  # type: ignore[arg-type]
     outcome = ledger.process(sent(event(1), event(2), event(3)))
     assert (outcome.committed, outcome.quarantined) == (2, 1)
     assert "this one" in store.reader().quarantine(1)[0].reason
 
 
 def test_no_message_is_judged_twice_and_any_exception_takes_one_message_only(
-    ledger: Ledger, store: Store, monkeypatch: pytest.MonkeyPatch
+    ledger: BatchProcessor, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged: list[bytes] = []
     bad = encode(event(2))
-    real = intake.judge
+    real = message_validator.validate
 
-    def judge(topic: str, payload: bytes, now_ns: int) -> intake.Verdict:
+    def judge(topic: str, payload: bytes, now_ns: int) -> message_validator.Verdict:
         judged.append(payload)
         if payload == bad:
             raise RecursionError
         return real(topic, payload, now_ns)
 
-    monkeypatch.setattr(intake, "judge", judge)
+    monkeypatch.setattr(message_validator, "judge", judge)
     outcome = ledger.process(sent(event(1), event(2), event(3)))
     assert (outcome.committed, outcome.quarantined) == (2, 1)
     assert judged.count(bad) == 2, "once with its batch, once alone; its dead letter needs no verdict"
@@ -241,20 +241,20 @@ def test_a_message_whose_dead_letter_cannot_be_stored_is_dropped_alone(
 ) -> None:
     failing = Failing(writer)
     failing.refused, failing.no_letters = event(2).id, True
-    ledger = Ledger(failing, clock, new_id)  # type: ignore[arg-type]
+    ledger = BatchProcessor(failing, clock, new_id)  # type: ignore[arg-type]
     outcome = ledger.process(sent(event(1), event(2), event(3)))
     assert (outcome.committed, outcome.quarantined) == (2, 1)
     assert store.reader().event_count() == 2
 
 
-def test_a_huge_range_costs_neither_time_nor_memory(ledger: Ledger, store: Store) -> None:
+def test_a_huge_range_costs_neither_time_nor_memory(ledger: BatchProcessor, store: Store) -> None:
     ledger.process(sent(event(1), event(2**62, number=2)))
     assert ranges(ledger) == [(1, 1), (2**62, 2**62)]
     assert store.reader().boxes()[0].gaps == [(2, 2**62 - 1)]
 
 
-def test_a_receipt_is_never_too_long(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("aggregator.ledger.RECEIPT_RANGES", 10)
+def test_a_receipt_is_never_too_long(ledger: BatchProcessor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("aggregator.ingest.batch_processor.RECEIPT_RANGES", 10)
     ledger.process(sent(*(event(it) for it in range(2, 60, 2))))
     windows = [ranges(ledger) for _ in range(4)]
     assert [len(it) for it in windows] == [10, 10, 9, 10], "the receipts take turns, so every number gets into one"
@@ -263,9 +263,9 @@ def test_a_receipt_is_never_too_long(ledger: Ledger, monkeypatch: pytest.MonkeyP
 
 
 def test_scattered_numbers_do_not_grow_a_position_without_bound(
-    ledger: Ledger, store: Store, monkeypatch: pytest.MonkeyPatch
+    ledger: BatchProcessor, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aggregator.ledger.POSITION_RANGES", 10)
+    monkeypatch.setattr("aggregator.ingest.batch_processor.POSITION_RANGES", 10)
     ledger.process(sent(*(event(it) for it in range(2, 60, 2))))
     assert ranges(ledger) == [(it, it) for it in range(2, 22, 2)]
     assert store.reader().event_count() == 29, "every event is committed"
@@ -275,15 +275,15 @@ def test_scattered_numbers_do_not_grow_a_position_without_bound(
     assert ranges(ledger) == [(1, 60)], "the gaps are closed, and what was sent again is settled"
 
 
-def test_a_quarantined_number_does_not_grow_it_either(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aggregator.ledger.POSITION_RANGES", 3)
+def test_a_quarantined_number_does_not_grow_it_either(ledger: BatchProcessor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aggregator.ingest.batch_processor.POSITION_RANGES", 3)
     good = [encode(event(it)) for it in range(2, 20, 2)]
     bad = [it.replace(b"zone.entered", b"zone.nonsense") for it in good]
     ledger.process([poison(it) for it in bad])
     assert len(ranges(ledger)) == 3
 
 
-def test_objects_in_different_zones_are_different_matters(ledger: Ledger, store: Store) -> None:
+def test_objects_in_different_zones_are_different_matters(ledger: BatchProcessor, store: Store) -> None:
     ledger.process(sent(event(1, entered("a")), event(2, entered("b")), event(3, entered("a"))))
     assert sorted(it.count for it in store.reader().alerts(AlertQuery())) == [1, 2]
     assert ledger.receipt(("village", "gate-1")) == receipts.Receipt(epoch=EPOCH, ranges=[(1, 3)])

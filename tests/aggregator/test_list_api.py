@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 from agg_support import Web, wait_until
 
-from aggregator.record import acts
+from aggregator.domain import audit_entry
 from common.backoff import Backoff
 from common.clock import SystemClock
 from common.errors import RelayError
-from edge.config import BrokerSettings
-from edge.link import PahoLink
-from edge.lists.store import ListStore
-from edge.remote import Remote
-from events import lists
-from events.commands import Command
-from events.topics import BoxTopics
+from edge.access.site_lists.site_list_store import ListStore
+from edge.messaging.command_handler import CommandDispatcher
+from edge.messaging.mqtt_client import MqttClient
+from edge.settings.node import BrokerSettings
+from protocol import site_lists
+from protocol.commands import Command
+from protocol.topics import BoxTopics
 
 PLATE = "京A12345"
 LIST = "/api/sites/village/list"
@@ -35,15 +35,15 @@ def box(web: Web, folder: Path) -> Iterator[tuple[ListStore, list[Command]]]:
     (folder / "password").write_text(web.account.password.reveal())
     told = BrokerSettings(port=web.broker_port, username=web.account.username, password_file="password")
     topics = BoxTopics("village", "gate-9")
-    link = PahoLink(told, folder, "list-test", (topics.status, b"{}"), Backoff(random.random))
-    link.subscribe(lists.topic("village"), store.take)
+    link = MqttClient(told, folder, "list-test", (topics.status, b"{}"), Backoff(random.random))
+    link.subscribe(site_lists.topic("village"), store.take)
 
     def open_gate(command: Command) -> None:
         if command.target != "gate-cam":
             raise RelayError(f"there is no gate '{command.target}'")
         opened.append(command)
 
-    remote = Remote(link, topics, trust, SystemClock(), {"open-gate": open_gate})
+    remote = CommandDispatcher(link, topics, trust, SystemClock(), {"open-gate": open_gate})
     remote.start()
     link.start()
     try:
@@ -101,6 +101,6 @@ def test_a_gate_is_opened_by_hand_with_a_reason_and_on_the_record(web: Web, tmp_
         assert answer.status_code == 409
         assert "there is no gate 'other'" in answer.text
     assert [(it.by, it.reason) for it in opened] == [("li", "fire brigade")]
-    recorded = [acts.decode(entry) for _, entry in web.services.reader.record(0, 10_000)]
+    recorded = [audit_entry.decode(entry) for _, entry in web.services.reader.record(0, 10_000)]
     opens = [(it.target, it.reason) for it in recorded if it.what == "gate.opened"]
     assert opens[-2:] == [("gate-9/gate-cam", "fire brigade"), ("gate-9/other", "fire brigade")]

@@ -8,21 +8,21 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aggregator.lists import csvfile
-from aggregator.lists.book import Book
-from aggregator.lists.entries import Wanted, check, decode
-from aggregator.lists.keys import Keys
-from aggregator.record import acts
-from aggregator.stores import Store, Writer
+from aggregator.crypto.keyring import KeyRing
+from aggregator.domain import audit_entry
+from aggregator.domain.list_entry import ListEntryRequest, check, decode
+from aggregator.services import site_list_csv
+from aggregator.services.site_list_service import SiteListService
+from aggregator.storage import Store, Writer
 from common.clock import SECOND_NS, FakeClock
 from common.errors import ListError
-from events import lists
+from protocol import site_lists
 
 PLATE = "京A12345"
 NOW_NS = 1_795_000_000 * SECOND_NS  # 2026-11-18
 
 
-def wanted(**changes: str) -> Wanted:
+def wanted(**changes: str) -> ListEntryRequest:
     given = {"text": PLATE, "standing": "registered", "owner": "house 7", **changes}
     return decode(msgspec.json.encode(given))
 
@@ -72,7 +72,7 @@ def test_a_wrong_row_spoils_no_other() -> None:
     table = "\ufefftext,standing,owner,reason,valid_until\r\n"
     table += f"{PLATE},registered,house 7,,\r\n\r\n京A1234,registered,house 8,,\r\n{PLATE},barred,x,y,2026-12-01\r\n"
     table += "京B12345,visitor,'=1+1,,2026-12-01\r\n京C12345,registered\r\n"
-    rows = csvfile.read(table.encode(), NOW_NS)
+    rows = site_list_csv.read(table.encode(), NOW_NS)
     assert [(row.line, row.wanted is not None) for row in rows] == [
         (2, True),
         (4, False),
@@ -98,36 +98,36 @@ def test_a_wrong_row_spoils_no_other() -> None:
 )
 def test_a_file_that_cannot_be_used(data: bytes, problem: str) -> None:
     with pytest.raises(ListError, match=problem):
-        csvfile.read(data, NOW_NS)
+        site_list_csv.read(data, NOW_NS)
 
 
 @pytest.fixture
-def book(store: Store, tmp_path: Path, writer: Writer) -> Book:
+def book(store: Store, tmp_path: Path, writer: Writer) -> SiteListService:
     assert writer is not None  # the store must have been made
-    return Book(store.reader(), Keys(tmp_path, os.urandom), FakeClock(now_ns=NOW_NS), lambda _site: ())
+    return SiteListService(store.reader(), KeyRing(tmp_path, os.urandom), FakeClock(now_ns=NOW_NS), lambda _site: ())
 
 
-def test_the_book_keeps_sends_and_records(book: Book, writer: Writer) -> None:
+def test_the_book_keeps_sends_and_records(book: SiteListService, writer: Writer) -> None:
     (first,) = book.add(writer, "village", [wanted()], "li")
     book.add(writer, "estate", [wanted(owner="gate 2")], "li")
     assert [entry.text for entry in book.entries("village")] == [PLATE]
     message = book.message("village")
     assert message is not None
-    told = lists.unpack(message[1], "village", book.keys.signing.public_key(), book.keys.of_site("village"))
+    told = site_lists.unpack(message[1], "village", book.keys.signing.public_key(), book.keys.of_site("village"))
     assert [(it.id, it.plate) for it in told.vehicles] == [(first.id, PLATE)]
-    assert [topic for topic, _ in book.messages()] == [lists.topic("estate"), lists.topic("village")]
-    recorded = [acts.decode(entry) for _, entry in book.reader.record(0, 10)]
+    assert [topic for topic, _ in book.messages()] == [site_lists.topic("estate"), site_lists.topic("village")]
+    recorded = [audit_entry.decode(entry) for _, entry in book.reader.record(0, 10)]
     assert [(it.what, it.who, it.site, it.target) for it in recorded[:1]] == [("list.added", "li", "village", first.id)]
     assert book.message("hamlet") is None
 
 
-def test_the_same_text_again_takes_the_place_of_the_first(book: Book, writer: Writer) -> None:
+def test_the_same_text_again_takes_the_place_of_the_first(book: SiteListService, writer: Writer) -> None:
     book.add(writer, "village", [wanted()], "li")
     book.add(writer, "village", [wanted(standing="barred", reason="court", valid_until="2026-12-01")], "wang")
     assert [(it.standing, it.by) for it in book.entries("village")] == [("barred", "wang")]
 
 
-def test_versions_only_grow_and_nothing_done_is_nothing_recorded(book: Book, writer: Writer) -> None:
+def test_versions_only_grow_and_nothing_done_is_nothing_recorded(book: SiteListService, writer: Writer) -> None:
     (entry,) = book.add(writer, "village", [wanted()], "li")
     first = book.reader.list_versions()["village"]
     assert first >= NOW_NS // SECOND_NS
@@ -138,13 +138,13 @@ def test_versions_only_grow_and_nothing_done_is_nothing_recorded(book: Book, wri
     assert len(book.reader.record(0, 10)) == 2
 
 
-def test_a_wrong_entry_among_many_changes_nothing(book: Book, writer: Writer) -> None:
+def test_a_wrong_entry_among_many_changes_nothing(book: SiteListService, writer: Writer) -> None:
     with pytest.raises(ListError):
         book.add(writer, "village", [wanted(), wanted(text="x")], "li")
     assert (book.entries("village"), book.reader.record(0, 10), book.messages()) == ([], [], [])
 
 
-def test_the_database_shows_no_plate(book: Book, writer: Writer, tmp_path: Path) -> None:
+def test_the_database_shows_no_plate(book: SiteListService, writer: Writer, tmp_path: Path) -> None:
     book.add(writer, "village", [wanted()], "li")
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files
@@ -153,22 +153,22 @@ def test_the_database_shows_no_plate(book: Book, writer: Writer, tmp_path: Path)
         assert b"12345" not in path.read_bytes()
 
 
-def test_other_keys_are_told_apart(book: Book, writer: Writer, tmp_path: Path) -> None:
+def test_other_keys_are_told_apart(book: SiteListService, writer: Writer, tmp_path: Path) -> None:
     book.add(writer, "village", [wanted()], "li")
     (tmp_path / "keys.json").unlink()
-    other = Book(book.reader, Keys(tmp_path, os.urandom), book.clock, book.grammars)
+    other = SiteListService(book.reader, KeyRing(tmp_path, os.urandom), book.clock, book.grammars)
     with pytest.raises(ListError, match=r"restore keys\.json"):
         other.entries("village")
     (tmp_path / "keys.json").write_text("{}")
     with pytest.raises(ListError, match="restore it"):
-        Keys(tmp_path, os.urandom)
+        KeyRing(tmp_path, os.urandom)
 
 
-def test_csv_comes_back_as_it_went(book: Book, writer: Writer) -> None:
+def test_csv_comes_back_as_it_went(book: SiteListService, writer: Writer) -> None:
     book.add(writer, "village", [wanted(owner="=cmd()", valid_until="2026-12-24T18:00+08:00")], "li")
-    text = csvfile.write(book.entries("village"))
+    text = site_list_csv.write(book.entries("village"))
     assert "'=cmd()" in text
-    (row,) = csvfile.read(text.encode(), NOW_NS)
+    (row,) = site_list_csv.read(text.encode(), NOW_NS)
     assert row.wanted is not None
     (again,) = book.add(writer, "village", [row.wanted], "li")
     assert (again.text, again.owner) == (PLATE, "=cmd()")

@@ -11,34 +11,37 @@ from pathlib import Path
 import pytest
 from agg_support import run_apart
 
-from aggregator.lists.keys import Keys
-from aggregator.live.hub import WAITING, Hub, Key, Viewer
-from aggregator.mailbox import Mailbox
-from aggregator.posts import Answered, Posts
-from aggregator.record.scribe import Scribe
-from aggregator.remote import Remote
-from aggregator.stores import Writer
+from aggregator.audit.audit_log_writer import AuditLogWriter
+from aggregator.crypto.keyring import KeyRing
+from aggregator.messaging.command_client import CommandClient
+from aggregator.messaging.outbound_queue import OutboundQueue, ReplyReceived
+from aggregator.services.stream_relay import WAITING, StreamKey, StreamRelay, Subscriber
+from aggregator.storage import Writer
+from aggregator.storage.write_queue import WriteQueue
 from common.clock import FakeClock
 from common.errors import ContractError
-from events import commands, tickets
-from events.commands import Command, Reply
-from events.identifiers import uuid7
-from events.live import MOST_BYTES, Piece, What, pack, what_of
-from events.topics import BoxTopics
+from protocol import commands
+from protocol.commands import Command, Reply
+from protocol.identifiers import uuid7
+from protocol.live_frames import MOST_BYTES, FrameType, LiveFrame, pack, what_of
+from protocol.signing import upload_tokens
+from protocol.topics import BoxTopics
 
-KEY = Key("village", "gate-1", "yard")
-INIT, KEY_FRAME, FRAME = (pack(Piece(what, 5, b"data")) for what in What)
-
-
-def hub_of(folder: Path, clock: FakeClock) -> tuple[Hub, Posts]:
-    keys, numbers = Keys(folder, secrets.token_bytes), itertools.count(1)
-    posts = Posts(lambda: None)
-    mailbox: Mailbox[Writer] = Mailbox()
-    remote = Remote(keys, posts, Scribe(mailbox).put, clock, answer_s=0.05)
-    return Hub(remote, keys, clock, lambda: uuid7(clock.wall_ns(), next(numbers).to_bytes(10, "big")), bytes), posts
+KEY = StreamKey("village", "gate-1", "yard")
+INIT, KEY_FRAME, FRAME = (pack(LiveFrame(what, 5, b"data")) for what in FrameType)
 
 
-def given(posts: Posts, hub: Hub, clock: FakeClock) -> Command:
+def hub_of(folder: Path, clock: FakeClock) -> tuple[StreamRelay, OutboundQueue]:
+    keys, numbers = KeyRing(folder, secrets.token_bytes), itertools.count(1)
+    posts = OutboundQueue(lambda: None)
+    mailbox: WriteQueue[Writer] = WriteQueue()
+    remote = CommandClient(keys, posts, AuditLogWriter(mailbox).put, clock, answer_s=0.05)
+    return StreamRelay(
+        remote, keys, clock, lambda: uuid7(clock.wall_ns(), next(numbers).to_bytes(10, "big")), bytes
+    ), posts
+
+
+def given(posts: OutboundQueue, hub: StreamRelay, clock: FakeClock) -> Command:
     """The one command that waits to be sent."""
     ((topic, message, retain),) = posts._waiting
     assert not retain
@@ -56,7 +59,7 @@ def in_loop(work: Callable[[], object]) -> None:
     run_apart(call())
 
 
-def waiting(viewer: Viewer) -> list[bytes | None]:
+def waiting(viewer: Subscriber) -> list[bytes | None]:
     return [viewer.queue.get_nowait() for _ in range(viewer.queue.qsize())]
 
 
@@ -112,7 +115,7 @@ def test_a_ticket_lets_one_box_in_for_its_own_view(tmp_path: Path, clock: FakeCl
         hub.join(KEY, "li")
         await asyncio.sleep(0)
         command = given(posts, hub, clock)
-        ticket = tickets.unseal(hub.keys.of_site("village"), command.job, command.ticket)
+        ticket = upload_tokens.unseal(hub.keys.of_site("village"), command.job, command.ticket)
         for wrong in ("x" * 64, hub.keys.ticket("clip", command.job), ""):
             assert hub.expected(command.job, f"Ticket {wrong}") is None
         assert hub.expected(command.id, f"Ticket {ticket}") is None
@@ -140,7 +143,7 @@ def test_who_looks_is_told_why_there_is_nothing(
         await asyncio.sleep(0)
         if answer is not None:
             reply = Reply(id=given(posts, hub, clock).id, done=False, problem=answer.problem)
-            posts.answered([Answered(*KEY[:2], reply)])
+            posts.answered([ReplyReceived(*KEY[:2], reply)])
         assert await viewer.queue.get() is None
         assert problem in viewer.problem
         assert hub.views == {}

@@ -10,10 +10,10 @@ from agg_support import Web, add_staff, log_in, run_apart, wait_until
 from playwright.sync_api import Page
 
 from aggregator import app
-from aggregator.broadcast import Broadcast, Update
-from aggregator.dashboard.live import Live
-from aggregator.services import Services
-from aggregator.staff.roles import Caller, parse
+from aggregator.domain.authorization import Principal, parse
+from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
+from aggregator.web.dashboard.page_updates import PageUpdates
+from aggregator.web.services import Services
 from common.errors import StoreError
 
 
@@ -21,27 +21,27 @@ from common.errors import StoreError
 class Session:
     """Who a page's session belongs to, as the test has it."""
 
-    caller: Caller | None
+    caller: Principal | None
     problem: StoreError | None = None
-    seen: list[tuple[Update, Caller]] = field(default_factory=list)
+    seen: list[tuple[ChangeSet, Principal]] = field(default_factory=list)
 
-    async def who(self) -> Caller | None:
+    async def who(self) -> Principal | None:
         await asyncio.sleep(0)
         if self.problem is not None:
             raise self.problem
         return self.caller
 
-    def show(self, update: Update, caller: Caller) -> None:
+    def show(self, update: ChangeSet, caller: Principal) -> None:
         self.seen.append((update, caller))
 
 
 @dataclass
 class _Parts:
-    broadcast: Broadcast
+    broadcast: ChangeFeed
 
 
-def live() -> Live:
-    return Live(cast(Services, _Parts(Broadcast())))
+def live() -> PageUpdates:
+    return PageUpdates(cast(Services, _Parts(ChangeFeed())))
 
 
 async def settle() -> None:
@@ -50,29 +50,29 @@ async def settle() -> None:
 
 
 def push(it: Any, **what: Any) -> None:
-    it._told(Update(**what))
+    it._told(ChangeSet(**what))
 
 
 def test_each_push_is_shown_to_who_is_there_now_and_to_nobody_else() -> None:
     async def work() -> None:
-        pages, session = live(), Session(Caller("li", (parse("monitor@village"),)))
+        pages, session = live(), Session(Principal("li", (parse("monitor@village"),)))
         pages.follow(session.who, session.show)
         push(pages, passages=True)
         await settle()
-        changed = session.caller = Caller("li", (parse("monitor@harbour"),))
+        changed = session.caller = Principal("li", (parse("monitor@harbour"),))
         push(pages, passages=True)
         await settle()
         session.caller = None
         push(pages, passages=True)
         await settle()
-        assert [caller for _, caller in session.seen] == [Caller("li", (parse("monitor@village"),)), changed]
+        assert [caller for _, caller in session.seen] == [Principal("li", (parse("monitor@village"),)), changed]
 
     run_apart(work())
 
 
 def test_where_the_store_does_not_answer_nothing_is_pushed_and_nothing_lost() -> None:
     async def work() -> None:
-        pages, session = live(), Session(Caller("li", ()), StoreError("busy"))
+        pages, session = live(), Session(Principal("li", ()), StoreError("busy"))
         pages.follow(session.who, session.show)
         push(pages, clips={"a"})
         await settle()

@@ -11,13 +11,13 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from aggregator import app
-from aggregator.live_api import AWAY, ENDED
-from aggregator.staff.changes import DropUser
-from aggregator.staff.passwords import act_of
-from aggregator.staff.roles import Grant
+from aggregator.auth.passwords import act_of
+from aggregator.domain.account import DropUser
+from aggregator.domain.authorization import RoleAssignment
+from aggregator.web.api.live import AWAY, ENDED
 from common.secret import Secret
-from events.live import What
-from events.tickets import live_path
+from protocol.live_frames import FrameType
+from protocol.signing.upload_tokens import live_path
 
 from picture_box import running  # noqa: F401  # isort: skip
 
@@ -124,11 +124,11 @@ def drain(socket: ClientConnection) -> None:
 
 
 def test_a_user_who_is_removed_sees_no_more_within_seconds(web: Web, running: Running) -> None:  # noqa: F811
-    app.add_user(web.services.settings, "brief", Secret(OTHER), [Grant("monitor", "village")])
+    app.add_user(web.services.settings, "brief", Secret(OTHER), [RoleAssignment("monitor", "village")])
     with socket_of(web, "brief", OTHER) as socket:
         assert "now_ms" in str(socket.recv(timeout=20))
         kinds = [socket.recv(timeout=20, decode=False)[0] for _ in range(3)]
-        assert kinds == [What.INIT, What.KEY, What.FRAME]
+        assert kinds == [FrameType.INIT, FrameType.KEY, FrameType.FRAME]
         drop = act_of("brief", USER, web.services.clock.wall_ns(), "removed")
         web.services.mailbox.submit(lambda it: it.change_staff(DropUser("brief"), drop)).result(10)
         assert closed(socket) == ENDED
@@ -137,7 +137,7 @@ def test_a_user_who_is_removed_sees_no_more_within_seconds(web: Web, running: Ru
 
 def test_foreign_roles_and_origins_and_unknown_cameras_are_refused(web: Web, running: Running) -> None:  # noqa: F811
     before = len(camera_views(web))
-    app.add_user(web.services.settings, "far", Secret(OTHER), [Grant("monitor", "harbour")])
+    app.add_user(web.services.settings, "far", Secret(OTHER), [RoleAssignment("monitor", "harbour")])
     with pytest.raises(Exception, match="403"):
         socket_of(web, "far", OTHER)
     where = web.url.replace("http", "ws") + "/api/live/village/pictures/yard"

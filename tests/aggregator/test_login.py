@@ -10,29 +10,29 @@ import argon2
 import pyotp
 import pytest
 
-from aggregator.ledger import Ledger
-from aggregator.lists.keys import Keys
-from aggregator.mailbox import Mailbox
-from aggregator.record.acts import Act
-from aggregator.staff import factors, gatekeeper, passwords
-from aggregator.staff.changes import DropFactor, DropGrant, Factor, PutFactor, PutGrant, PutUser
-from aggregator.staff.gatekeeper import Gatekeeper
-from aggregator.staff.passwords import BY_PROVIDER, add_user, create_one_time_user, hash_password, hash_token
-from aggregator.staff.roles import ROLES, Grant
-from aggregator.staff.throttle import Throttle
-from aggregator.stores import Store, Writer
+from aggregator.auth import authenticator, passwords, totp
+from aggregator.auth.authenticator import Authenticator
+from aggregator.auth.passwords import BY_PROVIDER, add_user, create_one_time_user, hash_password, hash_token
+from aggregator.auth.rate_limiter import RateLimiter
+from aggregator.crypto.keyring import KeyRing
+from aggregator.domain.account import DropFactor, DropGrant, PutFactor, PutGrant, PutUser, TotpSecret
+from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.authorization import ROLES, RoleAssignment
+from aggregator.ingest.batch_processor import BatchProcessor
+from aggregator.storage import Store, Writer
+from aggregator.storage.write_queue import WriteQueue
 from common.clock import FakeClock
 from common.errors import KeysMissing, LoginError, LoginThrottled
 from common.secret import Secret
 
-ACT = Act(time_ns=0, who="system", what="role.changed")
+ACT = AuditEntry(time_ns=0, who="system", what="role.changed")
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = Secret("correct horse battery")
 
 
 @pytest.fixture
-def mailbox(ledger: Ledger) -> Iterator[Mailbox[Writer]]:
-    box: Mailbox[Writer] = Mailbox()
+def mailbox(ledger: BatchProcessor) -> Iterator[WriteQueue[Writer]]:
+    box: WriteQueue[Writer] = WriteQueue()
     stop = threading.Event()
 
     def serve() -> None:
@@ -47,25 +47,27 @@ def mailbox(ledger: Ledger) -> Iterator[Mailbox[Writer]]:
 
 
 @pytest.fixture
-def keys(tmp_path: Path) -> Keys:
-    return Keys(tmp_path, secrets.token_bytes)
+def keys(tmp_path: Path) -> KeyRing:
+    return KeyRing(tmp_path, secrets.token_bytes)
 
 
 @pytest.fixture
-def gate(store: Store, writer: Writer, mailbox: Mailbox[Writer], keys: Keys, clock: FakeClock) -> Gatekeeper:
-    writer.change_staff(PutUser("li", hash_password(PASSWORD, CHEAP), 0, grants=(Grant("monitor", "village"),)), ACT)
+def gate(store: Store, writer: Writer, mailbox: WriteQueue[Writer], keys: KeyRing, clock: FakeClock) -> Authenticator:
+    writer.change_staff(
+        PutUser("li", hash_password(PASSWORD, CHEAP), 0, grants=(RoleAssignment("monitor", "village"),)), ACT
+    )
     numbers = itertools.count(1)
-    return Gatekeeper(
+    return Authenticator(
         store.reader(), mailbox, keys, clock, token=lambda: f"token-{next(numbers)}", hours=12.0, hasher=CHEAP
     )
 
 
-def name_of(gate: Gatekeeper, token: str | None) -> str | None:
+def name_of(gate: Authenticator, token: str | None) -> str | None:
     caller = gate.who(token)
     return None if caller is None else caller.name
 
 
-def test_a_session_lasts_its_time_and_no_longer(gate: Gatekeeper, clock: FakeClock) -> None:
+def test_a_session_lasts_its_time_and_no_longer(gate: Authenticator, clock: FakeClock) -> None:
     token = gate.log_in("li", PASSWORD, "10.0.0.1")
     assert name_of(gate, token) == "li"
     clock.advance(12 * 3600 - 1)
@@ -74,25 +76,25 @@ def test_a_session_lasts_its_time_and_no_longer(gate: Gatekeeper, clock: FakeClo
     assert gate.who(token) is None
 
 
-def test_a_session_can_be_ended(gate: Gatekeeper) -> None:
+def test_a_session_can_be_ended(gate: Authenticator) -> None:
     token = gate.log_in("li", PASSWORD, "10.0.0.1")
     gate.log_out(token)
     assert gate.who(token) is None
 
 
 @pytest.mark.parametrize("token", [None, "", "x", "y" * 10_000])
-def test_other_tokens_are_nobody(gate: Gatekeeper, token: str | None) -> None:
+def test_other_tokens_are_nobody(gate: Authenticator, token: str | None) -> None:
     assert gate.who(token) is None
 
 
-def test_only_the_hash_of_a_token_is_kept(gate: Gatekeeper, store: Store, clock: FakeClock) -> None:
+def test_only_the_hash_of_a_token_is_kept(gate: Authenticator, store: Store, clock: FakeClock) -> None:
     token = gate.log_in("li", PASSWORD, "10.0.0.1")
     assert store.reader().session(token, clock.wall_ns()) is None
     assert store.reader().session(hash_token(token), clock.wall_ns()) is not None
 
 
 def test_a_wrong_name_and_a_wrong_password_look_the_same(
-    gate: Gatekeeper, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    gate: Authenticator, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verified: list[str] = []
     real = passwords.matches
@@ -101,7 +103,7 @@ def test_a_wrong_name_and_a_wrong_password_look_the_same(
         verified.append(password_hash)
         return real(password_hash, password, hasher)
 
-    monkeypatch.setattr(gatekeeper, "matches", verify)
+    monkeypatch.setattr(authenticator, "matches", verify)
     writer.change_staff(PutUser("wang", BY_PROVIDER, 0), ACT)
     texts = []
     for name in ("li", "nobody", "", "x" * 5000, "wang"):
@@ -112,7 +114,7 @@ def test_a_wrong_name_and_a_wrong_password_look_the_same(
     assert len(verified) == 5  # the same work is done for a name that does not exist
 
 
-def test_guessing_is_slowed_per_name_and_address(gate: Gatekeeper, clock: FakeClock) -> None:
+def test_guessing_is_slowed_per_name_and_address(gate: Authenticator, clock: FakeClock) -> None:
     for _ in range(5):
         with pytest.raises(LoginError):
             gate.log_in("li", Secret("wrong"), "10.0.0.1")
@@ -124,7 +126,7 @@ def test_guessing_is_slowed_per_name_and_address(gate: Gatekeeper, clock: FakeCl
     assert gate.log_in("li", PASSWORD, "10.0.0.1")
 
 
-def test_guessing_many_names_from_one_address_is_slowed(gate: Gatekeeper) -> None:
+def test_guessing_many_names_from_one_address_is_slowed(gate: Authenticator) -> None:
     for number in range(20):
         with pytest.raises(LoginError, match="wrong"):
             gate.log_in(f"name-{number}", Secret("wrong"), "10.0.0.1")
@@ -132,7 +134,7 @@ def test_guessing_many_names_from_one_address_is_slowed(gate: Gatekeeper) -> Non
         gate.log_in("another", Secret("wrong"), "10.0.0.1")
 
 
-def test_guessing_one_name_from_many_addresses_is_slowed(gate: Gatekeeper) -> None:
+def test_guessing_one_name_from_many_addresses_is_slowed(gate: Authenticator) -> None:
     for number in range(50):
         with pytest.raises(LoginError, match="wrong"):
             gate.log_in("li", Secret("wrong"), f"10.0.0.{number}")
@@ -140,19 +142,19 @@ def test_guessing_one_name_from_many_addresses_is_slowed(gate: Gatekeeper) -> No
         gate.log_in("li", PASSWORD, "10.0.1.1")
 
 
-def test_good_log_ins_are_not_counted(gate: Gatekeeper) -> None:
+def test_good_log_ins_are_not_counted(gate: Authenticator) -> None:
     for _ in range(60):
         gate.log_in("li", PASSWORD, "10.0.0.1")
 
 
 def test_a_throttle_does_not_grow_without_end(clock: FakeClock) -> None:
-    throttle = Throttle(clock, 5, 300)
+    throttle = RateLimiter(clock, 5, 300)
     for number in range(25_000):
         throttle.take(str(number))
     assert len(throttle._tries) <= 10_000
 
 
-def test_a_one_time_password_works_once(gate: Gatekeeper, writer: Writer, clock: FakeClock) -> None:
+def test_a_one_time_password_works_once(gate: Authenticator, writer: Writer, clock: FakeClock) -> None:
     password = create_one_time_user(writer, "demo", lambda: "printed once", clock.wall_ns())
     assert password == "printed once"
     token = gate.log_in("demo", Secret(password), "10.0.0.1")
@@ -176,20 +178,20 @@ def test_passwords_are_argon2id(writer: Writer, store: Store) -> None:
     assert user.password_hash.startswith("$argon2id$")
 
 
-def test_roles_count_from_the_next_request(gate: Gatekeeper, writer: Writer) -> None:
+def test_roles_count_from_the_next_request(gate: Authenticator, writer: Writer) -> None:
     token = gate.log_in("li", PASSWORD, "10.0.0.1")
     caller = gate.who(token)
     assert caller is not None
     assert (caller.may("alerts.see", "village"), caller.may("alerts.see", "harbour")) == (True, False)
-    assert writer.change_staff(DropGrant("li", Grant("monitor", "village")), ACT)
+    assert writer.change_staff(DropGrant("li", RoleAssignment("monitor", "village")), ACT)
     caller = gate.who(token)
     assert caller is not None
     assert not caller.may("alerts.see")
-    assert not writer.change_staff(DropGrant("li", Grant("monitor", "village")), ACT)
+    assert not writer.change_staff(DropGrant("li", RoleAssignment("monitor", "village")), ACT)
 
 
 def test_a_one_time_user_has_every_role_and_leaves_none_behind(
-    gate: Gatekeeper, store: Store, writer: Writer, clock: FakeClock
+    gate: Authenticator, store: Store, writer: Writer, clock: FakeClock
 ) -> None:
     token = gate.log_in("demo", Secret(create_one_time_user(writer, "demo", lambda: "once", clock.wall_ns())), "a")
     caller = gate.who(token)
@@ -201,10 +203,10 @@ def test_a_one_time_user_has_every_role_and_leaves_none_behind(
 
 
 def test_a_second_factor_is_asked_for_and_each_code_is_good_once(
-    gate: Gatekeeper, writer: Writer, keys: Keys, clock: FakeClock
+    gate: Authenticator, writer: Writer, keys: KeyRing, clock: FakeClock
 ) -> None:
-    secret = factors.new_secret()
-    writer.change_staff(PutFactor(Factor(user="li", sealed=keys.hidden("staff/li", secret))), ACT)
+    secret = totp.new_secret()
+    writer.change_staff(PutFactor(TotpSecret(user="li", sealed=keys.hidden("staff/li", secret))), ACT)
     code = code_at(secret, clock.wall_ns())
     for wrong in ("", "000000" if code != "000000" else "111111", "12345", "１２３４５６"):
         with pytest.raises(LoginError, match="wrong name, password or code"):
@@ -219,11 +221,11 @@ def test_a_second_factor_is_asked_for_and_each_code_is_good_once(
 
 
 def test_a_second_factor_without_its_keys_says_what_is_missing(
-    gate: Gatekeeper, writer: Writer, clock: FakeClock, tmp_path: Path
+    gate: Authenticator, writer: Writer, clock: FakeClock, tmp_path: Path
 ) -> None:
     (tmp_path / "other").mkdir()
-    secret, others = factors.new_secret(), Keys(tmp_path / "other", secrets.token_bytes)
-    writer.change_staff(PutFactor(Factor(user="li", sealed=others.hidden("staff/li", secret))), ACT)
+    secret, others = totp.new_secret(), KeyRing(tmp_path / "other", secrets.token_bytes)
+    writer.change_staff(PutFactor(TotpSecret(user="li", sealed=others.hidden("staff/li", secret))), ACT)
     with pytest.raises(KeysMissing, match="second factor of li"):
         gate.log_in("li", PASSWORD, "10.0.0.1", code_at(secret, clock.wall_ns()))
 
@@ -234,9 +236,9 @@ def code_at(secret: str, time_ns: int) -> str:
 
 @pytest.mark.parametrize(("steps", "good"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
 def test_a_clock_may_be_off_by_a_step(steps: int, good: bool) -> None:
-    secret, now_ns = factors.new_secret(), 1_795_000_000 * 10**9
-    assert (factors.step_of(secret, code_at(secret, now_ns + steps * 30 * 10**9), now_ns) is not None) == good
+    secret, now_ns = totp.new_secret(), 1_795_000_000 * 10**9
+    assert (totp.step_of(secret, code_at(secret, now_ns + steps * 30 * 10**9), now_ns) is not None) == good
 
 
 def test_a_role_needs_a_user(writer: Writer) -> None:
-    assert not writer.change_staff(PutGrant("nobody", Grant("admin")), ACT)
+    assert not writer.change_staff(PutGrant("nobody", RoleAssignment("admin")), ACT)

@@ -11,13 +11,13 @@ from agg_support import Web
 from playwright.sync_api import Page, expect
 
 from aggregator import app
-from aggregator.clients import SESSION_COOKIE
-from aggregator.config import Oidc
-from aggregator.dashboard.oidc_login import STATE_COOKIE
-from aggregator.staff import vouchers
-from aggregator.staff.oidc import WAIT_S, Provider
-from aggregator.staff.proof import Proof
-from aggregator.staff.roles import Caller, Grant
+from aggregator.auth import vouchers
+from aggregator.auth.client_address import SESSION_COOKIE
+from aggregator.auth.oidc import WAIT_S, OidcClient
+from aggregator.auth.reauthentication import Proof
+from aggregator.domain.authorization import Principal, RoleAssignment
+from aggregator.settings.aggregator import Oidc
+from aggregator.web.dashboard.login.oidc_login import STATE_COOKIE
 from common.clock import FakeClock, SystemClock
 from common.errors import LoginError, StaffError
 from common.secret import Secret
@@ -39,7 +39,7 @@ def agreed(url: str, sub: str) -> tuple[str, str]:
 
 @pytest.fixture
 def zhao(web: Web) -> str:
-    app.add_user(web.services.settings, "zhao", None, [Grant("monitor", "village")])
+    app.add_user(web.services.settings, "zhao", None, [RoleAssignment("monitor", "village")])
     return "zhao"
 
 
@@ -68,7 +68,9 @@ def test_a_user_of_the_provider_has_no_password(web: Web, zhao: str) -> None:
             assert client.post("/login", data={"name": zhao, "password": password}).status_code == 401
         client.post("/login", data={"name": "li", "password": "a long enough password"})  # forgives the address
     with pytest.raises(StaffError, match="no password here"):
-        web.services.office.change_password(Caller(zhao), Proof(Secret("provider")), Secret("a long enough password"))
+        web.services.office.change_password(
+            Principal(zhao), Proof(Secret("provider")), Secret("a long enough password")
+        )
 
 
 def test_a_user_of_the_provider_makes_tokens_soon_after_a_log_in_only(
@@ -116,7 +118,7 @@ def test_a_log_in_that_began_elsewhere_is_refused(web: Web, zhao: str) -> None:
 
 def test_what_the_provider_says_must_hold(web: Web) -> None:
     clock = FakeClock(now_ns=SystemClock().wall_ns())
-    good = Provider(settings(web), Secret("x"), clock=clock, token=app.new_token)
+    good = OidcClient(settings(web), Secret("x"), clock=clock, token=app.new_token)
     url, _ = good.begin()
     assert good.finish(*reversed(agreed(url, "s-1"))).name == "zhao"
     asked = parse_qs(urlsplit(url).query)
@@ -129,7 +131,7 @@ def test_what_the_provider_says_must_hold(web: Web) -> None:
         good.finish(state, code)
 
     late = FakeClock(now_ns=clock.wall_ns() + 10 * 3600 * 10**9)
-    provider = Provider(settings(web), Secret("x"), clock=late, token=app.new_token)
+    provider = OidcClient(settings(web), Secret("x"), clock=late, token=app.new_token)
     with pytest.raises(LoginError):  # the token has expired by our clock
         provider.finish(*reversed(agreed(provider.begin()[0], "s-1")))
 
@@ -158,7 +160,7 @@ def tampering(name: str, change: dict[str, object]) -> httpx.BaseTransport:
     ],
 )  # fmt: skip
 def test_an_answer_that_was_changed_lets_nobody_in(web: Web, name: str, change: dict[str, object]) -> None:
-    provider = Provider(
+    provider = OidcClient(
         settings(web), Secret("x"), clock=SystemClock(), token=app.new_token, transport=tampering(name, change)
     )
     with pytest.raises(LoginError, match="provider"):
@@ -166,7 +168,7 @@ def test_an_answer_that_was_changed_lets_nobody_in(web: Web, name: str, change: 
 
 
 def test_a_provider_that_is_down_is_said_in_words(web: Web) -> None:
-    provider = Provider(
+    provider = OidcClient(
         settings(web, issuer="http://127.0.0.1:9"), Secret("x"), clock=SystemClock(), token=app.new_token
     )
     with pytest.raises(LoginError, match="provider"):

@@ -3,8 +3,8 @@ from __future__ import annotations
 import argon2
 import pytest
 
-from aggregator.staff.passwords import MAX_PASSWORD, add_user, hash_password, matches
-from aggregator.stores import Store, Writer
+from aggregator.auth.passwords import MAX_PASSWORD, add_user, hash_password, matches
+from aggregator.storage import Store, Writer
 from common.errors import LoginError
 from common.secret import Secret
 

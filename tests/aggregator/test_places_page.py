@@ -9,11 +9,11 @@ from agg_support import JPEG, START_NS, USER, Sender, Web, event, log_in, wait_u
 from playwright.sync_api import Page, expect
 from test_list_api import box
 
-from aggregator.record import acts
+from aggregator.domain import audit_entry
 from common.clock import SystemClock
-from events.identifiers import to_rfc3339
-from events.kinds import DoorForced, VehicleRegistered, VehicleUnlisted
-from events.receipts import BoxStatus, DoorStatus, GateStatus, encode
+from protocol.event_types import DoorForced, VehicleRegistered, VehicleUnlisted
+from protocol.identifiers import to_rfc3339
+from protocol.receipts import BoxStatus, DoorStatus, GateStatus, encode
 
 PSEUDONYM = "0123456789abcdef"
 
@@ -84,5 +84,5 @@ def test_a_list_is_edited_and_the_look_is_on_the_record(web: Web, page_in: Page)
 
 
 def looks(web: Web) -> int:
-    recorded = (acts.decode(entry) for _, entry in web.services.reader.record(0, 100_000))
+    recorded = (audit_entry.decode(entry) for _, entry in web.services.reader.record(0, 100_000))
     return sum(it.what == "list.viewed" and it.who == USER for it in recorded)

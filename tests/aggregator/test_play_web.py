@@ -14,11 +14,11 @@ from test_live_web import MOVED, OTHER, closed, running_views, socket_of
 from test_search_web import new_case
 
 from aggregator import app
-from aggregator.live_api import AWAY, DONE, REFUSED
-from aggregator.staff.roles import Grant
+from aggregator.domain.authorization import RoleAssignment
+from aggregator.web.api.live import AWAY, DONE, REFUSED
 from common.clock import MILLISECOND_NS
 from common.secret import Secret
-from events.live import What
+from protocol.live_frames import FrameType
 
 from picture_box import running  # noqa: F401  # isort: skip
 
@@ -73,7 +73,7 @@ def test_a_stretch_ends_by_itself_and_its_case_is_on_the_record(web: Web, runnin
         socket.send(json.dumps(past(web, 8, 5, reason=f" {case} ")))
         assert "now_ms" in str(socket.recv(timeout=20))
         kinds = [socket.recv(timeout=20, decode=False)[0] for _ in range(3)]
-        assert kinds == [What.INIT, What.KEY, What.FRAME]
+        assert kinds == [FrameType.INIT, FrameType.KEY, FrameType.FRAME]
         assert closed(socket) == DONE
     act = [it for it in camera_views(web) if "command" not in it.detail][-1]  # a still is a view of its own
     assert (act.case, act.reason, act.target) == (case, case, "pictures/yard")
@@ -104,7 +104,7 @@ def test_what_is_asked_for_wrongly_is_refused_and_nothing_is_shown(
 
 
 def test_bytes_and_silence_are_no_question(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aggregator.live_api.ASKED_S", 0.2)
+    monkeypatch.setattr("aggregator.web.api.live.ASKED_S", 0.2)
     for message in (b"\0", b"", None):
         with socket_of(web, USER, PASSWORD, route="play") as socket:
             if message is not None:
@@ -123,9 +123,9 @@ def test_without_footage_the_box_says_so_and_the_look_is_on_the_record(web: Web,
 
 def test_who_may_look_live_may_not_look_back(web: Web, running: Running) -> None:  # noqa: F811
     assert running.box.footage is not None
-    app.add_user(web.services.settings, "guard", Secret(OTHER), [Grant("monitor", "village")])
+    app.add_user(web.services.settings, "guard", Secret(OTHER), [RoleAssignment("monitor", "village")])
     with pytest.raises(Exception, match="403"):
         socket_of(web, "guard", OTHER, route="play")
-    app.add_user(web.services.settings, "looker", Secret(OTHER), [Grant("investigator", "harbour")])
+    app.add_user(web.services.settings, "looker", Secret(OTHER), [RoleAssignment("investigator", "harbour")])
     with pytest.raises(Exception, match="403"):
         socket_of(web, "looker", OTHER, route="play")

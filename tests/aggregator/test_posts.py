@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 from agg_support import START_NS
 
-from aggregator.intake import Rejected, judge
-from aggregator.posts import Answered, Posts
-from events.commands import Reply, encode
-from events.topics import BoxTopics
+from aggregator.ingest.message_validator import InvalidMessage, validate
+from aggregator.messaging.outbound_queue import OutboundQueue, ReplyReceived
+from protocol.commands import Reply, encode
+from protocol.topics import BoxTopics
 
 REQUEST = "018f0000-0000-7000-8000-000000000001"
 GATE = BoxTopics("village", "gate-1")
@@ -21,22 +21,22 @@ def reply(request: str = REQUEST) -> Reply:
     [("village", "gate-2", REQUEST), ("estate", "gate-1", REQUEST), ("village", "gate-1", REQUEST[:-1] + "2")],
 )
 def test_only_the_box_that_was_asked_answers(site: str, box: str, request_id: str) -> None:
-    posts, heard = Posts(lambda: None), list[Reply]()
+    posts, heard = OutboundQueue(lambda: None), list[Reply]()
     posts.expect(GATE, REQUEST, heard.append)
-    posts.answered([Answered(site, box, reply(request_id))])
+    posts.answered([ReplyReceived(site, box, reply(request_id))])
     assert heard == []
-    posts.answered([Answered("village", "gate-1", reply())])
+    posts.answered([ReplyReceived("village", "gate-1", reply())])
     assert heard == [reply()], "the forged one has not used the question up"
 
 
 def test_a_reply_knows_the_topic_on_which_it_came() -> None:
-    verdict = judge(GATE.reply(REQUEST), encode(reply()), START_NS)
-    assert verdict == Answered("village", "gate-1", reply())
-    assert isinstance(judge(GATE.reply("another"), encode(reply()), START_NS), Rejected)
+    verdict = validate(GATE.reply(REQUEST), encode(reply()), START_NS)
+    assert verdict == ReplyReceived("village", "gate-1", reply())
+    assert isinstance(validate(GATE.reply("another"), encode(reply()), START_NS), InvalidMessage)
 
 
 def test_an_answer_that_fails_stops_no_other() -> None:
-    posts, heard = Posts(lambda: None), list[Reply]()
+    posts, heard = OutboundQueue(lambda: None), list[Reply]()
 
     def fail(_: Reply) -> None:
         raise RuntimeError("the loop is closed")
@@ -44,5 +44,5 @@ def test_an_answer_that_fails_stops_no_other() -> None:
     other = REQUEST[:-1] + "2"
     posts.expect(GATE, REQUEST, fail)
     posts.expect(GATE, other, heard.append)
-    posts.answered([Answered("village", "gate-1", reply()), Answered("village", "gate-1", reply(other))])
+    posts.answered([ReplyReceived("village", "gate-1", reply()), ReplyReceived("village", "gate-1", reply(other))])
     assert heard == [reply(other)]

@@ -9,20 +9,20 @@ import pytest
 from agg_support import PASSWORD, Web, add_staff
 
 from aggregator import app
-from aggregator.record import acts
-from aggregator.record.acts import Act
-from aggregator.staff.changes import DropUser, PutGrant, PutToken, PutUser, Token
-from aggregator.staff.passwords import add_user, create_one_time_user
-from aggregator.staff.roles import Grant
-from aggregator.stores import Store, Writer
-from aggregator.stores.records import Session
+from aggregator.auth.passwords import add_user, create_one_time_user
+from aggregator.domain import audit_entry
+from aggregator.domain.account import ApiToken, DropUser, PutGrant, PutToken, PutUser
+from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.authorization import RoleAssignment
+from aggregator.domain.read_models import Session
+from aggregator.storage import Store, Writer
 from common.clock import SECOND_NS
 from common.errors import LoginError
 from common.secret import Secret
 
-ACT = Act(time_ns=0, who="system", what="role.changed")
-GRANT = Grant("monitor")
-TOKEN = Token(id="t", token_hash="h", user="demo", label="x", permissions=("alerts.see",), made_ns=1, expires_ns=99)
+ACT = AuditEntry(time_ns=0, who="system", what="role.changed")
+GRANT = RoleAssignment("monitor")
+TOKEN = ApiToken(id="t", token_hash="h", user="demo", label="x", permissions=("alerts.see",), made_ns=1, expires_ns=99)
 WANTED = {"label": "script", "permissions": ["alerts.see"]}
 
 
@@ -42,7 +42,7 @@ def left(store: Store) -> tuple[int, int, int]:
 
 
 def changes_of(store: Store, name: str) -> list[str]:
-    found = (acts.decode(entry) for _, entry in store.reader().record(0, 1000))
+    found = (audit_entry.decode(entry) for _, entry in store.reader().record(0, 1000))
     return [act.detail["change"] for act in found if act.target == name and "change" in act.detail]
 
 
@@ -57,9 +57,13 @@ def test_a_one_time_user_leaves_nothing(store: Store, writer: Writer, end: str) 
         assert (writer.sweep_staff(49), writer.sweep_staff(50)) == (0, 1)
     elif end == "another log-in":
         add_user(writer, "li", Secret(PASSWORD), 1)
-        writer.put_session(Session(token_hash="u", user="li", expires_ns=99), Act(time_ns=60, who="li", what="login"))
+        writer.put_session(
+            Session(token_hash="u", user="li", expires_ns=99), AuditEntry(time_ns=60, who="li", what="login")
+        )
     else:
-        assert writer.change_staff(DropUser("demo"), Act(time_ns=2, who="li", what="role.changed", target="demo"))
+        assert writer.change_staff(
+            DropUser("demo"), AuditEntry(time_ns=2, who="li", what="role.changed", target="demo")
+        )
     assert left(store) == (0, 0, 0)
     assert store.reader().session("s", 10) is None
     assert end == "removed" or changes_of(store, "demo")[-1] == "removed after its one log-in"

@@ -9,25 +9,25 @@ import pytest
 from agg_support import JPEG, Sender, Web, event, wait_until
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from aggregator.ledger import Ledger
-from aggregator.mailbox import Mailbox
-from aggregator.record import acts
-from aggregator.record.acts import Act
-from aggregator.record.looks import Looks
-from aggregator.record.notary import Notary
-from aggregator.record.scribe import Scribe
-from aggregator.stores import Store, Writer
+from aggregator.audit.audit_log_writer import AuditLogWriter
+from aggregator.audit.checkpointer import Checkpointer
+from aggregator.audit.view_deduplicator import ViewDeduplicator
+from aggregator.domain import audit_entry
+from aggregator.domain.audit_entry import AuditEntry
+from aggregator.ingest.batch_processor import BatchProcessor
+from aggregator.storage import Store, Writer
+from aggregator.storage.write_queue import WriteQueue
 from common.clock import SECOND_NS, FakeClock
 from common.errors import StoreError
-from events import checkpoints
-from events.receipts import BoxStatus, encode
 from paifang import cli
+from protocol.receipts import BoxStatus, encode
+from protocol.signing import checkpoints
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
 
-def an_act(number: int = 1) -> Act:
-    return Act(time_ns=number, who="li", what="view")
+def an_act(number: int = 1) -> AuditEntry:
+    return AuditEntry(time_ns=number, who="li", what="view")
 
 
 @pytest.fixture
@@ -36,9 +36,11 @@ def told() -> list[tuple[str, bytes]]:
 
 
 @pytest.fixture
-def notary(store: Store, writer: Writer, clock: FakeClock, told: list[tuple[str, bytes]], tmp_path: Path) -> Notary:
+def notary(
+    store: Store, writer: Writer, clock: FakeClock, told: list[tuple[str, bytes]], tmp_path: Path
+) -> Checkpointer:
     assert writer is not None
-    return Notary(
+    return Checkpointer(
         reader=store.reader(),
         key=KEY,
         clock=clock,
@@ -50,7 +52,7 @@ def notary(store: Store, writer: Writer, clock: FakeClock, told: list[tuple[str,
 
 
 def test_the_record_is_sealed_when_it_has_grown_and_not_too_often(
-    notary: Notary, writer: Writer, clock: FakeClock, told: list[tuple[str, bytes]], tmp_path: Path
+    notary: Checkpointer, writer: Writer, clock: FakeClock, told: list[tuple[str, bytes]], tmp_path: Path
 ) -> None:
     writer.put_acts([an_act()])
     first = notary.turn(writer)
@@ -70,19 +72,19 @@ def test_the_record_is_sealed_when_it_has_grown_and_not_too_often(
     assert [checkpoints.decode(line).size for line in outside] == [1, 2]
 
 
-def test_a_file_outside_that_cannot_be_written_stops_nothing(notary: Notary, writer: Writer) -> None:
+def test_a_file_outside_that_cannot_be_written_stops_nothing(notary: Checkpointer, writer: Writer) -> None:
     notary.outside = Path("/nowhere/at/all")
     writer.put_acts([an_act()])
     assert notary.turn(writer) is not None
 
 
-def test_who_waits_shares_a_commit_and_who_fails_is_told(ledger: Ledger, store: Store) -> None:
-    mailbox: Mailbox[Writer] = Mailbox()
-    scribe = Scribe(mailbox)
+def test_who_waits_shares_a_commit_and_who_fails_is_told(ledger: BatchProcessor, store: Store) -> None:
+    mailbox: WriteQueue[Writer] = WriteQueue()
+    scribe = AuditLogWriter(mailbox)
     waiting = [scribe.put(an_act(number)) for number in range(5)]
     mailbox.serve(ledger.store)
     assert [future.result(0) for future in waiting] == [None] * 5
-    assert [acts.decode(entry).time_ns for _, entry in store.reader().record(0, 9)] == [0, 1, 2, 3, 4]
+    assert [audit_entry.decode(entry).time_ns for _, entry in store.reader().record(0, 9)] == [0, 1, 2, 3, 4]
     ledger.store.close()
     lost = scribe.put(an_act())
     mailbox.serve(ledger.store)
@@ -101,7 +103,7 @@ def test_a_record_is_exported_and_verified_by_the_command(
     sender.close()
     with web.logged_in() as client:
         client.get("/api/sites/village/list")
-        act = Act(time_ns=SECOND_NS, who="li", what="view")
+        act = AuditEntry(time_ns=SECOND_NS, who="li", what="view")
         web.services.scribe.put(act).result(10)
         # the notary seals once a minute; the test does not wait for it
         job = lambda store: store.seal_record(  # noqa: E731
@@ -138,13 +140,13 @@ def test_log_ins_log_outs_and_pictures_are_on_the_record_once(web: Web) -> None:
             assert client.get(f"/api/pictures/{shown.id}").content == JPEG
         assert client.get("/api/pictures/01a0e4d9-5c00-7000-8000-00000000ffff").status_code == 404
         client.post("/logout")
-    new = [acts.decode(entry) for _, entry in web.services.reader.record(before, 100)]
+    new = [audit_entry.decode(entry) for _, entry in web.services.reader.record(before, 100)]
     told = [(it.what, it.target) for it in new if it.what in ("login", "logout", "view")]
     assert told == [("login", ""), ("view", shown.id), ("logout", "")]
 
 
 def test_looks_are_remembered_within_bounds() -> None:
-    looks = Looks(most=2)
+    looks = ViewDeduplicator(most=2)
     for picture in ("a", "b", "c"):
         looks.add("li", picture)
     assert [looks.known("li", picture) for picture in ("a", "b", "c")] == [False, True, True]

@@ -7,20 +7,21 @@ from agg_support import Web, log_in
 from playwright.sync_api import Page, expect
 from test_staff import add, as_user
 
-from aggregator.record import acts, reading
-from aggregator.record.acts import Act, What
-from aggregator.record.patterns import BULK, HASTY_NS, HOUR_NS, NO_CASE, PAIR, findings
-from aggregator.record.reading import PAGE, Wanted
-from aggregator.stores import Store, Writer
+from aggregator.audit import query
+from aggregator.audit.query import PAGE, AuditFilter
+from aggregator.domain import audit_entry
+from aggregator.domain.audit_anomalies import BULK, HASTY_NS, HOUR_NS, NO_CASE, PAIR, findings
+from aggregator.domain.audit_entry import Action, AuditEntry
+from aggregator.storage import Store, Writer
 
 MINUTE_NS = HOUR_NS // 60
 
 
-def act(at_min: float, what: What = "view", who: str = "li", target: str = "e", case: str = "") -> Act:
-    return Act(time_ns=round(at_min * MINUTE_NS), who=who, what=what, target=target, case=case)
+def act(at_min: float, what: Action = "view", who: str = "li", target: str = "e", case: str = "") -> AuditEntry:
+    return AuditEntry(time_ns=round(at_min * MINUTE_NS), who=who, what=what, target=target, case=case)
 
 
-def spread(count: int, minutes: float, who: str = "li", begin: float = 0) -> list[Act]:
+def spread(count: int, minutes: float, who: str = "li", begin: float = 0) -> list[AuditEntry]:
     return [act(begin + minutes * place / (count - 1), who=who) for place in range(count)]
 
 
@@ -57,7 +58,7 @@ def spread(count: int, minutes: float, who: str = "li", begin: float = 0) -> lis
         ),
     ],
 )
-def test_what_stands_out(done: list[Act], signs: list[tuple[str, str, int]]) -> None:
+def test_what_stands_out(done: list[AuditEntry], signs: list[tuple[str, str, int]]) -> None:
     assert [(it.sign, it.who, it.count) for it in findings(reversed(done))] == signs
     assert HASTY_NS == MINUTE_NS
 
@@ -69,13 +70,13 @@ def test_pages_go_back_through_everything_that_fits(store: Store, writer: Writer
     seen: list[int] = []
     before: int | None = None
     while True:
-        found, before = reading.page(reader, Wanted(who="wang", case="c-1"), before)
+        found, before = query.page(reader, AuditFilter(who="wang", case="c-1"), before)
         assert len(found) <= PAGE
         seen += [number for number, _ in found]
         if before is None:
             break
     assert seen == [number + 1 for number in reversed(range(2_500)) if number % 3 == 0 and number % 2 == 1]
-    assert reading.page(reader, Wanted(who="nobody")) == ([], None)
+    assert query.page(reader, AuditFilter(who="nobody")) == ([], None)
 
 
 def test_the_auditor_sees_who_looked_and_is_seen_looking(web: Web, page: Page) -> None:
@@ -89,5 +90,5 @@ def test_the_auditor_sees_who_looked_and_is_seen_looking(web: Web, page: Page) -
     page.get_by_test_id("show-record").click()
     expect(page.get_by_test_id("act").first).to_contain_text("list.viewed")
     expect(page.get_by_test_id("acts")).to_contain_text(watched)
-    newest = [acts.decode(entry) for _, entry in web.services.reader.newest_acts(None, 5)]
+    newest = [audit_entry.decode(entry) for _, entry in web.services.reader.newest_acts(None, 5)]
     assert any(it.who == name and it.target == "record" and it.detail == {"who": watched} for it in newest)

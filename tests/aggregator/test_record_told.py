@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 from agg_support import event
 
-from aggregator.ledger import Ledger
-from aggregator.link import Incoming
-from aggregator.record import acts
-from aggregator.record.told import WHAT, act_of
-from aggregator.stores import Store
-from events.envelope import encode
-from events.kinds import KINDS, FootageErased, FootageExported, FootageHeld
-from events.topics import BoxTopics
+from aggregator.audit.from_event import WHAT, act_of
+from aggregator.domain import audit_entry
+from aggregator.ingest.batch_processor import BatchProcessor
+from aggregator.messaging.mqtt_client import InboundMessage
+from aggregator.storage import Store
+from protocol.envelope import encode
+from protocol.event_types import KINDS, FootageErased, FootageExported, FootageHeld
+from protocol.topics import BoxTopics
 
 FROM, TO = "2026-11-01T00:00:00.000000000Z", "2026-11-01T01:00:00.000000000Z"
 
@@ -24,13 +24,16 @@ FROM, TO = "2026-11-01T00:00:00.000000000Z", "2026-11-01T01:00:00.000000000Z"
     ],
 )
 def test_what_is_done_at_a_box_is_on_the_record_once(
-    ledger: Ledger, store: Store, data: FootageExported | FootageErased | FootageHeld, expected: tuple[str, str, str]
+    ledger: BatchProcessor,
+    store: Store,
+    data: FootageExported | FootageErased | FootageHeld,
+    expected: tuple[str, str, str],
 ) -> None:
-    message = Incoming(BoxTopics("village", "gate-1").events, encode(event(1, data)), 1)
+    message = InboundMessage(BoxTopics("village", "gate-1").events, encode(event(1, data)), 1)
     ledger.process([message])
     ledger.process([message])
     (entry,) = store.reader().record(0, 10)
-    act = acts.decode(entry[1])
+    act = audit_entry.decode(entry[1])
     assert (act.what, act.who, act.reason) == expected
     assert (act.target, act.site) == ("gate-1/cam-1", "village")
     assert (act.detail["from"], act.detail["to"], act.detail["event"]) == (FROM, TO, event(1).id)

@@ -10,13 +10,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.record import acts, export, tree
-from aggregator.record.acts import Act
-from aggregator.record.tree import Frontier, leaf_hash
-from aggregator.stores import Store, Writer
+from aggregator.audit import export
+from aggregator.domain import audit_entry, merkle_tree
+from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.merkle_tree import CompactRange, leaf_hash
+from aggregator.storage import Store, Writer
 from common.errors import RecordError
-from events import checkpoints
-from events.checkpoints import Checkpoint
+from protocol.signing import checkpoints
+from protocol.signing.checkpoints import Checkpoint
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = KEY.public_key()
@@ -38,16 +39,16 @@ def by_definition(entries: list[bytes]) -> bytes:
 def grown(entries: list[bytes]) -> dict[tuple[int, int], bytes]:
     stored: dict[tuple[int, int], bytes] = {}
     for index, entry in enumerate(entries):
-        for level, place, made in tree.grow(index, leaf_hash(entry), lambda level, place: stored[level, place]):
+        for level, place, made in merkle_tree.grow(index, leaf_hash(entry), lambda level, place: stored[level, place]):
             stored[level, place] = made
     return stored
 
 
 def test_roots_are_those_of_the_definition() -> None:
     entries = [bytes([n]) * n for n in range(70)]
-    stored, frontier = grown(entries), Frontier()
+    stored, frontier = grown(entries), CompactRange()
     for size in range(71):
-        assert tree.root(size, lambda level, place: stored[level, place]) == by_definition(entries[:size])
+        assert merkle_tree.root(size, lambda level, place: stored[level, place]) == by_definition(entries[:size])
         assert frontier.root == by_definition(entries[:size])
         if size < 70:
             frontier.add(leaf_hash(entries[size]))
@@ -60,26 +61,26 @@ def test_proofs_hold_and_only_for_what_they_prove(size: int, data: st.DataObject
     nodes = lambda level, place: stored[level, place]  # noqa: E731
     index, old = data.draw(st.integers(0, size - 1)), data.draw(st.integers(1, size))
     root, old_root = by_definition(entries), by_definition(entries[:old])
-    path = tree.inclusion(index, size, nodes)
-    assert tree.included(leaf_hash(entries[index]), index, size, path, root)
-    assert not tree.included(leaf_hash(b"other"), index, size, path, root)
-    assert not tree.included(leaf_hash(entries[index]), index, size, [*path, root], root)
-    proof = tree.consistency(old, size, nodes)
-    assert tree.consistent(old, size, old_root, root, proof)
-    assert not tree.consistent(old, size, leaf_hash(b"other"), root, proof)
-    assert not tree.consistent(old, size, old_root, leaf_hash(b"other"), proof)
+    path = merkle_tree.inclusion(index, size, nodes)
+    assert merkle_tree.included(leaf_hash(entries[index]), index, size, path, root)
+    assert not merkle_tree.included(leaf_hash(b"other"), index, size, path, root)
+    assert not merkle_tree.included(leaf_hash(entries[index]), index, size, [*path, root], root)
+    proof = merkle_tree.consistency(old, size, nodes)
+    assert merkle_tree.consistent(old, size, old_root, root, proof)
+    assert not merkle_tree.consistent(old, size, leaf_hash(b"other"), root, proof)
+    assert not merkle_tree.consistent(old, size, old_root, leaf_hash(b"other"), proof)
 
 
 @pytest.mark.parametrize(("index", "size"), [(-1, 3), (3, 3), (0, 0)])
 def test_what_is_not_there_cannot_be_proven(index: int, size: int) -> None:
     with pytest.raises(ValueError, match="no entry"):
-        tree.inclusion(index, size, lambda *_: b"")
+        merkle_tree.inclusion(index, size, lambda *_: b"")
     with pytest.raises(ValueError, match="no beginning"):
-        tree.consistency(size + 1, size, lambda *_: b"")
+        merkle_tree.consistency(size + 1, size, lambda *_: b"")
 
 
-def an_act(number: int) -> Act:
-    return Act(time_ns=number, who="li", what="view", site="village", target=f"alert-{number}", case="A-1")
+def an_act(number: int) -> AuditEntry:
+    return AuditEntry(time_ns=number, who="li", what="view", site="village", target=f"alert-{number}", case="A-1")
 
 
 def seal(size: int, root: bytes) -> Checkpoint:
@@ -87,7 +88,7 @@ def seal(size: int, root: bytes) -> Checkpoint:
 
 
 def a_file(count: int = 9) -> bytes:
-    entries = [acts.encode(an_act(number)) for number in range(1, count + 1)]
+    entries = [audit_entry.encode(an_act(number)) for number in range(1, count + 1)]
     marks = [seal(size, by_definition(entries[:size])) for size in (count // 2, count)]
     return b"".join(export.write(with_leaves(enumerate(entries, 1)), marks, PUBLIC))
 
@@ -122,8 +123,8 @@ def test_any_changed_removed_or_added_byte_is_found(data: st.DataObject) -> None
 
 def an_erased_file(told: int, erased: int, beginning: int = 0) -> bytes:
     """Nine entries, the last of which tells of `told` erased ones, while `erased` are."""
-    act = Act(time_ns=9, who="system", what="erased", target="record", detail={"up_to": str(told)})
-    entries = [acts.encode(an_act(number)) for number in range(1, 9)] + [acts.encode(act)]
+    act = AuditEntry(time_ns=9, who="system", what="erased", target="record", detail={"up_to": str(told)})
+    entries = [audit_entry.encode(an_act(number)) for number in range(1, 9)] + [audit_entry.encode(act)]
     rows = [
         (number, b"" if beginning < number <= beginning + erased else entry, leaf_hash(entry))
         for number, entry in enumerate(entries, 1)
@@ -155,7 +156,7 @@ def test_any_other_order_is_found(order: list[int]) -> None:
 def test_a_shortened_file_is_found_by_a_checkpoint_kept_elsewhere() -> None:
     long, short = lines(a_file(9)), lines(a_file(4))
     export.verify(short)
-    kept = seal(9, by_definition([acts.encode(an_act(number)) for number in range(1, 10)]))
+    kept = seal(9, by_definition([audit_entry.encode(an_act(number)) for number in range(1, 10)]))
     with pytest.raises(RecordError, match="only 4 are here"):
         export.verify(short, kept=[kept])
     export.verify(long, kept=[kept])
@@ -189,13 +190,13 @@ def test_every_store_keeps_the_record(store: Store, writer: Writer) -> None:
         writer.put_acts([an_act(number)])
     writer.put_acts([an_act(number) for number in range(8, 20)])
     entries = [entry for _, entry in reader.record(0, 100)]
-    assert entries == [acts.encode(an_act(number)) for number in range(1, 20)]
+    assert entries == [audit_entry.encode(an_act(number)) for number in range(1, 20)]
     assert reader.record_size() == 19
     made = writer.seal_record(seal)
     assert made.root == by_definition(entries).hex()
     assert reader.checkpoints() == [made]
     path, proof = reader.proofs(4, 7, 19)
-    assert tree.included(leaf_hash(entries[4]), 4, 19, path, by_definition(entries))
-    assert tree.consistent(7, 19, by_definition(entries[:7]), by_definition(entries), proof)
+    assert merkle_tree.included(leaf_hash(entries[4]), 4, 19, path, by_definition(entries))
+    assert merkle_tree.consistent(7, 19, by_definition(entries[:7]), by_definition(entries), proof)
     whole = b"".join(export.write(with_leaves(reader.record(0, 100)), reader.checkpoints(), PUBLIC))
     assert export.verify(lines(whole)).entries == 19

@@ -13,35 +13,35 @@ import msgspec
 import pytest
 from agg_support import START_NS, run_apart
 
-from aggregator.config import ObjectsSettings
-from aggregator.ledger import Ledger
-from aggregator.lists.keys import Keys
-from aggregator.objects import Objects
-from aggregator.posts import Answered, Posts
-from aggregator.record.acts import Act, decode
-from aggregator.record.scribe import Scribe
-from aggregator.releases.courier import Courier, ReleaseTaker
-from aggregator.releases.desk import Releases
-from aggregator.releases.release import Release
-from aggregator.remote import Remote
-from aggregator.search import cases
-from aggregator.search.desk import Investigations
-from aggregator.staff.changes import DropGrant, PutUser
-from aggregator.staff.roles import Caller, Grant
-from aggregator.stores import Store, Writer
-from aggregator.stores.records import Batch, StatusSeen
-from aggregator.stores.sqlite import SqliteStore
-from aggregator.uploads import Brought
+from aggregator.audit.audit_log_writer import AuditLogWriter
+from aggregator.crypto.keyring import KeyRing
+from aggregator.domain import case as cases
+from aggregator.domain.account import DropGrant, PutUser
+from aggregator.domain.audit_entry import AuditEntry, decode
+from aggregator.domain.authorization import Principal, RoleAssignment
+from aggregator.domain.read_models import Batch, StatusSeen
+from aggregator.domain.release import Release
+from aggregator.ingest.batch_processor import BatchProcessor
+from aggregator.jobs.release_worker import ReleaseUploadHandler, ReleaseWorker
+from aggregator.jobs.uploads import ReceivedFile
+from aggregator.messaging.command_client import CommandClient
+from aggregator.messaging.outbound_queue import OutboundQueue, ReplyReceived
+from aggregator.services.release_service import ReleaseService
+from aggregator.services.search_service import SearchService
+from aggregator.settings.aggregator import ObjectsSettings
+from aggregator.storage import Store, Writer
+from aggregator.storage.object_store import ObjectStorage
+from aggregator.storage.sqlite import SqliteStore
 from common.clock import SECOND_NS, FakeClock
 from common.errors import CommandError, Forbidden, ReleaseError
-from events.commands import Command, Reply, unpack
-from events.identifiers import uuid7
-from events.receipts import BoxStatus, CameraStatus
-from events.releases import Sealing, Secrets
-from events.tickets import unseal
-from events.topics import BoxTopics
+from protocol.commands import Command, Reply, unpack
+from protocol.identifiers import uuid7
+from protocol.receipts import BoxStatus, CameraStatus
+from protocol.signing.chunked_aead import ChunkedEncryptor, Secrets
+from protocol.signing.upload_tokens import unseal
+from protocol.topics import BoxTopics
 
-LI, WANG = Grant("investigator", "village"), Grant("approver", "village")
+LI, WANG = RoleAssignment("investigator", "village"), RoleAssignment("approver", "village")
 HOUR_NS = 3600 * SECOND_NS
 TOPICS = BoxTopics("village", "gate-1")
 
@@ -49,10 +49,10 @@ TOPICS = BoxTopics("village", "gate-1")
 class Village:
     """A desk and a courier on a store, with a box that answers as it is told to."""
 
-    def __init__(self, store: Store, ledger: Ledger, clock: FakeClock, folder: Path) -> None:
+    def __init__(self, store: Store, ledger: BatchProcessor, clock: FakeClock, folder: Path) -> None:
         self.ledger, self.reader, self.clock = ledger, store.reader(), clock
-        self.keys = Keys(folder, secrets.token_bytes)
-        self.objects = Objects(ObjectsSettings(), folder / "objects")
+        self.keys = KeyRing(folder, secrets.token_bytes)
+        self.objects = ObjectStorage(ObjectsSettings(), folder / "objects")
         self.folder, self.answer = folder, Reply(id="", done=True)
         self.heard: list[Command] = []
         self.silent = False
@@ -61,24 +61,24 @@ class Village:
         async def write(work: Callable[[Writer], Any]) -> Any:
             return work(ledger.store)
 
-        async def record(act: Act) -> None:
+        async def record(act: AuditEntry) -> None:
             ledger.store.put_acts([act])
 
         areas: dict[tuple[str, str], frozenset[str]] = {}
-        investigations = Investigations(self.reader, write, record, areas, clock)
-        self.desk = Releases(
+        investigations = SearchService(self.reader, write, record, areas, clock)
+        self.desk = ReleaseService(
             self.reader, write, record, investigations, self.keys, self.objects, areas, clock,
             random=secrets.token_bytes, new_id=lambda: uuid7(clock.wall_ns(), next(numbers).to_bytes(10, "big")),
         )  # fmt: skip
-        self.posts = Posts(self._deliver)
-        remote = Remote(self.keys, self.posts, Scribe.__new__(Scribe).put, clock, answer_s=0.05)
-        self.courier = Courier(self.desk, remote, lambda _job: None)
-        self.taker = ReleaseTaker(self.courier)
+        self.posts = OutboundQueue(self._deliver)
+        remote = CommandClient(self.keys, self.posts, AuditLogWriter.__new__(AuditLogWriter).put, clock, answer_s=0.05)
+        self.courier = ReleaseWorker(self.desk, remote, lambda _job: None)
+        self.taker = ReleaseUploadHandler(self.courier)
         self._settle()
 
     def _settle(self) -> None:
         now_ns = self.clock.wall_ns()
-        act = Act(time_ns=now_ns, who="system", what="role.changed")
+        act = AuditEntry(time_ns=now_ns, who="system", what="role.changed")
         for name, grant in (("li", LI), ("wang", WANG)):
             self.ledger.store.change_staff(PutUser(name, "x", 1, grants=(grant,)), act)
         status = BoxStatus(online=True, cameras=[CameraStatus(id="cam-1", name="Gate", state="up")])
@@ -96,10 +96,10 @@ class Village:
         self.heard.append(unpack(message, "release", TOPICS, trusted, self.clock.wall_ns()))
         if not self.silent:
             answer = msgspec.structs.replace(self.answer, id=self.heard[-1].id)
-            self.posts.answered([Answered(TOPICS.site, TOPICS.box, answer)])
+            self.posts.answered([ReplyReceived(TOPICS.site, TOPICS.box, answer)])
 
-    def caller(self, name: str) -> Caller:
-        return Caller(name, self.reader.grants(name))
+    def caller(self, name: str) -> Principal:
+        return Principal(name, self.reader.grants(name))
 
     async def asked(self, **changed: object) -> Release:
         now_ns = self.clock.wall_ns()
@@ -118,12 +118,12 @@ class Village:
         assert told.ticket == self.keys.ticket("release", it.id)
         path = self.folder / "copy.sealed"
         with path.open("wb") as file:
-            sealing = Sealing(told.key, it.id, file, secrets.token_bytes)
+            sealing = ChunkedEncryptor(told.key, it.id, file, secrets.token_bytes)
             sealing.write(content)
             sealing.finish()
         assert self.taker.expects(it.id)
         self.objects.put(f"release/{it.id}", path)
-        await self.taker.take(Brought(it.id, f"release/{it.id}", path.stat().st_size, "ab"))
+        await self.taker.take(ReceivedFile(it.id, f"release/{it.id}", path.stat().st_size, "ab"))
         return self.now(it)
 
     async def turn(self) -> None:
@@ -148,7 +148,7 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def village(store: Store, ledger: Ledger, clock: FakeClock, tmp_path: Path) -> Village:
+def village(store: Store, ledger: BatchProcessor, clock: FakeClock, tmp_path: Path) -> Village:
     return Village(store, ledger, clock, tmp_path)
 
 
@@ -227,9 +227,9 @@ def test_what_the_box_refuses_fails_with_its_words(village: Village) -> None:
 
 @pytest.mark.parametrize(("who", "grant"), [("li", LI), ("wang", WANG)])
 @pytest.mark.parametrize("when", ["making", "bringing", "fetching"])
-def test_a_role_that_is_taken_away_stops_it(village: Village, who: str, grant: Grant, when: str) -> None:
+def test_a_role_that_is_taken_away_stops_it(village: Village, who: str, grant: RoleAssignment, when: str) -> None:
     def drop() -> None:
-        act = Act(time_ns=START_NS, who="system", what="role.changed")
+        act = AuditEntry(time_ns=START_NS, who="system", what="role.changed")
         assert village.ledger.store.change_staff(DropGrant(who, grant), act)
 
     async def story() -> None:
@@ -241,7 +241,7 @@ def test_a_role_that_is_taken_away_stops_it(village: Village, who: str, grant: G
         elif when == "bringing":
             it = await village.approved()
             drop()
-            await village.taker.take(Brought(it.id, f"release/{it.id}", 9, "ab"))
+            await village.taker.take(ReceivedFile(it.id, f"release/{it.id}", 9, "ab"))
         else:
             it = await village.brought()
             drop()
@@ -279,7 +279,7 @@ def test_what_nobody_decides_or_fetches_expires(village: Village) -> None:
 def test_a_key_that_cannot_be_opened_fails_it(village: Village) -> None:
     async def story() -> None:
         it = await village.approved()
-        village.desk.keys = Keys(village.folder / "objects", secrets.token_bytes)
+        village.desk.keys = KeyRing(village.folder / "objects", secrets.token_bytes)
         await village.turn()
         assert village.now(it).state == "failed"
         assert village.heard == []
@@ -290,8 +290,8 @@ def test_a_key_that_cannot_be_opened_fails_it(village: Village) -> None:
 def test_only_its_requester_in_person_fetches_it(village: Village) -> None:
     async def story() -> None:
         it = await village.brought()
-        stranger = Caller("zhao", (Grant("investigator"), Grant("approver")))
-        token = Caller("li", village.reader.grants("li"), {}, frozenset({"release.ask"}))
+        stranger = Principal("zhao", (RoleAssignment("investigator"), RoleAssignment("approver")))
+        token = Principal("li", village.reader.grants("li"), {}, frozenset({"release.ask"}))
         for caller in (stranger, village.caller("wang"), token):
             with pytest.raises(Forbidden, match="only who asked"):
                 await village.desk.fetch(caller, it.id)
@@ -349,12 +349,12 @@ def test_a_case_limits_what_can_be_asked_for(village: Village) -> None:
 def test_running_survives_a_store_that_fails(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
     turns = itertools.count()
 
-    async def turn(_: Courier) -> None:
+    async def turn(_: ReleaseWorker) -> None:
         if next(turns) < 2:
             raise CommandError("not now")
         raise asyncio.CancelledError
 
-    monkeypatch.setattr(Courier, "turn", turn)
+    monkeypatch.setattr(ReleaseWorker, "turn", turn)
     village.courier.turn_s = 0.01
     with pytest.raises(asyncio.CancelledError):
         run_apart(village.courier.run())

@@ -8,13 +8,13 @@ import msgspec
 import pytest
 from agg_support import START_NS
 
-from aggregator.record.acts import Act, decode
-from aggregator.releases import release as moves
-from aggregator.releases.release import MOVES, STATES, Change, Deed, Release, State
-from aggregator.search.query import DAY_NS
-from aggregator.staff.roles import Within
-from aggregator.stores import Store, Writer
-from aggregator.stores.write import SqlWriter
+from aggregator.domain import release as moves
+from aggregator.domain.audit_entry import AuditEntry, decode
+from aggregator.domain.authorization import Scope
+from aggregator.domain.release import STATES, TRANSITIONS, Change, Release, State, Transition
+from aggregator.domain.search_query import DAY_NS
+from aggregator.storage import Store, Writer
+from aggregator.storage.writer import SqlWriter
 from common.clock import SECOND_NS
 from common.errors import ContractError, ReleaseError
 
@@ -27,7 +27,7 @@ FIELDS: dict[str, object] = {
 }  # fmt: skip
 
 
-def asked(**changed: object) -> tuple[Release, Act]:
+def asked(**changed: object) -> tuple[Release, AuditEntry]:
     return moves.ask({**FIELDS, **changed}, "li", NOW_NS)
 
 
@@ -40,7 +40,7 @@ def in_state(state: str) -> Release:
     return msgspec.structs.replace(asked()[0], state=state, **decided, **copy, **key)
 
 
-DEEDS: dict[Deed, Callable[[Release], Change | None]] = {
+DEEDS: dict[Transition, Callable[[Release], Change | None]] = {
     "approve": lambda it: moves.approve(it, "wang", "it is needed", b"s", NOW_NS),
     "refuse": lambda it: moves.refuse(it, "wang", "too much", NOW_NS),
     "bring": lambda it: moves.bring(it, "release/x", 9, "ab", NOW_NS),
@@ -56,9 +56,9 @@ SAYS = {
 
 @pytest.mark.parametrize("deed", DEEDS)
 @pytest.mark.parametrize("state", STATES)
-def test_each_deed_in_each_state(state: State, deed: Deed) -> None:
+def test_each_deed_in_each_state(state: State, deed: Transition) -> None:
     before = in_state(state)
-    allowed = MOVES.get((before.state, deed))
+    allowed = TRANSITIONS.get((before.state, deed))
     if allowed is None:
         if deed == "lapse":
             assert DEEDS[deed](before) is None
@@ -77,7 +77,7 @@ def test_each_deed_in_each_state(state: State, deed: Deed) -> None:
 
 
 def test_every_move_is_a_deed_of_the_test() -> None:
-    assert {deed for _, deed in MOVES} == set(DEEDS)
+    assert {deed for _, deed in TRANSITIONS} == set(DEEDS)
 
 
 @pytest.mark.parametrize(
@@ -202,12 +202,12 @@ def test_everybody_sees_their_own_and_those_of_their_sites(store: Store, writer:
         writer.ask_release(release, act)
     read = store.reader()
 
-    def seen(who: str, within: Within) -> list[int]:
+    def seen(who: str, within: Scope) -> list[int]:
         return [int(it.id[-1]) for it in read.releases(who, within)]
 
-    assert seen("li", Within()) == [2, 1]
-    assert seen("wang", Within()) == []
-    assert seen("wang", Within(sites=frozenset({"harbour"}))) == [3, 2]
-    assert seen("li", Within(sites=frozenset({"mill", "harbour"}))) == [4, 3, 2, 1]
-    assert seen("wang", Within(everywhere=True)) == [4, 3, 2, 1]
-    assert read.releases("wang", Within(everywhere=True), limit=1)[0].id == ID.format(4)
+    assert seen("li", Scope()) == [2, 1]
+    assert seen("wang", Scope()) == []
+    assert seen("wang", Scope(sites=frozenset({"harbour"}))) == [3, 2]
+    assert seen("li", Scope(sites=frozenset({"mill", "harbour"}))) == [4, 3, 2, 1]
+    assert seen("wang", Scope(everywhere=True)) == [4, 3, 2, 1]
+    assert read.releases("wang", Scope(everywhere=True), limit=1)[0].id == ID.format(4)

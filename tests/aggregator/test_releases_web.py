@@ -11,9 +11,9 @@ from playwright.sync_api import Page, expect
 from test_search_web import moment, new_case
 from test_staff import add, as_user
 
-from aggregator.record import acts
-from events.receipts import BoxStatus, CameraStatus, encode
-from events.topics import BoxTopics
+from aggregator.domain import audit_entry
+from protocol.receipts import BoxStatus, CameraStatus, encode
+from protocol.topics import BoxTopics
 
 WHY = {"reason": "the insurer needs to see it"}
 
@@ -35,7 +35,7 @@ def ask(client: httpx.Client, under: str, **changed: object) -> httpx.Response:
 
 
 def recorded(web: Web, target: str) -> list[tuple[str, str]]:
-    found = (acts.decode(entry) for _, entry in web.services.reader.record(0, 1_000_000))
+    found = (audit_entry.decode(entry) for _, entry in web.services.reader.record(0, 1_000_000))
     return [(act.what, act.who) for act in found if act.target == target]
 
 

@@ -8,20 +8,20 @@ import dataclasses
 import pytest
 from agg_support import JPEG, START_NS, event
 
-from aggregator.alerts import Acknowledged
-from aggregator.config import Keep, Retention
-from aggregator.ledger import Ledger
-from aggregator.link import Incoming
-from aggregator.record import acts
-from aggregator.record.acts import Act
-from aggregator.retention import DAY_NS, Eraser
-from aggregator.stores import Store, Writer
-from aggregator.stores.records import AlertQuery
+from aggregator.domain import audit_entry
+from aggregator.domain.alert import Acknowledged
+from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.read_models import AlertQuery
+from aggregator.ingest.batch_processor import BatchProcessor
+from aggregator.jobs.retention import DAY_NS, RetentionJob
+from aggregator.messaging.mqtt_client import InboundMessage
+from aggregator.settings.aggregator import Keep, Retention
+from aggregator.storage import Store, Writer
 from common.clock import FakeClock
 from common.errors import StoreError
-from events.envelope import encode
-from events.identifiers import uuid7
-from events.topics import BoxTopics
+from protocol.envelope import encode
+from protocol.identifiers import uuid7
+from protocol.topics import BoxTopics
 
 DAYS = Retention(
     thumbnails=Keep(floor_days=1, ceiling_days=10),
@@ -31,15 +31,15 @@ DAYS = Retention(
 )
 
 
-def take(ledger: Ledger, number: int, clock: FakeClock, off_days: float = 0.0) -> str:
+def take(ledger: BatchProcessor, number: int, clock: FakeClock, off_days: float = 0.0) -> str:
     """An event with a picture arrives now; its id says that it was made some days from now."""
     its = event(number, picture=JPEG, time_ns=clock.wall_ns(), place=f"cam-{number}")
     its = dataclasses.replace(its, id=uuid7(clock.wall_ns() + round(off_days * DAY_NS), number.to_bytes(10, "big")))
-    ledger.process([Incoming(BoxTopics("village", "gate-1").events, encode(its))])
+    ledger.process([InboundMessage(BoxTopics("village", "gate-1").events, encode(its))])
     return its.id
 
 
-def pass_days(eraser: Eraser, writer: Writer, clock: FakeClock, days: float) -> int:
+def pass_days(eraser: RetentionJob, writer: Writer, clock: FakeClock, days: float) -> int:
     """Time goes by in hours, as it does for a process that runs."""
     gone = 0
     for _ in range(round(days * 48)):
@@ -49,11 +49,11 @@ def pass_days(eraser: Eraser, writer: Writer, clock: FakeClock, days: float) -> 
 
 
 def test_each_goes_at_its_ceiling_and_the_record_tells(
-    ledger: Ledger, store: Store, writer: Writer, clock: FakeClock
+    ledger: BatchProcessor, store: Store, writer: Writer, clock: FakeClock
 ) -> None:
     reader = store.reader()
-    eraser = Eraser(DAYS, clock, 0)
-    writer.put_acts([Act(time_ns=clock.wall_ns(), who="li", what="view", target="x")])
+    eraser = RetentionJob(DAYS, clock, 0)
+    writer.put_acts([AuditEntry(time_ns=clock.wall_ns(), who="li", what="view", target="x")])
     old = take(ledger, 1, clock)
     assert pass_days(eraser, writer, clock, 9.9) == 0
     new = take(ledger, 2, clock)
@@ -69,7 +69,7 @@ def test_each_goes_at_its_ceiling_and_the_record_tells(
     entries = [entry for _, entry in reader.record(0, 100)]
     assert entries[0] == b""
     assert len(reader.leaves(0, 100)) == len(entries)
-    told = [acts.decode(entry) for entry in entries if entry]
+    told = [audit_entry.decode(entry) for entry in entries if entry]
     assert {(act.target, act.detail["count"]) for act in told} >= {
         ("pictures", "1"), ("events", "1"), ("alerts", "1"), ("record", "1"),
     }  # fmt: skip
@@ -80,9 +80,9 @@ def test_each_goes_at_its_ceiling_and_the_record_tells(
 
 @pytest.mark.parametrize("off_days", [-3000, 3000])
 def test_a_box_whose_clock_is_off_loses_nothing_early_and_keeps_nothing_late(
-    ledger: Ledger, store: Store, writer: Writer, clock: FakeClock, off_days: float
+    ledger: BatchProcessor, store: Store, writer: Writer, clock: FakeClock, off_days: float
 ) -> None:
-    eraser = Eraser(DAYS, clock, 0)
+    eraser = RetentionJob(DAYS, clock, 0)
     number = take(ledger, 1, clock, off_days)
     pass_days(eraser, writer, clock, 19.9)
     assert store.reader().whereabouts(number) is not None
@@ -91,9 +91,9 @@ def test_a_box_whose_clock_is_off_loses_nothing_early_and_keeps_nothing_late(
 
 
 def test_a_clock_that_jumps_ahead_erases_nothing_for_a_day(
-    ledger: Ledger, store: Store, writer: Writer, clock: FakeClock
+    ledger: BatchProcessor, store: Store, writer: Writer, clock: FakeClock
 ) -> None:
-    eraser = Eraser(DAYS, clock, 0)
+    eraser = RetentionJob(DAYS, clock, 0)
     take(ledger, 1, clock)
     pass_days(eraser, writer, clock, 1)
     clock.now_ns += 4000 * DAY_NS
@@ -104,21 +104,21 @@ def test_a_clock_that_jumps_ahead_erases_nothing_for_a_day(
 
 
 def test_a_start_long_after_the_last_writing_waits_a_day(
-    ledger: Ledger, store: Store, writer: Writer, clock: FakeClock
+    ledger: BatchProcessor, store: Store, writer: Writer, clock: FakeClock
 ) -> None:
     take(ledger, 1, clock)
     clock.advance(100 * 86_400)
-    eraser = Eraser(DAYS, clock, START_NS)
+    eraser = RetentionJob(DAYS, clock, START_NS)
     assert eraser.turn(writer) == 0
     assert pass_days(eraser, writer, clock, 0.9) == 0
     assert pass_days(eraser, writer, clock, 0.2) > 0
     assert store.reader().event_count() == 0
 
 
-def test_a_turn_is_bounded(ledger: Ledger, store: Store, writer: Writer, clock: FakeClock) -> None:
+def test_a_turn_is_bounded(ledger: BatchProcessor, store: Store, writer: Writer, clock: FakeClock) -> None:
     for number in range(1, 8):
         take(ledger, number, clock)
-    act = Act(time_ns=0, who="system", what="erased", target="events")
+    act = AuditEntry(time_ns=0, who="system", what="erased", target="events")
     later = clock.wall_ns() + DAY_NS
     assert [writer.erase("events", later, 3, act) for _ in range(4)] == [3, 3, 1, 0]
     assert store.reader().event_count() == 0
@@ -141,14 +141,14 @@ def test_settings_that_contradict_each_other_are_refused(wrong: dict[str, Keep])
 
 @pytest.mark.parametrize("broken", [False, True])
 def test_what_retention_erased_is_not_written_back_by_a_decision_about_its_alert(
-    ledger: Ledger, store: Store, clock: FakeClock, broken: bool
+    ledger: BatchProcessor, store: Store, clock: FakeClock, broken: bool
 ) -> None:
     take(ledger, 1, clock)
     (alert,) = store.reader().alerts(AlertQuery())
     assert alert.picture_event is not None
 
     def turn(writer: Writer) -> int:
-        act = Act(time_ns=clock.wall_ns(), who="system", what="erased", target="pictures")
+        act = AuditEntry(time_ns=clock.wall_ns(), who="system", what="erased", target="pictures")
         gone = writer.erase("pictures", clock.wall_ns() + DAY_NS, 10, act)
         if broken:
             raise StoreError("the disk is full")

@@ -12,8 +12,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from aggregator import app
-from aggregator.staff.roles import PERMISSIONS, ROLES, Caller, Grant, Role, parse
-from aggregator.staff.routes import ROUTES, Rule, find
+from aggregator.domain.authorization import PERMISSIONS, ROLES, Principal, Role, RoleAssignment, parse
+from aggregator.web.route_permissions import ROUTES, RoutePolicy, find
 from common.errors import StaffError
 from common.secret import Secret
 
@@ -50,7 +50,7 @@ def staffed(web: Web) -> Web:
     """One user for each role, at `village` only, and one for each everywhere."""
     for role in ROLES:
         for name, scope in ((role, "village"), (f"{role}-all", "*")):
-            app.add_user(web.services.settings, name, Secret(PASSWORD), [Grant(role, scope)])
+            app.add_user(web.services.settings, name, Secret(PASSWORD), [RoleAssignment(role, scope)])
     return web
 
 
@@ -70,7 +70,7 @@ def test_the_table_names_nothing_that_is_not_there(web: Web) -> None:
     assert missing == set()
 
 
-def expected(rule: Rule, caller: Caller, site: str) -> bool:
+def expected(rule: RoutePolicy, caller: Principal, site: str) -> bool:
     """Whether a caller passes the guard, said independently of it."""
     if rule.open or rule.permission is None:
         return True
@@ -85,7 +85,7 @@ def expected(rule: Rule, caller: Caller, site: str) -> bool:
 def test_every_route_as_every_role_here_and_elsewhere(staffed: Web, role: Role, everywhere: bool) -> None:
     """No request here can do anything: ids exist nowhere, bodies are empty, and what ends a session is left out."""
     name = f"{role}-all" if everywhere else role
-    caller = Caller(name, (Grant(role, "*" if everywhere else "village"),))
+    caller = Principal(name, (RoleAssignment(role, "*" if everywhere else "village"),))
     wrong = []
     with staffed.client() as client:
         assert client.post("/login", data={"name": name, "password": PASSWORD}).status_code == 303
@@ -190,12 +190,12 @@ def test_lists_and_alerts_show_what_lies_within_only(staffed: Web) -> None:
     ],
 )  # fmt: skip
 def test_scopes(grants: list[str], permission: str, site: str, place: str, may: bool) -> None:
-    caller = Caller("li", tuple(map(parse, grants)), AREAS)
+    caller = Principal("li", tuple(map(parse, grants)), AREAS)
     assert caller.may(permission, site, place) is may  # type: ignore[arg-type]
 
 
 def test_a_token_can_do_no_more_than_it_was_made_for() -> None:
-    caller = Caller("li", (Grant("supervisor"),), AREAS, frozenset({"alerts.see", "search"}))
+    caller = Principal("li", (RoleAssignment("supervisor"),), AREAS, frozenset({"alerts.see", "search"}))
     assert caller.may("alerts.see", "village")
     assert not caller.may("alerts.work", "village")
     assert not caller.may("search")

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.search import cases, query
-from aggregator.search.query import DAY_NS, Search, decode_cursor, encode_cursor, make, parse
+from aggregator.domain import case as cases
+from aggregator.domain import search_query
+from aggregator.domain.search_query import DAY_NS, SearchQuery, decode_cursor, encode_cursor, make, parse
 from common.clock import SECOND_NS
 from common.errors import CaseError, ContractError
-from events.identifiers import uuid7
+from protocol.identifiers import uuid7
 
 NOW_NS = 1_795_000_000 * SECOND_NS
 TIMES = [("from", "2026-11-01T00:00:00Z"), ("until", "2026-11-02T00:00:00Z")]
@@ -20,9 +21,9 @@ ASKED = make({"from_ns": NOW_NS - DAY_NS, "until_ns": NOW_NS, "sites": ["east"]}
 def test_there_is_no_way_to_ask_for_a_person_a_track_a_card_or_a_car() -> None:
     """The whole list of what can be asked. Whoever adds a name here must have read docs/privacy.md first."""
     fields = {"from_ns", "until_ns", "sites", "places", "kinds", "objects", "zones", "limit"}
-    assert set(Search.__struct_fields__) == fields
-    assert set(query.PARAMETERS.values()) == fields
-    assert set(query.Hit.__struct_fields__) == {
+    assert set(SearchQuery.__struct_fields__) == fields
+    assert set(search_query.PARAMETERS.values()) == fields
+    assert set(search_query.SearchResult.__struct_fields__) == {
         "id", "site", "box", "place", "kind", "time_ns", "object", "zone", "picture",
     }  # fmt: skip
 

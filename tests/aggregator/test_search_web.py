@@ -13,12 +13,12 @@ from agg_support import JPEG, Sender, Web, entered, event, log_in
 from playwright.sync_api import Page, expect
 from test_staff import add, as_user
 
-from aggregator.clips import clip as clips
-from aggregator.record import acts
-from aggregator.record.acts import Act
+from aggregator.domain import audit_entry
+from aggregator.domain import clip as clips
+from aggregator.domain.audit_entry import AuditEntry
 from common.clock import SECOND_NS, SystemClock
-from events.identifiers import to_rfc3339
-from events.kinds import LineCrossed
+from protocol.event_types import LineCrossed
+from protocol.identifiers import to_rfc3339
 
 HOUR_NS = 3600 * SECOND_NS
 
@@ -70,8 +70,8 @@ def search(client: httpx.Client, case: str, words: str = "site=village") -> http
     return client.get(f"/api/footage?case={quote(case)}&from={moment(-2)}&until={moment(0)}&{words}")
 
 
-def recorded(web: Web, case: str) -> list[Act]:
-    found = (acts.decode(entry) for _, entry in web.services.reader.record(0, 1_000_000))
+def recorded(web: Web, case: str) -> list[AuditEntry]:
+    found = (audit_entry.decode(entry) for _, entry in web.services.reader.record(0, 1_000_000))
     return [act for act in found if act.case == case]
 
 
@@ -144,7 +144,7 @@ def test_a_clip_is_asked_for_under_the_case(web: Web, filed: dict[str, str]) -> 
         assert kept is not None
         assert (kept.box, kept.camera, kept.to_ns - kept.from_ns) == ("search-village", "yard-1", 30 * SECOND_NS)
         web.services.objects.put(kept.object, whole(web))
-        stored = clips.stored(kept, 4, "00")
+        stored = clips.mark_stored(kept, 4, "00")
         assert web.services.mailbox.submit(lambda store: store.change_clip(kept, stored)).result(10)
         film = client.get(clip, headers={"Range": "bytes=1-2"})
         assert (film.status_code, film.content, film.headers["content-type"]) == (206, b"il", "video/mp4")

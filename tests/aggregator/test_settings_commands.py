@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from aggregator import app, config
-from aggregator.config import EmbeddedBroker, ExternalBroker, Settings
+from aggregator import app
+from aggregator.settings import aggregator
+from aggregator.settings.aggregator import EmbeddedBroker, ExternalBroker, Settings
 from common.errors import SettingsError
 from common.secret import Secret
 from paifang import cli
@@ -22,7 +23,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_the_example_loads_and_holds_the_defaults() -> None:
-    settings = config.load(EXAMPLE)
+    settings = aggregator.load(EXAMPLE)
     defaults = Settings()
     assert (settings.http, settings.broker, settings.sessions) == (defaults.http, defaults.broker, defaults.sessions)
     assert settings.data == str(EXAMPLE.parent / defaults.data)
@@ -30,12 +31,12 @@ def test_the_example_loads_and_holds_the_defaults() -> None:
 
 
 def test_an_empty_file_is_good(tmp_path: Path) -> None:
-    assert isinstance(config.load(write(tmp_path, "")).broker, EmbeddedBroker)
+    assert isinstance(aggregator.load(write(tmp_path, "")).broker, EmbeddedBroker)
 
 
 def test_paths_count_from_the_file(tmp_path: Path) -> None:
     text = "broker: {kind: external, host: h, username: u, password_file: p, tls: {ca: /ca.pem}}"
-    broker = config.load(write(tmp_path, text)).broker
+    broker = aggregator.load(write(tmp_path, text)).broker
     assert isinstance(broker, ExternalBroker)
     assert broker.password_file == str(tmp_path / "p")
     assert broker.tls is not None
@@ -62,7 +63,7 @@ def test_paths_count_from_the_file(tmp_path: Path) -> None:
 )
 def test_wrong_settings_name_the_key_and_the_fix(tmp_path: Path, text: str, key: str, part: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        config.load(write(tmp_path, text))
+        aggregator.load(write(tmp_path, text))
     assert caught.value.key.startswith(key)
     assert part in str(caught.value)
 
@@ -84,7 +85,7 @@ def test_a_user_is_added_from_standard_input(
     assert cli.main(words) == 1
     monkeypatch.setattr(sys, "stdin", io.StringIO("a long enough password\n"))
     assert cli.main(words) == 0
-    user = app.open_store(config.load(path)).reader().user("li")
+    user = app.open_store(aggregator.load(path)).reader().user("li")
     assert user is not None
     assert user.password_hash.startswith("$argon2id$")
     assert (tmp_path / "d").stat().st_mode & 0o777 == 0o700
@@ -100,12 +101,12 @@ def test_a_user_is_added_from_standard_input(
     ],
 )
 def test_nothing_starts_half_configured(tmp_path: Path, text: str) -> None:
-    settings = config.load(write(tmp_path, text))
+    settings = aggregator.load(write(tmp_path, text))
     with pytest.raises(SettingsError, match="broker"), app.running(settings):
         pass
 
 
 def test_a_password_does_not_show() -> None:
-    from aggregator.link import Target
+    from aggregator.messaging.mqtt_client import BrokerEndpoint
 
-    assert "hunter2" not in repr(Target("h", 1, "c", "u", Secret("hunter2")))
+    assert "hunter2" not in repr(BrokerEndpoint("h", 1, "c", "u", Secret("hunter2")))

@@ -13,9 +13,9 @@ from agg_support import PASSWORD, USER, Web, log_in
 from playwright.sync_api import Page, expect
 
 from aggregator import app
-from aggregator.record import acts
-from aggregator.record.acts import Act
-from aggregator.staff.roles import parse
+from aggregator.domain import audit_entry
+from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.authorization import parse
 from common.secret import Secret
 
 PROOF = {"current": PASSWORD}
@@ -36,8 +36,8 @@ def as_user(web: Web, name: str, code: str = "") -> Iterator[httpx.Client]:
         yield client
 
 
-def recorded(web: Web, target: str) -> list[Act]:
-    found = (acts.decode(entry) for _, entry in web.services.reader.record(0, 1_000_000))
+def recorded(web: Web, target: str) -> list[AuditEntry]:
+    found = (audit_entry.decode(entry) for _, entry in web.services.reader.record(0, 1_000_000))
     return [act for act in found if act.target == target and act.what == "role.changed"]
 
 

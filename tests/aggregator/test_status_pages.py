@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import pytest
 from agg_support import run_apart
 
-from aggregator.dashboard.frame import Known, rendered
-from aggregator.dashboard.texts import TEXTS
-from aggregator.intake import Rejected, judge
-from aggregator.zones import zone_of
-from events.receipts import BoxStatus, encode
-from events.topics import BoxTopics
+from aggregator.domain.time_zones import zone_of
+from aggregator.ingest.message_validator import InvalidMessage, validate
+from aggregator.web.dashboard.i18n.texts import TEXTS
+from aggregator.web.dashboard.page_layout import Known, rendered
+from protocol.receipts import BoxStatus, encode
+from protocol.topics import BoxTopics
 
 STATUS = json.loads(encode(BoxStatus(online=True)))
 DOOR: dict[str, object] = {"id": "d1", "name": "Hall", "state": "open"}
@@ -29,8 +29,8 @@ DOOR: dict[str, object] = {"id": "d1", "name": "Hall", "state": "open"}
 )
 def test_a_status_that_no_page_can_show_is_quarantined(changed: dict[str, object]) -> None:
     topic = BoxTopics("village", "gate-1").status
-    verdict = judge(topic, json.dumps(STATUS | changed).encode(), 10**18)
-    assert isinstance(verdict, Rejected)
+    verdict = validate(topic, json.dumps(STATUS | changed).encode(), 10**18)
+    assert isinstance(verdict, InvalidMessage)
     assert next(iter(changed)) in verdict.reason
 
 

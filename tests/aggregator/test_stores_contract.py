@@ -9,16 +9,16 @@ import msgspec
 import pytest
 from agg_support import JPEG, START_NS, event
 
-from aggregator.alerts import Alert
-from aggregator.intake import quarantined
-from aggregator.record.acts import Act
-from aggregator.staff.changes import PutUser
-from aggregator.stores import Store, Writer
-from aggregator.stores.records import AlertQuery, Batch, Filed, Position, Session, StatusSeen, User
-from aggregator.stores.write import QUARANTINE_ROWS
+from aggregator.domain.account import PutUser
+from aggregator.domain.alert import Alert
+from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.read_models import AlertQuery, Batch, Filed, Position, Session, StatusSeen, User
+from aggregator.ingest.message_validator import quarantined
+from aggregator.storage import Store, Writer
+from aggregator.storage.writer import QUARANTINE_ROWS
 from common.errors import ContractError
-from events.ranges import Ranges
-from events.receipts import BoxStatus, CameraStatus
+from protocol.ranges import Ranges
+from protocol.receipts import BoxStatus, CameraStatus
 
 
 def alert(number: int, state: str = "open", **fields: object) -> Alert:
@@ -125,18 +125,20 @@ def test_the_quarantine_counts_repetitions_and_is_bounded(store: Store, writer: 
 def test_users_and_sessions(store: Store, writer: Writer) -> None:
     user = User(name="li", password_hash="h", one_time=True, created_ns=1)
     change = PutUser("li", "h", 1, one_time=True)
-    assert writer.change_staff(change, Act(time_ns=0, who="system", what="role.changed"))
+    assert writer.change_staff(change, AuditEntry(time_ns=0, who="system", what="role.changed"))
     assert store.reader().user("li") == user
     assert writer.use_up(user) is True
     assert writer.use_up(user) is False
     assert store.reader().user("li") is None
     session = Session(token_hash="t", user="li", expires_ns=10)
-    writer.put_session(session, Act(time_ns=0, who="li", what="login"))
+    writer.put_session(session, AuditEntry(time_ns=0, who="li", what="login"))
     assert store.reader().session("t", 9) == session
     assert store.reader().session("t", 10) is None
-    writer.put_session(Session(token_hash="u", user="li", expires_ns=99), Act(time_ns=50, who="li", what="login"))
+    writer.put_session(
+        Session(token_hash="u", user="li", expires_ns=99), AuditEntry(time_ns=50, who="li", what="login")
+    )
     assert store.reader().session("t", 5) is None  # dropped with the others that had expired
-    writer.drop_session("u", Act(time_ns=60, who="li", what="logout"))
+    writer.drop_session("u", AuditEntry(time_ns=60, who="li", what="logout"))
     assert store.reader().session("u", 5) is None
 
 
@@ -178,7 +180,7 @@ def test_two_that_write_take_turns_and_the_record_stays_whole(store: Store, writ
     def run(which: Writer, who: str) -> None:
         try:
             for number in range(40):
-                which.put_acts([Act(time_ns=number, who=who, what="view")])
+                which.put_acts([AuditEntry(time_ns=number, who=who, what="view")])
         except Exception as error:
             errors.append(error)
 

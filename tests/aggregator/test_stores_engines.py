@@ -13,15 +13,16 @@ import psycopg
 import pytest
 from agg_support import START_NS, event
 
-from aggregator import app, config
-from aggregator.stores import STORES, schema
-from aggregator.stores import postgres as postgres_store
-from aggregator.stores import sqlite as sqlite_store
-from aggregator.stores.records import Batch, Filed
-from aggregator.stores.settings import Postgres
-from aggregator.stores.sqlite import SqliteStore
+from aggregator import app
+from aggregator.domain.read_models import Batch, Filed
+from aggregator.settings import aggregator
+from aggregator.settings.postgres import Postgres
+from aggregator.storage import STORES, schema
+from aggregator.storage import postgres as postgres_store
+from aggregator.storage import sqlite as sqlite_store
+from aggregator.storage.sqlite import SqliteStore
 from benchmarks.postgres_kit import Server
-from common import settings
+from common import settings_loader
 from common.errors import ContractError, SettingsError, StoreError
 
 Databases = Callable[[], Postgres]
@@ -238,14 +239,14 @@ def test_a_wrong_password_and_a_missing_file_are_said(postgres_databases: Databa
 )
 def test_settings_that_cannot_be_are_refused(line: str, problem: str) -> None:
     with pytest.raises(SettingsError, match=problem):
-        settings.loads(line, Postgres)
+        settings_loader.loads(line, Postgres)
 
 
 def test_the_aggregators_settings_lead_to_the_server(postgres_databases: Databases, tmp_path: Path) -> None:
     place = postgres_databases()
     (tmp_path / "word").write_text(Path(str(place.password_file)).read_text() + "\n")
     (tmp_path / "a.yaml").write_text(f"store: postgres\npostgres: {{dsn: '{place.dsn}', password_file: word}}\n")
-    loaded = config.load(tmp_path / "a.yaml")
+    loaded = aggregator.load(tmp_path / "a.yaml")
     assert loaded.postgres.password_file == str(tmp_path / "word")
     store = app.open_store(loaded)
     writer = store.writer()

@@ -14,20 +14,20 @@ from agg_support import JPEG, START_NS, event
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aggregator.record.acts import Act, decode
-from aggregator.search import cases
-from aggregator.search.query import Hit, Key, Page, Search, make
-from aggregator.stores import STORES, Store, Writer, schema
-from aggregator.stores import search as finding
-from aggregator.stores.db import Db
-from aggregator.stores.groups import HOUR_NS, cell_of
-from aggregator.stores.records import Batch, Filed
-from aggregator.stores.search import Bounds
-from aggregator.stores.settings import Postgres
+from aggregator.domain import case as cases
+from aggregator.domain.audit_entry import AuditEntry, decode
+from aggregator.domain.read_models import Batch, Filed
+from aggregator.domain.search_query import Key, ResultPage, SearchQuery, SearchResult, make
+from aggregator.settings.postgres import Postgres
+from aggregator.storage import STORES, Store, Writer, schema
+from aggregator.storage.database import Database
+from aggregator.storage.tables import search as finding
+from aggregator.storage.tables.event_series import HOUR_NS, cell_of
+from aggregator.storage.tables.search import Bounds
 from common.clock import SECOND_NS
 from common.errors import CaseError, ContractError
-from events.envelope import Event
-from events.kinds import CameraLost, Data, DoorForced, LineCrossed, ZoneEntered, ZoneLeft
+from protocol.envelope import Event
+from protocol.event_types import CameraLost, Data, DoorForced, LineCrossed, ZoneEntered, ZoneLeft
 
 FROM_NS, UNTIL_NS = START_NS - 1_000, START_NS + 40 * HOUR_NS
 SITES, PLACES, ZONES, OBJECTS = ("east", "west", "north"), ("cam-1", "cam-2"), ("yard", "lane"), ("person", "truck")
@@ -53,7 +53,7 @@ rows = st.tuples(
     st.one_of(st.integers(0, 5), st.integers(0, 3 * HOUR_NS), st.integers(0, 39).map(lambda it: it * HOUR_NS)),
 )  # fmt: skip
 searches = st.builds(
-    Search,
+    SearchQuery,
     from_ns=st.sampled_from([FROM_NS, START_NS, START_NS + 2]),
     until_ns=st.sampled_from([START_NS + 3, START_NS + HOUR_NS + 1, UNTIL_NS]),
     sites=st.lists(st.sampled_from(SITES), max_size=3, unique=True).map(tuple),
@@ -77,7 +77,7 @@ def built(drawn: list[tuple[str, str, str, str, str, int]]) -> list[Event]:
     ]  # fmt: skip
 
 
-def matches(it: Event, search: Search) -> bool:
+def matches(it: Event, search: SearchQuery) -> bool:
     site, place, _, kind, thing, zone = cell_of(it)
     somewhere = site in search.sites or f"{site}/{place}" in search.places
     return (
@@ -89,9 +89,9 @@ def matches(it: Event, search: Search) -> bool:
     )
 
 
-def paged(ask: Callable[[Key | None], Page], search: Search) -> list[Hit]:
+def paged(ask: Callable[[Key | None], ResultPage], search: SearchQuery) -> list[SearchResult]:
     """All pages; checks what each says of itself."""
-    found: list[Hit] = []
+    found: list[SearchResult] = []
     after: Key | None = None
     for _ in range(5_000):
         page = ask(after)
@@ -107,7 +107,7 @@ def paged(ask: Callable[[Key | None], Page], search: Search) -> list[Hit]:
 
 
 @contextmanager
-def reading(store: Store) -> Iterator[Db]:
+def reading(store: Store) -> Iterator[Database]:
     with store.reader()._connection() as db:  # type: ignore[attr-defined]
         yield db
 
@@ -126,7 +126,7 @@ def both(tmp_path_factory: pytest.TempPathFactory, postgres_databases: Callable[
 def test_paging_gives_every_match_once_in_order_in_every_store(
     both: list[Store],
     drawn: list[tuple[str, str, str, str, str, int]],
-    asked: list[tuple[Search, Bounds]],
+    asked: list[tuple[SearchQuery, Bounds]],
 ) -> None:
     events = built(drawn)
     for store in both:
@@ -152,7 +152,7 @@ def test_a_hit_tells_what_the_event_told(store: Store, writer: Writer) -> None:
     ])  # fmt: skip
     seen = dataclasses.replace(seen, picture=JPEG)
     writer.apply(Batch(events=[Filed(it, None, START_NS) for it in (seen, crossed, forced)]))
-    page = store.reader().search(Search(from_ns=FROM_NS, until_ns=UNTIL_NS))
+    page = store.reader().search(SearchQuery(from_ns=FROM_NS, until_ns=UNTIL_NS))
     assert [(it.kind, it.object, it.zone, it.picture) for it in page.hits] == [
         ("door.forced", "", "", False),
         ("line.crossed", "person", "lane", False),
@@ -166,7 +166,7 @@ def test_a_question_that_is_too_hard_ends_early_and_says_how_far_it_got(store: S
     common = [("west", f"cam-{it % 9}", "zone.left", "yard", "person", it) for it in range(40)]
     events = built([("east", "cam-1", "zone.left", "yard", "person", 0), *common])
     writer.apply(Batch(events=[Filed(it, None, START_NS) for it in events]))
-    search = Search(from_ns=FROM_NS, until_ns=START_NS + 40, sites=("east",), limit=5)
+    search = SearchQuery(from_ns=FROM_NS, until_ns=START_NS + 40, sites=("east",), limit=5)
     hard = Bounds(cells=0, slice=10, rows=15)
     with reading(store) as db:
         page = finding.find(db, search, None, hard)
@@ -189,7 +189,7 @@ def test_a_batch_that_fails_leaves_no_cell_behind(store: Store, writer: Writer) 
     again.close()
     with reading(store) as db:
         assert db.execute("SELECT count(*) FROM cells").fetchone() == (1,)
-    assert len(store.reader().search(Search(from_ns=FROM_NS, until_ns=UNTIL_NS)).hits) == 2
+    assert len(store.reader().search(SearchQuery(from_ns=FROM_NS, until_ns=UNTIL_NS)).hits) == 2
 
 
 def test_a_cells_span_covers_its_events_and_is_seldom_written(store: Store, writer: Writer) -> None:
@@ -228,16 +228,16 @@ def test_an_older_versions_events_are_found(tmp_path: Path) -> None:
     assert writer.newest_time("west", "gate-1", "d-1", "door.forced") == START_NS + HOUR_NS
     writer.close()
     for search in (
-        Search(from_ns=FROM_NS, until_ns=UNTIL_NS),
-        Search(from_ns=FROM_NS, until_ns=UNTIL_NS, zones=("lane",)),
-        Search(from_ns=FROM_NS, until_ns=UNTIL_NS, sites=("west",)),
-        Search(from_ns=FROM_NS, until_ns=UNTIL_NS, objects=("truck",)),
+        SearchQuery(from_ns=FROM_NS, until_ns=UNTIL_NS),
+        SearchQuery(from_ns=FROM_NS, until_ns=UNTIL_NS, zones=("lane",)),
+        SearchQuery(from_ns=FROM_NS, until_ns=UNTIL_NS, sites=("west",)),
+        SearchQuery(from_ns=FROM_NS, until_ns=UNTIL_NS, objects=("truck",)),
     ):
         want = sorted(it.id for it in (*events, later) if matches(it, search))
         assert sorted(hit.id for hit in store.reader().search(search).hits) == want
 
 
-def opened(now_ns: int = START_NS, **fields: object) -> tuple[cases.Case, Act]:
+def opened(now_ns: int = START_NS, **fields: object) -> tuple[cases.Case, AuditEntry]:
     asked = {
         "id": "2026-117", "purpose": "who drove into the barrier", "basis": "incident", "site": "east",
         "expires_ns": now_ns + HOUR_NS, **fields,

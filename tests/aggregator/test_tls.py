@@ -9,8 +9,8 @@ from agg_support import mosquitto, wait_until
 from port_kit import free_port
 
 from aggregator import app
-from aggregator.config import ExternalBroker, Settings, Tls
-from aggregator.health import Health
+from aggregator.monitoring.health import Health
+from aggregator.settings.aggregator import ExternalBroker, Settings, Tls
 
 
 def certificates(folder: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 from agg_support import JPEG, PASSWORD, USER, Sender, Web, entered, event, wait_until
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
-from aggregator.clients import SESSION_COOKIE
-from aggregator.guard import HEADERS
+from aggregator.auth.client_address import SESSION_COOKIE
+from aggregator.web.auth_middleware import HEADERS
 from common.clock import SystemClock
 
 POSTS = ["/login", "/logout", "/api/alerts/x/acknowledge", "/api/alerts/x/resolve"]

@@ -16,13 +16,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from aggregator import web_server
-from aggregator.bodies import Bounded, most_bytes
-from aggregator.uploads import _number
-from aggregator.web_server import BACKLOG, RESERVED_FILES, BoundedProtocol, configuration, connections_of
+from aggregator.jobs.uploads import _number
+from aggregator.web import server as web_server
+from aggregator.web.body_limits import BodyLimits, most_bytes
+from aggregator.web.server import BACKLOG, RESERVED_FILES, BoundedProtocol, configuration, connections_of
 from common.errors import ContractError
-from events.identifiers import uuid7
-from events.tickets import PIECE_BYTES
+from protocol.identifiers import uuid7
+from protocol.signing.upload_tokens import PIECE_BYTES
 
 PATHS = [
     "/login",
@@ -53,7 +53,7 @@ def test_no_more_than_the_bound_of_a_streamed_body_is_read(path: str) -> None:
             yield bytes(10_000)
 
     async def ask() -> int:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(Bounded(APP)), base_url="http://x") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(BodyLimits(APP)), base_url="http://x") as client:
             return (await client.post(path, content=endless())).status_code
 
     assert run_apart(ask()) == 413
@@ -65,7 +65,7 @@ def test_no_more_than_the_bound_of_a_streamed_body_is_read(path: str) -> None:
 def test_a_body_that_says_it_is_too_large_is_not_read(path: str, length: str) -> None:
     async def ask() -> int:
         headers = {"Content-Length": length}
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(Bounded(APP)), base_url="http://x") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(BodyLimits(APP)), base_url="http://x") as client:
             return (await client.post(path, headers=headers)).status_code
 
     assert run_apart(ask()) == 413
@@ -73,7 +73,7 @@ def test_a_body_that_says_it_is_too_large_is_not_read(path: str, length: str) ->
 
 def test_a_body_within_its_bound_passes() -> None:
     async def ask() -> str:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(Bounded(APP)), base_url="http://x") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(BodyLimits(APP)), base_url="http://x") as client:
             return (await client.post(PATHS[5], content=bytes(PIECE_BYTES))).text
 
     assert run_apart(ask()) == str(PIECE_BYTES)

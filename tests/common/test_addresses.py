@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from aggregator.config import ObjectsSettings
-from aggregator.stores.settings import Postgres
+from aggregator.settings.aggregator import ObjectsSettings
+from aggregator.settings.postgres import Postgres
 from common.addresses import check, check_path, secret_part
 
 

@@ -14,7 +14,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common import errors, logs
+from common import errors, logging_setup
 from common.backoff import Backoff
 from common.clock import SECOND_NS, Clock, FakeClock, SystemClock
 from common.secret import Secret, write_private
@@ -105,8 +105,8 @@ def fresh_logs() -> Iterator[None]:
 
 @pytest.mark.usefixtures("fresh_logs")
 def test_logs_are_json_lines_in_a_pipe_and_hide_secrets(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure("info")
-    log = logs.get("link").bind(token="t0ken")
+    logging_setup.configure("info")
+    log = logging_setup.get("link").bind(token="t0ken")
     log.debug("not shown")
     log.info("hello", password="p4ss", secret=Secret("s3cret"), login=Secret("l0gin"), authorization="Basic x", a=1)
     try:

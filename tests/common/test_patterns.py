@@ -8,18 +8,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aggregator.search.cases import Reference
-from aggregator.search.query import Spot
-from aggregator.staff.passwords import check_user
-from aggregator.staff.roles import parse
+from aggregator.auth.passwords import check_user
+from aggregator.domain.authorization import parse
+from aggregator.domain.case import Reference
+from aggregator.domain.search_query import Spot
 from common.errors import ContractError, LoginError, StaffError
-from events.checkpoints import Hex32
-from events.identifiers import check_name, from_rfc3339, is_uuid7
-from events.kinds import Name, Pseudonym
+from protocol.event_types import Name, Pseudonym
+from protocol.identifiers import check_name, from_rfc3339, is_uuid7
+from protocol.signing.checkpoints import Hex32
 
 ROOT = Path(__file__).resolve().parents[2]
 ANCHORED = re.compile(r"""\$(?:"|')\s*[,)]""")
-ELSEWHERE = {"edge/recorder/startup.py"}
+ELSEWHERE = {"edge/recorder/startup_recovery.py"}
 """Matches paths in the recorder's own folder."""
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 import pytest
 
-from common import settings
+from common import settings_loader
 from common.errors import SettingsError
 
 
@@ -59,13 +59,13 @@ named:
 def test_a_good_file_becomes_frozen_structs(tmp_path: Path) -> None:
     path = tmp_path / "good.yaml"
     path.write_text(GOOD)
-    told = settings.load(path, Told)
+    told = settings_loader.load(path, Told)
     assert told == Told("village", There("h"), (Camera("one", (Zone("a", 3),)),), {"b": Zone("b")})
 
 
 def test_an_empty_file_is_an_empty_map() -> None:
-    assert settings.loads("", Here) == Here()
-    assert settings.loads("# nothing\n", Here) == Here()
+    assert settings_loader.loads("", Here) == Here()
+    assert settings_loader.loads("# nothing\n", Here) == Here()
 
 
 BAD: dict[str, tuple[str, int, str, str]] = {
@@ -97,7 +97,7 @@ BAD: dict[str, tuple[str, int, str, str]] = {
 def test_a_bad_file_is_refused_with_line_key_and_fix(name: str) -> None:
     text, line, key, fix = BAD[name]
     with pytest.raises(SettingsError) as caught:
-        settings.loads(text, Told, "box.yaml")
+        settings_loader.loads(text, Told, "box.yaml")
     assert caught.value.where == f"box.yaml:{line}"
     assert caught.value.key == key
     assert fix in caught.value.problem
@@ -107,7 +107,7 @@ def test_a_bad_file_is_refused_with_line_key_and_fix(name: str) -> None:
 @pytest.mark.parametrize("text", ["site: &a [*a]\n", "site: " + "[" * 5000 + "]" * 5000])
 def test_a_file_without_a_bottom_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="nested too deeply"):
-        settings.loads(text, Told)
+        settings_loader.loads(text, Told)
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
@@ -116,9 +116,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(SettingsError, match="cannot be read") as caught:
-        settings.load(path, Told)
+        settings_loader.load(path, Told)
     assert caught.value.where == str(path)
 
 
 def test_fail_names_key_and_problem() -> None:
-    assert str(settings.fail("a.yaml", "zones[0]", "no")) == "a.yaml: zones[0]: no"
+    assert str(settings_loader.fail("a.yaml", "zones[0]", "no")) == "a.yaml: zones[0]: no"

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.broker_target import read_secret
-from aggregator.config import ObjectsSettings
-from aggregator.objects import _options
-from aggregator.stores.settings import Postgres
+from aggregator.messaging.broker_endpoint import read_secret
+from aggregator.settings.aggregator import ObjectsSettings
+from aggregator.settings.postgres import Postgres
+from aggregator.storage.object_store import _options
 from common.secret import Secret
-from edge.doors.cards import Allowed
-from edge.recorder.api import api_token
-from events.trust import Trust, load
+from edge.access.doors.credential_policy import Allowlist
+from edge.recorder.footage.http_api import api_token
+from protocol.signing.trust_anchor import Trust, load
 
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16"]
 ENDS = ["", "\n", "\r\n", "\r"]
@@ -45,8 +45,8 @@ def test_secrets_are_what_was_written(tmp_path: Path, encoding: str, end: str) -
 @pytest.mark.parametrize("end", ENDS[1:])
 def test_lists_of_cards_and_trust_are_read(tmp_path: Path, encoding: str, end: str) -> None:
     made = tmp_path / "cards"
-    Allowed(made).add([Secret("4711")], False, os.urandom)
-    cards = Allowed(Path(saved(tmp_path / "again", made.read_text().strip(), encoding, end)))
+    Allowlist(made).add([Secret("4711")], False, os.urandom)
+    cards = Allowlist(Path(saved(tmp_path / "again", made.read_text().strip(), encoding, end)))
     assert (cards.check(Secret("4711")), cards.check(Secret("4712"))) == ("yes", "no")
     Trust("s", "00" * 32, "11" * 32).write(tmp_path / "trust")
     file = saved(tmp_path / "trust2", (tmp_path / "trust").read_text(), encoding, end)

@@ -10,11 +10,11 @@ from edge_kit import wait_until
 from port_kit import free_port
 
 from common.clock import SystemClock
-from demo.doors import ORDER, SCENES, Panel, play
-from edge.doors.assembly import Doors
-from edge.doors.settings import DoorSettings, SimulatedDoor, Word
-from edge.pseudonyms import DailyPseudonyms
-from events.envelope import Draft
+from demo.door_scenario import ORDER, SCENES, Panel, play
+from edge.access.doors.factory import Doors
+from edge.access.pseudonyms import DailyPseudonyms
+from edge.settings.doors import DoorSettings, SimulatedDoor, Word
+from protocol.envelope import UnsequencedEvent
 
 
 def test_scenes_press_buttons_that_there_are() -> None:
@@ -23,7 +23,7 @@ def test_scenes_press_buttons_that_there_are() -> None:
 
 
 def test_a_panel_presses_a_real_door_s_buttons(tmp_path: Path) -> None:
-    told: list[Draft] = []
+    told: list[UnsequencedEvent] = []
     panel = Panel(free_port(), "lobby")
     doors = Doors(
         [DoorSettings(id="lobby", control=SimulatedDoor(port=panel.port))], tmp_path, clock=SystemClock(),

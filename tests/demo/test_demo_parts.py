@@ -11,12 +11,12 @@ import pytest
 import yaml
 from edge_kit import make_clip
 
-from aggregator import config as aggregator_config
+from aggregator.settings import aggregator as aggregator_config
 from common.errors import SourceError
-from demo import clips, village
-from demo.rtp import MAX_PAYLOAD_BYTES, Packetizer
-from demo.supervisor import hand_over_password, one_time_password
-from edge import config as edge_config
+from demo import demo_site, sample_clips
+from demo.process_supervisor import hand_over_password, one_time_password
+from demo.rtsp_server.rtp import MAX_PAYLOAD_BYTES, Packetizer
+from edge.settings import node as edge_config
 
 
 def packets(data: bytes) -> list[tuple[int, bytes]]:
@@ -47,10 +47,10 @@ def test_a_unit_comes_out_of_its_fragments_whole(size: int, codec: str, head: by
     assert kinds == {head[0] & 0x1F if codec == "h264" else head[0] >> 1 & 0x3F}
 
 
-def footage(path: Path, **changes: object) -> clips.Footage:
+def footage(path: Path, **changes: object) -> sample_clips.SampleClip:
     data = path.read_bytes()
     facts = {"name": path.name, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "licence": "own"}
-    return clips.Footage(**(facts | changes))  # type: ignore[arg-type]
+    return sample_clips.SampleClip(**(facts | changes))  # type: ignore[arg-type]
 
 
 def test_a_clip_is_taken_from_the_first_folder_with_the_right_bytes(tmp_path: Path) -> None:
@@ -60,28 +60,28 @@ def test_a_clip_is_taken_from_the_first_folder_with_the_right_bytes(tmp_path: Pa
     (wrong / "c.mp4").write_bytes(b"other")
     (right / "c.mp4").write_bytes(b"clip")
     wanted = footage(right / "c.mp4")
-    assert clips.fetch(wanted, tmp_path / "cache", [wrong, right]) == right / "c.mp4"
+    assert sample_clips.fetch(wanted, tmp_path / "cache", [wrong, right]) == right / "c.mp4"
 
 
 def test_a_clip_that_cannot_be_had_says_where_it_was_looked_for(tmp_path: Path) -> None:
     (tmp_path / "c.mp4").write_bytes(b"other")
-    wanted = clips.Footage("c.mp4", "0" * 64, 5, "own", package=("no-such-package-of-paifang", "c.mp4"))
+    wanted = sample_clips.SampleClip("c.mp4", "0" * 64, 5, "own", package=("no-such-package-of-paifang", "c.mp4"))
     with pytest.raises(SourceError) as caught:
-        clips.fetch(wanted, tmp_path / "cache", [tmp_path])
+        sample_clips.fetch(wanted, tmp_path / "cache", [tmp_path])
     assert "other bytes than promised" in str(caught.value)
     assert "no-such-package-of-paifang" in str(caught.value)
 
 
 def test_the_walkers_come_out_of_debians_package_when_nothing_else_has_them(tmp_path: Path) -> None:
-    found = clips.fetch(clips.WALKWAY, tmp_path, [])
-    assert found.stat().st_size == clips.WALKWAY.size
+    found = sample_clips.fetch(sample_clips.WALKWAY, tmp_path, [])
+    assert found.stat().st_size == sample_clips.WALKWAY.size
     assert not list(tmp_path.glob("*.deb"))
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 def test_a_prepared_clip_looks_like_a_camera(tmp_path: Path, codec: str) -> None:
     source = make_clip(tmp_path / "a.avi", "mpeg4")
-    made = clips.prepare(source, tmp_path / "b.mp4", codec, crop=(0.0, 0.5))
+    made = sample_clips.prepare(source, tmp_path / "b.mp4", codec, crop=(0.0, 0.5))
     with av.open(str(made)) as container:
         video = container.streams.video[0]
         assert (video.codec_context.name, video.width, video.height) == (codec, 160, 240)
@@ -94,24 +94,24 @@ def test_a_prepared_clip_looks_like_a_camera(tmp_path: Path, codec: str) -> None
 
 def test_an_h264_clip_is_served_as_it_is(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4", seconds=1)
-    assert clips.prepare(source, tmp_path / "b.mp4") == source
+    assert sample_clips.prepare(source, tmp_path / "b.mp4") == source
 
 
 def test_the_villages_settings_are_valid(tmp_path: Path) -> None:
-    urls = {role: f"rtsp://127.0.0.1:1/{role.camera}" for role in village.ROLES}
+    urls = {role: f"rtsp://127.0.0.1:1/{role.camera}" for role in demo_site.ROLES}
     (tmp_path / "broker.password").write_text("x")
-    (tmp_path / "box.yaml").write_text(village.box_settings(urls, 1883, 0))
+    (tmp_path / "box.yaml").write_text(demo_site.box_settings(urls, 1883, 0))
     box = edge_config.load(tmp_path / "box.yaml")
-    assert [camera.id for camera in box.cameras] == [role.camera for role in village.ROLES]
+    assert [camera.id for camera in box.cameras] == [role.camera for role in demo_site.ROLES]
     assert {camera.watch for camera in box.cameras} == {"every-frame", "key-frames"}
-    (tmp_path / "aggregator.yaml").write_text(village.aggregator_settings(8080, 1883))
-    assert aggregator_config.load(tmp_path / "aggregator.yaml").sites[village.SITE].timezone == village.TIMEZONE
+    (tmp_path / "aggregator.yaml").write_text(demo_site.aggregator_settings(8080, 1883))
+    assert aggregator_config.load(tmp_path / "aggregator.yaml").sites[demo_site.SITE].timezone == demo_site.TIMEZONE
 
 
 def test_own_sources_become_cameras() -> None:
-    roles = village.given(["rtsp://h/a", "clip.mp4"])
+    roles = demo_site.given(["rtsp://h/a", "clip.mp4"])
     assert [role.camera for role in roles] == ["camera-1", "camera-2"]
-    yaml.safe_load(village.box_settings(roles, 1883, 0))
+    yaml.safe_load(demo_site.box_settings(roles, 1883, 0))
 
 
 def test_the_boxs_password_is_handed_over_privately(tmp_path: Path) -> None:

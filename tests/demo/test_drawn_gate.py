@@ -9,10 +9,10 @@ import av
 import pytest
 from model_kit import obtain
 
-from demo import clips, drawn_gate, village
-from edge.gate.assembly import load_readers
-from events.plates import choose
-from models.store import ModelStore
+from demo import demo_site, drawn_gate, sample_clips
+from edge.access.gates.factory import load_readers
+from models.files.store import ModelStore
+from protocol.plate_grammar import choose
 
 
 @pytest.mark.parametrize("number", range(3))
@@ -41,8 +41,8 @@ def test_the_clip_is_drawn_once(tmp_path: Path) -> None:
 
 
 def test_it_takes_the_gates_place_only_where_the_real_clip_is_missing() -> None:
-    real = {clips.TOLL.name: Path("toll.mp4")}
-    drawn = {clips.WALKWAY.name: Path("w.avi"), drawn_gate.NAME: Path("d.mp4")}
-    assert [role.name for role in village.roles(real)] == ["Main gate"]
-    assert "Main gate (drawn)" in [role.name for role in village.roles(drawn)]
-    assert len({role.camera for role in village.roles(drawn)}) == 3
+    real = {sample_clips.TOLL.name: Path("toll.mp4")}
+    drawn = {sample_clips.WALKWAY.name: Path("w.avi"), drawn_gate.NAME: Path("d.mp4")}
+    assert [role.name for role in demo_site.roles(real)] == ["Main gate"]
+    assert "Main gate (drawn)" in [role.name for role in demo_site.roles(drawn)]
+    assert len({role.camera for role in demo_site.roles(drawn)}) == 3

@@ -12,8 +12,8 @@ import pytest
 from edge_kit import Served, make_clip, served
 
 from common.errors import SourceError
-from demo.clip import Clip, load
-from demo.rtsp_messages import Digest, Request
+from demo.media_loop import Clip, load
+from demo.rtsp_server.messages import Digest, Request
 
 
 @pytest.fixture(scope="module")

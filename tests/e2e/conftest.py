@@ -7,7 +7,7 @@ import pytest
 from model_kit import obtain
 from village_kit import Village, walkway
 
-from models.store import ModelStore
+from models.files.store import ModelStore
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ import httpx
 import pytest
 from village_kit import wait_until, walkway
 
-from demo import drawn_gate, village
-from models.store import ModelStore
+from demo import demo_site, drawn_gate
+from models.files.store import ModelStore
 
 
 def children(pid: int) -> set[int]:
@@ -42,7 +42,7 @@ def listed(page: str, told: str) -> set[tuple[str, str]]:
     name, password = re.findall(r"user (supervisor), password (\S+)", told)[0]
     with httpx.Client(base_url=page, headers={"Origin": page}) as client:
         client.post("/login", data={"name": name, "password": password})
-        entries = client.get(f"/api/sites/{village.SITE}/list").json()["entries"]
+        entries = client.get(f"/api/sites/{demo_site.SITE}/list").json()["entries"]
     return {(it["text"], it["standing"]) for it in entries}
 
 

@@ -8,11 +8,11 @@ from playwright.sync_api import Page, expect
 from test_main_job import log_in
 from village_kit import Village, wait_until
 
-from aggregator.record import acts
-from aggregator.stores import STORES
-from demo import village as settings
-from demo.supervisor import trust_command
-from models.store import ModelStore
+from aggregator.domain import audit_entry
+from aggregator.storage import STORES
+from demo import demo_site as settings
+from demo.process_supervisor import trust_command
+from models.files.store import ModelStore
 
 
 @pytest.mark.timeout(240)
@@ -55,7 +55,7 @@ def test_a_day_is_shown_and_a_moment_of_it_blurred(page: Page, village: Village,
     expect(page.get_by_test_id("play")).to_have_text("Pause")
     page.wait_for_function("document.querySelector('[data-testid=live-video]').currentTime > 0.3", timeout=30_000)
     reader = STORES["sqlite"](village.folder / "aggregator").reader()
-    recorded = [acts.decode(entry) for _, entry in reader.record(0, 1000)]
+    recorded = [audit_entry.decode(entry) for _, entry in reader.record(0, 1000)]
     views = [(it.what, it.who, it.reason, it.target) for it in recorded if it.what in ("search", "view")]
     assert ("search", "tester", "case A-2026-117", "gate-1/walkway") in views
     assert ("view", "tester", "case A-2026-117", "gate-1/walkway") in views

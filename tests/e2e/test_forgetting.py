@@ -27,14 +27,14 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 from village_kit import Village, wait_until
 
-from edge.lists.store import ListStore
-from events import lists
-from events.envelope import decode
-from events.kinds import VehicleBarred, VehicleRegistered
-from events.lists import ListedVehicle, SiteLists, Standing
-from events.trust import Trust
-from models.store import ModelStore
+from edge.access.site_lists.site_list_store import ListStore
+from models.files.store import ModelStore
 from pipelines.types import Picture
+from protocol import site_lists
+from protocol.envelope import decode
+from protocol.event_types import VehicleBarred, VehicleRegistered
+from protocol.signing.trust_anchor import Trust
+from protocol.site_lists import ListedVehicle, SiteLists, Standing
 
 CLIP = Path(__file__).resolve().parents[3] / "shared" / "data" / "video_gate_plates"
 PATTERN = r"\d{2}[A-Z]\d{5,6}"
@@ -201,7 +201,7 @@ def listed(village: Village, standing: Standing) -> None:
     data = path.parent / told["data"]
     data.mkdir(exist_ok=True)
     store = ListStore(data, "village", trust)
-    store.take(lists.pack(lists_of_site, key, trust.sealing, os.urandom))
+    store.take(site_lists.pack(lists_of_site, key, trust.sealing, os.urandom))
     assert store.entries == 1
 
 

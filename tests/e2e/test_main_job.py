@@ -12,9 +12,9 @@ import pytest
 from playwright.sync_api import Page, expect
 from village_kit import Village, wait_until
 
+from models.detector_factory import open_detector
+from models.files.store import ModelStore
 from models.session import Options
-from models.store import ModelStore
-from models.wrappers import open_detector
 
 OTHER_PICTURES = {b"\x89PNG\r\n": "PNG", b"ftypisom": "MP4", b"RIFF": "AVI or WebP", b"\x00\x00\x00\x01\x67": "H.264"}
 

@@ -18,22 +18,23 @@ import yaml
 from release_kit import pictures
 from village_kit import Village, wait_until
 
-from aggregator import app, config
-from aggregator.record import acts
-from aggregator.staff.roles import parse
-from aggregator.stores import STORES
+from aggregator import app
+from aggregator.domain import audit_entry
+from aggregator.domain.authorization import parse
+from aggregator.settings import aggregator
+from aggregator.storage import STORES
 from common.clock import SECOND_NS, SystemClock
 from common.secret import Secret
-from demo import village as settings
-from demo.supervisor import trust_command
-from edge.blur.paint import Canvas
-from edge.config import load
-from edge.recorder.assembly import Store
-from edge.recorder.manifest import signing_key, verify
-from edge.release.mark import Marker
-from events.identifiers import to_rfc3339
-from events.releases import FILM, MANIFEST
-from models.store import ModelStore
+from demo import demo_site as settings
+from demo.process_supervisor import trust_command
+from edge.jobs.releases.watermark import Watermarker
+from edge.media.signed_manifest import signing_key, verify
+from edge.recorder.factory import FootageStore
+from edge.redaction.mask_renderer import FrameFormat
+from edge.settings.node import load
+from models.files.store import ModelStore
+from protocol.identifiers import to_rfc3339
+from protocol.signing.chunked_aead import FILM, MANIFEST
 
 PASSWORD = "a password for two people"
 RANGE_S = 4
@@ -42,7 +43,7 @@ RANGE_S = 4
 @contextlib.contextmanager
 def person(village: Village, name: str, *roles: str) -> Iterator[httpx.Client]:
     """A client of somebody with these roles, logged in."""
-    told = config.load(village.folder / "aggregator.yaml")
+    told = aggregator.load(village.folder / "aggregator.yaml")
     app.add_user(told, name, Secret(PASSWORD), [parse(role) for role in roles])
     with httpx.Client(base_url=village.url, headers={"Origin": village.url}, timeout=60.0) as client:
         assert client.post("/login", data={"name": name, "password": PASSWORD}).status_code == 303
@@ -94,10 +95,10 @@ def check_copy(village: Village, data: bytes, number: str, from_ns: int, to_ns: 
     assert (manifest.from_, manifest.to) == (to_rfc3339(from_ns), to_rfc3339(to_ns))
     shown = pictures(bundle.read(FILM))
     assert len(shown) >= 10
-    player = Store(told.recorder, village.folder, told.data).player
+    player = FootageStore(told.recorder, village.folder, told.data).player
     plain = pictures(b"".join(player.play("walkway", from_ns, to_ns)))
     height, width = shown[0].shape
-    mark = Marker(Canvas(width, height, "yuv420p"), (number, "A-117")).where(0.0) > 0
+    mark = Watermarker(FrameFormat(width, height, "yuv420p"), (number, "A-117")).where(0.0) > 0
     apart = [np.abs(shown[0].astype(int) - it.astype(int)) for it in plain]
     nearest = min(apart, key=lambda it: float(it[~mark].mean()))
     assert nearest[~mark].mean() < 6, "not the footage"
@@ -139,7 +140,7 @@ def test_two_people_release_a_clear_copy_that_is_gone_afterwards(village: Villag
         assert db.execute("SELECT sealed, object, fetches FROM releases").fetchall() == [(b"", "", 3)]
     assert list((village.folder / "box").rglob("*.sealed")) == []
     reader = STORES["sqlite"](village.folder / "aggregator").reader()
-    done = [acts.decode(entry) for _, entry in reader.record(0, 1000)]
+    done = [audit_entry.decode(entry) for _, entry in reader.record(0, 1000)]
     mine = [(it.what, it.who) for it in done if it.target == number]
     in_vain = [("release.refused", "li")] * 2  # an approval of one's own, and a fetch before there was any
     assert mine[:4] == [("release.requested", "li"), *in_vain, ("release.approved", "wang")]

@@ -19,18 +19,18 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 from moto.server import ThreadedMotoServer
 
-from aggregator import uploads
-from aggregator.config import ObjectsSettings
-from aggregator.lists.keys import Keys
-from aggregator.objects import Objects
-from aggregator.uploads import Brought, Uploads
+from aggregator.crypto.keyring import KeyRing
+from aggregator.jobs import uploads
+from aggregator.jobs.uploads import ReceivedFile, UploadReceiver
+from aggregator.settings.aggregator import ObjectsSettings
+from aggregator.storage.object_store import ObjectStorage
 from common.backoff import Backoff
 from common.clock import SystemClock
 from common.errors import ContractError, StoreError, UplinkError, UplinkRefused
-from edge.uplink import Uplink
-from events import tickets
-from events.identifiers import uuid7
-from events.tickets import OFFSET, PIECE_BYTES, upload_path
+from edge.messaging.upload_client import UploadClient
+from protocol.identifiers import uuid7
+from protocol.signing import upload_tokens
+from protocol.signing.upload_tokens import OFFSET, PIECE_BYTES, upload_path
 
 CONTENT = secrets.token_bytes(3 * PIECE_BYTES + 12_345)
 
@@ -38,13 +38,13 @@ CONTENT = secrets.token_bytes(3 * PIECE_BYTES + 12_345)
 @dataclass
 class Taker:
     wanted: set[str] = field(default_factory=set)
-    brought: list[Brought] = field(default_factory=list)
+    brought: list[ReceivedFile] = field(default_factory=list)
     failures: int = 0
 
     def expects(self, job: str) -> bool:
         return job in self.wanted
 
-    async def take(self, brought: Brought) -> None:
+    async def take(self, brought: ReceivedFile) -> None:
         if self.failures:
             self.failures -= 1
             raise StoreError("not just now")
@@ -57,15 +57,15 @@ class Side:
     """An aggregator's receiving side."""
 
     url: str
-    keys: Keys
+    keys: KeyRing
     taker: Taker
-    uploads: Uploads
+    uploads: UploadReceiver
 
 
 @pytest.fixture(params=["folder", "s3"])
-def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Objects]:
+def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStorage]:
     if request.param == "folder":
-        yield Objects(ObjectsSettings(), tmp_path / "objects")
+        yield ObjectStorage(ObjectsSettings(), tmp_path / "objects")
         return
     server = ThreadedMotoServer("127.0.0.1", 0)  # an S3 of its own
     server.start()
@@ -75,7 +75,7 @@ def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Objects]
     for name in ("id", "secret"):
         (tmp_path / name).write_text("testing\n")
     options = {"endpoint": endpoint, "region": "us-east-1"}
-    yield Objects(
+    yield ObjectStorage(
         ObjectsSettings(
             url="s3://clips/site", options=options, key_file=str(tmp_path / "id"), secret_file=str(tmp_path / "secret")
         ),
@@ -85,10 +85,10 @@ def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Objects]
 
 
 @pytest.fixture
-def side(tmp_path: Path, objects: Objects) -> Iterator[Side]:
-    keys = Keys(tmp_path, secrets.token_bytes)
+def side(tmp_path: Path, objects: ObjectStorage) -> Iterator[Side]:
+    keys = KeyRing(tmp_path, secrets.token_bytes)
     taker = Taker()
-    made = Uploads(tmp_path / "parts", keys, objects, {"clip": taker})
+    made = UploadReceiver(tmp_path / "parts", keys, objects, {"clip": taker})
     app = FastAPI()
     uploads.add(app, made)
 
@@ -130,8 +130,8 @@ class Flaky(httpx.HTTPTransport):
         return answer
 
 
-def uplink(side: Side, transport: httpx.BaseTransport | None = None) -> Uplink:
-    return Uplink(
+def uplink(side: Side, transport: httpx.BaseTransport | None = None) -> UploadClient:
+    return UploadClient(
         side.url, None, clock=SystemClock(), backoff=lambda: Backoff(lambda: 0.0, 0.001, 0.01), transport=transport
     )
 
@@ -143,7 +143,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def read(objects: Objects, name: str, begin: int, end: int) -> bytes:
+def read(objects: ObjectStorage, name: str, begin: int, end: int) -> bytes:
     """On a thread of its own: the main thread may have a browser's event loop."""
 
     async def whole() -> bytes:
@@ -208,12 +208,12 @@ def test_strangers_and_old_jobs_are_refused(side: Side, file: Path) -> None:
     ("headers", "body", "status"),
     [
         ({OFFSET: "0"}, b"x", 400),
-        ({OFFSET: "-1", tickets.LENGTH: "5"}, b"x", 400),
-        ({OFFSET: "0", tickets.LENGTH: "9" * 15}, b"x", 400),
-        ({OFFSET: "0", tickets.LENGTH: "5"}, b"x" * 6, 400),
-        ({OFFSET: "0", tickets.LENGTH: str(10**7)}, b"x" * (PIECE_BYTES + 1), 400),
-        ({OFFSET: "3", tickets.LENGTH: "5"}, b"x", 409),
-        ({OFFSET: "0", tickets.LENGTH: "1", tickets.DIGEST: "00"}, b"x", 422),
+        ({OFFSET: "-1", upload_tokens.LENGTH: "5"}, b"x", 400),
+        ({OFFSET: "0", upload_tokens.LENGTH: "9" * 15}, b"x", 400),
+        ({OFFSET: "0", upload_tokens.LENGTH: "5"}, b"x" * 6, 400),
+        ({OFFSET: "0", upload_tokens.LENGTH: str(10**7)}, b"x" * (PIECE_BYTES + 1), 400),
+        ({OFFSET: "3", upload_tokens.LENGTH: "5"}, b"x", 409),
+        ({OFFSET: "0", upload_tokens.LENGTH: "1", upload_tokens.DIGEST: "00"}, b"x", 422),
     ],
 )
 def test_impossible_pieces_are_refused(side: Side, headers: dict[str, str], body: bytes, status: int) -> None:
@@ -228,15 +228,15 @@ def test_impossible_pieces_are_refused(side: Side, headers: dict[str, str], body
 def test_an_upload_ends_when_it_is_told_to(side: Side, file: Path) -> None:
     stop = threading.Event()
     stop.set()
-    link = Uplink("http://127.0.0.1:9", None, clock=SystemClock(), backoff=lambda: Backoff(lambda: 0.0))
+    link = UploadClient("http://127.0.0.1:9", None, clock=SystemClock(), backoff=lambda: Backoff(lambda: 0.0))
     with pytest.raises(UplinkError, match="stopped"):
         link.upload("clip", new_job(), "x", file, stop)
 
 
 def test_a_sealed_ticket_opens_for_its_site_and_job_only() -> None:
     key, other = secrets.token_bytes(32), secrets.token_bytes(32)
-    sealed = tickets.seal(key, "job", "secret", secrets.token_bytes)
-    assert tickets.unseal(key, "job", sealed) == "secret"
+    sealed = upload_tokens.seal(key, "job", "secret", secrets.token_bytes)
+    assert upload_tokens.unseal(key, "job", sealed) == "secret"
     for wrong in (
         (other, "job", sealed),
         (key, "another", sealed),
@@ -245,7 +245,7 @@ def test_a_sealed_ticket_opens_for_its_site_and_job_only() -> None:
         (key, "job", ""),
     ):
         with pytest.raises(ContractError):
-            tickets.unseal(*wrong)
+            upload_tokens.unseal(*wrong)
 
 
 def test_object_settings_with_a_key_in_them_are_refused() -> None:

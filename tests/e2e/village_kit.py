@@ -17,10 +17,10 @@ from typing import Any
 import yaml
 from port_kit import free_port
 
-from demo import clips, village
-from demo.clip import load
-from demo.commands import clip_folders
-from demo.supervisor import answers, hand_over_password, one_time_password
+from demo import demo_site, sample_clips
+from demo.cli import clip_folders
+from demo.media_loop import load
+from demo.process_supervisor import answers, hand_over_password, one_time_password
 
 from edge_kit import Served  # isort: skip
 
@@ -40,8 +40,8 @@ def wait_until(true: Callable[[], object], timeout_s: float, what: str) -> None:
 def walkway(cache: Path) -> Path:
     """Real walkers: from the folder beside the checkout, else out of Debian's package."""
     cache.mkdir(parents=True, exist_ok=True)
-    source = clips.fetch(clips.WALKWAY, cache, clip_folders())
-    return clips.prepare(source, cache / "walkway.mp4")
+    source = sample_clips.fetch(sample_clips.WALKWAY, cache, clip_folders())
+    return sample_clips.prepare(source, cache / "walkway.mp4")
 
 
 @dataclass
@@ -87,9 +87,9 @@ class Village:
     def __post_init__(self) -> None:
         self.http, self.broker, self.status = free_port(), free_port(), free_port()
         self.rtsp = Served({"walkway": load(self.clip)})
-        role = village.Role("walkway", "Walkway", self.clip.name, self.rules)
-        (self.folder / "aggregator.yaml").write_text(village.aggregator_settings(self.http, self.broker))
-        box = yaml.safe_load(village.box_settings({role: self.rtsp.url("walkway")}, self.broker, self.status))
+        role = demo_site.DemoCamera("walkway", "Walkway", self.clip.name, self.rules)
+        (self.folder / "aggregator.yaml").write_text(demo_site.aggregator_settings(self.http, self.broker))
+        box = yaml.safe_load(demo_site.box_settings({role: self.rtsp.url("walkway")}, self.broker, self.status))
         box["models"] = os.environ.get("PAIFANG_TEST_MODELS") or str(Path.home() / ".cache/paifang-tests/models")
         (self.folder / "box.yaml").write_text(yaml.safe_dump(box))
         run = ["aggregator", "run", str(self.folder / "aggregator.yaml"), "--one-time-password", "tester"]

@@ -11,8 +11,8 @@ import av
 import cv2
 import numpy as np
 
-from edge.blur.export import ExportRedactor
-from edge.blur.look import Finders
+from edge.redaction.detection_plan import Detectors
+from edge.redaction.two_pass_redactor import ExportRedactor
 from pipelines.types import Box, Detections, Detector, Picture
 
 RATE = 12
@@ -113,7 +113,7 @@ class Stuck:
 def redactor(detector: Detector, *, timeout_s: float = 20.0, threads: int = 2) -> ExportRedactor:
     """Faces only."""
     return ExportRedactor(
-        Finders(lambda _size: detector, None), np.random.default_rng(3), timeout_s=timeout_s, threads=threads
+        Detectors(lambda _size: detector, None), np.random.default_rng(3), timeout_s=timeout_s, threads=threads
     )
 
 

@@ -21,10 +21,10 @@ from port_kit import free_port
 
 from common.secret import Secret
 from demo.osdp_reader import SimulatedReader
-from edge.doors.adapters.webhook import sign
-from edge.doors.cards import Allowed
-from edge.doors.settings import Control, MqttDoor, OnvifDoor, OsdpDoor, SimulatedDoor, WebhookDoor
-from edge.doors.words import MAX_BODY_BYTES
+from edge.access.doors.adapters.webhook import sign
+from edge.access.doors.credential_policy import Allowlist
+from edge.access.doors.json_message_format import MAX_BODY_BYTES
+from edge.settings.doors import Control, MqttDoor, OnvifDoor, OsdpDoor, SimulatedDoor, WebhookDoor
 
 CARD = "04A2F1C3"
 DOOR = "lobby"
@@ -258,7 +258,7 @@ class OsdpKit:
     def __init__(self, folder: Path) -> None:
         self.key = secrets.token_bytes(16)
         (folder / "osdp.key").write_text(self.key.hex())
-        Allowed(folder / "cards").add([Secret(CARD)], duress=False, random=os.urandom)
+        Allowlist(folder / "cards").add([Secret(CARD)], duress=False, random=os.urandom)
         self.reader = SimulatedReader(self.key)
         self.control = OsdpDoor(
             port=self.reader.path, address=101, key_file="osdp.key", allowed_file="cards", exit_input=1

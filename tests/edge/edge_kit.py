@@ -14,13 +14,13 @@ import av
 import numpy as np
 
 from common.clock import Clock, SystemClock
-from demo.clip import Clip
-from demo.rtsp import Mount, RtspServer
-from demo.rtsp_messages import Digest
-from edge.outbox import Outbox
-from edge.outbox_store import Identity
-from events.envelope import Draft
-from events.kinds import ZoneEntered
+from demo.media_loop import Clip
+from demo.rtsp_server.messages import Digest
+from demo.rtsp_server.server import Mount, RtspServer
+from edge.messaging.outbox import Outbox
+from edge.messaging.outbox_store import EventIdentity
+from protocol.envelope import UnsequencedEvent
+from protocol.event_types import ZoneEntered
 
 RATE = 15
 TONE_RATE = 8_000
@@ -129,10 +129,10 @@ def counting_bytes() -> Callable[[int], bytes]:
 
 def open_outbox(path: Path, max_bytes: int = 50_000_000, clock: Clock | None = None) -> Outbox:
     """An outbox of the box `site/box`."""
-    return Outbox(path, Identity("site", "box", counting_bytes()), clock or SystemClock(), max_bytes)
+    return Outbox(path, EventIdentity("site", "box", counting_bytes()), clock or SystemClock(), max_bytes)
 
 
-def draft(track: int = 1, picture: bytes | None = None) -> Draft:
+def draft(track: int = 1, picture: bytes | None = None) -> UnsequencedEvent:
     """Somebody entered a zone."""
     data = ZoneEntered(zone="yard", object="person", track=track, bbox=(1, 2, 3, 4), confidence=0.9)
-    return Draft("cam-1", data, 1_700_000_000_000_000_000 + track, picture)
+    return UnsequencedEvent("cam-1", data, 1_700_000_000_000_000_000 + track, picture)

@@ -8,20 +8,20 @@ import numpy as np
 from plates_kit import SaidFinder, SaidReader
 
 from common.clock import SystemClock
-from edge.eye import Passing, Report
-from edge.gate.decision import Terms
-from edge.gate.lane import Lane
-from edge.gate.opener import Opener
-from edge.gate.view import Region
-from events.plates import MAINLAND
-from pipelines.plates.look import PlateLook
-from pipelines.plates.passage import Passages
-from pipelines.plates.reader import Opinions
+from edge.access.gates.decision import GatePolicy
+from edge.access.gates.plate_reader_worker import PlateReaderWorker
+from edge.access.gates.region_of_interest import Region
+from edge.access.gates.relay_controller import RelayController
+from edge.video.frame_analyzer import Passing, Report
+from pipelines.plates.ensemble_reader import EnsembleReader
+from pipelines.plates.passage_tracker import PassageTracker
+from pipelines.plates.plate_pipeline import PlatePipeline
 from pipelines.types import Box
+from protocol.plate_grammar import MAINLAND
 
 TEXT = "京A12345"
 PICTURE = np.full((720, 1280, 3), 90, np.uint8)
-TERMS = Terms(0.9)
+TERMS = GatePolicy(0.9)
 
 
 class Hand:
@@ -36,18 +36,18 @@ class Hand:
 
 
 def lane(
-    site: Any, hand: Hand, terms: Terms = TERMS, finder: Any = None, text: str = TEXT
-) -> tuple[Lane, list[Report]]:
+    site: Any, hand: Hand, terms: GatePolicy = TERMS, finder: Any = None, text: str = TEXT
+) -> tuple[PlateReaderWorker, list[Report]]:
     reports: list[Report] = []
-    look = PlateLook(finder or SaidFinder(), Opinions([SaidReader(TEXT), SaidReader(TEXT)], MAINLAND))
-    made = Lane(
-        camera="c", gate="lane", look=look, passages=Passages(MAINLAND, b"k" * 32), region=Region(()), terms=terms,
-        site=site, opener=cast(Opener, hand), pseudonym=lambda _: "0" * 32, report=reports.append, clock=SystemClock(),
+    look = PlatePipeline(finder or SaidFinder(), EnsembleReader([SaidReader(TEXT), SaidReader(TEXT)], MAINLAND))
+    made = PlateReaderWorker(
+        camera="c", gate="lane", look=look, passages=PassageTracker(MAINLAND, b"k" * 32), region=Region(()), terms=terms,
+        site=site, opener=cast(RelayController, hand), pseudonym=lambda _: "0" * 32, report=reports.append, clock=SystemClock(),
     )  # fmt: skip
     return made, reports
 
 
-def drive(made: Lane, seconds: float = 6.0) -> None:
+def drive(made: PlateReaderWorker, seconds: float = 6.0) -> None:
     """A plate passes from left to right and is gone."""
     finder = made.look.finder
     for i in range(round(seconds * 5)):

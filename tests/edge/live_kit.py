@@ -17,11 +17,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
 from common.clock import SECOND_NS
-from events.commands import Command
-from events.identifiers import uuid7
-from events.live import HEAD, STILL_WANTED
-from events.tickets import seal
 from pipelines.types import Picture
+from protocol.commands import Command
+from protocol.identifiers import uuid7
+from protocol.live_frames import HEAD, STILL_WANTED
+from protocol.signing.upload_tokens import seal
 
 SITE_KEY, OPEN = secrets.token_bytes(32), 12.0
 

@@ -15,14 +15,14 @@ import av
 from edge_kit import RATE, make_clip
 
 from common.clock import SECOND_NS, FakeClock, SystemClock
+from edge.media.nal import configuration, to_byte_stream
 from edge.recorder.disk import Disk, RealDisk
 from edge.recorder.index import Index, Segment
-from edge.recorder.keys import FileWrapper, Keys, Wrapper
-from edge.recorder.nal import configuration, to_byte_stream
-from edge.recorder.segment import SegmentReader
-from edge.recorder.timeline import Item
-from edge.recorder.writer import Writer
-from events.envelope import Draft
+from edge.recorder.retention.keys import FileWrapper, Keys, Wrapper
+from edge.recorder.segments.segment import SegmentReader
+from edge.recorder.segments.timeline import Item
+from edge.recorder.segments.writer import Writer
+from protocol.envelope import UnsequencedEvent
 
 START_NS = 1_790_000_000 * SECOND_NS
 Packets = tuple[str, bytes, tuple[tuple[bytes, int, bool], ...]]
@@ -79,7 +79,7 @@ class Store:
     def __init__(self, disk: Disk, index: Index | None = None, wrapper: Wrapper | None = None) -> None:
         self.disk, self.index = disk, index or Index(":memory:")
         self.clock = FakeClock(now_ns=START_NS)
-        self.sent: list[Draft] = []
+        self.sent: list[UnsequencedEvent] = []
         self.wrapper = wrapper or PlainWrapper()
         self.writer = self.reopen()
 

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from rec_kit import START_NS, Store, packets
 
 from common.clock import SECOND_NS
+from edge.jobs.releases.release_builder import Maker
 from edge.recorder.disk import RealDisk
-from edge.recorder.playback import Player
-from edge.release.maker import Maker
-from events.commands import Command
-from events.identifiers import uuid7
-from events.releases import Opening, Secrets
-from events.tickets import seal
+from edge.recorder.footage.playback import Player
+from protocol.commands import Command
+from protocol.identifiers import uuid7
+from protocol.signing.chunked_aead import ChunkedDecryptor, Secrets
+from protocol.signing.upload_tokens import seal
 
 SITE_KEY = secrets.token_bytes(32)
 FROM_NS, TO_NS = START_NS + SECOND_NS * 3 // 2, START_NS + 4 * SECOND_NS
@@ -58,7 +58,7 @@ def command(key: bytes = b"k" * 32, **changed: object) -> Command:
 
 def opened(sealed: bytes, key: bytes, job: str) -> zipfile.ZipFile:
     """What is inside a sealed copy."""
-    opening = Opening(key, job)
+    opening = ChunkedDecryptor(key, job)
     plain = b"".join([*opening.add(sealed), opening.finish()])
     return zipfile.ZipFile(io.BytesIO(plain))
 

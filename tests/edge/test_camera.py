@@ -14,21 +14,21 @@ from common.backoff import Backoff
 from common.clock import SystemClock
 from common.errors import SourceLost, SourceRefused, StreamBroken
 from common.secret import Secret
-from demo.clip import AccessUnit, Clip, load
-from demo.rtsp_messages import Digest
-from edge.camera import Camera
-from edge.config import CameraSettings
-from edge.decoder import picture_of
-from edge.eye import Eye, Job, Report
-from edge.gop import Economy
+from demo.media_loop import AccessUnit, Clip, load
+from demo.rtsp_server.messages import Digest
+from edge.monitoring.status import camera_status
+from edge.settings.node import CameraSettings
 from edge.sources import opener
-from edge.sources.base import NOBODY, Arrival, Login
-from edge.status import camera_status
-from events.envelope import Draft
+from edge.sources.base import NOBODY, Login, TimedPacket
+from edge.video.camera_worker import CameraWorker
+from edge.video.decoder import picture_of
+from edge.video.frame_analyzer import FrameAnalyzer, InferenceRequest, Report
+from edge.video.keyframe_mode import KeyframeMode
 from pipelines.camera import CameraPipeline
-from pipelines.health import CameraHealth
+from pipelines.camera_tamper_detector import CameraHealth
 from pipelines.settings import HealthSettings
 from pipelines.types import Detections
+from protocol.envelope import UnsequencedEvent
 
 WHO = Login("viewer", Secret("s3cret/@:?#"))
 
@@ -52,12 +52,12 @@ def server(clip: Clip, hevc: Clip) -> Iterator[Served]:
 class Rig:
     """A camera in a thread, and everything it says."""
 
-    def __init__(self, url: str, who: Login = NOBODY, economy: Economy | None = None) -> None:
-        self.drafts: list[Draft] = []
-        self.jobs: list[Job] = []
-        self.arrivals: list[Arrival] = []
+    def __init__(self, url: str, who: Login = NOBODY, economy: KeyframeMode | None = None) -> None:
+        self.drafts: list[UnsequencedEvent] = []
+        self.jobs: list[InferenceRequest] = []
+        self.arrivals: list[TimedPacket] = []
         self.stop = threading.Event()
-        eye = Eye(
+        eye = FrameAnalyzer(
             camera="cam",
             make_pipeline=lambda size: CameraPipeline(size, []),
             health=CameraHealth(HealthSettings()),
@@ -67,7 +67,7 @@ class Rig:
             send=self.drafts.append,
         )
         clock = SystemClock()
-        self.camera = Camera(
+        self.camera = CameraWorker(
             id="cam",
             opener=opener(url, who, clock),
             eye=eye,
@@ -80,12 +80,12 @@ class Rig:
         )
         self._thread = threading.Thread(target=self.camera.run, daemon=True)
 
-    def packet(self, camera: str, arrival: Arrival) -> None:
+    def packet(self, camera: str, arrival: TimedPacket) -> None:
         """The recorder's tap."""
         assert camera == "cam"
         self.arrivals.append(arrival)
 
-    def _submit(self, job: Job) -> None:
+    def _submit(self, job: InferenceRequest) -> None:
         self.jobs.append(job)
         job.eye.conclude(job, Detections.none(), picture_of(job.frame))
 
@@ -261,7 +261,7 @@ def test_economy_decodes_little_while_nothing_moves_and_tells_the_true_time(clip
             moving.set()  # from the next picture on: a whole second before the next key frame
         return dataclasses.replace(still, timestamp=frame.timestamp) if frame.key else None
 
-    with served({"a": clip}) as server, Rig(server.url("a"), economy=Economy()) as rig:
+    with served({"a": clip}) as server, Rig(server.url("a"), economy=KeyframeMode()) as rig:
         server.mount("a").tamper = freeze
         wait_until(lambda: rig.camera.counters.frames >= 3)
         assert not rig.jobs

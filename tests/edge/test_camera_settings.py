@@ -9,10 +9,10 @@ from edge_kit import make_clip, served
 
 from common.clock import SystemClock
 from common.errors import SettingsError
-from demo.clip import load as load_clip
-from demo.rtsp_messages import Digest
-from edge import connecting
-from edge.config import load
+from demo.media_loop import load as load_clip
+from demo.rtsp_server.messages import Digest
+from edge.cli import connection_check
+from edge.settings.node import load
 from edge.sources import login, opener
 
 BOX = "site: village\nbox: gate-1\ncameras:\n  - {id: yard, url: '%s', username: admin, password_file: pw}\n"
@@ -74,10 +74,10 @@ def test_connect_says_what_each_camera_sends_or_why_it_cannot_be_had(tmp_path: P
     clip = load_clip(make_clip(tmp_path / "clip.mp4"))
     with served({"main": clip}, Digest("admin", "hunter2", "5ccc069c")) as server:
         good = load(written(tmp_path, server.url("main")))
-        assert [str(it) for it in connecting.tries(good, tmp_path, SystemClock())] == [
+        assert [str(it) for it in connection_check.tries(good, tmp_path, SystemClock())] == [
             "camera 'yard', url: sends H.264"
         ]
         (tmp_path / "pw").write_text("wrong")
-        (found,) = connecting.tries(good, tmp_path, SystemClock())
+        (found,) = connection_check.tries(good, tmp_path, SystemClock())
         assert not found.good
         assert "wrong" not in found.found.replace("wrong user or password", "")

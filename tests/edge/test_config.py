@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import SettingsError
-from edge.config import load
+from edge.settings.node import load
 
 GOOD = """
 site: village

@@ -8,7 +8,7 @@ import pytest
 
 from common.errors import SettingsError
 from common.validation import MOST
-from edge.config import load
+from edge.settings.node import load
 from paifang.cli import main
 
 WRONG = """

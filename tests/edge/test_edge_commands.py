@@ -10,9 +10,9 @@ from pathlib import Path
 import av
 import pytest
 
-from demo import clips
-from demo.commands import clip_folders
-from models.store import ModelStore
+from demo import sample_clips
+from demo.cli import clip_folders
+from models.files.store import ModelStore
 from paifang.cli import main
 
 BOX = """
@@ -84,7 +84,9 @@ def test_replay_of_what_is_no_video_fails(
 
 def walkers(folder: Path) -> Path:
     """The first eight seconds of real walkers; two of them cross the middle."""
-    source = clips.fetch(clips.WALKWAY, Path.home() / ".cache" / "paifang-tests" / "clips", clip_folders())
+    source = sample_clips.fetch(
+        sample_clips.WALKWAY, Path.home() / ".cache" / "paifang-tests" / "clips", clip_folders()
+    )
     with av.open(str(source)) as given, av.open(str(folder / "walkers.mp4"), "w") as made:
         stream = made.add_stream("libx264", rate=10)
         assert isinstance(stream, av.VideoStream)

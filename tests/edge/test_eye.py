@@ -9,14 +9,14 @@ from edge_kit import wait_until
 
 from common.clock import SECOND_NS
 from common.errors import ModelError
-from edge.eye import Eye, Job, Report
-from edge.inference import AnySize, Inference
-from edge.mailbox import Mailbox
-from events.envelope import Draft
+from edge.video.frame_analyzer import FrameAnalyzer, InferenceRequest, Report
+from edge.video.inference import FixedSizeAdapter, InferencePool
+from edge.video.latest_frame_queue import LatestFrameQueue
 from pipelines.camera import CameraPipeline
-from pipelines.health import CameraHealth
+from pipelines.camera_tamper_detector import CameraHealth
 from pipelines.settings import HealthSettings
 from pipelines.types import Detections, Picture
+from protocol.envelope import UnsequencedEvent
 
 START_NS = 1_700_000_000 * SECOND_NS
 
@@ -25,12 +25,12 @@ class Rig:
     """An eye and everything it hands over."""
 
     def __init__(self, looks_per_s: float = 5) -> None:
-        self.jobs: list[Job] = []
+        self.jobs: list[InferenceRequest] = []
         self.reports: list[Report] = []
-        self.drafts: list[Draft] = []
+        self.drafts: list[UnsequencedEvent] = []
         self.pipelines: list[CameraPipeline] = []
         health = CameraHealth(HealthSettings(frozen_s=5))
-        self.eye = Eye(
+        self.eye = FrameAnalyzer(
             "cam", self._make, health, looks_per_s, self.jobs.append, self.reports.append, self.drafts.append
         )
 
@@ -112,8 +112,8 @@ class Moody:
 
 def test_a_frame_that_fails_does_not_end_the_looks_at_the_others() -> None:
     rig = Rig()
-    mailbox: Mailbox[Job] = Mailbox()
-    inference = Inference(AnySize(Moody()), mailbox)
+    mailbox: LatestFrameQueue[InferenceRequest] = LatestFrameQueue()
+    inference = InferencePool(FixedSizeAdapter(Moody()), mailbox)
     inference.start()
     for number in range(10):
         rig.eye.see(picture(number), START_NS + number * SECOND_NS // 5)

@@ -18,17 +18,17 @@ from port_kit import free_port
 from common.backoff import Backoff
 from common.clock import SystemClock
 from common.errors import BrokerError, SettingsError
-from edge.config import BrokerSettings
-from edge.link import PahoLink
-from edge.lists.store import ListStore
-from edge.publisher import Publisher
-from edge.remote import Remote
-from edge.witness import Witness
-from events import checkpoints
-from events import lists as site_lists
-from events.receipts import BoxStatus, Receipt, encode
-from events.topics import BoxTopics
-from events.trust import Trust
+from edge.access.site_lists.site_list_store import ListStore
+from edge.messaging.command_handler import CommandDispatcher
+from edge.messaging.mqtt_client import MqttClient
+from edge.messaging.outbox_publisher import OutboxPublisher
+from edge.messaging.witness import Witness
+from edge.settings.node import BrokerSettings
+from protocol import site_lists
+from protocol.receipts import BoxStatus, Receipt, encode
+from protocol.signing import checkpoints
+from protocol.signing.trust_anchor import Trust
+from protocol.topics import BoxTopics
 
 TOPICS = BoxTopics("site", "box")
 TRUST = Trust("site", "00" * 32, "11" * 32)
@@ -80,13 +80,13 @@ def broker(folder: Path) -> Iterator[Mosquitto]:
     made.kill()
 
 
-def link_to(port: int, folder: Path, **facts: object) -> PahoLink:
+def link_to(port: int, folder: Path, **facts: object) -> MqttClient:
     settings = BrokerSettings(port=port, **facts)  # type: ignore[arg-type]
     will = (TOPICS.status, encode(BoxStatus(online=False)))
-    return PahoLink(settings, folder, "paifang-test", will, Backoff(lambda: 0.0, 0.2, 1.0))
+    return MqttClient(settings, folder, "paifang-test", will, Backoff(lambda: 0.0, 0.2, 1.0))
 
 
-def close(link: PahoLink) -> None:
+def close(link: MqttClient) -> None:
     link.stop(TOPICS.status, encode(BoxStatus(online=False)))
 
 
@@ -143,7 +143,7 @@ def test_a_killed_broker_loses_nothing(broker: Mosquitto, folder: Path) -> None:
     broker.start()
     outbox = open_outbox(folder / "o.db")
     link = link_to(broker.port, folder)
-    publisher = Publisher(outbox, link, TOPICS, SystemClock())
+    publisher = OutboxPublisher(outbox, link, TOPICS, SystemClock())
     received: list[bytes] = []
     other = link_to(broker.port, folder)
     other._client._client_id = b"listener"
@@ -244,7 +244,7 @@ def test_nested_json_on_every_topic_of_the_box_ends_nothing(broker: Mosquitto, f
     broker.start()
     link, witness = link_to(broker.port, folder), Witness(folder, TRUST)
     lists = ListStore(folder, "site", TRUST)
-    remote = Remote(link, TOPICS, TRUST, SystemClock(), {})
+    remote = CommandDispatcher(link, TOPICS, TRUST, SystemClock(), {})
     link.subscribe(site_lists.topic("site"), lists.take)
     link.subscribe(checkpoints.topic("site"), witness.take)
     link.start()
@@ -259,7 +259,7 @@ def test_nested_json_on_every_topic_of_the_box_ends_nothing(broker: Mosquitto, f
 def test_retained_commands_are_dropped_and_counted(broker: Mosquitto, folder: Path) -> None:
     broker.start()
     link, will = link_to(broker.port, folder), (TOPICS.status, encode(BoxStatus(online=False)))
-    sender = PahoLink(BrokerSettings(port=broker.port), folder, "another", will, Backoff(lambda: 0.0, 0.2, 1.0))
+    sender = MqttClient(BrokerSettings(port=broker.port), folder, "another", will, Backoff(lambda: 0.0, 0.2, 1.0))
     heard: list[bytes] = []
     stored: list[int] = []
     sender.on_puback(stored.append)

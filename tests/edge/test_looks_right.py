@@ -19,19 +19,19 @@ from rec_kit import Packets, Store, in_band
 
 from common.clock import SystemClock
 from common.errors import RedactionError, SourceLost
-from edge.blur.film import Film, Shot, film_of, film_of_pieces
-from edge.blur.live import LiveRedactor
-from edge.blur.paint import Canvas
-from edge.decoder import Decoder, picture_of
-from edge.live.view import View
+from edge.jobs.live.live_encoder import View
+from edge.jobs.releases.encoder import MarkedEncoder
+from edge.jobs.releases.watermark import Watermarker
+from edge.media.orientation import shown, upright
 from edge.recorder.fakedisk import FakeDisk
-from edge.recorder.looks import first_picture
-from edge.recorder.playback import Player
-from edge.release.encoder import MarkedEncoder
-from edge.release.mark import Marker
+from edge.recorder.footage.playback import Player
+from edge.recorder.footage.query_handler import first_picture
+from edge.redaction.live_redactor import LiveRedactor
+from edge.redaction.mask_renderer import FrameFormat
+from edge.redaction.video_reader import VideoFrame, VideoReader, film_of, film_of_pieces
 from edge.sources.base import NOBODY, Stream, VideoPacket
 from edge.sources.file import FileOpener
-from edge.upright import shown, upright
+from edge.video.decoder import Decoder, picture_of
 from pipelines.types import Picture
 
 SIZE = (176, 144)
@@ -272,13 +272,13 @@ def test_a_clear_copy_keeps_aspect_and_colours(tmp_path: Path) -> None:
         assert (int(frame.colorspace), int(frame.color_range)) == (BT709, FULL)
 
 
-def _copy(film: Film, out: io.BytesIO) -> None:
+def _copy(film: VideoReader, out: io.BytesIO) -> None:
     encoder: MarkedEncoder | None = None
     for shot in film.shots():
-        assert isinstance(shot, Shot)
-        canvas = Canvas.of(shot.frame)
+        assert isinstance(shot, VideoFrame)
+        canvas = FrameFormat.of(shot.frame)
         encoder = encoder or MarkedEncoder(out, canvas, film.origin(sound=False))
-        encoder.put(Marker(canvas, ("id", "case")).mark(shot.frame, 0.0))
+        encoder.put(Watermarker(canvas, ("id", "case")).mark(shot.frame, 0.0))
     assert encoder is not None
     encoder.close()
     film.close()

@@ -12,9 +12,9 @@ import pytest
 from edge_kit import draft, open_outbox
 
 from common.errors import OutboxError
-from edge.priorities import NEVER, RANKS
-from events.envelope import Draft, decode
-from events.kinds import KINDS, DoorForced, OutboxLost, ZoneLeft
+from edge.messaging.event_priorities import NEVER, RANKS
+from protocol.envelope import UnsequencedEvent, decode
+from protocol.event_types import KINDS, DoorForced, OutboxLost, ZoneLeft
 
 JPEG = b"\xff\xd8\xff" + bytes(2_000)
 
@@ -99,11 +99,11 @@ def test_a_full_outbox_gives_up_pictures_first(tmp_path: Path) -> None:
 
 def test_a_full_outbox_gives_up_the_lowest_kind_and_confesses(tmp_path: Path) -> None:
     outbox = open_outbox(tmp_path / "o.db", max_bytes=60_000)
-    forced = Draft("door-1", DoorForced(door="door-1"), 1)
+    forced = UnsequencedEvent("door-1", DoorForced(door="door-1"), 1)
     facts = draft().data
     left = ZoneLeft(zone="yard", object="person", track=1, bbox=(1, 2, 3, 4), confidence=0.9)
     assert RANKS["zone.left"] < RANKS["zone.entered"] < RANKS["door.forced"]
-    outbox.put([forced, *[Draft("cam", facts, 1)] * 100, *[Draft("cam", left, 1)] * 400])
+    outbox.put([forced, *[UnsequencedEvent("cam", facts, 1)] * 100, *[UnsequencedEvent("cam", left, 1)] * 400])
     events = [decode(row.body) for row in outbox.read(0, 1000)]
     kinds = [event.kind for event in events]
     assert kinds.count("door.forced") == 1

@@ -13,16 +13,16 @@ from edge_kit import make_clip, wait_until
 
 from common.clock import SECOND_NS, FakeClock, SystemClock
 from common.errors import SourceLost, StreamBroken
-from edge.clockwatch import ClockWatch
-from edge.decoder import Decoder, luma_of, picture_of
-from edge.gop import MAX_PACKETS, QUIET_S, Economy
-from edge.mailbox import Mailbox
+from edge.monitoring.clock_step_detector import ClockStepDetector
 from edge.sources import opener
-from edge.sources.base import NOBODY, Arrival, FakeStream
+from edge.sources.base import NOBODY, FakeStream, TimedPacket
+from edge.video.decoder import Decoder, luma_of, picture_of
+from edge.video.keyframe_mode import MAX_PACKETS, QUIET_S, KeyframeMode
+from edge.video.latest_frame_queue import LatestFrameQueue
 
 
 def test_the_mailbox_keeps_the_newest_and_counts_the_rest() -> None:
-    box: Mailbox[int] = Mailbox()
+    box: LatestFrameQueue[int] = LatestFrameQueue()
     for number in range(5):
         box.put("a", number)
     assert box.take() == ("a", 4)
@@ -30,7 +30,7 @@ def test_the_mailbox_keeps_the_newest_and_counts_the_rest() -> None:
 
 
 def test_the_mailbox_serves_cameras_in_turn() -> None:
-    box: Mailbox[int] = Mailbox()
+    box: LatestFrameQueue[int] = LatestFrameQueue()
     served = []
     for turn in range(6):
         for camera in ("loud", "quiet"):
@@ -43,7 +43,7 @@ def test_the_mailbox_serves_cameras_in_turn() -> None:
 
 
 def test_the_mailbox_lets_the_past_wait_for_its_turn() -> None:
-    box: Mailbox[int] = Mailbox()
+    box: LatestFrameQueue[int] = LatestFrameQueue()
     done = threading.Event()
 
     def feed() -> None:
@@ -62,7 +62,7 @@ def test_the_mailbox_lets_the_past_wait_for_its_turn() -> None:
 
 
 def test_a_camera_is_worked_on_by_one_at_a_time() -> None:
-    box: Mailbox[int] = Mailbox()
+    box: LatestFrameQueue[int] = LatestFrameQueue()
     box.put("a", 1)
     assert box.take() == ("a", 1)
     box.put("a", 2)
@@ -73,7 +73,7 @@ def test_a_camera_is_worked_on_by_one_at_a_time() -> None:
 
 
 def test_a_closed_mailbox_wakes_everybody() -> None:
-    box: Mailbox[int] = Mailbox()
+    box: LatestFrameQueue[int] = LatestFrameQueue()
     threading.Timer(0.05, box.close).start()
     assert box.take() is None
 
@@ -81,7 +81,7 @@ def test_a_closed_mailbox_wakes_everybody() -> None:
 @pytest.mark.parametrize(("step_s", "told"), [(0.0, False), (0.4, False), (3600.0, True), (-90.0, True)])
 def test_a_step_of_the_wall_clock_is_told_once(step_s: float, told: bool) -> None:
     clock = FakeClock()
-    watch = ClockWatch(clock)
+    watch = ClockStepDetector(clock)
     clock.advance(10)
     assert watch.check() is None
     clock.step_wall(step_s)
@@ -92,9 +92,9 @@ def test_a_step_of_the_wall_clock_is_told_once(step_s: float, told: bool) -> Non
     assert watch.check() is None
 
 
-def arrivals(tmp_path: Path, seconds: float = 3.0) -> list[Arrival]:
+def arrivals(tmp_path: Path, seconds: float = 3.0) -> list[TimedPacket]:
     stream = opener(str(make_clip(tmp_path / "a.mp4", seconds=seconds)), NOBODY, SystemClock()).open()
-    found: list[Arrival] = []
+    found: list[TimedPacket] = []
     with pytest.raises(SourceLost, match="ended"):
         found.extend(stream.packets())
     stream.close()
@@ -110,7 +110,7 @@ def test_a_file_gives_every_packet_with_growing_times(tmp_path: Path) -> None:
 
 
 def test_economy_keeps_one_group_and_gives_it_back(tmp_path: Path) -> None:
-    economy = Economy()
+    economy = KeyframeMode()
     for arrival in arrivals(tmp_path)[:40]:
         economy.keep(arrival)
     group = economy.wake(0)
@@ -120,7 +120,7 @@ def test_economy_keeps_one_group_and_gives_it_back(tmp_path: Path) -> None:
 
 
 def test_economy_is_bounded(tmp_path: Path) -> None:
-    economy = Economy()
+    economy = KeyframeMode()
     first, second, *_ = arrivals(tmp_path)
     economy.keep(first)
     for _ in range(3 * MAX_PACKETS):
@@ -130,7 +130,7 @@ def test_economy_is_bounded(tmp_path: Path) -> None:
 
 
 def test_economy_falls_asleep_when_it_has_been_quiet() -> None:
-    economy = Economy()
+    economy = KeyframeMode()
     economy.wake(0)
     economy.rest(True, 10**9)
     economy.rest(False, 10**9 + round(QUIET_S * 1e9))

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.clock import FakeClock
-from edge.pseudonyms import FILE, DailyPseudonyms
-from events.kinds import DoorGranted, VehicleRegistered
+from edge.access.pseudonyms import FILE, DailyPseudonyms
+from protocol.event_types import DoorGranted, VehicleRegistered
 
 NOON_NS = 1_795_003_200_000_000_000  # 2026-11-18 12:00 UTC
 

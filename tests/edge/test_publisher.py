@@ -7,14 +7,14 @@ import pytest
 from edge_kit import draft, open_outbox, wait_until
 
 from common.clock import SECOND_NS, SystemClock
-from edge.link import FakeLink
-from edge.outbox import Outbox
-from edge.publisher import HOLE_S, RECEIPT_S, Progress, Publisher
-from events.envelope import Draft, decode
-from events.kinds import OutboxLost
-from events.ranges import Ranges
-from events.receipts import RECEIPT_RANGES, Receipt, encode
-from events.topics import BoxTopics
+from edge.messaging.mqtt_client import FakeBrokerLink
+from edge.messaging.outbox import Outbox
+from edge.messaging.outbox_publisher import HOLE_S, RECEIPT_S, InFlightTracker, OutboxPublisher
+from protocol.envelope import UnsequencedEvent, decode
+from protocol.event_types import OutboxLost
+from protocol.ranges import Ranges
+from protocol.receipts import RECEIPT_RANGES, Receipt, encode
+from protocol.topics import BoxTopics
 
 TOPICS = BoxTopics("site", "box")
 
@@ -24,7 +24,7 @@ def seconds(value: float) -> int:
 
 
 def test_an_acknowledged_event_without_receipt_is_sent_again_with_growing_patience() -> None:
-    progress = Progress()
+    progress = InFlightTracker()
     progress.published(1, 0)
     assert progress.overdue(seconds(RECEIPT_S * 9)) == [], "no PUBACK yet: the connection's business"
     progress.acknowledged(1)
@@ -38,7 +38,7 @@ def test_an_acknowledged_event_without_receipt_is_sent_again_with_growing_patien
 
 
 def test_a_hole_in_the_receipt_is_filled_at_once() -> None:
-    progress = Progress()
+    progress = InFlightTracker()
     for number in (1, 2, 3):
         progress.published(number, 0)
         progress.acknowledged(number)
@@ -48,7 +48,7 @@ def test_a_hole_in_the_receipt_is_filled_at_once() -> None:
 
 
 def test_a_receipt_that_is_a_window_says_nothing_of_what_lies_before_it() -> None:
-    progress = Progress()
+    progress = InFlightTracker()
     for number in (1, 3, 5):
         progress.published(number, 0)
         progress.acknowledged(number)
@@ -57,7 +57,7 @@ def test_a_receipt_that_is_a_window_says_nothing_of_what_lies_before_it() -> Non
 
 
 def test_a_lost_connection_takes_back_what_was_not_acknowledged() -> None:
-    progress = Progress()
+    progress = InFlightTracker()
     progress.published(1, 0)
     progress.published(2, 0)
     progress.acknowledged(1)
@@ -66,7 +66,7 @@ def test_a_lost_connection_takes_back_what_was_not_acknowledged() -> None:
 
 
 def test_flying_counts_what_is_between_publish_and_puback() -> None:
-    progress = Progress()
+    progress = InFlightTracker()
     progress.published(1, 0)
     progress.published(2, 0)
     assert progress.flying == 2
@@ -85,19 +85,19 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 
 @pytest.fixture
-def link() -> FakeLink:
-    return FakeLink()
+def link() -> FakeBrokerLink:
+    return FakeBrokerLink()
 
 
 @pytest.fixture
-def publisher(outbox: Outbox, link: FakeLink) -> Iterator[Publisher]:
-    made = Publisher(outbox, link, TOPICS, SystemClock())
+def publisher(outbox: Outbox, link: FakeBrokerLink) -> Iterator[OutboxPublisher]:
+    made = OutboxPublisher(outbox, link, TOPICS, SystemClock())
     made.start()
     yield made
     made.stop()
 
 
-def sent(link: FakeLink) -> list[int]:
+def sent(link: FakeBrokerLink) -> list[int]:
     return [decode(payload).sequence for _, payload in link.published]
 
 
@@ -106,7 +106,7 @@ def receipt(outbox: Outbox, *ranges: tuple[int, int], epoch: str = "") -> bytes:
 
 
 @pytest.mark.usefixtures("publisher")
-def test_events_go_out_in_order_and_are_forgotten_by_receipt_only(outbox: Outbox, link: FakeLink) -> None:
+def test_events_go_out_in_order_and_are_forgotten_by_receipt_only(outbox: Outbox, link: FakeBrokerLink) -> None:
     outbox.put([draft(n) for n in range(5)])
     wait_until(lambda: sent(link) == [1, 2, 3, 4, 5])
     for mid in range(1, 6):
@@ -117,7 +117,7 @@ def test_events_go_out_in_order_and_are_forgotten_by_receipt_only(outbox: Outbox
 
 
 @pytest.mark.usefixtures("publisher")
-def test_a_receipt_of_another_epoch_is_ignored(outbox: Outbox, link: FakeLink) -> None:
+def test_a_receipt_of_another_epoch_is_ignored(outbox: Outbox, link: FakeBrokerLink) -> None:
     outbox.put([draft()])
     wait_until(lambda: sent(link) == [1])
     link.deliver(TOPICS.receipts, receipt(outbox, (1, 100), epoch="feedfeedfeedfeed"))
@@ -129,7 +129,7 @@ def test_a_receipt_of_another_epoch_is_ignored(outbox: Outbox, link: FakeLink) -
 
 @pytest.mark.usefixtures("publisher")
 @pytest.mark.parametrize("top", [100, 2**62, 2**63 - 1])
-def test_a_receipt_forgets_nothing_that_was_not_sent(outbox: Outbox, link: FakeLink, top: int) -> None:
+def test_a_receipt_forgets_nothing_that_was_not_sent(outbox: Outbox, link: FakeBrokerLink, top: int) -> None:
     link.switch(False)
     outbox.put([draft(1), draft(2)])
     link.deliver(TOPICS.receipts, receipt(outbox, (1, top)))
@@ -145,7 +145,7 @@ def test_a_receipt_forgets_nothing_that_was_not_sent(outbox: Outbox, link: FakeL
 
 @pytest.mark.usefixtures("publisher")
 @pytest.mark.parametrize("number", [0, -1, 2**63, 10**23, 10**400])
-def test_a_receipt_of_impossible_numbers_ends_no_thread(outbox: Outbox, link: FakeLink, number: int) -> None:
+def test_a_receipt_of_impossible_numbers_ends_no_thread(outbox: Outbox, link: FakeBrokerLink, number: int) -> None:
     text = f'{{"epoch":"{outbox.epoch}","ranges":[[1,{number}]]}}'
     link.deliver(TOPICS.receipts, text.encode())
     link.deliver(TOPICS.receipts, b"[" * 5_000)
@@ -155,9 +155,9 @@ def test_a_receipt_of_impossible_numbers_ends_no_thread(outbox: Outbox, link: Fa
     wait_until(lambda: outbox.store.waiting == 0)
 
 
-def test_what_closes_gaps_is_sent_first_after_each_connection(outbox: Outbox, link: FakeLink) -> None:
-    outbox.put([draft(1), draft(2), Draft("box", OutboxLost(count=1, sequences=((1, 1),)), 0), draft(4)])
-    publisher = Publisher(outbox, link, TOPICS, SystemClock())
+def test_what_closes_gaps_is_sent_first_after_each_connection(outbox: Outbox, link: FakeBrokerLink) -> None:
+    outbox.put([draft(1), draft(2), UnsequencedEvent("box", OutboxLost(count=1, sequences=((1, 1),)), 0), draft(4)])
+    publisher = OutboxPublisher(outbox, link, TOPICS, SystemClock())
     publisher.start()
     wait_until(lambda: sent(link) == [3, 1, 2, 4])
     link.switch(False)
@@ -167,7 +167,7 @@ def test_what_closes_gaps_is_sent_first_after_each_connection(outbox: Outbox, li
 
 
 @pytest.mark.usefixtures("publisher")
-def test_nothing_is_lost_while_the_broker_is_away(outbox: Outbox, link: FakeLink) -> None:
+def test_nothing_is_lost_while_the_broker_is_away(outbox: Outbox, link: FakeBrokerLink) -> None:
     link.switch(False)
     outbox.put([draft(n) for n in range(3)])
     link.switch(True)
@@ -178,11 +178,11 @@ def test_nothing_is_lost_while_the_broker_is_away(outbox: Outbox, link: FakeLink
     wait_until(lambda: sorted(sent(link)[3:]) == [2, 3], what="what had no PUBACK goes out again")
 
 
-def test_the_window_holds_back_what_the_broker_does_not_acknowledge(outbox: Outbox, link: FakeLink) -> None:
-    from edge.publisher import WINDOW
+def test_the_window_holds_back_what_the_broker_does_not_acknowledge(outbox: Outbox, link: FakeBrokerLink) -> None:
+    from edge.messaging.outbox_publisher import WINDOW
 
     outbox.put([draft(n) for n in range(WINDOW + 50)])
-    publisher = Publisher(outbox, link, TOPICS, SystemClock())
+    publisher = OutboxPublisher(outbox, link, TOPICS, SystemClock())
     publisher.start()
     wait_until(lambda: len(link.published) == WINDOW)
     for mid in range(1, 51):

@@ -12,14 +12,14 @@ import pytest
 from numpy.typing import NDArray
 
 from common.errors import ModelError, OutboxError, RedactionError
-from edge.eye import Report
-from edge.redaction import Redactor, Subject
-from edge.reporter import KEPT, WAITING, Reporter
-from events.envelope import MAX_PICTURE_BYTES, Draft
-from events.kinds import ZoneEntered
-from pipelines.findings import Finding, Pending
-from pipelines.tracks import Track
+from edge.messaging.event_reporter import KEPT, WAITING, EventReporter
+from edge.redaction.snapshots import SnapshotRedactor, Subject
+from edge.video.frame_analyzer import Report
+from pipelines.findings import DeferredFindings, Finding
+from pipelines.tracking.track import Track
 from pipelines.types import Box, Detections, Picture
+from protocol.envelope import MAX_PICTURE_BYTES, UnsequencedEvent
+from protocol.event_types import ZoneEntered
 
 
 class Fixed:
@@ -53,8 +53,8 @@ def checkers(height: int = 360, width: int = 640) -> Picture:
     return np.repeat(((x // 4 + y // 4) % 2 * 255).astype(np.uint8)[:, :, None], 3, axis=2)
 
 
-def redactor(faces: object, plates: object) -> Redactor:
-    return Redactor(faces, plates, np.random.default_rng(1))  # type: ignore[arg-type]
+def redactor(faces: object, plates: object) -> SnapshotRedactor:
+    return SnapshotRedactor(faces, plates, np.random.default_rng(1))  # type: ignore[arg-type]
 
 
 def decoded(jpeg: bytes) -> NDArray[np.uint8]:
@@ -128,8 +128,8 @@ class Noting:
 
 
 def test_an_event_carries_its_redacted_picture() -> None:
-    sent: list[Draft] = []
-    reporter = Reporter(sent.extend, redactor(Fixed(FACE), Fixed()))
+    sent: list[UnsequencedEvent] = []
+    reporter = EventReporter(sent.extend, redactor(Fixed(FACE), Fixed()))
     reporter.start()
     reporter.report(Report("cam", [finding()], checkers(), ()))
     reporter.stop()
@@ -143,8 +143,8 @@ def test_the_outline_is_where_the_thing_was_in_the_picture() -> None:
     asked: list[Subject | None] = []
     there = Box(10, 10, 40, 90)
     track = Track.of_object(1, there, (0.9, 0), 0)
-    (certain,) = Pending().settle([finding(track)], [track])
-    reporter = Reporter(lambda _drafts: None, Noting(asked))  # type: ignore[arg-type]
+    (certain,) = DeferredFindings().settle([finding(track)], [track])
+    reporter = EventReporter(lambda _drafts: None, Noting(asked))  # type: ignore[arg-type]
     reporter.report(Report("cam", [certain], checkers(), ()))
     track.see(Box(200, 10, 230, 90), 0.9, 0, 200_000_000)
     track.predict(0.2)
@@ -154,8 +154,8 @@ def test_the_outline_is_where_the_thing_was_in_the_picture() -> None:
 
 
 def test_an_event_goes_without_picture_when_the_redactor_fails() -> None:
-    sent: list[Draft] = []
-    reporter = Reporter(sent.extend, redactor(Broken(ModelError("x")), Fixed()))
+    sent: list[UnsequencedEvent] = []
+    reporter = EventReporter(sent.extend, redactor(Broken(ModelError("x")), Fixed()))
     reporter.start()
     reporter.report(Report("cam", [finding()], checkers(), ()))
     reporter.stop()
@@ -164,8 +164,8 @@ def test_an_event_goes_without_picture_when_the_redactor_fails() -> None:
 
 
 def test_no_event_is_dropped_when_pictures_pile_up() -> None:
-    sent: list[Draft] = []
-    reporter = Reporter(sent.extend, redactor(Fixed(), Fixed()))
+    sent: list[UnsequencedEvent] = []
+    reporter = EventReporter(sent.extend, redactor(Fixed(), Fixed()))
     for _ in range(WAITING + 10):
         reporter.report(Report("cam", [finding()], checkers(), ()))
     assert reporter.without_picture == 10
@@ -176,16 +176,16 @@ def test_no_event_is_dropped_when_pictures_pile_up() -> None:
 
 
 def test_what_the_disk_does_not_take_is_kept_and_tried_again() -> None:
-    sent: list[Draft] = []
+    sent: list[UnsequencedEvent] = []
     full = [True]
 
-    def put(drafts: list[Draft]) -> None:
+    def put(drafts: list[UnsequencedEvent]) -> None:
         if full[0]:
             raise OutboxError("disk full")
         sent.extend(drafts)
 
-    reporter = Reporter(put, redactor(Fixed(), Fixed()))
-    first, second = Draft("a", finding().data, 1), Draft("a", finding().data, 2)
+    reporter = EventReporter(put, redactor(Fixed(), Fixed()))
+    first, second = UnsequencedEvent("a", finding().data, 1), UnsequencedEvent("a", finding().data, 2)
     reporter.send([first])
     reporter.retry()
     assert (sent, reporter.unsaved) == ([], [first])
@@ -199,15 +199,15 @@ def test_what_the_disk_does_not_take_is_kept_and_tried_again() -> None:
 
 def test_threads_wait_for_one_commit_together() -> None:
     both = threading.Barrier(2, timeout=20)
-    sent: list[Draft] = []
+    sent: list[UnsequencedEvent] = []
 
-    def put(drafts: list[Draft]) -> None:
+    def put(drafts: list[UnsequencedEvent]) -> None:
         both.wait()  # as a group commit: it ends for both at once
         sent.extend(drafts)
 
-    reporter = Reporter(put, redactor(Fixed(), Fixed()))
+    reporter = EventReporter(put, redactor(Fixed(), Fixed()))
     with ThreadPoolExecutor(2) as pool:
-        for done in [pool.submit(reporter.send, [Draft("a", finding().data, number)]) for number in (1, 2)]:
+        for done in [pool.submit(reporter.send, [UnsequencedEvent("a", finding().data, number)]) for number in (1, 2)]:
             done.result()
     assert sorted(draft.time_ns for draft in sent) == [1, 2]
 

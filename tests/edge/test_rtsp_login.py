@@ -11,8 +11,8 @@ from edge_kit import Served, make_clip, served, wait_until
 from common.clock import SystemClock
 from common.errors import LoginRefused, SourceRefused
 from common.secret import Secret
-from demo.clip import Clip, load
-from demo.rtsp_messages import Digest, Request
+from demo.media_loop import Clip, load
+from demo.rtsp_server.messages import Digest, Request
 from edge.sources import container, rtsp
 from edge.sources.base import Login
 from edge.sources.refusals import Refusals

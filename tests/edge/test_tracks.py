@@ -19,12 +19,12 @@ from rec_kit import real_store
 from common.backoff import Backoff
 from common.clock import SystemClock
 from common.errors import RedactionError
-from demo.clip import Clip, load
-from demo.sound import ClipSound, sound_of
-from edge.blur.film import film_of
-from edge.recorder.playback import Player
-from edge.recorder.reader import MainReader
+from demo.media_loop import Clip, load
+from demo.rtsp_server.audio_rtp import ClipSound, sound_of
+from edge.recorder.footage.playback import Player
+from edge.recorder.main_stream_reader import MainReader
 from edge.recorder.recorder import Recorder
+from edge.redaction.video_reader import film_of
 from edge.sources.base import NOBODY, AudioPacket
 from edge.sources.file import FileOpener
 from edge.sources.rtsp import RtspOpener

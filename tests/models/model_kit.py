@@ -12,8 +12,8 @@ from typing import Any
 
 from common.errors import ModelUnavailable
 from models import registry
+from models.files.store import ModelStore
 from models.manifest import Address, File, Folder, Input, Manifest, Pip, Source, Task
-from models.store import ModelStore
 
 CONTENT = bytes(range(256)) * 1024
 _obtained: dict[str, str] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.centerface import believable, calibrated
+from models.detectors.centerface import believable, calibrated
 
 
 @pytest.mark.parametrize(

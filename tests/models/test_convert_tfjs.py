@@ -12,8 +12,8 @@ from model_kit import obtainable
 
 from common.errors import ModelError
 from models import registry
-from models.convert_tfjs import ANCHORS, INPUT, SIDE_PX, convert
-from models.store import ModelStore
+from models.files.convert_tfjs import ANCHORS, INPUT, SIDE_PX, convert
+from models.files.store import ModelStore
 
 NHWC = {"s": list(b"NHWC")}
 STRIDE_2 = {"list": {"i": ["1", "2", "2", "1"]}}

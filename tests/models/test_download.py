@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from model_kit import CONTENT, Upstream, a_file, serving
 
-from models.download import DownloadFailed, download, part_path
+from models.files.download import DownloadFailed, download, part_path
 
 FILE = a_file()
 

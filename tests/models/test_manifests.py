@@ -6,8 +6,8 @@ import pytest
 
 from common.errors import ModelError
 from models import registry
+from models.detector_factory import WRAPPERS
 from models.manifest import TASKS, Address, loads
-from models.wrappers import WRAPPERS
 
 GOOD = (registry.FOLDER / "yolox_nano.toml").read_text(encoding="utf-8")
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from model_kit import obtain
 
-from models.commands import progress_on
+from models.cli import progress_on
+from models.files.store import ModelStore
 from models.registry import MANIFESTS
-from models.store import ModelStore
 from paifang.cli import main
 
 

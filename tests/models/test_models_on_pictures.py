@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from model_kit import all_obtainable
 
-from models.clp_det import ClpDet
-from models.nms import overlaps
-from models.ppocr_det import PpocrDet
-from models.store import ModelStore
-from models.wrappers import open_model
+from models.detector_factory import open_model
+from models.detectors.clp_det import ClpDet
+from models.detectors.nms import overlaps
+from models.detectors.ppocr_det import PpocrDet
+from models.files.store import ModelStore
 from pipelines.types import CLASSES, Picture
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"

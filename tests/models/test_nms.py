@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.nms import MOST_BOXES, Floats, overlaps, suppress
+from models.detectors.nms import MOST_BOXES, Floats, overlaps, suppress
 
 
 def by_loop(boxes: Floats, scores: Floats, iou: float, groups: list[int]) -> list[int]:

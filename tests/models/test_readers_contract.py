@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from common.errors import HashMismatch, ModelError, ModelUnavailable
+from models.detector_factory import READERS, open_readers
+from models.files.store import ModelStore
 from models.session import Options
-from models.store import ModelStore
-from models.wrappers import READERS, open_readers
 from pipelines.types import LineReader
 
 CROPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "plates_cn_crops"
@@ -79,8 +79,8 @@ def test_bytes_that_are_no_model_are_a_model_error(name: str) -> None:
 if CROPS.is_dir():
 
     def test_real_plates_are_read(model_store: ModelStore) -> None:
-        from edge.gate.assembly import load_readers
-        from events.plates import MAINLAND
+        from edge.access.gates.factory import load_readers
+        from protocol.plate_grammar import MAINLAND
 
         for name in ("clp_det", "ppocr_rec", "clp_rec"):
             model_store.fetch(name)

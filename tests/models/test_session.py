@@ -9,9 +9,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from common.errors import ModelError
-from models.picture import KEPT_SHAPES, Fitter, Preparation, detections, in_picture
+from models.detectors.yolox import YoloxNano
+from models.preprocessing import KEPT_SHAPES, Letterboxer, Preparation, detections, in_picture
 from models.session import Options, Session, expect, with_free_size
-from models.yolox import YoloxNano
 
 
 def a_graph(*shape: int) -> bytes:
@@ -87,7 +87,7 @@ def test_wrong_options_are_named(options: dict[str, object], problem: str) -> No
 
 def test_letterbox_scales_pads_and_comes_back() -> None:
     picture = np.full((100, 200, 3), (10, 20, 30), np.uint8)
-    fitted = Fitter(Preparation(pad=114)).letterbox(picture, 64, 64)
+    fitted = Letterboxer(Preparation(pad=114)).letterbox(picture, 64, 64)
     assert fitted.blob.shape == (1, 3, 64, 64)
     assert (fitted.blob[0, :, :32].transpose(1, 2, 0) == (10, 20, 30)).all()
     assert (fitted.blob[0, :, 32:] == 114).all()
@@ -96,7 +96,7 @@ def test_letterbox_scales_pads_and_comes_back() -> None:
 
 
 def test_padding_is_renewed_when_a_smaller_picture_follows() -> None:
-    fitter = Fitter(Preparation(pad=114))
+    fitter = Letterboxer(Preparation(pad=114))
     fitter.letterbox(np.zeros((64, 64, 3), np.uint8), 64, 64)
     fitted = fitter.letterbox(np.zeros((16, 64, 3), np.uint8), 64, 64)
     assert (fitted.blob[0, :, 16:] == 114).all()
@@ -104,18 +104,18 @@ def test_padding_is_renewed_when_a_smaller_picture_follows() -> None:
 
 def test_normalised_and_turned_to_rgb() -> None:
     picture = np.full((8, 8, 3), (0, 127, 255), np.uint8)
-    fitted = Fitter(Preparation((127.5,) * 3, 1 / 127.5, (2, 1, 0))).stretch(picture, 8, 8)
+    fitted = Letterboxer(Preparation((127.5,) * 3, 1 / 127.5, (2, 1, 0))).stretch(picture, 8, 8)
     np.testing.assert_allclose(fitted.blob[0, :, 0, 0], [1, -0.5 / 127.5, -1], atol=1e-6)
 
 
 def test_long_side_pads_to_multiples() -> None:
-    fitted = Fitter(Preparation()).long_side(np.zeros((90, 160, 3), np.uint8), 320)
+    fitted = Letterboxer(Preparation()).long_side(np.zeros((90, 160, 3), np.uint8), 320)
     assert fitted.blob.shape == (1, 3, 192, 320)
     assert (fitted.ratio_x, fitted.ratio_y) == (2, 2)
 
 
 def test_pictures_of_many_shapes_do_not_pile_up() -> None:
-    fitter = Fitter(Preparation())
+    fitter = Letterboxer(Preparation())
     for width in range(32, 32 * 50, 32):
         fitter.stretch(np.zeros((4, 4, 3), np.uint8), width, 32)
     assert len(fitter._buffers) == KEPT_SHAPES

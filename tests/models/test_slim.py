@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from common.errors import ModelError
+from models.detectors.yolox import COCO_CLASSES
+from models.files.graph_optimizer import slim
+from models.files.store import ModelStore
 from models.session import with_free_size
-from models.slim import slim
-from models.store import ModelStore
-from models.yolox import COCO_CLASSES
 
 Floats = NDArray[np.float32]
 CLASSES = 9

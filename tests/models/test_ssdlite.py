@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.ssdlite import PERSON, calibrated, groups_of_persons
+from models.detectors.ssdlite import PERSON, calibrated, groups_of_persons
 from pipelines.types import CLASSES
 
 

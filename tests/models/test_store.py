@@ -7,14 +7,14 @@ import pytest
 from model_kit import CONTENT, Upstream, a_file, a_manifest, serving
 
 from common.errors import HashMismatch, ModelError, ModelUnavailable
-from models.download import part_path
+from models.files.download import part_path
+from models.files.store import ModelStore, default_folder
 from models.manifest import Folder, Manifest
-from models.sources import Means
-from models.store import ModelStore, default_folder
+from models.model_sources import FetchContext
 
 
 def a_store(folder: Path, *manifests: Manifest, folders: tuple[Path, ...] = ()) -> ModelStore:
-    return ModelStore(folder / "cache", Means(folders=folders, stall_timeout_s=5.0), manifests or [a_manifest()])
+    return ModelStore(folder / "cache", FetchContext(folders=folders, stall_timeout_s=5.0), manifests or [a_manifest()])
 
 
 def put(folder: Path, content: bytes = CONTENT, name: str = "toy.onnx") -> Path:

@@ -17,10 +17,10 @@ from model_kit import obtainable
 
 from common.errors import HashMismatch, ModelError, ModelUnavailable
 from models import open_detector, registry
+from models.detector_factory import WRAPPERS, open_model
+from models.files.store import ModelStore
 from models.manifest import TASKS
 from models.session import Options
-from models.store import ModelStore
-from models.wrappers import WRAPPERS, open_model
 from pipelines.types import CLASSES, Detections, Detector, Picture
 
 SHAPES = [(8, 8), (1, 1), (1, 500), (500, 1), (33, 65), (360, 640), (640, 360)]

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.clock import SECOND_NS
-from pipelines.activity import to_grid
 from pipelines.camera import CameraPipeline, build_rules
 from pipelines.findings import Finding
+from pipelines.motion_detector import to_grid
 from pipelines.settings import LineSettings, ZoneSettings
-from pipelines.tracker import Look
+from pipelines.tracking.tracker import FrameObservation
 from pipelines.types import CLASSES, Box, Detections, Picture
 
 SIZE = (640, 360)
@@ -32,9 +32,9 @@ def detections(*facts: tuple[Box, float, str]) -> Detections:
     )
 
 
-def look(i: int, found: Detections, blobs: Sequence[Box] = (), moved: Sequence[Box] = ()) -> Look:
+def look(i: int, found: Detections, blobs: Sequence[Box] = (), moved: Sequence[Box] = ()) -> FrameObservation:
     """The i-th look at five a second; the detector looked everywhere."""
-    return Look(found, (Box(0, 0, *SIZE),), T0 + i * LOOK_NS, blobs, moved or blobs)
+    return FrameObservation(found, (Box(0, 0, *SIZE),), T0 + i * LOOK_NS, blobs, moved or blobs)
 
 
 def moved_by(box: Box, dx: float, dy: float = 0.0) -> Box:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from common.clock import SECOND_NS
 from common.secret import Secret
 from pipelines.plates.ctc import SYMBOLS
-from pipelines.plates.reading import Ballot, Reading, Sighting
+from pipelines.plates.reading import CandidateScores, Reading, Sighting
 from pipelines.types import Box, Detections, Picture
 
 Floats = NDArray[np.float32]
@@ -61,7 +61,7 @@ def reading(text: str, confidence: float = 0.99, other: str = "") -> Reading:
     """A reading of two readers that are this sure; the rest goes to `other`."""
     rest = math.log(max(1e-6, 1 - confidence))
     logs = {text: (math.log(confidence),) * 2} | ({other: (rest, rest)} if other else {})
-    return Reading(Secret(text), confidence, Ballot(logs))
+    return Reading(Secret(text), confidence, CandidateScores(logs))
 
 
 def at(x: float, text: str = "", confidence: float = 0.99, y: float = 300.0, came: bool = False) -> Sighting:

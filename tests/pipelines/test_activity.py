@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pipeline_kit import LOOK_NS, T0, grid_of, scenery
 
 from common.clock import SECOND_NS
-from pipelines.activity import Activity, ActivityGate, to_grid
+from pipelines.motion_detector import Motion, MotionDetector, to_grid
 from pipelines.types import Box
 
 Grid = NDArray[np.uint8]
@@ -55,7 +55,7 @@ def _clock(i: int) -> NDArray[np.float64]:
 SCENES = {"noise": _noise, "leaves": _leaves, "rain": _rain, "clock": _clock}
 
 
-def _watch(gate: ActivityGate, grids: list[Grid], first: int = 0) -> list[Activity]:
+def _watch(gate: MotionDetector, grids: list[Grid], first: int = 0) -> list[Motion]:
     """Look; tell the gate that the detector found nothing, as the pipeline does."""
     seen = []
     for i, grid in enumerate(grids, first):
@@ -68,7 +68,7 @@ def _watch(gate: ActivityGate, grids: list[Grid], first: int = 0) -> list[Activi
 
 @pytest.mark.parametrize("name", SCENES)
 def test_after_learning_about_one_look_in_two_seconds_is_wasted(name: str) -> None:
-    gate, base = ActivityGate(), _base()
+    gate, base = MotionDetector(), _base()
     scene = SCENES[name]
     _watch(gate, [_add(base, scene(i) + _noise(1000 + i) / 2) for i in range(LEARN)])
     later = _watch(gate, [_add(base, scene(i) + _noise(1000 + i) / 2) for i in range(LEARN, LEARN + 150)], LEARN)
@@ -77,7 +77,7 @@ def test_after_learning_about_one_look_in_two_seconds_is_wasted(name: str) -> No
 
 @pytest.mark.parametrize("name", SCENES)
 def test_a_small_square_of_modest_contrast_is_still_found(name: str) -> None:
-    gate, base = ActivityGate(), _base()
+    gate, base = MotionDetector(), _base()
     scene = SCENES[name]
     _watch(gate, [_add(base, scene(i)) for i in range(LEARN)])
     found = 0
@@ -95,7 +95,7 @@ def test_a_small_square_of_modest_contrast_is_still_found(name: str) -> None:
 
 @pytest.mark.parametrize("step", [25, -30, 60])
 def test_a_lamp_costs_one_look_at_most(step: int) -> None:
-    gate, base = ActivityGate(), _base()
+    gate, base = MotionDetector(), _base()
     _watch(gate, [_add(base, _noise(i)) for i in range(LEARN)])
     lit = [_add(np.clip(base.astype(int) + step, 0, 255).astype(np.uint8), _noise(i)) for i in range(40)]
     seen = _watch(gate, lit, LEARN)
@@ -104,7 +104,7 @@ def test_a_lamp_costs_one_look_at_most(step: int) -> None:
 
 
 def test_a_lamp_that_lights_half_of_the_picture_is_looked_at_once_and_then_known() -> None:
-    gate, base = ActivityGate(), _base()
+    gate, base = MotionDetector(), _base()
     _watch(gate, [_add(base, _noise(i)) for i in range(LEARN)])
     half = np.zeros((88, 160))
     half[:, :70] = 50
@@ -113,7 +113,7 @@ def test_a_lamp_that_lights_half_of_the_picture_is_looked_at_once_and_then_known
 
 
 def test_what_was_looked_at_in_vain_is_looked_at_again_and_sharp_once_something_was_there() -> None:
-    gate, base = ActivityGate(), _base()
+    gate, base = MotionDetector(), _base()
     flag = [_add(base, _flag(i)) for i in range(100)]
     seen = _watch(gate, flag)
     times = [i for i, activity in enumerate(seen) if activity.regions]
@@ -131,7 +131,7 @@ def _flag(i: int) -> NDArray[np.float64]:
 
 
 def test_blobs_outline_the_whole_thing_and_not_only_its_edges() -> None:
-    gate, base = ActivityGate(), _base()
+    gate, base = MotionDetector(), _base()
     _watch(gate, [base] * 10)
     for i in range(10, 16):
         grid = base.copy()
@@ -143,7 +143,7 @@ def test_blobs_outline_the_whole_thing_and_not_only_its_edges() -> None:
 
 
 def test_what_stands_still_is_no_blob() -> None:
-    gate, base = ActivityGate(), _base()
+    gate, base = MotionDetector(), _base()
     _watch(gate, [base] * 5)
     with_car = base.copy()
     with_car[30:60, 40:80] = 240
@@ -153,9 +153,9 @@ def test_what_stands_still_is_no_blob() -> None:
 
 
 def test_a_new_shape_starts_again_and_the_first_look_is_silent() -> None:
-    gate = ActivityGate()
-    assert gate.look(_base(), T0) == Activity()
-    assert gate.look(cv2.resize(_base(), (160, 120)), T0 + LOOK_NS) == Activity()  # type: ignore[arg-type]
+    gate = MotionDetector()
+    assert gate.look(_base(), T0) == Motion()
+    assert gate.look(cv2.resize(_base(), (160, 120)), T0 + LOOK_NS) == Motion()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

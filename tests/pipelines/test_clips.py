@@ -12,11 +12,11 @@ import pytest
 from pipeline_kit import LOOK_NS, SIZE, T0, grid_of, pipeline, scenery, watch, with_block
 
 from common.clock import SECOND_NS
-from events.kinds import KIND_OF, LineCrossed
-from pipelines.activity import ActivityGate, to_grid
-from pipelines.health import CameraHealth
+from pipelines.camera_tamper_detector import CameraHealth
+from pipelines.motion_detector import MotionDetector, to_grid
 from pipelines.settings import HealthSettings, LineSettings, ZoneSettings
 from pipelines.types import Box, Luma
+from protocol.event_types import KIND_OF, LineCrossed
 
 CLIPS = Path(__file__).parents[3] / "shared" / "data"
 DOWN = LineSettings("line", ((0.5, 1.0), (0.5, 0.0)))
@@ -57,7 +57,7 @@ def test_nothing_moving_means_no_request() -> None:
 
 
 def test_every_moving_block_is_inside_a_region() -> None:
-    gate, still = ActivityGate(), scenery()
+    gate, still = MotionDetector(), scenery()
     missed = 0
     for i, box in enumerate(_way(12.0)):
         shown = still if box is None else with_block(still, box)

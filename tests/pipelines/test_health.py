@@ -10,11 +10,11 @@ import pytest
 from pipeline_kit import T0, scenery
 
 from common.clock import SECOND_NS
-from events.kinds import KIND_OF
-from pipelines.activity import to_grid
-from pipelines.health import CameraHealth
+from pipelines.camera_tamper_detector import CameraHealth
+from pipelines.motion_detector import to_grid
 from pipelines.settings import HealthSettings
 from pipelines.types import Luma
+from protocol.event_types import KIND_OF
 
 SETTINGS = HealthSettings()
 

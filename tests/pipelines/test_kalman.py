@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.kalman import BoxFilter
+from pipelines.tracking.kalman import BoxFilter
 from pipelines.types import Box
 
 START = Box(100, 100, 140, 200)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.large_masks import LARGE, SURE_FACE, SURE_PLATE, plausible
+from pipelines.masks.large_masks import LARGE, SURE_FACE, SURE_PLATE, plausible
 
 SIZE = (640, 360)
 

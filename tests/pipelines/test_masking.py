@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.masking import Boxes, Masks, Spans, changed, joined
+from pipelines.masks.temporal_mask_interpolation import Boxes, Masks, Spans, changed, joined
 from pipelines.types import Box
 
 SPANS = Spans(before=5, after=6, gap=10, drift=0.05)

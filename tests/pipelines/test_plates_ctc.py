@@ -8,42 +8,42 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plates_kit import SaidReader, rates_of
 
-from events.plates import MAINLAND, from_pattern, is_plate
 from pipelines.plates.ctc import SYMBOLS, Lattice, log_rates, plates_in, spelled
-from pipelines.plates.reader import Opinions
+from pipelines.plates.ensemble_reader import EnsembleReader
+from protocol.plate_grammar import MAINLAND, from_pattern, is_plate
 
 PICTURE = np.zeros((80, 240, 3), np.uint8)
 
 
 @pytest.mark.parametrize("text", ["京A12345", "皖AD14488", "鲁ADS2952", "粤ZF023港", "WJ京12345"])
 def test_a_clear_plate_is_read(text: str) -> None:
-    found = Opinions([SaidReader(text), SaidReader(text)], MAINLAND).read(PICTURE)
+    found = EnsembleReader([SaidReader(text), SaidReader(text)], MAINLAND).read(PICTURE)
     assert found is not None
     assert found.text.reveal() == text
     assert found.confidence > 0.95
 
 
 def test_a_separator_is_nothing_and_letters_count_for_digits() -> None:
-    found = Opinions([SaidReader("京A·O2I45")], MAINLAND).read(PICTURE)
+    found = EnsembleReader([SaidReader("京A·O2I45")], MAINLAND).read(PICTURE)
     assert found is None or not is_plate("京AO2I45")
-    found = Opinions([SaidReader("京A·O2I456"[:-1])], MAINLAND).read(PICTURE)
+    found = EnsembleReader([SaidReader("京A·O2I456"[:-1])], MAINLAND).read(PICTURE)
     assert found is not None
     assert found.text.reveal() == "京A02145"
 
 
 @pytest.mark.parametrize("text", ["猫猫猫猫", "京", "TAXI", "14B02819T", ""])
 def test_what_is_no_plate_reads_as_none(text: str) -> None:
-    found = Opinions([SaidReader(text), SaidReader(text)], MAINLAND).read(PICTURE)
+    found = EnsembleReader([SaidReader(text), SaidReader(text)], MAINLAND).read(PICTURE)
     assert found is None or found.confidence < 0.05
 
 
 def test_two_readers_that_disagree_are_not_sure() -> None:
-    found = Opinions([SaidReader("京A12345"), SaidReader("京A12845")], MAINLAND).read(PICTURE)
+    found = EnsembleReader([SaidReader("京A12345"), SaidReader("京A12845")], MAINLAND).read(PICTURE)
     assert found is None or found.confidence < 0.6
 
 
 def test_a_ground_of_the_other_colour_speaks_against_a_text() -> None:
-    opinions = Opinions([SaidReader("皖AD1448")], MAINLAND)
+    opinions = EnsembleReader([SaidReader("皖AD1448")], MAINLAND)
     assert opinions.read(PICTURE) is None or opinions.read(PICTURE, "green") != opinions.read(PICTURE)
     green = opinions.read(PICTURE, "green")
     assert green is None or green.confidence < 0.9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.plates.cut import evened
+from pipelines.plates.rectification import evened
 
 
 def test_characters_in_the_shade_stand_out_again() -> None:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from plates_kit import Floats, SaidFinder, SaidReader
 
-from events.plates import choose
-from pipelines.plates.cut import raised
-from pipelines.plates.look import LADDER_PX, Effort, PlateLook
-from pipelines.plates.reader import Opinions
+from pipelines.plates.ensemble_reader import EnsembleReader
+from pipelines.plates.plate_pipeline import LADDER_PX, Effort, PlatePipeline
+from pipelines.plates.rectification import raised
 from pipelines.types import Box, Detections, Picture
+from protocol.plate_grammar import choose
 
 PICTURE: Picture = np.full((480, 640, 3), 90, np.uint8)
 NO_PLATE = "88020"
@@ -30,7 +30,9 @@ def looked(
 ) -> tuple[str, int]:
     """What is read of a plate 240 pixels wide, and from how many lines."""
     reader = SaidReader(*texts)
-    look = PlateLook(Once(Box(200, 200, 440, 200 + 240 / proportion)), Opinions([reader], choose(["mainland"])))
+    look = PlatePipeline(
+        Once(Box(200, 200, 440, 200 + 240 / proportion)), EnsembleReader([reader], choose(["mainland"]))
+    )
     (sighting,) = look.at(picture, LADDER_PX[0], effort)
     return ("" if sighting.reading is None else sighting.reading.text.reveal()), reader.lines
 

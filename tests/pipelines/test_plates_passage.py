@@ -4,20 +4,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plates_kit import at, seconds
 
-from events.plates import MAINLAND
-from pipelines.plates.passage import Passages, Proposal
-from pipelines.plates.place import Vehicle
+from pipelines.plates.passage_tracker import PassageTracker, PlateHypothesis
+from pipelines.plates.plate_tracking import Vehicle
 from pipelines.plates.reading import Sighting
 from pipelines.types import Box
+from protocol.plate_grammar import MAINLAND
 
 TEXT, OTHER = "京A12345", "沪C88K01"
 
 
-def passages() -> Passages:
-    return Passages(MAINLAND, b"k" * 32)
+def passages() -> PassageTracker:
+    return PassageTracker(MAINLAND, b"k" * 32)
 
 
-def ripe(gate: Passages, sightings: list[Sighting], at_s: float, vehicles: tuple[Vehicle, ...] = ()) -> list[Proposal]:
+def ripe(
+    gate: PassageTracker, sightings: list[Sighting], at_s: float, vehicles: tuple[Vehicle, ...] = ()
+) -> list[PlateHypothesis]:
     """One look; what is ripe is settled, as a gate does."""
     found = [each for each in gate.look(sightings, vehicles, seconds(at_s)) if each.ripe]
     for each in found:
@@ -25,7 +27,9 @@ def ripe(gate: Passages, sightings: list[Sighting], at_s: float, vehicles: tuple
     return found
 
 
-def drive(gate: Passages, text: str, start_s: float = 0.0, looks: int = 10, confidence: float = 0.99) -> list[Proposal]:
+def drive(
+    gate: PassageTracker, text: str, start_s: float = 0.0, looks: int = 10, confidence: float = 0.99
+) -> list[PlateHypothesis]:
     """A car passes from left to right, and time goes on."""
     found = []
     for i in range(looks):
@@ -151,7 +155,7 @@ def test_whatever_is_missed_or_misread_a_passage_is_told_at_most_once(
     looks: list[str], step_px: float, stands: int
 ) -> None:
     gate = passages()
-    found: list[Proposal] = []
+    found: list[PlateHypothesis] = []
     clock = 0.0
     for number, kind in enumerate(looks):
         text = {"read": TEXT, "wrong": "京A12845", "unread": "", "missed": ""}[kind]

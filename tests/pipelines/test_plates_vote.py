@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plates_kit import reading
 
-from events.plates import MAINLAND
 from pipelines.plates.reading import Reading, judged
 from pipelines.plates.vote import MOST_BALLOTS, Vote
+from protocol.plate_grammar import MAINLAND
 
 TRUE, WRONG = "京A12345", "京A12845"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.redact import CELLS, cover, cover_planes, head_of, with_margin
+from pipelines.masks.mask_pixels import CELLS, cover, cover_planes, head_of, with_margin
 from pipelines.types import Box, Picture
 
 SIDE = 96

@@ -8,14 +8,14 @@ import pytest
 from pipeline_kit import LOOK_NS, SIZE, T0, detections, look, moved_by, pipeline, scenery, watch
 
 from common.clock import SECOND_NS
-from events.kinds import KIND_OF, Data
-from pipelines.findings import Finding, Pending, concerns
-from pipelines.lines import LineRule
-from pipelines.rules import RULES, ZoneRule
+from pipelines.findings import DeferredFindings, Finding, concerns
+from pipelines.rules.line_rule import LineRule
+from pipelines.rules.zone_rules import RULES, ZoneRule
 from pipelines.settings import LineSettings, ZoneSettings
-from pipelines.tracker import Tracker
-from pipelines.tracks import Track
+from pipelines.tracking.track import Track
+from pipelines.tracking.tracker import Tracker
 from pipelines.types import Box
+from protocol.event_types import KIND_OF, Data
 
 GATE = ((0.5, 0.2), (0.9, 0.2), (0.9, 0.9), (0.5, 0.9))
 IN, OUT = 450.0, 150.0
@@ -185,7 +185,7 @@ def test_a_line_sleeps_and_keeps_quiet() -> None:
 def test_a_finding_about_a_nameless_thing_waits_and_keeps_its_time() -> None:
     track = Track.of_blob(1, Box(130, 120, 170, 200), T0)
     track.looks = 5
-    rule, pending = _line(), Pending()
+    rule, pending = _line(), DeferredFindings()
     for i, x in enumerate([OUT, IN, IN, IN]):
         _at(track, x)
         assert pending.settle(rule.judge([track], T0 + i * LOOK_NS), [track]) == []
@@ -214,7 +214,7 @@ def test_a_finding_keeps_where_its_track_was_seen(unseen: bool, still: bool, mis
     if missed:
         track.missed_ns = T0
     there = track.box
-    (told,) = Pending().settle([Finding(data, track, ("person",), T0)], [track])  # type: ignore[arg-type]
+    (told,) = DeferredFindings().settle([Finding(data, track, ("person",), T0)], [track])  # type: ignore[arg-type]
     track.see(moved_by(there, 200), 0.9, 0, T0 + LOOK_NS)
     assert told.outline == (there if shown else None)
 
@@ -222,7 +222,7 @@ def test_a_finding_keeps_where_its_track_was_seen(unseen: bool, still: bool, mis
 @pytest.mark.parametrize("alive", [True, False])
 def test_a_finding_about_a_thing_of_another_class_or_that_ended_nameless_is_dropped(alive: bool) -> None:
     track = Track.of_blob(1, Box(130, 120, 170, 200), T0)
-    pending = Pending()
+    pending = DeferredFindings()
     ((_, data),) = _walk(_line(), [OUT, IN], track)
     finding = Finding(data, track, ("person",), T0)  # type: ignore[arg-type]
     assert pending.settle([finding], [track]) == []

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from common.clock import SECOND_NS
-from pipelines.schedule import Schedule
+from pipelines.rules.schedule import Schedule
 from pipelines.settings import Window
 
 BERLIN, SHANGHAI = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Shanghai")

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from pipeline_kit import LOOK_NS, SIZE, T0, detections, grid_of, pipeline, scenery, with_block
 
-from events.kinds import KIND_OF, ZoneBlocked, ZoneLoitering
+from pipelines.background_model import BackgroundModel
 from pipelines.camera import CameraPipeline
 from pipelines.geometry import distance_within
-from pipelines.ground import Ground
 from pipelines.settings import ZoneSettings
 from pipelines.types import Box, Picture
+from protocol.event_types import KIND_OF, ZoneBlocked, ZoneLoitering
 
 WIDTH, HEIGHT = SIZE
 WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
@@ -123,7 +123,7 @@ def test_the_pictures_edge_is_no_border(point: tuple[float, float], distance: fl
 
 
 def test_the_ground_is_learned_only_where_nothing_is() -> None:
-    ground, empty = Ground(), grid_of(scenery())
+    ground, empty = BackgroundModel(), grid_of(scenery())
     block = with_block(scenery(), STOP)
     place = Box(STOP.x1 / WIDTH, STOP.y1 / HEIGHT, STOP.x2 / WIDTH, STOP.y2 / HEIGHT)
     second_ns = 5 * LOOK_NS
@@ -134,4 +134,4 @@ def test_the_ground_is_learned_only_where_nothing_is() -> None:
     assert not ground.stands(empty, place)
     darker = np.clip(empty.astype(np.int16) - 40, 0, 255).astype(np.uint8)
     assert not ground.stands(darker, place)
-    assert not Ground().stands(empty, place)
+    assert not BackgroundModel().stands(empty, place)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.clock import SECOND_NS
-from pipelines.tailgate import LAG_S, Closed, Crossing, Grant, Move, Opened, PassageSettings, Tailgate
+from pipelines.rules.tailgate import LAG_S, Closed, Crossing, Grant, Move, Opened, PassageSettings, Tailgate
 
 START_NS = 1_795_000_000 * SECOND_NS
 PASSAGE = PassageSettings(line="doorway", grant_s=10.0, tolerance_s=1.0, late_s=2.0)

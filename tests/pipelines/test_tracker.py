@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pipeline_kit import LOOK_NS, SIZE, T0, detections, look, moved_by
 
-from pipelines.tracker import Look, Tracker
-from pipelines.tracks import Track
+from pipelines.tracking.track import Track
+from pipelines.tracking.tracker import FrameObservation, Tracker
 from pipelines.types import Box
 
 WALKER = Box(100, 100, 130, 180)
@@ -164,7 +164,7 @@ def test_what_stands_still_is_kept_while_nothing_moves_and_forgotten_when_it_is_
         tracker.update(look(i, detections((WALKER, 0.8, "person"))))
     assert tracker.tracks[0].still_since_ns is not None
     for i in range(20, 320):  # a minute without a look at it
-        tracker.update(Look(detections(), (), T0 + i * LOOK_NS))
+        tracker.update(FrameObservation(detections(), (), T0 + i * LOOK_NS))
     assert _numbers(tracker) == [1]
     for i in range(320, 340):
         tracker.update(look(i, detections(), (), [WALKER]))  # something stirs there, and it is not found

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pipeline_kit import SIZE, detections
 
-from pipelines.crops import INPUT_AREA, MAX_CROPS, OBLONG, doubt, plan
+from pipelines.crops.crop_planner import INPUT_AREA, MAX_CROPS, OBLONG, doubt, plan
+from pipelines.crops.crop_view import CropView
 from pipelines.types import Box
-from pipelines.views import View
 
 WIDTH, HEIGHT = SIZE
 
@@ -33,7 +33,7 @@ def test_what_is_marked_in_a_crop_comes_back_to_where_it_was(part: Box, thing: B
         return
     picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     picture[int(y1) : int(y2), int(x1) : int(x2)] = 255
-    view = View(part, (64, 64), turns)
+    view = CropView(part, (64, 64), turns)
     rows, columns = np.nonzero(view.crop(picture)[:, :, 0])
     seen = Box(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
     back = view.back(detections((seen, 0.9, "car"))).boxes[0].tolist()
@@ -51,7 +51,7 @@ def test_what_is_marked_in_a_crop_comes_back_to_where_it_was(part: Box, thing: B
     ],
 )
 def test_what_a_crop_cuts_off_is_dropped(seen: Box, kept: bool) -> None:
-    view = View(Box(100, 0, 200, 100), (64, 64), cut=(True, False, True, True))
+    view = CropView(Box(100, 0, 200, 100), (64, 64), cut=(True, False, True, True))
     assert len(view.back(detections((seen, 0.9, "car")))) == kept
 
 

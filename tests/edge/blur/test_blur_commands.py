@@ -11,8 +11,8 @@ import pytest
 from blur_kit import make_film
 from model_kit import obtain
 
-from edge.blur.commands import progress_on
-from models.store import ModelStore
+from edge.cli.redaction import progress_on
+from models.files.store import ModelStore
 from paifang import cli
 
 Run = Callable[..., tuple[int, str, str]]

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from benchmarks.redact_kit import Truth, render, still_clip
 from common.errors import ModelError, RedactionError
-from edge.blur.assembly import export_redactor
-from edge.blur.counts import Counts
-from edge.blur.crew import MOST_STUCK
-from edge.blur.encoder import FRAGMENTS, Encoder, Origin
-from edge.blur.film import film_of, film_of_pieces
-from edge.blur.paint import Canvas, black, paint
-from models.store import ModelStore
+from edge.media.redaction_statistics import Counts
+from edge.redaction.encoder import FRAGMENTS, Encoder, Origin
+from edge.redaction.factory import export_redactor
+from edge.redaction.mask_renderer import FrameFormat, black, paint
+from edge.redaction.video_reader import film_of, film_of_pieces
+from edge.redaction.worker_pool import MOST_STUCK
+from models.files.store import ModelStore
 from pipelines.types import Box, Picture
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -271,15 +271,17 @@ def test_a_stream_can_be_written_in_fragments(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     out.write_bytes(sink.data)
     assert (len(lumas(out)), open_frames(out)) == (36, [])
-    live = Encoder(Sink(), Canvas(64, 48, "yuv420p"), Origin(film_of(out)().base, 12), options=FRAGMENTS, live=True)
-    live.put(black(Canvas(64, 48, "yuv420p")), 0)
+    live = Encoder(
+        Sink(), FrameFormat(64, 48, "yuv420p"), Origin(film_of(out)().base, 12), options=FRAGMENTS, live=True
+    )
+    live.put(black(FrameFormat(64, 48, "yuv420p")), 0)
     live.close()
 
 
 def test_painting_never_changes_the_frame_that_the_decoder_still_needs() -> None:
     frame = av.VideoFrame.from_ndarray(scene(0), format="bgr24").reformat(format="yuv420p")
     before = frame.to_ndarray().copy()
-    shown = paint(frame, [Box(0, 0, 320, 240)], Canvas.of(frame), np.random.default_rng(0))
+    shown = paint(frame, [Box(0, 0, 320, 240)], FrameFormat.of(frame), np.random.default_rng(0))
     assert np.array_equal(frame.to_ndarray(), before)
     assert not np.array_equal(shown.frame.to_ndarray(), before)
 
@@ -304,7 +306,7 @@ import sys
 from pathlib import Path
 sys.path[:0] = [{kit!r}]
 from blur_kit import Bright, redactor
-from edge.blur.film import film_of
+from edge.redaction.video_reader import film_of
 redactor(Bright()).redact(film_of(Path({film!r})), Path({out!r}))
 status = Path("/proc/self/status").read_text()  # ru_maxrss would count the parent's memory at the fork
 print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))

@@ -11,9 +11,9 @@ import pytest
 from blur_kit import SIDE, Bright, Failing, Stuck, detail, place, scene
 
 from common.errors import ModelError
-from edge.blur.crew import Crew
-from edge.blur.live import PLATES_EVERY, LiveRedactor
-from edge.blur.paint import Covered
+from edge.redaction.live_redactor import PLATES_EVERY, LiveRedactor
+from edge.redaction.mask_renderer import RedactedFrame
+from edge.redaction.worker_pool import WorkerPool
 from pipelines.types import Box, Detector
 
 OPEN = 12.0
@@ -27,7 +27,9 @@ def live(faces: Detector, plates: Detector | None = None, deadline_s: float = 20
     return LiveRedactor(faces, plates, np.random.default_rng(1), 12, deadline_s)
 
 
-def cover(view: LiveRedactor, frame: av.VideoFrame, people: Sequence[Box] = (), plates: Sequence[Box] = ()) -> Covered:
+def cover(
+    view: LiveRedactor, frame: av.VideoFrame, people: Sequence[Box] = (), plates: Sequence[Box] = ()
+) -> RedactedFrame:
     """What leaves at once."""
     leaving = view.take(frame, 5, people, plates)
     assert leaving is not None
@@ -35,7 +37,7 @@ def cover(view: LiveRedactor, frame: av.VideoFrame, people: Sequence[Box] = (), 
     return leaving.covered
 
 
-def is_open(covered: Covered, number: int) -> bool:
+def is_open(covered: RedactedFrame, number: int) -> bool:
     return detail(np.asarray(covered.frame.to_ndarray(format="gray"), np.uint8), place(number)) > OPEN
 
 
@@ -120,7 +122,7 @@ def test_an_unknown_pixel_format_is_black() -> None:
 
 
 def test_a_crew_s_errors_and_answers_come_back_and_its_threads_end() -> None:
-    crew: Crew[int] = Crew(2)
+    crew: WorkerPool[int] = WorkerPool(2)
     assert crew.ask(lambda: 7).value(20) == 7
     with pytest.raises(ZeroDivisionError):
         crew.ask(lambda: 1 // 0).value(20)

@@ -12,10 +12,10 @@ from blur_kit import Bright, detail, redactor
 from rec_kit import START_NS, Packets, Store
 
 from common.clock import SECOND_NS
-from edge.blur.film import film_of_pieces
-from edge.blur.paint import Canvas, paint
 from edge.recorder.fakedisk import FakeDisk
-from edge.recorder.playback import Player
+from edge.recorder.footage.playback import Player
+from edge.redaction.mask_renderer import FrameFormat, paint
+from edge.redaction.video_reader import film_of_pieces
 from pipelines.types import Box, Picture
 
 OPEN = 12.0
@@ -90,7 +90,7 @@ def frame(picture: Picture) -> av.VideoFrame:
 
 @pytest.mark.parametrize("size", [(320, 240), (641, 481), (100, 400), (400, 100), (2, 2), (640, 478)])
 def test_another_size_is_shown_whole_in_the_middle(size: tuple[int, int]) -> None:
-    canvas = Canvas(640, 480, "yuv420p")
+    canvas = FrameFormat(640, 480, "yuv420p")
     picture = np.full((size[1], size[0], 3), 200, np.uint8)
     covered = paint(frame(picture), [], canvas, np.random.default_rng(1))
     assert not covered.black

@@ -9,12 +9,12 @@ import pytest
 from blur_kit import make_film
 from model_kit import all_obtainable
 
-from edge.blur.assembly import export_redactor
-from edge.blur.export import ExportRedactor
-from edge.blur.face_search import FACE_SEARCH
-from edge.blur.film import film_of
-from edge.blur.look import Finders, face_sizes
-from models.store import ModelStore
+from edge.redaction.detection_plan import Detectors, face_sizes
+from edge.redaction.face_search import FACE_SEARCH
+from edge.redaction.factory import export_redactor
+from edge.redaction.two_pass_redactor import ExportRedactor
+from edge.redaction.video_reader import film_of
+from models.files.store import ModelStore
 from pipelines.types import Detections, Detector, Picture
 
 
@@ -41,7 +41,7 @@ class _Sized:
 @pytest.mark.parametrize(("thorough", "sizes"), [(False, {640, 480}), (True, {640, 960})])
 def test_sizes_of_a_small_video(tmp_path: Path, thorough: bool, sizes: set[int]) -> None:
     counting = Counting()
-    redactor = ExportRedactor(Finders(counting.sized, None, thorough), np.random.default_rng(1))
+    redactor = ExportRedactor(Detectors(counting.sized, None, thorough), np.random.default_rng(1))
     redactor.redact(film_of(make_film(tmp_path / "in.mp4")), tmp_path / "out.mp4")
     assert set(counting.asked) == sizes
     large, small = (counting.asked.count(it) for it in sorted(sizes, reverse=True))

@@ -11,14 +11,14 @@ from model_kit import all_obtainable
 
 from benchmarks.clips import PEOPLE_VEHICLES
 from benchmarks.redact_kit import render, share_covered, watch
-from edge.blur.assembly import export_redactor, live_redactor
-from edge.blur.face_search import FACE_SEARCH, AllSizes, FaceTurns, still_faces
-from edge.blur.live import LiveRedactor
+from edge.redaction.face_search import FACE_SEARCH, AllSizes, FaceTurns, still_faces
+from edge.redaction.factory import export_redactor, live_redactor
+from edge.redaction.live_redactor import LiveRedactor
 from models import registry
+from models.detector_factory import open_model
+from models.files.store import ModelStore
 from models.session import Options
-from models.store import ModelStore
-from models.wrappers import open_model
-from pipelines.redact import with_margin
+from pipelines.masks.mask_pixels import with_margin
 from pipelines.types import Box, Detections, Detector, Picture
 
 CROWD = PEOPLE_VEHICLES / "vtest_frames0-396_h264.mp4"

@@ -22,15 +22,15 @@ from release_kit import SITE_KEY, recorded
 from common.backoff import Backoff
 from common.clock import SECOND_NS, SystemClock
 from common.errors import ContractError, FootageError, FootageRefused, RedactionError
-from edge.blur.export import ExportRedactor
-from edge.blur.look import Finders
-from edge.clips.desk import ClipDesk
+from edge.jobs.clips.worker import ClipWorker
+from edge.messaging.upload_client import UploadClient
 from edge.recorder.fakedisk import FakeDisk
-from edge.recorder.playback import Player
-from edge.uplink import Uplink
-from events.commands import Command
-from events.identifiers import to_rfc3339, uuid7
-from events.tickets import LENGTH, OFFSET, seal
+from edge.recorder.footage.playback import Player
+from edge.redaction.detection_plan import Detectors
+from edge.redaction.two_pass_redactor import ExportRedactor
+from protocol.commands import Command
+from protocol.identifiers import to_rfc3339, uuid7
+from protocol.signing.upload_tokens import LENGTH, OFFSET, seal
 
 
 class Taking(httpx.BaseTransport):
@@ -59,17 +59,17 @@ def command(ticket: str = "t" * 64, site_key: bytes = SITE_KEY, **changed: objec
     return msgspec.structs.replace(given, **changed)
 
 
-def desk_of(folder: Path, store: Store, network: Taking, redactor: Callable[[], ExportRedactor]) -> ClipDesk:
-    uplink = Uplink(
+def desk_of(folder: Path, store: Store, network: Taking, redactor: Callable[[], ExportRedactor]) -> ClipWorker:
+    uplink = UploadClient(
         "http://127.0.0.1:9", None, clock=SystemClock(), backoff=lambda: Backoff(random.random), transport=network
     )  # fmt: skip
     player = Player(store.disk, store.keys.find, store.index)
-    return ClipDesk(player, redactor, uplink, SITE_KEY, folder / "clips", doors={"door-1": "cam-1", "blind": ""})
+    return ClipWorker(player, redactor, uplink, SITE_KEY, folder / "clips", doors={"door-1": "cam-1", "blind": ""})
 
 
 def covering() -> ExportRedactor:
     face = Bright()
-    return ExportRedactor(Finders(lambda _: face, None), np.random.default_rng(1))
+    return ExportRedactor(Detectors(lambda _: face, None), np.random.default_rng(1))
 
 
 def failing() -> ExportRedactor:

@@ -14,18 +14,18 @@ from edge_kit import open_outbox
 from common.clock import SECOND_NS, FakeClock
 from common.errors import DoorLost, SettingsError
 from common.secret import Secret
-from common.settings import loads
-from edge.config import BoxSettings
-from edge.doors.assembly import Doors
-from edge.doors.desk import Desk
-from edge.doors.order import Reorder
-from edge.doors.said import Card, Contact, Forced, Said
-from edge.doors.settings import DoorSettings, SimulatedDoor, WebhookDoor
-from edge.pseudonyms import DailyPseudonyms
-from events.envelope import Draft, decode
-from events.kinds import LineCrossed
+from common.settings_loader import loads
+from edge.access.doors.door_event_loop import DoorEventLoop
+from edge.access.doors.door_signals import CredentialPresented, DoorContact, Forced, Said
+from edge.access.doors.factory import Doors
+from edge.access.doors.reorder_buffer import ReorderBuffer
+from edge.access.pseudonyms import DailyPseudonyms
+from edge.settings.doors import DoorSettings, SimulatedDoor, WebhookDoor
+from edge.settings.node import BoxSettings
 from pipelines.findings import Finding
-from pipelines.tailgate import PassageSettings
+from pipelines.rules.tailgate import PassageSettings
+from protocol.envelope import UnsequencedEvent, decode
+from protocol.event_types import LineCrossed
 
 PASSAGE = PassageSettings(line="doorway")
 START_NS = 1_795_000_000 * SECOND_NS
@@ -37,13 +37,13 @@ class Table:
     def __init__(self, folder: Path, kind: str = "simulator", **more: Any) -> None:
         (folder / "k").write_text("00" * 16)
         control = WebhookDoor(key_file="k") if kind == "webhook" else SimulatedDoor(allowed_file="allowed")
-        self.clock, self.drafts = FakeClock(START_NS), list[Draft]()
+        self.clock, self.drafts = FakeClock(START_NS), list[UnsequencedEvent]()
         self.doors = Doors(
             [DoorSettings(id="lobby", control=control, camera="hall", **more)], folder, clock=self.clock,
             send=self.drafts.extend, random=lambda: 0.5, schedules={}, zone=ZoneInfo("UTC"),
             pseudonym=DailyPseudonyms(folder, self.clock, bytes),
         )  # fmt: skip
-        self.desk: Desk = self.doors.desk
+        self.desk: DoorEventLoop = self.doors.desk
 
     def at(self, seconds: float, *said: Said, own_s: float | None = None) -> None:
         self.clock.advance(seconds - (self.clock.now_ns - START_NS) / SECOND_NS)
@@ -61,8 +61,8 @@ class Table:
         return [((draft.time_ns - START_NS) / SECOND_NS, draft.kind.removeprefix("door.")) for draft in self.drafts]
 
 
-GRANTED, DENIED = Card("granted", Secret("42")), Card("denied", Secret("43"))
-OPEN, SHUT = Contact(open=True), Contact(open=False)
+GRANTED, DENIED = CredentialPresented("granted", Secret("42")), CredentialPresented("denied", Secret("43"))
+OPEN, SHUT = DoorContact(open=True), DoorContact(open=False)
 
 
 def test_messages_with_their_own_time_are_put_in_order(tmp_path: Path) -> None:
@@ -114,17 +114,17 @@ def test_what_is_told_is_stored_before_the_tailgate_rule_hears_of_it(tmp_path: P
 
 def test_a_lock_that_does_not_answer_is_a_denial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = Table(tmp_path)
-    from edge.doors.cards import Allowed
+    from edge.access.doors.credential_policy import Allowlist
 
-    Allowed(tmp_path / "allowed").add([Secret("42")], duress=False, random=bytes)
-    table.at(0, Card("shown", Secret("42")))
+    Allowlist(tmp_path / "allowed").add([Secret("42")], duress=False, random=bytes)
+    table.at(0, CredentialPresented("shown", Secret("42")))
     assert table.told == [(0, "granted")]
 
     def broken() -> None:
         raise DoorLost("no answer")
 
     table.desk.doors["lobby"].unlock = broken
-    table.at(1, Card("shown", Secret("42")), Card("shown", Secret("99")))
+    table.at(1, CredentialPresented("shown", Secret("42")), CredentialPresented("shown", Secret("99")))
     assert [getattr(draft.data, "reason", "") for draft in table.drafts[1:]] == ["the lock does not answer", "unknown"]
 
 
@@ -171,7 +171,7 @@ def test_events_reach_a_real_outbox_from_many_threads_and_none_is_lost(tmp_path:
 def test_reorder_gives_everything_once_and_in_order_within_its_window() -> None:
     chance = random.Random(7)
     for _ in range(50):
-        buffer, out = Reorder[int](100), list[int]()
+        buffer, out = ReorderBuffer[int](100), list[int]()
         sent = [
             (at + chance.randrange(100), at) for at in itertools.accumulate(chance.randrange(1, 80) for _ in range(40))
         ]

@@ -9,16 +9,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.clock import SECOND_NS
-from edge.doors import machine
-from edge.doors.machine import DoorRules, DoorState, Heard, Judged, Moment
-from edge.doors.said import Contact, Exit, Forced, Found, Held, Lock, Lost, Refused, Tamper
-from events.kinds import KIND_OF
-from pipelines.tailgate import Closed, Grant, Opened
+from edge.access.doors import door_state_machine
+from edge.access.doors.door_signals import (
+    ControllerLost,
+    ControllerRestored,
+    DoorContact,
+    Forced,
+    Held,
+    Lock,
+    Refused,
+    RequestToExit,
+    Tamper,
+)
+from edge.access.doors.door_state_machine import CredentialDecision, DoorRules, DoorState, Heard, Moment
+from pipelines.rules.tailgate import Closed, Grant, Opened
+from protocol.event_types import KIND_OF
 
 WALL_NS = 1_795_000_000 * SECOND_NS
 RULES = DoorRules("lobby", lambda _wall_ns: 30.0)
-OPEN, SHUT = Contact(open=True), Contact(open=False)
-YES, NO = Judged("granted", "ab" * 16), Judged("denied", "cd" * 16, "expired")
+OPEN, SHUT = DoorContact(open=True), DoorContact(open=False)
+YES, NO = CredentialDecision("granted", "ab" * 16), CredentialDecision("denied", "cd" * 16, "expired")
 
 
 def at(seconds: float) -> Moment:
@@ -40,9 +50,9 @@ class Run:
     def hear(self, *story: tuple[float, Heard | None]) -> Run:
         for seconds, heard in story:
             if heard is None:
-                outcome = machine.tick(self.state, at(seconds), self.rules)
+                outcome = door_state_machine.tick(self.state, at(seconds), self.rules)
             else:
-                outcome = machine.transition(self.state, heard, at(seconds), self.rules)
+                outcome = door_state_machine.transition(self.state, heard, at(seconds), self.rules)
             self.state, self.late = outcome.state, self.late + outcome.late
             self.moves += outcome.moves
             self.told += [
@@ -83,8 +93,8 @@ STORIES: dict[str, tuple[list[tuple[float, Heard | None]], list[tuple[float, str
         [(0, YES), (1, OPEN), (2, YES), (3, SHUT), (4, OPEN), (6, SHUT), (7, None)],
         [(0, "granted", ""), (2, "granted", "")],
     ),
-    "an exit explains": ([(0, Exit()), (1, OPEN), (3, SHUT), (9, None)], []),
-    "an exit just after the handle explains too": ([(1, OPEN), (1.2, Exit()), (3, SHUT), (9, None)], []),
+    "an exit explains": ([(0, RequestToExit()), (1, OPEN), (3, SHUT), (9, None)], []),
+    "an exit just after the handle explains too": ([(1, OPEN), (1.2, RequestToExit()), (3, SHUT), (9, None)], []),
     "unlocked for everybody": ([(0, Lock(locked=False)), (1, OPEN), (3, SHUT), (9, None)], []),
     "locked again": ([(0, Lock(locked=False)), (1, Lock(locked=True)), (2, OPEN), (9, None)], [(2, "forced", "")]),
     "a bouncing contact is nothing": ([(1, OPEN), (1.05, SHUT), (1.1, OPEN), (1.2, SHUT), (9, None)], []),
@@ -93,25 +103,36 @@ STORIES: dict[str, tuple[list[tuple[float, Heard | None]], list[tuple[float, str
         [(0, "granted", ""), (31, "held", ""), (41, "closed", "")],
     ),
     "closed just in time": ([(0, YES), (1, OPEN), (30.8, SHUT), (40, None)], [(0, "granted", "")]),
-    "duress opens and tells": ([(0, Judged("duress", "ab" * 16))], [(0, "duress", ""), (0, "granted", "")]),
+    "duress opens and tells": ([(0, CredentialDecision("duress", "ab" * 16))], [(0, "duress", ""), (0, "granted", "")]),
     "offline once, online once": (
-        [(0, Lost("it is silent")), (1, Lost("it is silent")), (9, Found()), (10, Found())],
+        [
+            (0, ControllerLost("it is silent")),
+            (1, ControllerLost("it is silent")),
+            (9, ControllerRestored()),
+            (10, ControllerRestored()),
+        ],
         [(0, "offline", "it is silent"), (9, "online", "")],
     ),
     "offline for another reason, which is told once": (
-        [(0, Lost("silent")), (1, Lost("off by 3600 s")), (2, Lost("off by -3 s")), (3, Lost("silent")), (9, Found())],
+        [
+            (0, ControllerLost("silent")),
+            (1, ControllerLost("off by 3600 s")),
+            (2, ControllerLost("off by -3 s")),
+            (3, ControllerLost("silent")),
+            (9, ControllerRestored()),
+        ],
         [(0, "offline", "silent"), (1, "offline", "off by 3600 s"), (9, "online", "")],
     ),
     "open when it comes back is how it stands, not a break-in": (
-        [(0, Lost("x")), (9, Found()), (9.1, OPEN), (20, None), (39.1, None)],
+        [(0, ControllerLost("x")), (9, ControllerRestored()), (9.1, OPEN), (20, None), (39.1, None)],
         [(0, "offline", "x"), (9, "online", ""), (39.1, "held", "")],
     ),
     "opened a while after it came back is a break-in": (
-        [(0, Found()), (0.1, SHUT), (30, OPEN), (31, None)],
+        [(0, ControllerRestored()), (0.1, SHUT), (30, OPEN), (31, None)],
         [(0, "online", ""), (30, "forced", "")],
     ),
     "still open while offline: held is told": (
-        [(0, YES), (1, OPEN), (2, Lost("x")), (40, None)],
+        [(0, YES), (1, OPEN), (2, ControllerLost("x")), (40, None)],
         [(0, "granted", ""), (2, "offline", "x"), (40, "held", "")],
     ),
     "tamper, and over": (
@@ -160,7 +181,7 @@ def test_a_limit_follows_its_schedule_while_the_door_stands_open() -> None:
     rules = DoorRules("lobby", lambda wall_ns: 10.0 if wall_ns >= night else None, debounce_s=0)
     run = Run(rules).hear((0, YES), (1, OPEN), (60, None), (99, None), (101, None))
     assert run.told[1:] == [(101, "held", "")]
-    assert machine.due_ns(Run(rules).hear((0, YES), (1, OPEN)).state, at(1), rules) == at(31).mono_ns
+    assert door_state_machine.due_ns(Run(rules).hear((0, YES), (1, OPEN)).state, at(1), rules) == at(31).mono_ns
 
 
 def test_a_door_with_a_free_exit_is_never_forced_by_its_contact() -> None:
@@ -177,17 +198,30 @@ def test_the_tailgate_rule_hears_grants_openings_and_closings() -> None:
 
 def test_due_names_the_moment_at_which_a_tick_changes_something() -> None:
     run = Run().hear((1, OPEN))
-    assert machine.due_ns(run.state, at(1), RULES) == at(1.15).mono_ns
+    assert door_state_machine.due_ns(run.state, at(1), RULES) == at(1.15).mono_ns
     run.hear((1.15, None))
-    assert machine.due_ns(run.state, at(1.15), RULES) == at(1.5).mono_ns
+    assert door_state_machine.due_ns(run.state, at(1.15), RULES) == at(1.5).mono_ns
     run.hear((1.5, None))
     assert [kind for _, kind, _ in run.told] == ["forced"]
-    assert machine.due_ns(run.state, at(20), RULES) == at(31).mono_ns
-    assert machine.due_ns(DoorState(), at(1), RULES) is None
+    assert door_state_machine.due_ns(run.state, at(20), RULES) == at(31).mono_ns
+    assert door_state_machine.due_ns(DoorState(), at(1), RULES) is None
 
 
 HEARD = st.sampled_from(
-    [YES, NO, OPEN, SHUT, Exit(), Lock(locked=True), Lock(locked=False), Forced(), Held(), Lost("x"), Found(), None]
+    [
+        YES,
+        NO,
+        OPEN,
+        SHUT,
+        RequestToExit(),
+        Lock(locked=True),
+        Lock(locked=False),
+        Forced(),
+        Held(),
+        ControllerLost("x"),
+        ControllerRestored(),
+        None,
+    ]
 )
 
 
@@ -230,7 +264,7 @@ def test_no_grant_denial_or_late_message_is_ever_swallowed(story: list[tuple[int
 
 def test_a_controller_s_coarse_time_is_not_late_behind_its_connection() -> None:
     """The connection came at 10.5 s; the contact's own time has whole seconds."""
-    state = machine.transition(DoorState(), Found(), at(10.5), RULES).state
-    outcome = machine.transition(state, OPEN, at(10), RULES)
+    state = door_state_machine.transition(DoorState(), ControllerRestored(), at(10.5), RULES).state
+    outcome = door_state_machine.transition(state, OPEN, at(10), RULES)
     assert not outcome.late
-    assert machine.tick(outcome.state, at(20), RULES).state.open is True
+    assert door_state_machine.tick(outcome.state, at(20), RULES).state.open is True

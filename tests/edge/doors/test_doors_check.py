@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from common.errors import SettingsError
-from common.settings import loads
-from edge.config import BoxSettings
+from common.settings_loader import loads
+from edge.settings.node import BoxSettings
 
 BOX = """
 site: village

@@ -14,21 +14,21 @@ import pytest
 from door_kits import CARD, DOOR, KITS, controller
 from edge_kit import wait_until
 
-from common import logs
+from common import logging_setup
 from common.clock import SystemClock
 from common.errors import DoorRefused
-from edge.doors.adapters import DOORS
-from edge.doors.assembly import Doors
-from edge.doors.settings import Control, DoorSettings
-from edge.pseudonyms import DailyPseudonyms
-from events.envelope import Draft
-from events.kinds import DoorData, DoorDenied, DoorGranted, DoorOffline
+from edge.access.doors.adapters import DOORS
+from edge.access.doors.factory import Doors
+from edge.access.pseudonyms import DailyPseudonyms
+from edge.settings.doors import Control, DoorSettings
+from protocol.envelope import UnsequencedEvent
+from protocol.event_types import DoorData, DoorDenied, DoorGranted, DoorOffline
 
 
 class Running:
     """Doors of a box with one door, and what they told."""
 
-    def __init__(self, doors: Doors, told: list[Draft], kit: Any) -> None:
+    def __init__(self, doors: Doors, told: list[UnsequencedEvent], kit: Any) -> None:
         self.doors, self.told, self.kit = doors, told, kit
 
     def kinds(self) -> list[str]:
@@ -44,7 +44,7 @@ class Running:
         wait_until(lambda: self.doors.statuses()[0].state == state, what=f"the door is {state}")
 
 
-def made(control: Control, folder: Path, told: list[Draft]) -> Doors:
+def made(control: Control, folder: Path, told: list[UnsequencedEvent]) -> Doors:
     settings = DoorSettings(id=DOOR, control=control, reorder_s=0.1, debounce_s=0.02, open_within_s=60.0)
     return Doors(
         [settings], folder, clock=SystemClock(), send=told.extend, random=lambda: 0.5, schedules={},
@@ -55,7 +55,7 @@ def made(control: Control, folder: Path, told: list[Draft]) -> Doors:
 @pytest.fixture(params=sorted(DOORS))
 def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
     with controller(request.param, tmp_path) as kit:
-        told: list[Draft] = []
+        told: list[UnsequencedEvent] = []
         doors = made(kit.control, tmp_path, told)
         doors.start()
         try:
@@ -87,7 +87,7 @@ def test_granted_opened_closed(running: Running) -> None:
 
 
 def test_the_credential_stands_nowhere(running: Running, capfd: pytest.CaptureFixture[str]) -> None:
-    logs.configure("debug")
+    logging_setup.configure("debug")
     running.kit.card()
     running.wait("door.granted")
     running.kit.bad()

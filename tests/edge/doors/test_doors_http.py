@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from edge_kit import wait_until
 
-from edge.doors.adapters.http import MOST_CONNECTIONS, REQUEST_S, Listener, Server
+from edge.access.doors.adapters.http import MOST_CONNECTIONS, REQUEST_S, Listener, Server
 
 HEAD = b"POST /doors/d HTTP/1.1\r\nHost: x\r\n"
 

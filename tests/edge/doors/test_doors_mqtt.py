@@ -20,13 +20,13 @@ from port_kit import free_port
 
 from common.clock import SystemClock
 from common.secret import Secret
-from edge.doors.adapters.mqtt import client_id
-from edge.doors.adapters.mqtt_backlog import REMEMBERED, Backlog, Repetitions
-from edge.doors.assembly import Doors
-from edge.doors.cards import Allowed
-from edge.doors.settings import DoorSettings, MqttDoor
-from edge.pseudonyms import DailyPseudonyms
-from events.envelope import Draft
+from edge.access.doors.adapters.mqtt import client_id
+from edge.access.doors.adapters.mqtt_backlog import REMEMBERED, Backlog, Repetitions
+from edge.access.doors.credential_policy import Allowlist
+from edge.access.doors.factory import Doors
+from edge.access.pseudonyms import DailyPseudonyms
+from edge.settings.doors import DoorSettings, MqttDoor
+from protocol.envelope import UnsequencedEvent
 
 CARD = "04A2F1"
 SECOND_NS = 10**9
@@ -38,8 +38,8 @@ class Plant:
     def __init__(self, folder: Path, port: int) -> None:
         self.folder, self.port = folder, port
         self.unlocked: list[bytes] = []
-        self.told: list[Draft] = []
-        Allowed(folder / "allowed").add([Secret(CARD)], duress=False, random=os.urandom)
+        self.told: list[UnsequencedEvent] = []
+        Allowlist(folder / "allowed").add([Secret(CARD)], duress=False, random=os.urandom)
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
         self.client.on_message = lambda _client, _data, message: self.unlocked.append(bytes(message.payload))
         self.client.connect("127.0.0.1", port)

@@ -13,11 +13,20 @@ from edge_kit import wait_until
 from common.clock import SystemClock
 from common.errors import DoorError, DoorLost, DoorRefused
 from common.secret import Secret
-from edge.doors.adapters.base import Parts
-from edge.doors.adapters.onvif import OnvifController, notices
-from edge.doors.adapters.onvif_topics import TOPICS, Notice, door_of, meaning
-from edge.doors.said import Card, Contact, Forced, Found, Held, Lock, Said, Tamper
-from edge.doors.settings import DoorSettings
+from edge.access.doors.adapters.base import Parts
+from edge.access.doors.adapters.onvif import OnvifController, notices
+from edge.access.doors.adapters.onvif_topics import TOPICS, Notice, door_of, meaning
+from edge.access.doors.door_signals import (
+    ControllerRestored,
+    CredentialPresented,
+    DoorContact,
+    Forced,
+    Held,
+    Lock,
+    Said,
+    Tamper,
+)
+from edge.settings.doors import DoorSettings
 
 TOKEN = {"CredentialToken": CARD}
 
@@ -28,14 +37,14 @@ TOKEN = {"CredentialToken": CARD}
         (
             "AccessControl/Denied/Credential",
             {**TOKEN, "Reason": "CredentialExpired"},
-            Card("denied", Secret(CARD), "CredentialExpired"),
+            CredentialPresented("denied", Secret(CARD), "CredentialExpired"),
         ),
-        ("AccessControl/AccessGranted/Credential", TOKEN, Card("granted", Secret(CARD))),
-        ("AccessControl/AccessGranted/Anonymous", {}, Card("granted")),
-        ("AccessControl/Denied/Anonymous", {}, Card("denied")),
-        ("AccessControl/Denied/CredentialNotFound/Card", {"Card": CARD}, Card("denied", Secret(CARD), "unknown")),
-        ("AccessControl/Duress", TOKEN, Card("duress", Secret(CARD))),
-        ("Door/State/DoorPhysicalState", {"State": "Open"}, Contact(open=True)),
+        ("AccessControl/AccessGranted/Credential", TOKEN, CredentialPresented("granted", Secret(CARD))),
+        ("AccessControl/AccessGranted/Anonymous", {}, CredentialPresented("granted")),
+        ("AccessControl/Denied/Anonymous", {}, CredentialPresented("denied")),
+        ("AccessControl/Denied/CredentialNotFound/Card", {"Card": CARD}, CredentialPresented("denied", Secret(CARD), "unknown")),
+        ("AccessControl/Duress", TOKEN, CredentialPresented("duress", Secret(CARD))),
+        ("Door/State/DoorPhysicalState", {"State": "Open"}, DoorContact(open=True)),
         ("Door/State/DoorPhysicalState", {"State": "Fault"}, None),
         ("Door/State/LockPhysicalState", {"State": "Unlocked"}, Lock(locked=False)),
         ("Door/State/DoorAlarm", {"State": "DoorForcedOpen"}, Forced()),
@@ -54,7 +63,7 @@ def test_what_a_topic_means(topic: str, data: dict[str, str], said: Said | None)
 def test_every_topic_takes_a_notice_without_anything() -> None:
     for topic in TOPICS:
         said = meaning(Notice(topic, {}, {}))
-        assert said is None or isinstance(said, Card)
+        assert said is None or isinstance(said, CredentialPresented)
 
 
 def test_a_notice_finds_its_door_by_its_token_or_its_access_point() -> None:
@@ -122,12 +131,12 @@ def test_a_controller_without_optional_operations_keeps_one_subscription(
         pulls = asked["PullMessages"]
         wait_until(lambda: asked["PullMessages"] > pulls + 3, what="more pulls")
         kit.contact(is_open=True)
-        wait_until(lambda: Contact(open=True) in made.told, what="the contact")
+        wait_until(lambda: DoorContact(open=True) in made.told, what="the contact")
     finally:
         made.stop.set()
         made.thread.join()
     assert made.errors == []
-    assert made.told == [Found(), Contact(open=True)]
+    assert made.told == [ControllerRestored(), DoorContact(open=True)]
     assert (asked["CreatePullPointSubscription"], asked["Unsubscribe"]) == (1, 1)
     assert asked["Renew"] == 1 or "Renew" not in lacks
 
@@ -139,11 +148,11 @@ def test_a_subscription_that_lapsed_is_made_anew_without_a_word(kit: OnvifKit, t
     try:
         wait_until(lambda: asked["PullMessages"] > 8, what="pulls after the second lapse")
         kit.contact(is_open=True)
-        wait_until(lambda: Contact(open=True) in made.told, what="the contact")
+        wait_until(lambda: DoorContact(open=True) in made.told, what="the contact")
     finally:
         made.stop.set()
         made.thread.join()
-    assert (made.errors, made.told) == ([], [Found(), Contact(open=True)])
+    assert (made.errors, made.told) == ([], [ControllerRestored(), DoorContact(open=True)])
     assert (asked["CreatePullPointSubscription"], asked["Unsubscribe"]) == (3, 3)
 
 

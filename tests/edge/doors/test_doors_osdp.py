@@ -18,13 +18,21 @@ from hypothesis import strategies as st
 
 from common.clock import SECOND_NS, SystemClock
 from common.errors import DoorLost, DoorRefused
-from edge.doors.adapters import osdp_reader
-from edge.doors.adapters.base import Parts
-from edge.doors.adapters.osdp_bus import OsdpBus
-from edge.doors.adapters.osdp_line import FrameCheck, SerialLine
-from edge.doors.adapters.osdp_reader import Reader
-from edge.doors.said import Card, Contact, Exit, Found, Lost, Said, Tamper
-from edge.doors.settings import DoorSettings, OsdpDoor
+from edge.access.doors.adapters import osdp_reader
+from edge.access.doors.adapters.base import Parts
+from edge.access.doors.adapters.osdp_bus import OsdpBus
+from edge.access.doors.adapters.osdp_line import FrameCheck, SerialLine
+from edge.access.doors.adapters.osdp_reader import Reader
+from edge.access.doors.door_signals import (
+    ControllerLost,
+    ControllerRestored,
+    CredentialPresented,
+    DoorContact,
+    RequestToExit,
+    Said,
+    Tamper,
+)
+from edge.settings.doors import DoorSettings, OsdpDoor
 
 TOLD = OsdpDoor(port="none", address=1, key_file="none", contact_input=0, exit_input=1)
 
@@ -76,7 +84,7 @@ def typed(*keys: tuple[float, str]) -> list[str]:
     reader = Reader(TOLD, said.append)
     for at_s, text in keys:
         reader.take({"event": 2, "data": text.encode()}, round(at_s * SECOND_NS))
-    return [it.credential.reveal() for it in said if isinstance(it, Card) and it.credential]
+    return [it.credential.reveal() for it in said if isinstance(it, CredentialPresented) and it.credential]
 
 
 @pytest.mark.parametrize(
@@ -100,10 +108,10 @@ def test_inputs_say_what_has_changed() -> None:
     reader = Reader(TOLD, said.append)
     for report in ([0, 0, 1], [0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 0]):
         reader.take({"event": 4, "type": 0, "report": bytes(report)}, 0)
-    assert said == [Contact(open=False), Contact(open=True), Exit(), Contact(open=False)]
+    assert said == [DoorContact(open=False), DoorContact(open=True), RequestToExit(), DoorContact(open=False)]
     reader.fresh()
     reader.take({"event": 4, "type": 0, "report": bytes([0, 1])}, 0)
-    assert said[4:] == [Contact(open=False)], "a button that is pressed when the reader comes back is no news"
+    assert said[4:] == [DoorContact(open=False)], "a button that is pressed when the reader comes back is no news"
 
 
 def test_a_contact_that_says_off_while_open_and_the_housing() -> None:
@@ -113,7 +121,7 @@ def test_a_contact_that_says_off_while_open_and_the_housing() -> None:
     reader.take({"event": 4, "type": 0, "report": bytes([1, 0])}, 0)
     for report in ([1, 0], [1, 0], [0, 0]):
         reader.take({"event": 4, "type": 2, "report": bytes(report)}, 0)
-    assert said == [Contact(open=True), Tamper(on=True), Tamper(on=False)]
+    assert said == [DoorContact(open=True), Tamper(on=True), Tamper(on=False)]
     assert "1234" not in repr(Reader(TOLD, said.append, _keys="1234"))
 
 
@@ -146,7 +154,7 @@ def bus(tmp_path: Path) -> Iterator[Bus]:
     made = Bus(tmp_path)
     made.thread.start()
     try:
-        made.wait(Found())
+        made.wait(ControllerRestored())
         yield made
     finally:
         made.stop.set()
@@ -157,12 +165,12 @@ def bus(tmp_path: Path) -> Iterator[Bus]:
 def test_cards_codes_and_the_button(bus: Bus) -> None:
     bus.kit.contact(is_open=False)
     bus.kit.card()
-    wait_until(lambda: any(isinstance(it, Card) for it in bus.said))
+    wait_until(lambda: any(isinstance(it, CredentialPresented) for it in bus.said))
     bus.kit.reader.keys("42#")
-    wait_until(lambda: sum(isinstance(it, Card) for it in bus.said) == 2)
+    wait_until(lambda: sum(isinstance(it, CredentialPresented) for it in bus.said) == 2)
     bus.kit.reader.input(1, True)
-    bus.wait(Exit())
-    cards = [it.credential.reveal() for it in bus.said if isinstance(it, Card) and it.credential]
+    bus.wait(RequestToExit())
+    cards = [it.credential.reveal() for it in bus.said if isinstance(it, CredentialPresented) and it.credential]
     assert cards == [CARD, "42"]
 
 
@@ -177,19 +185,19 @@ def test_an_output_is_pulsed_for_tenths_of_seconds(bus: Bus) -> None:
 
 def test_another_key_is_named_as_the_reason_and_a_lost_reader_takes_no_orders(bus: Bus) -> None:
     bus.kit.reader.rekey(secrets.token_bytes(16))
-    bus.wait(Lost("the secure channel cannot be set up: check the key and the line"))
+    bus.wait(ControllerLost("the secure channel cannot be set up: check the key and the line"))
     with pytest.raises(DoorLost, match="does not answer"):
         bus.bus.unlock(DOOR)
     assert bus.kit.reader.orders == []
     bus.said.clear()
     bus.kit.reconcile()
-    bus.wait(Found())
+    bus.wait(ControllerRestored())
     assert bus.kit.reader.orders == [], "an order that failed must not be done later"
 
 
 def test_a_reply_that_is_lost_now_and_then_is_not_reported(bus: Bus) -> None:
     bus.kit.contact(is_open=False)
-    bus.wait(Contact(open=False))
+    bus.wait(DoorContact(open=False))
     bus.said.clear()
     for number in range(1, 5):
         lost = bus.kit.reader.swallowed
@@ -197,20 +205,20 @@ def test_a_reply_that_is_lost_now_and_then_is_not_reported(bus: Bus) -> None:
         wait_until(lambda: bus.kit.reader.swallowed > lost, what="a lost reply")  # noqa: B023
         bus.kit.reader.muted = False
         bus.kit.card()
-        wait_until(lambda: sum(isinstance(it, Card) for it in bus.said) == number, what="the card")  # noqa: B023
+        wait_until(lambda: sum(isinstance(it, CredentialPresented) for it in bus.said) == number, what="the card")  # noqa: B023
     bus.bus.unlock(DOOR)
-    assert {type(it) for it in bus.said} == {Card}
+    assert {type(it) for it in bus.said} == {CredentialPresented}
 
 
 def test_a_door_that_opens_while_a_reply_is_lost_is_open(bus: Bus) -> None:
     bus.kit.contact(is_open=False)
-    bus.wait(Contact(open=False))
+    bus.wait(DoorContact(open=False))
     bus.kit.reader.muted = True
     wait_until(lambda: bus.kit.reader.swallowed > 0, what="a lost reply")
     bus.kit.contact(is_open=True)
     bus.kit.reader.muted = False
-    bus.wait(Contact(open=True))
-    assert not any(isinstance(it, Lost) for it in bus.said)
+    bus.wait(DoorContact(open=True))
+    assert not any(isinstance(it, ControllerLost) for it in bus.said)
 
 
 def test_a_device_that_goes_away_is_lost(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ from door_kits import CARD, DOOR, WebhookKit
 
 from common.clock import FakeClock
 from common.errors import SettingsError
-from edge.doors.adapters.base import Parts
-from edge.doors.adapters.webhook import Nonces, Webhook, sign
-from edge.doors.machine import DoorRules, DoorState, Moment, tick, transition
-from edge.doors.said import Card, Contact, Found, Refused, Said
-from edge.doors.settings import DoorSettings, WebhookDoor
-from events.identifiers import to_rfc3339
-from events.kinds import DoorForced
+from edge.access.doors.adapters.base import Parts
+from edge.access.doors.adapters.webhook import Nonces, Webhook, sign
+from edge.access.doors.door_signals import ControllerRestored, CredentialPresented, DoorContact, Refused, Said
+from edge.access.doors.door_state_machine import DoorRules, DoorState, Moment, tick, transition
+from edge.settings.doors import DoorSettings, WebhookDoor
+from protocol.event_types import DoorForced
+from protocol.identifiers import to_rfc3339
 
 PATH = f"/doors/{DOOR}"
 NOW_S = 1_795_000_000
@@ -61,7 +61,7 @@ def hook(tmp_path: Path) -> Hook:
 
 def test_a_signed_message_is_taken_and_says_that_the_controller_is_there(hook: Hook) -> None:
     assert hook.post() == 204
-    assert [what for what, _ in hook.told] == [Found(), Contact(open=True)]
+    assert [what for what, _ in hook.told] == [ControllerRestored(), DoorContact(open=True)]
 
 
 def test_a_message_counts_once(hook: Hook) -> None:
@@ -87,7 +87,7 @@ def test_an_old_message_that_is_sent_again_leaves_the_door_as_it_was(tmp_path: P
     """Signed and genuine, but of an hour ago: whoever recorded it must not hide a forced door behind it."""
     hook, state, rules = Hook(tmp_path), DoorState(), DoorRules(DOOR, lambda _: 30.0)
     at = Moment(0, 0)
-    for said, seconds in ((Found(), 0), (Contact(open=False), 10)):
+    for said, seconds in ((ControllerRestored(), 0), (DoorContact(open=False), 10)):
         state = transition(state, said, at.after(seconds), rules).state
     before = tick(state, at.after(20), rules).state
     assert hook.post(off_s=-3600) == 409
@@ -95,7 +95,7 @@ def test_an_old_message_that_is_sent_again_leaves_the_door_as_it_was(tmp_path: P
     assert isinstance(replayed, Refused)
     outcome = transition(before, replayed, at.after(30), rules)
     assert (outcome.state.online, outcome.state.open) == (True, False)
-    opened = transition(outcome.state, Contact(open=True), at.after(31), rules)
+    opened = transition(outcome.state, DoorContact(open=True), at.after(31), rules)
     told = tick(opened.state, at.after(40), rules).told
     assert [type(data) for data, _ in told] == [DoorForced]
 
@@ -142,7 +142,7 @@ def test_the_controllers_own_time_travels_along(hook: Hook) -> None:
     body = {"event": "granted", "credential": CARD, "time": to_rfc3339(own_ns)}
     assert hook.post(json.dumps(body).encode()) == 204
     (_, found_ns), (card, time_ns) = hook.told
-    assert isinstance(card, Card)
+    assert isinstance(card, CredentialPresented)
     assert found_ns == time_ns == own_ns
 
 

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from edge.gate import decision
-from edge.gate.decision import Decision, Terms, decide, told
-from edge.lists.matching import Match, Standing
-from events.kinds import VehicleBarred, VehicleRegistered, VehicleUnlisted, VehicleUnreadable, VehicleVisitor
+from edge.access.gates import decision
+from edge.access.gates.decision import Decision, GatePolicy, decide, to_event
+from edge.access.site_lists.matching import Match, Standing
+from protocol.event_types import VehicleBarred, VehicleRegistered, VehicleUnlisted, VehicleUnreadable, VehicleVisitor
 
-TERMS, SAFE = Terms(0.9), Terms(0.9, fail_safe=True)
+TERMS, SAFE = GatePolicy(0.9), GatePolicy(0.9, fail_safe=True)
 
 
 def listed(standing: Standing, valid: bool = True, exact: bool = True) -> Match:
@@ -22,7 +22,13 @@ TABLE = [
     (0.9, listed("visitor"), TERMS, False, Decision("visitor", open=True)),
     (0.89, listed("registered"), TERMS, False, Decision("registered")),
     (0.99, listed("registered", exact=False), TERMS, False, Decision("registered")),
-    (0.99, listed("registered", exact=False), Terms(0.9, on_variant=True), False, Decision("registered", open=True)),
+    (
+        0.99,
+        listed("registered", exact=False),
+        GatePolicy(0.9, on_variant=True),
+        False,
+        Decision("registered", open=True),
+    ),
     (0.99, listed("registered", valid=False), TERMS, False, Decision("unlisted", entry="e1")),
     (0.99, listed("barred", valid=False), TERMS, False, Decision("unlisted", entry="e1")),
     (0.99, listed("barred"), TERMS, False, Decision("barred", entry="e1")),
@@ -35,7 +41,9 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("confidence", "match", "terms", "failing", "expected"), TABLE)
-def test_the_table(confidence: float, match: Match | None, terms: Terms, failing: bool, expected: Decision) -> None:
+def test_the_table(
+    confidence: float, match: Match | None, terms: GatePolicy, failing: bool, expected: Decision
+) -> None:
     assert decide(confidence, match, terms, failing) == expected
 
 
@@ -49,10 +57,12 @@ ENTRIES: list[tuple[decision.Standing, str | None]] = [
 
 def test_the_event_says_the_decision_and_nothing_more() -> None:
     name = "0123456789abcdef"
-    made = [told(Decision(standing, entry=entry), "lane", 0.98765, True, lambda: name) for standing, entry in ENTRIES]
+    made = [
+        to_event(Decision(standing, entry=entry), "lane", 0.98765, True, lambda: name) for standing, entry in ENTRIES
+    ]
     made += [
-        told(Decision("unlisted"), "lane", 2.0, False, lambda: name),
-        told(Decision("unreadable"), "lane", 0, False, str),
+        to_event(Decision("unlisted"), "lane", 2.0, False, lambda: name),
+        to_event(Decision("unreadable"), "lane", 0, False, str),
     ]
     assert made == [
         VehicleRegistered(gate="lane", confidence=0.988, opened=True, vehicle=name),

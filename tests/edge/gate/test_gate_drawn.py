@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.gate.assembly import load_readers
-from events.plates import choose
-from models.store import ModelStore
-from pipelines.plates.look import PlateLook
+from edge.access.gates.factory import load_readers
+from models.files.store import ModelStore
+from pipelines.plates.plate_pipeline import PlatePipeline
 from pipelines.types import Picture
+from protocol.plate_grammar import choose
 
 PATTERN = r"\d{2}[A-Z]\d{5}"
 YELLOW, BLUE, WHITE, BLACK = (30, 190, 240), (190, 80, 20), (245, 245, 245), (20, 20, 20)
@@ -18,7 +18,7 @@ Colour = tuple[int, int, int]
 
 
 @pytest.fixture(scope="module")
-def look(model_store: ModelStore) -> PlateLook:
+def look(model_store: ModelStore) -> PlatePipeline:
     for name in ("clp_det", "ppocr_det", "ppocr_rec"):
         model_store.fetch(name)
     return load_readers(model_store).look(choose([], [PATTERN]))
@@ -62,7 +62,7 @@ def two_lines(picture: Picture, text: str, x: int, y: int) -> None:
     written(picture, text[3:], (x + 16, y + 62, 208, 46), BLACK)
 
 
-def read(look: PlateLook, picture: Picture, least: float = 0.5) -> dict[str, float]:
+def read(look: PlatePipeline, picture: Picture, least: float = 0.5) -> dict[str, float]:
     seen = look.everything(np.asarray(cv2.GaussianBlur(picture, (3, 3), 0), np.uint8))
     readings = [each.reading for each in seen if each.reading is not None]
     return {each.text.reveal(): each.confidence for each in readings if each.confidence >= least}
@@ -74,7 +74,7 @@ def cut(picture: Picture, x: int, y: int) -> Picture:
 
 
 @pytest.mark.parametrize("text", ["34A36837", "51C20946", "79H81352"])
-def test_a_yellow_plate_of_two_lines_is_read_as_one_text(look: PlateLook, text: str) -> None:
+def test_a_yellow_plate_of_two_lines_is_read_as_one_text(look: PlatePipeline, text: str) -> None:
     picture = road(1)
     two_lines(picture, text, 500, 380)
     reading = look.crop(cut(picture, 500, 380))
@@ -84,7 +84,7 @@ def test_a_yellow_plate_of_two_lines_is_read_as_one_text(look: PlateLook, text: 
     assert set(read(look, picture)) == {text}, "the finder of plates takes a drawn one's lower line for the whole"
 
 
-def test_two_lines_that_break_the_grammar_are_no_plate(look: PlateLook) -> None:
+def test_two_lines_that_break_the_grammar_are_no_plate(look: PlatePipeline) -> None:
     picture = road(2)
     two_lines(picture, "ABCXYKMN", 500, 380)
     reading = look.crop(cut(picture, 500, 380))
@@ -93,7 +93,9 @@ def test_two_lines_that_break_the_grammar_are_no_plate(look: PlateLook) -> None:
 
 
 @pytest.mark.parametrize("seed", [3, 4, 5])
-def test_a_plate_in_the_noise_of_the_night_is_read_or_doubted_but_never_mistaken(look: PlateLook, seed: int) -> None:
+def test_a_plate_in_the_noise_of_the_night_is_read_or_doubted_but_never_mistaken(
+    look: PlatePipeline, seed: int
+) -> None:
     picture = road(seed)
     one_line(picture, "34A36837", 520, 400)
     noise = np.random.default_rng(seed).normal(0, 9, picture.shape)
@@ -102,7 +104,7 @@ def test_a_plate_in_the_noise_of_the_night_is_read_or_doubted_but_never_mistaken
     assert set(read(look, dark, 0.0)) == {"34A36837"}
 
 
-def test_every_plate_of_a_picture_is_read(look: PlateLook) -> None:
+def test_every_plate_of_a_picture_is_read(look: PlatePipeline) -> None:
     picture = road(6)
     texts = {"34A36837", "51C20946"}
     one_line(picture, "34A36837", 200, 420)

@@ -9,14 +9,14 @@ from lane_kit import PICTURE, TEXT, Hand, data, drive, lane
 from plates_kit import SaidFinder
 
 from common.errors import ModelError, StoreError
-from edge.eye import Report
-from edge.gate.decision import Terms
-from edge.gate.nolist import NoList
-from edge.gate.view import Region, Rungs
-from edge.lists.matching import Match
-from events.kinds import VehicleBarred, VehicleRegistered, VehicleUnlisted, VehicleUnreadable
-from pipelines.plates.place import Vehicle
+from edge.access.gates.decision import GatePolicy
+from edge.access.gates.empty_list import EmptyList
+from edge.access.gates.region_of_interest import Region, Rungs
+from edge.access.site_lists.matching import Match
+from edge.video.frame_analyzer import Report
+from pipelines.plates.plate_tracking import Vehicle
 from pipelines.types import Box, Detections
+from protocol.event_types import VehicleBarred, VehicleRegistered, VehicleUnlisted, VehicleUnreadable
 
 CAR = Vehicle(1, Box(100, 100, 700, 500), moved=True, still=True)
 
@@ -33,7 +33,7 @@ class BrokenFinder:
 
 def test_a_registered_car_opens_at_once_and_is_told_once() -> None:
     hand = Hand()
-    made, reports = lane(NoList({TEXT: Match("e1", "registered", True)}), hand)
+    made, reports = lane(EmptyList({TEXT: Match("e1", "registered", True)}), hand)
     drive(made)
     (found,) = data(reports)
     assert isinstance(found, VehicleRegistered)
@@ -42,14 +42,14 @@ def test_a_registered_car_opens_at_once_and_is_told_once() -> None:
 
 
 def test_a_relay_that_fails_is_said() -> None:
-    made, reports = lane(NoList({TEXT: Match("e1", "registered", True)}), Hand(works=False))
+    made, reports = lane(EmptyList({TEXT: Match("e1", "registered", True)}), Hand(works=False))
     drive(made)
     assert [each.opened for each in data(reports)] == [False]
 
 
 def test_a_barred_car_is_told_at_once_with_its_entry_and_stays_out() -> None:
     hand = Hand()
-    made, reports = lane(NoList({TEXT: Match("e9", "barred", True)}), hand)
+    made, reports = lane(EmptyList({TEXT: Match("e9", "barred", True)}), hand)
     drive(made)
     (found,) = data(reports)
     assert isinstance(found, VehicleBarred)
@@ -58,7 +58,7 @@ def test_a_barred_car_is_told_at_once_with_its_entry_and_stays_out() -> None:
 
 def test_a_stranger_is_unlisted_and_stays_out() -> None:
     hand = Hand()
-    made, reports = lane(NoList(), hand)
+    made, reports = lane(EmptyList(), hand)
     drive(made)
     (found,) = data(reports)
     assert isinstance(found, VehicleUnlisted)
@@ -69,7 +69,7 @@ def test_a_stranger_is_unlisted_and_stays_out() -> None:
 @pytest.mark.parametrize(("safe", "opens"), [(False, 0), (True, 1)])
 def test_a_list_that_fails_lets_in_only_where_the_gate_is_fail_safe(safe: bool, opens: int) -> None:
     hand = Hand()
-    made, reports = lane(BrokenList(), hand, Terms(0.9, fail_safe=safe))
+    made, reports = lane(BrokenList(), hand, GatePolicy(0.9, fail_safe=safe))
     drive(made)
     (found,) = data(reports)
     assert isinstance(found, VehicleUnreadable)
@@ -80,7 +80,7 @@ def test_a_list_that_fails_lets_in_only_where_the_gate_is_fail_safe(safe: bool, 
 @pytest.mark.parametrize(("safe", "opens"), [(False, 0), (True, 1)])
 def test_a_reader_that_fails_does_not_end_the_gate(safe: bool, opens: int) -> None:
     hand = Hand()
-    made, reports = lane(NoList(), hand, Terms(0.9, fail_safe=safe), BrokenFinder())
+    made, reports = lane(EmptyList(), hand, GatePolicy(0.9, fail_safe=safe), BrokenFinder())
     made.vehicles((CAR,), 0)
     drive(made)
     assert [type(each) for each in data(reports)] == [VehicleUnreadable]
@@ -88,14 +88,14 @@ def test_a_reader_that_fails_does_not_end_the_gate(safe: bool, opens: int) -> No
 
 
 def test_what_lies_outside_of_the_region_is_not_looked_at() -> None:
-    made, reports = lane(NoList(), Hand())
+    made, reports = lane(EmptyList(), Hand())
     made.region = Region(((0.0, 0.8), (1.0, 0.8), (1.0, 1.0), (0.0, 1.0)))
     drive(made)
     assert reports == []
 
 
 def test_a_gate_where_nothing_moves_does_nothing_after_its_first_looks() -> None:
-    made, _ = lane(NoList(), Hand())
+    made, _ = lane(EmptyList(), Hand())
     made.frame(None, 1_000_000_000)  # type: ignore[arg-type]
     assert made._slot is not None
     made.see(PICTURE, 1_000_000_000)
@@ -111,7 +111,7 @@ def test_a_gate_where_nothing_moves_does_nothing_after_its_first_looks() -> None
 def stood(match: Match | None, start_s: float = 0.0) -> tuple[Hand, list[Report]]:
     """A plate stands there, from `start_s` after the first look on, and never moves."""
     hand = Hand()
-    made, reports = lane(NoList({TEXT: match} if match else {}), hand, finder=(finder := SaidFinder()))
+    made, reports = lane(EmptyList({TEXT: match} if match else {}), hand, finder=(finder := SaidFinder()))
     for i in range(60):
         finder.boxes = [Box(600, 300, 740, 345)] if i / 5 >= start_s else []
         made._last = None  # the said finder says the same in a part of the picture, where it would be another place

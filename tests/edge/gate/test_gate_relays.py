@@ -20,9 +20,9 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from common.clock import FakeClock
 from common.errors import DoorLost, RelayError, SettingsError
-from edge.gate.opener import Limits, Opener
-from edge.gate.relays import RELAYS, Means, Outputs, Simulated
-from edge.gate.settings import HttpRelay, ModbusRelay, OsdpRelay, RelaySettings, SimulatedRelay
+from edge.access.gates.relay_controller import RateLimit, RelayController
+from edge.access.gates.relays import RELAYS, Outputs, RelayContext, Simulated
+from edge.settings.gates import HttpRelay, ModbusRelay, OsdpRelay, RelaySettings, SimulatedRelay
 
 
 class Door:
@@ -38,8 +38,8 @@ class Door:
         self.pulses.append((output, seconds))
 
 
-def means(base: Path, door: Outputs | None = None) -> Means:
-    return Means(base, "lane", FakeClock(), lambda _: door or Door(), time.sleep)
+def means(base: Path, door: Outputs | None = None) -> RelayContext:
+    return RelayContext(base, "lane", FakeClock(), lambda _: door or Door(), time.sleep)
 
 
 @contextmanager
@@ -189,9 +189,11 @@ def test_osdp_pulses_a_doors_output(tmp_path: Path) -> None:
         RELAYS[OsdpRelay](OsdpRelay("barrier", 2), means(tmp_path, Door(lost=True))).pulse(1.0)
 
 
-def opened(relay: Simulated, clock: FakeClock, limits: Limits, times: list[float], by_hand: bool = False) -> list[bool]:
+def opened(
+    relay: Simulated, clock: FakeClock, limits: RateLimit, times: list[float], by_hand: bool = False
+) -> list[bool]:
     """Ask at these moments; what the opener said each time."""
-    opener = Opener("lane", relay, limits, 1.0, clock)
+    opener = RelayController("lane", relay, limits, 1.0, clock)
     opener.start()
     said: list[bool] = []
     for number, moment in enumerate(times):
@@ -204,7 +206,7 @@ def opened(relay: Simulated, clock: FakeClock, limits: Limits, times: list[float
 
 def test_limits_hold_back_and_count(tmp_path: Path) -> None:
     relay = Simulated(SimulatedRelay(), means(tmp_path))
-    assert opened(relay, FakeClock(), Limits(2.0, 3), [10, 11, 13, 16, 20, 75]) == [
+    assert opened(relay, FakeClock(), RateLimit(2.0, 3), [10, 11, 13, 16, 20, 75]) == [
         True,
         False,
         True,
@@ -217,10 +219,10 @@ def test_limits_hold_back_and_count(tmp_path: Path) -> None:
 
 def test_people_are_not_limited(tmp_path: Path) -> None:
     relay = Simulated(SimulatedRelay(), means(tmp_path))
-    assert opened(relay, FakeClock(), Limits(60.0, 1), [1, 2, 3], by_hand=True) == [True] * 3
+    assert opened(relay, FakeClock(), RateLimit(60.0, 1), [1, 2, 3], by_hand=True) == [True] * 3
 
 
 def test_a_broken_relay_is_tried_counted_and_told(tmp_path: Path) -> None:
     relay = Simulated(SimulatedRelay(), means(tmp_path), broken=True)
-    assert opened(relay, FakeClock(), Limits(0.0, 60), [1.0]) == [False]
+    assert opened(relay, FakeClock(), RateLimit(0.0, 60), [1.0]) == [False]
     assert relay.pulses == []

@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from common.errors import ListError
-from edge.lists.matching import Match
-from edge.lists.store import Listed, ListStore
-from events import lists
-from events.lists import ListedVehicle, RevokedCredential, SiteLists, Standing
-from events.trust import Trust
+from edge.access.site_lists.matching import Match
+from edge.access.site_lists.site_list_store import ListStore, ListView
+from protocol import site_lists
+from protocol.signing.trust_anchor import Trust
+from protocol.site_lists import ListedVehicle, RevokedCredential, SiteLists, Standing
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 TRUST = Trust("village", KEY.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex(), bytes(32).hex())
@@ -28,7 +28,7 @@ def vehicle(number: int, plate: str, standing: Standing = "registered", **times:
 def message(version: int, *vehicles: ListedVehicle, key: Ed25519PrivateKey = KEY, cards: tuple[str, ...] = ()) -> bytes:
     revoked = tuple(RevokedCredential(id=f"c{i}", credential=card) for i, card in enumerate(cards))
     made = SiteLists(site="village", version=version, vehicles=vehicles, credentials=revoked)
-    return lists.pack(made, key, TRUST.sealing, os.urandom)
+    return site_lists.pack(made, key, TRUST.sealing, os.urandom)
 
 
 @pytest.fixture
@@ -38,11 +38,11 @@ def store(tmp_path: Path) -> ListStore:
 
 def test_a_plate_is_found_and_so_is_what_readers_take_it_for(store: ListStore) -> None:
     store.take(message(1, vehicle(1, "京a·8d05b")))
-    asked = Listed(store, "vehicle")
+    asked = ListView(store, "vehicle")
     assert asked.find(PLATE, 0) == Match("e1", "registered", valid=True, exact=True)
     assert asked.find("京A8005B", 0) == Match("e1", "registered", valid=True, exact=False)
     assert asked.find("京A99999", 0) is None
-    assert Listed(store, "credential").find(PLATE, 0) is None
+    assert ListView(store, "credential").find(PLATE, 0) is None
 
 
 def test_a_variant_of_two_plates_is_nobodys(store: ListStore) -> None:

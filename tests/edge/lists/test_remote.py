@@ -9,12 +9,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from common.clock import SECOND_NS, FakeClock
 from common.errors import RelayError
-from edge.link import FakeLink
-from edge.remote import Remote
-from events.commands import LIFE_S, Command, decode_reply, pack
-from events.identifiers import uuid7
-from events.topics import BoxTopics
-from events.trust import Trust
+from edge.messaging.command_handler import CommandDispatcher
+from edge.messaging.mqtt_client import FakeBrokerLink
+from protocol.commands import LIFE_S, Command, decode_reply, pack
+from protocol.identifiers import uuid7
+from protocol.signing.trust_anchor import Trust
+from protocol.topics import BoxTopics
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 TRUST = Trust("village", KEY.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex(), bytes(32).hex())
@@ -42,9 +42,9 @@ def command(number: int = 1, time_ns: int = NOW_NS) -> Command:
 
 def asked(
     *commands: Command, gate: Gate, trust: Trust | None = TRUST, key: Ed25519PrivateKey = KEY
-) -> tuple[Remote, FakeLink]:
-    link = FakeLink()
-    remote = Remote(link, TOPICS, trust, FakeClock(now_ns=NOW_NS), {"open-gate": gate.open})
+) -> tuple[CommandDispatcher, FakeBrokerLink]:
+    link = FakeBrokerLink()
+    remote = CommandDispatcher(link, TOPICS, trust, FakeClock(now_ns=NOW_NS), {"open-gate": gate.open})
     remote.start()
     for each in commands:
         link.deliver(TOPICS.command("open-gate"), pack(each, TOPICS, key))
@@ -52,7 +52,7 @@ def asked(
     return remote, link
 
 
-def replies(link: FakeLink) -> list[tuple[str, bool, str]]:
+def replies(link: FakeBrokerLink) -> list[tuple[str, bool, str]]:
     found = [(topic, decode_reply(payload)) for topic, payload in link.published]
     return [(topic.rpartition("/")[2], reply.done, reply.problem) for topic, reply in found]
 
@@ -92,8 +92,8 @@ def test_what_cannot_be_believed_is_not_done(sent: Command, trust: Trust | None,
 
 
 def test_a_command_that_nothing_here_can_do_is_answered() -> None:
-    link = FakeLink()
-    remote = Remote(link, TOPICS, TRUST, FakeClock(now_ns=NOW_NS), {})
+    link = FakeBrokerLink()
+    remote = CommandDispatcher(link, TOPICS, TRUST, FakeClock(now_ns=NOW_NS), {})
     remote.start()
     link.deliver(TOPICS.command("open-gate"), pack(command(), TOPICS, KEY))
     remote.stop()
@@ -104,8 +104,8 @@ def test_a_command_that_nothing_here_can_do_is_answered() -> None:
     ("before_s", "set_back_s", "opens"), [(20, 0, False), (3, 0, False), (1, 0, True), (0, 0, True), (0, 3600, True)]
 )
 def test_a_command_from_before_the_start_does_not_run(before_s: int, set_back_s: int, opens: bool) -> None:
-    gate, link, clock = Gate(), FakeLink(), FakeClock(now_ns=NOW_NS)
-    remote = Remote(link, TOPICS, TRUST, clock, {"open-gate": gate.open})
+    gate, link, clock = Gate(), FakeBrokerLink(), FakeClock(now_ns=NOW_NS)
+    remote = CommandDispatcher(link, TOPICS, TRUST, clock, {"open-gate": gate.open})
     given = command(time_ns=NOW_NS - before_s * SECOND_NS)
     if set_back_s:
         clock.advance(2 * LIFE_S)
@@ -119,8 +119,8 @@ def test_a_command_from_before_the_start_does_not_run(before_s: int, set_back_s:
 
 @pytest.mark.parametrize(("waited_s", "opens"), [(LIFE_S - 1, True), (LIFE_S + 1, False), (300, False)])
 def test_a_command_that_has_waited_behind_another_is_old_when_its_turn_comes(waited_s: int, opens: bool) -> None:
-    gate, link, clock = Gate(), FakeLink(), FakeClock(now_ns=NOW_NS)
-    remote = Remote(link, TOPICS, TRUST, clock, {"open-gate": gate.open})
+    gate, link, clock = Gate(), FakeBrokerLink(), FakeClock(now_ns=NOW_NS)
+    remote = CommandDispatcher(link, TOPICS, TRUST, clock, {"open-gate": gate.open})
     link.deliver(TOPICS.command("open-gate"), pack(command(), TOPICS, KEY))
     clock.advance(waited_s)
     remote.start()

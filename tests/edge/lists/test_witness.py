@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge.witness import FILE, Witness
-from events import checkpoints
-from events.trust import Trust
+from edge.messaging.witness import FILE, Witness
+from protocol.signing import checkpoints
+from protocol.signing.trust_anchor import Trust
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 TRUST = Trust("village", KEY.public_key().public_bytes_raw().hex(), bytes(32).hex())

@@ -17,24 +17,24 @@ from websockets.exceptions import ConnectionClosed
 
 from common.clock import SECOND_NS, FakeClock, SystemClock
 from common.errors import ContractError, FootageRefused, ModelError, PaifangError
-from demo.clip import load
-from edge.blur.live import LiveRedactor
-from edge.live.desk import MOST, LiveDesk
+from demo.media_loop import load
+from edge.jobs.live.worker import MOST, LiveStreamWorker
+from edge.redaction.live_redactor import LiveRedactor
 from edge.sources import opener
 from edge.sources.base import NOBODY
-from events.live import HEAD, PATIENCE_S, STILL_WANTED, What, what_of
-from events.tickets import live_path
 from pipelines.types import Detector
+from protocol.live_frames import HEAD, PATIENCE_S, STILL_WANTED, FrameType, what_of
+from protocol.signing.upload_tokens import live_path
 
 
 def desk_of(
     taker: Taker, cameras: Served, faces: Detector, *, tls: ssl.SSLContext | None = None, clock: FakeClock | None = None
-) -> LiveDesk:
+) -> LiveStreamWorker:
     def views(rate: float, lead: int) -> LiveRedactor:
         return LiveRedactor(faces, None, np.random.default_rng(1), rate, deadline_s=20.0, lead=lead)
 
     watched = opener(cameras.url("yard"), NOBODY, SystemClock())
-    return LiveDesk(taker.url, tls, SITE_KEY, {"yard": watched}, None, views, 3_000, clock or FakeClock())
+    return LiveStreamWorker(taker.url, tls, SITE_KEY, {"yard": watched}, None, views, 3_000, clock or FakeClock())
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def cameras(tmp_path: Path) -> Iterator[Served]:
         yield server
 
 
-def ended(desk: LiveDesk) -> None:
+def ended(desk: LiveStreamWorker) -> None:
     wait_until(lambda: desk.running == 0, 30, "the end of the view")
 
 
@@ -68,7 +68,7 @@ def test_a_view_is_covered_h264_whatever_the_camera_sends_and_ends_with_the_sock
         socket.close()
         ended(desk)
         assert taker.asked == [(live_path(order.job), "Ticket the ticket")]
-        assert [what_of(message) for message in taker.messages[:3]] == [What.INIT, What.KEY, What.FRAME]
+        assert [what_of(message) for message in taker.messages[:3]] == [FrameType.INIT, FrameType.KEY, FrameType.FRAME]
         times = [int.from_bytes(message[1:HEAD], "big") for message in taker.messages[1:]]
         assert times == sorted(times)
         assert abs(times[-1] - SystemClock().wall_ns()) < 3600 * SECOND_NS

@@ -18,14 +18,14 @@ from rec_kit import START_NS, Packets, Store
 
 from common.clock import SECOND_NS, FakeClock, SystemClock
 from common.errors import FootageError, FootageRefused
-from edge.blur.live import LiveRedactor
-from edge.live.desk import LEAD, LiveDesk
-from edge.live.kept import LONGEST_STEP_NS, KeptOpener
+from edge.jobs.live.recorded_stream import LONGEST_STEP_NS, KeptOpener
+from edge.jobs.live.worker import LEAD, LiveStreamWorker
 from edge.recorder.fakedisk import FakeDisk
-from edge.recorder.playback import Player
-from events.commands import Command
-from events.live import HEAD, LONGEST_NS, What, what_of
+from edge.recorder.footage.playback import Player
+from edge.redaction.live_redactor import LiveRedactor
 from pipelines.types import Detector
+from protocol.commands import Command
+from protocol.live_frames import HEAD, LONGEST_NS, FrameType, what_of
 
 
 def at(seconds: float) -> int:
@@ -95,7 +95,7 @@ def film(folder: Path) -> Packets:
         return context.name, bytes(context.extradata or b""), numbered
 
 
-def desk_of(url: str, player: Player | None, faces: Detector) -> LiveDesk:
+def desk_of(url: str, player: Player | None, faces: Detector) -> LiveStreamWorker:
     def kept(camera: str, from_ns: int, to_ns: int) -> KeptOpener:
         assert player is not None
         clock = FakeClock()
@@ -105,7 +105,7 @@ def desk_of(url: str, player: Player | None, faces: Detector) -> LiveDesk:
         assert lead == LEAD
         return LiveRedactor(faces, None, np.random.default_rng(1), rate, deadline_s=20.0, lead=lead)
 
-    return LiveDesk(url, None, bytes(32), {}, kept if player else None, views, 3_000, SystemClock())
+    return LiveStreamWorker(url, None, bytes(32), {}, kept if player else None, views, 3_000, SystemClock())
 
 
 def past(start: float, end: float) -> Command:
@@ -122,7 +122,7 @@ def test_a_stretch_is_played_covered_up_to_its_end(tmp_path: Path, found: bool) 
         wait_until(lambda: desk.running == 0, 60)
         wait_until(lambda: taker.open[0].close_code is not None, 20)
         assert taker.open[0].close_code == 1000
-        assert [what_of(message) for message in taker.messages[:2]] == [What.INIT, What.KEY]
+        assert [what_of(message) for message in taker.messages[:2]] == [FrameType.INIT, FrameType.KEY]
         times = [int.from_bytes(message[1:HEAD], "big") for message in taker.messages[1:]]
         assert times == sorted(times)
         assert at(0) <= times[0] <= at(2.1)

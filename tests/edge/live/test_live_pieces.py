@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from common.errors import RedactionError
-from edge.blur.encoder import FRAGMENTS, Encoder, Origin
-from edge.blur.paint import Canvas, paint
-from edge.live.pieces import Cutter, is_key
-from edge.live.view import Newest
-from events.live import Piece, What
+from edge.jobs.live.fmp4_splitter import Fmp4Splitter, is_key
+from edge.jobs.live.live_encoder import LatestFrame
+from edge.redaction.encoder import FRAGMENTS, Encoder, Origin
+from edge.redaction.mask_renderer import FrameFormat, paint
+from protocol.live_frames import FrameType, LiveFrame
 
-CANVAS = Canvas(160, 120, "yuv420p")
+CANVAS = FrameFormat(160, 120, "yuv420p")
 
 
 def frame(number: int) -> av.VideoFrame:
@@ -25,7 +25,7 @@ def frame(number: int) -> av.VideoFrame:
 
 
 def test_each_frame_is_a_piece_and_every_two_seconds_one_is_a_key_frame() -> None:
-    cutter = Cutter()
+    cutter = Fmp4Splitter()
     encoder = Encoder(cutter, CANVAS, Origin(Fraction(1, 90_000), 15.0), options=FRAGMENTS, live=True, kbps=300)
     for number in range(62):
         cutter.times.append(1_000 + number)
@@ -33,15 +33,15 @@ def test_each_frame_is_a_piece_and_every_two_seconds_one_is_a_key_frame() -> Non
         assert len(cutter.times) <= 2, "frames wait in the encoder"
     encoder.close()
     pieces = list(cutter.ready)
-    assert [it.what for it in pieces[:3]] == [What.INIT, What.KEY, What.FRAME]
+    assert [it.what for it in pieces[:3]] == [FrameType.INIT, FrameType.KEY, FrameType.FRAME]
     assert [it.time_ns for it in pieces[1:]] == [1_000 + number for number in range(62)]
-    assert [place for place, it in enumerate(pieces[1:]) if it.what is What.KEY] == [0, 30, 60]
+    assert [place for place, it in enumerate(pieces[1:]) if it.what is FrameType.KEY] == [0, 30, 60]
     sent = sum(len(it.data) for it in pieces) * 8 / (62 / 15) / 1000
     assert sent < 450, "noise is the worst that there is, and the bound holds about"
 
 
 def test_bytes_may_come_in_any_pieces() -> None:
-    cutter = Cutter()
+    cutter = Fmp4Splitter()
     cutter.times.extend([7, 8])
 
     def box(name: bytes, data: bytes) -> bytes:
@@ -52,8 +52,8 @@ def test_bytes_may_come_in_any_pieces() -> None:
     for place in range(len(whole)):
         cutter.write(whole[place : place + 1])
     init, first = cutter.ready
-    assert init == Piece(What.INIT, 0, whole[: 9 + 9])
-    assert (first.what, first.time_ns, first.data) == (What.KEY, 7, whole[18:])
+    assert init == LiveFrame(FrameType.INIT, 0, whole[: 9 + 9])
+    assert (first.what, first.time_ns, first.data) == (FrameType.KEY, 7, whole[18:])
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_key_frame_is_known_by_its_units(units: bytes, key: bool) -> None:
 
 
 def test_only_the_newest_frame_waits_and_silence_is_an_end() -> None:
-    newest = Newest()
+    newest = LatestFrame()
     for number in range(3):
         newest.put(frame(number), number)
     taken = newest.take(0.0)
@@ -80,7 +80,7 @@ def test_only_the_newest_frame_waits_and_silence_is_an_end() -> None:
 
 
 def test_an_end_without_a_problem_comes_after_the_last_frame() -> None:
-    newest = Newest()
+    newest = LatestFrame()
     newest.put(frame(3), 3)
     newest.end()
     taken = newest.take(0.0)

@@ -23,18 +23,18 @@ from rec_kit import RATE, START_NS, decoded, packets, stream
 
 from common.clock import SECOND_NS, FakeClock
 from common.errors import FootageError, ModelError, ModelUnavailable, RedactionError
-from edge.blur.counts import Counts, UsedModel
-from edge.blur.encoder import Writable
-from edge.blur.export import Progress
-from edge.blur.film import Opener
-from edge.recorder.api import LONGEST_FILM_NS, FootageApi, api_token
-from edge.recorder.assembly import Store
-from edge.recorder.export import VideoRedactor
-from edge.recorder.holds import Hold
-from edge.recorder.manifest import signing_key, verify
-from edge.recorder.settings import RecorderSettings
-from edge.status import StatusServer
-from events.identifiers import to_rfc3339
+from edge.media.redaction_statistics import Counts, UsedModel
+from edge.media.signed_manifest import signing_key, verify
+from edge.monitoring.status import StatusServer
+from edge.recorder.factory import FootageStore
+from edge.recorder.footage.export import VideoRedactor
+from edge.recorder.footage.http_api import LONGEST_FILM_NS, FootageApi, api_token
+from edge.recorder.retention.legal_holds import Hold
+from edge.redaction.encoder import Writable
+from edge.redaction.two_pass_redactor import Progress
+from edge.redaction.video_reader import Opener
+from edge.settings.recorder import RecorderSettings
+from protocol.identifiers import to_rfc3339
 
 SIZE = (320, 240)
 
@@ -59,7 +59,7 @@ class Answer:
 class Served:
     """A box's API over a minute and a half of footage, ten seconds of it missing."""
 
-    store: Store
+    store: FootageStore
     token: bytes
     make: Callable[[], VideoRedactor] = field(default=lambda: covering(Bright()))
     port: int = 0
@@ -86,7 +86,7 @@ def box(tmp_path: Path) -> Iterator[Served]:
     (tmp_path / "footage").mkdir()
     clock = FakeClock(now_ns=START_NS)
     told = RecorderSettings(enabled=True)
-    store = Store(told, tmp_path, "data")
+    store = FootageStore(told, tmp_path, "data")
     writer, _ = store.tools(told, ["cam-1"], clock, lambda _draft: None, "box")
     writer.start()
     for number, (seconds, pause) in enumerate(((60, 10.0), (30, 0.0))):
@@ -162,7 +162,7 @@ def test_a_film_s_manifest_is_signed_and_says_who_and_under_which_case(box: Serv
 
 
 def test_only_the_newest_manifests_are_kept(box: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.recorder.api.MOST_MANIFESTS", 2)
+    monkeypatch.setattr("edge.recorder.footage.http_api.MOST_MANIFESTS", 2)
     places = [box.film(number, number + 1).headers["Paifang-Manifest"] for number in range(3)]
     assert [box.ask(place).status for place in places] == [404, 200, 200]
     assert len(list((tmp_path / "data" / "manifests").iterdir())) == 2

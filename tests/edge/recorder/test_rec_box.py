@@ -14,15 +14,15 @@ import pytest
 from edge_kit import make_clip, served, wait_until
 from model_kit import obtain
 
-from demo.clip import load
-from edge import config
+from demo.media_loop import load
 from edge.app import Box
 from edge.loaded_models import Models
-from events.envelope import decode
-from events.identifiers import to_rfc3339
-from events.kinds import FootageExported
-from models.store import ModelStore
+from edge.settings import node
+from models.files.store import ModelStore
 from pipelines.types import Detections, Picture
+from protocol.envelope import decode
+from protocol.event_types import FootageExported
+from protocol.identifiers import to_rfc3339
 
 TEXT = """
 site: village
@@ -59,7 +59,7 @@ def test_a_running_box_gives_covered_films_with_sound_and_tells_of_each(
     path = tmp_path / "box.yaml"
     with served({"loud": clip, "quiet": clip}) as server:
         path.write_text(TEXT.format(models=model_store.folder, loud=server.url("loud"), quiet=server.url("quiet")))
-        box = Box(config.load(path), tmp_path, Models(Nothing(), Nothing(), Nothing()))
+        box = Box(node.load(path), tmp_path, Models(Nothing(), Nothing(), Nothing()))
         box.start()
         try:
             assert box.footage is not None
@@ -71,7 +71,7 @@ def test_a_running_box_gives_covered_films_with_sound_and_tells_of_each(
         with av.open(io.BytesIO(mp4), "r") as container:
             assert len(container.streams.audio) == (camera == "loud"), camera
             assert len(list(container.decode(video=0))) >= 15
-    again = Box(config.load(path), tmp_path, Models(Nothing(), Nothing(), Nothing()))
+    again = Box(node.load(path), tmp_path, Models(Nothing(), Nothing(), Nothing()))
     try:
         events = [decode(it.body) for it in again.outbox.read(0, 1000)]
     finally:

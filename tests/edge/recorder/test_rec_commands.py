@@ -17,19 +17,19 @@ from rec_kit import packets
 
 from common.clock import FakeClock
 from common.errors import SettingsError
-from edge import config
-from edge.recorder import notices
-from edge.recorder.assembly import Footage, policies
+from edge.media.signed_manifest import signing_key
+from edge.recorder.factory import RecorderService, policies
+from edge.recorder.footage import transactional_outbox
 from edge.recorder.index import Index
-from edge.recorder.manifest import signing_key
-from edge.recorder.settings import KeepSettings, RecorderSettings
-from edge.recorder.timeline import Item
-from edge.recorder.track import SEGMENT_NS
-from events.envelope import Draft
-from events.identifiers import from_rfc3339, to_rfc3339
-from events.kinds import FootageErased, FootageExported, FootageHeld
-from models.store import ModelStore
+from edge.recorder.segments.segment_recorder import SEGMENT_NS
+from edge.recorder.segments.timeline import Item
+from edge.settings import node as config
+from edge.settings.recorder import KeepSettings, RecorderSettings
+from models.files.store import ModelStore
 from paifang import cli
+from protocol.envelope import UnsequencedEvent
+from protocol.event_types import FootageErased, FootageExported, FootageHeld
+from protocol.identifiers import from_rfc3339, to_rfc3339
 
 ROOT = Path(__file__).resolve().parents[3]
 BOX = """
@@ -51,8 +51,10 @@ def box(tmp_path: Path) -> Path:
     told = config.load(path)
     for days in (LATER_DAYS, 0):
         clock = FakeClock(now_ns=time.time_ns() - days * 86_400 * 10**9 - 200 * 10**9)
-        sent: list[Draft] = []
-        footage = Footage(told.recorder, ["cam-1"], tmp_path, told.data, clock=clock, send=sent.append, box="gate-1")
+        sent: list[UnsequencedEvent] = []
+        footage = RecorderService(
+            told.recorder, ["cam-1"], tmp_path, told.data, clock=clock, send=sent.append, box="gate-1"
+        )
         footage.start()
         wait_until(partial(getattr, footage.writer, "ready"))
         for item in items(clock):
@@ -115,10 +117,10 @@ def test_key_prints_what_checks_the_box_s_exports(box: Path, run: Run) -> None:
     assert run("key", box)[1] == out
 
 
-def left(box: Path) -> list[Draft]:
+def left(box: Path) -> list[UnsequencedEvent]:
     """What the box will tell of, as it takes it from the index."""
-    index, found = Index(box.parent / "data" / "footage.sqlite3"), list[Draft]()
-    notices.pump(index, found.append)
+    index, found = Index(box.parent / "data" / "footage.sqlite3"), list[UnsequencedEvent]()
+    transactional_outbox.drain(index, found.append)
     index.close()
     return found
 
@@ -247,15 +249,18 @@ def test_clear_footage_is_joined_for_the_export_s_redactor_alone_and_only_covere
     files = sorted((ROOT / "edge").rglob("*.py"))
     playing = {str(path.relative_to(ROOT)) for path in files if "play" in called(path)}
     assert playing == {
-        "edge/recorder/export.py",
-        "edge/recorder/looks.py",  # stills, see test_rec_looks.py
-        "edge/clips/desk.py",  # into the redactor
-        "edge/live/kept.py",  # into a view, which encodes what its redactor covered: test_live_kept.py
-        "edge/release/maker.py",  # what two people agreed to: tests/test_privacy.py
+        "edge/recorder/footage/export.py",
+        "edge/recorder/footage/query_handler.py",  # stills, see test_rec_looks.py
+        "edge/jobs/clips/worker.py",  # into the redactor
+        "edge/jobs/live/recorded_stream.py",  # into a view, which encodes what its redactor covered: test_live_kept.py
+        "edge/jobs/releases/release_builder.py",  # what two people agreed to: tests/test_privacy.py
     }
     copying = {
         str(path.relative_to(ROOT)) for path in files if {"mux", "mux_one", "add_stream_from_template"} & called(path)
     }
-    assert copying == {"edge/recorder/mux.py", "edge/blur/encoder.py", "edge/release/encoder.py"}
+    assert copying == {"edge/recorder/segments/mux.py", "edge/redaction/encoder.py", "edge/jobs/releases/encoder.py"}
     encoding = {str(path.relative_to(ROOT)) for path in files if "add_stream" in called(path)}
-    assert encoding == {"edge/blur/encoder.py", "edge/release/encoder.py"}  # covered, marked: tests/test_privacy.py
+    assert encoding == {
+        "edge/redaction/encoder.py",
+        "edge/jobs/releases/encoder.py",
+    }  # covered, marked: tests/test_privacy.py

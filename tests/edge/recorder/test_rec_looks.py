@@ -11,13 +11,13 @@ from rec_kit import START_NS, stream
 
 from common.clock import SECOND_NS, FakeClock
 from common.errors import FootageError, ModelError, RedactionError
-from edge.recorder.assembly import Store
-from edge.recorder.holds import Hold
-from edge.recorder.looks import Looks
-from edge.recorder.settings import RecorderSettings
-from edge.redaction import Redactor
-from events.commands import Command
+from edge.recorder.factory import FootageStore
+from edge.recorder.footage.query_handler import Looks
+from edge.recorder.retention.legal_holds import Hold
+from edge.redaction.snapshots import SnapshotRedactor
+from edge.settings.recorder import RecorderSettings
 from pipelines.types import Detections, Picture
+from protocol.commands import Command
 
 JPEG = b"\xff\xd8"
 
@@ -52,7 +52,7 @@ def looks(tmp_path: Path, finder: Finder) -> Iterator[Looks]:
     (tmp_path / "data").mkdir()
     clock = FakeClock(now_ns=START_NS)
     told = RecorderSettings(enabled=True)
-    store = Store(told, tmp_path, "data")
+    store = FootageStore(told, tmp_path, "data")
     writer, _ = store.tools(told, ["cam-1"], clock, lambda _draft: None, "box")
     writer.start()
     for item in stream(clock, 60):
@@ -61,7 +61,7 @@ def looks(tmp_path: Path, finder: Finder) -> Iterator[Looks]:
     for item in stream(clock, 30, session=2):
         writer.feed(item)
     writer.close()
-    yield Looks(store, Redactor(finder, finder, np.random.default_rng(1)), finder, clock)
+    yield Looks(store, SnapshotRedactor(finder, finder, np.random.default_rng(1)), finder, clock)
     store.index.close()
 
 

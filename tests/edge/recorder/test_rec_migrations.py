@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from common.errors import FootageError
-from edge.recorder import notices
+from edge.recorder.footage import transactional_outbox
 from edge.recorder.index import MIGRATIONS, DayUse, Gap, Index, Segment
-from edge.recorder.startup import open_index
-from events.envelope import Draft
-from events.kinds import FootageErased
+from edge.recorder.startup_recovery import open_index
+from protocol.envelope import UnsequencedEvent
+from protocol.event_types import FootageErased
 
 SCHEMAS = Path(__file__).parent / "schemas"
 RELEASED = sorted(int(path.stem) for path in SCHEMAS.glob("*.sql"))
@@ -51,7 +51,7 @@ def test_rows_of_every_released_schema_survive_and_go_on(version: int, tmp_path:
     assert index.erased() == [("yard", 20_600, START_NS, 1440, 720_000_000, "ceiling")]
     assert index.fact("disk") == "01a0e4d9-5c00-7000-8000-000000000009"
     index.add([Segment("door", IDS[0][:-1] + "7", START_NS, START_NS + 1, 1, True)])
-    notices.leave(index, Draft("yard", FootageErased(cause="asked"), START_NS))
+    transactional_outbox.enqueue(index, UnsequencedEvent("yard", FootageErased(cause="asked"), START_NS))
     index.close()
     again = Index(path)
     assert again.cameras() == ["door", "gate", "yard"]

@@ -16,19 +16,19 @@ from rec_kit import RATE, START_NS, Store, decoded, in_band, packets
 
 from common.clock import SECOND_NS
 from common.errors import FootageBroken, FootageError, FootageRefused, RedactionError
-from edge.blur.counts import Counts, UsedModel
-from edge.blur.encoder import Writable
-from edge.blur.export import Progress
-from edge.blur.film import Opener, Shot
-from edge.recorder import notices
-from edge.recorder.boxes import body_of, boxes, traks
-from edge.recorder.export import Asked, Exporter
+from edge.media.mp4_boxes import body_of, boxes, traks
+from edge.media.redaction_statistics import Counts, UsedModel
+from edge.media.signed_manifest import Manifest, signing_key, verify
 from edge.recorder.fakedisk import FakeDisk
-from edge.recorder.manifest import Manifest, signing_key, verify
-from edge.recorder.playback import Player
-from events.envelope import Draft
-from events.identifiers import from_rfc3339, to_rfc3339
-from events.kinds import FootageExported
+from edge.recorder.footage import transactional_outbox
+from edge.recorder.footage.export import Exporter, ExportRequest
+from edge.recorder.footage.playback import Player
+from edge.redaction.encoder import Writable
+from edge.redaction.two_pass_redactor import Progress
+from edge.redaction.video_reader import Opener, VideoFrame
+from protocol.envelope import UnsequencedEvent
+from protocol.event_types import FootageExported
+from protocol.identifiers import from_rfc3339, to_rfc3339
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "recording.md"
 
@@ -188,7 +188,7 @@ class Marking:
         film = opener()
         assert isinstance(target, Path)
         target.write_bytes(b"fake")
-        counts = Counts(frames=sum(isinstance(it, Shot) for it in film.shots()))
+        counts = Counts(frames=sum(isinstance(it, VideoFrame) for it in film.shots()))
         film.close()
         return counts
 
@@ -205,7 +205,7 @@ def exporter(store: Store, folder: Path, redactor: Marking | None) -> Exporter:
     return Exporter(player(store), store.index, store.clock, signing_key(folder / "signing.key"), redactor)
 
 
-ASKED = Asked("cam-1", at(140), at(200), "chief", "theft of a bicycle", "2026-17")
+ASKED = ExportRequest("cam-1", at(140), at(200), "chief", "theft of a bicycle", "2026-17")
 
 
 def test_without_a_redactor_there_is_no_export(store: Store, tmp_path: Path) -> None:
@@ -232,8 +232,8 @@ def test_an_export_that_fails_leaves_no_file(store: Store, tmp_path: Path) -> No
 
 def test_an_export_leaves_its_notice_first_and_without_it_there_is_none(store: Store, tmp_path: Path) -> None:
     exporter(store, tmp_path, Marking()).export(ASKED, tmp_path / "out.mp4")
-    told: list[Draft] = []
-    assert notices.pump(store.index, told.append) == 1
+    told: list[UnsequencedEvent] = []
+    assert transactional_outbox.drain(store.index, told.append) == 1
     assert [(it.place, it.kind, it.time_ns) for it in told] == [("cam-1", "footage.exported", store.clock.now_ns)]
     assert told[0].data == FootageExported(
         from_=to_rfc3339(ASKED.from_ns), to=to_rfc3339(ASKED.to_ns), reason="2026-17: theft of a bicycle", by="chief"
@@ -316,7 +316,7 @@ def test_a_signing_key_that_others_can_read_or_that_is_none_is_refused(tmp_path:
 def test_a_manifest_says_where_the_film_begins_and_ends_and_what_was_asked_for(
     store: Store, tmp_path: Path, from_s: float, to_s: float
 ) -> None:
-    asked = Asked("cam-1", at(from_s), at(to_s), "chief", "theft of a bicycle", "2026-17")
+    asked = ExportRequest("cam-1", at(from_s), at(to_s), "chief", "theft of a bicycle", "2026-17")
     target = tmp_path / "out.mp4"
     told = verify(target, exporter(store, tmp_path, Marking()).export(asked, target), None)
     assert (told.asked_from, told.asked_to) == (to_rfc3339(asked.from_ns), to_rfc3339(asked.to_ns))
@@ -329,7 +329,7 @@ def test_a_manifest_says_where_the_film_begins_and_ends_and_what_was_asked_for(
 
 def test_a_range_that_reaches_beyond_the_footage_says_what_there_is(store: Store, tmp_path: Path) -> None:
     rows = store.rows()
-    asked = Asked("cam-1", at(0) - 60 * SECOND_NS, at(9_000), "chief", "theft of a bicycle", "2026-17")
+    asked = ExportRequest("cam-1", at(0) - 60 * SECOND_NS, at(9_000), "chief", "theft of a bicycle", "2026-17")
     target = tmp_path / "out.mp4"
     told = verify(target, exporter(store, tmp_path, Marking()).export(asked, target), None)
     assert from_rfc3339(told.from_) == rows[0].start_ns

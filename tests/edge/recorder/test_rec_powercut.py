@@ -9,7 +9,7 @@ import pytest
 from benchmarks import powercut
 from benchmarks.footage_kit import film
 from edge.recorder.fakedisk import FakeDisk, PowerCut
-from edge.recorder.segment import SegmentWriter
+from edge.recorder.segments.segment import SegmentWriter
 
 
 def trials(count: int) -> powercut.Tally:

@@ -21,15 +21,15 @@ from rec_kit import Store, decoded, packets, real_store, stream
 from common.backoff import Backoff
 from common.clock import FakeClock, SystemClock
 from common.errors import SettingsError, SourceLost
-from common.settings import loads
-from demo.clip import load
+from common.settings_loader import loads
+from demo.media_loop import load
 from edge.recorder.fakedisk import FakeDisk
-from edge.recorder.playback import Player
-from edge.recorder.reader import MainReader
+from edge.recorder.footage.playback import Player
+from edge.recorder.main_stream_reader import MainReader
 from edge.recorder.recorder import Inbox, Recorder
-from edge.recorder.settings import RecorderSettings
-from edge.recorder.timeline import Item
-from edge.sources.base import NOBODY, Arrival, FakeStream
+from edge.recorder.segments.timeline import Item
+from edge.settings.recorder import RecorderSettings
+from edge.sources.base import NOBODY, FakeStream, TimedPacket
 from edge.sources.rtsp import RtspOpener
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -87,7 +87,7 @@ def test_a_disk_that_is_slower_than_the_packets_is_not_taken_for_a_silent_camera
 def test_a_tap_never_raises() -> None:
     store = Store(FakeDisk(random.Random(1)))
     recorder = Recorder(store.writer, FakeClock())
-    recorder.packet("cam-1", Arrival(None, 0))  # type: ignore[arg-type]
+    recorder.packet("cam-1", TimedPacket(None, 0))  # type: ignore[arg-type]
     assert recorder.failures == 1
 
 
@@ -104,7 +104,7 @@ def test_a_main_stream_that_ends_is_opened_again(tmp_path: Path) -> None:
             return opened[-1]
 
     class Nothing:
-        def packet(self, camera: str, arrival: Arrival) -> None: ...
+        def packet(self, camera: str, arrival: TimedPacket) -> None: ...
 
     reader = MainReader("cam-1", Opener(), Nothing(), Backoff(lambda: 0.0, 0.001, 0.001), stop)
     reader.run()
@@ -142,7 +142,7 @@ sys.path[:0] = sys.argv[4:]
 from pathlib import Path
 from common.backoff import Backoff
 from common.clock import SystemClock
-from edge.recorder.reader import MainReader
+from edge.recorder.main_stream_reader import MainReader
 from edge.recorder.recorder import Recorder
 from edge.sources.base import NOBODY
 from edge.sources.rtsp import RtspOpener

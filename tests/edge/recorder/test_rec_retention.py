@@ -7,14 +7,22 @@ from rec_kit import RATE, Store
 
 from common.clock import SECOND_NS
 from common.errors import FootageBroken, FootageError, FootageRefused
-from edge.recorder import retention
 from edge.recorder.fakedisk import FakeDisk
-from edge.recorder.holds import Hold, Holds, checked
 from edge.recorder.index import DayUse
-from edge.recorder.retention import Policy, Space, Trust, believe, camera_to_stop, forecast, plan
-from edge.recorder.segment import DAY_NS, SegmentReader
-from edge.recorder.sweeper import Sweeper, measured_rates
-from events.kinds import DiskFull, FootageAtRisk, FootageErased, FootageHeld
+from edge.recorder.retention import retention
+from edge.recorder.retention.legal_holds import Hold, Holds, checked
+from edge.recorder.retention.retention import (
+    Policy,
+    Space,
+    TrustedClock,
+    camera_to_stop,
+    forecast,
+    plan,
+    update_trusted_clock,
+)
+from edge.recorder.retention.retention_worker import RetentionWorker, measured_rates
+from edge.recorder.segments.segment import DAY_NS, SegmentReader
+from protocol.event_types import DiskFull, FootageAtRisk, FootageErased, FootageHeld
 
 HOUR_NS = 3600 * SECOND_NS
 
@@ -88,17 +96,17 @@ def test_the_forecast_says_when_how_much_and_what_would_help() -> None:
 
 
 def test_a_clock_in_another_year_is_believed_only_when_it_stays() -> None:
-    trust = believe(Trust(0, 0), 10 * SECOND_NS, 10 * SECOND_NS)
+    trust = update_trusted_clock(TrustedClock(0, 0), 10 * SECOND_NS, 10 * SECOND_NS)
     assert trust.wall_ns == 10 * SECOND_NS
     year = 365 * DAY_NS
-    trust = believe(trust, year, 20 * SECOND_NS)
+    trust = update_trusted_clock(trust, year, 20 * SECOND_NS)
     assert trust.wall_ns == 20 * SECOND_NS
-    trust = believe(trust, year + HOUR_NS // 2, 20 * SECOND_NS + HOUR_NS // 2)
+    trust = update_trusted_clock(trust, year + HOUR_NS // 2, 20 * SECOND_NS + HOUR_NS // 2)
     assert trust.wall_ns < DAY_NS
-    assert believe(trust, 30 * SECOND_NS + HOUR_NS // 2, 30 * SECOND_NS + HOUR_NS // 2).since_ns is None
-    trust = believe(trust, year + HOUR_NS, 20 * SECOND_NS + HOUR_NS)
+    assert update_trusted_clock(trust, 30 * SECOND_NS + HOUR_NS // 2, 30 * SECOND_NS + HOUR_NS // 2).since_ns is None
+    trust = update_trusted_clock(trust, year + HOUR_NS, 20 * SECOND_NS + HOUR_NS)
     assert trust.wall_ns == year + HOUR_NS
-    assert believe(trust, year - DAY_NS, 30 * SECOND_NS + HOUR_NS).wall_ns == year - DAY_NS
+    assert update_trusted_clock(trust, year - DAY_NS, 30 * SECOND_NS + HOUR_NS).wall_ns == year - DAY_NS
 
 
 @pytest.mark.parametrize(
@@ -133,9 +141,9 @@ class Kept:
         self.policies = policies if policies is not None else {"cam-1": Policy(), "cam-2": Policy(order=1)}
         self.sweeper = self.sweep_with(1000)
 
-    def sweep_with(self, reserve: int) -> Sweeper:
+    def sweep_with(self, reserve: int) -> RetentionWorker:
         store = self.store
-        return Sweeper(
+        return RetentionWorker(
             disk=self.disk,
             keys=store.keys,
             index=store.index,

@@ -7,11 +7,11 @@ import pytest
 from rec_kit import RATE, START_NS, PlainWrapper, Store, decoded, packets, stream
 
 from common.errors import DiskTrouble, FootageBroken, FootageError
-from edge.recorder.crypt import Part, Sealer, pack_header, unpack_header
 from edge.recorder.disk import RealDisk, trouble
 from edge.recorder.fakedisk import FakeDisk
-from edge.recorder.keys import FileWrapper, Keys, path_of
-from edge.recorder.segment import SegmentReader
+from edge.recorder.retention.keys import FileWrapper, Keys, path_of
+from edge.recorder.retention.segment_encryption import Part, SegmentCipher, pack_header, unpack_header
+from edge.recorder.segments.segment import SegmentReader
 
 
 @pytest.fixture
@@ -71,13 +71,13 @@ def test_no_plain_picture_stands_on_the_disk(store: Store) -> None:
     assert not any(packet[64:96] in data for packet, _, _ in packets()[2] if len(packet) > 96)
 
 
-def sealed() -> tuple[Sealer, bytes]:
+def sealed() -> tuple[SegmentCipher, bytes]:
     header = pack_header(unpack_header(_header())[0])
-    return Sealer(bytes(32), header), header
+    return SegmentCipher(bytes(32), header), header
 
 
 def _header() -> bytes:
-    from edge.recorder.crypt import Header
+    from edge.recorder.retention.segment_encryption import Header
 
     return pack_header(Header(id="x", camera="c", day=1, codec="h264", width=1, height=1, wall_ns=1, mono_ns=1))
 
@@ -91,9 +91,9 @@ def test_a_part_that_was_changed_moved_or_sealed_by_another_key_does_not_open() 
         with pytest.raises(FootageBroken):
             sealer.open(number, data)
     with pytest.raises(FootageBroken):
-        Sealer(b"\x01" * 32, header).open(3, frame)
+        SegmentCipher(b"\x01" * 32, header).open(3, frame)
     with pytest.raises(FootageBroken):
-        Sealer(bytes(32), header.replace(b'"day":1', b'"day":2')).open(3, frame)
+        SegmentCipher(bytes(32), header.replace(b'"day":1', b'"day":2')).open(3, frame)
 
 
 @pytest.mark.parametrize("start", [b"", b"PFSEG", b"not a segment at all", _header()[:20], _header()[:12] + b"{}" * 90])

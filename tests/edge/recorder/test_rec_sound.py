@@ -20,26 +20,28 @@ from rec_kit import RATE, START_NS, Store, decoded, packets, real_store, stream
 from common.backoff import Backoff
 from common.clock import SECOND_NS, FakeClock, SystemClock
 from common.errors import SettingsError, SourceLost
-from common.settings import loads
-from demo.clip import load
-from edge import config
-from edge.recorder.assembly import Footage
+from common.settings_loader import loads
+from demo.media_loop import load
+from edge.media.audio_track import HOLE_NS, AudioClock, AudioFormat, AudioPacket, SoundTrack
+from edge.media.mp4_fragments import Fragment, Sample, build, parse
+from edge.recorder.factory import RecorderService
 from edge.recorder.fakedisk import FakeDisk
-from edge.recorder.fragments import Fragment, Sample, build, parse
-from edge.recorder.playback import Player
-from edge.recorder.reader import MainReader
+from edge.recorder.footage.playback import Player
+from edge.recorder.main_stream_reader import MainReader
 from edge.recorder.recorder import Recorder
-from edge.recorder.settings import RecorderSettings
-from edge.recorder.sound import HOLE_NS, Sound, SoundLine, SoundTrack, Voice
-from edge.sources.base import NOBODY, Ear
+from edge.settings import node
+from edge.settings.recorder import RecorderSettings
+from edge.sources.base import NOBODY, AudioListener
 from edge.sources.file import FileOpener
 from edge.sources.rtsp import RtspOpener
 
-VOICE = Voice("cam-1", TONE_RATE, 1, bytes.fromhex("1588"))
+VOICE = AudioFormat("cam-1", TONE_RATE, 1, bytes.fromhex("1588"))
 FRAME_NS = 1024 * SECOND_NS // TONE_RATE
 
 
-def recorded(folder: Path, clip: Path, parts: int, ear: Callable[[Recorder], Ear | None]) -> tuple[Recorder, bytes]:
+def recorded(
+    folder: Path, clip: Path, parts: int, ear: Callable[[Recorder], AudioListener | None]
+) -> tuple[Recorder, bytes]:
     """What a real camera's stream becomes, played."""
     writer, index, disk = real_store(folder / "store")
     recorder = Recorder(writer, SystemClock())
@@ -142,8 +144,8 @@ def test_a_file_s_sound_is_heard_too(tmp_path: Path) -> None:
     assert silent.tracks == [None]
 
 
-def aac(number: int, mono_ns: int) -> Sound:
-    return Sound("cam-1", bytes([33, 16, number & 0xFF, 0]), number * FRAME_NS, FRAME_NS, mono_ns)
+def aac(number: int, mono_ns: int) -> AudioPacket:
+    return AudioPacket("cam-1", bytes([33, 16, number & 0xFF, 0]), number * FRAME_NS, FRAME_NS, mono_ns)
 
 
 def test_sound_goes_on_over_segments_and_stops_with_the_pictures() -> None:
@@ -180,7 +182,9 @@ def sequences(part: bytes) -> list[int]:
 
 def test_a_connection_without_sound_is_recorded_silent_and_another_voice_is_not_mixed_in() -> None:
     store = Store(FakeDisk(random.Random(1)))
-    for session, voice in enumerate((VOICE, Voice("cam-1"), Voice("cam-1", 16_000, 1, bytes.fromhex("1408")), VOICE)):
+    for session, voice in enumerate(
+        (VOICE, AudioFormat("cam-1"), AudioFormat("cam-1", 16_000, 1, bytes.fromhex("1408")), VOICE)
+    ):
         store.writer.hear(voice)
         for count, item in enumerate(stream(store.clock, 10, session=session)):
             store.writer.feed(item)
@@ -206,18 +210,18 @@ def test_a_connection_without_sound_is_recorded_silent_and_another_voice_is_not_
     ],
 )
 def test_sound_lies_on_the_monotonic_clock_by_its_own_stamps(come_ms: list[int], placed_ms: list[int]) -> None:
-    line = SoundLine()
-    sounds = [Sound("c", b"x", n * 20_000_000, 20_000_000, ms * 1_000_000) for n, ms in enumerate(come_ms)]
+    line = AudioClock()
+    sounds = [AudioPacket("c", b"x", n * 20_000_000, 20_000_000, ms * 1_000_000) for n, ms in enumerate(come_ms)]
     assert [line.place(it) // 1_000_000 for it in sounds] == pytest.approx(placed_ms, abs=2)
 
 
 def test_stamps_that_are_unset_follow_one_another_and_a_drifting_clock_is_followed() -> None:
-    line = SoundLine()
-    unset = [Sound("c", b"x", None, 20_000_000, n * 20_000_000) for n in range(50)]
+    line = AudioClock()
+    unset = [AudioPacket("c", b"x", None, 20_000_000, n * 20_000_000) for n in range(50)]
     assert [line.place(it) // 1_000_000 for it in unset] == [20 * n for n in range(50)]
-    line = SoundLine()  # a camera whose clock runs 1 part in 1,000 slow, for an hour
+    line = AudioClock()  # a camera whose clock runs 1 part in 1,000 slow, for an hour
     late_ns = max(
-        abs(line.place(Sound("c", b"x", n * 64_000_000, 64_000_000, n * 64_064_000)) - n * 64_064_000)
+        abs(line.place(AudioPacket("c", b"x", n * 64_000_000, 64_000_000, n * 64_064_000)) - n * 64_064_000)
         for n in range(56_000)
     )
     assert late_ns < HOLE_NS / 4
@@ -247,12 +251,14 @@ def test_only_cameras_of_this_box_can_be_muted(tmp_path: Path) -> None:
     text = 'site: s\nbox: b\nrecorder: {mute: [NAME]}\ncameras: [{id: cam-1, url: "rtsp://127.0.0.1/x"}]\n'
     path.write_text(text.replace("NAME", "cam-7"))
     with pytest.raises(SettingsError, match="mute names 'cam-7'"):
-        config.load(path)
+        node.load(path)
     path.write_text(text.replace("NAME", "cam-1"))
-    assert config.load(path).recorder.mute == ("cam-1",)
+    assert node.load(path).recorder.mute == ("cam-1",)
     (tmp_path / "footage").mkdir()
     told = loads("{enabled: true, mute: [cam-1]}", RecorderSettings)
-    footage = Footage(told, ["cam-1", "b"], tmp_path, "data", clock=FakeClock(), send=lambda _draft: None, box="box")
+    footage = RecorderService(
+        told, ["cam-1", "b"], tmp_path, "data", clock=FakeClock(), send=lambda _draft: None, box="box"
+    )
     assert footage.ear("cam-1") is None
     assert footage.ear("b") is not None
     footage.store.index.close()

@@ -11,9 +11,9 @@ from common.errors import DiskTrouble, FootageError
 from edge.recorder.disk import RealDisk
 from edge.recorder.fakedisk import FakeDisk
 from edge.recorder.index import MIGRATIONS, Gap, Index, Segment
-from edge.recorder.keys import FileWrapper
-from edge.recorder.startup import ACCEPT, DISK_ID, check_disk, open_index
-from events.kinds import DiskChanged, DiskFull
+from edge.recorder.retention.keys import FileWrapper
+from edge.recorder.startup_recovery import ACCEPT, DISK_ID, check_disk, open_index
+from protocol.event_types import DiskChanged, DiskFull
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from rec_kit import START_NS, Store, packets
 from common.clock import SECOND_NS
 from edge.recorder.fakedisk import FakeDisk
 from edge.recorder.index import Segment
-from edge.recorder.timeline import FAR_NS, Item, Timeline
+from edge.recorder.segments.timeline import FAR_NS, Item, Timeline
 
 KEYS = packets(seconds=4.0)
 Stamp = Callable[[int, float], int | None]

@@ -7,11 +7,11 @@ import pytest
 from rec_kit import RATE, Store, in_band, packets, stream
 
 from common.clock import SECOND_NS
+from edge.media.nal import configuration, parameter_sets, to_byte_stream, units
 from edge.recorder.fakedisk import FakeDisk
+from edge.recorder.gap_log import CAUSES, DISK_CAUSES, total_s
 from edge.recorder.index import Gap
-from edge.recorder.ledger import CAUSES, DISK_CAUSES, total_s
-from edge.recorder.nal import configuration, parameter_sets, to_byte_stream, units
-from events.kinds import FootageGap
+from protocol.event_types import FootageGap
 
 
 @pytest.fixture

@@ -19,19 +19,28 @@ from release_kit import FROM_NS, SITE_KEY, TO_NS, command, maker, opened, pictur
 
 from common.clock import SECOND_NS
 from common.errors import ContractError, FootageError, FootageRefused, RedactionError
-from edge.blur.paint import Canvas
-from edge.recorder.manifest import verify
-from edge.release.mark import Marker
-from edge.release.order import Order, order_of
-from events.identifiers import to_rfc3339
-from events.kinds import FootageExported
-from events.releases import CHUNK_BYTES, FILM, LONGEST_NS, MANIFEST, Opening, Sealing, Secrets, opened_bytes
+from edge.jobs.releases.release_request import ReleaseRequest, order_of
+from edge.jobs.releases.watermark import Watermarker
+from edge.media.signed_manifest import verify
+from edge.redaction.mask_renderer import FrameFormat
+from protocol.event_types import FootageExported
+from protocol.identifiers import to_rfc3339
+from protocol.signing.chunked_aead import (
+    CHUNK_BYTES,
+    FILM,
+    LONGEST_NS,
+    MANIFEST,
+    ChunkedDecryptor,
+    ChunkedEncryptor,
+    Secrets,
+    opened_bytes,
+)
 
 GO = threading.Event()
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def order(**changed: object) -> Order:
+def order(**changed: object) -> ReleaseRequest:
     return order_of(command(**changed), SITE_KEY)  # type: ignore[arg-type]
 
 
@@ -53,7 +62,7 @@ def test_a_copy_is_the_footage_with_the_mark_and_says_so(tmp_path: Path) -> None
     assert len(shown) == 37  # numbers 23 to 59: those from 1.5 s up to 4 s
     plain = pictures(b"".join(made.player.play("cam-1", FROM_NS, TO_NS)))
     skipped = 23 - RATE  # what is played begins at the key frame before
-    marker = Marker(Canvas(320, 240, "yuv420p"), (asked.job, asked.case))
+    marker = Watermarker(FrameFormat(320, 240, "yuv420p"), (asked.job, asked.case))
     for number in (0, len(shown) - 1):
         mark = marker.where(number / RATE) > 0
         differ = np.abs(shown[number].astype(int) - plain[number + skipped].astype(int))
@@ -101,7 +110,7 @@ def test_nothing_clear_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """Every byte that is written to any file while a copy is made: none of it is a film."""
     made, _ = maker(recorded(tmp_path / "footage"))
     written: list[bytes] = []
-    real = Sealing.__init__
+    real = ChunkedEncryptor.__init__
 
     class Watching:
         def __init__(self, target: object) -> None:
@@ -111,10 +120,10 @@ def test_nothing_clear_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             written.append(bytes(data))
             return self.target.write(data)  # type: ignore[attr-defined, no-any-return]
 
-    def init(self: Sealing, key: bytes, job: str, target: object, random: object) -> None:
+    def init(self: ChunkedEncryptor, key: bytes, job: str, target: object, random: object) -> None:
         real(self, key, job, Watching(target), random)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Sealing, "__init__", init)
+    monkeypatch.setattr(ChunkedEncryptor, "__init__", init)
     before = set(tmp_path.rglob("*"))
     made.make(order(), tmp_path / "copy.sealed", GO)
     assert {it for it in tmp_path.rglob("*") if it.is_file()} - before == {tmp_path / "copy.sealed"}
@@ -166,7 +175,7 @@ def test_a_range_without_footage_is_refused(tmp_path: Path, changed: dict[str, o
 
 
 def test_a_mark_moves_and_stands_in_every_part(tmp_path: Path) -> None:
-    marker = Marker(Canvas(640, 360, "yuv420p"), ("0198c0de-0000-7000-8000-000000000001", "案件 A-117"))
+    marker = Watermarker(FrameFormat(640, 360, "yuv420p"), ("0198c0de-0000-7000-8000-000000000001", "案件 A-117"))
     first = marker.where(0.0)
     assert not np.array_equal(first, marker.where(2.0))
     for seconds in (0.0, 7.0, 1234.5):
@@ -185,7 +194,7 @@ def test_sealing_comes_back_and_finds_every_change(size: int) -> None:
             pieces.append(data)
             return len(data)
 
-    sealing = Sealing(key, "job", Target(), secrets.token_bytes)
+    sealing = ChunkedEncryptor(key, "job", Target(), secrets.token_bytes)
     for at in range(0, size, 10_000):
         sealing.write(plain[at : at + 10_000])
     sealing.finish()
@@ -193,7 +202,7 @@ def test_sealing_comes_back_and_finds_every_change(size: int) -> None:
     assert opened_bytes(len(sealed)) == size
 
     def back(data: bytes, key: bytes = key, job: str = "job") -> bytes:
-        opening = Opening(key, job)
+        opening = ChunkedDecryptor(key, job)
         half = len(data) // 2
         return b"".join([*opening.add(data[:half]), *opening.add(data[half:]), opening.finish()])
 

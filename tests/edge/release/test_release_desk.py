@@ -14,17 +14,17 @@ from release_kit import SITE_KEY, command, maker, recorded
 from common.backoff import Backoff
 from common.clock import FakeClock, SystemClock
 from common.errors import FootageError, FootageRefused, UplinkRefused
-from edge.release.desk import ReleaseDesk
-from edge.remote import Remote
-from edge.uplink import Uplink
-from events.commands import Command, Reply, decode_reply, pack
-from events.topics import BoxTopics
-from events.trust import Trust
+from edge.jobs.releases.worker import ReleaseWorker
+from edge.messaging.command_handler import CommandDispatcher
+from edge.messaging.upload_client import UploadClient
+from protocol.commands import Command, Reply, decode_reply, pack
+from protocol.signing.trust_anchor import Trust
+from protocol.topics import BoxTopics
 
 TOPICS = BoxTopics("village", "gate-1")
 
 
-class Bringing(Uplink):
+class Bringing(UploadClient):
     """An uplink that keeps what it is given, instead of a network."""
 
     def __init__(self) -> None:
@@ -45,20 +45,20 @@ class Bringing(Uplink):
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[tuple[ReleaseDesk, Bringing]]:
+def desk(tmp_path: Path) -> Iterator[tuple[ReleaseWorker, Bringing]]:
     made, _ = maker(recorded(tmp_path / "footage"))
     uplink = Bringing()
     folder = tmp_path / "releases"
     folder.mkdir()
     (folder / "left.sealed").write_bytes(b"of a run before")
-    built = ReleaseDesk(made, uplink, SITE_KEY, folder)
+    built = ReleaseWorker(made, uplink, SITE_KEY, folder)
     built.start()
     yield built, uplink
     built.stop()
     assert list(folder.iterdir()) == [], "a sealed copy was left behind"
 
 
-def settle(desk: ReleaseDesk, many: int = 1) -> None:
+def settle(desk: ReleaseWorker, many: int = 1) -> None:
     waits = threading.Event()
     for _ in range(2_000):
         if desk.brought + desk.failed >= many:
@@ -67,7 +67,7 @@ def settle(desk: ReleaseDesk, many: int = 1) -> None:
     raise AssertionError("the copy was not made")
 
 
-def test_an_order_is_made_and_brought_once(desk: tuple[ReleaseDesk, Bringing]) -> None:
+def test_an_order_is_made_and_brought_once(desk: tuple[ReleaseWorker, Bringing]) -> None:
     built, uplink = desk
     given = command()
     uplink.may.clear()
@@ -81,7 +81,7 @@ def test_an_order_is_made_and_brought_once(desk: tuple[ReleaseDesk, Bringing]) -
     assert data.startswith(b"PFREL")
 
 
-def test_what_failed_is_refused_with_the_reason(desk: tuple[ReleaseDesk, Bringing]) -> None:
+def test_what_failed_is_refused_with_the_reason(desk: tuple[ReleaseWorker, Bringing]) -> None:
     built, uplink = desk
     uplink.refuses = True
     given = command()
@@ -113,12 +113,12 @@ class Wire:
 
 
 @pytest.mark.parametrize("forged", ["signature", "equal names", "old", "another box", "none"])
-def test_only_the_aggregator_is_believed(desk: tuple[ReleaseDesk, Bringing], forged: str) -> None:
+def test_only_the_aggregator_is_believed(desk: tuple[ReleaseWorker, Bringing], forged: str) -> None:
     built, uplink = desk
     real = Ed25519PrivateKey.generate()
     trust = Trust("village", real.public_key().public_bytes_raw().hex(), SITE_KEY.hex())
     wire, clock = Wire(), FakeClock(now_ns=command().time_ns)
-    remote = Remote(wire, TOPICS, trust, clock, {"release": built.take})  # type: ignore[arg-type]
+    remote = CommandDispatcher(wire, TOPICS, trust, clock, {"release": built.take})  # type: ignore[arg-type]
     remote.start()
     given: Command = command(approved_by="li") if forged == "equal names" else command()
     if forged == "old":

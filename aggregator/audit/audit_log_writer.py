@@ -1,0 +1,68 @@
+"""Puts acts on the record: each caller's future is done when its act is on the disk; those who wait share a commit."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+
+from aggregator.domain.audit_entry import AuditEntry
+from aggregator.storage import Writer
+from aggregator.storage.write_queue import WriteQueue
+from common.errors import StoreError
+
+MOST_AT_ONCE = 1_000
+
+
+class AuditLogWriter:
+    """The way onto the record for looks; changes bring their act along in their own transaction.
+
+    Args:
+        mailbox: The way to the writer.
+    """
+
+    def __init__(self, mailbox: WriteQueue[Writer]) -> None:
+        self._mailbox = mailbox
+        self._lock = threading.Lock()
+        self._waiting: list[tuple[AuditEntry, Future[None]]] = []
+        self._asked = False
+
+    def put(self, act: AuditEntry) -> Future[None]:
+        """Have an act recorded; only then may it be done.
+
+        Raises:
+            StoreError: Too many wait, or the store is closing.
+        """
+        future: Future[None] = Future()
+        with self._lock:
+            if len(self._waiting) >= 10 * MOST_AT_ONCE:
+                raise StoreError("the store is busy; try again")
+            self._waiting.append((act, future))
+            ask, self._asked = not self._asked, True
+        if ask:
+            self._ask()
+        return future
+
+    def _ask(self) -> None:
+        try:
+            self._mailbox.submit(self._write)
+        except StoreError as error:
+            with self._lock:
+                waiting, self._waiting, self._asked = self._waiting, [], False
+            for _, future in waiting:
+                future.set_exception(error)
+
+    def _write(self, store: Writer) -> None:
+        """On the writer's thread: everything that waits, in one transaction."""
+        with self._lock:
+            batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+            again = self._asked = bool(self._waiting)
+        try:
+            store.put_acts([act for act, _ in batch])
+        except Exception as error:  # whatever it is, nobody may take it for recorded
+            for _, future in batch:
+                future.set_exception(error)
+        else:
+            for _, future in batch:
+                future.set_result(None)
+        if again:
+            self._ask()

@@ -1,0 +1,80 @@
+"""Seals the record now and then, and tells the world: the boxes, and a file outside where the settings name one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from aggregator.storage import Reader, Writer
+from common import logging_setup
+from common.clock import SECOND_NS, Clock
+from protocol.signing import checkpoints
+from protocol.signing.checkpoints import Checkpoint
+
+_log = logging_setup.get("record")
+
+
+@dataclass
+class Checkpointer:
+    """Makes checkpoints. Belongs to the writer's thread.
+
+    Args:
+        reader: The record.
+        key: Signs.
+        clock: Says when.
+        every_s: At most one in this time, and none while nothing was added.
+        tell: Sends a retained message.
+        sites: Whose boxes are told.
+        outside: A file that gets a line each; best on another machine. None: none.
+    """
+
+    reader: Reader
+    key: Ed25519PrivateKey
+    clock: Clock
+    every_s: float
+    tell: Callable[[str, bytes], None]
+    sites: Callable[[], Iterable[str]]
+    outside: Path | None = None
+    _sealed_ns: int | None = None
+    _size: int = -1
+
+    def turn(self, store: Writer, *, at_once: bool = False) -> Checkpoint | None:
+        """Seal, if it is time and there is something new.
+
+        Args:
+            store: The record.
+            at_once: It is time: something was erased, and what is exported must tell so.
+
+        Raises:
+            StoreError: The store cannot be read or written now.
+        """
+        now_ns = self.clock.monotonic_ns()
+        if not at_once and self._sealed_ns is not None and now_ns - self._sealed_ns < self.every_s * SECOND_NS:
+            return None
+        self._sealed_ns = now_ns
+        size = self.reader.record_size()
+        if size == self._size:
+            return None
+        made = store.seal_record(lambda size, root: checkpoints.make(size, root, self.clock.wall_ns(), self.key))
+        self._size = made.size
+        self._publish(made)
+        return made
+
+    def newest(self) -> list[tuple[str, bytes]]:
+        """What the boxes should know: topic and payload, for a broker that may have forgotten."""
+        made = self.reader.checkpoints()
+        return [(checkpoints.topic(site), checkpoints.encode(made[-1])) for site in self.sites()] if made else []
+
+    def _publish(self, made: Checkpoint) -> None:
+        message = checkpoints.encode(made)
+        for site in self.sites():
+            self.tell(checkpoints.topic(site), message)
+        if self.outside is not None:
+            try:
+                with self.outside.open("ab") as out:
+                    out.write(message + b"\n")
+            except OSError as error:
+                _log.error("the checkpoint could not be written outside", file=str(self.outside), error=str(error))

@@ -1,0 +1,175 @@
+"""Log-in: argon2id passwords, second factors, random session tokens of which only the SHA-256 is kept.
+
+A log-in that fails says neither which part was wrong nor whether the name exists, and takes the same time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import argon2
+
+from aggregator.auth.client_address import prefix_of
+from aggregator.auth.login_limits import Failures, LoginLimits
+from aggregator.auth.passwords import BY_PROVIDER, hash_token, matches
+from aggregator.auth.rate_limiter import RateLimiter
+from aggregator.auth.reauthentication import Checker
+from aggregator.auth.vouchers import Vouchers
+from aggregator.crypto.keyring import KeyRing
+from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.authorization import Areas, Principal
+from aggregator.domain.read_models import Session, User
+from aggregator.storage import Reader, Writer
+from aggregator.storage.write_queue import Result, WriteQueue
+from common.clock import SECOND_NS, Clock
+from common.errors import LoginError, LoginThrottled, StoreError
+from common.secret import Secret
+
+WRITE_TIMEOUT_S = 10.0
+WRONG = "wrong name, password or code"
+PROVIDER = "identity provider"
+"""How somebody logged in for whom the identity provider vouches."""
+
+
+class Authenticator:
+    """Lets people in and knows who they are. May be used from any thread.
+
+    Args:
+        reader: Users, roles and sessions.
+        mailbox: The way to the writer.
+        keys: Open second factors.
+        clock: Wall time for sessions, monotonic time for limits.
+        token: Makes an unguessable string of at least 256 bits.
+        hours: How long a log-in lasts.
+        areas: Which places belong to which areas.
+        hasher: argon2id with its parameters.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        mailbox: WriteQueue[Writer],
+        keys: KeyRing,
+        clock: Clock,
+        *,
+        token: Callable[[], str],
+        hours: float = 12.0,
+        areas: Areas | None = None,
+        hasher: argon2.PasswordHasher | None = None,
+    ) -> None:
+        self._reader, self._mailbox = reader, mailbox
+        self._clock, self._token = clock, token
+        self.lifetime_s = round(hours * 3600)
+        self._areas = areas or {}
+        self._hasher = hasher or argon2.PasswordHasher()
+        self._checker = Checker(reader, keys, clock, self._write)
+        self._dummy = self._hasher.hash(token())
+        self._limits = LoginLimits(clock)
+        self._failures = Failures(clock, lambda act: mailbox.submit(lambda store: store.put_acts([act])))
+        self._bad_tokens = RateLimiter(clock, 50, 300.0)
+        self._vouchers = Vouchers(clock)
+
+    def log_in(self, name: str, password: Secret, address: str, code: str = "") -> str:
+        """Check a name, a password and, where the user has a second factor, its code; takes some 50 ms of CPU.
+
+        Returns:
+            A new session's token.
+
+        Raises:
+            LoginThrottled: Too many tries from this address or for this name.
+            LoginError: Wrong; not said what.
+            KeysMissing: The second factor cannot be opened.
+            StoreError: The session could not be written.
+        """
+        name = name[:64]
+        user = self._reader.user(name)
+        try:
+            self._limits.take(name, address)
+            token = self._let_in_with(user, password, code)
+        except LoginError as error:
+            why = "throttled" if isinstance(error, LoginThrottled) else "wrong"
+            self._failures.report(None if user is None else user.name, address, why)
+            raise
+        self._limits.passed(name, address)
+        return token
+
+    def _let_in_with(self, user: User | None, password: Secret, code: str) -> str:
+        known = user is not None and user.password_hash != BY_PROVIDER
+        right = matches(user.password_hash if user and known else self._dummy, password, self._hasher) and known
+        if user is None or not right or not self._checker.code(user.name, code):
+            raise LoginError(WRONG)
+        return self.let_in(user.name, used=user if user.one_time else None)
+
+    def let_in(self, name: str, how: str = "", used: User | None = None) -> str:
+        """Open a session for somebody who has shown who they are.
+
+        Args:
+            name: The user.
+            how: By what, for the record.
+            used: Their account where it is good for one log-in; it is used up in the same job.
+
+        Returns:
+            The session's token.
+
+        Raises:
+            LoginError: Somebody else has used it up.
+            StoreError: The session could not be written.
+        """
+        token = self._token()
+        now_ns = self._clock.wall_ns()
+        session = Session(token_hash=hash_token(token), user=name, expires_ns=now_ns + self.lifetime_s * SECOND_NS)
+        act = AuditEntry(time_ns=now_ns, who=name, what="login", detail={"by": how} if how else {})
+
+        def job(store: Writer) -> bool:
+            if used is not None and not store.use_up(used):
+                return False
+            store.put_session(session, act)
+            return True
+
+        if not self._write(job):
+            raise LoginError(WRONG)
+        if how == PROVIDER:
+            self._vouchers.add(session.token_hash)
+        return token
+
+    def who(self, token: str | None) -> Principal | None:
+        """Whose session this is, with their roles as they are now; None: no token, unknown, expired."""
+        if not token or len(token) > 200:
+            return None
+        session = self._reader.session(hash_token(token), self._clock.wall_ns())
+        caller = None if session is None else self._caller(session.user)
+        if caller is None or session is None or not self._vouchers.good(session.token_hash):
+            return caller
+        return replace(caller, vouched=True)
+
+    def bearer(self, token: str, address: str) -> Principal | None:
+        """Who an API token acts for, within its limits; None: unknown or expired.
+
+        Raises:
+            LoginThrottled: Too many wrong ones from this address; a good one is let in all the same.
+        """
+        kept = self._reader.token(hash_token(token[:200]), self._clock.wall_ns())
+        if kept is None:
+            self._bad_tokens.take(prefix_of(address))
+            return None
+        whole = self._caller(kept.user)
+        return None if whole is None else Principal(whole.name, whole.grants, whole.areas, frozenset(kept.permissions))
+
+    def log_out(self, token: str) -> None:
+        """End a session."""
+        caller = self.who(token)
+        if caller is not None:
+            act = AuditEntry(time_ns=self._clock.wall_ns(), who=caller.name, what="logout")
+            self._write(lambda store: store.drop_session(hash_token(token), act))
+
+    def _caller(self, user: str) -> Principal | None:
+        """Somebody who has an account; what was left of one that is gone lets nobody in."""
+        account = next(iter(self._reader.accounts(user)), None)
+        return None if account is None else Principal(user, account.grants, self._areas)
+
+    def _write(self, work: Callable[[Writer], Result]) -> Result:
+        try:
+            return self._mailbox.submit(work).result(WRITE_TIMEOUT_S)
+        except TimeoutError as error:
+            raise StoreError("the store does not answer") from error

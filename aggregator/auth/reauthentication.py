@@ -1,0 +1,99 @@
+"""What a person shows anew before their account gets another way in: the current password, and a code where asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import argon2
+
+from aggregator.auth import totp
+from aggregator.auth.passwords import BY_PROVIDER, matches
+from aggregator.auth.rate_limiter import RateLimiter
+from aggregator.crypto.keyring import KeyRing
+from aggregator.storage import Reader, Writer
+from common.clock import Clock
+from common.errors import KeysMissing, ListError, StaffError
+from common.secret import Secret
+
+Write = Callable[[Callable[[Writer], bool]], bool]
+"""Carries a job out on the writer's thread."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The current password and, where the user has a second factor, a code of its device."""
+
+    password: Secret = field(default_factory=lambda: Secret(""))
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Checker:
+    """Checks proofs; each takes some 50 ms of CPU.
+
+    Args:
+        reader: Users and second factors.
+        keys: Open second factors.
+        clock: Wall time of codes, monotonic time of the limit.
+        write: The way to the writer.
+    """
+
+    reader: Reader
+    keys: KeyRing
+    clock: Clock
+    write: Write
+    _tries: RateLimiter = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_tries", RateLimiter(self.clock, 5, 300.0))
+
+    def check(self, name: str, proof: Proof, *, by_provider: bool = False) -> None:
+        """Whether this is the user, and not somebody at their open page.
+
+        Args:
+            name: The user.
+            proof: What they show.
+            by_provider: The identity provider has just vouched for them, which stands in for a password.
+
+        Raises:
+            KeysMissing: The second factor cannot be opened.
+            LoginThrottled: Too many tries.
+            StaffError: The password or the code is wrong, or the user has no password here.
+        """
+        if not (by_provider and self.without_password(name)):
+            self._password(name, proof.password)
+        self._tries.take(name)
+        if not self.code(name, proof.code):
+            raise StaffError("code: give a new code of your present second factor")
+        self._tries.forgive(name)
+
+    def without_password(self, name: str) -> bool:
+        """Whether the user logs in through the identity provider."""
+        user = self.reader.user(name)
+        return user is not None and user.password_hash == BY_PROVIDER
+
+    def _password(self, name: str, current: Secret) -> None:
+        user = self.reader.user(name)
+        if user is None or user.password_hash == BY_PROVIDER:
+            raise StaffError("you have no password here: it is your identity provider's, or was for one log-in")
+        self._tries.take(name)
+        if not matches(user.password_hash, current, argon2.PasswordHasher()):
+            raise StaffError("current: the current password is wrong")
+        self._tries.take_back(name)
+
+    def code(self, name: str, code: str) -> bool:
+        """Whether the code is right, or none is asked for; a code is used up by the first who gives it.
+
+        Raises:
+            KeysMissing: The second factor cannot be opened.
+        """
+        kept = self.reader.factor(name)
+        if kept is None:
+            return True
+        try:
+            secret = self.keys.shown(f"staff/{name}", kept.sealed)
+        except ListError as error:
+            raise KeysMissing(f"second factor of {name}: {error}") from error
+        step = totp.step_of(secret, code, self.clock.wall_ns())
+        return step is not None and self.write(lambda store: store.use_step(name, step))

@@ -1,1 +1,0 @@
-"""Blurred clips of alerts: wanted when an alert opens, asked of its box, stored, shown, and erased in time."""

@@ -1,0 +1,1 @@
+"""The key ring: signing, encryption at rest, upload tokens."""

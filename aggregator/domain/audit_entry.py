@@ -1,0 +1,53 @@
+"""An act: what somebody did. It is written in the transaction of what it records: no record, no act."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Action = Literal[
+    "login", "login.failed", "logout", "role.changed",
+    "list.added", "list.removed", "list.imported", "list.viewed", "list.exported",
+    "alert.acknowledged", "alert.resolved",
+    "gate.opened", "door.unlocked", "case.opened", "case.closed", "search", "view", "clip", "export",
+    "release.requested", "release.approved",
+    "release.refused", "release.made", "release.failed", "release.fetched", "hold", "erased", "checkpoint",
+]  # fmt: skip
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One entry of the record. It names places and entries by id, never a plate, a card or a person who was seen.
+
+    Attributes:
+        time_ns: When, UTC nanoseconds.
+        who: The user; `system` for what nobody asked for.
+        what: Which kind of act.
+        site: Where; empty for all.
+        target: What it was about: an entry's, alert's, gate's or release's id.
+        case: The case it was done under.
+        reason: In the person's words.
+        detail: More, as short texts.
+    """
+
+    time_ns: int
+    who: str
+    what: Action
+    site: str = ""
+    target: str = ""
+    case: str = ""
+    reason: str = ""
+    detail: dict[str, str] = {}
+
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
+
+
+def encode(act: AuditEntry) -> bytes:
+    """The bytes that the record's tree is built over: JSON with sorted keys."""
+    return _ENCODER.encode(act)
+
+
+def decode(entry: bytes) -> AuditEntry:
+    """An act from the record."""
+    return msgspec.json.decode(entry, type=AuditEntry)

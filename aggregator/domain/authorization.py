@@ -1,0 +1,159 @@
+"""Roles, what each may do, and where. One table: whoever asks whether somebody may, asks here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import msgspec
+
+from common.errors import Forbidden, StaffError
+from protocol.identifiers import NAME
+
+Role = Literal["monitor", "supervisor", "investigator", "approver", "auditor", "installer", "admin"]
+Permission = Literal[
+    "alerts.see", "alerts.work", "places.see", "passages.see", "gate.open", "list.see", "list.change", "footage.look",
+    "live.see", "clips.see", "search", "case.work", "release.see", "release.ask", "release.decide", "record.read",
+    "trouble.see", "staff.manage",
+]  # fmt: skip
+ROLES: tuple[Role, ...] = get_args(Role)
+PERMISSIONS: dict[Permission, frozenset[Role]] = {
+    "alerts.see": frozenset({"monitor", "supervisor"}),
+    "alerts.work": frozenset({"monitor", "supervisor"}),
+    "places.see": frozenset({"monitor", "supervisor", "investigator", "installer"}),
+    "passages.see": frozenset({"monitor", "supervisor"}),
+    "gate.open": frozenset({"monitor", "supervisor"}),
+    "list.see": frozenset({"supervisor"}),
+    "list.change": frozenset({"supervisor"}),
+    "footage.look": frozenset({"supervisor", "investigator"}),
+    "live.see": frozenset({"monitor", "supervisor"}),
+    "clips.see": frozenset({"monitor", "supervisor"}),
+    "search": frozenset({"investigator"}),
+    "case.work": frozenset({"investigator"}),
+    "release.see": frozenset({"investigator", "approver"}),
+    "release.ask": frozenset({"investigator"}),
+    "release.decide": frozenset({"approver"}),
+    "record.read": frozenset({"auditor"}),
+    "trouble.see": frozenset({"supervisor", "installer", "admin"}),
+    "staff.manage": frozenset({"admin"}),
+}
+"""Who keeps the accounts looks at nothing, who looks approves nothing of their own, who checks changes nothing."""
+
+EVERYWHERE = "*"
+Areas = Mapping[tuple[str, str], frozenset[str]]
+"""(site, place) → the areas that the place belongs to."""
+
+
+class RoleAssignment(msgspec.Struct, frozen=True):
+    """A role, and where it counts: `*`, a site, or `site/area`."""
+
+    role: Role
+    scope: str = EVERYWHERE
+
+    def __str__(self) -> str:
+        return f"{self.role}@{self.scope}"
+
+    @property
+    def site(self) -> str:
+        """The site of the scope, `*` for all."""
+        return self.scope.partition("/")[0]
+
+    @property
+    def area(self) -> str:
+        """The area of the scope; empty for all of the site."""
+        return self.scope.partition("/")[2]
+
+    def covers(self, other: RoleAssignment) -> bool:
+        """Whether this one counts wherever `other` does, whatever the roles."""
+        return self.scope in (EVERYWHERE, other.scope) or (not self.area and self.site == other.site)
+
+
+def parse(text: str) -> RoleAssignment:
+    """A grant from `role`, `role@site` or `role@site/area`.
+
+    Raises:
+        StaffError: Not one; says what is allowed.
+    """
+    role, _, scope = text.partition("@")
+    known: Mapping[str, Role] = {it: it for it in ROLES}
+    if role not in known:
+        raise StaffError(f"role '{role[:40]}' is not known; choose one of {', '.join(ROLES)}")
+    parts = scope.split("/")
+    if scope not in ("", EVERYWHERE) and not (len(parts) <= 2 and all(NAME.fullmatch(part) for part in parts)):
+        raise StaffError(f"scope '{scope[:80]}' must be *, a site, or site/area")
+    return RoleAssignment(known[role], scope or EVERYWHERE)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which sites and places somebody may see: everything, or whole sites and single places.
+
+    Attributes:
+        everywhere: All of it.
+        sites: Whole sites.
+        places: (site, place) beyond these.
+    """
+
+    everywhere: bool = False
+    sites: frozenset[str] = frozenset()
+    places: frozenset[tuple[str, str]] = frozenset()
+
+    def holds(self, site: str, place: str = "") -> bool:
+        """Whether a place, or without one a whole site, lies within."""
+        return self.everywhere or site in self.sites or (site, place) in self.places
+
+    def touches(self, site: str) -> bool:
+        """Whether anything of a site lies within."""
+        return self.everywhere or site in self.sites or any(it == site for it, _ in self.places)
+
+    @property
+    def nothing(self) -> bool:
+        """Nowhere at all."""
+        return not (self.everywhere or self.sites or self.places)
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks for something, and what they may.
+
+    Attributes:
+        name: The user.
+        grants: What they were given.
+        areas: Which places belong to which areas.
+        only: A token's limit; None for a person's own session, which alone may change accounts.
+        vouched: The identity provider has said within the last minutes that it is them.
+    """
+
+    name: str
+    grants: tuple[RoleAssignment, ...] = ()
+    areas: Areas = field(default_factory=dict)
+    only: frozenset[Permission] | None = None
+    vouched: bool = False
+
+    def within(self, permission: Permission) -> Scope:
+        """Where they may do something."""
+        if self.only is not None and permission not in self.only:
+            return Scope()
+        grants = [grant for grant in self.grants if grant.role in PERMISSIONS[permission]]
+        areas = {(grant.site, grant.area) for grant in grants if grant.area}
+        return Scope(
+            any(grant.scope == EVERYWHERE for grant in grants),
+            frozenset(grant.scope for grant in grants if not grant.area),
+            frozenset(key for key, named in self.areas.items() if any((key[0], area) in areas for area in named)),
+        )
+
+    def may(self, permission: Permission, site: str = "", place: str = "") -> bool:
+        """Whether they may do something at a place, at a whole site, or (without a site) anywhere at all."""
+        within = self.within(permission)
+        return within.holds(site, place) if site else not within.nothing
+
+    def need(self, permission: Permission, site: str = "", place: str = "") -> None:
+        """As `may`.
+
+        Raises:
+            Forbidden: They may not.
+        """
+        if not self.may(permission, site, place):
+            where = "/".join(part for part in (site, place) if part)
+            raise Forbidden(f"{permission}{f' at {where}' if where else ''} is not among your roles")

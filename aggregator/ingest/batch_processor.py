@@ -1,0 +1,297 @@
+"""Turns a batch of messages into one commit: events, alerts, quarantine, positions and statuses, all or nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from aggregator.audit import from_event as told
+from aggregator.domain.alert import Acknowledged, Alert, Change, Effect, Resolved
+from aggregator.domain.audit_entry import Action, AuditEntry
+from aggregator.domain.clip import request_for_alert
+from aggregator.domain.read_models import Batch, Filed, Position, StatusSeen
+from aggregator.ingest import message_validator
+from aggregator.ingest.alert_engine import AlertEngine
+from aggregator.ingest.message_validator import InvalidMessage, StatusReceived, Verdict
+from aggregator.messaging.mqtt_client import InboundMessage
+from aggregator.messaging.outbound_queue import ReplyReceived
+from aggregator.storage import Writer
+from common import logging_setup
+from common.clock import Clock
+from common.errors import StoreError
+from protocol.envelope import Event
+from protocol.event_types import OutboxLost
+from protocol.ranges import Range, Ranges
+from protocol.receipts import RECEIPT_RANGES, Receipt
+
+_log = logging_setup.get("ledger")
+BoxKey = tuple[str, str]
+POSITION_RANGES = 50_000
+"""Most ranges of one position, about 1 MB in the database. A number that would make one more is not settled: its event
+is committed, and sent again until a hole has closed."""
+
+
+@dataclass
+class BatchResult:
+    """What a commit has done."""
+
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    effects: Counter[Effect] = field(default_factory=Counter)
+    committed: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    boxes: set[BoxKey] = field(default_factory=set)
+    statuses: int = 0
+    replies: list[ReplyReceived] = field(default_factory=list)
+    passages: bool = False
+
+    def add(self, other: BatchResult) -> None:
+        """Count `other` in."""
+        self.alerts.update(other.alerts)
+        self.effects.update(other.effects)
+        self.committed += other.committed
+        self.duplicates += other.duplicates
+        self.quarantined += other.quarantined
+        self.boxes |= other.boxes
+        self.statuses += other.statuses
+        self.replies += other.replies
+        self.passages |= other.passages
+
+
+class BatchProcessor:
+    """The one place that writes. All methods belong to the writer's thread.
+
+    Args:
+        store: The writer.
+        clock: Tells when things were received.
+        new_id: Gives ids for new alerts.
+        clip_days: How long their clips are kept.
+    """
+
+    def __init__(self, store: Writer, clock: Clock, new_id: Callable[[], str], clip_days: int = 30) -> None:
+        self.store = store
+        self._clip_days = clip_days
+        self._clock = clock
+        self._desk = AlertEngine(store, new_id)
+        self._positions: dict[tuple[str, str, str], Position] | None = None
+        self._epochs: dict[BoxKey, str] = {}
+        self._windows: dict[BoxKey, int] = {}
+
+    def process(self, messages: Sequence[InboundMessage]) -> BatchResult:
+        """Commit what is in `messages`; when this returns, they may be acknowledged.
+
+        A message that cannot be stored is quarantined alone and takes no other with it.
+
+        Raises:
+            StoreError: The store cannot write now; nothing was committed, nothing may be acknowledged.
+        """
+        try:
+            return self._commit(messages)
+        except StoreError:
+            self._forget()
+            raise
+        except Exception as error:
+            self._forget()
+            _log.warning("a batch could not be stored; trying one by one", problem=repr(error))
+        outcome = BatchResult()
+        for message in messages:
+            outcome.add(self._alone(message))
+        return outcome
+
+    def change(self, alert_id: str, change: Change) -> BatchResult | None:
+        """A person's decision about an alert; None if there is no such alert.
+
+        Raises:
+            StoreError: The store cannot write now.
+        """
+        alert = self.store.alert(alert_id)
+        if alert is None:
+            return None
+        self._desk.begin()
+        after = self._desk.change(alert, change, self._clock.wall_ns())
+        try:
+            if self._desk.changed:
+                self.store.apply(Batch(alerts=self._desk.changed, acts=_decided(after, change, self._clock.wall_ns())))
+        except BaseException:
+            self._forget()
+            raise
+        self._desk.keep()
+        return BatchResult(alerts={after.id: after}, effects=self._desk.effects)
+
+    def clean(self, turn: Callable[[Writer], int]) -> int:
+        """Let `turn` erase rows; returns how many went.
+
+        Cached alerts may be among them, or name a picture that was: they are read again, also where `turn` fails.
+
+        Raises:
+            StoreError: The store cannot write now.
+        """
+        gone = -1
+        try:
+            gone = turn(self.store)
+        finally:
+            if gone:
+                self._desk.forget()
+        return gone
+
+    def receipt(self, key: BoxKey) -> Receipt | None:
+        """What is settled of a box's present outbox; None before it has sent anything."""
+        position = self._known_positions().get((*key, self._epochs.get(key, "")))
+        if position is None:
+            return None
+        return Receipt(epoch=position.epoch, ranges=self._window(key, list(position.ranges)))
+
+    def _window(self, key: BoxKey, ranges: list[Range]) -> list[Range]:
+        """The ranges, or the next `RECEIPT_RANGES` of them where there are more: the receipts take turns."""
+        if len(ranges) <= RECEIPT_RANGES:
+            self._windows.pop(key, None)
+            return ranges
+        start = self._windows.get(key, 0)
+        start = start if start < len(ranges) else 0
+        self._windows[key] = start + RECEIPT_RANGES
+        return ranges[start : start + RECEIPT_RANGES]
+
+    def boxes(self) -> list[BoxKey]:
+        """All boxes that have an outbox."""
+        return sorted({key[:2] for key in self._known_positions()})
+
+    def missing(self) -> int:
+        """Sequence numbers that are awaited: gaps of the present outboxes."""
+        positions = self._known_positions()
+        present = (positions.get((*key, epoch)) for key, epoch in self._epochs.items())
+        return sum(position.missing for position in present if position is not None)
+
+    def _alone(self, message: InboundMessage) -> BatchResult:
+        """Commit one message; else its dead letter with its number; else without; else a line in the log.
+
+        What failed is not judged again: the same error would come again, and the message with it.
+        """
+        verdict: Verdict | None = None
+        for _ in range(3):
+            try:
+                return self._commit([message], verdict)
+            except StoreError:
+                self._forget()
+                raise
+            except Exception as error:
+                self._forget()
+                reason = f"{type(error).__name__}: {error}"
+                numbered = verdict is None
+                verdict = (
+                    message_validator.rejected(message.topic, message.payload, reason)
+                    if numbered
+                    else InvalidMessage(reason)
+                )
+        _log.error("message dropped", topic=message.topic[:400], size=len(message.payload))
+        return BatchResult(quarantined=1)
+
+    def _forget(self) -> None:
+        self._desk.forget()
+        self._positions = None
+
+    def _commit(self, messages: Sequence[InboundMessage], given: Verdict | None = None) -> BatchResult:
+        now_ns = self._clock.wall_ns()
+        batch, outcome = Batch(), BatchResult()
+        touched: dict[int, Position] = {}
+        self._desk.begin()
+        events: dict[str, Event] = {}
+        for message in messages:
+            verdict = given or message_validator.validate(message.topic, message.payload, now_ns)
+            if isinstance(verdict, Event):
+                outcome.duplicates += verdict.id in events
+                events.setdefault(verdict.id, verdict)
+                self._settle(verdict, now_ns, touched)
+            elif isinstance(verdict, StatusReceived):
+                self._told(verdict, now_ns, batch)
+            elif isinstance(verdict, ReplyReceived):
+                outcome.replies.append(verdict)
+            else:
+                self._reject(message, verdict, now_ns, batch, touched)
+        self._file(events, now_ns, batch, outcome)
+        batch.positions = list(touched.values())
+        batch.alerts = self._desk.changed
+        opened = (it for it in self._desk.changed.values() if it.opened_ns == now_ns)
+        batch.clips = [clip for it in opened if (clip := request_for_alert(it, now_ns, self._clip_days)) is not None]
+        self.store.apply(batch)
+        self._desk.keep()
+        if batch.quarantine:  # one line a batch, however much poison there is
+            first = batch.quarantine[0]
+            _log.warning("quarantined", count=len(batch.quarantine), topic=first.topic, reason=first.reason)
+        outcome.alerts, outcome.effects = self._desk.changed, self._desk.effects
+        outcome.quarantined, outcome.statuses = len(batch.quarantine), len(batch.statuses)
+        outcome.boxes = {(it.site, it.box) for it in batch.positions}
+        return outcome
+
+    def _file(self, events: dict[str, Event], now_ns: int, batch: Batch, outcome: BatchResult) -> None:
+        """Put the events that are new into the batch, oldest first, and let them have their effect."""
+        known = self.store.known(events) if events else set()
+        outcome.duplicates += len(known)
+        fresh = [event for event in events.values() if event.id not in known]
+        fresh.sort(key=lambda event: (event.time_ns, event.sequence))
+        batch.events = [Filed(event, self._desk.take(event, now_ns), now_ns) for event in fresh]
+        batch.acts = [act for event in fresh if event.kind in told.WHAT and (act := told.act_of(event)) is not None]
+        outcome.committed = len(fresh)
+        outcome.passages = any(event.kind.startswith(("vehicle.", "door.")) for event in fresh)
+
+    def _settle(self, event: Event, now_ns: int, touched: dict[int, Position]) -> None:
+        position = self._position(event.site, event.box, event.epoch, now_ns)
+        touched[id(position)] = position
+        if isinstance(event.data, OutboxLost):
+            before = position.ranges.count()
+            left = [span for span in event.data.sequences if not _add(position.ranges, *span)]
+            position.lost += position.ranges.count() - before
+            if left:  # the box sends the event again
+                return
+        _add(position.ranges, event.sequence, event.sequence)
+
+    def _reject(
+        self, message: InboundMessage, verdict: InvalidMessage, now_ns: int, batch: Batch, touched: dict[int, Position]
+    ) -> None:
+        batch.quarantine.append(message_validator.quarantined(message.topic, message.payload, verdict.reason, now_ns))
+        if verdict.sequence:
+            position = self._position(verdict.site, verdict.box, verdict.epoch, now_ns)
+            touched[id(position)] = position
+            position.quarantined += verdict.sequence not in position.ranges
+            _add(position.ranges, verdict.sequence, verdict.sequence)
+
+    def _told(self, told: StatusReceived, now_ns: int, batch: Batch) -> None:
+        batch.statuses.append(StatusSeen(told.site, told.box, told.status, now_ns))
+        if told.status.epoch:
+            self._known_positions()
+            self._epochs[told.site, told.box] = told.status.epoch
+
+    def _position(self, site: str, box: str, epoch: str, now_ns: int) -> Position:
+        positions = self._known_positions()
+        position = positions.get((site, box, epoch))
+        if position is None:
+            position = positions[site, box, epoch] = Position(site, box, epoch, Ranges(), now_ns)
+            if (site, box) in self._epochs and self._epochs[site, box] != epoch:
+                _log.warning("a box has a new outbox", site=site, box=box, epoch=epoch)
+            self._epochs[site, box] = epoch
+        return position
+
+    def _known_positions(self) -> dict[tuple[str, str, str], Position]:
+        if self._positions is None:
+            rows = sorted(self.store.positions(), key=lambda it: it.first_seen_ns)
+            self._epochs = {(it.site, it.box): it.epoch for it in rows}
+            told = self.store.status_epochs()
+            self._epochs.update({key: epoch for key, epoch in told.items() if epoch})
+            self._positions = {(it.site, it.box, it.epoch): it for it in rows}
+        return self._positions
+
+
+def _add(ranges: Ranges, first: int, last: int) -> bool:
+    """Settle numbers, as long as the position stays within its bound; whether that was done."""
+    fits = ranges.parts() < POSITION_RANGES or ranges.joins(first, last)
+    if fits:
+        ranges.add_range(first, last)
+    return fits
+
+
+def _decided(alert: Alert, change: Change, now_ns: int) -> list[AuditEntry]:
+    """The record's entry for a person's decision about an alert."""
+    if not isinstance(change, Acknowledged | Resolved):
+        return []
+    what: Action = "alert.acknowledged" if isinstance(change, Acknowledged) else "alert.resolved"
+    return [AuditEntry(time_ns=now_ns, who=change.by, what=what, site=alert.site, target=alert.id)]

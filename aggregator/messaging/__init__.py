@@ -1,0 +1,1 @@
+"""MQTT: client, outbound queue, commands to boxes, and the embedded broker."""

@@ -1,0 +1,124 @@
+"""A person's hand on a gate or a door: recorded first, then signed, sent, and answered by the box."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import msgspec
+
+from aggregator.crypto.keyring import KeyRing
+from aggregator.domain.audit_entry import Action, AuditEntry
+from aggregator.messaging.outbound_queue import OutboundQueue
+from common.clock import Clock
+from common.errors import CommandError
+from protocol.commands import Command, CommandName, Reply, pack
+from protocol.identifiers import to_rfc3339, uuid7
+from protocol.topics import BoxTopics
+
+ANSWER_S = 10.0
+ACTS: dict[CommandName, Action] = {
+    "open-gate": "gate.opened",
+    "unlock-door": "door.unlocked",
+    "footage-spans": "search",
+    "footage-still": "view",
+}
+
+
+@dataclass(frozen=True)
+class CommandClient:
+    """Sends commands to boxes.
+
+    Args:
+        keys: Sign them.
+        posts: The way to the broker.
+        record: Puts an act on the record; the future is done when it is on the disk.
+        clock: Says when.
+        answer_s: How long to wait for the box.
+    """
+
+    keys: KeyRing
+    posts: OutboundQueue
+    record: Callable[[AuditEntry], Future[None]]
+    clock: Clock
+    answer_s: float = ANSWER_S
+
+    async def command(
+        self,
+        topics: BoxTopics,
+        name: CommandName,
+        target: str,
+        by: str,
+        *,
+        reason: str,
+        span: tuple[int, int] = (0, 0),
+        case: str = "",
+    ) -> Reply:
+        """Have a box do something; returns when the box says that it is done.
+
+        Args:
+            topics: Of the box.
+            name: What to do.
+            target: The gate, the door, or the camera.
+            by: Who asks.
+            reason: Why, 3 to 200 characters; for looks at footage the case or purpose.
+            span: The footage that is asked about, UTC nanoseconds.
+            case: The case it is done under.
+
+        Raises:
+            CommandError: The reason is missing, the box does not answer, or it says why not.
+            StoreError: It could not be recorded; then nothing was sent.
+        """
+        now_ns = self.clock.wall_ns()
+        number = uuid7(now_ns, secrets.token_bytes(10))
+        try:
+            given = Command(
+                id=number, name=name, target=target, by=by, reason=reason.strip(), time_ns=now_ns,
+                from_ns=span[0], to_ns=span[1],
+            )  # fmt: skip
+            command = msgspec.convert(msgspec.to_builtins(given), Command)
+        except msgspec.ValidationError as error:
+            raise CommandError(f"{error}; say in 3 to 200 characters why") from error
+        act = AuditEntry(
+            time_ns=now_ns, who=by, what=ACTS[name], site=topics.site, target=f"{topics.box}/{target}",
+            case=case, reason=command.reason, detail={"command": number} | _range(span),
+        )  # fmt: skip
+        await asyncio.wrap_future(self.record(act))
+        reply = await self.ask(topics, command)
+        if not reply.done:
+            raise CommandError(f"the box says: {reply.problem or 'no'}")
+        return reply
+
+    async def ask(self, topics: BoxTopics, command: Command) -> Reply:
+        """Sign a command, send it, and wait for the reply; the caller has put on the record what there is to record.
+
+        Raises:
+            CommandError: The box does not answer.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Reply] = loop.create_future()
+
+        def take(reply: Reply) -> None:
+            loop.call_soon_threadsafe(_settle, answer, reply)
+
+        self.posts.expect(topics, command.id, take)
+        try:
+            message = pack(command, topics, self.keys.signing)
+            self.posts.put(topics.command(command.name), message, retain=False)
+            return await asyncio.wait_for(answer, self.answer_s)
+        except TimeoutError as error:
+            raise CommandError(f"the box did not answer within {self.answer_s:g} s; it may be offline") from error
+        finally:
+            self.posts.expect(topics, command.id, None)
+
+
+def _settle(answer: asyncio.Future[Reply], reply: Reply) -> None:
+    if not answer.done():
+        answer.set_result(reply)
+
+
+def _range(span: tuple[int, int]) -> dict[str, str]:
+    return {"from": to_rfc3339(span[0]), "to": to_rfc3339(span[1])} if span != (0, 0) else {}

@@ -1,0 +1,1 @@
+"""Health, metrics, the change feed, and periodic steps."""

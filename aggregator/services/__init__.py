@@ -1,0 +1,1 @@
+"""One use case in each module, with its authorization and its audit entry."""

@@ -1,0 +1,246 @@
+"""What people do about releases: ask, decide, fetch. Who may is asked each time anew, of both people."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aggregator.crypto.keyring import KeyRing
+from aggregator.domain import release as moves
+from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.authorization import Areas, Principal
+from aggregator.domain.release import Change, Release
+from aggregator.services.search_service import SearchService, covers
+from aggregator.storage import Reader, Writer
+from aggregator.storage.object_store import ObjectStorage
+from common.clock import Clock
+from common.errors import ContractError, Forbidden, ReleaseError
+from protocol.identifiers import is_uuid7
+from protocol.signing.chunked_aead import KEY_BYTES, ChunkedDecryptor, opened_bytes
+
+NONE = "there is no such release at your sites"
+
+
+@dataclass
+class ReleaseDownload:
+    """A clear copy on its way to its requester.
+
+    Attributes:
+        name: For the file.
+        size: How long it is, bytes.
+        pieces: It.
+        close: To be called when that is over, however it ended.
+    """
+
+    name: str
+    size: int
+    pieces: AsyncIterator[bytes]
+    close: Callable[[], None]
+
+
+@dataclass
+class ReleaseService:
+    """Releases for somebody who may. Belongs to the event loop.
+
+    Args:
+        reader: Releases, cases, roles.
+        write: Has something written on the writer's thread.
+        record: Puts an act on the record.
+        investigations: Cases.
+        keys: Hide the copies' keys.
+        objects: Where sealed copies lie.
+        areas: Which places belong to which areas.
+        clock: Says when.
+        random: Gives random bytes.
+        new_id: Makes a UUIDv7.
+
+    Attributes:
+        news: Set when something is to be done at once.
+    """
+
+    reader: Reader
+    write: Callable[[Callable[[Writer], Any]], Awaitable[Any]]
+    record: Callable[[AuditEntry], Awaitable[None]]
+    investigations: SearchService
+    keys: KeyRing
+    objects: ObjectStorage
+    areas: Areas
+    clock: Clock
+    random: Callable[[int], bytes]
+    new_id: Callable[[], str]
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    _streams: Counter[str] = field(default_factory=Counter)
+
+    async def ask(self, caller: Principal, fields: dict[str, object]) -> Release:
+        """Ask for a clear copy.
+
+        Args:
+            caller: Who asks.
+            fields: case, camera, from_ns, to_ns, reason; and box, where two boxes have a camera of that name.
+
+        Raises:
+            ContractError: A field is missing or wrong.
+            CaseError: There is no such case at their sites.
+            ReleaseError: The case has ended or does not cover it, or there is no such camera.
+            Forbidden: Not at that camera.
+            StoreError: It could not be written.
+        """
+        case = await self.investigations.case(caller, str(fields.pop("case", "")))
+        now_ns, camera = self.clock.wall_ns(), str(fields.pop("camera", ""))
+        box = await asyncio.to_thread(self._box_of, case.site, camera, str(fields.pop("box", "")))
+        about = {"id": self.new_id(), "case_id": case.id, "site": case.site, "box": box, "camera": camera}
+        if unknown := set(fields) - {"from_ns", "to_ns", "reason"}:
+            raise ContractError(f"release: '{min(unknown)}' is not a field; give case, camera, from, to and reason")
+        made, act = moves.ask(fields | about, caller.name, now_ns)
+        caller.need("release.ask", made.site, made.camera)
+        if not case.open_at(now_ns):
+            raise ReleaseError(f"case {case.id} has ended; open a new one")
+        if not all(covers(case, made.site, made.camera, at_ns) for at_ns in (made.from_ns, made.to_ns - 1)):
+            raise ReleaseError(f"case {case.id} does not cover this camera at this time")
+        await self.write(lambda store: store.ask_release(made, act))
+        return made
+
+    async def decide(self, caller: Principal, release_id: str, *, approved: bool, reason: str) -> Release:
+        """Approve or refuse what somebody else asked for; an approval that is refused is on the record too.
+
+        Raises:
+            Forbidden: Not at that site.
+            ReleaseError: It is their own, there is none, it was decided before, or its case has ended.
+            ContractError: The store does not let them.
+            StoreError: It could not be written.
+        """
+        now_ns = self.clock.wall_ns()
+        before = await self.one(release_id)
+        caller.need("release.decide", before.site)
+        moves.said(reason)
+        if not approved:
+            return await self.change(moves.refuse(before, caller.name, reason, now_ns))
+        try:
+            after = await self.change(await self._approval(before, caller, reason, now_ns))
+        except ReleaseError as error:
+            await self.record(_refused(before, caller.name, "approve", str(error), now_ns))
+            raise
+        self.news.set()
+        return after
+
+    async def _approval(self, before: Release, caller: Principal, reason: str, now_ns: int) -> Change:
+        sealed = self.keys.hidden(f"release/{before.id}", self.random(KEY_BYTES).hex())
+        change = moves.approve(before, caller.name, reason, sealed, now_ns)
+        case = await asyncio.to_thread(self.reader.case, before.case_id)
+        if case is None or not case.open_at(now_ns):
+            raise ReleaseError(f"case {before.case_id} has ended")
+        if problem := await asyncio.to_thread(self.objection, change.after):
+            raise ReleaseError(problem)
+        return change
+
+    async def fetch(self, caller: Principal, release_id: str) -> ReleaseDownload:
+        """Take one's copy; that is on the record before its first byte, and so is a try that is refused.
+
+        Raises:
+            Forbidden: It is not theirs, or a role was taken away, or this is no session of their own.
+            ReleaseError: There is none, or it is not there (any more).
+            StoreError: It could not be recorded.
+        """
+        before, now_ns = await self.one(release_id), self.clock.wall_ns()
+        try:
+            if caller.only is not None or caller.name != before.asked_by:
+                raise Forbidden("only who asked for this copy can fetch it, in a session of their own")
+            if problem := await asyncio.to_thread(self.objection, before):
+                raise Forbidden(problem)
+            change = moves.fetch(before, caller.name, now_ns)
+            key = bytes.fromhex(self.key_of(before))
+        except (Forbidden, ReleaseError) as error:
+            await self.record(_refused(before, caller.name, "fetch", str(error), now_ns))
+            raise
+        self._streams[before.id] += 1
+        try:
+            after = await self.change(change)
+        except BaseException:
+            self._end(before.id)
+            raise
+        size, pieces = opened_bytes(after.size), self._pieces(after, key)
+        return ReleaseDownload(f"release-{after.id}.zip", size, pieces, lambda: self._end(after.id))
+
+    async def shown(self, caller: Principal) -> list[Release]:
+        """The newest that somebody asked for, and those of the sites that they decide for."""
+        return await asyncio.to_thread(self.reader.releases, caller.name, caller.within("release.decide"))
+
+    async def one(self, release_id: str) -> Release:
+        """A release.
+
+        Raises:
+            ReleaseError: There is none.
+        """
+        found = await asyncio.to_thread(self.reader.release, release_id) if is_uuid7(release_id) else None
+        if found is None:
+            raise ReleaseError(NONE)
+        return found
+
+    async def change(self, change: Change) -> Release:
+        """Write a change.
+
+        Raises:
+            ReleaseError: Somebody was faster.
+            StoreError: It could not be written.
+        """
+        if not await self.write(lambda store: store.change_release(change)):
+            raise ReleaseError("somebody was faster; look at it again")
+        return change.after
+
+    def key_of(self, release: Release) -> str:
+        """The copy's key, hexadecimal.
+
+        Raises:
+            ReleaseError: It is destroyed.
+            ListError: It was sealed with other keys.
+        """
+        if not release.sealed:
+            raise ReleaseError("the key of this copy is destroyed")
+        return self.keys.shown(f"release/{release.id}", release.sealed)
+
+    def objection(self, release: Release) -> str:
+        """Which of the two may not any more; empty: both may."""
+        if not self._caller(release.asked_by).may("release.ask", release.site, release.camera):
+            return f"{release.asked_by} may not ask for clear copies here any more"
+        if release.decided_by and not self._caller(release.decided_by).may("release.decide", release.site):
+            return f"{release.decided_by} may not approve clear copies here any more"
+        return ""
+
+    def busy(self, release_id: str) -> bool:
+        """Whether it is being fetched right now."""
+        return self._streams[release_id] > 0
+
+    def _caller(self, name: str) -> Principal:
+        return Principal(name, self.reader.grants(name), self.areas)
+
+    def _box_of(self, site: str, camera: str, box: str) -> str:
+        found = [it for it in self.reader.cameras() if it.site == site]
+        boxes = [it.box for it in found if it.id == camera and box in ("", it.box)]
+        if not boxes:
+            known = ", ".join(sorted({it.id for it in found})) or "none"
+            raise ReleaseError(f"site '{site}' has no camera '{camera[:64]}'; known: {known}")
+        if len(boxes) > 1:
+            raise ReleaseError(f"camera '{camera}' is on several boxes; say box, one of {', '.join(sorted(boxes))}")
+        return boxes[0]
+
+    async def _pieces(self, release: Release, key: bytes) -> AsyncIterator[bytes]:
+        opening = ChunkedDecryptor(key, release.id)
+        async for sealed in self.objects.read(release.object, 0, release.size):
+            for plain in opening.add(sealed):
+                yield plain
+        yield opening.finish()
+
+    def _end(self, release_id: str) -> None:
+        self._streams[release_id] -= 1
+        self._streams += Counter()  # forgets those at nought
+        self.news.set()
+
+
+def _refused(release: Release, who: str, tried: str, why: str, now_ns: int) -> AuditEntry:
+    return AuditEntry(
+        time_ns=now_ns, who=who, what="release.refused", site=release.site, target=release.id, case=release.case_id,
+        reason=why, detail={"tried": tried},
+    )  # fmt: skip

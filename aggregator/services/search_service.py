@@ -1,0 +1,200 @@
+"""What investigators do: cases, and questions under them. Everything is on the record before it is shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aggregator.domain import case as cases
+from aggregator.domain.audit_entry import Action, AuditEntry
+from aggregator.domain.authorization import Areas, Principal
+from aggregator.domain.case import Case
+from aggregator.domain.clip import Clip, request_for_event
+from aggregator.domain.read_models import Origin
+from aggregator.domain.search_query import Key, ResultPage, SearchQuery, decode_cursor
+from aggregator.storage import Reader, Writer
+from common.clock import Clock
+from common.errors import CaseError
+
+
+@dataclass(frozen=True)
+class SearchService:
+    """Cases and searches for somebody who may.
+
+    Args:
+        reader: Cases and events.
+        write: Has something written on the writer's thread.
+        record: Puts a look on the record.
+        areas: Which places belong to which areas.
+        clock: Says when.
+    """
+
+    reader: Reader
+    write: Callable[[Callable[[Writer], Any]], Awaitable[Any]]
+    record: Callable[[AuditEntry], Awaitable[None]]
+    areas: Areas
+    clock: Clock
+
+    async def open_case(self, caller: Principal, fields: dict[str, object]) -> Case:
+        """Open a case.
+
+        Raises:
+            Forbidden: Not at that site.
+            ContractError: A field is missing or wrong.
+            CaseError: There is one of that reference.
+            StoreError: It could not be written.
+        """
+        case, act = cases.new(fields, caller.name, self.clock.wall_ns())
+        caller.need("case.work", case.site)
+        await self.write(lambda store: store.open_case(case, act))
+        return case
+
+    async def close_case(self, caller: Principal, case_id: str) -> None:
+        """Close a case.
+
+        Raises:
+            Forbidden: Not at its site.
+            CaseError: There is no such case, or it is closed.
+            StoreError: It could not be written.
+        """
+        case = await self.case(caller, case_id)
+        act = cases.closing(case, caller.name, self.clock.wall_ns())
+        if not await self.write(lambda store: store.close_case(act)):
+            raise CaseError(f"case {case.id} is closed already")
+
+    async def case(self, caller: Principal, case_id: str) -> Case:
+        """A case that somebody may work on.
+
+        Raises:
+            CaseError: There is none of that reference at their sites.
+        """
+        case = await asyncio.to_thread(self.reader.case, case_id[:64])
+        if case is None or not caller.may("case.work", case.site):
+            raise CaseError(f"there is no case '{case_id[:64]}' at your sites; open one first")
+        return case
+
+    async def cases(self, caller: Principal) -> list[Case]:
+        """The newest cases of somebody's sites."""
+        within = caller.within("case.work")
+        found = await asyncio.to_thread(self.reader.cases)
+        return [case for case in found if within.holds(case.site)]
+
+    async def search(
+        self, caller: Principal, case_id: str, question: SearchQuery, cursor: str | None = None
+    ) -> ResultPage:
+        """One page of an answer, after the question is on the record.
+
+        Raises:
+            Forbidden: Nothing of it lies within their roles.
+            CaseError: It goes beyond the case.
+            ContractError: The cursor is another question's.
+            StoreError: It could not be recorded or read: nothing is shown.
+        """
+        after = decode_cursor(question, cursor) if cursor else None
+        return await self.search_from(caller, case_id, question, after)
+
+    async def search_from(
+        self, caller: Principal, case_id: str, question: SearchQuery, after: Key | None
+    ) -> ResultPage:
+        """As `search`, where the page before has ended."""
+        case = await self.case(caller, case_id)
+        act = cases.permit(case, question, caller.name, self.clock.wall_ns())
+        for site in question.sites:
+            caller.need("search", site)
+        for spot in question.places:
+            caller.need("search", *spot.split("/", 1))
+        await self.record(act)
+        return await asyncio.to_thread(self.reader.search, question, after)
+
+    async def picture(self, caller: Principal, case_id: str, event_id: str) -> bytes | None:
+        """The blurred picture of a hit, after the look is on the record; None where the case does not cover it.
+
+        Raises:
+            CaseError: There is no such case, or it has ended.
+            StoreError: It could not be recorded: nothing is shown.
+        """
+        case, where = await self._hit(caller, case_id, event_id)
+        jpeg = await asyncio.to_thread(self.reader.picture, event_id) if where is not None else None
+        if jpeg is not None:
+            await self.record(self._act(caller, case, "view", event_id))
+        return jpeg
+
+    async def ask_clip(self, caller: Principal, case_id: str, event_id: str, keep_days: int) -> Clip | None:
+        """Have the clip of a hit made by its box; None where the case does not cover it.
+
+        Raises:
+            CaseError: There is no such case, or it has ended.
+            StoreError: It could not be written.
+        """
+        case, where = await self._hit(caller, case_id, event_id)
+        if where is None:
+            return None
+        clip = request_for_event(
+            event_id, where.site, where.box, where.place,
+            time_ns=where.time_ns, now_ns=self.clock.wall_ns(), keep_days=keep_days,
+        )  # fmt: skip
+        act = self._act(caller, case, "clip", event_id, {"asked": "yes"})
+        await self.write(lambda store: store.want_clip(clip, act))
+        return await asyncio.to_thread(self.reader.clip, event_id)
+
+    async def clip(self, caller: Principal, case_id: str, event_id: str, *, look: bool) -> Clip | None:
+        """The clip of a hit, after the look at it is on the record; None where there is none within the case.
+
+        Args:
+            caller: Who asks.
+            case_id: Under which case.
+            event_id: The hit.
+            look: It will be shown, if it is there; else only how it stands is told.
+
+        Raises:
+            CaseError: There is no such case, or it has ended.
+            StoreError: It could not be recorded: nothing is shown.
+        """
+        case, where = await self._hit(caller, case_id, event_id)
+        clip = await asyncio.to_thread(self.reader.clip, event_id) if where is not None else None
+        if look and clip is not None and clip.state == "stored":
+            await self.record(self._act(caller, case, "clip", event_id))
+        return clip
+
+    async def _hit(self, caller: Principal, case_id: str, event_id: str) -> tuple[Case, Origin | None]:
+        """The case, and where the event was seen if the case covers that."""
+        case = await self.case(caller, case_id)
+        if not case.open_at(self.clock.wall_ns()):
+            raise CaseError(f"case {case.id} has ended; open a new one")
+        where = await asyncio.to_thread(self.reader.origin, event_id)
+        if where is None or not covers(case, where.site, where.place, where.time_ns):
+            return case, None
+        return case, where if caller.may("search", where.site, where.place) else None
+
+    def _act(
+        self, caller: Principal, case: Case, what: Action, event_id: str, detail: dict[str, str] | None = None
+    ) -> AuditEntry:
+        return AuditEntry(
+            time_ns=self.clock.wall_ns(), who=caller.name, what=what, site=case.site, case=case.id, target=event_id,
+            detail=detail or {},
+        )  # fmt: skip
+
+    def spots_of(self, site: str, area: str) -> tuple[str, ...]:
+        """The places of an area, as `site/place`.
+
+        Raises:
+            CaseError: The site has no such area.
+        """
+        found = tuple(
+            sorted(f"{its}/{place}" for (its, place), named in self.areas.items() if its == site and area in named)
+        )
+        if not found:
+            raise CaseError(f"'{site[:64]}' has no area '{area[:64]}'; areas are named in the settings")
+        return found
+
+
+def covers(case: Case, site: str, place: str, time_ns: int) -> bool:
+    """Whether something at a place and time lies within a case."""
+    return (
+        site == case.site
+        and (not case.places or f"{site}/{place}" in case.places)
+        and (case.from_ns is None or time_ns >= case.from_ns)
+        and (case.until_ns is None or time_ns < case.until_ns)
+    )

@@ -1,0 +1,83 @@
+"""How other threads reach the one thread that owns the store's writer: jobs in, futures out.
+
+The file descriptor wakes a thread that waits in `select`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from common.errors import StoreError
+
+Owner = TypeVar("Owner")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class _Job(Generic[Owner]):
+    work: Callable[[Owner], Any]
+    future: Future[Any]
+
+
+class WriteQueue(Generic[Owner]):
+    """A bounded queue of jobs for the thread that owns `Owner`; a full one refuses."""
+
+    def __init__(self, size: int = 1000) -> None:
+        self._jobs: queue.Queue[_Job[Owner]] = queue.Queue(size)
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._closed = False
+
+    def fileno(self) -> int:
+        """Readable when there is something to do."""
+        return self._wake
+
+    def wake(self) -> None:
+        """Make the waiting thread look."""
+        os.eventfd_write(self._wake, 1)
+
+    def submit(self, work: Callable[[Owner], Result]) -> Future[Result]:
+        """Have `work` done by the owner's thread; its result or exception arrives in the future.
+
+        Raises:
+            StoreError: The queue is full or closed.
+        """
+        future: Future[Result] = Future()
+        if self._closed:
+            raise StoreError("the store is closing")
+        try:
+            self._jobs.put_nowait(_Job(work, future))
+        except queue.Full as error:
+            raise StoreError("the store is busy; try again") from error
+        self.wake()
+        return future
+
+    def serve(self, owner: Owner) -> None:
+        """Do all waiting jobs. Called by the owner's thread only."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._wake)
+        while True:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return
+            if not job.future.set_running_or_notify_cancel():
+                continue
+            try:
+                job.future.set_result(job.work(owner))
+            except Exception as error:
+                job.future.set_exception(error)
+
+    def close(self) -> None:
+        """Refuse new jobs and fail the waiting ones."""
+        self._closed = True
+        while True:
+            try:
+                self._jobs.get_nowait().future.set_exception(StoreError("the store is closing"))
+            except queue.Empty:
+                return

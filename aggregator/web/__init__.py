@@ -1,0 +1,1 @@
+"""The web server: limits, authentication, routes, pages."""

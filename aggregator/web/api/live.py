@@ -1,0 +1,170 @@
+"""The WebSockets of views, live or of footage: browsers at one end, boxes at the other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import FastAPI, WebSocket
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+
+from aggregator.auth.client_address import session_of
+from aggregator.services.live_view_service import LiveViewService
+from aggregator.services.stream_relay import RelayedStream, StreamKey, Subscriber
+from common import logging_setup
+from common.clock import MILLISECOND_NS
+from common.decoding import decode_json
+from common.errors import CommandError, ContractError, Forbidden, StoreError
+from protocol.live_frames import INTEREST_S, LONGEST_NS, STILL_WANTED
+
+_log = logging_setup.get("live")
+CHECK_S = 2.0
+ASKED_S = 10.0
+"""A browser says by then which footage it asks for."""
+MOST_ASKED = 2_000
+DONE = 1000
+ENDED, FORBIDDEN, AWAY, REFUSED = 4401, 4403, 4404, 4400
+
+
+class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What of a camera's footage, and why: the case or the purpose."""
+
+    from_ms: Annotated[int, msgspec.Meta(gt=0, lt=2**62 // MILLISECOND_NS)]
+    to_ms: Annotated[int, msgspec.Meta(gt=0, lt=2**62 // MILLISECOND_NS)]
+    reason: Annotated[str, msgspec.Meta(pattern=r"^\s*\S.{1,198}\S\s*$(?!\n)")]
+
+
+def add(app: FastAPI, views: LiveViewService) -> None:
+    """Add the routes; the box's ticket is checked here, not by the guard."""
+
+    @app.websocket("/api/live/{site}/{box}/{place}")
+    async def watch(socket: WebSocket, site: str, box: str, place: str) -> None:
+        await socket.accept()
+        await _watch(socket, views, StreamKey(site, box, place))
+
+    @app.websocket("/api/play/{site}/{box}/{place}")
+    async def play(socket: WebSocket, site: str, box: str, place: str) -> None:
+        await socket.accept()
+        try:
+            asked = await _asked(socket)
+            span = asked.from_ms * MILLISECOND_NS, asked.to_ms * MILLISECOND_NS
+            key = StreamKey(site, box, place, *span, asked.reason, views.hub.new_id())
+        except ContractError as error:
+            await _close(socket, REFUSED, str(error))
+            return
+        await _watch(socket, views, key)
+
+    @app.websocket("/box/live/{job}")
+    async def bring(socket: WebSocket, job: str) -> None:
+        view = views.hub.expected(job, socket.headers.get("authorization", ""))
+        if view is None:
+            await socket.close(ENDED)
+            return
+        view.connected = True
+        await socket.accept()
+        code, problem = AWAY, ""
+        try:
+            code, problem = await _first(_take(socket, view), _keep(socket), _over(view))
+        finally:
+            views.hub.end(view, "" if code == DONE else problem or "the box broke off")
+        await _close(socket, DONE, problem)
+
+
+async def _watch(socket: WebSocket, views: LiveViewService, key: StreamKey) -> None:
+    try:
+        viewer = await views.begin(socket.state.caller, key)
+    except (Forbidden, CommandError, StoreError) as error:
+        await _close(socket, FORBIDDEN if isinstance(error, Forbidden) else AWAY, str(error))
+        return
+    try:
+        await socket.send_json({"now_ms": views.clock.wall_ns() // MILLISECOND_NS})
+        code, reason = await _first(_send(socket, viewer), _gone(socket), _checked(socket, views, key))
+    finally:
+        views.hub.leave(key, viewer)
+    await _close(socket, code, reason)
+
+
+async def _asked(socket: WebSocket) -> _Asked:
+    """Which footage, in the first message.
+
+    Raises:
+        ContractError: None came, or it asks for something else; names the field.
+    """
+    try:
+        message = await asyncio.wait_for(socket.receive(), ASKED_S)
+        asked = decode_json((message.get("text") or "")[:MOST_ASKED], _Asked)
+    except TimeoutError as error:
+        raise ContractError("say which footage: from_ms, to_ms and reason") from error
+    except ContractError as error:
+        raise ContractError(f"{error}; give from_ms, to_ms and reason, 3 to 200 characters") from error
+    if not 0 < (asked.to_ms - asked.from_ms) * MILLISECOND_NS <= LONGEST_NS:
+        raise ContractError("to_ms: must be later than from_ms, by ten minutes at most")
+    return msgspec.structs.replace(asked, reason=asked.reason.strip())
+
+
+async def _first(*works: Coroutine[Any, Any, tuple[int, str]]) -> tuple[int, str]:
+    """What the first of them says; the others end."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            return next(iter(done)).result()
+        except (WebSocketDisconnect, RuntimeError, OSError):  # the socket is gone
+            return AWAY, ""
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _send(socket: WebSocket, viewer: Subscriber) -> tuple[int, str]:
+    while (message := await viewer.queue.get()) is not None:
+        await socket.send_bytes(message)
+    return (AWAY if viewer.problem else DONE), viewer.problem
+
+
+async def _gone(socket: WebSocket) -> tuple[int, str]:
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass  # browsers have nothing to say here
+    return AWAY, ""
+
+
+async def _checked(socket: WebSocket, views: LiveViewService, key: StreamKey) -> tuple[int, str]:
+    token = session_of(socket)
+    while True:
+        await asyncio.sleep(CHECK_S)
+        with contextlib.suppress(StoreError):
+            if not await views.still(token, key):
+                return ENDED, "the session has ended, or a role was taken away"
+
+
+async def _take(socket: WebSocket, view: RelayedStream) -> tuple[int, str]:
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return (DONE if message.get("code") == DONE else AWAY), str(message.get("reason") or "")
+        try:
+            view.hand_on(message.get("bytes") or b"")
+        except ContractError as error:
+            _log.warning("a box sent something else", problem=str(error))
+            return REFUSED, str(error)
+
+
+async def _keep(socket: WebSocket) -> tuple[int, str]:
+    while True:
+        await socket.send_text(STILL_WANTED)
+        await asyncio.sleep(INTEREST_S)
+
+
+async def _over(view: RelayedStream) -> tuple[int, str]:
+    await view.over.wait()
+    return AWAY, "nobody looks"
+
+
+async def _close(socket: WebSocket, code: int, reason: str) -> None:
+    if socket.application_state is WebSocketState.CONNECTED:
+        with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect):
+            await socket.close(code, reason.encode()[:120].decode("utf-8", "ignore"))

@@ -1,0 +1,204 @@
+"""Stands before every route, mounted ones and WebSockets too: session or token, roles, same origin, headers.
+
+Who may use what stands in the table of `aggregator.web.route_permissions`, and what that does not name is closed; `/metrics` is
+also open to this machine. Whatever is added later is closed because nobody has to remember to close it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from aggregator.auth.authenticator import Authenticator
+from aggregator.auth.client_address import Clients, session_of
+from aggregator.domain.authorization import Principal
+from aggregator.web.route_permissions import ROUTES, RoutePolicy, find
+from common.errors import Forbidden, LoginThrottled, StoreError
+
+BEARER = "bearer "
+PAGES = [name.removeprefix("PAGE ") for name in ROUTES if name.startswith("PAGE ")]
+METRICS = "/metrics"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_UNAUTHORISED_CODE, _FORBIDDEN_CODE = 4401, 4403
+
+HEADERS = {
+    # The dashboard's framework compiles its templates in the page, hence 'unsafe-eval'; nothing comes from elsewhere.
+    "Content-Security-Policy": (
+        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self'; object-src 'none'; "
+        "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # not 'no-referrer': with that, browsers send 'Origin: null' along with forms
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+HSTS = ("Strict-Transport-Security", "max-age=31536000")
+"""A year without plain HTTP (RFC 6797), where `http.public_url` is https."""
+
+
+class AuthMiddleware:
+    """ASGI middleware.
+
+    Args:
+        app: What it stands before.
+        gatekeeper: Knows who a session or a token belongs to.
+        clients: Knows which address a request comes from.
+    """
+
+    def __init__(self, app: ASGIApp, gatekeeper: Authenticator, clients: Clients) -> None:
+        self._app = app
+        self._gatekeeper, self._clients = gatekeeper, clients
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        scope, sending = self._clients.seen(scope), _with_headers(send, self._clients.secure)
+        refusal = await self._checked(scope)
+        if refusal is None:
+            await self._app(scope, receive, sending)
+        elif scope["type"] == "websocket":
+            code = _FORBIDDEN_CODE if refusal.status_code == 403 else _UNAUTHORISED_CODE
+            await send({"type": "websocket.close", "code": code, "reason": "no session, or not among its roles"})
+        else:
+            await refusal(scope, receive, sending)
+
+    async def _checked(self, scope: Scope) -> Response | None:
+        """As `_refusal`; the store is read off the event loop."""
+        try:
+            return await run_in_threadpool(self._refusal, scope)
+        except StoreError as error:
+            return _answer(503, str(error))
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers, path = Headers(scope=scope), scope["path"]
+        method = scope.get("method", "WEBSOCKET")
+        found = find(method, path)
+        rule, words = found or (RoutePolicy(), {})
+        token = headers.get("authorization", "")
+        by_token = token.lower().startswith(BEARER) and not rule.ticket
+        if method not in _SAFE and not (by_token or rule.ticket or same_origin(headers, self._clients.host)):
+            return _answer(403, "this needs to come from the same origin: send an Origin header with this host")
+        if rule.open or rule.ticket or (path == METRICS and _from_this_machine(scope, headers)):
+            return None
+        wants_page = "text/html" in headers.get("accept", "") and method == "GET"
+        caller = None
+        try:
+            caller = self._caller(scope, token[len(BEARER) :].strip() if by_token else None)
+            if caller is None:
+                return RedirectResponse("/login", 303) if wants_page else _answer(401, "log in first")
+            if found is not None:
+                allow(caller, rule, words)
+        except (StoreError, LoginThrottled) as error:
+            return _answer(429 if isinstance(error, LoginThrottled) else 503, str(error))
+        except Forbidden as error:
+            return _turned_away(caller, path if wants_page else "", str(error))
+        scope.setdefault("state", {}).update(user=caller.name, caller=caller)
+        return None if found is not None else _answer(404, "there is no such address")
+
+    def _caller(self, scope: Scope, token: str | None) -> Principal | None:
+        if token is None:
+            return self._gatekeeper.who(session_of(HTTPConnection(scope)))
+        client = scope.get("client")
+        return self._gatekeeper.bearer(token, client[0] if client else "")
+
+
+def allow(caller: Principal, rule: RoutePolicy, words: dict[str, str]) -> None:
+    """Hold a request against its rule.
+
+    Args:
+        caller: Who asks.
+        rule: Of the route.
+        words: What its path names, `site` and `place` among them.
+
+    Raises:
+        Forbidden: They may not; says why.
+    """
+    if caller.only is not None and not rule.token:
+        raise Forbidden("this needs a person's own session; an API token does not do")
+    if rule.permission is None:
+        return
+    if rule.where == "everywhere":
+        if not caller.within(rule.permission).everywhere:
+            raise Forbidden(f"{rule.permission} for all sites is not among your roles")
+    elif rule.where == "site":
+        caller.need(rule.permission, words["site"], words.get("place", ""))
+    else:
+        caller.need(rule.permission)
+
+
+def start_of(caller: Principal) -> str:
+    """The first page that somebody may see."""
+    return next((page for page in PAGES if may_see(caller, page)), PAGES[-1])
+
+
+def may_see(caller: Principal, page: str) -> bool:
+    """Whether a page of the dashboard is somebody's."""
+    try:
+        allow(caller, ROUTES[f"PAGE {page}"], {})
+    except Forbidden:
+        return False
+    return True
+
+
+def _turned_away(caller: Principal | None, page: str, problem: str) -> Response:
+    """Who opens the dashboard is shown the first page that is theirs."""
+    start = start_of(caller) if caller is not None and page == "/" else page
+    return RedirectResponse(start, 303) if start != page else _answer(403, problem)
+
+
+def _answer(status: int, problem: str) -> JSONResponse:
+    return JSONResponse({"error": problem}, status)
+
+
+def same_origin(headers: Headers, public: str = "") -> bool:
+    """Whether a browser (or who speaks like one) says that the request comes from our own pages.
+
+    Args:
+        headers: Of the request.
+        public: Host and port that browsers know the server by, where a proxy may send another `Host`.
+    """
+    site = headers.get("sec-fetch-site")
+    if site is not None and site not in ("same-origin", "none"):
+        return False
+    origin = headers.get("origin")
+    if origin is None:
+        return site == "same-origin"
+    host = origin.partition("://")[2].lower()
+    return bool(host) and host in (headers.get("host", "").lower(), public)
+
+
+def _from_this_machine(scope: Scope, headers: Headers) -> bool:
+    """Loopback and not through a proxy, which would make everybody look like this machine."""
+    client = scope.get("client")
+    if client is None or "x-forwarded-for" in headers or "forwarded" in headers:
+        return False
+    try:
+        return ipaddress.ip_address(client[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _with_headers(send: Send, secure: bool) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+            if secure:
+                headers.setdefault(*HSTS)
+            if headers.get("content-type", "").startswith(("application/json", "text/html", "image/jpeg")):
+                headers.setdefault("Cache-Control", "no-store")
+        await send(message)
+
+    return sending

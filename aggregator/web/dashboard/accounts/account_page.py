@@ -1,0 +1,104 @@
+"""The page of one's own account: roles, password, second factor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from html import escape
+
+import segno
+from nicegui import Client, run, ui
+
+from aggregator.auth.reauthentication import Proof
+from aggregator.domain.authorization import Principal
+from aggregator.web.dashboard.page_layout import PageLayout, PageSession, html
+from aggregator.web.services import Services
+from common.errors import Forbidden, LoginError, StaffError, StoreError
+from common.secret import Secret
+
+
+class AccountPage:
+    """One open page.
+
+    Args:
+        services: The running parts.
+        visitor: Whose account it is.
+    """
+
+    def __init__(self, services: Services, visitor: PageSession) -> None:
+        self._office, self._words, self._visitor = services.office, visitor.words, visitor
+        self._frame = PageLayout(services, "/account", visitor)
+
+    def build(self) -> None:
+        """Lay the page out."""
+        words = self._words
+        with ui.element("main").classes("board wide"), ui.element("section"):
+            with ui.element("div").classes("head"):
+                html(f"{words['account']}: {escape(self._visitor.user)}", tag="h2")
+            roles = [f"{words[f'role.{it.role}']} · {it.scope}" for it in self._visitor.caller.grants]
+            html(escape(f"{words['account.roles']}: {', '.join(roles) or words['staff.none']}"), "where")
+            self._password()
+            self._factor()
+
+    def _password(self) -> None:
+        words = self._words
+        with ui.element("div").classes("form"):
+            old = ui.input(words["account.current"], password=True)
+            old.props("dense outlined maxlength=1024 autocomplete=current-password data-testid=current-password")
+            new = ui.input(words["account.password"], password=True)
+            new.props("dense outlined maxlength=1024 autocomplete=new-password data-testid=new-password")
+            code = ui.input(words["account.old_code"])
+            code.props("dense outlined maxlength=10 autocomplete=one-time-code data-testid=password-code")
+            change = html(words["account.change"], "main", "button", "type=button data-testid=change-password")
+
+        def work(caller: Principal) -> None:
+            proof = Proof(Secret(str(old.value or "")), str(code.value or ""))
+            self._office.change_password(caller, proof, Secret(str(new.value or "")))
+
+        change.on("click", lambda: self._act(work))
+
+    def _factor(self) -> None:
+        words = self._words
+        with ui.element("div").classes("head"):
+            html(words["account.factor"], tag="h2")
+        with ui.element("div").classes("form"):
+            shown = html(words["account.show"], "", "button", "type=button data-testid=show-secret")
+            current = ui.input(words["account.current"], password=True)
+            current.props("dense outlined maxlength=1024 autocomplete=current-password data-testid=factor-password")
+            current_code = ui.input(words["account.old_code"])
+            current_code.props("dense outlined maxlength=10 data-testid=factor-old-code")
+            code = ui.input(words["account.new_code"]).props("dense outlined maxlength=10 data-testid=factor-code")
+            confirm = html(words["account.confirm"], "main", "button", "type=button data-testid=confirm-factor")
+        self._secret = html("", "where", props="data-testid=secret")
+        shown.on("click", self._show)
+
+        def work(caller: Principal) -> None:
+            proof = Proof(Secret(str(current.value or "")), str(current_code.value or ""))
+            self._office.confirm_factor(caller, str(code.value or ""), proof)
+
+        confirm.on("click", lambda: self._act(work))
+
+    async def _show(self) -> None:
+        caller = await self._frame.who()
+        if caller is None:
+            return
+        secret, link = await asyncio.to_thread(self._office.show_factor, caller)
+        picture = segno.make(link).svg_inline(scale=4, border=2, light="#fff")
+        self._secret.set_content(f"<p>{escape(self._words['account.scan'])}: <code>{secret}</code></p>{picture}")
+
+    async def _act(self, work: Callable[[Principal], None]) -> None:
+        try:
+            caller = await self._frame.who()
+            if caller is None:
+                return
+            await run.io_bound(work, caller)
+        except (StaffError, LoginError, Forbidden, StoreError) as error:
+            ui.notify(str(error), type="negative")
+            return
+        self._secret.set_content("")
+        ui.notify(self._words["done"], type="positive")
+
+
+def show(services: Services, client: Client) -> None:
+    """Build a page for a request."""
+    AccountPage(services, PageSession.of(client)).build()

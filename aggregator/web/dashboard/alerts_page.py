@@ -1,0 +1,243 @@
+"""The page that people work at: live cards, camera health, boxes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nicegui import Client, background_tasks, ui
+from nicegui.elements.html import Html
+
+from aggregator.domain.alert import SEVERITIES, Acknowledged, Alert, Change, Resolved
+from aggregator.domain.authorization import Principal
+from aggregator.domain.read_models import AlertQuery
+from aggregator.monitoring.change_feed import ChangeSet
+from aggregator.web.dashboard.html import alert_html
+from aggregator.web.dashboard.page_layout import PageLayout, PageSession, html, rendered
+from aggregator.web.dashboard.page_updates import PageUpdates
+from aggregator.web.services import Services
+from common.errors import StoreError
+
+MAX_CARDS = 60
+_STATES = ("resolved", "acknowledged", "open")
+
+
+def urgency(alert: Alert) -> tuple[int, int, int, str]:
+    """What is more urgent is greater: open before acknowledged, then by severity, then the newest."""
+    return _STATES.index(alert.state), SEVERITIES.index(alert.severity), alert.last_ns, alert.id
+
+
+@dataclass
+class _Card:
+    frame: ui.element
+    shot: Html
+    body: Html
+    acknowledge: Html
+    resolve: Html
+    alert: Alert
+
+
+class AlertsPage:
+    """One open page.
+
+    Args:
+        services: The running parts.
+        live: What all pages show.
+        visitor: Who looks at it.
+    """
+
+    def __init__(self, services: Services, live: PageUpdates, visitor: PageSession) -> None:
+        self._services, self._live, self._visitor = services, live, visitor
+        self._user, self._words = visitor.user, visitor.words
+        self._see_as(visitor.caller)
+        self._cards: dict[str, _Card] = {}
+        self._show_all = False
+        self._clips: set[str] = set()
+
+    async def build(self) -> None:
+        """Lay the page out, show what is there, and follow what comes."""
+        await self._live.refresh()
+        self._frame = PageLayout(self._services, "/", self._visitor)
+        with ui.element("main").classes("board"):
+            with ui.element("section"):
+                self._head()
+                self._none = html(self._words["alerts.none"], "none", props="data-testid=no-alerts")
+                self._grid = ui.element("div").classes("cards").props("data-testid=alerts aria-live=polite")
+                self._more = html("", "none", props="data-testid=more-alerts role=status")
+            with ui.element("aside"):
+                self._cameras = self._panel("cameras", "camera-health")
+                self._boxes = self._panel("boxes", "box-status")
+        await self._fill()
+        self._panels()
+
+    async def who(self) -> Principal | None:
+        """Who looks at it now."""
+        return await self._frame.who()
+
+    def _see_as(self, caller: Principal) -> None:
+        self._caller, self._within = caller, caller.within("alerts.see")
+        self._places, self._trouble = caller.within("places.see"), caller.may("trouble.see")
+
+    def told(self, update: ChangeSet, caller: Principal) -> None:
+        """Show what has changed to somebody with the roles that they have now."""
+        self._see_as(caller)
+        for card in [it for it in self._cards.values() if not self._within.holds(it.alert.site, it.alert.place)]:
+            del self._cards[card.alert.id]
+            card.frame.delete()
+        for alert in sorted(update.alerts.values(), key=urgency):
+            if self._within.holds(alert.site, alert.place):
+                self._show(alert, fresh=True)
+        if update.alerts:
+            background_tasks.create_lazy(self._count(), name=f"count alerts of {id(self)}")
+        self._clips |= update.clips
+        for card in [self._cards[it] for it in update.clips if it in self._cards]:
+            self._dress(card, card.alert)
+        if update.boxes or update.quarantine:
+            self._panels()
+
+    def _head(self) -> None:
+        with ui.element("div").classes("head"):
+            html(self._words["alerts"], tag="h2")
+            ui.element("div").classes("room")
+            self._filters = {
+                False: self._button("alerts.work", lambda: self._filter(False), "filter-work"),
+                True: self._button("alerts.all", lambda: self._filter(True), "filter-all"),
+            }
+
+    def _button(self, key: str, act: Callable[[], object], test_id: str, classes: str = "") -> Html:
+        props = f"type=button data-testid={test_id}"
+        return html(self._words[key], classes, "button", props).on("click", act)
+
+    def _panel(self, key: str, test_id: str) -> Html:
+        with ui.element("section").classes("panel").props(f"data-testid={test_id}"):
+            html(self._words[key], tag="h2")
+            return html("")
+
+    async def _filter(self, show_all: bool) -> None:
+        self._show_all = show_all
+        caller = await self._frame.who()
+        if caller is not None:
+            self._see_as(caller)
+            await self._fill()
+
+    async def _fill(self) -> None:
+        for value, button in self._filters.items():
+            button.props(f"aria-pressed={str(value == self._show_all).lower()}")
+        alerts, self._clips = await asyncio.to_thread(self._read, self._query())
+        self._grid.clear()
+        self._cards.clear()
+        for alert in alerts:
+            self._show(alert, fresh=False)
+        self._none.set_visibility(not self._cards)
+        await self._count()
+
+    def _query(self) -> AlertQuery:
+        return AlertQuery(unresolved=not self._show_all, limit=MAX_CARDS, within=self._within, urgent=True)
+
+    async def _count(self) -> None:
+        """Say how many alerts are not shown. They come back with the next filling of the page."""
+        try:
+            there = await asyncio.to_thread(self._services.reader.alert_count, self._query())
+        except StoreError:
+            return
+        hidden = max(0, there - len(self._cards))
+        if hidden and len(self._cards) < MAX_CARDS:
+            await self._fill()
+            return
+        self._more.set_content(self._words["alerts.more"].format(count=hidden))
+        self._more.set_visibility(hidden > 0)
+
+    def _read(self, query: AlertQuery) -> tuple[list[Alert], set[str]]:
+        reader = self._services.reader
+        alerts = reader.alerts(query)
+        return alerts, reader.stored_clips([it.id for it in alerts])
+
+    def _show(self, alert: Alert, *, fresh: bool) -> None:
+        card = self._cards.get(alert.id)
+        if alert.state == "resolved" and not self._show_all:
+            if card is not None:
+                del self._cards[alert.id]
+                card.frame.delete()
+        elif card is None:
+            self._cards[alert.id] = self._make(alert, fresh)
+            self._place(self._cards[alert.id])
+            if len(self._cards) > MAX_CARDS:
+                last = min(self._cards.values(), key=lambda it: urgency(it.alert))
+                self._cards.pop(last.alert.id).frame.delete()
+        else:
+            self._dress(card, alert)
+            self._place(card)
+        self._none.set_visibility(not self._cards)
+
+    def _place(self, card: _Card) -> None:
+        """Put a card where its urgency belongs; others keep their order."""
+        before = sum(urgency(it.alert) > urgency(card.alert) for it in self._cards.values() if it is not card)
+        if self._grid.default_slot.children.index(card.frame) != before:  # moving it takes the focus from its buttons
+            card.frame.move(target_index=before)
+
+    def _make(self, alert: Alert, fresh: bool) -> _Card:
+        with self._grid, ui.element("article").props(f"data-testid=alert-card data-alert={alert.id}") as frame:
+            shot = html("", "shot")
+            body = html("", "body")
+            with ui.element("div").classes("acts"):
+                taken = self._button(
+                    "acknowledge", lambda: self._act(alert.id, Acknowledged(self._user)), "acknowledge"
+                )
+                done = self._button("resolve", lambda: self._act(alert.id, Resolved(self._user)), "resolve")
+        card = _Card(frame, shot, body, taken.classes("main"), done, alert)
+        self._dress(card, alert)
+        if fresh:
+            frame.classes("new")
+        return card
+
+    def _dress(self, card: _Card, alert: Alert) -> None:
+        card.alert = alert
+        camera = self._live.panels.camera_name(alert)
+        card.frame.classes(replace=f"card {alert.severity} {alert.state}")
+        played = alert.id in self._clips and self._caller.may("clips.see", alert.site, alert.place)
+        shot = alert_html.clip_html if played else alert_html.picture_html
+        card.shot.set_content(rendered(lambda: shot(alert, self._words, camera), self._words))
+        card.body.set_content(rendered(lambda: self._body_html(alert, camera), self._words))
+        card.acknowledge.set_visibility(alert.state == "open")
+        card.resolve.set_visibility(alert.state != "resolved")
+
+    def _body_html(self, alert: Alert, camera: str) -> str:
+        zone = self._live.panels.timezone(alert.site, alert.box)
+        now = self._services.local(alert.site, self._services.clock.wall_ns(), zone)
+        first, last = (
+            alert_html.clock_text(self._services.local(alert.site, time_ns, zone), now)
+            for time_ns in (alert.first_ns, alert.last_ns)
+        )
+        site = self._services.site_name(alert.site)
+        return alert_html.body_html(alert, self._words, site=site, camera=camera, first=first, last=last)
+
+    async def _act(self, alert_id: str, change: Change) -> None:
+        try:
+            caller = await self._frame.who()
+            if caller is not None and await self._services.work_on(caller, alert_id, change) is None:
+                ui.notify(self._words["forbidden"], type="negative")
+        except StoreError:
+            ui.notify(self._words["failed"], type="negative")
+
+    def _panels(self) -> None:
+        panels = self._live.panels
+        cameras = [it for it in panels.cameras if self._places.holds(it.site, it.id)]
+        boxes = [it for it in panels.boxes if self._places.touches(it.site)]
+        self._cameras.set_content(rendered(lambda: alert_html.cameras_html(cameras, self._words), self._words))
+        self._boxes.set_content(rendered(lambda: alert_html.boxes_html(boxes, self._words), self._words))
+        self._frame.quarantine.set_visibility(self._trouble)
+        self._frame.quarantine.set_content(self._words["quarantine"].format(count=panels.quarantined))
+        self._frame.quarantine.classes(replace="chip plain bad" if panels.quarantined else "chip plain")
+
+
+async def show(services: Services, live: PageUpdates, client: Client) -> None:
+    """Build a page for a request and keep it up to date until its browser leaves."""
+    board = AlertsPage(services, live, PageSession.of(client))
+    await board.build()
+
+    def told(update: ChangeSet, caller: Principal) -> None:
+        with client:
+            board.told(update, caller)
+
+    client.on_delete(live.follow(board.who, told))

@@ -1,0 +1,182 @@
+"""The page of gates and doors: what passed, what was decided, and a person's hand on them, with a reason."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+
+from nicegui import Client, ui
+from nicegui.elements.html import Html
+
+from aggregator.domain.authorization import Principal
+from aggregator.domain.read_models import Passage, Place
+from aggregator.monitoring.change_feed import ChangeSet
+from aggregator.web.dashboard.html import place_html as views
+from aggregator.web.dashboard.page_layout import PageLayout, PageSession, html, rendered
+from aggregator.web.dashboard.page_updates import PageUpdates
+from aggregator.web.services import Services
+from common.errors import CommandError, Forbidden, StoreError
+from protocol.commands import CommandName
+from protocol.receipts import DoorStatus
+from protocol.topics import BoxTopics
+
+LAST = 6
+TICK_S = 1.0
+
+
+@dataclass
+class _Card:
+    frame: ui.element
+    place: Place
+    shot: Html | None
+    state: Html
+    events: Html
+
+
+class GatesPage:
+    """One open page.
+
+    Args:
+        services: The running parts.
+        visitor: Who looks at it.
+    """
+
+    def __init__(self, services: Services, visitor: PageSession) -> None:
+        self._services, self._words = services, visitor.words
+        self.see_as(visitor.caller)
+        self._frame = PageLayout(services, "/gates", visitor)
+        self._cards: dict[tuple[str, str, str], _Card] = {}
+        self._reading = False
+        self._again = False
+
+    async def who(self) -> Principal | None:
+        """Who looks at it now."""
+        return await self._frame.who()
+
+    def see_as(self, caller: Principal) -> None:
+        """From now on show what this caller may see."""
+        self._within, self._opens = caller.within("passages.see"), caller.within("gate.open")
+
+    async def build(self) -> None:
+        """Lay the page out and show what is there."""
+        words = self._words
+        with ui.element("main").classes("board wide"), ui.element("section"):
+            self._none = html(words["gates.none"], "none", props="data-testid=no-places")
+            self._gates = self._group("gates.gates", "gates")
+            self._doors = self._group("gates.doors", "doors")
+        await self.refresh()
+        ui.timer(TICK_S, self._tick)
+
+    async def refresh(self) -> None:
+        """Read and show everything again; asked for meanwhile, once more afterwards."""
+        self._again = True
+        if self._reading:
+            return
+        self._reading = True
+        try:
+            while self._again:
+                self._again = False
+                self._show(await asyncio.to_thread(self._read))
+        except StoreError:
+            ui.notify(self._words["failed"], type="negative")
+        finally:
+            self._reading = False
+
+    def _read(self) -> list[tuple[Place, list[Passage]]]:
+        reader = self._services.reader
+        return [(place, reader.passages(*views.key_of(place), LAST)) for place in reader.places() if self._sees(place)]
+
+    def _sees(self, place: Place) -> bool:
+        site, _, name = views.key_of(place)
+        return self._within.holds(site, name) or self._within.holds(site, views.target_of(place))
+
+    def _group(self, key: str, test_id: str) -> ui.element:
+        with ui.element("div").classes("head"):
+            html(self._words[key], tag="h2")
+        return ui.element("div").classes("cards").props(f"data-testid={test_id}")
+
+    def _show(self, found: list[tuple[Place, list[Passage]]]) -> None:
+        self._none.set_visibility(not found)
+        for gone in self._cards.keys() - {views.key_of(place) for place, _ in found}:
+            self._cards.pop(gone).frame.delete()
+        for place, last in found:
+            key = views.key_of(place)
+            card = self._cards.get(key)
+            if card is None:
+                card = self._cards[key] = self._make(place)
+            card.place = place
+            if card.shot is not None:
+                card.shot.set_content(rendered(partial(views.shot_html, last, self._words), self._words))
+            card.events.set_content(rendered(partial(self._events_html, place, last), self._words))
+        self._tick()
+
+    def _events_html(self, place: Place, last: list[Passage]) -> str:
+        local = [(it, self._services.local(place.site, it.time_ns, place.timezone)) for it in last]
+        return views.events_html(local, self._words)
+
+    def _make(self, place: Place) -> _Card:
+        door = isinstance(place.status, DoorStatus)
+        with self._doors if door else self._gates, ui.element("article").classes("card low") as frame:
+            shot = None if door else html("", "shot")
+            with ui.element("div").classes("body"):
+                state, events = html(""), html("")
+            with ui.element("div").classes("acts"):
+                props = f"type=button data-testid={'unlock-door' if door else 'open-gate'}"
+                label = self._words["door.unlock" if door else "gate.open"]
+                button = html(label, "main", "button", props).on("click", lambda: self._ask(place))
+                button.set_visibility(self._opens.holds(place.site, views.target_of(place)))
+        return _Card(frame, place, shot, state, events)
+
+    def _tick(self) -> None:
+        """Timers of open doors."""
+        now_ns = self._services.clock.wall_ns()
+        for card in self._cards.values():
+            made = partial(views.state_html, card.place, self._words, now_ns)
+            card.state.set_content(rendered(made, self._words))
+
+    def _ask(self, place: Place) -> None:
+        """A reason first."""
+        words = self._words
+        with ui.dialog() as dialog, ui.element("div").classes("ask"):
+            html(escape(views.name_of(place)), tag="h2")
+            reason = ui.input(words["reason"]).props("autofocus maxlength=200 data-testid=reason")
+            with ui.element("div").classes("acts"):
+                label = words["door.unlock" if isinstance(place.status, DoorStatus) else "gate.open"]
+                yes = html(label, "main", "button", "type=button data-testid=do-it")
+                html(words["cancel"], "", "button", "type=button").on("click", dialog.close)
+
+        async def act() -> None:
+            dialog.close()
+            await self._act(place, str(reason.value or ""))
+
+        yes.on("click", act)
+        dialog.open()
+
+    async def _act(self, place: Place, reason: str) -> None:
+        command: CommandName = "unlock-door" if isinstance(place.status, DoorStatus) else "open-gate"
+        try:
+            caller = await self._frame.who()
+            if caller is None:
+                return
+            topics = BoxTopics(place.site, place.box)
+            await self._services.command(caller, topics, command, views.target_of(place), reason=reason)
+        except (CommandError, Forbidden, StoreError) as error:
+            ui.notify(str(error), type="negative")
+        else:
+            ui.notify(self._words["done"], type="positive")
+
+
+async def show(services: Services, live: PageUpdates, client: Client) -> None:
+    """Build a page for a request and keep it up to date until its browser leaves."""
+    page = GatesPage(services, PageSession.of(client))
+    await page.build()
+
+    def told(update: ChangeSet, caller: Principal) -> None:
+        page.see_as(caller)
+        if update.passages or update.boxes:
+            with client:
+                ui.timer(0, page.refresh, once=True)
+
+    client.on_delete(live.follow(page.who, told))

@@ -1,0 +1,1 @@
+"""Pages for investigators and auditors: search, releases, audit log."""

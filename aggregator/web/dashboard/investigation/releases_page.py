@@ -1,0 +1,225 @@
+"""Clear copies: an investigator asks and fetches, an approver decides. Nobody sees a picture here."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from html import escape
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from nicegui import Client, ui
+
+from aggregator.domain.case import Case
+from aggregator.domain.release import Release
+from aggregator.domain.time_zones import zone_of
+from aggregator.web.dashboard.i18n.texts import Texts
+from aggregator.web.dashboard.page_layout import SECONDS_BETWEEN_CHECKS, Known, PageLayout, PageSession, html
+from aggregator.web.services import Services
+from common.clock import SECOND_NS
+from common.errors import CaseError, ContractError, Forbidden, ReleaseError, StoreError
+
+FORM = "%Y-%m-%dT%H:%M:%S"
+TROUBLE = (CaseError, ContractError, Forbidden, ReleaseError, StoreError)
+AROUND_S = 30
+"""Before and after a hit that a copy is asked for from the search."""
+
+
+def link_of(case: str, camera: str, time_ns: int) -> str:
+    """The page, filled in for a moment."""
+    return "/releases?" + urlencode({"case": case, "camera": camera, "at": time_ns // SECOND_NS})
+
+
+def release_html(it: Release, words: Texts, zone: ZoneInfo) -> str:
+    """A release: what, why, who, and where it stands."""
+
+    def moment(time_ns: int) -> str:
+        return f"{datetime.fromtimestamp(time_ns // SECOND_NS, zone):%Y-%m-%d %H:%M:%S}"
+
+    people = [words["release.asked"].format(who=it.asked_by)]
+    if it.decided_by:
+        people.append(words["release.decided"].format(who=it.decided_by, why=it.decision))
+    if it.problem:
+        people.append(it.problem)
+    if it.state in ("ready", "fetched"):
+        gone = not it.sealed
+        people.append(words["release.gone"] if gone else words["release.until"].format(time=moment(it.expires_ns)))
+    about = f"{moment(it.from_ns)} – {moment(it.to_ns)} · {it.site} · {it.camera}"
+    return (
+        f'<div class="body"><div class="what">{escape(words[f"release.{it.state}"])} '
+        f"<small>{escape(it.case_id)} · {escape(it.reason)}</small></div>"
+        f'<div class="where">{escape(about)}</div><div class="when">{escape(" · ".join(people))}</div></div>'
+    )
+
+
+class ReleasesPage:
+    """One open page.
+
+    Args:
+        services: The running parts.
+        visitor: Who looks at it.
+        known: Cameras and boxes.
+        asked: What the address fills in: case, camera, at (seconds since 1970).
+    """
+
+    def __init__(self, services: Services, visitor: PageSession, asked: dict[str, str], known: Known) -> None:
+        self._services, self._words, self._visitor = services, visitor.words, visitor
+        self._desk, self._asked = services.releases, asked
+        self._frame = PageLayout(services, "/releases", visitor)
+        self._known = known.cameras
+        self._zones = {(box.site, box.box): box.timezone for box in known.boxes}
+        self._cases: dict[str, Case] = {}
+        self._shown: list[tuple[str, int]] | None = None
+
+    async def build(self) -> None:
+        """Lay the page out."""
+        words = self._words
+        with ui.element("main").classes("board wide"), ui.element("section"):
+            with ui.element("div").classes("head"):
+                html(words["releases"], tag="h2")
+            if self._visitor.caller.may("release.ask"):
+                await self._form()
+            self._list = ui.element("div").classes("cards").props("data-testid=releases")
+        await self._fill()
+        ui.timer(SECONDS_BETWEEN_CHECKS, self._fill)
+
+    async def _form(self) -> None:
+        words, now_ns = self._words, self._services.clock.wall_ns()
+        found = await self._services.investigations.cases(self._visitor.caller)
+        self._cases = {case.id: case for case in found if case.open_at(now_ns)}
+        if not self._cases:
+            html(words["search.first"], "where")
+            return
+        chosen = self._asked.get("case", "")
+        with ui.element("div").classes("form"):
+            names = {case.id: f"{case.id} · {self._services.site_name(case.site)}" for case in self._cases.values()}
+            first = chosen if chosen in names else next(iter(names))
+            self._case = ui.select(names, value=first, label=words["search.case"], on_change=self._chosen)
+            self._camera = ui.select({}, label=words["release.camera"]).props("data-testid=release-camera")
+            for it in (self._case, self._camera):
+                it.props("dense outlined")
+            times = "dense outlined type=datetime-local step=1"
+            self._from = ui.input(words["search.from"]).props(f"{times} data-testid=release-from")
+            self._to = ui.input(words["search.until"]).props(f"{times} data-testid=release-to")
+            self._reason = ui.input(words["release.reason"]).props(
+                "dense outlined maxlength=200 data-testid=release-reason"
+            )
+            go = html(words["release.ask"], "main", "button", "type=button data-testid=release-ask")
+            go.on("click", self._ask)
+        self._chosen()
+
+    def _zone(self, site: str) -> ZoneInfo:
+        told = next((zone for (its, _), zone in self._zones.items() if its == site), "UTC")
+        configured = self._services.settings.sites.get(site)
+        return zone_of(configured.timezone if configured else None, told)
+
+    def _chosen(self) -> None:
+        """Another case: its cameras, and the moment that the address names, or the last minute."""
+        case = self._cases[str(self._case.value)]
+        cameras = {it.id: it.name or it.id for it in self._known if it.site == case.site}
+        if case.places:
+            cameras = {name: text for name, text in cameras.items() if f"{case.site}/{name}" in case.places}
+        wanted = self._asked.get("camera", "")
+        self._camera.set_options(cameras, value=wanted if wanted in cameras else next(iter(cameras), None))
+        at = self._asked.get("at", "")
+        now_s = self._services.clock.wall_ns() // SECOND_NS
+        at_s = int(at) if at.isascii() and at.isdecimal() and len(at) < 11 else now_s - AROUND_S
+        middle = datetime.fromtimestamp(at_s, self._zone(case.site))
+        self._from.set_value(f"{middle - timedelta(seconds=AROUND_S):{FORM}}")
+        self._to.set_value(f"{min(middle + timedelta(seconds=AROUND_S), _now(now_s, middle)):{FORM}}")
+
+    def _moment(self, text: str, site: str) -> int:
+        try:
+            form = FORM if text.count(":") == 2 else FORM.removesuffix(":%S")
+            return round(datetime.strptime(text, form).replace(tzinfo=self._zone(site)).timestamp()) * SECOND_NS
+        except ValueError as error:
+            raise ContractError(self._words["search.times"]) from error
+
+    async def _ask(self) -> None:
+        case = self._cases[str(self._case.value)]
+        try:
+            caller = await self._frame.who()
+            if caller is None:
+                return
+            fields: dict[str, object] = {
+                "case": case.id, "camera": str(self._camera.value or ""),
+                "from_ns": self._moment(str(self._from.value or ""), case.site),
+                "to_ns": self._moment(str(self._to.value or ""), case.site), "reason": str(self._reason.value or ""),
+            }  # fmt: skip
+            await self._desk.ask(caller, fields)
+        except TROUBLE as error:
+            ui.notify(str(error), type="negative")
+            return
+        self._reason.set_value("")
+        await self._fill()
+
+    async def _fill(self) -> None:
+        try:
+            caller = await self._frame.who()
+            if caller is None:
+                return
+            found = await self._desk.shown(caller)
+        except TROUBLE:
+            return
+        now = [(it.id, it.step) for it in found]
+        if now == self._shown:
+            return
+        self._shown = now
+        self._list.clear()
+        with self._list:
+            for it in found:
+                with ui.element("article").classes("card low").props(f"data-testid=release data-state={it.state}"):
+                    html(release_html(it, self._words, self._zone(it.site)))
+                    with ui.element("div").classes("acts"):
+                        self._acts(it)
+        if not found:
+            with self._list:
+                html(self._words["release.none"], "none")
+
+    def _acts(self, it: Release) -> None:
+        words, caller = self._words, self._visitor.caller
+        mine = it.asked_by == caller.name
+        if it.state == "requested" and not mine and caller.may("release.decide", it.site):
+            for name, approved in (("approve", True), ("refuse", False)):
+                button = html(words[f"release.{name}"], "main" if approved else "", "button", "type=button")
+                button.props(f"data-testid=release-{name}")
+                button.on("click", lambda _, yes=approved: self._question(it, approved=yes))
+        if it.state in ("ready", "fetched") and mine and it.sealed:
+            html(
+                f'<form method="post" action="/api/releases/{escape(it.id)}/fetch"><button type="submit" class="main" '
+                f'data-testid="release-fetch">{escape(words["release.fetch"])}</button></form>'
+            )
+
+    def _question(self, it: Release, *, approved: bool) -> None:
+        words = self._words
+        with ui.dialog() as dialog, ui.element("div").classes("ask"):
+            html(words["release.approve" if approved else "release.refuse"], tag="h2")
+            html(release_html(it, words, self._zone(it.site)))
+            reason = ui.input(words["release.why"]).props("autofocus maxlength=200 data-testid=release-why")
+            with ui.element("div").classes("acts"):
+                yes = html(words["release.decide"], "main", "button", "type=button data-testid=release-decide")
+                html(words["cancel"], "", "button", "type=button").on("click", dialog.close)
+
+        async def decide() -> None:
+            try:
+                caller = await self._frame.who()
+                if caller is None:
+                    return
+                await self._desk.decide(caller, it.id, approved=approved, reason=str(reason.value or ""))
+            except TROUBLE as error:
+                ui.notify(str(error), type="negative")
+                return
+            dialog.close()
+            await self._fill()
+
+        yes.on("click", decide)
+        dialog.open()
+
+
+def _now(now_s: int, like: datetime) -> datetime:
+    return datetime.fromtimestamp(now_s, like.tzinfo)
+
+
+async def show(services: Services, client: Client) -> None:
+    """Build a page for a request."""
+    asked = dict(client.request.query_params)
+    await ReleasesPage(services, PageSession.of(client), asked, await Known.read(services)).build()

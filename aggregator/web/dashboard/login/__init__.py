@@ -1,0 +1,1 @@
+"""The log-in page and the log-in with an identity provider."""

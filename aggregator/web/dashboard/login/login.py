@@ -1,0 +1,157 @@
+"""The log-in page: plain HTML of its own, so that not one of the dashboard's files is open to strangers."""
+
+from __future__ import annotations
+
+import html
+import math
+from urllib.parse import parse_qs
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+
+from aggregator.auth.client_address import SESSION_COOKIE, cookie_name, is_secure, session_of
+from aggregator.web.dashboard.i18n.texts import LANGUAGES, TEXTS, choose
+from aggregator.web.dashboard.login import oidc_login
+from aggregator.web.dashboard.style import LOGIN_CSS, LOGO_SVG
+from aggregator.web.services import Services
+from common import logging_setup
+from common.errors import KeysMissing, LoginError, LoginThrottled, StoreError
+from common.secret import Secret
+
+_log = logging_setup.get("login")
+LANGUAGE_COOKIE = "paifang_language"
+MAX_FORM_BYTES = 4096
+_YEAR_S = 365 * 24 * 3600
+
+
+def language_of(request: Request) -> str:
+    """The language for a request."""
+    return choose(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
+
+
+def remember_language(response: Response, language: str) -> None:
+    """Keep a choice of language for a year."""
+    response.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR_S, samesite="lax", httponly=True)
+
+
+def page(language: str, problem: str = "", provider: str = "") -> str:
+    """The page's HTML.
+
+    Args:
+        language: One of `LANGUAGES`.
+        problem: Why the last try failed.
+        provider: The identity provider's name; empty for none.
+    """
+    words = {key: html.escape(text) for key, text in TEXTS[language].items()}
+    links = " · ".join(
+        f'<a href="/login?language={code}" lang="{code}" {"aria-current=true" if code == language else ""}>{name}</a>'
+        for code, name in LANGUAGES.items()
+    )
+    told = f'<p class="problem" role="alert" data-testid="login-problem">{html.escape(problem)}</p>' if problem else ""
+    text = words["login.other"].format(name=html.escape(provider))
+    other = f'<p><a class="button" href="/login/oidc" data-testid="login-oidc">{text}</a></p>' if provider else ""
+    return f"""<!doctype html>
+<html lang="{language}"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,"><title>{words["title"]} · {words["login"]}</title><style>{LOGIN_CSS}</style></head>
+<body><main>
+<h1>{LOGO_SVG}<span>{words["title"]}</span></h1><p class="tagline">{words["tagline"]}</p>
+<form method="post" action="/login">{told}
+<label>{words["login.name"]}<input name="name" required autofocus autocomplete="username" maxlength="64"
+ data-testid="login-name"></label>
+<label>{words["login.password"]}<input name="password" type="password" required autocomplete="current-password"
+ maxlength="1024" data-testid="login-password"></label>
+<label>{words["login.code"]}<input name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="10"
+ data-testid="login-code"></label>
+<button type="submit" data-testid="login-submit">{words["login"]}</button></form>{other}
+<p class="languages">{links}</p></main></body></html>"""
+
+
+def mount(app: FastAPI, services: Services) -> None:
+    """Add `/login`, `/logout`, `/language/…`, and the way to the identity provider where there is one."""
+    oidc = services.settings.oidc
+    provider = oidc.name if oidc is not None else ""
+
+    def welcome(request: Request, response: Response, token: str) -> None:
+        services.metrics.logins.labels("good").inc()
+        response.set_cookie(
+            cookie_name(request, SESSION_COOKIE), token, max_age=services.gatekeeper.lifetime_s, httponly=True,
+            samesite="strict", secure=is_secure(request),
+        )  # fmt: skip
+
+    def refuse(request: Request, error: Exception) -> Response:
+        return _refused(error, language_of(request), services, provider)
+
+    if services.provider is not None:
+        oidc_login.mount(app, services, services.provider, welcome, refuse)
+
+    @app.get("/login", include_in_schema=False)
+    async def login_page(request: Request, language: str | None = None) -> Response:
+        if language in LANGUAGES:
+            response: Response = HTMLResponse(page(language, provider=provider))
+            remember_language(response, language)
+            return response
+        return HTMLResponse(page(language_of(request), provider=provider))
+
+    @app.post("/login", include_in_schema=False)
+    async def log_in(request: Request) -> Response:
+        language = language_of(request)
+        form = await _form(request)
+        if form is None:
+            return HTMLResponse(page(language, TEXTS[language]["login.wrong"], provider), 413)
+        address = request.client.host if request.client else ""
+        name, password, code = form
+        try:
+            token = await run_in_threadpool(services.gatekeeper.log_in, name, password, address, code)
+        except (LoginError, StoreError, TimeoutError) as error:
+            return refuse(request, error)
+        response = RedirectResponse("/", 303)
+        welcome(request, response, token)
+        return response
+
+    @app.post("/logout", include_in_schema=False)
+    async def log_out(request: Request) -> Response:
+        await run_in_threadpool(services.gatekeeper.log_out, session_of(request))
+        response = RedirectResponse("/login", 303)
+        name = cookie_name(request, SESSION_COOKIE)
+        response.delete_cookie(name, secure=is_secure(request), httponly=True, samesite="strict")
+        response.headers["Clear-Site-Data"] = '"cache", "storage"'
+        return response
+
+    @app.get("/language/{code}", include_in_schema=False)
+    async def set_language(code: str) -> Response:
+        response = RedirectResponse("/", 303)
+        if code in LANGUAGES:
+            remember_language(response, code)
+        return response
+
+
+def _refused(error: Exception, language: str, services: Services, provider: str) -> Response:
+    words = TEXTS[language]
+    if isinstance(error, LoginThrottled):
+        services.metrics.logins.labels("throttled").inc()
+        seconds = math.ceil(error.wait_s)
+        text = page(language, words["login.throttled"].format(seconds=seconds), provider)
+        return HTMLResponse(text, 429, {"Retry-After": str(seconds)})
+    if isinstance(error, LoginError):
+        services.metrics.logins.labels("wrong").inc()
+        return HTMLResponse(page(language, words["login.wrong"], provider), 401)
+    _log.error("login failed", error=str(error))
+    text = words["login.keys" if isinstance(error, KeysMissing) else "login.failed"]
+    return HTMLResponse(page(language, text, provider), 503)
+
+
+async def _form(request: Request) -> tuple[str, Secret, str] | None:
+    """Name, password and code from a form that is not larger than it need be."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_FORM_BYTES:
+            return None
+    try:
+        fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    except ValueError:  # more fields than that
+        return None
+    given = {key: fields.get(key, [""])[0] for key in ("name", "password", "code")}
+    return given["name"], Secret(given["password"]), given["code"]

@@ -1,0 +1,69 @@
+"""The way to the identity provider and back."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+
+from aggregator.auth.authenticator import PROVIDER
+from aggregator.auth.client_address import cookie_name, is_secure, prefix_of
+from aggregator.auth.oidc import WAIT_S, OidcClient
+from aggregator.auth.rate_limiter import RateLimiter
+from aggregator.web.services import Services
+from common.errors import LoginError, StoreError
+
+STATE_COOKIE = "paifang_oidc"
+_ON = '<!doctype html><meta http-equiv="refresh" content="0;url=/"><a href="/">Paifang</a>'
+"""A page of ours in between: browsers keep a strict cookie back on redirects that began elsewhere."""
+
+
+def mount(
+    app: FastAPI,
+    services: Services,
+    provider: OidcClient,
+    welcome: Callable[[Request, Response, str], None],
+    refuse: Callable[[Request, Exception], Response],
+) -> None:
+    """Add `/login/oidc` and `/login/oidc/back`.
+
+    Args:
+        app: The application.
+        services: The running parts.
+        provider: The identity provider.
+        welcome: Puts a session's token into an answer.
+        refuse: Makes the answer to a log-in that failed.
+    """
+    limit = RateLimiter(services.clock, 30, 300.0)
+
+    @app.get("/login/oidc", include_in_schema=False)
+    async def go(request: Request) -> Response:
+        try:
+            limit.take(prefix_of(request.client.host if request.client else ""))
+            url, state = await run_in_threadpool(provider.begin)
+        except LoginError as error:
+            return refuse(request, error)
+        response = RedirectResponse(url, 303)
+        name, secure = cookie_name(request, STATE_COOKIE), is_secure(request)
+        response.set_cookie(name, state, max_age=WAIT_S, httponly=True, samesite="lax", secure=secure)
+        return response
+
+    @app.get("/login/oidc/back", include_in_schema=False)
+    async def back(request: Request, state: str = "", code: str = "") -> Response:
+        try:
+            kept = request.cookies.get(cookie_name(request, STATE_COOKIE), "")
+            if not state or not hmac.compare_digest(state.encode(), kept.encode()):
+                raise LoginError("this log-in did not begin in this browser")
+            subject = await run_in_threadpool(provider.finish, state, code)
+            user = await run_in_threadpool(services.office.user_of, subject)
+            token = await run_in_threadpool(services.gatekeeper.let_in, user, PROVIDER)
+        except (LoginError, StoreError) as error:
+            return refuse(request, error)
+        response = HTMLResponse(_ON)
+        welcome(request, response, token)
+        name = cookie_name(request, STATE_COOKIE)
+        response.delete_cookie(name, secure=is_secure(request), httponly=True, samesite="lax")
+        return response

@@ -1,0 +1,1 @@
+"""Pages with video: live views and footage."""

@@ -1,0 +1,151 @@
+"""The authorisation table: every route of the aggregator and who may use it. What it does not name is closed.
+
+A test makes every request of this table as every role, at the own site and at another one, and fails on a route of the
+running application that is not here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from aggregator.domain.authorization import Permission
+
+Where = Literal["site", "any", "everywhere"]
+"""`site`: at the path's `{site}` (and `{place}`); `any`: somewhere, the route shows and does only what lies within;
+`everywhere`: with the scope `*`."""
+
+
+@dataclass(frozen=True)
+class RoutePolicy:
+    """Who may use a route.
+
+    Attributes:
+        permission: What it needs; None: a session is enough.
+        where: Where it must count.
+        open: No session is needed.
+        token: An API token may use it.
+        ticket: A box uses it with a ticket of its own, which the route checks.
+    """
+
+    permission: Permission | None = None
+    where: Where = "any"
+    open: bool = False
+    token: bool = True
+    ticket: bool = False
+
+
+OPEN = RoutePolicy(open=True)
+ANYBODY = RoutePolicy(token=False)
+FILES = RoutePolicy(token=False)
+
+ROUTES: dict[str, RoutePolicy] = {
+    "GET /healthz": OPEN,
+    "GET /login": OPEN,
+    "POST /login": OPEN,
+    "GET /login/oidc": OPEN,
+    "GET /login/oidc/back": OPEN,
+    "GET /metrics": RoutePolicy("trouble.see", "everywhere"),
+    "POST /logout": ANYBODY,
+    "GET /language/{code}": ANYBODY,
+    "GET /api/openapi.json": RoutePolicy(),
+    "GET /api/me": RoutePolicy(),
+    "GET /api/alerts": RoutePolicy("alerts.see"),
+    "POST /api/alerts/{alert_id}/acknowledge": RoutePolicy("alerts.work"),
+    "POST /api/alerts/{alert_id}/resolve": RoutePolicy("alerts.work"),
+    "GET /api/boxes": RoutePolicy("places.see"),
+    "GET /api/cameras": RoutePolicy("places.see"),
+    "GET /api/quarantine": RoutePolicy("trouble.see", "everywhere"),
+    "GET /api/clips/{alert_id}": RoutePolicy("clips.see"),
+    "WEBSOCKET /api/live/{site}/{box}/{place}": RoutePolicy("live.see", "site", token=False),
+    "WEBSOCKET /api/play/{site}/{box}/{place}": RoutePolicy("footage.look", "site", token=False),
+    "WEBSOCKET /box/live/{job}": RoutePolicy(ticket=True),
+    "PAGE /live": RoutePolicy("live.see", token=False),
+    "GET /api/pictures/{event_id}": RoutePolicy("alerts.see"),
+    "GET /api/sites/{site}/list": RoutePolicy("list.see", "site"),
+    "POST /api/sites/{site}/list": RoutePolicy("list.change", "site"),
+    "DELETE /api/sites/{site}/list/{entry}": RoutePolicy("list.change", "site"),
+    "GET /api/sites/{site}/list.csv": RoutePolicy("list.see", "site"),
+    "POST /api/sites/{site}/list.csv": RoutePolicy("list.change", "site"),
+    "POST /api/sites/{site}/boxes/{box}/gates/{place}/open": RoutePolicy("gate.open", "site"),
+    "POST /api/sites/{site}/boxes/{box}/doors/{place}/unlock": RoutePolicy("gate.open", "site"),
+    "GET /api/record": RoutePolicy("record.read", "everywhere"),
+    "GET /api/record.jsonl": RoutePolicy("record.read", "everywhere"),
+    "GET /api/cases": RoutePolicy("case.work"),
+    "POST /api/cases": RoutePolicy("case.work"),
+    "POST /api/cases/close": RoutePolicy("case.work"),
+    "GET /api/footage": RoutePolicy("search"),
+    "GET /api/footage/{event_id}/picture": RoutePolicy("search"),
+    "POST /api/footage/{event_id}/clip": RoutePolicy("search"),
+    "GET /api/footage/{event_id}/clip": RoutePolicy("search"),
+    "GET /api/releases": RoutePolicy("release.see"),
+    "POST /api/releases": RoutePolicy("release.ask", token=False),
+    "POST /api/releases/{release_id}/approve": RoutePolicy("release.decide", token=False),
+    "POST /api/releases/{release_id}/refuse": RoutePolicy("release.decide", token=False),
+    "POST /api/releases/{release_id}/fetch": RoutePolicy("release.see", token=False),
+    "GET /api/staff": RoutePolicy("staff.manage", token=False),
+    "POST /api/staff": RoutePolicy("staff.manage", token=False),
+    "DELETE /api/staff/{user}": RoutePolicy("staff.manage", token=False),
+    "POST /api/staff/{user}/grants": RoutePolicy("staff.manage", token=False),
+    "POST /api/staff/{user}/grants/revoke": RoutePolicy("staff.manage", token=False),
+    "DELETE /api/staff/{user}/second-factor": RoutePolicy("staff.manage", token=False),
+    "GET /api/tokens": ANYBODY,
+    "POST /api/tokens": ANYBODY,
+    "DELETE /api/tokens/{token}": ANYBODY,
+    "POST /api/me/second-factor": ANYBODY,
+    "PUT /api/me/second-factor": ANYBODY,
+    "PUT /api/me/password": ANYBODY,
+    "HEAD /box/uploads/{use}/{job}": RoutePolicy(ticket=True),
+    "PATCH /box/uploads/{use}/{job}": RoutePolicy(ticket=True),
+    "GET /favicon.ico": FILES,
+    "PAGE /": RoutePolicy("alerts.see", token=False),
+    "PAGE /gates": RoutePolicy("passages.see", token=False),
+    "PAGE /footage": RoutePolicy("footage.look", token=False),
+    "PAGE /search": RoutePolicy("search", token=False),
+    "PAGE /releases": RoutePolicy("release.see", token=False),
+    "PAGE /lists": RoutePolicy("list.see", token=False),
+    "PAGE /record": RoutePolicy("record.read", "everywhere", token=False),
+    "PAGE /staff": RoutePolicy("staff.manage", token=False),
+    "PAGE /account": ANYBODY,
+}
+"""`METHOD /path` → its rule. A page of the dashboard is `PAGE`; HEAD counts as GET where it is not named."""
+
+_FOLDERS: dict[str, RoutePolicy] = {"/_nicegui/": FILES, "/_nicegui_ws/": FILES}
+"""Static files and the socket of the dashboard's framework. What arrives on the socket is checked by the page that it
+is for: it belongs to a page that was asked for by its own address, and every act asks `Caller.need` again."""
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(template)) + r"\Z")
+
+
+_EXACT = {name: rule for name, rule in ROUTES.items() if "{" not in name}
+_PATTERNS = [
+    (name.split(" ", 1)[0], _pattern(name.split(" ", 1)[1]), rule) for name, rule in ROUTES.items() if "{" in name
+]
+
+
+def find(method: str, path: str) -> tuple[RoutePolicy, dict[str, str]] | None:
+    """The rule of a request and the words in its path; None: the table does not name it.
+
+    Args:
+        method: As in HTTP; `WEBSOCKET` for one.
+        path: Decoded, as the application sees it.
+    """
+    return _named(method, path) or (_named("GET", path) if method == "HEAD" else None) or _in_folder(path)
+
+
+def _named(method: str, path: str) -> tuple[RoutePolicy, dict[str, str]] | None:
+    rule = _EXACT.get(f"{method} {path}") or (_EXACT.get(f"PAGE {path}") if method == "GET" else None)
+    if rule is not None:
+        return rule, {}
+    for its_method, pattern, its_rule in _PATTERNS:
+        if its_method == method and (match := pattern.match(path)):
+            return its_rule, match.groupdict()
+    return None
+
+
+def _in_folder(path: str) -> tuple[RoutePolicy, dict[str, str]] | None:
+    folder = next((it for prefix, it in _FOLDERS.items() if path.startswith(prefix)), None)
+    return (folder, {}) if folder is not None else None

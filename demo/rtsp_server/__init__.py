@@ -1,0 +1,1 @@
+"""A small RTSP server for the demonstration and the tests."""

@@ -1,0 +1,1 @@
+"""Gates, doors and the site's lists."""

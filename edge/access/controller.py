@@ -1,0 +1,145 @@
+"""Who may come in: gates, doors, the site's lists, and a person's hand from afar, put together from the settings."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from common.clock import Clock
+from common.errors import RelayError
+from edge.access.doors.factory import Doors
+from edge.access.gates.factory import GATE_READINGS, Gates, Readers
+from edge.access.pseudonyms import DailyPseudonyms
+from edge.access.site_lists.site_list_store import ListStore, ListView
+from edge.messaging.command_handler import Action, CommandDispatcher
+from edge.messaging.event_reporter import EventReporter
+from edge.messaging.mqtt_client import BrokerLink
+from edge.messaging.witness import Witness
+from edge.monitoring.metrics import Reading
+from edge.settings.node import BoxSettings
+from edge.video.frame_analyzer import FrameObserver, Report
+from protocol import site_lists
+from protocol.commands import Command
+from protocol.receipts import DoorStatus, GateStatus
+from protocol.signing import checkpoints, trust_anchor
+from protocol.topics import BoxTopics
+
+RELAY_S = 8.0
+"""Less than the aggregator waits for an answer."""
+
+
+class AccessControl:
+    """Gates and doors of a box.
+
+    Args:
+        settings: The box's.
+        base: Folder that their files are relative to.
+        link: The broker: lists, checkpoints and commands come from there.
+        clock: Wall and monotonic.
+        reporter: The way into the outbox.
+        readers: Models that read plates; None where no camera is a gate.
+        more: Other commands that the box can do.
+
+    Raises:
+        SettingsError: A file of the settings cannot be used.
+        ListError: The lists that were kept cannot be read.
+    """
+
+    def __init__(
+        self,
+        settings: BoxSettings,
+        base: Path,
+        link: BrokerLink,
+        *,
+        clock: Clock,
+        reporter: EventReporter,
+        readers: Readers | None,
+        more: Mapping[str, Action],
+    ) -> None:
+        self._settings, self._clock, self._reporter = settings, clock, reporter
+        data, site = base / settings.data, settings.site
+        trusted = trust_anchor.load(base / settings.trust_file, site) if settings.trust_file else None
+        self.lists = ListStore(data, site, trusted)
+        link.subscribe(site_lists.topic(site), self.lists.take)
+        self.witness = Witness(data, trusted)
+        link.subscribe(checkpoints.topic(site), self.witness.take)
+        pseudonyms = DailyPseudonyms(data, clock, os.urandom)
+        self.doors = self._doors(base, pseudonyms)
+        self.gates = self._gates(base, readers, partial(pseudonyms, "vehicle")) if readers is not None else None
+        actions = {"open-gate": self._open_gate, "unlock-door": self._unlock, **more}
+        self._remote = CommandDispatcher(link, BoxTopics(site, settings.box), trusted, clock, actions)
+
+    def start(self) -> None:
+        """Start every part."""
+        self._remote.start()
+        self.doors.start()
+        if self.gates is not None:
+            self.gates.start()
+
+    def stop(self) -> None:
+        """End them; what they had to say is with the reporter."""
+        if self.gates is not None:
+            self.gates.stop()
+        self.doors.stop()
+        self._remote.stop()
+
+    def report(self, report: Report) -> None:
+        """Findings of a camera: into the outbox, and the crossings of a door's line to that door."""
+        self._reporter.report(report)
+        self.doors.see(report.camera, report.findings)
+
+    def watcher(self, camera: str) -> FrameObserver | None:
+        """What reads plates in a camera's pictures; None where it is no gate."""
+        return self.gates.lanes.get(camera) if self.gates is not None else None
+
+    def readings(self) -> dict[str, Reading]:
+        """Numbers for the metrics."""
+        gates = self.gates.readings() if self.gates is not None else dict.fromkeys(GATE_READINGS, float)
+        return gates | self.doors.readings()
+
+    def door_statuses(self) -> list[DoorStatus]:
+        """How the doors stand."""
+        return self.doors.statuses()
+
+    def gate_statuses(self) -> list[GateStatus]:
+        """Which gates there are."""
+        return [GateStatus(name=it.gate.name, camera=it.id) for it in self._settings.cameras if it.gate is not None]
+
+    def _gates(self, base: Path, readers: Readers, pseudonym: Callable[[str], str]) -> Gates:
+        return Gates(
+            {camera.id: camera.gate for camera in self._settings.cameras if camera.gate is not None},
+            base,
+            base / self._settings.data,
+            readers=readers,
+            site=ListView(self.lists, "vehicle"),
+            clock=self._clock,
+            pseudonym=pseudonym,
+            report=self._reporter.report,
+            outputs=self.doors.outputs,
+        )
+
+    def _doors(self, base: Path, pseudonyms: DailyPseudonyms) -> Doors:
+        return Doors(
+            self._settings.doors,
+            base,
+            clock=self._clock,
+            send=self._reporter.send,
+            pseudonym=pseudonyms,
+            random=random.random,
+            schedules=self._settings.schedules,
+            zone=ZoneInfo(self._settings.timezone),
+            revoked=ListView(self.lists, "credential"),
+            box=f"{self._settings.site}/{self._settings.box}",
+        )
+
+    def _open_gate(self, command: Command) -> None:
+        if self.gates is None:
+            raise RelayError("this box has no gates")
+        self.gates.open_by_hand(command.target, RELAY_S)
+
+    def _unlock(self, command: Command) -> None:
+        self.doors.unlock(command.target)

@@ -1,0 +1,144 @@
+"""What an adapter is, and what it is handed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from common import logging_setup, text_file
+from common.backoff import Backoff
+from common.clock import Clock
+from common.errors import DoorError, SettingsError
+from edge.access.doors.door_signals import ControllerLost, Said
+
+
+class Tell(Protocol):
+    """Where an adapter says what it heard; any thread."""
+
+    def __call__(
+        self, door: str, what: Said, time_ns: int | None = None, done: Callable[[], None] | None = None
+    ) -> None:
+        """Say it.
+
+        Args:
+            door: The door's id.
+            what: What was heard.
+            time_ns: The controller's own time, UTC nanoseconds; None: now.
+            done: Called when everything that it led to is on disk.
+        """
+
+
+class Outputs(Protocol):
+    """Outputs of a controller, for the gate's relay too."""
+
+    def pulse(self, output: int, seconds: float) -> None:
+        """Switch an output on for so long.
+
+        Raises:
+            DoorLost: The controller does not answer; nothing was switched.
+            DoorRefused: It has no such output.
+        """
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an adapter is handed.
+
+    Attributes:
+        base: Folder that the settings' files are relative to.
+        tell: Takes what it hears.
+        clock: Wall and monotonic.
+        stop: Ends it.
+        random: Uniform in [0, 1), for back-off.
+        box: `SITE/BOX`: what tells this box from others at a broker that they share.
+    """
+
+    base: Path
+    tell: Tell
+    clock: Clock
+    stop: threading.Event
+    random: Callable[[], float]
+    box: str = ""
+
+
+class Adapter(Protocol):
+    """One connection to one controller, or one listener, for one door or several."""
+
+    doors: tuple[str, ...]
+
+    def run_once(self) -> None:
+        """Connect and listen until the stop is set.
+
+        Raises:
+            DoorError: The connection is not there, or not any more.
+        """
+
+    def unlock(self, door: str) -> None:
+        """Let somebody in: unlock for as long as the settings say. Any thread.
+
+        Raises:
+            DoorLost: The controller does not answer.
+            DoorRefused: It cannot be unlocked from here.
+        """
+
+    def outputs(self, door: str) -> Outputs:
+        """The outputs beside the door's lock.
+
+        Raises:
+            DoorRefused: This kind of controller has none.
+        """
+
+
+def supervise(adapter: Adapter, parts: Parts) -> None:
+    """Run an adapter until the stop; what ends it is told as `Lost`, and it is tried again."""
+    log = logging_setup.get("doors").bind(doors=list(adapter.doors))
+    backoff = Backoff(parts.random, 0.5, 8.0)
+    while not parts.stop.is_set():
+        began_ns = parts.clock.monotonic_ns()
+        reason = "it ended"
+        try:
+            adapter.run_once()
+        except DoorError as error:
+            reason = str(error)
+        except Exception as error:  # a mistake of ours must not leave doors unwatched
+            log.exception("a door's adapter failed", kind=type(error).__name__)
+            reason = "a fault in the box"
+        if parts.stop.is_set():
+            return
+        log.warning("doors are lost", reason=reason)
+        for door in adapter.doors:
+            parts.tell(door, ControllerLost(reason[:120]))
+        if parts.clock.monotonic_ns() - began_ns > 60_000_000_000:
+            backoff.reset()
+        parts.stop.wait(backoff.next_s())
+
+
+def secret_line(base: Path, name: str, key: str) -> str:
+    """The one line of a secret's file.
+
+    Raises:
+        SettingsError: It cannot be read.
+    """
+    try:
+        return text_file.read(base / name).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(str(base / name), key, f"cannot be read: {error}") from error
+
+
+def secret_bytes(base: Path, name: str, key: str, least: int) -> bytes:
+    """A key's file: hexadecimal digits.
+
+    Raises:
+        SettingsError: It cannot be read, is not hexadecimal, or is too short.
+    """
+    text = secret_line(base, name, key)
+    try:
+        found = bytes.fromhex(text)
+    except ValueError:
+        found = b""
+    if len(found) < least:
+        raise SettingsError(str(base / name), key, f"needs at least {2 * least} hexadecimal digits") from None
+    return found

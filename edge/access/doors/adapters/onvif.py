@@ -1,0 +1,227 @@
+"""Controllers that speak ONVIF Profile A or C: their events by pull point, their doors by door control."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from common.clock import SECOND_NS
+from common.errors import ContractError, DoorError, DoorLost, DoorRefused
+from edge.access.doors.adapters.base import Outputs, Parts, secret_line
+from edge.access.doors.adapters.onvif_topics import Notice, door_of, meaning
+from edge.access.doors.door_signals import ControllerRestored, Refused
+from edge.settings.doors import DoorSettings, OnvifDoor
+from protocol.identifiers import from_rfc3339
+
+Place = tuple[str, int, str, str, bool]
+SKEW_S = 60.0
+"""A controller whose clock is further off is refused: its events would lie about when things happened."""
+ANSWER_S = 5
+PULL, LASTS, AT_ONCE = "PT2S", "PT60S", 100
+RENEW_S = 20.0
+_ANSWERS = frozenset({"Fault", "TransportError"})
+"""The library's errors for a fault, and for a status of HTTP with no SOAP in it."""
+_SCHEMA, _NOTICE = "{http://www.onvif.org/ver10/schema}", "{http://docs.oasis-open.org/wsn/b-2}"
+
+
+class OnvifController:
+    """One controller.
+
+    Args:
+        doors: Settings of its doors.
+        parts: What it is handed.
+        renew_s: So often the subscription is renewed, where the controller can do that. One that cannot keeps a
+            subscription for as long as it is pulled (ONVIF Core, 9.1.1).
+
+    Raises:
+        SettingsError: The password's file cannot be read.
+    """
+
+    def __init__(self, doors: Sequence[DoorSettings], parts: Parts, renew_s: float = RENEW_S) -> None:
+        self.doors = tuple(door.id for door in doors)
+        self._told = {door.id: door.control for door in doors if isinstance(door.control, OnvifDoor)}
+        self._tokens = {told.token: door for door, told in self._told.items()}
+        self._points = {point: door for door, told in self._told.items() for point in told.points}
+        self._parts = parts
+        self._first = next(iter(self._told.values()))
+        name = self._first.password_file
+        self._password = secret_line(parts.base, name, "doors: control.password_file") if name else None
+        self._renew_s = renew_s
+
+    def run_once(self) -> None:
+        """Subscribe and pull until the stop."""
+        answer = _Answer()
+        client = self._open(answer)
+        self._check_clock(client)
+        self._subscribed(client, answer, self.doors)
+        while not self._parts.stop.is_set():
+            self._subscribed(client, answer)
+
+    def _subscribed(self, client: Any, answer: _Answer, found: Sequence[str] = ()) -> None:
+        """One subscription; returns at the stop, and when the controller has let a working one lapse."""
+        subscription = _call(lambda: client.events().CreatePullPointSubscription(InitialTerminationTime=LASTS))
+        puller = _call(lambda: client.pullpoint(subscription))
+        keeper = _call(lambda: client.subscription(subscription))
+        for door in found:
+            self._parts.tell(door, ControllerRestored())
+        try:
+            self._pull(client, puller, keeper, answer)
+        finally:  # a controller has few places for subscriptions
+            with contextlib.suppress(DoorError):
+                _supported(keeper.Unsubscribe)
+
+    def _pull(self, client: Any, puller: Any, keeper: Any, answer: _Answer) -> None:
+        renewed_ns, renews, works = self._parts.clock.monotonic_ns(), True, False
+        while not self._parts.stop.is_set():
+            if not _supported(lambda: puller.PullMessages(Timeout=PULL, MessageLimit=AT_ONCE)):
+                if works:
+                    return
+                raise DoorLost("the controller does not answer as it should (no PullMessages)")
+            works = True
+            for notice in notices(answer.envelope):
+                self._take(notice)
+            if self._parts.clock.monotonic_ns() - renewed_ns > self._renew_s * SECOND_NS:
+                renews = renews and _supported(lambda: keeper.Renew(TerminationTime=LASTS))
+                self._check_clock(client)
+                renewed_ns = self._parts.clock.monotonic_ns()
+
+    def unlock(self, door: str) -> None:
+        """Have the controller let somebody in, as if a card had been granted."""
+        told = self._told[door]
+        client = self._open(_Answer())
+        duration = f"PT{told.unlock_s:g}S"
+        _call(lambda: client.doorcontrol().AccessDoor(Token=told.token, AccessTime=duration))
+
+    def outputs(self, door: str) -> Outputs:
+        """It has none here."""
+        raise DoorRefused(f"door '{door}' has no outputs: an ONVIF door is only unlocked")
+
+    def _open(self, answer: _Answer) -> Any:
+        import onvif
+        from onvif.operator import CacheMode
+
+        first = self._first
+        return _call(
+            lambda: onvif.ONVIFClient(
+                first.host,
+                first.port,
+                username=first.username or None,
+                password=self._password,
+                timeout=ANSWER_S,
+                cache=CacheMode.MEM,
+                use_https=first.tls,
+                verify_ssl=first.tls,
+                apply_patch=False,
+                plugins=[answer],
+            )
+        )
+
+    def _check_clock(self, client: Any) -> None:
+        answer = _call(lambda: client.devicemgmt().GetSystemDateAndTime())
+        told = answer.UTCDateTime
+        if told is None:
+            raise DoorRefused("the controller does not say what time it is")
+        date, time = told.Date, told.Time
+        try:
+            theirs = datetime(date.Year, date.Month, date.Day, time.Hour, time.Minute, min(time.Second, 59), tzinfo=UTC)
+        except (TypeError, ValueError) as error:
+            raise DoorRefused("the controller's time is no time") from error
+        off_s = theirs.timestamp() - self._parts.clock.wall_ns() / SECOND_NS
+        if abs(off_s) > SKEW_S:
+            raise DoorRefused(f"the controller's clock is off by {off_s:.0f} s")
+
+    def _take(self, notice: Notice) -> None:
+        door, what = door_of(notice, self._tokens, self._points), meaning(notice)
+        if door is None or what is None:
+            return
+        try:
+            time_ns = from_rfc3339(notice.utc) if notice.utc else None
+        except ContractError:
+            self._parts.tell(door, Refused("a time that is not UTC; taken as now"))
+            time_ns = None
+        self._parts.tell(door, what, time_ns)
+
+
+class _Answer:
+    """A plugin of the library's that keeps the last answer as it came: the library itself loses topics."""
+
+    envelope: Any = None
+
+    def ingress(self, envelope: Any, http_headers: Any, _operation: Any) -> tuple[Any, Any]:
+        """Called with every answer."""
+        self.envelope = envelope
+        return envelope, http_headers
+
+    def egress(self, envelope: Any, http_headers: Any, _operation: Any, _options: Any) -> tuple[Any, Any]:
+        """Called with every request; left as it is."""
+        return envelope, http_headers
+
+
+def notices(envelope: Any) -> Iterator[Notice]:
+    """What a pull brought; what has no topic or no message is passed over.
+
+    Args:
+        envelope: The answer's XML, or None.
+    """
+    for element in envelope.iter(f"{_NOTICE}NotificationMessage") if envelope is not None else ():
+        topic = element.findtext(f"{_NOTICE}Topic")
+        message = element.find(f"{_NOTICE}Message/{_SCHEMA}Message")
+        if topic and message is not None:
+            stands = message.get("PropertyOperation") == "Initialized"
+            yield Notice(
+                topic="/".join(part.rpartition(":")[2] for part in topic.strip().split("/")),
+                source=_items(message, "Source"),
+                data=_items(message, "Data"),
+                utc="" if stands else message.get("UtcTime", ""),
+            )
+
+
+def _items(element: Any, part: str) -> dict[str, str]:
+    found = element.iterfind(f"{_SCHEMA}{part}/{_SCHEMA}SimpleItem")
+    return {item.get("Name", ""): item.get("Value", "") for item in found}
+
+
+def _call(work: Callable[[], Any]) -> Any:
+    """Call the library; its errors become ours, without what they quote."""
+    try:
+        return work()
+    except DoorError:
+        raise
+    except Exception as error:  # the library raises what requests, zeep and lxml raise, wrapped or not
+        raise _mapped(error) from None
+
+
+def _mapped(error: Exception) -> DoorError:
+    cause = getattr(error, "original_exception", error)
+    if re.search(r"NotAuthorized|\b401\b", f"{error} {cause}"):
+        return DoorRefused("the controller refused user or password")
+    return DoorLost(f"the controller does not answer as it should ({type(cause).__name__})")
+
+
+def _supported(work: Callable[[], Any]) -> bool:
+    """Call an operation that a controller need not have; False where it answers with an error.
+
+    Raises:
+        DoorError: It gives no answer.
+    """
+    try:
+        work()
+    except Exception as error:
+        problem = _mapped(error)
+        if isinstance(problem, DoorLost) and type(getattr(error, "original_exception", error)).__name__ in _ANSWERS:
+            return False
+        raise problem from None
+    return True
+
+
+def onvif_controllers(doors: Sequence[DoorSettings], parts: Parts) -> list[OnvifController]:
+    """One for each controller and account."""
+    places: dict[Place, list[DoorSettings]] = {}
+    for door in doors:
+        told = door.control
+        assert isinstance(told, OnvifDoor)
+        places.setdefault((told.host, told.port, told.username, told.password_file, told.tls), []).append(door)
+    return [OnvifController(theirs, parts) for theirs in places.values()]

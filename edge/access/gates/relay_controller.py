@@ -1,0 +1,130 @@
+"""The hand on the relay: one thread a gate, rate limits, tries within bounds, and never a late opening."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from common import logging_setup
+from common.clock import SECOND_NS, Clock
+from common.errors import RelayError
+from common.threads import Worker
+from edge.access.gates.relays import Relay
+
+TRIES = 3
+WAIT_S = 0.2
+LATE_S = 3.0
+"""A command that could not be given within this is dropped: by then somebody else may stand there."""
+WAITING = 4
+
+
+@dataclass
+class RateLimit:
+    """How often a barrier may be told to open. Pure.
+
+    Attributes:
+        hold_off_s: At least this long between two.
+        most_per_minute: In any minute.
+    """
+
+    hold_off_s: float
+    most_per_minute: int
+    _opened: deque[int] = field(default_factory=deque)
+
+    def allows(self, mono_ns: int) -> bool:
+        """Whether it may open now; counts it if so."""
+        while self._opened and mono_ns - self._opened[0] >= 60 * SECOND_NS:
+            self._opened.popleft()
+        close = bool(self._opened) and mono_ns - self._opened[-1] < self.hold_off_s * SECOND_NS
+        if close or len(self._opened) >= self.most_per_minute:
+            return False
+        self._opened.append(mono_ns)
+        return True
+
+
+@dataclass(frozen=True)
+class _Command:
+    asked_ns: int
+    by_hand: bool
+    done: Callable[[bool], None]
+
+
+class RelayController:
+    """Gives commands to one relay.
+
+    A command within the hold-off or above the rate limit is not given and not done. People are not limited.
+
+    Args:
+        gate: The gate's name, for the log.
+        relay: What opens.
+        limits: How often.
+        pulse_s: For how long the output is on.
+        clock: Monotonic.
+
+    Attributes:
+        commands: Pulses that the relay took.
+        failures: Commands that it did not take, all tries.
+        limited: Commands that the limits held back.
+    """
+
+    def __init__(self, gate: str, relay: Relay, limits: RateLimit, pulse_s: float, clock: Clock) -> None:
+        self._relay, self._limits, self._pulse_s, self._clock = relay, limits, pulse_s, clock
+        self._log = logging_setup.get("gate").bind(gate=gate)
+        self._queue: queue.Queue[_Command | None] = queue.Queue(WAITING)
+        self._thread = Worker(self._run, f"relay-{gate}")
+        self._ending = threading.Event()
+        self.commands = self.failures = self.limited = 0
+        self.given_ns = 0
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Give what waits, then end."""
+        self._ending.set()
+        self._queue.put(None)
+        self._thread.join()
+
+    def open(self, done: Callable[[bool], None], by_hand: bool = False) -> None:
+        """Ask for an opening; `done` is told, in another thread, whether the relay took the command."""
+        try:
+            self._queue.put_nowait(_Command(self._clock.monotonic_ns(), by_hand, done))
+        except queue.Full:
+            self.failures += 1
+            done(False)
+
+    def _run(self) -> None:
+        while (command := self._queue.get()) is not None:
+            try:
+                self._give(command)
+            except Exception as error:  # a mistake of ours must not leave the gate without its relay
+                self.failures += 1
+                self._log.exception("relay failed", kind=type(error).__name__)
+                command.done(False)
+
+    def _give(self, command: _Command) -> None:
+        if not command.by_hand and not self._limits.allows(self._clock.monotonic_ns()):
+            self.limited += 1
+            command.done(False)
+            return
+        for _ in range(TRIES):
+            if self._clock.monotonic_ns() - command.asked_ns > LATE_S * SECOND_NS:
+                break
+            try:
+                self._pulse(command)
+                return
+            except RelayError as error:
+                self._log.warning("relay did not take the command", error=str(error))
+                self._ending.wait(WAIT_S)
+        self.failures += 1
+        command.done(False)
+
+    def _pulse(self, command: _Command) -> None:
+        self._relay.pulse(self._pulse_s)
+        self.commands += 1
+        self.given_ns = self._clock.monotonic_ns()
+        command.done(True)

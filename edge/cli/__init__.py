@@ -1,0 +1,1 @@
+"""Commands: `paifang edge`, `footage`, `redact`, `gate`, `doors`."""

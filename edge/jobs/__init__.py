@@ -1,0 +1,1 @@
+"""Work that the aggregator asks for: clips, live streams, releases."""

@@ -1,0 +1,29 @@
+"""Clips, put together from the box's settings; `edge/app.py` uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from edge.jobs.clips.worker import ClipWorker
+from edge.messaging.upload_client import UploadClient
+from edge.recorder.factory import RecorderService
+from edge.redaction.two_pass_redactor import ExportRedactor
+from edge.settings.node import BoxSettings
+from protocol.signing import trust_anchor
+
+
+def clip_desk(
+    settings: BoxSettings, base: Path, footage: RecorderService | None, uplink: UploadClient | None,
+    redactor: Callable[[], ExportRedactor],
+) -> ClipWorker | None:  # fmt: skip
+    """What makes clips; None where nothing is recorded, nobody is trusted, or there is no way to bring them.
+
+    Raises:
+        SettingsError: The trust file cannot be used.
+    """
+    if footage is None or uplink is None or not settings.trust_file:
+        return None
+    sealing = trust_anchor.load(base / settings.trust_file, settings.site).sealing
+    doors = {door.id: door.camera for door in settings.doors}
+    return ClipWorker(footage.store.player, redactor, uplink, sealing, base / settings.data / "clips", doors=doors)

@@ -1,0 +1,121 @@
+"""Commands from the aggregator: checked, done once, answered.
+
+What cannot be checked (no trust file, another's signature, an hour off) is refused, counted and logged. A command that
+comes twice is done once: its id is remembered for longer than it lives.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+
+from common import logging_setup
+from common.clock import SECOND_NS, Clock
+from common.errors import BrokerError, ContractError, PaifangError
+from common.threads import Worker
+from edge.messaging.mqtt_client import BrokerLink
+from protocol.commands import COMMANDS, LIFE_S, Command, Reply, check_age, encode, unpack
+from protocol.signing.trust_anchor import Trust
+from protocol.topics import BoxTopics
+
+Action = Callable[[Command], Reply | None]
+"""Does it, or raises a `PaifangError` whose text says why not; a question is answered with a reply."""
+REMEMBERED = 1_000
+START_TOLERANCE_NS = 2 * SECOND_NS
+"""The clocks of aggregator and box may be this far apart when a command is held against the start."""
+WAITING = 16
+
+
+class CommandDispatcher:
+    """Does what the aggregator asks. One thread of its own.
+
+    Args:
+        link: The broker.
+        topics: Of this box.
+        trust: Whom to believe; None: nobody, and everything is refused.
+        clock: Wall time.
+        actions: Name of the command → what does it.
+    """
+
+    def __init__(
+        self, link: BrokerLink, topics: BoxTopics, trust: Trust | None, clock: Clock, actions: Mapping[str, Action]
+    ) -> None:
+        self._link, self._topics, self._trust = link, topics, trust
+        self._clock, self._actions = clock, actions
+        self._started = clock.wall_ns(), clock.monotonic_ns()
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._queue: queue.Queue[Command | None] = queue.Queue(WAITING)
+        self._log = logging_setup.get("remote")
+        self.done = self.refused = 0
+        for name in COMMANDS:
+            link.subscribe(topics.command(name), self._listener(name))
+        self._thread = Worker(self._run, "remote")
+
+    def start(self) -> None:
+        """Start working."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Do what waits, then end."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _listener(self, name: str) -> Callable[[bytes], None]:
+        return lambda message: self._take(name, message)
+
+    def _take(self, name: str, message: bytes) -> None:
+        """From the broker's thread: check and put aside; must not block."""
+        try:
+            if self._trust is None:
+                raise ContractError("a command came, but there is no trust_file to check it with")
+            command = unpack(message, name, self._topics, self._trust.aggregator, self._clock.wall_ns())
+            if command.id in self._known:
+                return
+            self._check_start(command)
+            self._queue.put_nowait(command)
+        except (PaifangError, queue.Full) as error:
+            self.refused += 1
+            self._log.warning("command refused", command=name, error=str(error) or "too many at once")
+            return
+        self._known[command.id] = None
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+
+    def _check_start(self, command: Command) -> None:
+        """Refuse what was given before this process started: it may have been done before, and delivered again.
+
+        Later on such a command is too old anyway, and a clock that was set back meanwhile must refuse nothing.
+        """
+        wall_ns, monotonic_ns = self._started
+        recent = self._clock.monotonic_ns() - monotonic_ns < 2 * LIFE_S * SECOND_NS
+        if recent and command.time_ns < wall_ns - START_TOLERANCE_NS:
+            raise ContractError("it was given before the box started; give it again")
+
+    def _run(self) -> None:
+        while (command := self._queue.get()) is not None:
+            reply = self._do(command)
+            self.done += reply.done
+            self._log.info("command", command=command.name, target=command.target, by=command.by, problem=reply.problem)
+            try:
+                self._link.publish(self._topics.reply(command.id), encode(reply))
+            except BrokerError as error:
+                self._log.warning("reply not sent", error=str(error))
+
+    def _do(self, command: Command) -> Reply:
+        action = self._actions.get(command.name)
+        if action is None:
+            problem = f"this box has nothing that can {command.name}"
+            return Reply(id=command.id, done=False, problem=problem)
+        try:
+            check_age(command, self._clock.wall_ns())  # it may have waited behind a slow one
+        except ContractError as error:
+            self.refused += 1
+            return Reply(id=command.id, done=False, problem=f"too late: {error}")
+        try:
+            return action(command) or Reply(id=command.id, done=True)
+        except PaifangError as error:
+            return Reply(id=command.id, done=False, problem=str(error))
+        except Exception as error:  # one command must not end the thread that does the others
+            self._log.exception("command failed")
+            return Reply(id=command.id, done=False, problem=type(error).__name__)

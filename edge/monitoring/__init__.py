@@ -1,0 +1,1 @@
+"""Status, metrics, and the clock-step detector."""

@@ -1,0 +1,1 @@
+"""Reading footage: queries, playback, export, the HTTP API."""

@@ -1,0 +1,72 @@
+"""Reads a main stream that is only recorded: a camera's loop without its eye."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from common import logging_setup
+from common.backoff import Backoff
+from common.errors import SourceError
+from edge.sources.base import Opener
+from edge.video.camera_worker import PacketTap
+
+
+@dataclass
+class MainReader:
+    """One camera's main stream, beside the sub-stream that is watched.
+
+    Args:
+        id: The camera's id.
+        opener: Opens the main stream.
+        tap: The recorder.
+        backoff: Delays between tries.
+        stop: Ends the loop.
+
+    Attributes:
+        packets: Read so far.
+        reconnects: Connections lost or refused.
+        problem: Why there is none now; empty while there is.
+    """
+
+    id: str
+    opener: Opener
+    tap: PacketTap
+    backoff: Backoff
+    stop: threading.Event
+    packets: int = 0
+    reconnects: int = 0
+    problem: str = ""
+
+    def run(self) -> None:
+        """Until `stop` is set."""
+        log = logging_setup.get("recorder").bind(camera=self.id)
+        while not self.stop.is_set():
+            try:
+                self.run_once()
+            except SourceError as error:
+                if str(error) != self.problem:
+                    log.warning("main stream trouble", error=str(error))
+                self.problem = str(error)
+            if not self.stop.is_set():
+                self.reconnects += 1
+                self.stop.wait(self.backoff.next_s())
+
+    def run_once(self) -> None:
+        """Connect and read until the stream ends.
+
+        Raises:
+            SourceError: It ended, broke, or could not be opened.
+        """
+        stream = self.opener.open()
+        try:
+            for arrival in stream.packets():
+                self.packets += 1
+                if arrival.packet.is_keyframe:
+                    self.problem = ""
+                    self.backoff.reset()
+                self.tap.packet(self.id, arrival)
+                if self.stop.is_set():
+                    return
+        finally:
+            stream.close()

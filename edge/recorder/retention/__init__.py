@@ -1,0 +1,1 @@
+"""How long footage is kept: retention, legal holds, keys of days, encryption."""

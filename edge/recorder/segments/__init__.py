@@ -1,0 +1,1 @@
+"""Writing footage: segments, timeline, muxer, writer."""

@@ -1,0 +1,74 @@
+"""The video redactors, put together from the models that are here; `edge/app.py` hands over the store."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from edge.media.redaction_statistics import UsedModel
+from edge.redaction.detection_plan import Detectors, Sized
+from edge.redaction.face_search import FACE_SEARCH, SMALL_PX, live_faces
+from edge.redaction.live_redactor import PLATES_PX, LiveRedactor
+from edge.redaction.two_pass_redactor import THREADS, ExportRedactor
+from models.detector_factory import WRAPPERS, open_detector, open_model
+from models.files.store import ModelStore
+from models.manifest import Task
+from models.session import Options
+from pipelines.types import Detector
+
+LEAST = 0.2
+"""Least score for whole videos: far below the usual one, since covering too much costs little."""
+LEAST_SCORE = {"clp_det": 0.3, "ppocr_det": 0.3}
+"""The same of models whose scores mean something else. Scores of face models mean the same (`models/detectors/centerface.py`)."""
+
+
+def export_redactor(
+    store: ModelStore, faces_only: bool = False, threads: int = THREADS, face_model: str | None = None
+) -> ExportRedactor:
+    """What covers whole videos.
+
+    Args:
+        store: Where the models are.
+        faces_only: Leave plates alone.
+        threads: Searches at a time; a running box has one, since each needs the memory of its input.
+        face_model: Name of the face model; the first choice that is here unless given.
+
+    Raises:
+        ModelUnavailable: A model is missing; tells the command that fetches it.
+    """
+    faces, used = _sized("faces-to-blur", store, face_model)
+    thorough = FACE_SEARCH[used.name].thorough
+    if faces_only:
+        return ExportRedactor(Detectors(faces, None, thorough), np.random.default_rng(), (used,), threads=threads)
+    plates, plate_model = _sized("plate-find", store)
+    models = (used, plate_model)
+    return ExportRedactor(Detectors(faces, plates, thorough), np.random.default_rng(), models, threads=threads)
+
+
+def live_redactor(store: ModelStore, rate: float, lead: int) -> LiveRedactor:
+    """What covers one view, live or of footage.
+
+    Raises:
+        ModelUnavailable: A model is missing; tells the command that fetches it.
+    """
+    plates = open_detector("plate-find", store, Options(long_side=PLATES_PX))
+    return LiveRedactor(live_faces(store), plates, np.random.default_rng(), rate, lead=lead)
+
+
+def _sized(task: Task, store: ModelStore, name: str | None = None) -> tuple[Sized, UsedModel]:
+    """A task's first model that is here, or the named one, opened for each size once, at the first use."""
+    if name is None:
+        open_detector(task, store)  # says what is missing, now
+    else:
+        open_model(name, store)
+    here = (it for it in store.for_task(task) if it.name in WRAPPERS and store.has(it.name))
+    manifest = next(it for it in here if name in (None, it.name))
+    threshold = LEAST_SCORE.get(manifest.name, LEAST)
+
+    @functools.cache
+    def sized(long_side: int) -> Detector:
+        lean = long_side > SMALL_PX  # giving memory back costs 8 % of the time of a small input
+        return open_model(manifest.name, store, Options(long_side=long_side, threshold=threshold, lean=lean))
+
+    return sized, UsedModel(manifest.name, manifest.sha256)

@@ -1,0 +1,114 @@
+"""Snapshots: the only place that turns a frame into a picture that is kept or sent.
+
+It never gives a clear one: whatever goes wrong on the way means no picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from common.errors import ModelError, RedactionError
+from pipelines.masks.large_masks import SURE_FACE, SURE_PLATE, plausible
+from pipelines.masks.mask_pixels import cover, head_of, with_margin
+from pipelines.types import Box, Detector, Picture
+from protocol.envelope import MAX_PICTURE_BYTES
+
+WIDTH_PX = 640
+QUALITY = 72
+OUTLINE = (40, 160, 255)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a snapshot is about.
+
+    Attributes:
+        box: Pixels of the frame.
+        person: It is a person: the head is covered whether or not a face is found.
+    """
+
+    box: Box
+    person: bool
+
+
+@dataclass
+class SnapshotRedactor:
+    """Blurs faces and plates and encodes what is left.
+
+    Args:
+        faces: Finds faces.
+        plates: Finds plates.
+        random: Noise of the cover.
+    """
+
+    faces: Detector
+    plates: Detector
+    random: np.random.Generator
+    pictures: int = 0
+    failures: int = 0
+
+    def snapshots(
+        self,
+        picture: Picture,
+        subjects: Sequence[Subject | None],
+        people: Sequence[Box],
+        plates: Sequence[Box] = (),
+    ) -> list[bytes]:
+        """A redacted JPEG of a frame for each subject; faces and plates are looked for once.
+
+        Args:
+            picture: H x W x 3 uint8 BGR; not changed.
+            subjects: What each picture outlines; None for nothing.
+            people: Persons in the frame, pixels; their heads are covered too.
+            plates: Plates that are known already, pixels; covered whether or not they are found again.
+
+        Raises:
+            RedactionError: Anything went wrong; there is no picture then.
+        """
+        try:
+            persons = [*people, *(subject.box for subject in subjects if subject is not None and subject.person)]
+            covered, scale = self._covered(picture, persons, plates)
+            jpegs = [_encode(covered, subject, scale) for subject in subjects]
+        except (ModelError, cv2.error, ValueError, MemoryError) as error:
+            self.failures += 1
+            raise RedactionError(f"no picture: {error}") from error
+        self.pictures += len(jpegs)
+        return jpegs
+
+    def _covered(self, picture: Picture, persons: Sequence[Box], plates: Sequence[Box]) -> tuple[Picture, float]:
+        """A copy of the frame in the size that is sent, with everything covered, and its scale."""
+        scale = min(1.0, WIDTH_PX / picture.shape[1])
+        size = (round(picture.shape[1] * scale), max(1, round(picture.shape[0] * scale)))
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture.copy()
+        shown: Picture = np.asarray(small, np.uint8)
+        faces, plates_found = self.faces.detect(shown), self.plates.detect(shown)
+        found = [
+            *faces.boxes[plausible(faces.boxes, faces.scores, size, SURE_FACE)].tolist(),
+            *plates_found.boxes[plausible(plates_found.boxes, plates_found.scores, size, SURE_PLATE)].tolist(),
+        ]
+        boxes = [with_margin(Box(*row), *size) for row in found]
+        boxes += [with_margin(_scaled(plate, scale), *size) for plate in plates]
+        heads = [head_of(_scaled(person, scale)) for person in persons]
+        cover(shown, [*boxes, *heads], self.random)
+        return shown, scale
+
+
+def _scaled(box: Box, scale: float) -> Box:
+    return Box(box.x1 * scale, box.y1 * scale, box.x2 * scale, box.y2 * scale)
+
+
+def _encode(covered: Picture, subject: Subject | None, scale: float) -> bytes:
+    picture = covered
+    if subject is not None:
+        picture = covered.copy()
+        x1, y1, x2, y2 = (round(value) for value in _scaled(subject.box, scale))
+        cv2.rectangle(picture, (x1, y1), (x2, y2), OUTLINE, 2)
+    for quality in (QUALITY, 50, 30):
+        done, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        if done and len(jpeg) <= MAX_PICTURE_BYTES:
+            return jpeg.tobytes()
+    raise ValueError("the picture does not fit")

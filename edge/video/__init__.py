@@ -1,0 +1,1 @@
+"""From packets to detections: camera worker, decoder, key-frame mode, frame analyzer, inference pool."""

@@ -1,0 +1,114 @@
+"""The detector's threads: all cameras share one session and are served in turn."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from common import logging_setup
+from common.errors import ModelError
+from common.threads import Worker
+from edge.video.decoder import picture_of
+from edge.video.frame_analyzer import InferenceRequest
+from edge.video.latest_frame_queue import LatestFrameQueue
+from pipelines.types import Detections, Detector, Picture
+
+BEHIND = 10
+"""Niceness of looks that stand back."""
+
+
+class SizedDetector(Protocol):
+    """A detector that takes the size of its input with each picture."""
+
+    def detect_at(self, picture: Picture, size: tuple[int, int]) -> Detections:
+        """Find things in `picture`, letterboxed to `size` (width, height)."""
+
+
+class FixedSizeAdapter:
+    """A detector that chooses its own input size, where one is wanted that takes it."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+
+    def detect_at(self, picture: Picture, size: tuple[int, int]) -> Detections:
+        """Find things; the size is left to the detector."""
+        del size
+        return self._detector.detect(picture)
+
+
+def run_views(detector: SizedDetector, job: InferenceRequest, picture: Picture) -> Detections:
+    """Look at a frame's views and bring what was found back to the frame's pixels.
+
+    Args:
+        detector: Finds things.
+        job: Whose views to look at.
+        picture: The job's frame, H x W x 3 uint8 BGR.
+
+    Raises:
+        ModelError: The model could not run.
+    """
+    views = job.request.views
+    return Detections.joined([view.back(detector.detect_at(view.crop(picture), view.input_px)) for view in views])
+
+
+@dataclass
+class InferencePool:
+    """Takes jobs from the mailbox until it is closed.
+
+    Args:
+        detector: Shared by all cameras and workers.
+        mailbox: The newest frame of each camera.
+        workers: Threads; each looks at another camera's frame.
+        behind: The threads stand back behind the box's others: at a gate somebody waits.
+    """
+
+    detector: SizedDetector
+    mailbox: LatestFrameQueue[InferenceRequest]
+    workers: int = 1
+    behind: bool = False
+    jobs: int = 0
+    failures: int = 0
+    last_s: float = 0.0
+    _threads: list[threading.Thread] = field(default_factory=list, repr=False)
+
+    def start(self) -> None:
+        """Start the threads."""
+        names = [f"inference-{number}" for number in range(self.workers)]
+        self._threads = [Worker(self._run, name) for name in names]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Close the mailbox and wait."""
+        self.mailbox.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        if self.behind:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND)  # of this thread alone, on Linux
+        while (taken := self.mailbox.take()) is not None:
+            camera, job = taken
+            try:
+                self._look(camera, job)
+            finally:
+                self.mailbox.done(camera)
+
+    def _look(self, camera: str, job: InferenceRequest) -> None:
+        log = logging_setup.get("inference").bind(camera=camera)
+        began = time.perf_counter()
+        try:
+            picture = picture_of(job.frame)
+            job.eye.conclude(job, run_views(self.detector, job, picture), picture)
+        except ModelError as error:
+            self.failures += 1
+            log.warning("look failed", error=str(error))
+        except Exception:  # one frame must not end the looks at all the others
+            self.failures += 1
+            log.exception("look failed")
+        else:
+            self.jobs += 1
+            self.last_s = time.perf_counter() - began

@@ -1,0 +1,128 @@
+"""A file through one camera's pipeline, as fast as it goes: the same eye, detector and rules as live, in one thread.
+
+Looks are paced by the file's own time stamps, never by a clock, so the same file gives the same events every time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.codec.context import ThreadType
+
+from common.clock import SECOND_NS
+from common.errors import SourceLost
+from edge.media.orientation import shown
+from edge.settings.node import CameraSettings
+from edge.sources.container import ContainerStream, open_video
+from edge.video.decoder import picture_of
+from edge.video.frame_analyzer import FrameAnalyzer, InferenceRequest, Report
+from edge.video.inference import SizedDetector, run_views
+from pipelines.camera import CameraPipeline
+from pipelines.camera_tamper_detector import CameraHealth
+from protocol.envelope import UnsequencedEvent
+
+PipelineMaker = Callable[[tuple[int, int]], CameraPipeline]
+"""Makes the pipeline for a picture of a given width and height: `edge.app.pipeline_maker`."""
+
+
+@dataclass
+class Replay:
+    """One file, once.
+
+    Args:
+        camera: Whose zones, lines and looks.
+        make_pipeline: Of that camera.
+        detector: Finds persons and vehicles.
+        start_ns: When the file's first picture was taken, UTC nanoseconds; schedules and events go by it.
+
+    Attributes:
+        frames: Pictures decoded so far.
+        seconds: Time within the file so far.
+        broken: Packets that could not be decoded.
+        eye: The camera's eye.
+    """
+
+    camera: CameraSettings
+    make_pipeline: PipelineMaker
+    detector: SizedDetector
+    start_ns: int = 0
+    frames: int = 0
+    seconds: float = 0.0
+    broken: int = 0
+    eye: FrameAnalyzer = field(init=False)
+    _first_s: float = 0.0
+    _drafts: list[UnsequencedEvent] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        health = CameraHealth(self.camera.health)
+        look, conclude, send = self.camera.looks_per_s, self._inspect, self._drafts.append
+        self.eye = FrameAnalyzer(self.camera.id, self.make_pipeline, health, look, conclude, self._report, send)
+
+    def run(self, file: Path) -> Iterator[UnsequencedEvent]:
+        """Events of the file, without pictures, in the order in which they are known.
+
+        Raises:
+            SourceError: It cannot be opened, holds no video, or breaks off.
+            ModelError: The detector cannot run.
+        """
+        container = open_video(str(file), file.name, {}, None)
+        try:
+            stream = ContainerStream(container, file.name)
+            step_s = 1 / float(stream.video.average_rate or 15)
+            for frame in self._frames_of(stream):
+                self._see(frame, stream.time_base, step_s)
+                yield from self._taken()
+        finally:
+            container.close()
+
+    def _frames_of(self, stream: ContainerStream) -> Iterator[av.VideoFrame]:
+        """Decoded pictures; what cannot be decoded is counted and passed over.
+
+        Unlike a live stream, a file may hold a codec that only the container knows how to set up.
+        """
+        context = stream.video.codec_context
+        context.thread_count, context.thread_type = 1, ThreadType.NONE
+        context.options = {"skip_loop_filter": "all"}
+        with contextlib.suppress(SourceLost):  # the end of the file
+            for packet in stream.demux():
+                try:
+                    frames = context.decode(packet)
+                except (av.error.FFmpegError, ValueError):
+                    self.broken += 1
+                    continue
+                yield from (shown(frame, context.sample_aspect_ratio) for frame in frames)
+        yield from (shown(frame, context.sample_aspect_ratio) for frame in context.decode(None))
+
+    def _see(self, frame: av.VideoFrame, time_base: Fraction, step_s: float) -> None:
+        told_s = None if frame.pts is None else float(frame.pts * time_base)
+        if not self.frames:
+            self._first_s = told_s or 0.0
+        elif told_s is not None and told_s - self._first_s > self.seconds:
+            self.seconds = told_s - self._first_s
+        else:
+            self.seconds += step_s
+        self.frames += 1
+        self.eye.see(frame, self.start_ns + round(self.seconds * SECOND_NS))
+
+    def _inspect(self, job: InferenceRequest) -> None:
+        picture = picture_of(job.frame)
+        self.eye.conclude(job, run_views(self.detector, job, picture), picture)
+
+    def _report(self, report: Report) -> None:
+        self._drafts += [UnsequencedEvent(report.camera, finding.data, finding.time_ns) for finding in report.findings]
+
+    def _taken(self) -> list[UnsequencedEvent]:
+        drafts, self._drafts[:] = list(self._drafts), []
+        return drafts
+
+
+def replay(
+    camera: CameraSettings, make_pipeline: PipelineMaker, file: Path, detector: SizedDetector, start_ns: int = 0
+) -> Iterator[UnsequencedEvent]:
+    """Events that a camera would have sent, had it seen `file`; see `Replay`."""
+    return Replay(camera, make_pipeline, detector, start_ns).run(file)

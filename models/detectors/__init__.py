@@ -1,0 +1,1 @@
+"""One model family in each module."""

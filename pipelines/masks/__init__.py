@@ -1,0 +1,1 @@
+"""Masks over faces and plates: interpolation, bounds, pixels."""

@@ -1,0 +1,231 @@
+"""The activity gate: which parts of a picture moved, from luma at low resolution.
+
+Two looks are compared pixel by pixel at about 160 x 90. A pixel counts as moved when it changed by more than its own
+noise, which the gate learns as a running quantile of its changes (one step up when the change is above the estimate,
+one smaller step down when below: Robbins & Monro, "A Stochastic Approximation Method", 1951). That absorbs sensor
+noise, rain and leaves. A change of the whole picture's level (a lamp, a cloud) is taken out first.
+
+What still moves for ever without being an object (a burnt-in clock, a flag) is settled by the detector: a region that
+was looked at in vain grows *dull* and is looked at less and less often, but never less than every `DULL_LIMIT_S`; the
+first object found there makes it sharp again. So the gate saves work and never goes blind.
+
+Beside it the gate keeps a background, an approximate median (N. McFarlane & C. Schofield, "Segmentation and Tracking
+of Piglets in Images", Machine Vision and Applications 8, 1995), and so knows the outline of what moves as *blobs*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from common.clock import SECOND_NS
+from pipelines.types import Box, Luma
+
+GRID_WIDTH = 160
+"""Width of the picture that is compared, pixels; the height follows the camera's shape."""
+CELL = 4
+"""Side of a cell, pixels of the grid."""
+NOISE_FLOOR = 9
+"""A change of this many grey levels or less is never motion: what H.264 at surveillance rates leaves behind."""
+NOISE_GAIN = 2.5
+"""A change counts when it exceeds the noise estimate this many times."""
+NOISE_QUANTILE = 0.85
+NOISE_CAP = 30.0
+NOISE_STEP = 0.25
+BACKGROUND_STEP = 0.4
+"""Grey levels that the background moves in one look: a thing of average contrast sinks in within half a minute."""
+BACKGROUND_LOOKS = 2
+"""While nothing moves, the background is brought up to date in every second look, by two steps."""
+STANDS_OUT = 16
+"""A pixel stands out from the background from this many grey levels on."""
+BLOB_LEAST = 0.0015
+"""Smallest blob, share of the picture."""
+BLOB_MOVES = 0.04
+"""A blob moves when this share of its pixels changed since the last look."""
+CELL_PIXELS = 3
+"""A cell moved when this many of its pixels did."""
+DULL_LIMIT_S = 2.0
+"""A dull region is still looked at this often."""
+DULL_STEPS = 8
+"""Looks in vain until a cell is as dull as it gets."""
+GLOBAL_CHANGE = 0.6
+"""When more of the picture than this moved at once, it was the light."""
+
+_STEP_UP, _STEP_DOWN = np.float32(NOISE_STEP), np.float32(NOISE_STEP * (1 - NOISE_QUANTILE))
+_THREE, _FIVE = np.ones((3, 3), np.uint8), np.ones((5, 5), np.uint8)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What moved between two looks.
+
+    Attributes:
+        regions: Boxes around what moved, in fractions of the picture (x1 y1 x2 y2).
+        blobs: Boxes around whole things that stand out from the background and move, in fractions.
+        share: Share of the picture's cells that moved, 0 to 1.
+        lighting: The whole picture changed at once.
+    """
+
+    regions: tuple[Box, ...] = ()
+    blobs: tuple[Box, ...] = ()
+    share: float = 0.0
+    lighting: bool = False
+
+
+def to_grid(luma: Luma) -> Luma:
+    """A camera's Y plane (H x W uint8) at the gate's resolution.
+
+    Averaged by halves as far as that goes: OpenCV has vector code for a factor of two only, six times as fast.
+    """
+    height, width = luma.shape
+    rows = max(CELL, round(GRID_WIDTH * height / width / CELL) * CELL)
+    block = max(1, min(width // GRID_WIDTH, height // rows))
+    small = (width // block, height // block)
+    whole = luma[: small[1] * block, : small[0] * block]
+    while block % 2 == 0:
+        block //= 2
+        halved = cv2.resize(whole, (small[0] * block, small[1] * block), interpolation=cv2.INTER_AREA)
+        whole = np.asarray(halved, np.uint8)
+    means = cv2.resize(whole, small, interpolation=cv2.INTER_AREA) if block > 1 else whole
+    return np.asarray(cv2.resize(means, (GRID_WIDTH, rows), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+class MotionDetector:
+    """Learns one camera's noise and says which regions moved. Not thread-safe: one camera, one thread."""
+
+    def __init__(self) -> None:
+        self._last: Luma | None = None
+        self._unlearned = 0
+        self._noise: NDArray[np.float32] = np.empty((0, 0), np.float32)
+        self._dull: NDArray[np.float32] = np.empty((0, 0), np.float32)
+        self._due_ns: NDArray[np.int64] = np.empty((0, 0), np.int64)
+        self._background: NDArray[np.float32] = np.empty((0, 0), np.float32)
+
+    def look(self, grid: Luma, time_ns: int) -> Motion:
+        """Compare with the last look.
+
+        Args:
+            grid: The result of `to_grid`; a new shape starts the learning again.
+            time_ns: Any clock that does not step back, nanoseconds.
+
+        Returns:
+            What moved and is due to be looked at; nothing on the first look.
+        """
+        if self._last is None or self._last.shape != grid.shape:
+            self._start(grid)
+            return Motion()
+        change = self._change(grid)
+        self._last = grid
+        limit = self._noise * NOISE_GAIN
+        moved = change > np.maximum(limit, NOISE_FLOOR)
+        self._learn(change)
+        cells = self._cells(moved.view(np.uint8))
+        share = float(cells.mean())
+        self._unlearned += 1
+        if share > GLOBAL_CHANGE:
+            self._background = grid.astype(np.float32)
+            return Motion((Box(0, 0, 1, 1),), (), share, lighting=True)
+        due = cells & (time_ns >= self._due_ns)
+        if not due.any():
+            if self._unlearned >= BACKGROUND_LOOKS:
+                self._foreground(grid, limit)
+            return Motion(share=share)
+        return Motion(self._regions(cells, due), _blobs(self._foreground(grid, limit), moved), share)
+
+    def feedback(self, region: Box, found: bool, time_ns: int) -> None:
+        """What the detector made of a region (fractions): sharpen it, or make it a little duller."""
+        if not self._dull.size:
+            return
+        rows, columns = self._dull.shape
+        top, bottom = int(region.y1 * rows), max(int(np.ceil(region.y2 * rows)), 1)
+        left, right = int(region.x1 * columns), max(int(np.ceil(region.x2 * columns)), 1)
+        area = (slice(top, bottom), slice(left, right))
+        if found:
+            self._dull[area] = 0
+            self._due_ns[area] = 0
+            return
+        self._dull[area] = np.minimum(self._dull[area] + 1, DULL_STEPS)
+        wait_s = DULL_LIMIT_S * np.maximum(0.0, (self._dull[area] - 2) / (DULL_STEPS - 2))
+        self._due_ns[area] = time_ns + (wait_s * SECOND_NS).astype(np.int64)
+
+    def _start(self, grid: Luma) -> None:
+        rows, columns = grid.shape
+        self._last = grid
+        self._noise = np.full(grid.shape, 2.0, np.float32)
+        self._background = grid.astype(np.float32)
+        self._dull = np.zeros((rows // CELL, columns // CELL), np.float32)
+        self._due_ns = np.zeros_like(self._dull, np.int64)
+
+    def _change(self, grid: Luma) -> NDArray[np.float32]:
+        """Absolute change per pixel after the picture's common change of level is taken out."""
+        assert self._last is not None
+        change = np.subtract(grid, self._last, dtype=np.float32)
+        change -= _middle(change)
+        return np.abs(change, out=change)
+
+    def _learn(self, change: NDArray[np.float32]) -> None:
+        """Move the noise estimate one step: up where the change is above it, a smaller step down elsewhere."""
+        step = (change > self._noise) * _STEP_UP
+        step -= _STEP_DOWN
+        self._noise += step
+        np.maximum(self._noise, 0, out=self._noise)
+        np.minimum(self._noise, NOISE_CAP, out=self._noise)
+
+    def _foreground(self, grid: Luma, limit: NDArray[np.float32]) -> Luma:
+        """Pixels that stand out from the background (1), which then takes its steps towards the picture."""
+        difference = grid - self._background
+        difference -= _middle(difference)
+        standing = np.abs(difference) > np.maximum(limit, STANDS_OUT)
+        step = np.float32(BACKGROUND_STEP * self._unlearned)
+        self._unlearned = 0
+        np.maximum(difference, -step, out=difference)
+        np.minimum(difference, step, out=difference)
+        self._background += difference
+        mask: Luma = standing.view(np.uint8)
+        return mask
+
+    @staticmethod
+    def _cells(moved: Luma) -> NDArray[np.bool_]:
+        rows, columns = moved.shape[0] // CELL, moved.shape[1] // CELL
+        whole = moved[: rows * CELL, : columns * CELL]
+        means = cv2.resize(whole * np.uint8(CELL * CELL), (columns, rows), interpolation=cv2.INTER_AREA)
+        busy: NDArray[np.bool_] = means >= CELL_PIXELS
+        return busy
+
+    @staticmethod
+    def _regions(cells: NDArray[np.bool_], due: NDArray[np.bool_]) -> tuple[Box, ...]:
+        """Boxes around groups of moved cells that have at least one cell due, in fractions."""
+        joined = cv2.dilate(cells.view(np.uint8), _THREE)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+        rows, columns = cells.shape
+        wanted = np.zeros(count, bool)
+        wanted[np.unique(labels[due])] = True
+        found = []
+        for x, y, width, height, _area in stats[1:][wanted[1:]].tolist():
+            found.append(Box(x / columns, y / rows, (x + width) / columns, (y + height) / rows))
+        return tuple(found)
+
+
+def _blobs(standing: Luma, moved: NDArray[np.bool_]) -> tuple[Box, ...]:
+    """Boxes around connected things that stand out and of which a part moved, in fractions."""
+    closed = cv2.morphologyEx(standing, cv2.MORPH_CLOSE, _FIVE)
+    closed = cv2.morphologyEx(closed, cv2.MORPH_OPEN, _THREE)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
+    moving = np.bincount(labels[moved], minlength=count).tolist()
+    rows, columns = standing.shape
+    least = BLOB_LEAST * standing.size
+    found = []
+    for (x, y, width, height, area), stirred in zip(stats[1:].tolist(), moving[1:], strict=True):
+        if area >= least and stirred >= BLOB_MOVES * area:
+            found.append(Box(x / columns, y / rows, (x + width) / columns, (y + height) / rows))
+    return tuple(found)
+
+
+def _middle(values: NDArray[np.float32]) -> np.float32:
+    """About the median: of every fourth value in one direction, every eighth in the other."""
+    some = values[::4, ::8].ravel()
+    middle: np.float32 = np.partition(some, len(some) // 2)[len(some) // 2]
+    return middle

@@ -1,0 +1,1 @@
+"""Rules of zones, lines and doors, and their schedules."""

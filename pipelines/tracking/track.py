@@ -1,0 +1,273 @@
+"""One track: where a thing is, what it is, whether it moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from common.clock import SECOND_NS
+from pipelines.tracking.kalman import BoxFilter
+from pipelines.types import CLASSES, Box
+from protocol.event_types import ObjectClass
+
+_VEHICLE = CLASSES.index("car")
+SAME_KIND = np.array([_VEHICLE if name in ("car", "bus", "truck") else i for i, name in enumerate(CLASSES)])
+"""Class → what it is compared as: one vehicle is often called a car in one look and a truck in the next."""
+_KINDS: tuple[int, ...] = tuple(map(int, SAME_KIND))
+CONFIDENT = 0.45
+"""A detection this sure may start a track, and says alone what a thing is."""
+CONFIRM = 2
+"""Looks that must have seen an object before it counts."""
+CONFIRM_BLOB = 3
+DECIDED = 0.6
+"""Sum of the scores that speak for one kind until a thing without a class has one, where none of them is confident."""
+LOUD = 0.25
+"""At least one of the scores must have been this high: whispers alone decide nothing, however long they go on."""
+VOICES = 2
+"""Of each look, so many voices for a kind count at most: views of one picture are not independent."""
+CLEARLY = 0.6
+"""Share of all the evidence that the winner must have."""
+MOVED = 0.4
+"""A track has moved once it went this far, in units of its box's mean side."""
+MOVED_LOOKS = 2
+"""Looks in a row that must agree on that."""
+STIRRED = 3
+"""Looks in which the gate must have seen it move as a whole, where only one side of its box went far."""
+GROWN = 2.0
+"""What came in over the picture's border has moved when it shows this many times the area that it first showed …"""
+CAME_IN = 0.1
+"""… or when it is this far away from the border, in units of its box's mean side."""
+FIT_SHARE = 0.5
+"""Weight of the last look in how a thing's box lies in its blob."""
+STILL_S = 3.0
+"""A track stands still when its ground point stayed within `STILL` for this long."""
+STILL = 0.25
+LONGEST_STEP_S = 1.0
+
+Borders = tuple[bool, bool, bool, bool]
+NO_BORDERS: Borders = (False, False, False, False)
+
+
+@dataclass(eq=False)
+class Track:
+    """One thing as the camera follows it.
+
+    Attributes:
+        id: Number within this tracker.
+        filter: Where it is and where it goes.
+        born_box: Where it was first seen, pixels.
+        seen_ns: When it was last seen, by the detector or the gate.
+        borders: Which borders of the picture (left, top, right, bottom) cut it when it was first seen.
+        votes: Evidence per class.
+        confidence: Of the last detection.
+        looks: How often it was seen.
+        voices: How often something spoke for its class.
+        stirred: How often the gate saw it move as a whole.
+        decided: Its class is known.
+        from_blob: The gate saw it before the detector knew it.
+        moved: It has been seen to move since it appeared.
+        still_since_ns: Since when it stands still; None while it moves.
+        missed_ns: Since when a still one is looked for in vain.
+        updated: It was seen in the last look.
+    """
+
+    id: int
+    filter: BoxFilter
+    born_box: Box
+    seen_ns: int
+    rested: tuple[float, float]
+    rested_ns: int
+    borders: Borders = NO_BORDERS
+    votes: list[float] = field(default_factory=lambda: [0.0] * len(CLASSES))
+    confidence: float = 0.0
+    looks: int = 1
+    voices: int = 0
+    stirred: int = 0
+    decided: bool = False
+    from_blob: bool = False
+    moved: bool = False
+    still_since_ns: int | None = None
+    missed_ns: int | None = None
+    updated: bool = True
+    _object: ObjectClass = CLASSES[0]
+    _far_looks: int = 0
+    _loudest: float = 0.0
+    _fit: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    _exact: Box | None = None
+
+    @staticmethod
+    def of_object(number: int, box: Box, seen: tuple[float, int], time_ns: int, borders: Borders = NO_BORDERS) -> Track:
+        """A track that a confident detection, of some score and class, starts."""
+        score, kind = seen
+        track = _new(number, box, time_ns, borders)
+        track.votes[kind] = track.confidence = score
+        track.voices, track.decided = 1, True
+        track._name()
+        return track
+
+    @staticmethod
+    def of_blob(number: int, box: Box, time_ns: int, borders: Borders = NO_BORDERS) -> Track:
+        """A track that the gate starts: it has no class yet."""
+        track = _new(number, box, time_ns, borders)
+        track.from_blob, track.stirred = True, 1
+        return track
+
+    @property
+    def born(self) -> tuple[float, float]:
+        """Ground point where it was first seen, pixels."""
+        return self.born_box.ground
+
+    @property
+    def object(self) -> ObjectClass:
+        """The class that most of the evidence speaks for, first among kinds, then within the kind."""
+        return self._object
+
+    @property
+    def kind(self) -> int:
+        """What the track is compared as; -1 while it has no class."""
+        return _KINDS[CLASSES.index(self._object)] if self.decided else -1
+
+    @property
+    def box(self) -> Box:
+        """The smoothed box, pixels."""
+        return self.filter.box
+
+    @property
+    def confirmed(self) -> bool:
+        """Seen often enough to count."""
+        return self.looks >= (CONFIRM_BLOB if self.from_blob else CONFIRM)
+
+    def predict(self, seconds: float) -> None:
+        """Let time pass."""
+        if self.still_since_ns is not None:
+            self.filter.rest()
+            seconds = min(seconds, LONGEST_STEP_S)
+        elif not self.updated:
+            self.filter.fade(seconds)
+        self.updated, self._exact = False, None
+        self.filter.predict(seconds)
+
+    def halt(self, time_ns: int) -> None:
+        """Nothing moves where it is, and it has not gone: it stops, and stands still from when it was last seen."""
+        if not self.updated:
+            self.filter.rest()
+        if self.still_since_ns is None and time_ns - self.seen_ns >= STILL_S * SECOND_NS:
+            self.still_since_ns = self.seen_ns
+
+    def see(self, box: Box, score: float, kind: int, time_ns: int) -> None:
+        """The detector found it."""
+        self.confidence, self._exact = score, box
+        if self.decided:
+            self.votes[kind] += score
+            self._name()
+        self._move(box, time_ns)
+
+    def carry(self, box: Box, time_ns: int) -> None:
+        """The gate saw it move, the detector said nothing."""
+        width, height = box.x2 - box.x1, box.y2 - box.y1
+        left, top, right, bottom = self._fit
+        fitted = Box(box.x1 + left * width, box.y1 + top * height, box.x2 + right * width, box.y2 + bottom * height)
+        self._move(fitted, time_ns)
+
+    def stir(self, blob: Box, whole: bool) -> None:
+        """The gate saw it move as a whole; a blob has a shadow and a wake, and this learns how the box lies in it.
+
+        Args:
+            blob: Pixels.
+            whole: The picture's border does not cut the blob.
+        """
+        self.stirred += 1
+        if self._exact is None or not whole:
+            return
+        width, height = max(blob.x2 - blob.x1, 1.0), max(blob.y2 - blob.y1, 1.0)
+        sizes = (width, height, width, height)
+        now = [(a - b) / size for a, b, size in zip(self._exact, blob, sizes, strict=True)]
+        left, top, right, bottom = (old + FIT_SHARE * (new - old) for old, new in zip(self._fit, now, strict=True))
+        self._fit = (left, top, right, bottom)
+
+    def coast(self, time_ns: int) -> None:
+        """It is part of something larger that moves: it goes on as it went."""
+        self.seen_ns, self.missed_ns, self.updated = time_ns, None, True
+
+    def hear(self, voices: Iterable[tuple[int, float]]) -> None:
+        """Detections (class, score) that agree with where it is speak for its class."""
+        by_class: dict[int, list[float]] = {}
+        for kind, score in voices:
+            by_class.setdefault(kind, []).append(score)
+        if not by_class:
+            return
+        for kind, scores in by_class.items():
+            scores.sort(reverse=True)
+            self.votes[kind] += sum(scores[:VOICES])
+            self.voices += min(len(scores), VOICES)
+        loudest = max(scores[0] for scores in by_class.values())
+        self.confidence = max(self.confidence, loudest)
+        self._name()
+        self._loudest = max(self._loudest, loudest)
+        totals = self._totals()
+        most = max(totals)
+        enough = self.voices >= 2 and most >= DECIDED and self._loudest >= LOUD
+        self.decided = most >= CLEARLY * sum(totals) and (loudest >= CONFIDENT or enough)
+
+    def _totals(self) -> list[float]:
+        totals = [0.0] * len(CLASSES)
+        for kind, votes in zip(_KINDS, self.votes, strict=True):
+            totals[kind] += votes
+        return totals
+
+    def _name(self) -> None:
+        totals = self._totals()
+        kind = totals.index(max(totals))
+        best = max((votes, -i) for i, votes in enumerate(self.votes) if _KINDS[i] == kind)
+        self._object = CLASSES[-best[1]]
+
+    def _move(self, box: Box, time_ns: int) -> None:
+        self.filter.correct(box)
+        self.looks += 1
+        self.seen_ns, self.missed_ns, self.updated = time_ns, None, True
+        now = self.box
+        ground, size = now.ground, max(1.0, now.area**0.5)
+        self._far_looks = self._far_looks + 1 if self._is_far(now, size) else 0
+        self.moved = self.moved or self._far_looks >= MOVED_LOOKS
+        if _distance(ground, self.rested) > STILL * size:
+            self.rested, self.rested_ns, self.still_since_ns = ground, time_ns, None
+        elif time_ns - self.rested_ns >= STILL_S * SECOND_NS and self.still_since_ns is None:
+            self.still_since_ns = self.rested_ns
+
+    def _is_far(self, now: Box, size: float) -> bool:
+        """Whether it is elsewhere than where it was first seen.
+
+        A parked car that somebody walks past seems to shrink: one side of its box moves, the other does not. So both
+        sides must have moved the same way, or the gate must have seen the whole thing move.
+        What comes in over the border and stops there need not go far.
+        """
+        was, far = self.born_box, MOVED * size
+        across = _common(now.x1 - was.x1, now.x2 - was.x2)
+        if max(across, _common(now.y1 - was.y1, now.y2 - was.y2)) > far:
+            return True
+        if self.stirred >= STIRRED and _distance(now.ground, self.born) > far:
+            return True
+        if not any(self.borders) or self.stirred < STIRRED:
+            return False
+        return now.area > GROWN * was.area or self._left_borders(now, size)
+
+    def _left_borders(self, now: Box, size: float) -> bool:
+        """Whether it has left the borders that cut it at first."""
+        was = self.born_box
+        way = (now.x1 - was.x1, now.y1 - was.y1, was.x2 - now.x2, was.y2 - now.y2)
+        return all(far > CAME_IN * size for far, cut in zip(way, self.borders, strict=True) if cut)
+
+
+def _common(a: float, b: float) -> float:
+    """How far two sides of a box moved together, pixels."""
+    return min(abs(a), abs(b)) if a * b > 0 else 0.0
+
+
+def _new(number: int, box: Box, time_ns: int, borders: Borders) -> Track:
+    return Track(number, BoxFilter(box), box, time_ns, box.ground, time_ns, borders)
+
+
+def _distance(a: tuple[float, float], b: tuple[float, float]) -> float:
+    return float(((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2) ** 0.5)

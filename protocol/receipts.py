@@ -1,0 +1,153 @@
+"""Receipts and status: the two retained messages besides events.
+
+A receipt says which sequence numbers of a box the aggregator has *committed*. Only a receipt lets the outbox forget
+an event, so a broker may lose whatever it likes. A hole in the ranges asks the box to send those events again.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+import msgspec
+
+from common.decoding import JsonDecoder
+from common.errors import ContractError
+from protocol.event_types import Name
+from protocol.identifiers import from_rfc3339
+from protocol.ranges import Ranges
+
+_ENCODER = msgspec.json.Encoder()
+MOST_RANGES = 10_000
+RECEIPT_RANGES = 4_000
+"""Most ranges that the aggregator puts into one receipt. One with fewer names all; one with as many speaks only for
+what lies between its first number and its last."""
+MOST_MEMBERS = 1_000
+"""Cameras, doors or gates of one box."""
+Sequence = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Epoch = Annotated[str, msgspec.Meta(max_length=32, pattern=r"^[0-9a-f]*$(?!\n)")]
+Label = Annotated[str, msgspec.Meta(max_length=400)]
+Rate = Annotated[float, msgspec.Meta(ge=0, le=100_000)]
+_ZONE = re.compile(r"[A-Za-z0-9_+\-]{1,30}(/[A-Za-z0-9_+\-]{1,30}){0,3}")
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What has been committed of one outbox.
+
+    `epoch` names the outbox; `ranges` are closed, sorted, disjoint.
+    """
+
+    epoch: Epoch
+    ranges: Annotated[list[tuple[Sequence, Sequence]], msgspec.Meta(max_length=MOST_RANGES)]
+
+
+CameraState = Literal["up", "lost", "covered", "frozen", "moved", "defocused", "starting", "refused"]
+
+
+class CameraStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One camera in the box's status."""
+
+    id: Name
+    name: Label = ""
+    state: CameraState = "starting"
+    fps: Rate = 0.0
+    watch: Literal["every-frame", "key-frames"] = "every-frame"
+
+
+DoorStanding = Literal["open", "closed", "forced", "held", "offline", "unknown"]
+
+
+class DoorStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One door in the box's status.
+
+    `opened` is since when it stands open (RFC 3339; empty: it does not), `held_limit_s` how long it may now.
+    """
+
+    id: Name
+    name: Label = ""
+    state: DoorStanding = "unknown"
+    locked: bool | None = None
+    opened: str = ""
+    held_limit_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.opened:
+            _moment("opened", self.opened)
+        if self.held_limit_s is not None and not 0 <= self.held_limit_s <= 10 * 365 * 86_400:
+            raise ValueError("held_limit_s: must be seconds, 0 to ten years")
+
+
+class GateStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One gate in the box's status: its name and the camera that reads for it."""
+
+    name: Name
+    camera: Name
+
+
+class BoxStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The box's retained status; the last will is one with `online: false`. `lists` is the version in effect."""
+
+    online: bool
+    epoch: Epoch = ""
+    time: str = ""
+    version: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    timezone: str = "UTC"
+    outbox_waiting: Count = 0
+    outbox_bytes: Count = 0
+    cameras: Annotated[list[CameraStatus], msgspec.Meta(max_length=MOST_MEMBERS)] = []
+    doors: Annotated[list[DoorStatus], msgspec.Meta(max_length=MOST_MEMBERS)] = []
+    gates: Annotated[list[GateStatus], msgspec.Meta(max_length=MOST_MEMBERS)] = []
+    lists: Count = 0
+
+    def __post_init__(self) -> None:
+        if self.time:
+            _moment("time", self.time)
+        if not _ZONE.fullmatch(self.timezone):
+            raise ValueError(f"timezone: '{self.timezone[:40]}' is not an IANA time zone such as Asia/Shanghai")
+
+
+_RECEIPT = JsonDecoder(Receipt, "receipt")
+_STATUS = JsonDecoder(BoxStatus, "status")
+
+
+def encode(message: Receipt | BoxStatus) -> bytes:
+    """The wire form, UTF-8 JSON."""
+    return _ENCODER.encode(message)
+
+
+def decode_receipt(message: bytes) -> tuple[str, Ranges]:
+    """Epoch and committed numbers.
+
+    Raises:
+        ContractError: Not a receipt.
+    """
+    wire = _RECEIPT.decode(message)
+    try:
+        return wire.epoch, Ranges((first, last) for first, last in wire.ranges)
+    except ValueError as error:
+        raise ContractError(f"receipt: {error}") from error
+
+
+def decode_status(message: bytes) -> BoxStatus:
+    """A box's status.
+
+    Raises:
+        ContractError: Not a status.
+    """
+    return _STATUS.decode(message)
+
+
+def stored_status(text: str) -> BoxStatus:
+    """A status from a database; one that an older version took and that is refused today counts as offline."""
+    try:
+        return _STATUS.decode(text)
+    except ContractError:
+        return BoxStatus(online=False)
+
+
+def _moment(field: str, text: str) -> None:
+    try:
+        from_rfc3339(text)
+    except ContractError as error:
+        raise ValueError(f"{field}: '{text[:40]}' is not an RFC 3339 time in UTC") from error

@@ -25,6 +25,7 @@ check: $(BIN)/paifang
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy tests/e2e/conftest.py
 	$(BIN)/hadolint Dockerfile.edge
 

@@ -1,7 +1,7 @@
 """Every kind of event and the fields that it may carry (DESIGN section 6).
 
 `KINDS` is the closed list. No kind has a field that could carry an identity: no name, no plate, no picture of a
-face, no embedding. `tests/events/test_no_identity.py` holds the list of field names.
+face, no embedding. `tests/protocol/test_no_identity.py` holds the list of field names.
 """
 
 from __future__ import annotations

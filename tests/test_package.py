@@ -20,7 +20,7 @@ from edge.settings.node import BoxSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PACKAGES = {"aggregator", "common", "demo", "edge", "events", "models", "paifang", "pipelines"}
+PACKAGES = {"aggregator", "common", "demo", "edge", "protocol", "models", "paifang", "pipelines"}
 
 
 def run(words: list[str], folder: Path, **environment: str) -> str:

@@ -1,8 +1,8 @@
 """DESIGN section 1 held against the whole repository.
 
-What a single part can hold stands with the part: fields of events (`tests/events/test_no_identity.py`), tasks of models
-(`tests/models/test_manifests.py`), the redactor's failures (`tests/edge/test_redaction.py`), routes of the running
-aggregator (`tests/aggregator/test_privacy_routes.py`).
+What a single part can hold stands with the part: fields of events (`tests/protocol/test_no_identity.py`), tasks of
+models (`tests/models/test_manifests.py`), the redactor's failures (`tests/edge/test_redaction.py`), routes of the
+running aggregator (`tests/aggregator/test_privacy_routes.py`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from aggregator.settings.aggregator import Settings
 from edge.settings.node import BoxSettings
 
 ROOT = Path(__file__).resolve().parents[1]
-PRODUCT = ("aggregator", "common", "edge", "events", "models", "paifang", "pipelines", "demo")
+PRODUCT = ("aggregator", "common", "edge", "protocol", "models", "paifang", "pipelines", "demo")
 
 ALONE = {
     *("embedding", "embeddings", "embedder", "biometric", "biometrics", "reid", "reidentify", "reidentification"),
@@ -134,7 +134,7 @@ def uses(path: Path, wanted: set[str]) -> set[str]:
 
 
 def test_only_the_redactor_encodes_pictures() -> None:
-    packages = ("aggregator", "common", "edge", "events", "models", "paifang", "pipelines")
+    packages = ("aggregator", "common", "edge", "protocol", "models", "paifang", "pipelines")
     encoding = {shown(path): found for path in python_files(*packages) if (found := uses(path, ENCODERS))}
     video = {ONLY_VIDEO_ENCODER: {"add_stream", "add_stream_from_template", "mux", "mux_one"}}
     video[CLEAR_ENCODER] = {"add_stream", "mux"}
@@ -162,7 +162,7 @@ def test_only_reading_opens_a_container_or_a_codec() -> None:
 
 
 def test_clear_copies_are_reachable_from_the_approved_command_only() -> None:
-    """The chain, module by module: command → desk → order of two people → maker → mark → encoder."""
+    """The chain, module by module: command → worker → request of two people → builder → watermark → encoder."""
     users: dict[str, set[str]] = {}
     for path in python_files("edge", "paifang", "demo", "pipelines", "models"):
         for node in ast.walk(parsed(path)):
@@ -171,27 +171,30 @@ def test_clear_copies_are_reachable_from_the_approved_command_only() -> None:
     inside = "edge/jobs/releases/{}.py".format
     assert users == {
         "edge.jobs.releases.factory": {"edge/jobs/registry.py"},
-        "edge.jobs.releases.worker": {inside("assembly")},
-        "edge.jobs.releases.release_builder": {inside("assembly"), inside("desk")},
-        "edge.jobs.releases.release_request": {inside("desk"), inside("maker")},
-        "edge.jobs.releases.watermark": {inside("encoder"), inside("maker")},
-        "edge.jobs.releases.encoder": {inside("maker")},
+        "edge.jobs.releases.worker": {inside("factory")},
+        "edge.jobs.releases.release_builder": {inside("factory"), inside("worker")},
+        "edge.jobs.releases.release_request": {inside("worker"), inside("release_builder")},
+        "edge.jobs.releases.watermark": {inside("encoder"), inside("release_builder")},
+        "edge.jobs.releases.encoder": {inside("release_builder")},
     }
-    made = {name: set[str]() for name in ("Marked", "MarkedEncoder", "Order", "ReleaseDesk", "Maker")}
+    made = {
+        name: set[str]() for name in ("WatermarkedFrame", "MarkedEncoder", "ReleaseRequest", "ReleaseWorker", "Maker")
+    }
     for path in python_files("edge"):
         for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in made:
                 made[node.func.id].add(shown(path))
     assert made == {
-        "Marked": {inside("mark")}, "MarkedEncoder": {inside("maker")}, "Order": {inside("order")},
-        "ReleaseDesk": {inside("assembly")}, "Maker": {inside("assembly")},
+        "WatermarkedFrame": {inside("watermark")}, "MarkedEncoder": {inside("release_builder")},
+        "ReleaseRequest": {inside("release_request")}, "ReleaseWorker": {inside("factory")},
+        "Maker": {inside("factory")},
     }  # fmt: skip
     (put,) = [
         it for it in ast.walk(parsed(ROOT / CLEAR_ENCODER)) if isinstance(it, ast.FunctionDef) and it.name == "put"
     ]
-    assert ast.unparse(put.args.args[1]) == "marked: Marked"
+    assert ast.unparse(put.args.args[1]) == "marked: WatermarkedFrame"
     (take,) = [
-        it for it in ast.walk(parsed(ROOT / inside("desk"))) if isinstance(it, ast.FunctionDef) and it.name == "take"
+        it for it in ast.walk(parsed(ROOT / inside("worker"))) if isinstance(it, ast.FunctionDef) and it.name == "take"
     ]
     assert ast.unparse(take.body[1]) == "order = order_of(command, self._site_key)"
 
@@ -201,11 +204,13 @@ def test_only_the_painter_makes_a_frame_that_may_be_encoded() -> None:
     for path in python_files("edge"):
         tree = parsed(path)
         called = [it.func for it in ast.walk(tree) if isinstance(it, ast.Call)]
-        making |= {shown(path)} if any(isinstance(it, ast.Name) and it.id == "Covered" for it in called) else set()
+        making |= (
+            {shown(path)} if any(isinstance(it, ast.Name) and it.id == "RedactedFrame" for it in called) else set()
+        )
     assert making == {"edge/redaction/mask_renderer.py"}
     encoder = parsed(ROOT / ONLY_VIDEO_ENCODER)
     (put,) = [it for it in ast.walk(encoder) if isinstance(it, ast.FunctionDef) and it.name == "put"]
-    assert ast.unparse(put.args.args[1]) == "covered: Covered"
+    assert ast.unparse(put.args.args[1]) == "covered: RedactedFrame"
     encoding = [
         ast.unparse(it) for it in ast.walk(encoder) if isinstance(it, ast.Call) and "encode" in ast.unparse(it.func)
     ]
@@ -216,7 +221,7 @@ def test_only_the_reporter_gives_an_event_a_picture_and_only_the_redactor_s() ->
     giving = set()
     for path in python_files("edge", "pipelines", "demo"):
         for node in ast.walk(parsed(path)):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Draft":
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "UnsequencedEvent":
                 given = [*node.args[3:], *(it.value for it in node.keywords if it.arg == "picture")]
                 giving |= {shown(path)} if given else set()
     assert giving == {"edge/messaging/event_reporter.py"}

@@ -164,9 +164,8 @@ class EmbeddedServer:
         self._end_stale()
         try:
             write_private(path, configuration(self._folder, self._settings, self._users).encode())
-            command = [
-                sys.executable, "-I", "-S", parent_death_exec.__file__, str(os.getpid()), find_server(), "-c", str(path),
-            ]  # fmt: skip
+            wrapper = [sys.executable, "-I", "-S", parent_death_exec.__file__, str(os.getpid())]
+            command = [*wrapper, find_server(), "-c", str(path)]
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )

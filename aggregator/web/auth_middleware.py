@@ -1,7 +1,7 @@
 """Stands before every route, mounted ones and WebSockets too: session or token, roles, same origin, headers.
 
-Who may use what stands in the table of `aggregator.web.route_permissions`, and what that does not name is closed; `/metrics` is
-also open to this machine. Whatever is added later is closed because nobody has to remember to close it.
+The table in `aggregator.web.route_permissions` says who may use which route. Access to every other route is denied.
+`/metrics` is also open to this machine.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from pipelines.types import Detector
 LEAST = 0.2
 """Least score for whole videos: far below the usual one, since covering too much costs little."""
 LEAST_SCORE = {"clp_det": 0.3, "ppocr_det": 0.3}
-"""The same of models whose scores mean something else. Scores of face models mean the same (`models/detectors/centerface.py`)."""
+"""The same of models whose scores mean something else. Scores of face models mean the same (`centerface.py`)."""
 
 
 def export_redactor(

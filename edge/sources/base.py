@@ -72,7 +72,7 @@ class Stream(Protocol):
 
     @property
     def matrix(self) -> bytes:
-        """Display matrix of a container, for frames without one of their own; empty: none. See `edge.media.orientation`."""
+        """Display matrix of a container, for frames without one of their own (`edge.media.orientation`); or empty."""
 
     def packets(self) -> Iterator[TimedPacket]:
         """Packets until the stream ends.

@@ -1,8 +1,8 @@
 """A TensorFlow.js graph model (SSD with a MobileNet backbone) → ONNX, without TensorFlow.
 
 Only the convolutional part is converted, from the normalised picture to box encodings and class scores; what comes
-after it (decoding, non-maximum suppression) is numpy in `models.detectors.ssdlite`. Layout becomes NCHW. The result depends on
-the input bytes alone, so that its hash can be pinned: weights are copied, never computed with.
+after it (decoding, non-maximum suppression) is numpy in `models.detectors.ssdlite`. Layout becomes NCHW. The result
+depends on the input bytes alone, so that its hash can be pinned: weights are copied, never computed with.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ MANIFEST = "footage.mp4.manifest.json"
 
 @dataclass(frozen=True)
 class Secrets:
-    """What a box needs to make and to bring a clear copy; it travels sealed, as `protocol.signing.upload_tokens` does it.
+    """What a box needs to make and to upload a clear copy; sent encrypted by `protocol.signing.upload_tokens`.
 
     Attributes:
         ticket: Lets its upload in.

@@ -59,7 +59,8 @@ READS_OWN_FILES = {
     "aggregator/audit/export.py", "aggregator/storage/tables/cases.py", "aggregator/storage/tables/places.py",
     "aggregator/storage/reader.py", "aggregator/storage/tables/accounts.py", "aggregator/storage/writer.py",
     "edge/cli/recorder.py", "edge/recorder/retention/segment_encryption.py", "edge/recorder/retention/legal_holds.py",
-    "edge/media/signed_manifest.py", "edge/recorder/footage/transactional_outbox.py", "edge/recorder/segments/segment.py",
+    "edge/media/signed_manifest.py", "edge/recorder/footage/transactional_outbox.py",
+    "edge/recorder/segments/segment.py",
     "aggregator/web/api/dependencies.py", "common/decoding.py",
 }  # fmt: skip
 """Modules that decode with a library's own decoder: what they read was written by this program, or they map it all."""

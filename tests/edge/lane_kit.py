@@ -40,9 +40,10 @@ def lane(
 ) -> tuple[PlateReaderWorker, list[Report]]:
     reports: list[Report] = []
     look = PlatePipeline(finder or SaidFinder(), EnsembleReader([SaidReader(TEXT), SaidReader(TEXT)], MAINLAND))
+    passages = PassageTracker(MAINLAND, b"k" * 32)
     made = PlateReaderWorker(
-        camera="c", gate="lane", look=look, passages=PassageTracker(MAINLAND, b"k" * 32), region=Region(()), terms=terms,
-        site=site, opener=cast(RelayController, hand), pseudonym=lambda _: "0" * 32, report=reports.append, clock=SystemClock(),
+        camera="c", gate="lane", look=look, passages=passages, region=Region(()), terms=terms, site=site,
+        opener=cast(RelayController, hand), pseudonym=lambda _: "0" * 32, report=reports.append, clock=SystemClock(),
     )  # fmt: skip
     return made, reports
 

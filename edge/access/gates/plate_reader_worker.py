@@ -1,8 +1,8 @@
 """A gate, live: a thread of its own takes the newest frame, looks for plates, and acts on what the vote says.
 
 It works while something moved a moment ago, and now and then while a vehicle stands there. A plate's text lives in the
-vote and in the call to the list; after the passage nothing of it is left (pipelines/plates/recent_passage_cache.py keeps a digest
-under a key of this process for as long as the same vehicle may come back into view).
+vote and in the call to the list; after the passage nothing of it is left (pipelines/plates/recent_passage_cache.py
+keeps a digest under a key of this process for as long as the same vehicle may come back into view).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class PlateReaderWorker:
     clock: Clock
     looks: int = 0
     failures: int = 0
-    to_event: int = 0
+    told: int = 0
     last_s: float = 0.0
     _rungs: Rungs = field(default_factory=Rungs)
     _arrivals: StationaryPlateFilter = field(default_factory=StationaryPlateFilter)

@@ -119,7 +119,7 @@ class ListStore:
         return new
 
     def find(self, domain: str, text: str, wall_ns: int) -> Match | None:
-        """The entry for a text; see `edge.access.site_lists.matching.SiteList`. `domain` is `vehicle` or `credential`."""
+        """The entry for a text, as `matching.SiteList` finds it. `domain` is `vehicle` or `credential`."""
         now, digest = self._now, self._digest(domain, text)
         place = now.exact.get(digest)
         if place is not None:

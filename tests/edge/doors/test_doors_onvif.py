@@ -42,7 +42,11 @@ TOKEN = {"CredentialToken": CARD}
         ("AccessControl/AccessGranted/Credential", TOKEN, CredentialPresented("granted", Secret(CARD))),
         ("AccessControl/AccessGranted/Anonymous", {}, CredentialPresented("granted")),
         ("AccessControl/Denied/Anonymous", {}, CredentialPresented("denied")),
-        ("AccessControl/Denied/CredentialNotFound/Card", {"Card": CARD}, CredentialPresented("denied", Secret(CARD), "unknown")),
+        (
+            "AccessControl/Denied/CredentialNotFound/Card",
+            {"Card": CARD},
+            CredentialPresented("denied", Secret(CARD), "unknown"),
+        ),
         ("AccessControl/Duress", TOKEN, CredentialPresented("duress", Secret(CARD))),
         ("Door/State/DoorPhysicalState", {"State": "Open"}, DoorContact(open=True)),
         ("Door/State/DoorPhysicalState", {"State": "Fault"}, None),

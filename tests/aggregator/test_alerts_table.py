@@ -208,7 +208,7 @@ def test_a_two_wheeler_in_a_zone_is_a_matter_of_its_own_and_weighs_more(new_id: 
     opened, effects = transition(None, EventObserved(rider), START_NS, new_id)
     assert opened is not None
     assert (opened.severity, effects) == ("high", (Effect.OPENED,))
-    assert title(opened, TEXTS["en"]) == "Two-wheeler where none may be"
+    assert title(opened, TEXTS["en"]) == "Two-wheeler in a prohibited zone"
 
 
 @pytest.mark.parametrize(("reason", "severity"), [("revoked:entry-7", "high"), ("card", None), (None, None)])

@@ -96,7 +96,7 @@ def check_ranges(client: httpx.Client, number: str, whole: bytes) -> None:
 @pytest.mark.timeout(300)
 def test_foreign_roles_see_no_clip(web: Web, running: Running) -> None:  # noqa: F811
     running.recorded(10)
-    running.enter("yard-265", seconds_ago=20)
+    running.enter_early("yard-265")
     number = alert_of(web, "yard-265")
     assert clip_of(web, number, "stored", "failed").state == "stored"
     for name, grant, status in (

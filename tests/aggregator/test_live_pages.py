@@ -88,7 +88,7 @@ def test_where_the_store_does_not_answer_nothing_is_pushed_and_nothing_lost() ->
 def test_a_page_whose_user_is_removed_is_cut_off_even_if_it_stays(page: Page, web: Web) -> None:
     name = add_staff(web, "monitor")
     log_in(web, page, name)
-    page.get_by_test_id("health").filter(has_text="All parts work").wait_for()
+    page.get_by_test_id("health").filter(has_text="All components normal").wait_for()
     page.route("**/login", lambda route: route.fulfill(status=204))  # the browser does not leave
     page.evaluate("window.socket.on('disconnect', () => { window.cut = true; })")
     assert app.remove_user(web.services.settings, name)

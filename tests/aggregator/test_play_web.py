@@ -50,7 +50,7 @@ def test_a_day_plays_in_the_browser_and_the_slider_goes_along(
     begun = int(page.get_by_test_id("scrub").input_value())
     page.get_by_test_id("play").click()
     page.wait_for_function(MOVED, arg=0.5, timeout=30_000)
-    expect(page.get_by_test_id("live-told")).to_contain_text(f"Blurred film of {datetime.now(UTC):%Y-}")
+    expect(page.get_by_test_id("live-told")).to_contain_text(f"Blurred video of {datetime.now(UTC):%Y-}")
     expect(page.get_by_test_id("still-picture")).to_have_count(0)
     slider = "s => Number(document.querySelector('[data-testid=scrub]').value) > s"
     page.wait_for_function(slider, arg=begun + 1, timeout=30_000)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from common.clock import Clock
+from common.clock import SECOND_NS, Clock
 from common.errors import FootageRefused
 from edge.media.redaction_statistics import Counts, UsedModel
 from edge.media.signed_manifest import KeptSegment, Manifest, MissingStretch, sign
@@ -17,7 +18,7 @@ from edge.recorder.footage.playback import Player
 from edge.recorder.index import Gap, Index, Segment
 from edge.redaction.encoder import Writable
 from edge.redaction.redaction_manifest import beside, hash_of
-from edge.redaction.two_pass_redactor import Progress
+from edge.redaction.two_pass_redactor import NOTHING, Progress, Told
 from edge.redaction.video_reader import Opener, film_of_pieces
 from protocol.envelope import UnsequencedEvent
 from protocol.event_types import FootageExported
@@ -38,9 +39,10 @@ class VideoRedactor(Protocol):
         """With what."""
 
     def redact(
-        self, opener: Opener, target: Path | Writable, *, sound: bool = False, progress: Progress | None = None
-    ) -> Counts:
-        """Write a covered copy of what `opener` opens; no file where that fails. `sound` copies its sound.
+        self, opener: Opener, target: Path | Writable, *, sound: bool = False, progress: Progress | None = None,
+        told: Told = NOTHING,
+    ) -> Counts:  # fmt: skip
+        """Write a redacted copy of what `opener` opens; no file where that fails. `sound` copies its sound.
 
         Raises:
             RedactionError: There is no video then.
@@ -93,11 +95,23 @@ class Exporter:
                 raise FootageRefused(f"no export: --{name} was left empty; it stands in the manifest")
         rows = self.player.find(asked.camera, asked.from_ns, asked.to_ns)
         transactional_outbox.enqueue(self.index, exported(asked, self.clock.wall_ns()))
-        counts = self.redactor.redact(film(self.player, asked), target, sound=asked.sound, progress=progress)
+        counts = self.redact(asked, target, progress)
         sha256, size = hash_of(target)
         place = beside(target)
         place.write_bytes(self.manifest(asked, rows, counts, (target.name, sha256, size)))
         return place
+
+    def redact(self, asked: ExportRequest, target: Path | Writable, progress: Progress | None = None) -> Counts:
+        """The redacted video alone; what lies between the key frame and the moment that was asked for is left out.
+
+        Raises:
+            FootageError: The range cannot be played.
+            RedactionError: It could not be redacted; there is no file.
+        """
+        assert self.redactor is not None
+        begins_ns, _ = self.player.held(asked.camera, asked.from_ns, asked.to_ns)
+        skip = Told(Fraction(max(0, asked.from_ns - begins_ns), SECOND_NS))
+        return self.redactor.redact(film(self.player, asked), target, sound=asked.sound, progress=progress, told=skip)
 
     def manifest(self, asked: ExportRequest, rows: list[Segment], counts: Counts, file: tuple[str, str, int]) -> bytes:
         """The signed manifest of what was made, as its file.
@@ -113,7 +127,8 @@ class Exporter:
         """
         assert self.redactor is not None
         begins_ns, ends_ns = self.player.held(asked.camera, asked.from_ns, asked.to_ns)
-        gaps = self.index.gaps(asked.camera, min(begins_ns, asked.from_ns), asked.to_ns)
+        gaps = self.index.gaps(asked.camera, asked.from_ns, asked.to_ns)
+        begins_ns = max(begins_ns, asked.from_ns)
         made = Manifest(
             file=file[0],
             sha256=file[1],

@@ -25,7 +25,7 @@ from common.secret import write_private
 from edge.media.signed_manifest import ManifestCache, signing_key
 from edge.recorder.factory import FootageStore
 from edge.recorder.footage import transactional_outbox
-from edge.recorder.footage.export import Exporter, ExportRequest, VideoRedactor, exported, film
+from edge.recorder.footage.export import Exporter, ExportRequest, VideoRedactor, exported
 from edge.recorder.footage.query_handler import kept_of
 from protocol.commands import Span
 from protocol.identifiers import from_rfc3339, to_rfc3339
@@ -176,10 +176,9 @@ class FootageApi:
         handler.connection.settimeout(SLOW_S)
         number = secrets.token_hex(16)
         body = _Chunks(handler, {MANIFEST: f"{_MANIFESTS}{number}"})
-        assert exporter.redactor is not None
         try:
             rows = self._store.player.find(asked.camera, asked.from_ns, asked.to_ns)
-            counts = exporter.redactor.redact(film(self._store.player, asked), body, sound=asked.sound)
+            counts = exporter.redact(asked, body)
             told = (f"{asked.camera}.mp4", body.digest.hexdigest(), body.bytes)
             self._shelf.put(number, exporter.manifest(asked, rows, counts, told), MOST_MANIFESTS)
         except (PaifangError, OSError) as error:

@@ -31,7 +31,7 @@ from edge.recorder.footage.export import VideoRedactor
 from edge.recorder.footage.http_api import LONGEST_FILM_NS, FootageApi, api_token
 from edge.recorder.retention.legal_holds import Hold
 from edge.redaction.encoder import Writable
-from edge.redaction.two_pass_redactor import Progress
+from edge.redaction.two_pass_redactor import NOTHING, Progress, Told
 from edge.redaction.video_reader import Opener
 from edge.settings.recorder import RecorderSettings
 from protocol.identifiers import to_rfc3339
@@ -246,8 +246,9 @@ class Waiting:
         self.begun, self.go, self.last = threading.Event(), threading.Event(), fails_after
 
     def redact(
-        self, opener: Opener, target: Path | Writable, *, sound: bool = False, progress: Progress | None = None
-    ) -> Counts:
+        self, opener: Opener, target: Path | Writable, *, sound: bool = False, progress: Progress | None = None,
+        told: Told = NOTHING,
+    ) -> Counts:  # fmt: skip
         assert not isinstance(target, Path)
         self.begun.set()
         if self.last:
@@ -280,6 +281,15 @@ def test_what_cannot_be_searched_is_black_in_the_film(box: Served) -> None:
     assert answer.status == 200  # every frame was black
     with av.open(io.BytesIO(answer.body), "r") as container:
         assert all(int(np.asarray(it.to_ndarray(format="gray")).max()) < 30 for it in container.decode(video=0))
+
+
+@pytest.mark.parametrize(("from_s", "to_s"), [(2.5, 4.0), (0.1, 0.9), (3.0, 5.0)])
+def test_a_film_holds_what_was_asked_for_whatever_the_key_frames(box: Served, from_s: float, to_s: float) -> None:
+    box.make = lambda: covering(Failing(lambda _call: True, ModelError("x")))
+    answer = box.film(from_s, to_s)
+    with av.open(io.BytesIO(answer.body), "r") as container:
+        stamps = [float(it.time or 0) for it in container.decode(video=0)]
+    assert len(stamps) / RATE == pytest.approx(to_s - from_s, abs=1.1 / RATE)
 
 
 def test_a_film_that_breaks_off_has_no_end(box: Served) -> None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tracemalloc
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from edge.recorder.footage import transactional_outbox
 from edge.recorder.footage.export import Exporter, ExportRequest
 from edge.recorder.footage.playback import Player
 from edge.redaction.encoder import Writable
-from edge.redaction.two_pass_redactor import Progress
+from edge.redaction.two_pass_redactor import NOTHING, Progress, Told
 from edge.redaction.video_reader import Opener, VideoFrame
 from protocol.envelope import UnsequencedEvent
 from protocol.event_types import FootageExported
@@ -181,11 +182,14 @@ class Marking:
 
     name = "fake, for tests"
     models = (UsedModel("none", "00"),)
+    skipped = Fraction(-1)
 
     def redact(
-        self, opener: Opener, target: Path | Writable, *, sound: bool = False, progress: Progress | None = None
-    ) -> Counts:
+        self, opener: Opener, target: Path | Writable, *, sound: bool = False, progress: Progress | None = None,
+        told: Told = NOTHING,
+    ) -> Counts:  # fmt: skip
         film = opener()
+        self.skipped = told.skip_s
         assert isinstance(target, Path)
         target.write_bytes(b"fake")
         counts = Counts(frames=sum(isinstance(it, VideoFrame) for it in film.shots()))
@@ -195,8 +199,9 @@ class Marking:
 
 class Failing(Marking):
     def redact(
-        self, opener: Opener, target: Path | Writable, *, sound: bool = False, progress: Progress | None = None
-    ) -> Counts:
+        self, opener: Opener, target: Path | Writable, *, sound: bool = False, progress: Progress | None = None,
+        told: Told = NOTHING,
+    ) -> Counts:  # fmt: skip
         opener().close()
         raise RedactionError("could not be blurred")
 
@@ -318,13 +323,15 @@ def test_a_manifest_says_where_the_film_begins_and_ends_and_what_was_asked_for(
 ) -> None:
     asked = ExportRequest("cam-1", at(from_s), at(to_s), "chief", "theft of a bicycle", "2026-17")
     target = tmp_path / "out.mp4"
-    told = verify(target, exporter(store, tmp_path, Marking()).export(asked, target), None)
+    redactor = Marking()
+    told = verify(target, exporter(store, tmp_path, redactor).export(asked, target), None)
     assert (told.asked_from, told.asked_to) == (to_rfc3339(asked.from_ns), to_rfc3339(asked.to_ns))
-    begins_ns, ends_ns = from_rfc3339(told.from_), from_rfc3339(told.to)
-    assert ends_ns == asked.to_ns
-    assert asked.from_ns - 1.1 * SECOND_NS <= begins_ns <= asked.from_ns
+    assert (from_rfc3339(told.from_), from_rfc3339(told.to)) == (asked.from_ns, asked.to_ns)
+    skipped_ns = round(redactor.skipped * SECOND_NS)
+    assert 0 <= skipped_ns <= 1.1 * SECOND_NS, "from the key frame before it"
     film = b"".join(player(store).play("cam-1", asked.from_ns, asked.to_ns))
-    assert decoded(film) / RATE == pytest.approx((ends_ns - begins_ns) / SECOND_NS, abs=1.1 / RATE)
+    whole_s = (asked.to_ns - asked.from_ns + skipped_ns) / SECOND_NS
+    assert decoded(film) / RATE == pytest.approx(whole_s, abs=1.1 / RATE)
 
 
 def test_a_range_that_reaches_beyond_the_footage_says_what_there_is(store: Store, tmp_path: Path) -> None:

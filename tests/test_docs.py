@@ -166,8 +166,8 @@ def test_every_kind_that_opens_an_alert_is_explained_to_the_installer() -> None:
     assert all(len(row) == 3 and len(row[2]) > 10 for row in written.values())
 
 
-def test_the_order_in_which_a_full_outbox_gives_up_is_the_code_s() -> None:
-    written = {row[0]: coded(row[1]) for row in rows(section(document("delivery.md"), "What a full outbox gives up"))}
+def test_the_order_in_which_a_full_outbox_drops_events_is_the_code_s() -> None:
+    written = {row[0]: coded(row[1]) for row in rows(section(document("delivery.md"), "What a full outbox drops"))}
     names = {0: "LOWEST", 1: "LOW", 2: "MIDDLE", 3: "HIGH", 4: "NEVER"}
     known: dict[str, list[str]] = {name: [] for name in names.values()}
     for kind in KINDS:

@@ -1,1 +1,1 @@
-"""What the figures of the README come from: `python -m benchmarks NAME [--json]`."""
+"""The benchmarks behind docs/benchmarks.md: `python -m benchmarks NAME [--json]`."""

@@ -228,7 +228,7 @@ def test_no_message_is_judged_twice_and_any_exception_takes_one_message_only(
             raise RecursionError
         return real(topic, payload, now_ns)
 
-    monkeypatch.setattr(message_validator, "judge", judge)
+    monkeypatch.setattr(message_validator, "validate", judge)
     outcome = ledger.process(sent(event(1), event(2), event(3)))
     assert (outcome.committed, outcome.quarantined) == (2, 1)
     assert judged.count(bad) == 2, "once with its batch, once alone; its dead letter needs no verdict"

@@ -16,6 +16,7 @@ def model_store() -> ModelStore:
     folder = os.environ.get("PAIFANG_TEST_MODELS") or Path.home() / ".cache" / "paifang-tests" / "models"
     return ModelStore(Path(folder))
 
+
 LONG = ("e2e", "aggregator/test_clips_web.py", "aggregator/test_broker_recovery.py", "aggregator/test_kill.py")
 
 

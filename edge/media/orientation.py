@@ -81,6 +81,8 @@ def shown(frame: av.VideoFrame, aspect: Fraction | None, matrix: bytes = b"") ->
         aspect: Width over height of its pixels; None: not known.
         matrix: For a frame without a display matrix of its own.
     """
+    if not matrix and _is_square(aspect) and not len(frame.side_data):
+        return frame  # nearly all frames: nothing else is worked out for them
     matrix = orientation(frame) or matrix
     turned, wide = upright(frame, matrix), aspect_of(aspect, matrix)
     if abs(wide - 1) < _SLIGHT:
@@ -93,6 +95,10 @@ def shown(frame: av.VideoFrame, aspect: Fraction | None, matrix: bytes = b"") ->
         return turned
     square.pts, square.time_base = frame.pts, frame.time_base
     return square
+
+
+def _is_square(aspect: Fraction | None) -> bool:
+    return aspect is None or aspect.numerator == aspect.denominator
 
 
 def _turn(matrix: bytes) -> tuple[int, int, int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import av
 
@@ -30,9 +30,8 @@ class Login:
 NOBODY = Login("", Secret(""))
 
 
-@dataclass(frozen=True)
-class TimedPacket:
-    """One packet and when it came.
+class TimedPacket(NamedTuple):
+    """One packet and when it came. A tuple, since one is made for each packet of each camera.
 
     Attributes:
         packet: Not decoded; one coded picture.

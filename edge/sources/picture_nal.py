@@ -8,6 +8,7 @@ _HEADS_BYTES = (32, 512)
 """A slice stands first, or behind parameter sets and messages, which are short as a rule."""
 
 
+_START = b"\x00\x00\x00\x01"
 _SLICES = {"h264": frozenset(range(1, 6)), "hevc": frozenset(range(32))}
 _SETS = {"h264": frozenset({7, 8, 13, 15}), "hevc": frozenset({32, 33, 34})}
 
@@ -26,6 +27,10 @@ def _holds(packet: VideoPacket, codec: str, kinds: dict[str, frozenset[int]]) ->
     if codec not in kinds:
         return True
     view, wanted = memoryview(packet), kinds[codec]
+    if view[:4] == _START and len(view) > 4:  # nearly always: the first unit tells
+        first = view[4]
+        if (first & 0x1F if codec == "h264" else first >> 1 & 0x3F) in wanted:
+            return True
     for size in _HEADS_BYTES:
         if holds(bytes(view[:size]), codec, wanted):
             return True

@@ -38,9 +38,10 @@ class Reading:
 
     def begins(self, ago_s: float = 0.0, *, guessed: bool = False) -> None:
         """Something of the next picture came so long ago; `guessed`: of that, or of another track."""
+        ago_ns = round(ago_s * SECOND_NS) if ago_s else 0
         self._guessed = guessed
-        self._wall_ns = self._clock.wall_ns() - round(ago_s * SECOND_NS)
-        self._mono_ns = self._clock.monotonic_ns() - round(ago_s * SECOND_NS)
+        self._wall_ns = self._clock.wall_ns() - ago_ns
+        self._mono_ns = self._clock.monotonic_ns() - ago_ns
 
     def calls(self) -> None:
         """FFmpeg is asked for the next packet."""

@@ -69,7 +69,7 @@ def test_pictures_move_in_the_browser_and_end_with_the_look(
         return len(places - {-1}) > 2
 
     wait_until(moved, 60)
-    expect(page.get_by_test_id("live-told")).to_contain_text("s late")
+    expect(page.get_by_test_id("live-told")).to_contain_text("s delay")
     act = camera_views(web)[-1]
     assert len(camera_views(web)) == before + 1
     assert (act.who, act.site, act.target) == (USER, "village", f"pictures/{camera}")

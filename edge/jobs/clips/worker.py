@@ -86,7 +86,7 @@ class ClipWorker:
         self._thread.join()
 
     def take(self, command: Command) -> None:
-        """Take a wish, or say why not.
+        """Accept a request, or refuse it with the reason.
 
         Raises:
             FootageRefused: It is too long, it failed before, or no camera sees the door.
@@ -114,8 +114,8 @@ class ClipWorker:
     def _run(self) -> None:
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-        while (wish := self._queue.get()) is not None and not self._stop.is_set():
-            command, ticket = wish
+        while (request := self._queue.get()) is not None and not self._stop.is_set():
+            command, ticket = request
             path = self._folder / f"{command.job}.mp4"
             try:
                 self._make(command, path)

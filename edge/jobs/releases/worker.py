@@ -63,7 +63,7 @@ class ReleaseWorker:
         self._thread.join()
 
     def take(self, command: Command) -> None:
-        """Take an order, or say why not.
+        """Accept a request, or refuse it with the reason.
 
         Raises:
             FootageRefused: It is not allowed, or it failed before.

@@ -54,8 +54,18 @@ DULL_STEPS = 8
 GLOBAL_CHANGE = 0.6
 """When more of the picture than this moved at once, it was the light."""
 
-_STEP_UP, _STEP_DOWN = np.float32(NOISE_STEP), np.float32(NOISE_STEP * (1 - NOISE_QUANTILE))
+_NOISE_UNIT = 80
+"""Estimates of noise are whole numbers of this part of a grey level, so that both steps are exact in 16 bits."""
+_STEP_UP = np.int16(round(NOISE_STEP * _NOISE_UNIT))
+_STEP_DOWN = np.int16(round(NOISE_STEP * (1 - NOISE_QUANTILE) * _NOISE_UNIT))
+_LEVEL_UNIT = 5
+"""The background is kept in whole numbers of this part of a grey level."""
+_MOST = 2**15 - 1
+_BITS = np.int16(15)
+"""A shift by so many bits leaves -1 of a negative number and 0 of any other."""
 _THREE, _FIVE = np.ones((3, 3), np.uint8), np.ones((5, 5), np.uint8)
+
+_Numbers = NDArray[np.int16]
 
 
 @dataclass(frozen=True)
@@ -90,25 +100,33 @@ def to_grid(luma: Luma) -> Luma:
         halved = cv2.resize(whole, (small[0] * block, small[1] * block), interpolation=cv2.INTER_AREA)
         whole = np.asarray(halved, np.uint8)
     means = cv2.resize(whole, small, interpolation=cv2.INTER_AREA) if block > 1 else whole
+    if small[0] == GRID_WIDTH and rows <= small[1] < rows + CELL:
+        return np.asarray(means[np.arange(rows) * small[1] // rows], np.uint8)  # a few rows are left out
     return np.asarray(cv2.resize(means, (GRID_WIDTH, rows), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 class MotionDetector:
-    """Learns one camera's noise and says which regions moved. Not thread-safe: one camera, one thread."""
+    """Learns one camera's noise and says which regions moved. Not thread-safe: one camera, one thread.
+
+    All arithmetic is done in 16 bits and in arrays that are made once: a look takes place five times a second for each
+    camera, and most of its time went into new arrays of floating-point numbers.
+    """
 
     def __init__(self) -> None:
         self._last: Luma | None = None
         self._unlearned = 0
-        self._noise: NDArray[np.float32] = np.empty((0, 0), np.float32)
+        none: _Numbers = np.empty((0, 0), np.int16)
+        self._noise, self._background = none, none
+        self._change, self._limit, self._spare = none, none, none
+        self._moved: NDArray[np.bool_] = np.empty((0, 0), np.bool_)
         self._dull: NDArray[np.float32] = np.empty((0, 0), np.float32)
         self._due_ns: NDArray[np.int64] = np.empty((0, 0), np.int64)
-        self._background: NDArray[np.float32] = np.empty((0, 0), np.float32)
 
     def look(self, grid: Luma, time_ns: int) -> Motion:
         """Compare with the last look.
 
         Args:
-            grid: The result of `to_grid`; a new shape starts the learning again.
+            grid: The result of `to_grid`; a new shape starts the learning again. It is kept and must not change.
             time_ns: Any clock that does not step back, nanoseconds.
 
         Returns:
@@ -117,23 +135,21 @@ class MotionDetector:
         if self._last is None or self._last.shape != grid.shape:
             self._start(grid)
             return Motion()
-        change = self._change(grid)
+        self._compare(grid, self._last)
         self._last = grid
-        limit = self._noise * NOISE_GAIN
-        moved = change > np.maximum(limit, NOISE_FLOOR)
-        self._learn(change)
-        cells = self._cells(moved.view(np.uint8))
-        share = float(cells.mean())
+        self._learn()
         self._unlearned += 1
+        cells = self._cells(self._moved)
+        share = float(np.count_nonzero(cells)) / cells.size
         if share > GLOBAL_CHANGE:
-            self._background = grid.astype(np.float32)
+            np.multiply(grid, _LEVEL_UNIT, out=self._background, dtype=np.int16)
             return Motion((Box(0, 0, 1, 1),), (), share, lighting=True)
-        due = cells & (time_ns >= self._due_ns)
-        if not due.any():
+        due = cells & (time_ns >= self._due_ns) if share else cells
+        if not share or not due.any():
             if self._unlearned >= BACKGROUND_LOOKS:
-                self._foreground(grid, limit)
+                self._learn_background(self._difference(grid))
             return Motion(share=share)
-        return Motion(self._regions(cells, due), _blobs(self._foreground(grid, limit), moved), share)
+        return Motion(self._regions(cells, due), _blobs(self._foreground(grid), self._moved), share)
 
     def feedback(self, region: Box, found: bool, time_ns: int) -> None:
         """What the detector made of a region (fractions): sharpen it, or make it a little duller."""
@@ -154,45 +170,70 @@ class MotionDetector:
     def _start(self, grid: Luma) -> None:
         rows, columns = grid.shape
         self._last = grid
-        self._noise = np.full(grid.shape, 2.0, np.float32)
-        self._background = grid.astype(np.float32)
+        self._noise = np.full(grid.shape, 2 * _NOISE_UNIT, np.int16)
+        self._background = np.asarray(np.multiply(grid, _LEVEL_UNIT, dtype=np.int16))
+        self._change, self._limit, self._spare = (np.empty(grid.shape, np.int16) for _ in range(3))
+        self._moved = np.empty(grid.shape, np.bool_)
         self._dull = np.zeros((rows // CELL, columns // CELL), np.float32)
         self._due_ns = np.zeros_like(self._dull, np.int64)
 
-    def _change(self, grid: Luma) -> NDArray[np.float32]:
-        """Absolute change per pixel after the picture's common change of level is taken out."""
-        assert self._last is not None
-        change = np.subtract(grid, self._last, dtype=np.float32)
-        change -= _middle(change)
-        return np.abs(change, out=change)
+    def _compare(self, grid: Luma, last: Luma) -> None:
+        """Which pixels moved, after the picture's common change of level is taken out."""
+        change, limit = self._change, self._limit
+        np.subtract(grid, last, out=change, dtype=np.int16)
+        level = _middle(change)
+        if level:
+            change -= level
+        np.abs(change, out=change)
+        if level:
+            np.clip(change, 0, 255, out=change)
+        change *= _NOISE_UNIT
+        np.multiply(self._noise, round(2 * NOISE_GAIN), out=limit)
+        limit >>= 1
+        np.clip(limit, NOISE_FLOOR * _NOISE_UNIT, _MOST, out=limit)
+        np.greater(change, limit, out=self._moved)
 
-    def _learn(self, change: NDArray[np.float32]) -> None:
+    def _learn(self) -> None:
         """Move the noise estimate one step: up where the change is above it, a smaller step down elsewhere."""
-        step = (change > self._noise) * _STEP_UP
+        step, noise = self._spare, self._noise
+        np.subtract(noise, self._change, out=step)
+        step >>= _BITS
+        step *= -(_STEP_UP + _STEP_DOWN)
         step -= _STEP_DOWN
-        self._noise += step
-        np.maximum(self._noise, 0, out=self._noise)
-        np.minimum(self._noise, NOISE_CAP, out=self._noise)
+        noise += step
+        np.clip(noise, 0, round(NOISE_CAP * _NOISE_UNIT), out=noise)
 
-    def _foreground(self, grid: Luma, limit: NDArray[np.float32]) -> Luma:
-        """Pixels that stand out from the background (1), which then takes its steps towards the picture."""
-        difference = grid - self._background
+    def _difference(self, grid: Luma) -> _Numbers:
+        """Picture less background, in its unit, after the common change of level is taken out."""
+        difference = self._spare
+        np.multiply(grid, _LEVEL_UNIT, out=difference, dtype=np.int16)
+        difference -= self._background
         difference -= _middle(difference)
-        standing = np.abs(difference) > np.maximum(limit, STANDS_OUT)
-        step = np.float32(BACKGROUND_STEP * self._unlearned)
-        self._unlearned = 0
-        np.maximum(difference, -step, out=difference)
-        np.minimum(difference, step, out=difference)
-        self._background += difference
-        mask: Luma = standing.view(np.uint8)
+        return difference
+
+    def _foreground(self, grid: Luma) -> Luma:
+        """Pixels that stand out from the background (1), which then takes its steps towards the picture."""
+        difference, limit = self._difference(grid), self._limit
+        limit //= _NOISE_UNIT // _LEVEL_UNIT  # whole numbers are above it as they are above the exact one
+        np.clip(limit, STANDS_OUT * _LEVEL_UNIT, _MOST, out=limit)
+        mask: Luma = (np.abs(difference) > limit).view(np.uint8)
+        self._learn_background(difference)
         return mask
 
+    def _learn_background(self, difference: _Numbers) -> None:
+        """One step towards the picture for each look since the last."""
+        step = round(BACKGROUND_STEP * _LEVEL_UNIT * self._unlearned)
+        self._unlearned = 0
+        np.clip(difference, -step, step, out=difference)
+        self._background += difference
+
     @staticmethod
-    def _cells(moved: Luma) -> NDArray[np.bool_]:
+    def _cells(moved: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Cells in which enough pixels moved. The four pixels of a row are added as the bytes of one number."""
         rows, columns = moved.shape[0] // CELL, moved.shape[1] // CELL
-        whole = moved[: rows * CELL, : columns * CELL]
-        means = cv2.resize(whole * np.uint8(CELL * CELL), (columns, rows), interpolation=cv2.INTER_AREA)
-        busy: NDArray[np.bool_] = means >= CELL_PIXELS
+        whole = np.ascontiguousarray(moved[: rows * CELL, : columns * CELL])
+        sums = np.add.reduce(whole.view(np.uint32).reshape(rows, CELL, columns), axis=1, dtype=np.uint32)
+        busy: NDArray[np.bool_] = (sums * np.uint32(0x01010101)) >> np.uint32(24) >= CELL_PIXELS
         return busy
 
     @staticmethod
@@ -224,8 +265,8 @@ def _blobs(standing: Luma, moved: NDArray[np.bool_]) -> tuple[Box, ...]:
     return tuple(found)
 
 
-def _middle(values: NDArray[np.float32]) -> np.float32:
+def _middle(values: _Numbers) -> np.int16:
     """About the median: of every fourth value in one direction, every eighth in the other."""
     some = values[::4, ::8].ravel()
-    middle: np.float32 = np.partition(some, len(some) // 2)[len(some) // 2]
+    middle: np.int16 = np.partition(some, len(some) // 2)[len(some) // 2]
     return middle

@@ -27,8 +27,9 @@ def _holds(packet: VideoPacket, codec: str, kinds: dict[str, frozenset[int]]) ->
     if codec not in kinds:
         return True
     view, wanted = memoryview(packet), kinds[codec]
-    if view[:4] == _START and len(view) > 4:  # nearly always: the first unit tells
-        first = view[4]
+    head = bytes(view[:5])
+    if head.startswith(_START) and len(head) > len(_START):  # nearly always: the first unit tells
+        first = head[4]
         if (first & 0x1F if codec == "h264" else first >> 1 & 0x3F) in wanted:
             return True
     for size in _HEADS_BYTES:

@@ -152,15 +152,16 @@ class RtspStream(ContainerStream):
         yield from arrivals
 
     def _arrivals(self) -> Iterator[TimedPacket]:
-        track, demuxing = self.begin(), self._container.demux()
+        track, demuxing, reading, codec = self.begin(), self._container.demux(), self._reading, self.codec
         while True:
-            self._wait()
-            self._reading.calls()
+            if reading.idle:
+                self._wait()
+            reading.calls()
             try:
                 packet = next(demuxing, None)
             except av.error.ExitError:
                 demuxing = self._container.demux()
-                self._reading.none()
+                reading.none()
                 self._check()
                 continue
             except (av.error.FFmpegError, OSError) as error:
@@ -169,12 +170,14 @@ class RtspStream(ContainerStream):
                 raise SourceLost(f"{self._where}: the stream ended")
             if packet.size and packet.stream is self.video:
                 video = cast(VideoPacket, packet)
-                picture = holds_picture(video, self.codec)
-                arrival = self._reading.handed(video, picture)
-                if picture or holds_sets(video, self.codec):
+                picture = holds_picture(video, codec)
+                arrival = reading.handed(video, picture)
+                if picture or holds_sets(video, codec):
                     yield arrival
+                if picture and not self.stopped():
+                    continue  # a camera whose picture has just come is not silent
             else:
-                self._reading.other()
+                reading.other()
                 if packet.size and packet.stream is track and self._ear is not None:
                     self._ear.hear(cast(AudioPacket, packet))
             self._check()

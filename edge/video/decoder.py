@@ -19,6 +19,9 @@ BROKEN_S, BROKEN_PACKETS = 10.0, 8
 """A stream is given up when as many packets in a row, over as long a time, gave no picture. Waiting for a key frame
 does not count: cameras with smart codecs send one in a minute or less often."""
 
+ASK_EVERY = 16
+"""Frames until it is asked again whether the stream turns its pictures, where no key frame comes."""
+
 
 class Decoder:
     """Decodes one stream. Single-threaded.
@@ -40,6 +43,7 @@ class Decoder:
         self._fruitless = 0
         self._since_ns: int | None = None
         self._waits_for_key = True
+        self._plain, self._unasked = False, ASK_EVERY
         self._context = self._make()
 
     def decode(self, packet: VideoPacket, now_ns: int = 0) -> list[av.VideoFrame]:
@@ -66,7 +70,21 @@ class Decoder:
         if not whole:
             return self._without(now_ns)
         self._fruitless, self._since_ns = 0, None
-        return [shown(frame, self._context.sample_aspect_ratio, self._matrix) for frame in whole]
+        return whole if self._is_plain(whole) else [self._shown(frame) for frame in whole]
+
+    def _is_plain(self, frames: list[av.VideoFrame]) -> bool:
+        """Whether the frames need no turning and no stretching.
+
+        A stream says so with its key frames; asking each frame would cost a thirtieth of the decoding.
+        """
+        self._unasked += 1
+        if self._unasked >= ASK_EVERY or any(frame.key_frame for frame in frames):
+            self._unasked = 0
+            self._plain = all(self._shown(frame) is frame for frame in frames)
+        return self._plain
+
+    def _shown(self, frame: av.VideoFrame) -> av.VideoFrame:
+        return shown(frame, self._context.sample_aspect_ratio, self._matrix)
 
     def skip_to_key(self) -> None:
         """Forget the pictures so far and wait for a key frame; cheaper than `restart`, for a stream that is sound."""

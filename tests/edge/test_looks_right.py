@@ -289,3 +289,22 @@ def test_a_matrix_of_nonsense_turns_nothing(tmp_path: Path) -> None:
         frame = next(container.decode(video=0))
     for matrix in (b"", b"x", struct.pack("=9i", *([0] * 9)), struct.pack("=9i", *([-(2**31)] * 9))):
         assert shown(frame, None, matrix).width in SIZE
+
+
+def test_a_stream_that_begins_to_say_how_its_camera_is_mounted_is_turned(tmp_path: Path) -> None:
+    source = FileOpener(str(make(tmp_path / "in.mp4")), NOBODY, SystemClock()).open()
+    decoder, given = Decoder(source.codec, source.extradata, source.matrix), all_of(source)
+    source.close()
+    upright_sizes = [(it.width, it.height) for packet in given for it in decoder.decode(packet)]
+    turned_sizes = [(it.width, it.height) for packet in given for it in decoder.decode(_telling(packet))]
+    assert set(upright_sizes) == {SIZE}
+    assert set(turned_sizes) == {SIZE[::-1]}
+
+
+def _telling(packet: VideoPacket) -> VideoPacket:
+    """The packet with a display orientation before its picture."""
+    message = LEFT["libx264"]
+    made = av.Packet(len(message).to_bytes(4, "big") + message + bytes(packet))
+    made.is_keyframe = packet.is_keyframe
+    made.time_base = packet.time_base
+    return cast(VideoPacket, made)

@@ -121,6 +121,7 @@ def _load(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
     settings.intra_op_num_threads = threads
     settings.inter_op_num_threads = 1
     settings.log_severity_level = 3
+    settings.enable_mem_pattern = False  # else the second run of each input shape takes the memory of the first again
     settings.add_session_config_entry("session.use_env_allocators", "1")
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
     settings.add_session_config_entry("session.inter_op.allow_spinning", "0")

@@ -125,7 +125,9 @@ def _load(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
     settings.add_session_config_entry("session.use_env_allocators", "1")
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
     settings.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(graph, settings, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(graph, settings, providers=["CPUExecutionProvider"])
+    session._model_bytes = None  # kept to load it anew on another device; there is none, and a gate's models are 50 MB
+    return session
 
 
 @cache

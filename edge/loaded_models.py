@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 
 from edge.access.gates.factory import Readers, load_readers
-from edge.monitoring.malloc_tuning import give_back_large_blocks
+from edge.monitoring.malloc_tuning import give_back_free_memory, give_back_large_blocks
 from edge.redaction.face_search import still_faces
 from edge.redaction.factory import export_redactor
 from edge.redaction.two_pass_redactor import ExportRedactor
@@ -52,12 +52,14 @@ def load_models(settings: BoxSettings, base: Path) -> Models:
     cv2.setNumThreads(1)
     store = model_store(settings, base)
     objects = open_detector("objects", store, Options(threshold=EVIDENCE))
-    return Models(
+    models = Models(
         objects=objects if isinstance(objects, YoloxNano) else FixedSizeAdapter(objects),
         faces=still_faces(store),
         plates=open_detector("plate-find", store, Options(long_side=PLATES_PX)),
         gates=load_readers(store) if any(camera.gate for camera in settings.cameras) else None,
     )
+    give_back_free_memory()
+    return models
 
 
 def gate_readers() -> Readers:

@@ -15,8 +15,9 @@ from pipelines.types import Detections, Picture
 
 Floats = NDArray[np.float32]
 
-KEPT_SHAPES = 8
-"""Input buffers that are kept for reuse, per thread; pictures of many sizes must not fill the memory."""
+MOST_KEPT_BYTES = 3 << 20
+"""An input buffer up to this size is kept for reuse, one per thread and model. A larger one (from 480 x 480 pixels) is
+made for each picture: its inference takes 30 ms and more, beside which the time to make it does not count."""
 
 
 def check_picture(picture: Picture) -> None:
@@ -62,24 +63,33 @@ class ModelInput(NamedTuple):
 
 
 class _Buffer:
-    """An input whose padding is written only when the picture's size inside it changes."""
+    """An input whose padding is written only when the sizes of input or picture change."""
 
-    def __init__(self, width: int, height: int, pad: float) -> None:
-        self.blob: Floats = np.full((1, 3, height, width), pad, np.float32)
-        self.filled = (height, width)
+    def __init__(self) -> None:
+        self._memory: Floats = np.empty(0, np.float32)
+        self._filled: tuple[int, ...] = ()
 
-    def make_room(self, height: int, width: int, pad: float) -> None:
-        if (height, width) != self.filled:
-            self.blob.fill(pad)
-            self.filled = (height, width)
+    def blob(self, outer: tuple[int, int], inner: tuple[int, int], pad: float) -> Floats:
+        """An input of `outer` pixels (width, height), padded outside of `inner`."""
+        shape = (1, 3, outer[1], outer[0])
+        count = 3 * outer[0] * outer[1]
+        if 4 * count > MOST_KEPT_BYTES:
+            return np.full(shape, pad, np.float32)
+        if count > len(self._memory):
+            self._memory, self._filled = np.empty(count, np.float32), ()
+        blob = self._memory[:count].reshape(shape)
+        if (*outer, *inner) != self._filled:
+            blob.fill(pad)
+            self._filled = (*outer, *inner)
+        return blob
 
 
 class Letterboxer(threading.local):
-    """Fits pictures into inputs, at the top left. Each thread reuses its buffers: use a blob before the next call."""
+    """Fits pictures into inputs, at the top left. Each thread reuses its buffer: use a blob before the next call."""
 
     def __init__(self, preparation: Preparation) -> None:
         self._how = preparation
-        self._buffers: dict[tuple[int, int], _Buffer] = {}
+        self._buffer = _Buffer()
 
     def letterbox(self, picture: Picture, width: int, height: int) -> ModelInput:
         """Scaled, keeping its proportions, to the largest size that fits in `width` x `height`, the rest padded."""
@@ -101,24 +111,16 @@ class Letterboxer(threading.local):
         return self._fit(picture, (width, height), (width, height))
 
     def _fit(self, picture: Picture, inner: tuple[int, int], outer: tuple[int, int]) -> ModelInput:
-        buffer = self._buffer(outer)
+        blob = self._buffer.blob(outer, inner, self._how.pad)
         width, height = inner
-        buffer.make_room(height, width, self._how.pad)
         small = _resized(picture, width, height)
         for place, plane in enumerate(self._how.planes):
-            target = buffer.blob[0, place, :height, :width]
+            target = blob[0, place, :height, :width]
             target[...] = small[:, :, plane]
             if not self._how.plain:
                 target -= self._how.mean[place]
                 target *= self._how.scale
-        return ModelInput(buffer.blob, width / picture.shape[1], height / picture.shape[0])
-
-    def _buffer(self, outer: tuple[int, int]) -> _Buffer:
-        buffer = self._buffers.pop(outer, None) or _Buffer(*outer, self._how.pad)
-        self._buffers[outer] = buffer  # last used stands last
-        if len(self._buffers) > KEPT_SHAPES:
-            del self._buffers[next(iter(self._buffers))]
-        return buffer
+        return ModelInput(blob, width / picture.shape[1], height / picture.shape[0])
 
 
 def _resized(picture: Picture, width: int, height: int) -> Picture:

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -51,6 +51,18 @@ class Options:
 DEFAULT_OPTIONS = Options()
 
 
+class Part(NamedTuple):
+    """A part of a graph: what lies between two of its tensors.
+
+    Attributes:
+        begin: The tensor that becomes the input; empty: the graph's input.
+        end: The tensor that becomes the only output; empty: the graph's outputs.
+    """
+
+    begin: str = ""
+    end: str = ""
+
+
 class Session:
     """A loaded graph with one input. `run` may be called from several threads.
 
@@ -59,14 +71,22 @@ class Session:
         threads: Threads inside one inference.
         lean: Give memory back after each inference.
         free_size: Set batch to 1 and height and width free, whatever the file says (NCHW graphs only).
+        part: Only this part of the graph; None: all of it.
 
     Raises:
         ModelError: The bytes are no graph that onnxruntime loads.
     """
 
-    def __init__(self, model: bytes, threads: int = 1, free_size: bool = False, lean: bool = False) -> None:
+    def __init__(
+        self,
+        model: bytes,
+        threads: int = 1,
+        free_size: bool = False,
+        lean: bool = False,
+        part: Part | None = None,
+    ) -> None:
         try:
-            self._session = _loaded(model, threads, free_size)
+            self._session = _loaded(model, threads, free_size, part)
         except Exception as error:  # onnxruntime's and protobuf's errors have no common root
             raise ModelError(f"the model cannot be loaded: {error}") from error
         self._options = _GIVE_BACK if lean else None
@@ -97,20 +117,21 @@ _GIVE_BACK.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 _AS_REQUESTED = 1
 """Extension strategy of onnxruntime's arena (kSameAsRequested): it grows by what is asked for, not to powers of two."""
 _lock = threading.Lock()
-_sessions: WeakValueDictionary[tuple[str, int, bool], onnxruntime.InferenceSession] = WeakValueDictionary()
+_sessions: WeakValueDictionary[tuple[str, int, bool, Part | None], onnxruntime.InferenceSession] = WeakValueDictionary()
 
 
-def _loaded(model: bytes, threads: int, free_size: bool) -> onnxruntime.InferenceSession:
+def _loaded(model: bytes, threads: int, free_size: bool, part: Part | None) -> onnxruntime.InferenceSession:
     """The graph, loaded once for all that use it; freed with the last of them.
 
     A copy for each user cost a box some 25 MB each, and an arena for each session kept the largest input's memory of
     every one: 1.2 GB where five cameras, films, live views and a gate run together.
     """
-    key = (hashlib.sha256(model).hexdigest(), threads, free_size)
+    key = (hashlib.sha256(model).hexdigest(), threads, free_size, part)
     with _lock:
         session = _sessions.get(key)
         if session is None:
-            session = _load(with_free_size(model) if free_size else model, threads)
+            graph = with_free_size(model) if free_size else model
+            session = _load(part_of(graph, part) if part else graph, threads)
             _sessions[key] = session
         return session
 
@@ -121,10 +142,13 @@ def _load(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
     settings.intra_op_num_threads = threads
     settings.inter_op_num_threads = 1
     settings.log_severity_level = 3
+    settings.enable_mem_pattern = False  # else the second run of each input shape takes the memory of the first again
     settings.add_session_config_entry("session.use_env_allocators", "1")
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
     settings.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(graph, settings, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(graph, settings, providers=["CPUExecutionProvider"])
+    session._model_bytes = None  # kept to load it anew on another device; there is none, and a gate's models are 50 MB
+    return session
 
 
 @cache
@@ -154,6 +178,41 @@ def with_free_size(model: bytes) -> bytes:
         output.type.tensor_type.ClearField("shape")
     del graph.graph.value_info[:]  # shapes that were inferred for the old size
     return bytes(graph.SerializeToString())
+
+
+def part_of(model: bytes, part: Part) -> bytes:
+    """A part of a graph with one input, as a graph.
+
+    Raises:
+        ModelError: There are no such tensors.
+    """
+    proto = onnx.load_from_string(model)
+    graph = proto.graph
+    made_by = {output: node for node in graph.node for output in node.output}
+    missing = [name for name in part if name and name not in made_by]
+    if missing:
+        raise ModelError(f"the graph has no tensor {missing}")
+    made_by.pop(part.begin, None)
+    wanted = [part.end] if part.end else [it.name for it in graph.output]
+    known: set[str] = set()
+    while wanted:
+        name = wanted.pop()
+        if name not in known:
+            known.add(name)
+            wanted += made_by[name].input if name in made_by else []
+    nodes = [node for node in graph.node if not known.isdisjoint(node.output) and part.begin not in node.output]
+    constants = [it for it in graph.initializer if it.name in known]
+    given = {it.name for it in graph.initializer}
+    entry = [_tensor(part.begin)] if part.begin else [it for it in graph.input if it.name not in given]
+    ends = [_tensor(part.end)] if part.end else list(graph.output)
+    graph.CopyFrom(onnx.helper.make_graph(nodes, graph.name, entry, ends, constants))
+    return bytes(proto.SerializeToString())
+
+
+def _tensor(name: str) -> onnx.ValueInfoProto:
+    """A tensor N x C x H x W of float32."""
+    dims = ["batch", "channels", "height", "width"]
+    return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, dims)
 
 
 def expect(name: str, array: Floats, *shape: int) -> Floats:

@@ -31,3 +31,16 @@ def give_back_large_blocks() -> bool:
         return bool(mallopt(M_ARENA_MAX, HEAPS)) and bool(mallopt(M_MMAP_THRESHOLD, LIMIT_BYTES))
     except (OSError, AttributeError):
         return False
+
+
+def give_back_free_memory() -> bool:
+    """Return what is free in glibc's heaps to the system now, as after loading models, which takes twice their size.
+
+    Returns:
+        Whether this C library can.
+    """
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError):
+        return False
+    return True

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from models.detectors.nms import suppress
 from models.preprocessing import Letterboxer, Preparation, check_picture, detections, in_picture
-from models.session import DEFAULT_OPTIONS, Options, Session, expect
+from models.session import DEFAULT_OPTIONS, Options, expect
+from models.strips import Stem, StripSession
 from pipelines.types import Detections, Picture
 
 Floats = NDArray[np.float32]
@@ -22,6 +23,8 @@ Floats = NDArray[np.float32]
 STRIDE = 4
 OUTPUTS = ["537", "538", "539"]
 """Heatmap (1 channel), log of height and width (2), offset in y and x (2); each a quarter of the input's size."""
+STEM = Stem(end="377", stride=4, reach=2, rows=32)
+"""A 3 x 3 convolution, one more in each channel and another of every second row: row r needs 4 r - 5 to 4 r + 5."""
 DEFAULT_LONG_SIDE_PX = 640
 DEFAULT_THRESHOLD = 0.3
 NMS_IOU = 0.3
@@ -45,7 +48,7 @@ class CenterFace:
     """
 
     def __init__(self, model: bytes, options: Options = DEFAULT_OPTIONS) -> None:
-        self._session = Session(model, options.threads, free_size=True, lean=options.lean)
+        self._session = StripSession(model, STEM, options.threads, options.lean)
         self._fitter = Letterboxer(Preparation(planes=(2, 1, 0)))
         self.long_side = options.long_side or DEFAULT_LONG_SIDE_PX
         self.threshold = options.threshold or DEFAULT_THRESHOLD

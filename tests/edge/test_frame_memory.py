@@ -1,0 +1,57 @@
+"""Frames are freed when nothing uses them any more; none waits for the garbage collector.
+
+A frame in a reference cycle kept its pixels until the collector ran: eight busy cameras with clips took 964 MB.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import pytest
+from blur_kit import Bright, make_film, redactor
+from edge_kit import make_clip
+
+from edge.media.orientation import orientation
+from edge.redaction.video_reader import film_of
+from edge.video.decoder import Decoder, luma_of, picture_of
+
+
+@pytest.fixture(autouse=True)
+def no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def alive() -> int:
+    """Frames in memory."""
+    return sum(type(it) is av.VideoFrame for it in gc.get_objects())
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_a_camera_s_decoder_keeps_no_frame_that_was_let_go(tmp_path: Path, codec: str) -> None:
+    most = before = alive()
+    with av.open(str(make_clip(tmp_path / "clip.mp4", codec))) as container:
+        video = container.streams.video[0]
+        decoder = Decoder(video.codec_context.name, bytes(video.codec_context.extradata or b""))
+        for packet in container.demux(video):
+            for frame in decoder.decode(packet) if packet.size else []:
+                luma_of(frame), picture_of(frame), orientation(frame)
+                del frame
+                most = max(most, alive())
+    assert most - before <= 4  # the lists that decoders return, and PyAV's next frame
+
+
+def test_a_redactor_holds_the_frames_that_it_works_on_and_no_others(tmp_path: Path) -> None:
+    film, before = make_film(tmp_path / "film.mp4", frames=90), alive()
+    held: list[int] = []
+    counts = redactor(Bright(), threads=1).redact(
+        film_of(film), tmp_path / "covered.mp4", progress=lambda _done, _all: held.append(alive() - before)
+    )
+    assert counts.frames == len(held) == 90
+    assert max(held) <= 12
+    assert alive() == before

@@ -136,10 +136,19 @@ class Sender:
         port: The broker's.
         account: How to log in.
         box: Whose outbox this is.
+        again_s: After so long without a receipt an event is sent again.
+        site: Of the box.
     """
 
-    def __init__(self, port: int, account: BrokerCredentials | None, box: str = "gate-1", again_s: float = 1.0) -> None:
-        self.topics = BoxTopics("village", box)
+    def __init__(
+        self,
+        port: int,
+        account: BrokerCredentials | None,
+        box: str = "gate-1",
+        again_s: float = 1.0,
+        site: str = "village",
+    ) -> None:
+        self.topics = BoxTopics(site, box)
         self._port, self._account, self._again_s = port, account, again_s
         self._waiting: dict[int, tuple[bytes, float]] = {}
         self._lock = threading.Lock()
@@ -275,7 +284,8 @@ def log_in(web: Web, page: Page, name: str = USER, password: str = PASSWORD) -> 
 def running_web(folder: Path, issuer: str) -> Iterator[Web]:
     """`app.run` in a thread, with an identity provider; the application is caught on its way through `api.build`."""
     http, broker = Http(port=free_port()), EmbeddedBroker(port=free_port())
-    sites = {"village": Site(name="Stone Bridge <Village>", timezone="Asia/Shanghai")}
+    areas: dict[str, tuple[str, ...]] = {"stairs": ("stairs-1",)}
+    sites = {"village": Site(name="Stone Bridge <Village>", timezone="Asia/Shanghai", areas=areas)}
     secret = folder / "client-secret"
     secret.write_text("not much of a secret\n")
     oidc = Oidc(

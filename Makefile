@@ -33,7 +33,7 @@ test: $(BIN)/paifang
 	sh tools/system.sh
 	$(MAKE) check
 	$(MAKE) models
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations=15
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=15
 
 bench: models
 	for name in $(BENCHES); do $(BIN)/python -m benchmarks $$name --quick || exit 1; done

@@ -7,7 +7,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+WORKERS ?= 4
+# Without compiled files every process of a test compiles all modules again.
+unexport PYTHONDONTWRITEBYTECODE
 BENCHES := idle_camera busy_cameras replay accuracy outbox ingest
 
 .PHONY: demo test check bench lock clean models

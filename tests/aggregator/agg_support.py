@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import secrets
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import argon2
 import httpx
 import paho.mqtt.client as mqtt
 import pytest
@@ -262,6 +264,8 @@ class Web:
 
 
 USER, PASSWORD = "li", "a long enough password"
+CHEAP = functools.partial(argon2.PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
+"""The shared aggregator's hashes: its hundreds of log-ins need not take 50 ms each. End-to-end tests pay in full."""
 
 
 def add_staff(web: Web, *roles: str) -> str:
@@ -292,7 +296,6 @@ def running_web(folder: Path, issuer: str) -> Iterator[Web]:
         issuer=issuer, client_id="paifang", client_secret_file=str(secret), address=f"http://127.0.0.1:{http.port}"
     )  # fmt: skip
     settings = Settings(data=str(folder / "data"), http=http, broker=broker, sites=sites, oidc=oidc)
-    app.add_user(settings, USER, Secret(PASSWORD), [RoleAssignment(role) for role in ROLES])
     built: list[tuple[FastAPI, Services]] = []
     real = api.build
 
@@ -304,6 +307,8 @@ def running_web(folder: Path, issuer: str) -> Iterator[Web]:
     stop = threading.Event()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(api, "build", build)
+        patch.setattr(argon2, "PasswordHasher", CHEAP)
+        app.add_user(settings, USER, Secret(PASSWORD), [RoleAssignment(role) for role in ROLES])
         thread = threading.Thread(target=app.run, args=(settings, stop))
         thread.start()
         try:

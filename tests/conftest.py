@@ -8,8 +8,12 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from models.files.store import ModelStore
+
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")  # how fast an example runs is no property of what is tested
 
 
 @pytest.fixture(scope="session")

@@ -288,7 +288,7 @@ def log_in(web: Web, page: Page, name: str = USER, password: str = PASSWORD) -> 
 def running_web(folder: Path, issuer: str) -> Iterator[Web]:
     """`app.run` in a thread, with an identity provider; the application is caught on its way through `api.build`."""
     http, broker = Http(port=free_port()), EmbeddedBroker(port=free_port())
-    areas: dict[str, tuple[str, ...]] = {"stairs": ("stairs-1",)}
+    areas: dict[str, tuple[str, ...]] = {"stairs": ("stairs-1",), "yards": ("yard",)}
     sites = {"village": Site(name="Stone Bridge <Village>", timezone="Asia/Shanghai", areas=areas)}
     secret = folder / "client-secret"
     secret.write_text("not much of a secret\n")

@@ -7,7 +7,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+WORKERS ?= 4
+# Without compiled files every process of a test compiles all modules again.
+unexport PYTHONDONTWRITEBYTECODE
 BENCHES := idle_camera busy_cameras replay accuracy outbox ingest
 
 .PHONY: demo test check bench lock clean models
@@ -33,7 +35,7 @@ test: $(BIN)/paifang
 	sh tools/system.sh
 	$(MAKE) check
 	$(MAKE) models
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations=15
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=15
 
 bench: models
 	for name in $(BENCHES); do $(BIN)/python -m benchmarks $$name --quick || exit 1; done

@@ -54,17 +54,12 @@ class Server:
         settings = self.settings(database)
         return psycopg.connect(settings.dsn, password=self.password_file.read_text(), autocommit=True)
 
-    @contextlib.contextmanager
-    def database(self) -> Iterator[Postgres]:
-        """A new empty database, dropped afterwards whoever still uses it."""
+    def new_database(self) -> Postgres:
+        """A new empty database; it ends with the server."""
         name = f"db_{secrets.token_hex(6)}"
         with self.connect() as admin:
             admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            yield self.settings(name)
-        finally:
-            with self.connect() as admin:
-                admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        return self.settings(name)
 
 
 @contextlib.contextmanager

@@ -77,9 +77,8 @@ def run(quick: bool) -> dict[str, Any]:
     with (
         tempfile.TemporaryDirectory() as name,
         postgres_kit.running("shared_buffers=1GB", "max_wal_size=8GB") as server,
-        server.database() as small,
-        server.database() as large,
     ):
+        small, large = server.new_database(), server.new_database()
         stores: dict[str, Store] = {}
         loads = []
         for size, place, rows in zip(("small", "large"), (small, large), ROWS[quick], strict=True):

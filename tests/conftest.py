@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from models.files.store import ModelStore
+
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")  # how fast an example runs is no property of what is tested
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +21,30 @@ def model_store() -> ModelStore:
     """Real models, kept between runs so that they come over the network once; PAIFANG_TEST_MODELS moves the folder."""
     folder = os.environ.get("PAIFANG_TEST_MODELS") or Path.home() / ".cache" / "paifang-tests" / "models"
     return ModelStore(Path(folder))
+
+
+TESTS = Path(__file__).parent
+SLOW = (
+    "e2e/test_forgetting.py", "e2e/test_release.py", "edge/test_camera.py", "edge/test_tracks.py",
+    "aggregator/test_play_web.py", "edge/live/test_live_desk.py", "e2e/test_footage.py", "e2e/test_kill_each.py",
+    "e2e/test_demo.py", "edge/recorder/test_rec_recorder.py", "edge/recorder/test_rec_sound.py",
+    "aggregator/test_clips_web.py", "aggregator/test_live_web.py", "edge/recorder/test_rec_box.py",
+    "edge/blur/test_face_search.py", "aggregator/test_kill.py", "e2e/test_main_job.py", "demo/test_rtsp_server.py",
+    "aggregator/test_clips_keeper.py", "models/test_models_on_pictures.py", "demo/test_drawn_gate.py",
+)  # fmt: skip
+"""Files whose tests take many seconds, the longest first."""
+BETWEEN = 3
+"""So many other files after each of them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin slow files early, so that no worker is left with one at the end, but not all of them at once.
+
+    The others follow by their number of tests. `--no-loadscope-reorder` makes xdist keep this order.
+    """
+    files: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        files[item.path.relative_to(TESTS).as_posix()].append(item)
+    rest = iter(sorted((it for it in files if it not in SLOW), key=lambda it: -len(files[it])))
+    order = [it for slow in SLOW if slow in files for it in (slow, *itertools.islice(rest, BETWEEN))]
+    items[:] = [item for it in (*order, *rest) for item in files[it]]

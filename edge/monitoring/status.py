@@ -85,6 +85,7 @@ class StatusServer:
         registry: The metrics.
         health: Parts and whether each is well.
         more: Answers other paths; False: it is not for it.
+        poll_s: Within this time the server notices that it shall stop.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class StatusServer:
         registry: CollectorRegistry,
         health: Callable[[], dict[str, bool]],
         more: Callable[[BaseHTTPRequestHandler], bool] | None = None,
+        poll_s: float = 0.5,
     ) -> None:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"  # for chunks; every connection is closed after its answer
@@ -114,7 +116,7 @@ class StatusServer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.port = int(self._server.server_address[1])
-        self._thread = Worker(self._server.serve_forever, "http")
+        self._thread = Worker(lambda: self._server.serve_forever(poll_s), "http")
 
     def start(self) -> None:
         """Serve."""

@@ -34,6 +34,12 @@ QUERIES = [
 REQUESTS = [name.split(" ", 1) for name in ROUTES if name.split(" ", 1)[0] not in ("PAGE", "WEBSOCKET")]
 
 
+@pytest.fixture(autouse=True)
+def no_box(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some bodies are a valid reason: the command is sent, and no box is there to answer it."""
+    monkeypatch.setitem(vars(web.services.remote), "answer_s", 0.05)
+
+
 def filled(path: str, word: str) -> str:
     return "/".join(word if part.startswith("{") else part for part in path.split("/"))
 

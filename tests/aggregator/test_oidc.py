@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from agg_support import Web
+from agg_support import Web, plain_client
 from playwright.sync_api import Page, expect
 
 from aggregator import app
@@ -82,7 +82,7 @@ def test_a_user_of_the_provider_makes_tokens_soon_after_a_log_in_only(
         assert client.get(f"/login/oidc/back?code={code}&state={state}").status_code == 200
         made = client.post("/api/tokens", json=wanted)
         assert made.status_code == 201
-        with httpx.Client(base_url=web.url, headers={"Authorization": f"Bearer {made.json()['token']}"}) as program:
+        with plain_client(web.url, {"Authorization": f"Bearer {made.json()['token']}"}) as program:
             assert program.get("/api/alerts").status_code == 200
             assert program.post("/api/tokens", json=wanted).status_code == 403
         assert "days: 1 to 30" in client.post("/api/tokens", json=wanted | {"days": 31}).text

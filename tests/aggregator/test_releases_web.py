@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from agg_support import PASSWORD, Sender, Web, log_in, wait_until
+from agg_support import PASSWORD, Sender, Web, log_in, plain_client, wait_until
 from playwright.sync_api import Page, expect
 from test_search_web import moment, new_case
 from test_staff import add, as_user
@@ -97,7 +97,7 @@ def test_a_token_reads_but_neither_asks_nor_decides_nor_fetches(web: Web, camera
         permissions = ["release.see", "release.ask", "release.decide"]
         wanted = {"label": "x", "permissions": permissions, "days": 1, "current": PASSWORD}
         token = client.post("/api/tokens", json=wanted).json()["token"]
-    with httpx.Client(base_url=web.url, headers={"Authorization": f"Bearer {token}"}) as client:
+    with plain_client(web.url, {"Authorization": f"Bearer {token}"}) as client:
         assert [one["id"] for one in client.get("/api/releases").json()["releases"]][:1] == [it["id"]]
         assert ask(client, case).status_code == 403
         for deed in ("approve", "refuse", "fetch"):

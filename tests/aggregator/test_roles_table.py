@@ -144,8 +144,7 @@ def test_a_socket_needs_a_session_and_our_own_origin(staffed: Web) -> None:
 
 def test_lists_and_alerts_show_what_lies_within_only(staffed: Web) -> None:
     senders = [Sender(staffed.broker_port, staffed.account, box="roles")]
-    other = Sender(staffed.broker_port, staffed.account, box="roles")
-    other.topics = type(other.topics)("harbour", "roles")
+    other = Sender(staffed.broker_port, staffed.account, box="roles", site="harbour")
     try:
         senders[0].send(event(1, box="roles", number=700_001))
         other.send(event(1, box="roles", site="harbour", number=700_002))

@@ -21,6 +21,8 @@ from protocol.event_types import LineCrossed
 from protocol.identifiers import to_rfc3339
 
 HOUR_NS = 3600 * SECOND_NS
+SITE = "hamlet"
+"""Of this file only: what other files send is not found here."""
 
 
 def moment(hours: float) -> str:
@@ -35,14 +37,13 @@ def filed(web: Web) -> Iterator[dict[str, str]]:
     senders = []
     for number, (name, site, place, data, picture) in enumerate(
         [
-            ("person", "village", "yard-1", entered("search-yard", "person"), JPEG),
-            ("car", "village", "yard-1", entered("search-yard", "car"), None),
-            ("line", "village", "yard-2", LineCrossed(line="in", direction="forward", object="person", track=7), None),
+            ("person", SITE, "yard-1", entered("search-yard", "person"), JPEG),
+            ("car", SITE, "yard-1", entered("search-yard", "car"), None),
+            ("line", SITE, "yard-2", LineCrossed(line="in", direction="forward", object="person", track=7), None),
             ("foreign", "harbour", "quay", entered("search-quay", "person"), JPEG),
         ]
     ):
-        sender = Sender(web.broker_port, web.account, box=f"search-{site}")
-        sender.topics = type(sender.topics)(site, f"search-{site}")
+        sender = Sender(web.broker_port, web.account, box=f"search-{site}", site=site)
         its = event(
             number + 1, data, site=site, place=place, box=f"search-{site}", number=810_000 + number,
             time_ns=now_ns - HOUR_NS + number, picture=picture,
@@ -66,7 +67,12 @@ def new_case(client: httpx.Client, **changed: object) -> str:
     return str(answer.json()["id"])
 
 
-def search(client: httpx.Client, case: str, words: str = "site=village") -> httpx.Response:
+def case_here(client: httpx.Client, **changed: object) -> str:
+    """A case of this file's site."""
+    return new_case(client, **({"site": SITE} | changed))
+
+
+def search(client: httpx.Client, case: str, words: str = "site=hamlet") -> httpx.Response:
     return client.get(f"/api/footage?case={quote(case)}&from={moment(-2)}&until={moment(0)}&{words}")
 
 
@@ -76,17 +82,17 @@ def recorded(web: Web, case: str) -> list[AuditEntry]:
 
 
 def test_a_question_under_a_case_is_answered_and_recorded(web: Web, filed: dict[str, str]) -> None:
-    name = add(web, "investigator@village")
+    name = add(web, "investigator@hamlet")
     with as_user(web, name) as client:
-        case = new_case(client)
+        case = case_here(client)
         hits = search(client, case).json()["hits"]
         assert [hit["id"] for hit in hits if hit["id"] in filed.values()] == [
             filed[it] for it in ("line", "car", "person")
         ]
         assert set(hits[0]) == {"id", "site", "box", "place", "kind", "time", "object", "zone", "picture"}
-        only = search(client, case, "place=village/yard-1&object=car&kind=zone.entered&zone=search-yard").json()["hits"]
+        only = search(client, case, "place=hamlet/yard-1&object=car&kind=zone.entered&zone=search-yard").json()["hits"]
         assert [hit["id"] for hit in only] == [filed["car"]]
-        first = search(client, case, "place=village/yard-1&place=village/yard-2&limit=1")
+        first = search(client, case, "place=hamlet/yard-1&place=hamlet/yard-2&limit=1")
         after = client.get(str(first.url) + "&after=" + first.json()["after"]).json()
         assert [hit["id"] for hit in after["hits"]] == [filed["car"]]
         picture = f"/api/footage/{filed['person']}/picture?case={quote(case)}"
@@ -104,33 +110,33 @@ def test_a_question_under_a_case_is_answered_and_recorded(web: Web, filed: dict[
     ("words", "status"),
     [
         ("site=harbour", 409),
-        ("site=village&site=harbour", 409),
+        ("site=hamlet&site=harbour", 409),
         ("place=harbour/quay", 409),
         ("", 409),
-        ("site=village&track=7", 422),
-        ("site=village&credential=00112233445566778899", 422),
-        ("site=village&vehicle=x", 422),
-        ("site=village&person=li", 422),
-        ("site=village&kind=no.such", 422),
-        ("site=village&limit=100000", 422),
-        ("site=village&after=forged", 422),
-        ("site=village&area=nowhere", 409),
-        ("site=village&from=2020-01-01T00:00:00Z", 422),
+        ("site=hamlet&track=7", 422),
+        ("site=hamlet&credential=00112233445566778899", 422),
+        ("site=hamlet&vehicle=x", 422),
+        ("site=hamlet&person=li", 422),
+        ("site=hamlet&kind=no.such", 422),
+        ("site=hamlet&limit=100000", 422),
+        ("site=hamlet&after=forged", 422),
+        ("site=hamlet&area=nowhere", 409),
+        ("site=hamlet&from=2020-01-01T00:00:00Z", 422),
     ],
 )  # fmt: skip
 def test_what_goes_beyond_is_refused_and_shows_nothing(
     web: Web, filed: dict[str, str], words: str, status: int
 ) -> None:
     with as_user(web, add(web, "investigator")) as client:
-        case = new_case(client)
+        case = case_here(client)
         answer = search(client, case, words)
         assert answer.status_code == status
         assert set(answer.json()) == {"error"}
 
 
 def test_a_clip_is_asked_for_under_the_case(web: Web, filed: dict[str, str]) -> None:
-    with as_user(web, add(web, "investigator@village")) as client:
-        case = new_case(client)
+    with as_user(web, add(web, "investigator@hamlet")) as client:
+        case = case_here(client)
         clip = f"/api/footage/{filed['car']}/clip?case={quote(case)}"
         assert client.get(clip).status_code == 404
         asked = client.post(clip)
@@ -142,7 +148,7 @@ def test_a_clip_is_asked_for_under_the_case(web: Web, filed: dict[str, str]) -> 
         assert (client.post(foreign).status_code, client.get(foreign).status_code) == (404, 404)
         kept = web.services.reader.clip(filed["car"])
         assert kept is not None
-        assert (kept.box, kept.camera, kept.to_ns - kept.from_ns) == ("search-village", "yard-1", 30 * SECOND_NS)
+        assert (kept.box, kept.camera, kept.to_ns - kept.from_ns) == (f"search-{SITE}", "yard-1", 30 * SECOND_NS)
         web.services.objects.put(kept.object, whole(web))
         stored = clips.mark_stored(kept, 4, "00")
         assert web.services.mailbox.submit(lambda store: store.change_clip(kept, stored)).result(10)
@@ -160,13 +166,13 @@ def whole(web: Web) -> Path:
 
 
 def test_a_case_narrows_what_may_be_asked(web: Web, filed: dict[str, str]) -> None:
-    with as_user(web, add(web, "investigator@village")) as client:
-        case = new_case(client, places=["village/yard-2"], **{"from": moment(-1.5), "until": moment(1)})
+    with as_user(web, add(web, "investigator@hamlet")) as client:
+        case = case_here(client, places=["hamlet/yard-2"], **{"from": moment(-1.5), "until": moment(1)})
         long_ago = f"&from={moment(-1.4)}&until={moment(0)}"
-        inside = client.get(f"/api/footage?case={quote(case)}&place=village/yard-2{long_ago}")
+        inside = client.get(f"/api/footage?case={quote(case)}&place=hamlet/yard-2{long_ago}")
         assert [hit["id"] for hit in inside.json()["hits"]] == [filed["line"]]
-        assert client.get(f"/api/footage?case={quote(case)}&place=village/yard-1{long_ago}").status_code == 409
-        assert search(client, case, "place=village/yard-2").status_code == 409  # begins before the case does
+        assert client.get(f"/api/footage?case={quote(case)}&place=hamlet/yard-1{long_ago}").status_code == 409
+        assert search(client, case, "place=hamlet/yard-2").status_code == 409  # begins before the case does
         assert client.get(f"/api/footage/{filed['person']}/picture?case={quote(case)}").status_code == 404
         assert client.get(f"/api/footage/{filed['foreign']}/picture?case={quote(case)}").status_code == 404
 
@@ -174,9 +180,9 @@ def test_a_case_narrows_what_may_be_asked(web: Web, filed: dict[str, str]) -> No
 def test_cases_of_other_sites_do_not_exist(web: Web) -> None:
     with as_user(web, add(web, "investigator@harbour")) as other:
         case = new_case(other, site="harbour")
-    with as_user(web, add(web, "investigator@village")) as client:
+    with as_user(web, add(web, "investigator@hamlet")) as client:
         assert client.post("/api/cases", json={"id": "x", "site": "harbour"}).status_code == 422
-        mine = new_case(client)
+        mine = case_here(client)
         shown = {it["id"] for it in client.get("/api/cases").json()["cases"]}
         assert mine in shown
         assert case not in shown
@@ -194,12 +200,12 @@ def test_cases_of_other_sites_do_not_exist(web: Web) -> None:
     ],
 )  # fmt: skip
 def test_impossible_cases_are_refused(web: Web, changed: dict[str, object]) -> None:
-    with as_user(web, add(web, "investigator@village")) as client:
+    with as_user(web, add(web, "investigator@hamlet")) as client:
         fields = {
             "id": "bad",
             "purpose": "long enough to be one",
             "basis": "incident",
-            "site": "village",
+            "site": SITE,
             "expires": moment(1),
         }
         assert client.post("/api/cases", json=fields | changed).status_code in (403, 422)
@@ -207,7 +213,7 @@ def test_impossible_cases_are_refused(web: Web, changed: dict[str, object]) -> N
 
 
 def test_the_page_searches(web: Web, filed: dict[str, str], page: Page) -> None:
-    name = add(web, "investigator@village")
+    name = add(web, "investigator@hamlet")
     log_in(web, page, name)
     page.get_by_test_id("page-search").click()
     page.get_by_test_id("new-case").click()

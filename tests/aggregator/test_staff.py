@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pyotp
 import pytest
-from agg_support import PASSWORD, USER, Web, log_in
+from agg_support import PASSWORD, USER, Web, log_in, plain_client
 from playwright.sync_api import Page, expect
 
 from aggregator import app
@@ -138,7 +138,7 @@ def test_a_token_acts_within_its_limits(web: Web) -> None:
         ):
             assert client.post("/api/tokens", json=wrong | PROOF).status_code == 422
         bearer = {"Authorization": f"Bearer {token['token']}"}
-        with httpx.Client(base_url=web.url, headers=bearer) as program:  # no Origin, no cookie
+        with plain_client(web.url, bearer) as program:  # no Origin, no cookie
             assert program.get("/api/alerts").status_code == 200
             assert program.get("/api/me").json()["permissions"] == ["alerts.see"]
             assert program.post("/api/alerts/x/resolve").status_code == 403
@@ -153,7 +153,7 @@ def test_a_token_acts_within_its_limits(web: Web) -> None:
 
 @pytest.mark.parametrize("token", ["x", "Bearer", "ü", "y" * 5000])
 def test_forged_tokens_are_nobody(web: Web, token: str) -> None:
-    with httpx.Client(base_url=web.url) as program:
+    with plain_client(web.url) as program:
         answer = program.get("/api/me", headers={b"Authorization": b"Bearer " + token.encode()})
         assert answer.status_code == 401
 
@@ -197,7 +197,7 @@ def test_a_new_password_ends_api_tokens_too(web: Web) -> None:
     with as_user(web, name) as client:
         wanted = {"label": "script", "permissions": ["alerts.see"]} | PROOF
         token = client.post("/api/tokens", json=wanted).json()["token"]
-    with httpx.Client(base_url=web.url, headers={"Authorization": f"Bearer {token}"}) as script:
+    with plain_client(web.url, {"Authorization": f"Bearer {token}"}) as script:
         assert script.get("/api/alerts").status_code == 200
         app.add_user(web.services.settings, name, Secret(PASSWORD))
         assert script.get("/api/alerts").status_code == 401

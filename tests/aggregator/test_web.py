@@ -7,9 +7,8 @@ import socket
 import threading
 from collections.abc import Iterator
 
-import httpx
 import pytest
-from agg_support import JPEG, PASSWORD, USER, Sender, Web, entered, event, wait_until
+from agg_support import JPEG, PASSWORD, USER, Sender, Web, entered, event, plain_client, wait_until
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from aggregator.auth.client_address import SESSION_COOKIE
@@ -93,7 +92,7 @@ def test_the_dashboards_socket_opens_with_both(web: Web) -> None:
 def test_posts_from_elsewhere_are_refused(web: Web, path: str, headers: dict[str, str]) -> None:
     with web.logged_in() as client:
         cookies = dict(client.cookies)
-    with httpx.Client(base_url=web.url, cookies=cookies) as stranger:
+    with plain_client(web.url, cookies=cookies) as stranger:
         assert stranger.post(path, headers=headers).status_code == 403
 
 

@@ -62,26 +62,34 @@ class Side:
     uploads: UploadReceiver
 
 
-@pytest.fixture(params=["folder", "s3"])
-def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStorage]:
-    if request.param == "folder":
-        yield ObjectStorage(ObjectsSettings(), tmp_path / "objects")
-        return
-    server = ThreadedMotoServer("127.0.0.1", 0)  # an S3 of its own
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """An S3 of this file's own; its address."""
+    server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
     host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    httpx.put(f"{endpoint}/clips").raise_for_status()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def objects(request: pytest.FixtureRequest, tmp_path: Path, s3: str) -> ObjectStorage:
+    if request.param == "folder":
+        return ObjectStorage(ObjectsSettings(), tmp_path / "objects")
+    bucket = f"clips-{secrets.token_hex(6)}"
+    httpx.put(f"{s3}/{bucket}").raise_for_status()
     for name in ("id", "secret"):
         (tmp_path / name).write_text("testing\n")
-    options = {"endpoint": endpoint, "region": "us-east-1"}
-    yield ObjectStorage(
+    options = {"endpoint": s3, "region": "us-east-1"}
+    return ObjectStorage(
         ObjectsSettings(
-            url="s3://clips/site", options=options, key_file=str(tmp_path / "id"), secret_file=str(tmp_path / "secret")
+            url=f"s3://{bucket}/site",
+            options=options,
+            key_file=str(tmp_path / "id"),
+            secret_file=str(tmp_path / "secret"),
         ),
         tmp_path,
     )
-    server.stop()
 
 
 @pytest.fixture

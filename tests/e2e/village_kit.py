@@ -73,7 +73,7 @@ class Program:
         """Ask it to end; returns its exit code."""
         assert self.child is not None
         self.child.send_signal(signal.SIGTERM)
-        return self.child.wait(20)
+        return self.child.wait(60)
 
 
 @dataclass

@@ -96,7 +96,7 @@ def box(tmp_path: Path) -> Iterator[Served]:
     writer.close()
     box = Served(store, api_token(tmp_path / "data" / "api-token"))
     api = FootageApi(store, lambda: box.make(), clock, tmp_path / "data")  # noqa: PLW0108 - tests put another in its place
-    server = StatusServer(0, CollectorRegistry(), lambda: {"all": True}, api.answer)
+    server = StatusServer(0, CollectorRegistry(), lambda: {"all": True}, api.answer, poll_s=0.02)
     box.port = server.port
     server.start()
     yield box

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -17,9 +18,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from aggregator.jobs.uploads import _number
+from aggregator.settings.aggregator import Http, Settings
 from aggregator.web import server as web_server
 from aggregator.web.body_limits import BodyLimits, most_bytes
-from aggregator.web.server import BACKLOG, RESERVED_FILES, BoundedProtocol, configuration, connections_of
+from aggregator.web.server import BACKLOG, RESERVED_FILES, BoundedProtocol, configuration, connections_of, listening
 from common.errors import ContractError
 from protocol.identifiers import uuid7
 from protocol.signing.upload_tokens import PIECE_BYTES
@@ -157,3 +159,11 @@ def test_upload_length_keeps_to_its_bound_whatever_it_begins_with(text: str, goo
     else:
         with pytest.raises(ContractError):
             _number(request, "Upload-Length")
+
+
+def test_connections_send_small_answers_at_once(tmp_path: Path) -> None:
+    chosen = Settings(data=str(tmp_path), http=Http(port=0))
+    with listening(chosen) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0

@@ -35,6 +35,7 @@ class Server(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = MOST_CONNECTIONS  # of five, the kernel makes those beyond wait for seconds
 
     def __init__(
         self,

@@ -13,8 +13,11 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any
 
+import cv2
+
 from benchmarks.machine import cpu_s, median, process_rss_mb
 from benchmarks.streams import serving, still
+from edge.monitoring.malloc_tuning import give_back_large_blocks
 
 CAMERAS = 4
 SETTLE_S = 2.0
@@ -63,6 +66,9 @@ def _measure(side: str, urls: list[str], seconds: float) -> tuple[float, float]:
 
 def _side(side: str, urls: list[str], seconds: float, pipe: Connection) -> None:
     start = _decode if side == "decode" else _watch
+    if start is _watch:  # as the box does
+        cv2.setNumThreads(1)
+        give_back_large_blocks()
     stop = threading.Event()
     threads = [threading.Thread(target=start, args=(url, side, stop), daemon=True) for url in urls]
     for thread in threads:

@@ -57,10 +57,11 @@ class Patience:
         if self._last_ns is not None:
             self._between.add(mono_ns - self._last_ns, mono_ns)
             self._vain = 0
-        if key and self._last_key_ns is not None:
-            self._between_keys.add(mono_ns - self._last_key_ns, mono_ns)
         self._last_ns = mono_ns
-        self._last_key_ns = mono_ns if key else self._last_key_ns
+        if key:
+            if self._last_key_ns is not None:
+                self._between_keys.add(mono_ns - self._last_key_ns, mono_ns)
+            self._last_key_ns = mono_ns
 
     def in_vain(self) -> None:
         """A connection ended because no picture came: the next one may take twice as long for its first."""

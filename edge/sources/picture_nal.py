@@ -13,9 +13,16 @@ _SLICES = {"h264": frozenset(range(1, 6)), "hevc": frozenset(range(32))}
 _SETS = {"h264": frozenset({7, 8, 13, 15}), "hevc": frozenset({32, 33, 34})}
 
 
+_WITH_SLICE = {
+    "h264": frozenset(_START + bytes([first]) for first in range(256) if first & 0x1F in _SLICES["h264"]),
+    "hevc": frozenset(_START + bytes([first]) for first in range(256) if first >> 1 & 0x3F in _SLICES["hevc"]),
+}
+"""First five bytes of nearly all packets of a codec that hold a picture: the first unit tells."""
+
+
 def holds_picture(packet: VideoPacket, codec: str) -> bool:
     """Whether there is a slice in it; of another codec than these two, always."""
-    return _holds(packet, codec, _SLICES)
+    return bytes(memoryview(packet)[:5]) in _WITH_SLICE.get(codec, ()) or _holds(packet, codec, _SLICES)
 
 
 def holds_sets(packet: VideoPacket, codec: str) -> bool:
@@ -27,11 +34,6 @@ def _holds(packet: VideoPacket, codec: str, kinds: dict[str, frozenset[int]]) ->
     if codec not in kinds:
         return True
     view, wanted = memoryview(packet), kinds[codec]
-    head = bytes(view[:5])
-    if head.startswith(_START) and len(head) > len(_START):  # nearly always: the first unit tells
-        first = head[4]
-        if (first & 0x1F if codec == "h264" else first >> 1 & 0x3F) in wanted:
-            return True
     for size in _HEADS_BYTES:
         if holds(bytes(view[:size]), codec, wanted):
             return True

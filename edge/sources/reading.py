@@ -75,10 +75,11 @@ class Reading:
         if picture:
             self._last_ns, self._any = self._mono_ns, True
             self.patience.picture(self._mono_ns, packet.is_keyframe)
-        if self._clock.monotonic_ns() - self._called_ns >= _FLUSHED_NS:
+        now_ns = self._clock.monotonic_ns()
+        if now_ns - self._called_ns >= _FLUSHED_NS:
             self._mono_ns = None
         else:
-            self.begins()
+            self._guessed, self._wall_ns, self._mono_ns = False, self._clock.wall_ns(), now_ns
         return arrival
 
     @property

@@ -124,6 +124,10 @@ class FrameAnalyzer:
     _seen_ns: int = 0
     _watched_ns: int = 0
     _health_ns: int = 0
+    _interval_ns: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._interval_ns = round(SECOND_NS / self.looks_per_s * PACE)
 
     def see(self, frame: av.VideoFrame, time_ns: int, past: bool = False, grid: Luma | None = None) -> None:
         """Take a decoded picture; most are passed over at once.
@@ -136,9 +140,9 @@ class FrameAnalyzer:
         """
         if self.watcher is not None:
             self.watcher.frame(frame, time_ns)
-        interval_ns = round(SECOND_NS / self.looks_per_s * PACE)
-        if self._next_ns - 2 * interval_ns < time_ns < self._next_ns:
+        if not self._is_due(time_ns):
             return
+        interval_ns = self._interval_ns
         # Pace on a grid with a slack of a quarter, so that frames that come a little early still count.
         self._next_ns = (
             time_ns + interval_ns * 3 // 4 if time_ns - self._next_ns > interval_ns else (self._next_ns + interval_ns)
@@ -159,6 +163,13 @@ class FrameAnalyzer:
             self.submit(InferenceRequest(self, frame, request, past))
         if findings:
             self.report(Report(self.camera, findings, picture_of(frame), people))
+
+    def wants(self, time_ns: int) -> bool:
+        """Whether a picture of this time is of use now; others may be decoded later, with the next one that is."""
+        return self.active or self.watcher is not None or self._is_due(time_ns)
+
+    def _is_due(self, time_ns: int) -> bool:
+        return not self._next_ns - 2 * self._interval_ns < time_ns < self._next_ns
 
     def _check_health(self, luma: Luma, grid: Luma, time_ns: int) -> None:
         """Every `HEALTH_EVERY_NS`, on a time of its own that never steps back."""

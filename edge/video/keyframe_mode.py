@@ -40,9 +40,10 @@ class KeyframeMode:
 
     def keep(self, arrival: TimedPacket) -> None:
         """Keep a packet; a key frame starts a new group (`take` empties the old one first)."""
-        if arrival.packet.is_keyframe:
+        packet = arrival.packet
+        if packet.is_keyframe:
             self._group, self._bytes, self._complete = [], 0, True
-        self._bytes += arrival.packet.size
+        self._bytes += packet.size
         if len(self._group) >= MAX_PACKETS or self._bytes > MAX_BYTES:
             self.overflows += self._complete
             self._complete = False

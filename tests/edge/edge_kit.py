@@ -27,7 +27,13 @@ TONE_RATE = 8_000
 
 
 def make_clip(
-    path: Path, codec: str = "libx264", size: tuple[int, int] = (320, 240), seconds: float = 4.0, sound: str = ""
+    path: Path,
+    codec: str = "libx264",
+    size: tuple[int, int] = (320, 240),
+    seconds: float = 4.0,
+    sound: str = "",
+    *,
+    moving: bool = True,
 ) -> Path:
     """A bright square that walks over a textured ground; a key frame every second. `sound`: an encoder's name."""
     random = np.random.default_rng(1)
@@ -41,7 +47,7 @@ def make_clip(
         track = out.add_stream(sound, rate=TONE_RATE) if sound else None
         for number in range(round(seconds * RATE)):
             picture = ground.copy()
-            left = 10 + number * 3 % (size[0] - 60)
+            left = 10 + number * 3 * moving % (size[0] - 60)
             picture[100:150, left : left + 40] = 230
             frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
             frame.pts, frame.time_base = number, Fraction(1, RATE)

@@ -291,7 +291,7 @@ def test_a_thread_of_the_client_that_has_ended_is_started_again(
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     link._client.loop_stop()  # as after an exception inside the library
     link.tend()
-    assert (link.restarts, link.connected) == (1, False)
+    assert link.restarts == 1
     wait_until(lambda: link.connected)
     link.publish(TOPICS.receipts, b"back")
     wait_until(lambda: heard == [b"back"])

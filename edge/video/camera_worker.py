@@ -165,8 +165,8 @@ class CameraWorker:
     def _watch(self, decoder: Decoder, arrival: TimedPacket, past: bool = False) -> None:
         """Decode and look.
 
-        While nothing moves, pictures between two looks are decoded together with the one that is looked at. One at a
-        time, each finds the processor's caches filled with other things, which costs a quarter more.
+        While nothing moves, pictures between two looks are decoded together with the one that is looked at. Decoded
+        one at a time, each starts with cold processor caches, which costs a quarter more.
         """
         if not past and len(self._waiting) < MOST_WAITING and not self.eye.wants(arrival.time_ns):
             self._waiting.append(arrival)

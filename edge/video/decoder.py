@@ -19,8 +19,8 @@ BROKEN_S, BROKEN_PACKETS = 10.0, 8
 """A stream is given up when as many packets in a row, over as long a time, gave no picture. Waiting for a key frame
 does not count: cameras with smart codecs send one in a minute or less often."""
 
-ASK_EVERY = 16
-"""Frames until it is asked again whether the stream turns its pictures, where no key frame comes."""
+READ_EVERY = 16
+"""Frames after which the orientation is read again where no key frame comes."""
 
 
 class Decoder:
@@ -43,7 +43,7 @@ class Decoder:
         self._fruitless = 0
         self._since_ns: int | None = None
         self._waits_for_key = True
-        self._plain, self._unasked = False, ASK_EVERY
+        self._plain, self._unread = False, READ_EVERY
         self._context = self._make()
 
     def decode(self, packet: VideoPacket, now_ns: int = 0) -> list[av.VideoFrame]:
@@ -75,11 +75,11 @@ class Decoder:
     def _is_plain(self, frames: list[av.VideoFrame]) -> bool:
         """Whether the frames need no turning and no stretching.
 
-        A stream says so with its key frames; asking each frame would cost a thirtieth of the decoding.
+        Streams give it with their key frames. Reading it from each frame costs a thirtieth of the decoding.
         """
-        self._unasked += 1
-        if self._unasked >= ASK_EVERY or any(frame.key_frame for frame in frames):
-            self._unasked = 0
+        self._unread += 1
+        if self._unread >= READ_EVERY or any(frame.key_frame for frame in frames):
+            self._unread = 0
             self._plain = all(self._shown(frame) is frame for frame in frames)
         return self._plain
 

@@ -35,7 +35,7 @@ class Server(ThreadingHTTPServer):
     """
 
     daemon_threads = True
-    request_queue_size = MOST_CONNECTIONS  # of five, the kernel makes those beyond wait for seconds
+    request_queue_size = MOST_CONNECTIONS  # with the default of 5, further connections wait for seconds
 
     def __init__(
         self,

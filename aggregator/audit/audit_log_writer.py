@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from concurrent.futures import Future
 
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.storage import Writer
-from aggregator.storage.write_queue import WriteQueue
+from aggregator.storage.write_queue import WRITE_TIMEOUT_S, WriteQueue
 from common.errors import StoreError
 
 MOST_AT_ONCE = 1_000
@@ -41,6 +42,17 @@ class AuditLogWriter:
         if ask:
             self._ask()
         return future
+
+    async def record(self, entry: AuditEntry) -> None:
+        """As `put`, for the event loop: what is accessed may be shown when this returns.
+
+        Raises:
+            StoreError: It could not be recorded: nothing may be shown.
+        """
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(self.put(entry)), WRITE_TIMEOUT_S)
+        except TimeoutError as error:
+            raise StoreError("the store does not answer") from error
 
     def _ask(self) -> None:
         try:

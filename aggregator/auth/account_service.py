@@ -52,6 +52,7 @@ class AccountService:
         clock: Says when.
         token: Makes an unguessable string of at least 256 bits.
         new_id: Makes ids.
+        changed: Called after each change, so that what is known of users is read again.
     """
 
     reader: Reader
@@ -60,6 +61,7 @@ class AccountService:
     clock: Clock
     token: Callable[[], str]
     new_id: Callable[[], str]
+    changed: Callable[[], None] = lambda: None
     pending: PendingEnrolment = field(init=False)
     _checker: Checker = field(init=False)
 
@@ -289,6 +291,8 @@ class AccountService:
             return self.mailbox.submit(job).result(WRITE_TIMEOUT_S)
         except TimeoutError as error:
             raise StoreError("the store does not answer") from error
+        finally:
+            self.changed()
 
 
 def _reach(caller: Principal) -> list[RoleAssignment]:

@@ -13,6 +13,7 @@ import argon2
 from aggregator.auth.client_address import prefix_of
 from aggregator.auth.login_limits import Failures, LoginLimits
 from aggregator.auth.passwords import BY_PROVIDER, hash_token, matches
+from aggregator.auth.principal_cache import PrincipalCache
 from aggregator.auth.rate_limiter import RateLimiter
 from aggregator.auth.reauthentication import Checker
 from aggregator.auth.vouchers import Vouchers
@@ -43,7 +44,11 @@ class Authenticator:
         token: Makes an unguessable string of at least 256 bits.
         hours: How long a log-in lasts.
         areas: Which places belong to which areas.
+        stamp: Differs when another process has changed accounts.
         hasher: argon2id with its parameters.
+
+    Attributes:
+        cache: Principals that were looked up a moment ago; to be cleared by whoever changes an account.
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class Authenticator:
         token: Callable[[], str],
         hours: float = 12.0,
         areas: Areas | None = None,
+        stamp: Callable[[], object] = lambda: None,
         hasher: argon2.PasswordHasher | None = None,
     ) -> None:
         self._reader, self._mailbox = reader, mailbox
@@ -69,6 +75,7 @@ class Authenticator:
         self._failures = Failures(clock, lambda act: mailbox.submit(lambda store: store.put_acts([act])))
         self._bad_tokens = RateLimiter(clock, 50, 300.0)
         self._vouchers = Vouchers(clock)
+        self.cache = PrincipalCache(clock, stamp)
 
     def log_in(self, name: str, password: Secret, address: str, code: str = "") -> str:
         """Check a name, a password and, where the user has a second factor, its code; takes some 50 ms of CPU.
@@ -137,11 +144,15 @@ class Authenticator:
         """Whose session this is, with their roles as they are now; None: no token, unknown, expired."""
         if not token or len(token) > 200:
             return None
-        session = self._reader.session(hash_token(token), self._clock.wall_ns())
-        caller = None if session is None else self._caller(session.user)
-        if caller is None or session is None or not self._vouchers.good(session.token_hash):
-            return caller
-        return replace(caller, vouched=True)
+        token_hash, generation = hash_token(token), self.cache.generation()
+        caller = self.cache.get(token_hash)
+        if caller is None or caller.only is not None:  # an API token is no session
+            session = self._reader.session(token_hash, self._clock.wall_ns())
+            caller = None if session is None else self._caller(session.user)
+            if caller is None or session is None:
+                return None
+            self.cache.put(token_hash, caller, session.expires_ns, generation)
+        return replace(caller, vouched=True) if self._vouchers.good(token_hash) else caller
 
     def bearer(self, token: str, address: str) -> Principal | None:
         """Who an API token acts for, within its limits; None: unknown or expired.
@@ -149,12 +160,19 @@ class Authenticator:
         Raises:
             LoginThrottled: Too many wrong ones from this address; a good one is let in all the same.
         """
-        kept = self._reader.token(hash_token(token[:200]), self._clock.wall_ns())
+        token_hash, generation = hash_token(token[:200]), self.cache.generation()
+        if (cached := self.cache.get(token_hash)) is not None and cached.only is not None:
+            return cached
+        kept = self._reader.token(token_hash, self._clock.wall_ns())
         if kept is None:
             self._bad_tokens.take(prefix_of(address))
             return None
         whole = self._caller(kept.user)
-        return None if whole is None else Principal(whole.name, whole.grants, whole.areas, frozenset(kept.permissions))
+        if whole is None:
+            return None
+        caller = Principal(whole.name, whole.grants, whole.areas, frozenset(kept.permissions))
+        self.cache.put(token_hash, caller, kept.expires_ns, generation)
+        return caller
 
     def log_out(self, token: str) -> None:
         """End a session."""
@@ -173,3 +191,5 @@ class Authenticator:
             return self._mailbox.submit(work).result(WRITE_TIMEOUT_S)
         except TimeoutError as error:
             raise StoreError("the store does not answer") from error
+        finally:
+            self.cache.clear()

@@ -5,6 +5,7 @@ After the model of resumable uploads over HTTP (HEAD tells the offset, PATCH add
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import hmac
@@ -15,18 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
-from starlette.concurrency import run_in_threadpool
-
 from aggregator.crypto.keyring import KeyRing
 from aggregator.storage.object_store import ObjectStorage
-from common import logging_setup
-from common.errors import ContractError, StoreError
+from common.errors import StoreError
 from protocol.identifiers import is_uuid7
-from protocol.signing.upload_tokens import DIGEST, LENGTH, OFFSET, PIECE_BYTES, SCHEME
+from protocol.signing.upload_tokens import SCHEME
 
-_log = logging_setup.get("uploads")
 MOST_BYTES = 8 * 1024**3
 
 
@@ -77,12 +72,12 @@ class UploadReceiver:
     _busy: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    async def may(self, request: Request, use: str, job: str) -> bool:
-        """Whether a request brings the right ticket for a job that is still wanted."""
-        scheme, _, ticket = request.headers.get("authorization", "").partition(" ")
+    async def may(self, authorization: str, use: str, job: str) -> bool:
+        """Whether an `Authorization` header has the right ticket for a job that is still wanted."""
+        scheme, _, ticket = authorization.partition(" ")
         good = is_uuid7(job) and use in self.takers and scheme == SCHEME
         right = hmac.compare_digest(ticket.encode(), self.keys.ticket(use, job).encode())
-        return good and right and await run_in_threadpool(self.takers[use].expects, job)
+        return good and right and await asyncio.to_thread(self.takers[use].expects, job)
 
     def offset(self, use: str, job: str) -> int:
         """How much of a file is there."""
@@ -145,64 +140,3 @@ class UploadReceiver:
 
     def _part(self, use: str, job: str) -> Path:
         return self.folder / f"{use}-{job}.part"
-
-
-def add(app: FastAPI, uploads: UploadReceiver) -> None:
-    """Add the routes; their tickets are checked here, not by the guard."""
-
-    @app.head("/box/uploads/{use}/{job}")
-    async def offset(use: str, job: str, request: Request) -> Response:
-        if not await uploads.may(request, use, job):
-            return Response(status_code=404)
-        return Response(headers={OFFSET: str(await run_in_threadpool(uploads.offset, use, job))})
-
-    @app.patch("/box/uploads/{use}/{job}")
-    async def piece(use: str, job: str, request: Request) -> Response:
-        if not await uploads.may(request, use, job):
-            return _answer(404, "no such job, it is not wanted any more, or this is not its ticket")
-        if not uploads.begin(job):
-            return _answer(409, "another piece of this file is being added")
-        try:
-            return await _take(uploads, use, job, request)
-        finally:
-            uploads.end(job)
-
-
-async def _take(uploads: UploadReceiver, use: str, job: str, request: Request) -> Response:
-    try:
-        begin, length = (_number(request, name) for name in (OFFSET, LENGTH))
-        piece = await _piece(request, min(PIECE_BYTES, length - begin))
-    except ContractError as error:
-        return _answer(400, str(error))
-    there = await run_in_threadpool(uploads.add, use, job, begin, piece)
-    if there is None:
-        at = await run_in_threadpool(uploads.offset, use, job)
-        return _answer(409, "the piece begins elsewhere; ask with HEAD", at)
-    if there == length:
-        brought = await run_in_threadpool(uploads.finish, use, job, request.headers.get(DIGEST, ""))
-        if brought is None:
-            return _answer(422, f"{DIGEST}: not the hash of what came; begin anew", 0)
-        await uploads.takers[use].take(brought)
-        await run_in_threadpool(uploads.forget, use, job)
-        _log.info("upload is whole", use=use, job=job, bytes=brought.bytes)
-    return Response(status_code=204, headers={OFFSET: str(there)})
-
-
-def _number(request: Request, name: str) -> int:
-    text = request.headers.get(name, "")
-    if not (text.isascii() and text.isdecimal() and len(text) <= 16 and int(text) <= MOST_BYTES):
-        raise ContractError(f"{name}: a number of bytes, at most {MOST_BYTES}")
-    return int(text)
-
-
-async def _piece(request: Request, most: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise ContractError(f"a piece has at most {PIECE_BYTES} bytes and ends within the file")
-    return bytes(body)
-
-
-def _answer(status: int, problem: str, offset: int | None = None) -> Response:
-    return JSONResponse({"error": problem}, status, {} if offset is None else {OFFSET: str(offset)})

@@ -29,6 +29,7 @@ class SearchService:
         record: Puts a look on the record.
         areas: Which places belong to which areas.
         clock: Says when.
+        keep_days: How long a clip is kept that somebody asks for.
     """
 
     reader: Reader
@@ -36,6 +37,7 @@ class SearchService:
     record: Callable[[AuditEntry], Awaitable[None]]
     areas: Areas
     clock: Clock
+    keep_days: int
 
     async def open_case(self, caller: Principal, fields: dict[str, object]) -> Case:
         """Open a case.
@@ -121,7 +123,7 @@ class SearchService:
             await self.record(self._act(caller, case, "view", event_id))
         return jpeg
 
-    async def ask_clip(self, caller: Principal, case_id: str, event_id: str, keep_days: int) -> Clip | None:
+    async def ask_clip(self, caller: Principal, case_id: str, event_id: str) -> Clip | None:
         """Have the clip of a hit made by its box; None where the case does not cover it.
 
         Raises:
@@ -133,7 +135,7 @@ class SearchService:
             return None
         clip = request_for_event(
             event_id, where.site, where.box, where.place,
-            time_ns=where.time_ns, now_ns=self.clock.wall_ns(), keep_days=keep_days,
+            time_ns=where.time_ns, now_ns=self.clock.wall_ns(), keep_days=self.keep_days,
         )  # fmt: skip
         act = self._act(caller, case, "clip", event_id, {"asked": "yes"})
         await self.write(lambda store: store.want_clip(clip, act))

@@ -1,160 +1,100 @@
-"""The sites' lists, as the API and the dashboard change them and as the boxes are sent them."""
+"""A site's list for somebody who may see or change it; the site's boxes get each change."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
-from aggregator.crypto.keyring import KeyRing
+from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.domain.audit_entry import Action, AuditEntry
-from aggregator.domain.list_entry import MOST_ENTRIES, Kind, ListEntry, ListEntryRequest, ListStatus, check, moment
-from aggregator.domain.read_models import ListChange, ListRow
-from aggregator.storage import Reader, Writer
+from aggregator.domain.authorization import Principal
+from aggregator.domain.list_entry import ListEntry, ListEntryRequest
+from aggregator.services import site_list_csv
+from aggregator.services.site_list_csv import Row
+from aggregator.services.site_list_repository import SiteListRepository
+from aggregator.storage import Writer
+from aggregator.storage.write_queue import WriteQueue
 from common.clock import Clock
-from common.errors import ListError
-from protocol import site_lists as wire
-from protocol.identifiers import uuid7
-from protocol.plate_grammar import MAINLAND, Grammar, choose
 
 
 @dataclass(frozen=True)
 class SiteListService:
-    """All sites' lists.
+    """Lists of vehicles and credentials.
 
     Args:
-        reader: Reads them.
-        keys: Seal and sign them.
-        clock: Says when.
-        grammars: Site → names of the grammars of its plates; mainland where a site is not named.
+        lists: The stored lists.
+        queue: Of the store's writer.
+        audit_log: Each access is in it.
+        publish: Sends topic and payload to a site's boxes.
+        clock: Of the audit entries.
     """
 
-    reader: Reader
-    keys: KeyRing
+    lists: SiteListRepository
+    queue: WriteQueue[Writer]
+    audit_log: AuditLogWriter
+    publish: Callable[[str, bytes], None]
     clock: Clock
-    grammars: Callable[[str], tuple[str, ...]]
 
-    def entries(self, site: str) -> list[ListEntry]:
-        """A site's entries, newest first.
-
-        Raises:
-            StoreError: It cannot be read.
-            ListError: It was stored with other keys.
-        """
-        return [self._shown(row) for row in self.reader.list_rows(site)]
-
-    def grammars_of(self, site: str) -> tuple[Grammar, ...]:
-        """What plates can say there."""
-        names = self.grammars(site)
-        if not names:
-            return MAINLAND
-        patterns = [name.removeprefix("pattern:") for name in names if name.startswith("pattern:")]
-        return choose([name for name in names if not name.startswith("pattern:")], patterns)
-
-    def add(
-        self, store: Writer, site: str, wanted: Iterable[ListEntryRequest], by: str, what: Action = "list.added"
+    async def add(
+        self, caller: Principal, site: str, wanted: list[ListEntryRequest], action: Action = "list.added"
     ) -> list[ListEntry]:
-        """Add entries, all or none; one with the same text gives way. On the writer's thread.
+        """Add entries, all or none, and send the list to the site's boxes.
 
         Raises:
-            ListError: One of them cannot be, or there would be too many.
-            StoreError: The store cannot write now.
+            Forbidden: The caller may not change this list.
+            ListError: One of the entries is wrong, or there would be too many.
+            StoreError: It could not be written.
         """
-        now_ns = self.clock.wall_ns()
-        grammars = self.grammars_of(site)
-        made = [self._entry(site, check(each, now_ns, grammars), by, now_ns) for each in wanted]
-        if len(made) + len(self.reader.list_rows(site)) > MOST_ENTRIES:
-            raise ListError(f"a site's list holds at most {MOST_ENTRIES} entries; remove those that have expired")
-        detail = {"entries": str(len(made))}
-        target = made[0].id if len(made) == 1 else ""
-        act = AuditEntry(time_ns=now_ns, who=by, what=what, site=site, target=target, detail=detail)
-        store.change_list(ListChange(site=site, added=tuple(map(self._row, made))), act)
+        caller.need("list.change", site)
+        made = await self.queue.write(lambda store: self.lists.add(store, site, wanted, caller.name, action))
+        await self._send(site)
         return made
 
-    def remove(self, store: Writer, site: str, entry: str, by: str) -> bool:
-        """Remove an entry; False if there is none of that id. On the writer's thread.
+    async def entries(self, caller: Principal, site: str, action: Action = "list.viewed") -> list[ListEntry]:
+        """A site's list, after the access is in the audit log.
 
         Raises:
-            StoreError: The store cannot write now.
+            Forbidden: The caller may not see this list.
+            ListError: The list was stored with other keys.
+            StoreError: The access could not be logged, or the list not read.
         """
-        act = AuditEntry(time_ns=self.clock.wall_ns(), who=by, what="list.removed", site=site, target=entry)
-        return store.change_list(ListChange(site=site, removed=(entry,)), act) > 0
+        caller.need("list.see", site)
+        await self.audit_log.record(AuditEntry(time_ns=self.clock.wall_ns(), who=caller.name, what=action, site=site))
+        return await asyncio.to_thread(self.lists.entries, site)
 
-    def message(self, site: str) -> tuple[str, bytes] | None:
-        """Topic and payload for the site's boxes; None where the site has no list.
+    async def remove(self, caller: Principal, site: str, entry: str) -> bool:
+        """Remove an entry and send the list to the site's boxes; False if there is none of that id.
 
         Raises:
-            StoreError: It cannot be read.
-            ListError: It was stored with other keys.
-            ContractError: It is too long to send.
+            Forbidden: The caller may not change this list.
+            StoreError: It could not be written.
         """
-        version = self.reader.list_versions().get(site)
-        if version is None:
-            return None
-        entries = self.entries(site)
-        lists = wire.SiteLists(
-            site=site,
-            version=version,
-            vehicles=tuple(_vehicle(it) for it in entries if it.kind == "vehicle"),
-            credentials=tuple(
-                wire.RevokedCredential(id=it.id, credential=it.text, from_ns=it.from_ns, until_ns=it.until_ns)
-                for it in entries
-                if it.kind == "credential"
-            ),
-            grammars=self.grammars(site),
-        )
-        return wire.topic(site), wire.pack(lists, self.keys.signing, self.keys.of_site(site), secrets.token_bytes)
+        caller.need("list.change", site)
+        removed = await self.queue.write(lambda store: self.lists.remove(store, site, entry, caller.name))
+        if removed:
+            await self._send(site)
+        return removed
 
-    def messages(self) -> list[tuple[str, bytes]]:
-        """Of all sites, for a broker that may have lost what it retained."""
-        found = (self.message(site) for site in sorted(self.reader.list_versions()))
-        return [message for message in found if message is not None]
+    async def load(self, caller: Principal, site: str, data: bytes) -> list[Row]:
+        """Add the good rows of a CSV file, all or none.
 
-    def _entry(self, site: str, wanted: ListEntryRequest, by: str, now_ns: int) -> ListEntry:
-        begins, ends = moment(wanted.valid_from, "valid_from"), moment(wanted.valid_until, "valid_until")
-        number = uuid7(now_ns, secrets.token_bytes(10))
-        owner, reason = wanted.owner.strip(), wanted.reason.strip()
-        return ListEntry(
-            number, site, wanted.kind, wanted.standing, wanted.text, owner, reason, begins, ends, by, now_ns
-        )
+        Returns:
+            All rows; one without an entry says what is wrong with it.
 
-    def _row(self, entry: ListEntry) -> ListRow:
-        return ListRow(
-            id=entry.id,
-            site=entry.site,
-            kind=entry.kind,
-            standing=entry.standing,
-            sealed=self.keys.hidden(entry.site, entry.text),
-            digest=self.keys.digest(entry.site, entry.kind, entry.text),
-            owner=entry.owner,
-            reason=entry.reason,
-            from_ns=entry.from_ns,
-            until_ns=entry.until_ns,
-            by=entry.by,
-            made_ns=entry.made_ns,
-        )
+        Raises:
+            Forbidden: The caller may not change this list.
+            ListError: The file cannot be read, or there would be too many entries.
+            StoreError: It could not be written.
+        """
+        caller.need("list.change", site)
+        rows = site_list_csv.read(data, self.clock.wall_ns(), self.lists.grammars_of(site))
+        good = [row.wanted for row in rows if row.wanted is not None]
+        if good:
+            await self.add(caller, site, good, "list.imported")
+        return rows
 
-    def _shown(self, row: ListRow) -> ListEntry:
-        text = self.keys.shown(row.site, row.sealed)
-        kind, standing = cast("Kind", row.kind), cast("ListStatus", row.standing)
-        return ListEntry(
-            row.id,
-            row.site,
-            kind,
-            standing,
-            text,
-            row.owner,
-            row.reason,
-            row.from_ns,
-            row.until_ns,
-            row.by,
-            row.made_ns,
-        )
-
-
-def _vehicle(entry: ListEntry) -> wire.ListedVehicle:
-    standing = cast("wire.Standing", entry.standing)
-    return wire.ListedVehicle(
-        id=entry.id, plate=entry.text, standing=standing, from_ns=entry.from_ns, until_ns=entry.until_ns
-    )
+    async def _send(self, site: str) -> None:
+        message = await asyncio.to_thread(self.lists.message, site)
+        if message is not None:
+            self.publish(*message)

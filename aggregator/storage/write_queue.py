@@ -5,6 +5,7 @@ The file descriptor wakes a thread that waits in `select`.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import queue
@@ -15,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from common.errors import StoreError
 
+WRITE_TIMEOUT_S = 10.0
 Owner = TypeVar("Owner")
 Result = TypeVar("Result")
 
@@ -56,6 +58,17 @@ class WriteQueue(Generic[Owner]):
             raise StoreError("the store is busy; try again") from error
         self.wake()
         return future
+
+    async def write(self, work: Callable[[Owner], Result]) -> Result:
+        """As `submit`, for the event loop.
+
+        Raises:
+            StoreError: The queue is full or closed, or the writer does not answer.
+        """
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(self.submit(work)), WRITE_TIMEOUT_S)
+        except TimeoutError as error:
+            raise StoreError("the store does not answer") from error
 
     def serve(self, owner: Owner) -> None:
         """Do all waiting jobs. Called by the owner's thread only."""

@@ -50,13 +50,13 @@ class AuthMiddleware:
 
     Args:
         app: What it stands before.
-        gatekeeper: Knows who a session or a token belongs to.
+        authenticator: Knows who a session or a token belongs to.
         clients: Knows which address a request comes from.
     """
 
-    def __init__(self, app: ASGIApp, gatekeeper: Authenticator, clients: Clients) -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, clients: Clients) -> None:
         self._app = app
-        self._gatekeeper, self._clients = gatekeeper, clients
+        self._authenticator, self._clients = authenticator, clients
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it."""
@@ -108,9 +108,9 @@ class AuthMiddleware:
 
     def _caller(self, scope: Scope, token: str | None) -> Principal | None:
         if token is None:
-            return self._gatekeeper.who(session_of(HTTPConnection(scope)))
+            return self._authenticator.who(session_of(HTTPConnection(scope)))
         client = scope.get("client")
-        return self._gatekeeper.bearer(token, client[0] if client else "")
+        return self._authenticator.bearer(token, client[0] if client else "")
 
 
 def allow(caller: Principal, rule: RoutePolicy, words: dict[str, str]) -> None:

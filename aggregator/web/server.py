@@ -7,15 +7,15 @@ import contextlib
 import resource
 import socket
 import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from aggregator.monitoring.change_feed import ChangeFeed
 from aggregator.settings.aggregator import Settings
-from aggregator.web.services import Services
 from common import logging_setup
 from common.errors import SettingsError
 
@@ -111,6 +111,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
 
+class PeriodicJob(Protocol):
+    """Something that works beside the web server."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+
+
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -135,10 +142,20 @@ def configuration(app: Any) -> uvicorn.Config:
     )
 
 
-async def serve(app: FastAPI, services: Services, listener: socket.socket, stop: threading.Event) -> None:
-    """Serve until `stop` is set."""
+async def serve(
+    app: FastAPI, changes: ChangeFeed, jobs: Iterable[PeriodicJob], listener: socket.socket, stop: threading.Event
+) -> None:
+    """Serve, and run jobs beside it, until `stop` is set.
+
+    Args:
+        app: The application.
+        changes: The change feed; it delivers to this event loop.
+        jobs: Work until they are cancelled.
+        listener: Where to serve.
+        stop: Ends it.
+    """
     server = _Server(configuration(app))
-    services.broadcast.attach(asyncio.get_running_loop())
+    changes.attach(asyncio.get_running_loop())
     host, port = listener.getsockname()[:2]
     _log.info("listening", url=f"http://{host}:{port}")
 
@@ -148,11 +165,11 @@ async def serve(app: FastAPI, services: Services, listener: socket.socket, stop:
         server.should_exit = True
 
     watcher = asyncio.create_task(watch())
-    workers = [asyncio.create_task(it.run()) for it in (services.courier, services.keeper)]
+    workers = [asyncio.create_task(it.run()) for it in jobs]
     try:
         await server.serve(sockets=[listener])
     finally:
-        services.broadcast.detach()
+        changes.detach()
         watcher.cancel()
         for worker in workers:
             worker.cancel()

@@ -57,6 +57,10 @@ class AudioListener(Protocol):
 class Stream(Protocol):
     """An open stream. Opened, read and closed by one thread."""
 
+    grouped: bool
+    """Packets may be read in groups, each up to a fifth of a second late: see `edge.sources.rtsp`. May be set while
+    packets are read."""
+
     @property
     def codec(self) -> str:
         """FFmpeg's name of the codec, `h264` or `hevc`."""
@@ -121,6 +125,7 @@ class FakeStream:
     time_base: Fraction = Fraction(1, 90_000)
     closed: bool = False
     matrix: bytes = b""
+    grouped: bool = False
 
     def packets(self) -> Iterator[TimedPacket]:
         """The list, then the error."""

@@ -72,6 +72,7 @@ class ContainerStream:
     """The first video of an open container, and the sound track that can be kept where somebody hears."""
 
     matrix = b""
+    grouped = False
 
     def __init__(self, container: InputContainer, where: str, ear: AudioListener | None = None) -> None:
         self._container, self._where, self._ear = container, where, ear

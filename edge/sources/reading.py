@@ -13,6 +13,8 @@ from edge.sources.patience import Patience
 
 READ_S = 4.0
 """FFmpeg hands over what it has when nothing more has come for this long."""
+WAITED_NS = 2_000_000
+"""A read that took this long waited for the network."""
 _FLUSHED_NS = round(0.95 * READ_S * SECOND_NS)
 
 
@@ -23,6 +25,9 @@ class Reading:
         clock: Both clocks.
         patience: Told of pictures.
         late_s: How long ago the first came.
+
+    Attributes:
+        waited: The last read of a picture waited for the network: all that had come before was read.
     """
 
     def __init__(self, clock: Clock, patience: Patience, late_s: float = 0.0) -> None:
@@ -33,6 +38,7 @@ class Reading:
         self._called_ns = 0
         self._last_ns = clock.monotonic_ns()
         self._any = False
+        self.waited = False
         patience.connected()
         self.begins(late_s, guessed=True)
 
@@ -76,6 +82,7 @@ class Reading:
             self._last_ns, self._any = self._mono_ns, True
             self.patience.picture(self._mono_ns, packet.is_keyframe)
         now_ns = self._clock.monotonic_ns()
+        self.waited = now_ns - self._called_ns >= WAITED_NS
         if now_ns - self._called_ns >= _FLUSHED_NS:
             self._mono_ns = None
         else:

@@ -20,10 +20,16 @@ from edge.sources.reading import READ_S, Reading
 from edge.sources.refusals import SHARED
 from edge.sources.rtsp_login import best, challenges, ffmpeg_can
 from edge.sources.rtsp_relay import Peer, Relay, probe
-from edge.sources.sockets import Watched, connections, opened_since
+from edge.sources.sockets import NewConnection, Watched
 
 WAIT_S = 0.5
 """While nothing comes it is asked this often whether to stop."""
+GROUP_S, GROUP_BYTES = 0.2, 48 * 1024
+"""Where packets may be read in groups, a group is read when so much time has passed or so many bytes have come.
+
+A thread that wakes up for each packet finds cold processor caches: reading three packets together takes half the time
+of reading them one by one. Fewer bytes than the receive window, so that the camera is not held up, and than most key
+frames, which are read at once."""
 _PROMPT_NS = SECOND_NS
 """A first picture that is handed over later than this after the connecting began may have come long before."""
 _ENOUGH = 3
@@ -95,9 +101,11 @@ class RtspOpener:
         peer = Peer.of(self._url)
         host, port = ("127.0.0.1", relay.port) if relay else (peer.host, peer.port)
         url = relay.url if relay else _with_login(self._url, self._who)
-        before, began_ns = connections(host, port), self._clock.monotonic_ns()
+        connection = NewConnection(host, port)
         try:
-            container = open_video(url, self._url, options, CODECS, (first_s + READ_S, READ_S))
+            with connection:
+                began_ns = self._clock.monotonic_ns()
+                container = open_video(url, self._url, options, CODECS, (first_s + READ_S, READ_S))
         except BaseException:
             if relay is not None:
                 relay.close()
@@ -108,7 +116,7 @@ class RtspOpener:
         reading = Reading(self._clock, self.patience, late_s)
         stream = RtspStream(container, self._url, reading, self._ear)
         stream.began_ns = None if late_s else began_ns
-        stream.stopped, stream.socket = self._stopped, opened_since(before, host, port)
+        stream.stopped, stream.socket = self._stopped, connection.watched()
         return stream
 
 
@@ -156,6 +164,8 @@ class RtspStream(ContainerStream):
         while True:
             if reading.idle:
                 self._wait()
+            elif self.grouped and reading.waited and self.socket is not None:
+                self.socket.gather(GROUP_BYTES, GROUP_S)
             reading.calls()
             try:
                 packet = next(demuxing, None)

@@ -143,6 +143,8 @@ class CameraWorker:
                 for tap in self.taps:
                     tap.packet(self.id, arrival)
                 self._work(decoder, arrival)
+                # a recorder keeps the time at which each packet came
+                stream.grouped = not self.taps and self.economy is not None and not self.economy.awake
                 if decoder.broken:
                     self.counters.broken, decoder.broken = self.counters.broken + decoder.broken, 0
                 if self.stop.is_set():

@@ -29,8 +29,6 @@ from aggregator import app
 from aggregator.domain.authorization import ROLES, RoleAssignment, parse
 from aggregator.messaging.broker_config import BrokerCredentials, accounts
 from aggregator.settings.aggregator import EmbeddedBroker, Http, Oidc, Settings, Site
-from aggregator.web.api import app as api
-from aggregator.web.services import Services
 from common.clock import SECOND_NS
 from common.secret import Secret
 from protocol import receipts
@@ -242,7 +240,7 @@ class Web:
 
     url: str
     application: FastAPI
-    services: Services
+    parts: app.Parts
     broker_port: int
     account: BrokerCredentials
 
@@ -266,7 +264,7 @@ CHEAP = functools.partial(argon2.PasswordHasher, time_cost=1, memory_cost=8, par
 def add_staff(web: Web, *roles: str) -> str:
     """A new user with these roles and the password of all."""
     name = f"staff-{secrets.token_hex(6)}"
-    app.add_user(web.services.settings, name, Secret(PASSWORD), [parse(role) for role in roles])
+    app.add_user(web.parts.core.settings, name, Secret(PASSWORD), [parse(role) for role in roles])
     return name
 
 
@@ -281,7 +279,7 @@ def log_in(web: Web, page: Page, name: str = USER, password: str = PASSWORD) -> 
 
 @contextlib.contextmanager
 def running_web(folder: Path, issuer: str) -> Iterator[Web]:
-    """`app.run` in a thread, with an identity provider; the application is caught on its way through `api.build`."""
+    """`app.run` in a thread, with an identity provider; the application is caught when it is built."""
     http, broker = Http(port=free_port()), EmbeddedBroker(port=free_port())
     areas: dict[str, tuple[str, ...]] = {"stairs": ("stairs-1",), "yards": ("yard",)}
     sites = {"village": Site(name="Stone Bridge <Village>", timezone="Asia/Shanghai", areas=areas)}
@@ -291,23 +289,23 @@ def running_web(folder: Path, issuer: str) -> Iterator[Web]:
         issuer=issuer, client_id="paifang", client_secret_file=str(secret), address=f"http://127.0.0.1:{http.port}"
     )  # fmt: skip
     settings = Settings(data=str(folder / "data"), http=http, broker=broker, sites=sites, oidc=oidc)
-    built: list[tuple[FastAPI, Services]] = []
-    real = api.build
+    built: list[tuple[FastAPI, app.Parts]] = []
+    real = app.build_web
 
-    def build(services: Services) -> FastAPI:
-        made = real(services)
-        built.append((made, services))
+    def build(parts: app.Parts) -> FastAPI:
+        made = real(parts)
+        built.append((made, parts))
         return made
 
     stop = threading.Event()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(api, "build", build)
+        patch.setattr(app, "build_web", build)
         patch.setattr(argon2, "PasswordHasher", CHEAP)
         app.add_user(settings, USER, Secret(PASSWORD), [RoleAssignment(role) for role in ROLES])
         thread = threading.Thread(target=app.run, args=(settings, stop))
         thread.start()
         try:
-            wait_until(lambda: bool(built) and built[0][1].health.broker and _serves(http.port))
+            wait_until(lambda: bool(built) and built[0][1].core.health.broker and _serves(http.port))
             account = accounts(folder / "data", broker, app.new_token)["box"]
             yield Web(f"http://127.0.0.1:{http.port}", *built[0], broker.port, account)
         finally:

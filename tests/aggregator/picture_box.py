@@ -84,7 +84,7 @@ def running_box(web: Web, folder: Path, store: ModelStore, name: str) -> Iterato
     folder.mkdir(exist_ok=True)
     (folder / "footage").mkdir()
     (folder / "password").write_text(web.account.password.reveal())
-    web.services.book.keys.trust(SITE).write(folder / "trust")
+    web.parts.core.keys.trust(SITE).write(folder / "trust")
     clips = {
         "yard": load(make_clip(folder / "clip.mp4")),
         "yard-265": load(make_clip(folder / "clip-265.mp4", codec="libx265")),
@@ -99,7 +99,7 @@ def running_box(web: Web, folder: Path, store: ModelStore, name: str) -> Iterato
         box.start()
         try:
             wait_until(lambda: box.link.connected and all(camera.up for camera in box.cameras), 30)
-            wait_until(lambda: {it.id for it in web.services.reader.cameras() if it.box == name} == set(CAMERAS), 30)
+            wait_until(lambda: {it.id for it in web.parts.core.reader.cameras() if it.box == name} == set(CAMERAS), 30)
             yield Running(box, cameras, folder)
         finally:
             box.close()
@@ -119,5 +119,5 @@ def camera_views(web: Web) -> list[AuditEntry]:
 def recorded(web: Web, what: str) -> list[AuditEntry]:
     """All acts of a kind."""
     return [
-        it for _, entry in web.services.reader.record(0, 1_000_000) if (it := audit_entry.decode(entry)).what == what
+        it for _, entry in web.parts.core.reader.record(0, 1_000_000) if (it := audit_entry.decode(entry)).what == what
     ]

@@ -43,7 +43,7 @@ def test_a_forced_door_stays_on_the_board_while_a_hundred_cameras_are_lost(
         send(sender, 2 + number, CameraLost(), f"many-{number:03}")
     sender.wait()
     expect(page.get_by_test_id("alert-card")).to_have_count(MAX_CARDS, timeout=20_000)
-    reader = web.services.reader
+    reader = web.parts.core.reader
     open_ = reader.alert_count(AlertQuery(unresolved=True, site=SITE))
     assert open_ == CAMERAS + 1
     for _ in range(2):

@@ -31,7 +31,7 @@ def alert_of(web: Web, camera: str) -> str:
     found: list[str] = []
 
     def there() -> bool:
-        found[:] = [it.id for it in web.services.reader.alerts(AlertQuery(place=camera)) if it.box == "pictures"]
+        found[:] = [it.id for it in web.parts.core.reader.alerts(AlertQuery(place=camera)) if it.box == "pictures"]
         return bool(found)
 
     wait_until(there, 30)
@@ -42,7 +42,7 @@ def clip_of(web: Web, number: str, *states: str) -> Clip:
     found: list[Clip] = []
 
     def there() -> bool:
-        clip = web.services.reader.clip(number)
+        clip = web.parts.core.reader.clip(number)
         found[:] = [clip] if clip is not None else []
         return clip is not None and clip.state in states
 
@@ -105,13 +105,13 @@ def test_foreign_roles_see_no_clip(web: Web, running: Running) -> None:  # noqa:
         ("far", RoleAssignment("monitor", "harbour"), 404),
         ("audit", RoleAssignment("auditor"), 403),
     ):
-        app.add_user(web.services.settings, name, Secret(FOREIGN), [grant])
+        app.add_user(web.parts.core.settings, name, Secret(FOREIGN), [grant])
         with web.client() as client:
             client.post("/login", data={"name": name, "password": FOREIGN})
             assert client.get(f"/api/clips/{number}").status_code == status
     assert {it.who for it in recorded(web, "clip") if it.target == number} == set()
     path = upload_path("clip", number)  # it is not wanted any more, even with the right ticket
-    ticket = {"Authorization": f"Ticket {web.services.book.keys.ticket('clip', number)}"}
+    ticket = {"Authorization": f"Ticket {web.parts.core.keys.ticket('clip', number)}"}
     assert httpx.head(web.url + path, headers=ticket).status_code == 404
 
 
@@ -120,8 +120,8 @@ def test_without_footage_there_is_no_clip_and_the_reason_is_kept(web: Web, runni
     clips: list[Clip] = []
 
     def failed() -> bool:
-        alerts = web.services.reader.alerts(AlertQuery(place="yard"))
-        clips[:] = [it for alert in alerts if (it := web.services.reader.clip(alert.id)) and it.state == "failed"]
+        alerts = web.parts.core.reader.alerts(AlertQuery(place="yard"))
+        clips[:] = [it for alert in alerts if (it := web.parts.core.reader.clip(alert.id)) and it.state == "failed"]
         return bool(clips)
 
     wait_until(failed, 60)
@@ -129,20 +129,20 @@ def test_without_footage_there_is_no_clip_and_the_reason_is_kept(web: Web, runni
 
 
 def test_forged_tickets_and_wrong_hashes_bring_nothing(web: Web) -> None:
-    now_ns = web.services.clock.wall_ns()
+    now_ns = web.parts.core.clock.wall_ns()
     clip = msgspec.structs.replace(made(77), made_ns=now_ns, next_ns=now_ns + DAY_NS, expires_ns=now_ns + 9 * DAY_NS)
-    web.services.mailbox.submit(lambda store: store.apply(Batch(clips=[clip]))).result(10)
-    path, right = web.url + upload_path("clip", clip.id), web.services.book.keys.ticket("clip", clip.id)
+    web.parts.core.queue.submit(lambda store: store.apply(Batch(clips=[clip]))).result(10)
+    path, right = web.url + upload_path("clip", clip.id), web.parts.core.keys.ticket("clip", clip.id)
     data = b"not what it says"
-    for ticket in ("x" * 64, web.services.book.keys.ticket("release", clip.id)):
+    for ticket in ("x" * 64, web.parts.core.keys.ticket("release", clip.id)):
         assert httpx.head(path, headers={"Authorization": f"Ticket {ticket}"}).status_code == 404
     head = {"Authorization": f"Ticket {right}", OFFSET: "0", LENGTH: str(len(data))}
     assert httpx.patch(path, headers=head | {DIGEST: "00" * 32}, content=data).status_code == 422
-    found = web.services.reader.clip(clip.id)
+    found = web.parts.core.reader.clip(clip.id)
     assert found is not None
     assert found.state == "wanted"
     good = hashlib.sha256(data).hexdigest()
     assert httpx.patch(path, headers=head | {DIGEST: good}, content=data).status_code == 204
-    found = web.services.reader.clip(clip.id)
+    found = web.parts.core.reader.clip(clip.id)
     assert found is not None
     assert (found.state, found.digest) == ("stored", good)

@@ -37,7 +37,7 @@ REQUESTS = [name.split(" ", 1) for name in ROUTES if name.split(" ", 1)[0] not i
 @pytest.fixture(autouse=True)
 def no_box(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some bodies are a valid reason: the command is sent, and no box is there to answer it."""
-    monkeypatch.setitem(vars(web.services.remote), "answer_s", 0.05)
+    monkeypatch.setitem(vars(web.parts.messaging.commands), "answer_s", 0.05)
 
 
 def filled(path: str, word: str) -> str:

@@ -19,7 +19,6 @@ from aggregator.crypto.keyring import KeyRing
 from aggregator.domain.read_models import AlertQuery
 from aggregator.messaging.broker_config import BrokerCredentials, accounts
 from aggregator.settings.aggregator import CLIENT_ID, EmbeddedBroker, ExternalBroker, Settings
-from aggregator.web.services import Services
 from common.clock import SECOND_NS, SystemClock
 from protocol import receipts
 from protocol.envelope import MAX_MESSAGE_BYTES, encode
@@ -28,7 +27,7 @@ from protocol.event_types import OutboxLost
 
 @dataclass
 class Rig:
-    services: Services
+    parts: app.Parts
     port: int
     account: BrokerCredentials | None
     settings: Settings
@@ -40,7 +39,7 @@ def embedded(folder: Path) -> Iterator[Rig]:
     with app.running(settings) as parts:
         assert isinstance(settings.broker, EmbeddedBroker)
         users = accounts(folder / "data", settings.broker, app.new_token)
-        yield Rig(parts.services, settings.broker.port, users["box"], settings)
+        yield Rig(parts, settings.broker.port, users["box"], settings)
 
 
 @contextlib.contextmanager
@@ -48,7 +47,7 @@ def external(folder: Path) -> Iterator[Rig]:
     port = free_port()
     settings = Settings(data=str(folder / "data"), broker=ExternalBroker(host="127.0.0.1", port=port))
     with mosquitto(folder / "mosquitto", port), app.running(settings) as parts:
-        yield Rig(parts.services, port, None, settings)
+        yield Rig(parts, port, None, settings)
 
 
 BROKERS = {"nats": embedded, "mosquitto": external}
@@ -57,7 +56,7 @@ BROKERS = {"nats": embedded, "mosquitto": external}
 @pytest.fixture(params=BROKERS)
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     with BROKERS[request.param](tmp_path) as made:
-        wait_until(lambda: made.services.health.broker)
+        wait_until(lambda: made.parts.core.health.broker)
         yield made
 
 
@@ -84,7 +83,7 @@ def test_duplicates_disorder_and_poison(rig: Rig, sender: Sender) -> None:
         sender.raw(encode(it))
     sender.send(*good[:150])
     sender.wait()
-    reader = rig.services.reader
+    reader = rig.parts.core.reader
     wait_until(lambda: reader.quarantine_count() == 4)
     assert reader.event_count() == 300
     (alert,) = reader.alerts(AlertQuery())
@@ -108,14 +107,14 @@ def test_the_last_receipt_always_comes_and_lost_numbers_close_the_gap(rig: Rig, 
 def test_a_status_arrives_retained(rig: Rig, sender: Sender) -> None:
     status = receipts.BoxStatus(online=True, cameras=[receipts.CameraStatus(id="cam-1", state="lost")])
     sender.raw(receipts.encode(status), sender.topics.status)
-    wait_until(lambda: [it.state for it in rig.services.reader.cameras()] == ["lost"])
+    wait_until(lambda: [it.state for it in rig.parts.core.reader.cameras()] == ["lost"])
 
 
 def test_metrics_tell_what_happened(rig: Rig, sender: Sender) -> None:
     sender.send(*(event(it, time_ns=now_ns()) for it in (1, 2, 4)))
     sender.wait()
-    wait_until(lambda: b"paifang_ingest_gaps 1.0" in rig.services.metrics.text())
-    text = rig.services.metrics.text().decode()
+    wait_until(lambda: b"paifang_ingest_gaps 1.0" in rig.parts.core.metrics.text())
+    text = rig.parts.core.metrics.text().decode()
     for line in ("ingest_committed_total 3.0", "broker_connected 1.0", 'alerts_total{effect="opened"} 1.0'):
         assert f"paifang_{line}" in text
 
@@ -124,7 +123,7 @@ def test_a_broker_that_comes_late_and_goes_again(tmp_path: Path) -> None:
     port = free_port()
     settings = Settings(data=str(tmp_path / "data"), broker=ExternalBroker(host="127.0.0.1", port=port))
     with app.running(settings) as parts:
-        health = parts.services.health
+        health = parts.core.health
         wait_until(lambda: bool(health.problem))
         assert not health.broker
         for folder in ("one", "two"):
@@ -144,7 +143,7 @@ def test_a_refused_log_in_is_never_reported_as_connected(tmp_path: Path) -> None
         )
         seen: set[bool] = set()
         with app.running(Settings(data=str(tmp_path / "other"), broker=broker)) as parts:
-            health, metrics = parts.services.health, parts.services.metrics
+            health, metrics = parts.core.health, parts.core.metrics
 
             def refused_twice() -> bool:
                 seen.add(health.broker)
@@ -166,22 +165,22 @@ def test_a_refused_subscription_is_never_reported_as_connected(tmp_path: Path) -
             host="127.0.0.1", port=rig.port, username="box", password_file=str(password), client_id="other"
         )
         with app.running(Settings(data=str(tmp_path / "other"), broker=broker)) as parts:
-            wait_until(lambda: "refused the subscription" in parts.services.health.problem)
-            assert not parts.services.health.broker
+            wait_until(lambda: "refused the subscription" in parts.core.health.problem)
+            assert not parts.core.health.broker
 
 
 def test_whoever_knows_the_name_of_the_aggregator_cannot_end_its_connection(rig: Rig, sender: Sender) -> None:
     intruder = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=CLIENT_ID, protocol=mqtt.MQTTv311)
     if rig.account is not None:
         intruder.username_pw_set(rig.account.username, rig.account.password.reveal())
-    reconnects = rig.services.metrics.reconnects._value.get()
+    reconnects = rig.parts.core.metrics.reconnects._value.get()
     intruder.connect("127.0.0.1", rig.port)
     intruder.loop_start()
     wait_until(intruder.is_connected)
     sender.send(*(event(it, time_ns=now_ns()) for it in (1, 2, 3)))
     sender.wait()
-    assert rig.services.health.broker
-    assert rig.services.metrics.reconnects._value.get() == reconnects
+    assert rig.parts.core.health.broker
+    assert rig.parts.core.metrics.reconnects._value.get() == reconnects
     intruder.disconnect()
     intruder.loop_stop()
 

@@ -56,7 +56,7 @@ def broker_pid(folder: Path) -> int:
 def test_a_killed_broker_comes_back_and_nothing_is_lost(tmp_path: Path) -> None:
     broker = EmbeddedBroker(port=free_port())
     with app.running(Settings(data=str(tmp_path), broker=broker)) as parts:
-        reader = parts.services.reader
+        reader = parts.core.reader
         sender = Sender(broker.port, accounts(tmp_path, broker, app.new_token)["box"])
         for step in range(4):
             feed(sender, step * COUNT // 4 + 1, (step + 1) * COUNT // 4)
@@ -123,7 +123,7 @@ def test_a_broker_that_was_left_behind_is_replaced(tmp_path: Path) -> None:
         (tmp_path / "broker.pid").write_text(str(stale.pid))
         with app.running(settings) as parts:
             assert stale.wait(10) is not None
-            wait_until(lambda: parts.services.health.broker)
+            wait_until(lambda: parts.core.health.broker)
     finally:
         stale.kill()
         stale.wait()

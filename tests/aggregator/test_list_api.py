@@ -30,7 +30,7 @@ GATE = "/api/sites/village/boxes/gate-9/gates/gate-cam/open"
 @contextlib.contextmanager
 def box(web: Web, folder: Path) -> Iterator[tuple[ListStore, list[Command]]]:
     """The parts of a box that listen: lists and commands."""
-    trust = web.services.book.keys.trust("village")
+    trust = web.parts.core.keys.trust("village")
     store, opened = ListStore(folder, "village", trust), list[Command]()
     (folder / "password").write_text(web.account.password.reveal())
     told = BrokerSettings(port=web.broker_port, username=web.account.username, password_file="password")
@@ -101,6 +101,6 @@ def test_a_gate_is_opened_by_hand_with_a_reason_and_on_the_record(web: Web, tmp_
         assert answer.status_code == 409
         assert "there is no gate 'other'" in answer.text
     assert [(it.by, it.reason) for it in opened] == [("li", "fire brigade")]
-    recorded = [audit_entry.decode(entry) for _, entry in web.services.reader.record(0, 10_000)]
+    recorded = [audit_entry.decode(entry) for _, entry in web.parts.core.reader.record(0, 10_000)]
     opens = [(it.target, it.reason) for it in recorded if it.what == "gate.opened"]
     assert opens[-2:] == [("gate-9/gate-cam", "fire brigade"), ("gate-9/other", "fire brigade")]

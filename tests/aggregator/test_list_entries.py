@@ -12,7 +12,7 @@ from aggregator.crypto.keyring import KeyRing
 from aggregator.domain import audit_entry
 from aggregator.domain.list_entry import ListEntryRequest, check, decode
 from aggregator.services import site_list_csv
-from aggregator.services.site_list_service import SiteListService
+from aggregator.services.site_list_repository import SiteListRepository
 from aggregator.storage import Store, Writer
 from common.clock import SECOND_NS, FakeClock
 from common.errors import ListError
@@ -102,12 +102,12 @@ def test_a_file_that_cannot_be_used(data: bytes, problem: str) -> None:
 
 
 @pytest.fixture
-def book(store: Store, tmp_path: Path, writer: Writer) -> SiteListService:
+def book(store: Store, tmp_path: Path, writer: Writer) -> SiteListRepository:
     assert writer is not None  # the store must have been made
-    return SiteListService(store.reader(), KeyRing(tmp_path, os.urandom), FakeClock(now_ns=NOW_NS), lambda _site: ())
+    return SiteListRepository(store.reader(), KeyRing(tmp_path, os.urandom), FakeClock(now_ns=NOW_NS), lambda _site: ())
 
 
-def test_the_book_keeps_sends_and_records(book: SiteListService, writer: Writer) -> None:
+def test_the_book_keeps_sends_and_records(book: SiteListRepository, writer: Writer) -> None:
     (first,) = book.add(writer, "village", [wanted()], "li")
     book.add(writer, "estate", [wanted(owner="gate 2")], "li")
     assert [entry.text for entry in book.entries("village")] == [PLATE]
@@ -121,13 +121,13 @@ def test_the_book_keeps_sends_and_records(book: SiteListService, writer: Writer)
     assert book.message("hamlet") is None
 
 
-def test_the_same_text_again_takes_the_place_of_the_first(book: SiteListService, writer: Writer) -> None:
+def test_the_same_text_again_takes_the_place_of_the_first(book: SiteListRepository, writer: Writer) -> None:
     book.add(writer, "village", [wanted()], "li")
     book.add(writer, "village", [wanted(standing="barred", reason="court", valid_until="2026-12-01")], "wang")
     assert [(it.standing, it.by) for it in book.entries("village")] == [("barred", "wang")]
 
 
-def test_versions_only_grow_and_nothing_done_is_nothing_recorded(book: SiteListService, writer: Writer) -> None:
+def test_versions_only_grow_and_nothing_done_is_nothing_recorded(book: SiteListRepository, writer: Writer) -> None:
     (entry,) = book.add(writer, "village", [wanted()], "li")
     first = book.reader.list_versions()["village"]
     assert first >= NOW_NS // SECOND_NS
@@ -138,13 +138,13 @@ def test_versions_only_grow_and_nothing_done_is_nothing_recorded(book: SiteListS
     assert len(book.reader.record(0, 10)) == 2
 
 
-def test_a_wrong_entry_among_many_changes_nothing(book: SiteListService, writer: Writer) -> None:
+def test_a_wrong_entry_among_many_changes_nothing(book: SiteListRepository, writer: Writer) -> None:
     with pytest.raises(ListError):
         book.add(writer, "village", [wanted(), wanted(text="x")], "li")
     assert (book.entries("village"), book.reader.record(0, 10), book.messages()) == ([], [], [])
 
 
-def test_the_database_shows_no_plate(book: SiteListService, writer: Writer, tmp_path: Path) -> None:
+def test_the_database_shows_no_plate(book: SiteListRepository, writer: Writer, tmp_path: Path) -> None:
     book.add(writer, "village", [wanted()], "li")
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files
@@ -153,10 +153,10 @@ def test_the_database_shows_no_plate(book: SiteListService, writer: Writer, tmp_
         assert b"12345" not in path.read_bytes()
 
 
-def test_other_keys_are_told_apart(book: SiteListService, writer: Writer, tmp_path: Path) -> None:
+def test_other_keys_are_told_apart(book: SiteListRepository, writer: Writer, tmp_path: Path) -> None:
     book.add(writer, "village", [wanted()], "li")
     (tmp_path / "keys.json").unlink()
-    other = SiteListService(book.reader, KeyRing(tmp_path, os.urandom), book.clock, book.grammars)
+    other = SiteListRepository(book.reader, KeyRing(tmp_path, os.urandom), book.clock, book.grammars)
     with pytest.raises(ListError, match=r"restore keys\.json"):
         other.entries("village")
     (tmp_path / "keys.json").write_text("{}")
@@ -164,7 +164,7 @@ def test_other_keys_are_told_apart(book: SiteListService, writer: Writer, tmp_pa
         KeyRing(tmp_path, os.urandom)
 
 
-def test_csv_comes_back_as_it_went(book: SiteListService, writer: Writer) -> None:
+def test_csv_comes_back_as_it_went(book: SiteListRepository, writer: Writer) -> None:
     book.add(writer, "village", [wanted(owner="=cmd()", valid_until="2026-12-24T18:00+08:00")], "li")
     text = site_list_csv.write(book.entries("village"))
     assert "'=cmd()" in text

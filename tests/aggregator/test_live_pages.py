@@ -12,8 +12,8 @@ from playwright.sync_api import Page
 from aggregator import app
 from aggregator.domain.authorization import Principal, parse
 from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
+from aggregator.storage import Reader
 from aggregator.web.dashboard.page_updates import PageUpdates
-from aggregator.web.services import Services
 from common.errors import StoreError
 
 
@@ -35,13 +35,8 @@ class Session:
         self.seen.append((update, caller))
 
 
-@dataclass
-class _Parts:
-    broadcast: ChangeFeed
-
-
 def live() -> PageUpdates:
-    return PageUpdates(cast(Services, _Parts(ChangeFeed())))
+    return PageUpdates(cast(Reader, None), ChangeFeed())
 
 
 async def settle() -> None:
@@ -91,5 +86,5 @@ def test_a_page_whose_user_is_removed_is_cut_off_even_if_it_stays(page: Page, we
     page.get_by_test_id("health").filter(has_text="All components normal").wait_for()
     page.route("**/login", lambda route: route.fulfill(status=204))  # the browser does not leave
     page.evaluate("window.socket.on('disconnect', () => { window.cut = true; })")
-    assert app.remove_user(web.services.settings, name)
+    assert app.remove_user(web.parts.core.settings, name)
     wait_until(lambda: bool(page.evaluate("window.cut === true")))

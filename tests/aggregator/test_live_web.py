@@ -76,7 +76,7 @@ def test_pictures_move_in_the_browser_and_end_with_the_look(
     assert running_views(running) == 1
     page.get_by_test_id("live-stop").click()
     wait_until(lambda: running_views(running) == 0, 30)
-    assert web.services.live.hub.views == {}
+    assert web.parts.use_cases.live.hub.views == {}
 
 
 @pytest.mark.timeout(240)
@@ -124,20 +124,20 @@ def drain(socket: ClientConnection) -> None:
 
 
 def test_a_user_who_is_removed_sees_no_more_within_seconds(web: Web, running: Running) -> None:  # noqa: F811
-    app.add_user(web.services.settings, "brief", Secret(OTHER), [RoleAssignment("monitor", "village")])
+    app.add_user(web.parts.core.settings, "brief", Secret(OTHER), [RoleAssignment("monitor", "village")])
     with socket_of(web, "brief", OTHER) as socket:
         assert "now_ms" in str(socket.recv(timeout=20))
         kinds = [socket.recv(timeout=20, decode=False)[0] for _ in range(3)]
         assert kinds == [FrameType.INIT, FrameType.KEY, FrameType.FRAME]
-        drop = act_of("brief", USER, web.services.clock.wall_ns(), "removed")
-        web.services.mailbox.submit(lambda it: it.change_staff(DropUser("brief"), drop)).result(10)
+        drop = act_of("brief", USER, web.parts.core.clock.wall_ns(), "removed")
+        web.parts.core.queue.submit(lambda it: it.change_staff(DropUser("brief"), drop)).result(10)
         assert closed(socket) == ENDED
     wait_until(lambda: running_views(running) == 0, 30)
 
 
 def test_foreign_roles_and_origins_and_unknown_cameras_are_refused(web: Web, running: Running) -> None:  # noqa: F811
     before = len(camera_views(web))
-    app.add_user(web.services.settings, "far", Secret(OTHER), [RoleAssignment("monitor", "harbour")])
+    app.add_user(web.parts.core.settings, "far", Secret(OTHER), [RoleAssignment("monitor", "harbour")])
     with pytest.raises(Exception, match="403"):
         socket_of(web, "far", OTHER)
     where = web.url.replace("http", "ws") + "/api/live/village/pictures/yard"
@@ -155,7 +155,7 @@ def test_foreign_roles_and_origins_and_unknown_cameras_are_refused(web: Web, run
 
 def test_a_box_without_the_ticket_does_not_get_in(web: Web) -> None:
     job = "0198c0de-0000-7000-8000-000000000001"
-    for ticket in ("x", web.services.book.keys.ticket("live", job)):
+    for ticket in ("x", web.parts.core.keys.ticket("live", job)):
         with pytest.raises(Exception, match="403"):
             connect(
                 web.url.replace("http", "ws") + live_path(job),

@@ -24,7 +24,7 @@ from common.secret import Secret
 
 
 def settings(web: Web, **changed: str) -> Oidc:
-    given = web.services.settings.oidc
+    given = web.parts.core.settings.oidc
     assert given is not None
     about = {name: getattr(given, name) for name in ("issuer", "client_id", "client_secret_file", "address")}
     return Oidc(**(about | changed))
@@ -39,7 +39,7 @@ def agreed(url: str, sub: str) -> tuple[str, str]:
 
 @pytest.fixture
 def zhao(web: Web) -> str:
-    app.add_user(web.services.settings, "zhao", None, [RoleAssignment("monitor", "village")])
+    app.add_user(web.parts.core.settings, "zhao", None, [RoleAssignment("monitor", "village")])
     return "zhao"
 
 
@@ -49,7 +49,7 @@ def test_a_user_logs_in_through_the_provider(web: Web, zhao: str, page: Page) ->
     page.get_by_role("button", name="s-1").click()
     expect(page).to_have_url(web.url + "/")
     expect(page.get_by_test_id("alerts")).to_be_attached()
-    assert web.services.reader.linked(f"{settings(web).issuer}#s-1") == zhao
+    assert web.parts.core.reader.linked(f"{settings(web).issuer}#s-1") == zhao
     page.goto(web.url + "/account")
     expect(page.locator("main.board")).to_contain_text("zhao")
     expect(page.get_by_test_id("page-staff")).to_have_count(0)
@@ -68,7 +68,7 @@ def test_a_user_of_the_provider_has_no_password(web: Web, zhao: str) -> None:
             assert client.post("/login", data={"name": zhao, "password": password}).status_code == 401
         client.post("/login", data={"name": "li", "password": "a long enough password"})  # forgives the address
     with pytest.raises(StaffError, match="no password here"):
-        web.services.office.change_password(
+        web.parts.access.accounts.change_password(
             Principal(zhao), Proof(Secret("provider")), Secret("a long enough password")
         )
 

@@ -25,7 +25,7 @@ from picture_box import running  # noqa: F401  # isort: skip
 
 def past(web: Web, start_s: float, end_s: float, **changed: object) -> Mapping[str, object]:
     """Seconds ago."""
-    now_ms = web.services.clock.wall_ns() // MILLISECOND_NS
+    now_ms = web.parts.core.clock.wall_ns() // MILLISECOND_NS
     told = {"from_ms": now_ms - round(start_s * 1000), "to_ms": now_ms - round(end_s * 1000), "reason": "lost dog"}
     return told | changed
 
@@ -123,9 +123,9 @@ def test_without_footage_the_box_says_so_and_the_look_is_on_the_record(web: Web,
 
 def test_who_may_look_live_may_not_look_back(web: Web, running: Running) -> None:  # noqa: F811
     assert running.box.footage is not None
-    app.add_user(web.services.settings, "guard", Secret(OTHER), [RoleAssignment("monitor", "village")])
+    app.add_user(web.parts.core.settings, "guard", Secret(OTHER), [RoleAssignment("monitor", "village")])
     with pytest.raises(Exception, match="403"):
         socket_of(web, "guard", OTHER, route="play")
-    app.add_user(web.services.settings, "looker", Secret(OTHER), [RoleAssignment("investigator", "harbour")])
+    app.add_user(web.parts.core.settings, "looker", Secret(OTHER), [RoleAssignment("investigator", "harbour")])
     with pytest.raises(Exception, match="403"):
         socket_of(web, "looker", OTHER, route="play")

@@ -100,9 +100,9 @@ def test_a_session_or_token_of_an_account_that_is_gone_is_nobodys(web: Web) -> N
     with web.client() as client:
         client.post("/login", data={"name": name, "password": PASSWORD})
         assert client.get("/api/me").status_code == 200
-        app.remove_user(web.services.settings, name)
+        app.remove_user(web.parts.core.settings, name)
         session = Session(token_hash=secrets.token_hex(8), user=name, expires_ns=2**62)
-        web.services.mailbox.submit(lambda store: store.put_session(session, ACT)).result(10)
+        web.parts.core.queue.submit(lambda store: store.put_session(session, ACT)).result(10)
         assert client.get("/api/me").status_code == 401
 
 
@@ -116,24 +116,24 @@ def test_a_way_in_needs_the_current_password(web: Web, proof: dict[str, str]) ->
         code = pyotp.TOTP(secret).now()
         assert client.put("/api/me/second-factor", json={"code": code} | proof).status_code == 422
         assert client.get("/api/tokens").json() == {"tokens": []}
-    assert web.services.reader.factor(name) is None
+    assert web.parts.core.reader.factor(name) is None
 
 
 def test_a_way_in_needs_a_new_code_of_the_present_second_factor(web: Web) -> None:
     name = add_staff(web, "monitor")
-    now_s = web.services.clock.wall_ns() // SECOND_NS
+    now_s = web.parts.core.clock.wall_ns() // SECOND_NS
     with web.client() as client:
         client.post("/login", data={"name": name, "password": PASSWORD})
         old = pyotp.TOTP(client.post("/api/me/second-factor").json()["secret"])
         first = {"code": old.at(now_s - 30), "current": PASSWORD}
         assert client.put("/api/me/second-factor", json=first).status_code == 200
-        sealed = web.services.reader.factor(name)
+        sealed = web.parts.core.reader.factor(name)
         new = pyotp.TOTP(client.post("/api/me/second-factor").json()["secret"])
         for used in ("", old.at(now_s - 30), "000000"):
             wanted = {"code": new.at(now_s), "current": PASSWORD, "current_code": used}
             assert client.put("/api/me/second-factor", json=wanted).status_code == 422
         assert client.post("/api/tokens", json=WANTED | {"current": PASSWORD}).status_code == 422
-        assert web.services.reader.factor(name) == sealed
+        assert web.parts.core.reader.factor(name) == sealed
         made = client.post("/api/tokens", json=WANTED | {"current": PASSWORD, "code": old.at(now_s)})
         assert made.status_code == 201
         fresh = {"current": PASSWORD, "password": "another long password"}
@@ -143,4 +143,4 @@ def test_a_way_in_needs_a_new_code_of_the_present_second_factor(web: Web) -> Non
         assert client.put("/api/me/second-factor", json=wanted).status_code == 200
         changed = client.put("/api/me/password", json=fresh | {"code": new.at(now_s + 30)})
         assert (changed.status_code, client.get("/api/me").status_code) == (200, 401)
-    assert web.services.reader.factor(name) != sealed
+    assert web.parts.core.reader.factor(name) != sealed

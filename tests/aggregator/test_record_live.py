@@ -104,12 +104,12 @@ def test_a_record_is_exported_and_verified_by_the_command(
     with web.logged_in() as client:
         client.get("/api/sites/village/list")
         act = AuditEntry(time_ns=SECOND_NS, who="li", what="view")
-        web.services.scribe.put(act).result(10)
+        web.parts.access.audit_log.put(act).result(10)
         # the notary seals once a minute; the test does not wait for it
         job = lambda store: store.seal_record(  # noqa: E731
-            lambda size, root: checkpoints.make(size, root, 0, web.services.book.keys.signing)
+            lambda size, root: checkpoints.make(size, root, 0, web.parts.core.keys.signing)
         )
-        web.services.mailbox.submit(job).result(10)
+        web.parts.core.queue.submit(job).result(10)
         key = client.get("/api/record").json()["key"]
         path = tmp_path / "record.jsonl"
         path.write_bytes(client.get("/api/record.jsonl").content)
@@ -123,9 +123,9 @@ def test_a_record_is_exported_and_verified_by_the_command(
 
 
 def test_checkpoints_reach_the_broker(web: Web) -> None:
-    wait_until(lambda: bool(web.services.reader.checkpoints()))
-    made = web.services.reader.checkpoints()[-1]
-    checkpoints.check(made, web.services.book.keys.signing.public_key())
+    wait_until(lambda: bool(web.parts.core.reader.checkpoints()))
+    made = web.parts.core.reader.checkpoints()[-1]
+    checkpoints.check(made, web.parts.core.keys.signing.public_key())
 
 
 def test_log_ins_log_outs_and_pictures_are_on_the_record_once(web: Web) -> None:
@@ -134,13 +134,13 @@ def test_log_ins_log_outs_and_pictures_are_on_the_record_once(web: Web) -> None:
     sender.send(shown)
     sender.wait()
     sender.close()
-    before = web.services.reader.record_size()
+    before = web.parts.core.reader.record_size()
     with web.logged_in() as client:
         for _ in range(3):
             assert client.get(f"/api/pictures/{shown.id}").content == JPEG
         assert client.get("/api/pictures/01a0e4d9-5c00-7000-8000-00000000ffff").status_code == 404
         client.post("/logout")
-    new = [audit_entry.decode(entry) for _, entry in web.services.reader.record(before, 100)]
+    new = [audit_entry.decode(entry) for _, entry in web.parts.core.reader.record(before, 100)]
     told = [(it.what, it.target) for it in new if it.what in ("login", "logout", "view")]
     assert told == [("login", ""), ("view", shown.id), ("logout", "")]
 

@@ -90,5 +90,5 @@ def test_the_auditor_sees_who_looked_and_is_seen_looking(web: Web, page: Page) -
     page.get_by_test_id("show-record").click()
     expect(page.get_by_test_id("act").first).to_contain_text("list.viewed")
     expect(page.get_by_test_id("acts")).to_contain_text(watched)
-    newest = [audit_entry.decode(entry) for _, entry in web.services.reader.newest_acts(None, 5)]
+    newest = [audit_entry.decode(entry) for _, entry in web.parts.core.reader.newest_acts(None, 5)]
     assert any(it.who == name and it.target == "record" and it.detail == {"who": watched} for it in newest)

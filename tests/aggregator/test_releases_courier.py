@@ -65,7 +65,7 @@ class Village:
             ledger.store.put_acts([act])
 
         areas: dict[tuple[str, str], frozenset[str]] = {}
-        investigations = SearchService(self.reader, write, record, areas, clock)
+        investigations = SearchService(self.reader, write, record, areas, clock, 30)
         self.desk = ReleaseService(
             self.reader, write, record, investigations, self.keys, self.objects, areas, clock,
             random=secrets.token_bytes, new_id=lambda: uuid7(clock.wall_ns(), next(numbers).to_bytes(10, "big")),

@@ -50,7 +50,7 @@ def staffed(web: Web) -> Web:
     """One user for each role, at `village` only, and one for each everywhere."""
     for role in ROLES:
         for name, scope in ((role, "village"), (f"{role}-all", "*")):
-            app.add_user(web.services.settings, name, Secret(PASSWORD), [RoleAssignment(role, scope)])
+            app.add_user(web.parts.core.settings, name, Secret(PASSWORD), [RoleAssignment(role, scope)])
     return web
 
 

@@ -77,7 +77,7 @@ def search(client: httpx.Client, case: str, words: str = "site=hamlet") -> httpx
 
 
 def recorded(web: Web, case: str) -> list[AuditEntry]:
-    found = (audit_entry.decode(entry) for _, entry in web.services.reader.record(0, 1_000_000))
+    found = (audit_entry.decode(entry) for _, entry in web.parts.core.reader.record(0, 1_000_000))
     return [act for act in found if act.case == case]
 
 
@@ -146,12 +146,12 @@ def test_a_clip_is_asked_for_under_the_case(web: Web, filed: dict[str, str]) -> 
         assert client.get(clip).json()["state"] in ("wanted", "asked")
         foreign = f"/api/footage/{filed['foreign']}/clip?case={quote(case)}"
         assert (client.post(foreign).status_code, client.get(foreign).status_code) == (404, 404)
-        kept = web.services.reader.clip(filed["car"])
+        kept = web.parts.core.reader.clip(filed["car"])
         assert kept is not None
         assert (kept.box, kept.camera, kept.to_ns - kept.from_ns) == (f"search-{SITE}", "yard-1", 30 * SECOND_NS)
-        web.services.objects.put(kept.object, whole(web))
+        web.parts.files.objects.put(kept.object, whole(web))
         stored = clips.mark_stored(kept, 4, "00")
-        assert web.services.mailbox.submit(lambda store: store.change_clip(kept, stored)).result(10)
+        assert web.parts.core.queue.submit(lambda store: store.change_clip(kept, stored)).result(10)
         film = client.get(clip, headers={"Range": "bytes=1-2"})
         assert (film.status_code, film.content, film.headers["content-type"]) == (206, b"il", "video/mp4")
         assert client.get(f"/api/clips/{filed['car']}").status_code == 403  # not without the case
@@ -160,7 +160,7 @@ def test_a_clip_is_asked_for_under_the_case(web: Web, filed: dict[str, str]) -> 
 
 
 def whole(web: Web) -> Path:
-    path = Path(web.services.settings.data) / "film"
+    path = Path(web.parts.core.settings.data) / "film"
     path.write_bytes(b"film")
     return path
 

@@ -24,7 +24,7 @@ PROOF = {"current": PASSWORD}
 def add(web: Web, *roles: str) -> str:
     """A new user with these roles and the password of all."""
     name = f"staff-{secrets.token_hex(6)}"
-    app.add_user(web.services.settings, name, Secret(PASSWORD), [parse(role) for role in roles])
+    app.add_user(web.parts.core.settings, name, Secret(PASSWORD), [parse(role) for role in roles])
     return name
 
 
@@ -37,7 +37,7 @@ def as_user(web: Web, name: str, code: str = "") -> Iterator[httpx.Client]:
 
 
 def recorded(web: Web, target: str) -> list[AuditEntry]:
-    found = (audit_entry.decode(entry) for _, entry in web.services.reader.record(0, 1_000_000))
+    found = (audit_entry.decode(entry) for _, entry in web.parts.core.reader.record(0, 1_000_000))
     return [act for act in found if act.target == target and act.what == "role.changed"]
 
 
@@ -90,14 +90,14 @@ def test_a_second_factor_is_set_up_and_taken_away(web: Web) -> None:
     with as_user(web, name) as client:
         assert client.put("/api/me/second-factor", json={"code": "123456"} | PROOF).status_code == 422
         secret = client.post("/api/me/second-factor").json()["secret"]
-        now_s = web.services.clock.wall_ns() // 10**9
+        now_s = web.parts.core.clock.wall_ns() // 10**9
         before = pyotp.TOTP(secret).at(now_s - 30)
         assert client.put("/api/me/second-factor", json={"code": "wrong!"} | PROOF).status_code == 422
         assert client.put("/api/me/second-factor", json={"code": before} | PROOF).status_code == 200
     with web.client() as client:
         assert client.post("/login", data={"name": name, "password": PASSWORD}).status_code == 401
         assert client.post("/login", data={"name": name, "password": PASSWORD, "code": before}).status_code == 401
-    with as_user(web, name, pyotp.TOTP(secret).at(web.services.clock.wall_ns() // 10**9)):
+    with as_user(web, name, pyotp.TOTP(secret).at(web.parts.core.clock.wall_ns() // 10**9)):
         pass
     with as_user(web, add(web, "admin")) as client:
         assert client.delete(f"/api/staff/{name}/second-factor").status_code == 200
@@ -148,7 +148,7 @@ def test_a_token_acts_within_its_limits(web: Web) -> None:
             assert client.delete(f"/api/tokens/{token['id']}").status_code == 200
             assert program.get("/api/alerts").status_code == 401
         assert client.delete(f"/api/tokens/{token['id']}").status_code == 422
-    assert token["token"] not in str(web.services.reader.tokens(USER))
+    assert token["token"] not in str(web.parts.core.reader.tokens(USER))
 
 
 @pytest.mark.parametrize("token", ["x", "Bearer", "ü", "y" * 5000])
@@ -189,7 +189,7 @@ def test_accounts_on_the_page(web: Web, page: Page) -> None:
     page.get_by_test_id("factor-code").fill(pyotp.TOTP(secret).now())
     page.get_by_test_id("confirm-factor").click()
     expect(page.get_by_test_id("secret")).to_have_text("")
-    assert web.services.reader.factor(name) is not None
+    assert web.parts.core.reader.factor(name) is not None
 
 
 def test_a_new_password_ends_api_tokens_too(web: Web) -> None:
@@ -199,7 +199,7 @@ def test_a_new_password_ends_api_tokens_too(web: Web) -> None:
         token = client.post("/api/tokens", json=wanted).json()["token"]
     with plain_client(web.url, {"Authorization": f"Bearer {token}"}) as script:
         assert script.get("/api/alerts").status_code == 200
-        app.add_user(web.services.settings, name, Secret(PASSWORD))
+        app.add_user(web.parts.core.settings, name, Secret(PASSWORD))
         assert script.get("/api/alerts").status_code == 401
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import threading
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from agg_support import run_apart
 
 from aggregator.domain.time_zones import zone_of
 from aggregator.ingest.message_validator import InvalidMessage, validate
+from aggregator.storage import Reader
 from aggregator.web.dashboard.i18n.texts import TEXTS
-from aggregator.web.dashboard.page_layout import Known, rendered
+from aggregator.web.dashboard.page_layout import PageContext, rendered
 from protocol.receipts import BoxStatus, encode
 from protocol.topics import BoxTopics
 
@@ -57,7 +59,9 @@ def test_what_a_page_offers_is_read_off_the_event_loop() -> None:
         return []
 
     async def loop() -> threading.Thread:
-        await Known.read(SimpleNamespace(reader=SimpleNamespace(cameras=read, boxes=read)))  # type: ignore[arg-type]
+        nothing: Any = None
+        reader = cast(Reader, SimpleNamespace(cameras=read, boxes=read))
+        await PageContext(reader, nothing, nothing, nothing).known()
         return threading.current_thread()
 
     assert run_apart(loop()) not in threads

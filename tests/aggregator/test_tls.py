@@ -48,7 +48,7 @@ def test_a_certificate_on_both_sides(tmp_path: Path) -> None:
     own = Tls(ca=ca, certificate=str(tmp_path / "aggregator.pem"), key=str(tmp_path / "aggregator.key"))
     with mosquitto(tmp_path / "mosquitto", port, extra):
         with app.running(settings("good", own)) as parts:
-            wait_until(lambda: parts.services.health.broker)
+            wait_until(lambda: parts.core.health.broker)
         for name, tls in {"no-certificate": Tls(ca=ca), "unknown-authority": Tls()}.items():
             with app.running(settings(name, tls)) as parts:
-                wait_for_refusal(parts.services.health)
+                wait_for_refusal(parts.core.health)

@@ -17,9 +17,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from aggregator.jobs.uploads import _number
 from aggregator.settings.aggregator import Http, Settings
 from aggregator.web import server as web_server
+from aggregator.web.api.uploads import _number
 from aggregator.web.body_limits import BodyLimits, most_bytes
 from aggregator.web.server import BACKLOG, RESERVED_FILES, BoundedProtocol, configuration, connections_of, listening
 from common.errors import ContractError

@@ -20,10 +20,10 @@ from fastapi.responses import Response
 from moto.server import ThreadedMotoServer
 
 from aggregator.crypto.keyring import KeyRing
-from aggregator.jobs import uploads
 from aggregator.jobs.uploads import ReceivedFile, UploadReceiver
 from aggregator.settings.aggregator import ObjectsSettings
 from aggregator.storage.object_store import ObjectStorage
+from aggregator.web.api import uploads
 from common.backoff import Backoff
 from common.clock import SystemClock
 from common.errors import ContractError, StoreError, UplinkError, UplinkRefused

@@ -10,11 +10,11 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from aggregator.auth.account_service import AccountService
 from aggregator.auth.reauthentication import Proof
 from aggregator.domain.account import Account, ApiToken
 from aggregator.domain.authorization import PERMISSIONS, Permission, parse
 from aggregator.web.api.dependencies import Body, Who, fields_from
-from aggregator.web.services import Services
 from common.errors import LoginThrottled, StaffError
 from common.secret import Secret
 from protocol.identifiers import to_rfc3339
@@ -51,11 +51,11 @@ class _Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code: str = ""
 
 
-def add(app: FastAPI, services: Services) -> None:
+def add(app: FastAPI, accounts: AccountService) -> None:
     """Add the routes."""
-    _add_own(app, services)
-    _add_tokens(app, services)
-    _add_others(app, services)
+    _add_own(app, accounts)
+    _add_tokens(app, accounts)
+    _add_others(app, accounts)
 
     @app.exception_handler(StaffError)
     async def refused(_request: Request, error: StaffError) -> JSONResponse:
@@ -95,9 +95,7 @@ def _token_json(token: ApiToken) -> Json:
     }
 
 
-def _add_own(app: FastAPI, services: Services) -> None:
-    office = services.office
-
+def _add_own(app: FastAPI, accounts: AccountService) -> None:
     @app.get("/api/me")
     def me(caller: Who) -> Json:
         permissions = [name for name in PERMISSIONS if caller.may(name)]
@@ -107,77 +105,73 @@ def _add_own(app: FastAPI, services: Services) -> None:
     async def set_password(caller: Who, data: Body) -> Json:
         wanted = fields_from(data, _Password)
         proof = Proof(Secret(wanted.current), wanted.code)
-        await run_in_threadpool(office.change_password, caller, proof, Secret(wanted.password))
+        await run_in_threadpool(accounts.change_password, caller, proof, Secret(wanted.password))
         return {"changed": True}
 
     @app.post("/api/me/second-factor")
     async def show(caller: Who) -> Json:
-        secret, link = await run_in_threadpool(office.show_factor, caller)
+        secret, link = await run_in_threadpool(accounts.show_factor, caller)
         return {"secret": secret, "link": link}
 
     @app.put("/api/me/second-factor")
     async def confirm(caller: Who, data: Body) -> Json:
         wanted = fields_from(data, _Code)
         proof = Proof(Secret(wanted.current), wanted.current_code)
-        await run_in_threadpool(office.confirm_factor, caller, wanted.code, proof)
+        await run_in_threadpool(accounts.confirm_factor, caller, wanted.code, proof)
         return {"second_factor": True}
 
 
-def _add_tokens(app: FastAPI, services: Services) -> None:
-    office = services.office
-
+def _add_tokens(app: FastAPI, accounts: AccountService) -> None:
     @app.get("/api/tokens")
     def tokens(caller: Who) -> Json:
-        return {"tokens": [_token_json(token) for token in office.tokens(caller)]}
+        return {"tokens": [_token_json(token) for token in accounts.tokens(caller)]}
 
     @app.post("/api/tokens", status_code=201)
     async def make(caller: Who, data: Body) -> Json:
         wanted = fields_from(data, _Token)
         proof = Proof(Secret(wanted.current), wanted.code)
         made, text = await run_in_threadpool(
-            office.make_token, caller, wanted.label, wanted.permissions, wanted.days, proof
+            accounts.make_token, caller, wanted.label, wanted.permissions, wanted.days, proof
         )
         return _token_json(made) | {"token": text}
 
     @app.delete("/api/tokens/{token}")
     async def end(token: str, caller: Who) -> Json:
-        await run_in_threadpool(office.end_token, caller, token)
+        await run_in_threadpool(accounts.end_token, caller, token)
         return {"ended": token}
 
 
-def _add_others(app: FastAPI, services: Services) -> None:
-    office = services.office
-
+def _add_others(app: FastAPI, accounts: AccountService) -> None:
     @app.get("/api/staff")
-    def accounts(caller: Who) -> Json:
-        return {"accounts": [account_json(account) for account in office.accounts(caller)]}
+    def all_accounts(caller: Who) -> Json:
+        return {"accounts": [account_json(account) for account in accounts.accounts(caller)]}
 
     @app.post("/api/staff", status_code=201)
     async def add_user(caller: Who, data: Body) -> Json:
         wanted = fields_from(data, _User)
         if wanted.provider:
-            await run_in_threadpool(office.add_by_provider, caller, wanted.user)
+            await run_in_threadpool(accounts.add_by_provider, caller, wanted.user)
             return {"user": wanted.user}
-        return {"user": wanted.user, "password": await run_in_threadpool(office.add, caller, wanted.user)}
+        return {"user": wanted.user, "password": await run_in_threadpool(accounts.add, caller, wanted.user)}
 
     @app.delete("/api/staff/{user}")
     async def remove(user: str, caller: Who) -> Json:
-        await run_in_threadpool(office.remove, caller, user)
+        await run_in_threadpool(accounts.remove, caller, user)
         return {"removed": user}
 
     @app.post("/api/staff/{user}/grants", status_code=201)
     async def grant(user: str, caller: Who, data: Body) -> Json:
         wanted = parse(fields_from(data, _Grant).grant)
-        await run_in_threadpool(office.grant, caller, user, wanted)
+        await run_in_threadpool(accounts.grant, caller, user, wanted)
         return {"user": user, "grant": str(wanted)}
 
     @app.post("/api/staff/{user}/grants/revoke")
     async def revoke(user: str, caller: Who, data: Body) -> Json:
         wanted = parse(fields_from(data, _Grant).grant)
-        await run_in_threadpool(office.revoke, caller, user, wanted)
+        await run_in_threadpool(accounts.revoke, caller, user, wanted)
         return {"user": user, "revoked": str(wanted)}
 
     @app.delete("/api/staff/{user}/second-factor")
     async def forget_factor(user: str, caller: Who) -> Json:
-        await run_in_threadpool(office.forget_factor, caller, user)
+        await run_in_threadpool(accounts.forget_factor, caller, user)
         return {"user": user, "second_factor": False}

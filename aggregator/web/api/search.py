@@ -20,18 +20,17 @@ Json = dict[str, Any]
 _TIMES = {"from": "from_ns", "until": "until_ns", "expires": "expires_ns"}
 
 
-def add(app: FastAPI, desk: SearchService, objects: ObjectStorage, keep_days: int) -> None:
+def add(app: FastAPI, desk: SearchService, objects: ObjectStorage) -> None:
     """Add the routes.
 
     Args:
         app: The application.
         desk: Cases and searches.
         objects: Where clips lie.
-        keep_days: How long a clip is kept that somebody asks for.
     """
     _add_cases(app, desk)
     _add_search(app, desk)
-    _add_clips(app, desk, objects, keep_days)
+    _add_clips(app, desk, objects)
 
     @app.exception_handler(CaseError)
     async def beyond(_request: Request, error: CaseError) -> JSONResponse:
@@ -120,12 +119,12 @@ def _add_search(app: FastAPI, desk: SearchService) -> None:
         return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
-def _add_clips(app: FastAPI, desk: SearchService, objects: ObjectStorage, keep_days: int) -> None:
+def _add_clips(app: FastAPI, desk: SearchService, objects: ObjectStorage) -> None:
     none = "no such event within this case"
 
     @app.post("/api/footage/{event_id}/clip", status_code=202)
     async def ask(event_id: str, case: str, caller: Who) -> Json:
-        clip = await desk.ask_clip(caller, case, event_id, keep_days) if is_uuid7(event_id) else None
+        clip = await desk.ask_clip(caller, case, event_id) if is_uuid7(event_id) else None
         if clip is None:
             raise HTTPException(404, none)
         return {"state": clip.state, "problem": clip.problem}

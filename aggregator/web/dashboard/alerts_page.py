@@ -13,10 +13,10 @@ from aggregator.domain.alert import SEVERITIES, Acknowledged, Alert, Change, Res
 from aggregator.domain.authorization import Principal
 from aggregator.domain.read_models import AlertQuery
 from aggregator.monitoring.change_feed import ChangeSet
+from aggregator.services.alert_service import AlertService
 from aggregator.web.dashboard.html import alert_html
-from aggregator.web.dashboard.page_layout import PageLayout, PageSession, html, rendered
+from aggregator.web.dashboard.page_layout import PageContext, PageLayout, PageSession, html, rendered
 from aggregator.web.dashboard.page_updates import PageUpdates
-from aggregator.web.services import Services
 from common.errors import StoreError
 
 MAX_CARDS = 60
@@ -42,13 +42,14 @@ class AlertsPage:
     """One open page.
 
     Args:
-        services: The running parts.
-        live: What all pages show.
+        context: What every page needs.
+        alerts: Takes operators' decisions.
+        updates: What all pages show.
         visitor: Who looks at it.
     """
 
-    def __init__(self, services: Services, live: PageUpdates, visitor: PageSession) -> None:
-        self._services, self._live, self._visitor = services, live, visitor
+    def __init__(self, context: PageContext, alerts: AlertService, updates: PageUpdates, visitor: PageSession) -> None:
+        self._context, self._alerts, self._live, self._visitor = context, alerts, updates, visitor
         self._user, self._words = visitor.user, visitor.words
         self._see_as(visitor.caller)
         self._cards: dict[str, _Card] = {}
@@ -58,7 +59,7 @@ class AlertsPage:
     async def build(self) -> None:
         """Lay the page out, show what is there, and follow what comes."""
         await self._live.refresh()
-        self._frame = PageLayout(self._services, "/", self._visitor)
+        self._frame = PageLayout(self._context, "/", self._visitor)
         with ui.element("main").classes("board"):
             with ui.element("section"):
                 self._head()
@@ -138,7 +139,7 @@ class AlertsPage:
     async def _count(self) -> None:
         """Say how many alerts are not shown. They come back with the next filling of the page."""
         try:
-            there = await asyncio.to_thread(self._services.reader.alert_count, self._query())
+            there = await asyncio.to_thread(self._context.reader.alert_count, self._query())
         except StoreError:
             return
         hidden = max(0, there - len(self._cards))
@@ -149,7 +150,7 @@ class AlertsPage:
         self._more.set_visibility(hidden > 0)
 
     def _read(self, query: AlertQuery) -> tuple[list[Alert], set[str]]:
-        reader = self._services.reader
+        reader = self._context.reader
         alerts = reader.alerts(query)
         return alerts, reader.stored_clips([it.id for it in alerts])
 
@@ -204,18 +205,19 @@ class AlertsPage:
 
     def _body_html(self, alert: Alert, camera: str) -> str:
         zone = self._live.panels.timezone(alert.site, alert.box)
-        now = self._services.local(alert.site, self._services.clock.wall_ns(), zone)
+        sites = self._context.sites
+        now = sites.now(alert.site, zone)
         first, last = (
-            alert_html.clock_text(self._services.local(alert.site, time_ns, zone), now)
+            alert_html.clock_text(sites.local(alert.site, time_ns, zone), now)
             for time_ns in (alert.first_ns, alert.last_ns)
         )
-        site = self._services.site_name(alert.site)
+        site = sites.name(alert.site)
         return alert_html.body_html(alert, self._words, site=site, camera=camera, first=first, last=last)
 
     async def _act(self, alert_id: str, change: Change) -> None:
         try:
             caller = await self._frame.who()
-            if caller is not None and await self._services.work_on(caller, alert_id, change) is None:
+            if caller is not None and await self._alerts.decide(caller, alert_id, change) is None:
                 ui.notify(self._words["forbidden"], type="negative")
         except StoreError:
             ui.notify(self._words["failed"], type="negative")
@@ -231,13 +233,13 @@ class AlertsPage:
         self._frame.quarantine.classes(replace="chip plain bad" if panels.quarantined else "chip plain")
 
 
-async def show(services: Services, live: PageUpdates, client: Client) -> None:
+async def show(context: PageContext, alerts: AlertService, updates: PageUpdates, client: Client) -> None:
     """Build a page for a request and keep it up to date until its browser leaves."""
-    board = AlertsPage(services, live, PageSession.of(client))
+    board = AlertsPage(context, alerts, updates, PageSession.of(client))
     await board.build()
 
     def told(update: ChangeSet, caller: Principal) -> None:
         with client:
             board.told(update, caller)
 
-    client.on_delete(live.follow(board.who, told))
+    client.on_delete(updates.follow(board.who, told))

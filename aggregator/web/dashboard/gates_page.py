@@ -13,10 +13,10 @@ from nicegui.elements.html import Html
 from aggregator.domain.authorization import Principal
 from aggregator.domain.read_models import Passage, Place
 from aggregator.monitoring.change_feed import ChangeSet
+from aggregator.services.box_command_service import BoxCommandService
 from aggregator.web.dashboard.html import place_html as views
-from aggregator.web.dashboard.page_layout import PageLayout, PageSession, html, rendered
+from aggregator.web.dashboard.page_layout import PageContext, PageLayout, PageSession, html, rendered
 from aggregator.web.dashboard.page_updates import PageUpdates
-from aggregator.web.services import Services
 from common.errors import CommandError, Forbidden, StoreError
 from protocol.commands import CommandName
 from protocol.receipts import DoorStatus
@@ -39,14 +39,15 @@ class GatesPage:
     """One open page.
 
     Args:
-        services: The running parts.
+        context: What every page needs.
+        commands: Opens gates and doors.
         visitor: Who looks at it.
     """
 
-    def __init__(self, services: Services, visitor: PageSession) -> None:
-        self._services, self._words = services, visitor.words
+    def __init__(self, context: PageContext, commands: BoxCommandService, visitor: PageSession) -> None:
+        self._context, self._commands, self._words = context, commands, visitor.words
         self.see_as(visitor.caller)
-        self._frame = PageLayout(services, "/gates", visitor)
+        self._frame = PageLayout(context, "/gates", visitor)
         self._cards: dict[tuple[str, str, str], _Card] = {}
         self._reading = False
         self._again = False
@@ -85,7 +86,7 @@ class GatesPage:
             self._reading = False
 
     def _read(self) -> list[tuple[Place, list[Passage]]]:
-        reader = self._services.reader
+        reader = self._context.reader
         return [(place, reader.passages(*views.key_of(place), LAST)) for place in reader.places() if self._sees(place)]
 
     def _sees(self, place: Place) -> bool:
@@ -113,7 +114,7 @@ class GatesPage:
         self._tick()
 
     def _events_html(self, place: Place, last: list[Passage]) -> str:
-        local = [(it, self._services.local(place.site, it.time_ns, place.timezone)) for it in last]
+        local = [(it, self._context.sites.local(place.site, it.time_ns, place.timezone)) for it in last]
         return views.events_html(local, self._words)
 
     def _make(self, place: Place) -> _Card:
@@ -131,7 +132,7 @@ class GatesPage:
 
     def _tick(self) -> None:
         """Timers of open doors."""
-        now_ns = self._services.clock.wall_ns()
+        now_ns = self._context.now_ns
         for card in self._cards.values():
             made = partial(views.state_html, card.place, self._words, now_ns)
             card.state.set_content(rendered(made, self._words))
@@ -161,16 +162,16 @@ class GatesPage:
             if caller is None:
                 return
             topics = BoxTopics(place.site, place.box)
-            await self._services.command(caller, topics, command, views.target_of(place), reason=reason)
+            await self._commands.send(caller, topics, command, views.target_of(place), reason=reason)
         except (CommandError, Forbidden, StoreError) as error:
             ui.notify(str(error), type="negative")
         else:
             ui.notify(self._words["done"], type="positive")
 
 
-async def show(services: Services, live: PageUpdates, client: Client) -> None:
+async def show(context: PageContext, commands: BoxCommandService, updates: PageUpdates, client: Client) -> None:
     """Build a page for a request and keep it up to date until its browser leaves."""
-    page = GatesPage(services, PageSession.of(client))
+    page = GatesPage(context, commands, PageSession.of(client))
     await page.build()
 
     def told(update: ChangeSet, caller: Principal) -> None:
@@ -179,4 +180,4 @@ async def show(services: Services, live: PageUpdates, client: Client) -> None:
             with client:
                 ui.timer(0, page.refresh, once=True)
 
-    client.on_delete(live.follow(page.who, told))
+    client.on_delete(updates.follow(page.who, told))

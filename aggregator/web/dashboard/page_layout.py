@@ -11,14 +11,17 @@ from html import escape
 from nicegui import Client, core, ui
 from nicegui.elements.html import Html
 
+from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.client_address import session_of
 from aggregator.domain.authorization import Principal
 from aggregator.domain.read_models import Box, Camera
+from aggregator.monitoring.health import Health
+from aggregator.services.site_clock import SiteClock
+from aggregator.storage import Reader
 from aggregator.web.auth_middleware import may_see
 from aggregator.web.dashboard.i18n.texts import LANGUAGES, TEXTS, Texts
 from aggregator.web.dashboard.login.login import language_of
 from aggregator.web.dashboard.style import BOARD_CSS, LOGO_SVG
-from aggregator.web.services import Services
 from common import logging_setup
 from common.errors import StoreError
 
@@ -75,12 +78,6 @@ class Known:
     cameras: list[Camera]
     boxes: list[Box]
 
-    @classmethod
-    async def read(cls, services: Services) -> Known:
-        """Read it off the event loop."""
-        reader = services.reader
-        return cls(*await asyncio.gather(asyncio.to_thread(reader.cameras), asyncio.to_thread(reader.boxes)))
-
 
 @dataclass(frozen=True)
 class PageSession:
@@ -113,18 +110,45 @@ class PageSession:
         return TEXTS[self.language]
 
 
+@dataclass(frozen=True)
+class PageContext:
+    """What every page needs.
+
+    Args:
+        reader: Of the store.
+        sites: Names and time zones of sites.
+        health: Of the aggregator's parts, for the bar.
+        authenticator: Checks that the session still lives.
+    """
+
+    reader: Reader
+    sites: SiteClock
+    health: Health
+    authenticator: Authenticator
+
+    @property
+    def now_ns(self) -> int:
+        """The present, UTC nanoseconds."""
+        return self.sites.clock.wall_ns()
+
+    async def known(self) -> Known:
+        """Read cameras and boxes, off the event loop."""
+        reader = self.reader
+        return Known(*await asyncio.gather(asyncio.to_thread(reader.cameras), asyncio.to_thread(reader.boxes)))
+
+
 class PageLayout:
     """The bar: brand, health, pages, language, theme, log-out.
 
     Args:
-        services: The running parts.
-        path: Which page this is.
+        context: Health and sessions.
+        path: Of this page.
         visitor: Who looks at it.
     """
 
-    def __init__(self, services: Services, path: str, visitor: PageSession) -> None:
+    def __init__(self, context: PageContext, path: str, visitor: PageSession) -> None:
         words, language = visitor.words, visitor.language
-        self._services, self._words, self._token, self._path = services, words, visitor.token, path
+        self._context, self._words, self._token, self._path = context, words, visitor.token, path
         ui.add_head_html(f"{THEME_AT_START}<style>{BOARD_CSS}</style>")
         ui.page_title(f"{words['title']} · {words[PAGES[path]]}")
         with ui.element("header").classes("bar"):
@@ -156,7 +180,7 @@ class PageLayout:
         Raises:
             StoreError: The store does not answer.
         """
-        caller = await asyncio.to_thread(self._services.gatekeeper.who, self._token)
+        caller = await asyncio.to_thread(self._context.authenticator.who, self._token)
         if caller is not None and may_see(caller, self._path):
             return caller
         self._leave("/login" if caller is None else "/account")
@@ -173,7 +197,7 @@ class PageLayout:
 
     async def check(self) -> None:
         """The parts' health is in memory; the session may have ended in the meantime."""
-        report = self._services.health.report()
+        report = self._context.health.report()
         broken = [part for part in ("broker", "store", "ingest") if not report[part]]
         self._health.set_content(self._words[f"health.{broken[0]}" if broken else "health.good"])
         self._health.classes(replace="chip bad" if broken else "chip")

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from aggregator.domain.alert import Alert
 from aggregator.domain.authorization import Principal
 from aggregator.domain.read_models import Box, Camera
-from aggregator.monitoring.change_feed import ChangeSet
-from aggregator.web.services import Services
+from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
+from aggregator.storage import Reader
 from common import logging_setup
 from common.errors import StoreError
 
@@ -79,15 +79,20 @@ class _Page:
 
 
 class PageUpdates:
-    """Follows the broadcast for all pages; lives on the event loop."""
+    """Follows the change feed for all pages; lives on the event loop.
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    Args:
+        reader: Of the store.
+        changes: The change feed.
+    """
+
+    def __init__(self, reader: Reader, changes: ChangeFeed) -> None:
+        self._reader = reader
         self.panels = StatusPanels()
         self._pages: list[_Page] = []
         self._stale = True
         self._reading: asyncio.Task[None] | None = None
-        services.broadcast.subscribe(self._told)
+        changes.subscribe(self._told)
 
     def follow(self, who: Who, follower: Follower) -> Callable[[], None]:
         """Have `follower` called after each change, with who may see it; the function that comes back ends it.
@@ -108,7 +113,7 @@ class PageUpdates:
 
     async def refresh(self) -> None:
         """Read the panels again if something has changed since."""
-        reader = self._services.reader
+        reader = self._reader
         while self._stale:
             self._stale = False
             try:

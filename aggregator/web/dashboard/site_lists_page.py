@@ -10,11 +10,17 @@ from nicegui import Client, ui
 from nicegui.events import UploadEventArguments
 
 from aggregator.domain.list_entry import STANDINGS, Kind, ListEntry, ListEntryRequest
-from aggregator.services import site_list_csv
+from aggregator.services.site_list_service import SiteListService
 from aggregator.web.body_limits import MOST_LIST_BYTES
 from aggregator.web.dashboard.i18n.texts import Texts
-from aggregator.web.dashboard.page_layout import SECONDS_BETWEEN_CHECKS, Known, PageLayout, PageSession, html
-from aggregator.web.services import Services
+from aggregator.web.dashboard.page_layout import (
+    SECONDS_BETWEEN_CHECKS,
+    Known,
+    PageContext,
+    PageLayout,
+    PageSession,
+    html,
+)
 from common.clock import SECOND_NS
 from common.errors import Forbidden, ListError, StoreError
 
@@ -37,17 +43,18 @@ class ListsPage:
     """One open page.
 
     Args:
-        services: The running parts.
+        context: What every page needs.
+        lists: The lists.
         visitor: Who looks at it.
         known: Cameras and boxes.
     """
 
-    def __init__(self, services: Services, visitor: PageSession, known: Known) -> None:
-        self._services, self._words = services, visitor.words
+    def __init__(self, context: PageContext, lists: SiteListService, visitor: PageSession, known: Known) -> None:
+        self._context, self._lists, self._words = context, lists, visitor.words
         within = visitor.caller.within("list.see")
-        self._frame = PageLayout(services, "/lists", visitor)
-        sites = sorted({box.site for box in known.boxes} | set(services.settings.sites))
-        self._sites = {site: services.site_name(site) for site in sites if within.holds(site)}
+        self._frame = PageLayout(context, "/lists", visitor)
+        sites = sorted({box.site for box in known.boxes} | set(context.sites.sites))
+        self._sites = {site: context.sites.name(site) for site in sites if within.holds(site)}
         self._site = next(iter(self._sites), "")
 
     async def build(self) -> None:
@@ -85,7 +92,7 @@ class ListsPage:
         try:
             caller = await self._frame.who()
             if caller is not None:
-                entries = await self._services.listed(caller, self._site)
+                entries = await self._lists.entries(caller, self._site)
                 await self._tell_version()
                 self._fill(entries)
         except (StoreError, ListError, Forbidden) as error:
@@ -105,7 +112,7 @@ class ListsPage:
                     remove.on("click", lambda _, it=entry: self._remove(it.id))
 
     async def _tell_version(self) -> None:
-        site, reader = self._site, self._services.reader
+        site, reader = self._site, self._context.reader
         versions, boxes = await asyncio.to_thread(lambda: (reader.list_versions(), reader.boxes()))
         if site != self._site:  # another site was chosen meanwhile
             return
@@ -144,7 +151,7 @@ class ListsPage:
             caller = await self._frame.who()
             if caller is None:
                 return
-            await self._services.change_list(caller, self._site, [wanted])
+            await self._lists.add(caller, self._site, [wanted])
         except (ListError, StoreError, Forbidden) as error:
             ui.notify(str(error), type="negative")
             return
@@ -156,7 +163,7 @@ class ListsPage:
             caller = await self._frame.who()
             if caller is None:
                 return
-            await self._services.remove_listed(caller, self._site, entry)
+            await self._lists.remove(caller, self._site, entry)
         except (ListError, StoreError, Forbidden) as error:
             ui.notify(str(error), type="negative")
             return
@@ -168,21 +175,17 @@ class ListsPage:
             caller = await self._frame.who()
             if caller is None:
                 return
-            now_ns, grammars = self._services.clock.wall_ns(), self._services.book.grammars_of(self._site)
-            rows = site_list_csv.read(data, now_ns, grammars)
-            good = [row.wanted for row in rows if row.wanted is not None]
-            if good:
-                await self._services.change_list(caller, self._site, good, "list.imported")
+            rows = await self._lists.load(caller, self._site, data)
         except (ListError, StoreError, Forbidden) as error:
             ui.notify(str(error), type="negative")
             return
         wrong = [row for row in rows if row.wanted is None]
-        told = self._words["lists.imported"].format(added=len(good), wrong=len(wrong))
+        told = self._words["lists.imported"].format(added=len(rows) - len(wrong), wrong=len(wrong))
         lines = "; ".join(f"{row.line}: {row.problem}" for row in wrong[:5])
         ui.notify(f"{told}. {lines}", type="warning" if wrong else "positive", timeout=10_000 if wrong else 3_000)
         await self._show()
 
 
-async def show(services: Services, client: Client) -> None:
+async def show(context: PageContext, lists: SiteListService, client: Client) -> None:
     """Build a page for a request."""
-    await ListsPage(services, PageSession.of(client), await Known.read(services)).build()
+    await ListsPage(context, lists, PageSession.of(client), await context.known()).build()

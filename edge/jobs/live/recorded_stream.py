@@ -29,6 +29,7 @@ class RecordedStream:
         self._film, self._first_ns, self._clock, self._pause = film, first_ns, clock, pause
         self.codec, self.time_base = film.video.codec_context.name, film.base
         self.matrix = b""  # footage has it in its pictures' own data
+        self.grouped = False
         self.extradata = bytes(film.video.codec_context.extradata or b"")
 
     def packets(self) -> Iterator[TimedPacket]:

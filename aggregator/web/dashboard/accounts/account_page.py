@@ -9,10 +9,10 @@ from html import escape
 import segno
 from nicegui import Client, run, ui
 
+from aggregator.auth.account_service import AccountService
 from aggregator.auth.reauthentication import Proof
 from aggregator.domain.authorization import Principal
-from aggregator.web.dashboard.page_layout import PageLayout, PageSession, html
-from aggregator.web.services import Services
+from aggregator.web.dashboard.page_layout import PageContext, PageLayout, PageSession, html
 from common.errors import Forbidden, LoginError, StaffError, StoreError
 from common.secret import Secret
 
@@ -21,13 +21,14 @@ class AccountPage:
     """One open page.
 
     Args:
-        services: The running parts.
+        context: What every page needs.
+        accounts: The accounts.
         visitor: Whose account it is.
     """
 
-    def __init__(self, services: Services, visitor: PageSession) -> None:
-        self._office, self._words, self._visitor = services.office, visitor.words, visitor
-        self._frame = PageLayout(services, "/account", visitor)
+    def __init__(self, context: PageContext, accounts: AccountService, visitor: PageSession) -> None:
+        self._accounts, self._words, self._visitor = accounts, visitor.words, visitor
+        self._frame = PageLayout(context, "/account", visitor)
 
     def build(self) -> None:
         """Lay the page out."""
@@ -53,7 +54,7 @@ class AccountPage:
 
         def work(caller: Principal) -> None:
             proof = Proof(Secret(str(old.value or "")), str(code.value or ""))
-            self._office.change_password(caller, proof, Secret(str(new.value or "")))
+            self._accounts.change_password(caller, proof, Secret(str(new.value or "")))
 
         change.on("click", lambda: self._act(work))
 
@@ -74,7 +75,7 @@ class AccountPage:
 
         def work(caller: Principal) -> None:
             proof = Proof(Secret(str(current.value or "")), str(current_code.value or ""))
-            self._office.confirm_factor(caller, str(code.value or ""), proof)
+            self._accounts.confirm_factor(caller, str(code.value or ""), proof)
 
         confirm.on("click", lambda: self._act(work))
 
@@ -82,7 +83,7 @@ class AccountPage:
         caller = await self._frame.who()
         if caller is None:
             return
-        secret, link = await asyncio.to_thread(self._office.show_factor, caller)
+        secret, link = await asyncio.to_thread(self._accounts.show_factor, caller)
         picture = segno.make(link).svg_inline(scale=4, border=2, light="#fff")
         self._secret.set_content(f"<p>{escape(self._words['account.scan'])}: <code>{secret}</code></p>{picture}")
 
@@ -99,6 +100,6 @@ class AccountPage:
         ui.notify(self._words["done"], type="positive")
 
 
-def show(services: Services, client: Client) -> None:
+async def show(context: PageContext, accounts: AccountService, client: Client) -> None:
     """Build a page for a request."""
-    AccountPage(services, PageSession.of(client)).build()
+    AccountPage(context, accounts, PageSession.of(client)).build()

@@ -8,24 +8,25 @@ from html import escape
 
 from nicegui import Client, run, ui
 
+from aggregator.auth.account_service import AccountService
 from aggregator.domain.account import Account
 from aggregator.domain.authorization import ROLES, Principal, RoleAssignment, parse
-from aggregator.web.dashboard.page_layout import PageLayout, PageSession, html
-from aggregator.web.services import Services
+from aggregator.web.dashboard.page_layout import PageContext, PageLayout, PageSession, html
 from common.errors import Forbidden, StaffError, StoreError
 
 
-class StaffPage:
+class AccountsPage:
     """One open page.
 
     Args:
-        services: The running parts.
+        context: What every page needs.
+        accounts: The accounts.
         visitor: Who looks at it.
     """
 
-    def __init__(self, services: Services, visitor: PageSession) -> None:
-        self._office, self._words = services.office, visitor.words
-        self._frame = PageLayout(services, "/staff", visitor)
+    def __init__(self, context: PageContext, accounts: AccountService, visitor: PageSession) -> None:
+        self._accounts, self._words = accounts, visitor.words
+        self._frame = PageLayout(context, "/staff", visitor)
 
     async def build(self) -> None:
         """Lay the page out and show who there is."""
@@ -51,7 +52,7 @@ class StaffPage:
         caller = await self._frame.who()
         if caller is None:
             return
-        accounts = await asyncio.to_thread(self._office.accounts, caller)
+        accounts = await asyncio.to_thread(self._accounts.accounts, caller)
         self._table.clear()
         with self._table:
             for account in accounts:
@@ -66,28 +67,28 @@ class StaffPage:
                 text = f"{words[f'role.{grant.role}']} · {grant.scope} ✕"
                 props = f'type=button title="{words["staff.take"]}" data-testid=role'
                 html(escape(text), "chip", "button", props).on(
-                    "click", lambda _, it=grant: self._act(lambda who: self._office.revoke(who, account.name, it))
+                    "click", lambda _, it=grant: self._act(lambda who: self._accounts.revoke(who, account.name, it))
                 )
             if not account.grants:
                 html(words["staff.none"], "chip plain")
             if account.second_factor:
                 html(words["staff.forget"], "", "button", "type=button").on(
-                    "click", lambda: self._act(lambda who: self._office.forget_factor(who, account.name))
+                    "click", lambda: self._act(lambda who: self._accounts.forget_factor(who, account.name))
                 )
             html(words["staff.remove"], "", "button", "type=button data-testid=remove-user").on(
-                "click", lambda: self._act(lambda who: self._office.remove(who, account.name))
+                "click", lambda: self._act(lambda who: self._accounts.remove(who, account.name))
             )
 
     async def _give(self, name: str, text: str) -> None:
         def give(who: Principal) -> None:
             grant: RoleAssignment = parse(text)
-            self._office.grant(who, name, grant)
+            self._accounts.grant(who, name, grant)
 
         await self._act(give)
 
     async def _add(self, name: str) -> None:
         def add(who: Principal) -> str:
-            return self._words["staff.password"].format(name=name, password=self._office.add(who, name))
+            return self._words["staff.password"].format(name=name, password=self._accounts.add(who, name))
 
         await self._act(add)
 
@@ -104,6 +105,6 @@ class StaffPage:
         await self._fill()
 
 
-async def show(services: Services, client: Client) -> None:
+async def show(context: PageContext, accounts: AccountService, client: Client) -> None:
     """Build a page for a request."""
-    await StaffPage(services, PageSession.of(client)).build()
+    await AccountsPage(context, accounts, PageSession.of(client)).build()

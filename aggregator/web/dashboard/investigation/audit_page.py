@@ -9,12 +9,12 @@ from typing import get_args
 from nicegui import Client, ui
 
 from aggregator.audit import query
+from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.audit.query import AuditFilter
 from aggregator.domain.audit_anomalies import Anomaly
 from aggregator.domain.audit_entry import Action, AuditEntry
 from aggregator.web.dashboard.i18n.texts import Texts
-from aggregator.web.dashboard.page_layout import PageLayout, PageSession, html
-from aggregator.web.services import Services
+from aggregator.web.dashboard.page_layout import PageContext, PageLayout, PageSession, html
 from common.errors import StoreError
 from protocol.identifiers import to_rfc3339
 
@@ -40,17 +40,18 @@ def finding_html(finding: Anomaly, words: Texts) -> str:
     return f"<b>{escape(told)}</b> <span>{time_text(finding.from_ns)} – {time_text(finding.to_ns)}</span>"
 
 
-class RecordPage:
+class AuditPage:
     """One open page.
 
     Args:
-        services: The running parts.
+        context: What every page needs.
+        audit_log: Where the access is logged.
         visitor: Who looks at it.
     """
 
-    def __init__(self, services: Services, visitor: PageSession) -> None:
-        self._services, self._words = services, visitor.words
-        self._frame = PageLayout(services, "/record", visitor)
+    def __init__(self, context: PageContext, audit_log: AuditLogWriter, visitor: PageSession) -> None:
+        self._context, self._audit_log, self._words = context, audit_log, visitor.words
+        self._frame = PageLayout(context, "/record", visitor)
         self._before: int | None = None
 
     def build(self) -> None:
@@ -76,7 +77,7 @@ class RecordPage:
             self._more.set_visibility(False)
 
     async def _show(self, *, first: bool) -> None:
-        reader, now_ns = self._services.reader, self._services.clock.wall_ns()
+        reader, now_ns = self._context.reader, self._context.now_ns
         wanted = AuditFilter(
             *(str(field.value or "").strip() for field in (self._who, self._what, self._site, self._case))
         )
@@ -86,7 +87,7 @@ class RecordPage:
                 return
             asked = {name: value for name, value in vars(wanted).items() if value}
             act = AuditEntry(time_ns=now_ns, who=caller.name, what="view", target="record", detail=asked)
-            await self._services.record(act)
+            await self._audit_log.record(act)
             if first:
                 signs = await asyncio.to_thread(query.recent_anomalies, reader, now_ns)
                 self._signs.set_content("".join(f"<p>{finding_html(it, self._words)}</p>" for it in signs))
@@ -107,6 +108,6 @@ class RecordPage:
         self._more.set_visibility(self._before is not None)
 
 
-def show(services: Services, client: Client) -> None:
+async def show(context: PageContext, audit_log: AuditLogWriter, client: Client) -> None:
     """Build a page for a request."""
-    RecordPage(services, PageSession.of(client)).build()
+    AuditPage(context, audit_log, PageSession.of(client)).build()

@@ -8,9 +8,9 @@ from nicegui import ui
 
 from aggregator.domain.case import BASES, MOST_CASE_DAYS, Case
 from aggregator.domain.search_query import DAY_NS
+from aggregator.services.search_service import SearchService
 from aggregator.web.dashboard.i18n.texts import Texts
 from aggregator.web.dashboard.page_layout import PageLayout, html
-from aggregator.web.services import Services
 from common.errors import CaseError, ContractError, Forbidden, StoreError
 
 DAYS = 14
@@ -20,7 +20,7 @@ class CaseForm:
     """A button that opens a form that opens a case.
 
     Args:
-        services: The running parts.
+        cases: The cases.
         frame: Knows who is there.
         words: The language.
         sites: Site → its name: where the visitor may open cases.
@@ -29,13 +29,13 @@ class CaseForm:
 
     def __init__(
         self,
-        services: Services,
+        cases: SearchService,
         frame: PageLayout,
         words: Texts,
         sites: dict[str, str],
         opened: Callable[[Case], Awaitable[None]],
     ) -> None:
-        self._services, self._frame, self._words = services, frame, words
+        self._cases, self._frame, self._words = cases, frame, words
         self._sites, self._opened = sites, opened
 
     def button(self) -> None:
@@ -60,7 +60,7 @@ class CaseForm:
             fields: dict[str, object] = {
                 "id": str(reference.value or ""), "purpose": str(purpose.value or ""), "basis": str(basis.value),
                 "site": str(site.value or ""),
-                "expires_ns": self._services.clock.wall_ns() + int(days.value or 0) * DAY_NS,
+                "expires_ns": self._cases.clock.wall_ns() + int(days.value or 0) * DAY_NS,
             }  # fmt: skip
             if await self._open(fields):
                 dialog.close()
@@ -73,7 +73,7 @@ class CaseForm:
             caller = await self._frame.who()
             if caller is None:
                 return False
-            case = await self._services.investigations.open_case(caller, fields)
+            case = await self._cases.open_case(caller, fields)
         except (CaseError, ContractError, Forbidden, StoreError) as error:
             ui.notify(str(error), type="negative")
             return False

@@ -11,10 +11,16 @@ from nicegui import Client, ui
 
 from aggregator.domain.case import Case
 from aggregator.domain.release import Release
-from aggregator.domain.time_zones import zone_of
+from aggregator.services.release_service import ReleaseService
 from aggregator.web.dashboard.i18n.texts import Texts
-from aggregator.web.dashboard.page_layout import SECONDS_BETWEEN_CHECKS, Known, PageLayout, PageSession, html
-from aggregator.web.services import Services
+from aggregator.web.dashboard.page_layout import (
+    SECONDS_BETWEEN_CHECKS,
+    Known,
+    PageContext,
+    PageLayout,
+    PageSession,
+    html,
+)
 from common.clock import SECOND_NS
 from common.errors import CaseError, ContractError, Forbidden, ReleaseError, StoreError
 
@@ -55,16 +61,24 @@ class ReleasesPage:
     """One open page.
 
     Args:
-        services: The running parts.
+        context: What every page needs.
+        releases: The releases.
         visitor: Who looks at it.
         known: Cameras and boxes.
         asked: What the address fills in: case, camera, at (seconds since 1970).
     """
 
-    def __init__(self, services: Services, visitor: PageSession, asked: dict[str, str], known: Known) -> None:
-        self._services, self._words, self._visitor = services, visitor.words, visitor
-        self._desk, self._asked = services.releases, asked
-        self._frame = PageLayout(services, "/releases", visitor)
+    def __init__(
+        self,
+        context: PageContext,
+        releases: ReleaseService,
+        visitor: PageSession,
+        asked: dict[str, str],
+        known: Known,
+    ) -> None:
+        self._context, self._words, self._visitor = context, visitor.words, visitor
+        self._releases, self._asked = releases, asked
+        self._frame = PageLayout(context, "/releases", visitor)
         self._known = known.cameras
         self._zones = {(box.site, box.box): box.timezone for box in known.boxes}
         self._cases: dict[str, Case] = {}
@@ -83,15 +97,15 @@ class ReleasesPage:
         ui.timer(SECONDS_BETWEEN_CHECKS, self._fill)
 
     async def _form(self) -> None:
-        words, now_ns = self._words, self._services.clock.wall_ns()
-        found = await self._services.investigations.cases(self._visitor.caller)
+        words, now_ns = self._words, self._context.now_ns
+        found = await self._releases.investigations.cases(self._visitor.caller)
         self._cases = {case.id: case for case in found if case.open_at(now_ns)}
         if not self._cases:
             html(words["search.first"], "where")
             return
         chosen = self._asked.get("case", "")
         with ui.element("div").classes("form"):
-            names = {case.id: f"{case.id} · {self._services.site_name(case.site)}" for case in self._cases.values()}
+            names = {case.id: f"{case.id} · {self._context.sites.name(case.site)}" for case in self._cases.values()}
             first = chosen if chosen in names else next(iter(names))
             self._case = ui.select(names, value=first, label=words["search.case"], on_change=self._chosen)
             self._camera = ui.select({}, label=words["release.camera"]).props("data-testid=release-camera")
@@ -109,8 +123,7 @@ class ReleasesPage:
 
     def _zone(self, site: str) -> ZoneInfo:
         told = next((zone for (its, _), zone in self._zones.items() if its == site), "UTC")
-        configured = self._services.settings.sites.get(site)
-        return zone_of(configured.timezone if configured else None, told)
+        return self._context.sites.zone(site, told)
 
     def _chosen(self) -> None:
         """Another case: its cameras, and the moment that the address names, or the last minute."""
@@ -121,7 +134,7 @@ class ReleasesPage:
         wanted = self._asked.get("camera", "")
         self._camera.set_options(cameras, value=wanted if wanted in cameras else next(iter(cameras), None))
         at = self._asked.get("at", "")
-        now_s = self._services.clock.wall_ns() // SECOND_NS
+        now_s = self._context.now_ns // SECOND_NS
         at_s = int(at) if at.isascii() and at.isdecimal() and len(at) < 11 else now_s - AROUND_S
         middle = datetime.fromtimestamp(at_s, self._zone(case.site))
         self._from.set_value(f"{middle - timedelta(seconds=AROUND_S):{FORM}}")
@@ -145,7 +158,7 @@ class ReleasesPage:
                 "from_ns": self._moment(str(self._from.value or ""), case.site),
                 "to_ns": self._moment(str(self._to.value or ""), case.site), "reason": str(self._reason.value or ""),
             }  # fmt: skip
-            await self._desk.ask(caller, fields)
+            await self._releases.ask(caller, fields)
         except TROUBLE as error:
             ui.notify(str(error), type="negative")
             return
@@ -157,7 +170,7 @@ class ReleasesPage:
             caller = await self._frame.who()
             if caller is None:
                 return
-            found = await self._desk.shown(caller)
+            found = await self._releases.shown(caller)
         except TROUBLE:
             return
         now = [(it.id, it.step) for it in found]
@@ -204,7 +217,7 @@ class ReleasesPage:
                 caller = await self._frame.who()
                 if caller is None:
                     return
-                await self._desk.decide(caller, it.id, approved=approved, reason=str(reason.value or ""))
+                await self._releases.decide(caller, it.id, approved=approved, reason=str(reason.value or ""))
             except TROUBLE as error:
                 ui.notify(str(error), type="negative")
                 return
@@ -219,7 +232,7 @@ def _now(now_s: int, like: datetime) -> datetime:
     return datetime.fromtimestamp(now_s, like.tzinfo)
 
 
-async def show(services: Services, client: Client) -> None:
+async def show(context: PageContext, releases: ReleaseService, client: Client) -> None:
     """Build a page for a request."""
     asked = dict(client.request.query_params)
-    await ReleasesPage(services, PageSession.of(client), asked, await Known.read(services)).build()
+    await ReleasesPage(context, releases, PageSession.of(client), asked, await context.known()).build()

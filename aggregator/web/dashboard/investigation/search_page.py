@@ -12,12 +12,11 @@ from nicegui import Client, ui
 
 from aggregator.domain.case import Case
 from aggregator.domain.search_query import OBJECTS, Key, ResultPage, SearchQuery, SearchResult, make
-from aggregator.domain.time_zones import zone_of
+from aggregator.services.search_service import SearchService
 from aggregator.web.dashboard.i18n.texts import Texts
 from aggregator.web.dashboard.investigation.case_form import CaseForm
 from aggregator.web.dashboard.investigation.releases_page import link_of
-from aggregator.web.dashboard.page_layout import Known, PageLayout, PageSession, html
-from aggregator.web.services import Services
+from aggregator.web.dashboard.page_layout import Known, PageContext, PageLayout, PageSession, html
 from common.clock import SECOND_NS
 from common.errors import CaseError, ContractError, Forbidden, StoreError
 from protocol.event_types import KINDS
@@ -44,15 +43,16 @@ class SearchPage:
     """One open page.
 
     Args:
-        services: The running parts.
+        context: What every page needs.
+        searches: Cases and searches.
         visitor: Who looks at it.
         known: Cameras and boxes.
     """
 
-    def __init__(self, services: Services, visitor: PageSession, known: Known) -> None:
-        self._services, self._words, self._visitor = services, visitor.words, visitor
-        self._desk = services.investigations
-        self._frame = PageLayout(services, "/search", visitor)
+    def __init__(self, context: PageContext, searches: SearchService, visitor: PageSession, known: Known) -> None:
+        self._context, self._words, self._visitor = context, visitor.words, visitor
+        self._searches = searches
+        self._frame = PageLayout(context, "/search", visitor)
         self._cases: dict[str, Case] = {}
         self._doors: dict[str, str] = {}
         self._known = known.cameras
@@ -70,7 +70,7 @@ class SearchPage:
                 html(words["search"], tag="h2")
                 ui.element("div").classes("room")
                 sites = self._sites()
-                CaseForm(self._services, self._frame, words, sites, self._opened).button()
+                CaseForm(self._searches, self._frame, words, sites, self._opened).button()
             with ui.element("div").classes("form"):
                 self._case = ui.select({}, label=words["search.case"], on_change=self._chosen)
                 self._case.props("dense outlined data-testid=search-case")
@@ -100,21 +100,20 @@ class SearchPage:
 
     def _sites(self) -> dict[str, str]:
         within = self._visitor.caller.within("case.work")
-        known = self._seen | set(self._services.settings.sites)
-        return {site: self._services.site_name(site) for site in sorted(known) if within.holds(site)}
+        known = self._seen | set(self._context.sites.sites)
+        return {site: self._context.sites.name(site) for site in sorted(known) if within.holds(site)}
 
     def _zone(self, site: str) -> ZoneInfo:
         told = next((zone for (its, _), zone in self._zones.items() if its == site), "UTC")
-        configured = self._services.settings.sites.get(site)
-        return zone_of(configured.timezone if configured else None, told)
+        return self._context.sites.zone(site, told)
 
     async def _fill_cases(self, chosen: str = "") -> None:
-        now_ns = self._services.clock.wall_ns()
-        found = await self._desk.cases(self._visitor.caller)
-        places = await asyncio.to_thread(self._services.reader.places)
+        now_ns = self._context.now_ns
+        found = await self._searches.cases(self._visitor.caller)
+        places = await asyncio.to_thread(self._context.reader.places)
         self._doors = {f"{it.site}/{name}": name for it in places if (name := getattr(it.status, "id", ""))}
         self._cases = {case.id: case for case in found if case.open_at(now_ns)}
-        names = {case.id: f"{case.id} · {self._services.site_name(case.site)}" for case in self._cases.values()}
+        names = {case.id: f"{case.id} · {self._context.sites.name(case.site)}" for case in self._cases.values()}
         self._case.set_options(names, value=chosen or next(iter(names), None))
         if not names:
             self._asked = self._after = None
@@ -129,7 +128,7 @@ class SearchPage:
         case = self._cases.get(str(self._case.value))
         if case is None:
             return
-        now = datetime.fromtimestamp(self._services.clock.wall_ns() // SECOND_NS, self._zone(case.site))
+        now = datetime.fromtimestamp(self._context.now_ns // SECOND_NS, self._zone(case.site))
         self._from.set_value(f"{now - timedelta(hours=HOURS):{FORM}}")
         self._until.set_value(f"{now + timedelta(minutes=1):{FORM}}")
         cameras = {f"{it.site}/{it.id}": it.name or it.id for it in self._known if it.site == case.site}
@@ -177,7 +176,7 @@ class SearchPage:
             caller = await self._frame.who()
             if caller is None:
                 return
-            page: ResultPage = await self._desk.search_from(caller, case, question, self._after)
+            page: ResultPage = await self._searches.search_from(caller, case, question, self._after)
         except (CaseError, ContractError, Forbidden, StoreError) as error:
             ui.notify(str(error), type="negative")
             return
@@ -217,8 +216,7 @@ class SearchPage:
                 caller = await self._frame.who()
                 if caller is None:
                     return
-                keep_days = self._services.settings.clips.keep_days
-                clip = await self._desk.ask_clip(caller, case, event_id, keep_days)
+                clip = await self._searches.ask_clip(caller, case, event_id)
             except (CaseError, Forbidden, StoreError) as error:
                 ui.notify(str(error), type="negative")
                 return
@@ -234,12 +232,12 @@ class SearchPage:
         try:
             caller = await self._frame.who()
             if caller is not None and self._case.value:
-                await self._desk.close_case(caller, str(self._case.value))
+                await self._searches.close_case(caller, str(self._case.value))
         except (CaseError, Forbidden, StoreError) as error:
             ui.notify(str(error), type="negative")
         await self._fill_cases()
 
 
-async def show(services: Services, client: Client) -> None:
+async def show(context: PageContext, searches: SearchService, client: Client) -> None:
     """Build a page for a request."""
-    await SearchPage(services, PageSession.of(client), await Known.read(services)).build()
+    await SearchPage(context, searches, PageSession.of(client), await context.known()).build()

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import html
 import math
+from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
+from aggregator.auth.account_service import AccountService
+from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.client_address import SESSION_COOKIE, cookie_name, is_secure, session_of
+from aggregator.auth.oidc import OidcClient
+from aggregator.monitoring.metrics import Metrics
 from aggregator.web.dashboard.i18n.texts import LANGUAGES, TEXTS, choose
 from aggregator.web.dashboard.login import oidc_login
 from aggregator.web.dashboard.style import LOGIN_CSS, LOGO_SVG
-from aggregator.web.services import Services
 from common import logging_setup
 from common.errors import KeysMissing, LoginError, LoginThrottled, StoreError
 from common.secret import Secret
@@ -68,23 +72,41 @@ def page(language: str, problem: str = "", provider: str = "") -> str:
 <p class="languages">{links}</p></main></body></html>"""
 
 
-def mount(app: FastAPI, services: Services) -> None:
-    """Add `/login`, `/logout`, `/language/…`, and the way to the identity provider where there is one."""
-    oidc = services.settings.oidc
-    provider = oidc.name if oidc is not None else ""
+@dataclass(frozen=True)
+class LoginRoutes:
+    """The routes of the log-in.
+
+    Args:
+        authenticator: Logs in and out.
+        accounts: Users that are tied to an identity provider.
+        metrics: Counts log-ins.
+        oidc: The identity provider, if there is one.
+        provider: Its name on the log-in page.
+    """
+
+    authenticator: Authenticator
+    accounts: AccountService
+    metrics: Metrics
+    oidc: OidcClient | None = None
+    provider: str = ""
+
+
+def mount(app: FastAPI, routes: LoginRoutes) -> None:
+    """Add `/login`, `/logout`, `/language/…`, and the routes of the identity provider where there is one."""
+    authenticator, metrics, provider = routes.authenticator, routes.metrics, routes.provider
 
     def welcome(request: Request, response: Response, token: str) -> None:
-        services.metrics.logins.labels("good").inc()
+        metrics.logins.labels("good").inc()
         response.set_cookie(
-            cookie_name(request, SESSION_COOKIE), token, max_age=services.gatekeeper.lifetime_s, httponly=True,
+            cookie_name(request, SESSION_COOKIE), token, max_age=authenticator.lifetime_s, httponly=True,
             samesite="strict", secure=is_secure(request),
         )  # fmt: skip
 
     def refuse(request: Request, error: Exception) -> Response:
-        return _refused(error, language_of(request), services, provider)
+        return _refused(error, language_of(request), metrics, provider)
 
-    if services.provider is not None:
-        oidc_login.mount(app, services, services.provider, welcome, refuse)
+    if routes.oidc is not None:
+        oidc_login.mount(app, routes.oidc, routes.accounts, authenticator, welcome=welcome, refuse=refuse)
 
     @app.get("/login", include_in_schema=False)
     async def login_page(request: Request, language: str | None = None) -> Response:
@@ -103,7 +125,7 @@ def mount(app: FastAPI, services: Services) -> None:
         address = request.client.host if request.client else ""
         name, password, code = form
         try:
-            token = await run_in_threadpool(services.gatekeeper.log_in, name, password, address, code)
+            token = await run_in_threadpool(authenticator.log_in, name, password, address, code)
         except (LoginError, StoreError, TimeoutError) as error:
             return refuse(request, error)
         response = RedirectResponse("/", 303)
@@ -112,7 +134,7 @@ def mount(app: FastAPI, services: Services) -> None:
 
     @app.post("/logout", include_in_schema=False)
     async def log_out(request: Request) -> Response:
-        await run_in_threadpool(services.gatekeeper.log_out, session_of(request))
+        await run_in_threadpool(authenticator.log_out, session_of(request))
         response = RedirectResponse("/login", 303)
         name = cookie_name(request, SESSION_COOKIE)
         response.delete_cookie(name, secure=is_secure(request), httponly=True, samesite="strict")
@@ -127,15 +149,15 @@ def mount(app: FastAPI, services: Services) -> None:
         return response
 
 
-def _refused(error: Exception, language: str, services: Services, provider: str) -> Response:
+def _refused(error: Exception, language: str, metrics: Metrics, provider: str) -> Response:
     words = TEXTS[language]
     if isinstance(error, LoginThrottled):
-        services.metrics.logins.labels("throttled").inc()
+        metrics.logins.labels("throttled").inc()
         seconds = math.ceil(error.wait_s)
         text = page(language, words["login.throttled"].format(seconds=seconds), provider)
         return HTMLResponse(text, 429, {"Retry-After": str(seconds)})
     if isinstance(error, LoginError):
-        services.metrics.logins.labels("wrong").inc()
+        metrics.logins.labels("wrong").inc()
         return HTMLResponse(page(language, words["login.wrong"], provider), 401)
     _log.error("login failed", error=str(error))
     text = words["login.keys" if isinstance(error, KeysMissing) else "login.failed"]

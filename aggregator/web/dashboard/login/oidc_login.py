@@ -9,11 +9,11 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from aggregator.auth.authenticator import PROVIDER
+from aggregator.auth.account_service import AccountService
+from aggregator.auth.authenticator import PROVIDER, Authenticator
 from aggregator.auth.client_address import cookie_name, is_secure, prefix_of
 from aggregator.auth.oidc import WAIT_S, OidcClient
 from aggregator.auth.rate_limiter import RateLimiter
-from aggregator.web.services import Services
 from common.errors import LoginError, StoreError
 
 STATE_COOKIE = "paifang_oidc"
@@ -23,8 +23,10 @@ _ON = '<!doctype html><meta http-equiv="refresh" content="0;url=/"><a href="/">P
 
 def mount(
     app: FastAPI,
-    services: Services,
     provider: OidcClient,
+    accounts: AccountService,
+    authenticator: Authenticator,
+    *,
     welcome: Callable[[Request, Response, str], None],
     refuse: Callable[[Request, Exception], Response],
 ) -> None:
@@ -32,12 +34,13 @@ def mount(
 
     Args:
         app: The application.
-        services: The running parts.
         provider: The identity provider.
+        accounts: Users that are tied to it.
+        authenticator: Makes sessions.
         welcome: Puts a session's token into an answer.
         refuse: Makes the answer to a log-in that failed.
     """
-    limit = RateLimiter(services.clock, 30, 300.0)
+    limit = RateLimiter(accounts.clock, 30, 300.0)
 
     @app.get("/login/oidc", include_in_schema=False)
     async def go(request: Request) -> Response:
@@ -58,8 +61,8 @@ def mount(
             if not state or not hmac.compare_digest(state.encode(), kept.encode()):
                 raise LoginError("this log-in did not begin in this browser")
             subject = await run_in_threadpool(provider.finish, state, code)
-            user = await run_in_threadpool(services.office.user_of, subject)
-            token = await run_in_threadpool(services.gatekeeper.let_in, user, PROVIDER)
+            user = await run_in_threadpool(accounts.user_of, subject)
+            token = await run_in_threadpool(authenticator.let_in, user, PROVIDER)
         except (LoginError, StoreError) as error:
             return refuse(request, error)
         response = HTMLResponse(_ON)

@@ -13,11 +13,10 @@ from nicegui import Client, ui
 from nicegui.events import GenericEventArguments
 
 from aggregator.domain.read_models import Camera
-from aggregator.domain.time_zones import zone_of
+from aggregator.services.box_command_service import BoxCommandService
 from aggregator.web.dashboard.html import footage_html as views
-from aggregator.web.dashboard.page_layout import Known, PageLayout, PageSession, html
+from aggregator.web.dashboard.page_layout import Known, PageContext, PageLayout, PageSession, html
 from aggregator.web.dashboard.video.live_page import PLAYER_JS
-from aggregator.web.services import Services
 from common.clock import MILLISECOND_NS, SECOND_NS
 from common.errors import CommandError, Forbidden, StoreError
 from protocol.commands import CommandName, Reply, Span
@@ -32,15 +31,16 @@ class FootagePage:
     """One open page.
 
     Args:
-        services: The running parts.
+        context: What every page needs.
+        commands: Asks boxes for footage.
         visitor: Who looks at it.
         known: Cameras and boxes.
     """
 
-    def __init__(self, services: Services, visitor: PageSession, known: Known) -> None:
-        self._services, self._words = services, visitor.words
+    def __init__(self, context: PageContext, commands: BoxCommandService, visitor: PageSession, known: Known) -> None:
+        self._context, self._commands, self._words = context, commands, visitor.words
         within = visitor.caller.within("footage.look")
-        self._frame = PageLayout(services, "/footage", visitor)
+        self._frame = PageLayout(context, "/footage", visitor)
         self._cameras = {f"{it.site}/{it.box}/{it.id}": it for it in known.cameras if within.holds(it.site, it.id)}
         self._zones = {(box.site, box.box): box.timezone for box in known.boxes}
         self._day = (0, 0)
@@ -77,7 +77,7 @@ class FootagePage:
 
     def _form(self) -> None:
         words = self._words
-        names = {key: f"{self._services.site_name(it.site)} · {it.name or it.id}" for key, it in self._cameras.items()}
+        names = {key: f"{self._context.sites.name(it.site)} · {it.name or it.id}" for key, it in self._cameras.items()}
         first = next(iter(names))
         with ui.element("div").classes("form"):
             self._camera = ui.select(names, value=first, label=words["footage.camera"])
@@ -93,11 +93,10 @@ class FootagePage:
         return self._cameras[str(self._camera.value)]
 
     def _zone(self, camera: Camera) -> ZoneInfo:
-        configured = self._services.settings.sites.get(camera.site)
-        return zone_of(configured.timezone if configured else None, self._zones.get((camera.site, camera.box)))
+        return self._context.sites.zone(camera.site, self._zones.get((camera.site, camera.box)))
 
     def _local(self, key: str) -> datetime:
-        now_s = self._services.clock.wall_ns() // SECOND_NS
+        now_s = self._context.now_ns // SECOND_NS
         return datetime.fromtimestamp(now_s, self._zone(self._cameras[key]))
 
     async def _ask(self, name: CommandName, span: tuple[int, int]) -> Reply | None:
@@ -108,7 +107,7 @@ class FootagePage:
                 return None
             topics = BoxTopics(camera.site, camera.box)
             reason = str(self._case.value or "")
-            return await self._services.command(caller, topics, name, camera.id, reason=reason, span=span)
+            return await self._commands.send(caller, topics, name, camera.id, reason=reason, span=span)
         except (CommandError, Forbidden, StoreError) as error:
             ui.notify(str(error), type="negative")
             return None
@@ -125,7 +124,7 @@ class FootagePage:
         reply = await self._ask("footage-spans", self._day)
         if reply is None or reply.kept is None:
             return
-        reader, day = self._services.reader, self._day
+        reader, day = self._context.reader, self._day
         moments = await asyncio.to_thread(reader.moments, camera.site, camera.box, camera.id, day)
         self._line.set_content(views.line_html(reply.kept, moments, day, zone, self._words))
         self._facts.set_content(escape(views.facts(reply.kept, moments, self._words)))
@@ -214,7 +213,7 @@ class FootagePage:
         self._move(max(0, min(seconds, (self._day[1] - self._day[0]) // SECOND_NS - 1)))
 
 
-async def show(services: Services, client: Client) -> None:
+async def show(context: PageContext, commands: BoxCommandService, client: Client) -> None:
     """Build a page for a request."""
     ui.add_body_html(f"<script>{PLAYER_JS}</script>")  # before the first wait: later it is no part of the page
-    FootagePage(services, PageSession.of(client), await Known.read(services)).build()
+    FootagePage(context, commands, PageSession.of(client), await context.known()).build()

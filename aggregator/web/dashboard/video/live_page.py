@@ -7,19 +7,18 @@ from pathlib import Path
 
 from nicegui import Client, ui
 
-from aggregator.web.dashboard.page_layout import Known, PageLayout, PageSession, html
-from aggregator.web.services import Services
+from aggregator.web.dashboard.page_layout import PageContext, PageLayout, PageSession, html
 
 PLAYER_JS = (Path(__file__).parents[1] / "static" / "live_player.js").read_text("utf-8")
 
 
-async def show(services: Services, client: Client) -> None:
+async def show(context: PageContext, client: Client) -> None:
     """Build a page for a request."""
     visitor = PageSession.of(client)
     words, within = visitor.words, visitor.caller.within("live.see")
-    PageLayout(services, "/live", visitor)
+    PageLayout(context, "/live", visitor)
     ui.add_body_html(f"<script>{PLAYER_JS}</script>")  # before the first wait: later it is no part of the page
-    known = await Known.read(services)
+    known = await context.known()
     cameras = [it for it in known.cameras if within.holds(it.site, it.id)]
     with ui.element("main").classes("board wide"), ui.element("section"):
         with ui.element("div").classes("head"):
@@ -29,7 +28,7 @@ async def show(services: Services, client: Client) -> None:
             return
         options = "".join(
             f'<option value="{escape(f"{it.site}/{it.box}/{it.id}", quote=True)}">'
-            f"{escape(services.site_name(it.site))} · {escape(it.name or it.id)}</option>"
+            f"{escape(context.sites.name(it.site))} · {escape(it.name or it.id)}</option>"
             for it in cameras
         )
         texts = " ".join(

@@ -1,0 +1,271 @@
+"""The parts of a running aggregator, and how they are put together."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aggregator.app.broker import new_token
+from aggregator.audit.audit_log_writer import AuditLogWriter
+from aggregator.audit.checkpointer import Checkpointer
+from aggregator.audit.view_deduplicator import ViewDeduplicator
+from aggregator.auth.account_service import AccountService
+from aggregator.auth.authenticator import Authenticator
+from aggregator.auth.change_stamp import ChangeStamp
+from aggregator.crypto.keyring import KeyRing
+from aggregator.domain.authorization import Areas
+from aggregator.domain.clip import USE as CLIP
+from aggregator.ingest.batch_processor import BatchProcessor
+from aggregator.ingest.consumer import EventConsumer
+from aggregator.jobs.clip_worker import ClipWorker
+from aggregator.jobs.release_worker import ReleaseUploadHandler, ReleaseWorker
+from aggregator.jobs.retention import RetentionJob
+from aggregator.jobs.uploads import UploadReceiver
+from aggregator.messaging.command_client import CommandClient
+from aggregator.messaging.mqtt_client import MqttClient
+from aggregator.messaging.outbound_queue import OutboundQueue
+from aggregator.monitoring.change_feed import ChangeFeed
+from aggregator.monitoring.health import Health
+from aggregator.monitoring.metrics import Metrics
+from aggregator.services.alert_service import AlertService
+from aggregator.services.box_command_service import BoxCommandService
+from aggregator.services.clip_service import ClipService
+from aggregator.services.live_view_service import LiveViewService
+from aggregator.services.picture_service import PictureService
+from aggregator.services.release_service import ReleaseService
+from aggregator.services.search_service import SearchService
+from aggregator.services.site_clock import SiteClock
+from aggregator.services.site_list_repository import SiteListRepository
+from aggregator.services.site_list_service import SiteListService
+from aggregator.services.stream_relay import StreamRelay
+from aggregator.settings.aggregator import Settings
+from aggregator.storage import Reader, Writer
+from aggregator.storage.object_store import ObjectStorage
+from aggregator.storage.write_queue import WriteQueue
+from common import logging_setup
+from common.backoff import Backoff
+from common.clock import Clock
+from common.errors import ContractError, ListError
+from protocol.identifiers import uuid7
+from protocol.signing.chunked_aead import USE as RELEASE
+
+_log = logging_setup.get("app")
+
+
+@dataclass(frozen=True)
+class Core:
+    """What nearly every part works with."""
+
+    settings: Settings
+    clock: Clock
+    keys: KeyRing
+    reader: Reader
+    queue: WriteQueue[Writer]
+    health: Health
+    metrics: Metrics
+
+    def new_id(self) -> str:
+        """A UUIDv7."""
+        return uuid7(self.clock.wall_ns(), secrets.token_bytes(10))
+
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+        return Path(self.settings.data)
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may do what, and the audit log of it."""
+
+    authenticator: Authenticator
+    accounts: AccountService
+    areas: Areas
+    audit_log: AuditLogWriter
+    views: ViewDeduplicator
+
+
+@dataclass(frozen=True)
+class Messaging:
+    """The boxes' side."""
+
+    lists: SiteListRepository
+    outbound: OutboundQueue
+    consumer: EventConsumer
+    processor: BatchProcessor
+    changes: ChangeFeed
+    commands: CommandClient
+
+
+@dataclass(frozen=True)
+class Files:
+    """Clips and unredacted copies as files."""
+
+    objects: ObjectStorage
+    uploads: UploadReceiver
+
+
+@dataclass(frozen=True)
+class UseCases:
+    """One service each."""
+
+    alerts: AlertService
+    lists: SiteListService
+    commands: BoxCommandService
+    searches: SearchService
+    releases: ReleaseService
+    clips: ClipService
+    live: LiveViewService
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A running aggregator without its web server.
+
+    Attributes:
+        jobs: Work beside the web server, on its event loop.
+    """
+
+    core: Core
+    access: Access
+    messaging: Messaging
+    files: Files
+    use_cases: UseCases
+    jobs: tuple[ReleaseWorker, ClipWorker]
+
+    @property
+    def sites(self) -> SiteClock:
+        """Names and time zones of sites."""
+        return SiteClock(self.core.settings.sites, self.core.clock)
+
+    @property
+    def pictures(self) -> PictureService:
+        """Redacted pictures."""
+        return PictureService(self.core.reader, self.access.audit_log, self.access.views, self.core.clock)
+
+
+def assemble(core: Core, writer: Writer, connect: Callable[[], MqttClient]) -> Parts:
+    """Put the parts together; nothing is started.
+
+    Args:
+        core: What nearly every part works with.
+        writer: Of the store.
+        connect: Opens the link to the broker.
+    """
+    access, files = _access(core), _files(core)
+    messaging = _messaging(core, access, writer, connect)
+    use_cases = _use_cases(core, access, messaging, files)
+    releases = ReleaseWorker(use_cases.releases, messaging.commands, lambda job: files.uploads.forget(RELEASE, job))
+    clips = ClipWorker(
+        core.reader, core.queue.write, messaging.commands, core.keys, files.objects, messaging.changes, core.clock,
+        forget=lambda job: files.uploads.forget(CLIP, job), random=secrets.token_bytes, new_id=core.new_id,
+    )  # fmt: skip
+    files.uploads.takers |= {RELEASE: ReleaseUploadHandler(releases), CLIP: clips}
+    return Parts(core, access, messaging, files, use_cases, (releases, clips))
+
+
+def _access(core: Core) -> Access:
+    areas = areas_of(core.settings)
+    authenticator = Authenticator(
+        core.reader,
+        core.queue,
+        core.keys,
+        core.clock,
+        token=new_token,
+        hours=core.settings.sessions.hours,
+        areas=areas,
+        stamp=ChangeStamp(core.folder).read,
+    )
+    accounts = AccountService(
+        core.reader, core.queue, core.keys, core.clock, new_token, core.new_id, changed=authenticator.cache.clear
+    )
+    return Access(authenticator, accounts, areas, AuditLogWriter(core.queue), ViewDeduplicator())
+
+
+def _files(core: Core) -> Files:
+    objects = ObjectStorage(core.settings.objects, core.folder / "objects")
+    return Files(objects, UploadReceiver(core.folder / "uploads", core.keys, objects))
+
+
+def _messaging(core: Core, access: Access, writer: Writer, connect: Callable[[], MqttClient]) -> Messaging:
+    sites, clock = core.settings.sites, core.clock
+    lists = SiteListRepository(
+        core.reader, core.keys, clock, lambda site: sites[site].grammars if site in sites else ()
+    )
+    outbound = OutboundQueue(core.queue.wake, lambda: [*_retained(lists), *checkpointer.newest()])
+    checkpointer = _checkpointer(core, outbound)
+    retention = RetentionJob(core.settings.retention, clock, core.reader.beaten_ns())
+    processor = BatchProcessor(writer, clock, core.new_id, core.settings.clips.keep_days)
+    changes = ChangeFeed()
+    consumer = EventConsumer(
+        connect=connect,
+        ledger=processor,
+        mailbox=core.queue,
+        clock=clock,
+        backoff=Backoff(random.random),
+        health=core.health,
+        metrics=core.metrics,
+        broadcast=changes,
+        posts=outbound,
+        chore=lambda its: checkpointer.turn(its.store, at_once=its.clean(retention.turn) > 0),
+    )
+    commands = CommandClient(core.keys, outbound, access.audit_log.put, clock)
+    return Messaging(lists, outbound, consumer, processor, changes, commands)
+
+
+def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -> UseCases:
+    reader, queue, clock, log = core.reader, core.queue, core.clock, access.audit_log
+
+    def publish(topic: str, message: bytes) -> None:
+        messaging.outbound.put(topic, message, retain=True)
+
+    commands = BoxCommandService(messaging.commands, reader, clock)
+    searches = SearchService(reader, queue.write, log.record, access.areas, clock, core.settings.clips.keep_days)
+    relay = StreamRelay(messaging.commands, core.keys, clock, random=secrets.token_bytes, new_id=core.new_id)
+    return UseCases(
+        alerts=AlertService(queue, messaging.consumer.change),
+        lists=SiteListService(messaging.lists, queue, log, publish, clock),
+        commands=commands,
+        searches=searches,
+        releases=ReleaseService(
+            reader, queue.write, log.record, searches, core.keys, files.objects, access.areas, clock,
+            random=secrets.token_bytes, new_id=core.new_id,
+        ),
+        clips=ClipService(reader, files.objects, log.record, access.views, clock),
+        live=LiveViewService(relay, reader, log.record, access.authenticator.who, commands.case_of, clock),
+    )  # fmt: skip
+
+
+def _checkpointer(core: Core, outbound: OutboundQueue) -> Checkpointer:
+    record = core.settings.record
+    return Checkpointer(
+        reader=core.reader,
+        key=core.keys.signing,
+        clock=core.clock,
+        every_s=record.every_s,
+        tell=lambda topic, message: outbound.put(topic, message, retain=True),
+        sites=lambda: sorted({box.site for box in core.reader.boxes()}),
+        outside=Path(record.outside) if record.outside else None,
+    )
+
+
+def areas_of(settings: Settings) -> Areas:
+    """Which places belong to which areas."""
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for site, about in settings.sites.items():
+        for area, places in about.areas.items():
+            for place in places:
+                found[site, place] = found.get((site, place), frozenset()) | {area}
+    return found
+
+
+def _retained(lists: SiteListRepository) -> list[tuple[str, bytes]]:
+    """Messages that the broker should hold; lists that cannot be read are logged, and hold nothing else up."""
+    try:
+        return lists.messages()
+    except (ListError, ContractError) as error:
+        _log.error("lists not sent", error=str(error))
+        return []

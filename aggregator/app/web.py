@@ -1,0 +1,93 @@
+"""Routes and pages, each with the services that it needs."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import FastAPI
+
+from aggregator.app.broker import new_token
+from aggregator.app.parts import Parts
+from aggregator.auth.oidc import OidcClient
+from aggregator.messaging.broker_endpoint import read_secret
+from aggregator.web import dashboard
+from aggregator.web.api import (
+    accounts,
+    alerts,
+    audit,
+    clips,
+    health,
+    live,
+    places,
+    releases,
+    search,
+    site_lists,
+    uploads,
+)
+from aggregator.web.api import app as api
+from aggregator.web.dashboard import Show, alerts_page, gates_page, site_lists_page
+from aggregator.web.dashboard.accounts import account_page, accounts_page
+from aggregator.web.dashboard.investigation import audit_page, releases_page, search_page
+from aggregator.web.dashboard.login import login
+from aggregator.web.dashboard.login.login import LoginRoutes
+from aggregator.web.dashboard.page_layout import PageContext
+from aggregator.web.dashboard.page_updates import PageUpdates
+from aggregator.web.dashboard.video import footage_page, live_page
+
+
+def build_web(parts: Parts) -> FastAPI:
+    """The API, the log-in and the dashboard.
+
+    Raises:
+        SettingsError: The file with the identity provider's secret is not there.
+    """
+    app = api.build(parts.core.settings.http, parts.access.authenticator, _routes(parts))
+    login.mount(app, _login(parts))
+    dashboard.mount(app, _pages(parts))
+    return app
+
+
+def _routes(parts: Parts) -> list[api.Routes]:
+    core, access, use = parts.core, parts.access, parts.use_cases
+    public = core.keys.signing.public_key()
+    return [
+        partial(health.add, health=core.health, metrics=core.metrics),
+        partial(alerts.add, reader=core.reader, alerts=use.alerts, sites=parts.sites),
+        partial(places.add, reader=core.reader, pictures=parts.pictures),
+        partial(site_lists.add, lists=use.lists, commands=use.commands),
+        partial(audit.add, reader=core.reader, audit_log=access.audit_log, public=public, clock=core.clock),
+        partial(accounts.add, accounts=access.accounts),
+        partial(search.add, desk=use.searches, objects=parts.files.objects),
+        partial(releases.add, releases=use.releases),
+        partial(clips.add, clips=use.clips),
+        partial(live.add, views=use.live),
+        partial(uploads.add, uploads=parts.files.uploads),
+    ]
+
+
+def _login(parts: Parts) -> LoginRoutes:
+    settings, access = parts.core.settings.oidc, parts.access
+    oidc = None
+    if settings is not None:
+        secret = read_secret(settings.client_secret_file, "oidc.client_secret_file")
+        oidc = OidcClient(settings, secret, clock=parts.core.clock, token=new_token)
+    name = settings.name if settings is not None else ""
+    return LoginRoutes(access.authenticator, access.accounts, parts.core.metrics, oidc, name)
+
+
+def _pages(parts: Parts) -> dict[str, Show]:
+    core, access, use = parts.core, parts.access, parts.use_cases
+    context = PageContext(core.reader, parts.sites, core.health, access.authenticator)
+    updates = PageUpdates(core.reader, parts.messaging.changes)
+    return {
+        "/": partial(alerts_page.show, context, use.alerts, updates),
+        "/gates": partial(gates_page.show, context, use.commands, updates),
+        "/footage": partial(footage_page.show, context, use.commands),
+        "/live": partial(live_page.show, context),
+        "/lists": partial(site_lists_page.show, context, use.lists),
+        "/search": partial(search_page.show, context, use.searches),
+        "/record": partial(audit_page.show, context, access.audit_log),
+        "/releases": partial(releases_page.show, context, use.releases),
+        "/staff": partial(accounts_page.show, context, access.accounts),
+        "/account": partial(account_page.show, context, access.accounts),
+    }

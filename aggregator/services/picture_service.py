@@ -1,0 +1,49 @@
+"""Redacted pictures of events for somebody who may see them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from aggregator.audit.audit_log_writer import AuditLogWriter
+from aggregator.audit.view_deduplicator import ViewDeduplicator
+from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.authorization import Principal
+from aggregator.storage import Reader
+from common.clock import Clock
+
+
+@dataclass(frozen=True)
+class PictureService:
+    """Shows pictures.
+
+    Args:
+        reader: Of the store.
+        audit_log: Each access is in it.
+        views: Accesses that are in it already: one user's views of one picture are logged once, however often a page
+            is loaded.
+        clock: Of the audit entries.
+    """
+
+    reader: Reader
+    audit_log: AuditLogWriter
+    views: ViewDeduplicator
+    clock: Clock
+
+    async def open(self, caller: Principal, event_id: str) -> bytes | None:
+        """An event's redacted JPEG, after the access is in the audit log; None if the caller may see none.
+
+        Raises:
+            StoreError: The access could not be logged, so nothing may be shown.
+        """
+        where = await asyncio.to_thread(self.reader.whereabouts, event_id)
+        if where is None or not caller.may("alerts.see", *where):
+            return None
+        jpeg = await asyncio.to_thread(self.reader.picture, event_id)
+        if jpeg is not None and not self.views.known(caller.name, event_id):
+            now_ns = self.clock.wall_ns()
+            await self.audit_log.record(
+                AuditEntry(time_ns=now_ns, who=caller.name, what="view", site=where[0], target=event_id)
+            )
+            self.views.add(caller.name, event_id)
+        return jpeg

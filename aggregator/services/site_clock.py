@@ -1,0 +1,43 @@
+"""Names and local times of sites, as the settings have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from aggregator.domain.time_zones import zone_of
+from aggregator.settings.aggregator import Site
+from common.clock import SECOND_NS, Clock
+
+
+@dataclass(frozen=True)
+class SiteClock:
+    """The sites of the settings.
+
+    Args:
+        sites: Site's id → its name and time zone.
+        clock: The present.
+    """
+
+    sites: Mapping[str, Site]
+    clock: Clock
+
+    def name(self, site: str) -> str:
+        """A site's name for people: the configured one, else its id."""
+        configured = self.sites.get(site)
+        return configured.name if configured and configured.name else site
+
+    def zone(self, site: str, box_timezone: str | None = None) -> ZoneInfo:
+        """A site's time zone: the configured one, else its box's, else UTC."""
+        configured = self.sites.get(site)
+        return zone_of(configured.timezone if configured else None, box_timezone)
+
+    def local(self, site: str, time_ns: int, box_timezone: str | None = "UTC") -> datetime:
+        """A UTC time in nanoseconds as the local time of a site, in whole seconds."""
+        return datetime.fromtimestamp(time_ns // SECOND_NS, UTC).astimezone(self.zone(site, box_timezone))
+
+    def now(self, site: str, box_timezone: str | None = "UTC") -> datetime:
+        """The present at a site."""
+        return self.local(site, self.clock.wall_ns(), box_timezone)

@@ -1,0 +1,160 @@
+"""The sites' lists: encrypted and signed, as they are stored and as the boxes are sent them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import cast
+
+from aggregator.crypto.keyring import KeyRing
+from aggregator.domain.audit_entry import Action, AuditEntry
+from aggregator.domain.list_entry import MOST_ENTRIES, Kind, ListEntry, ListEntryRequest, ListStatus, check, moment
+from aggregator.domain.read_models import ListChange, ListRow
+from aggregator.storage import Reader, Writer
+from common.clock import Clock
+from common.errors import ListError
+from protocol import site_lists as wire
+from protocol.identifiers import uuid7
+from protocol.plate_grammar import MAINLAND, Grammar, choose
+
+
+@dataclass(frozen=True)
+class SiteListRepository:
+    """All sites' lists.
+
+    Args:
+        reader: Reads them.
+        keys: Seal and sign them.
+        clock: Says when.
+        grammars: Site → names of the grammars of its plates; mainland where a site is not named.
+    """
+
+    reader: Reader
+    keys: KeyRing
+    clock: Clock
+    grammars: Callable[[str], tuple[str, ...]]
+
+    def entries(self, site: str) -> list[ListEntry]:
+        """A site's entries, newest first.
+
+        Raises:
+            StoreError: It cannot be read.
+            ListError: It was stored with other keys.
+        """
+        return [self._shown(row) for row in self.reader.list_rows(site)]
+
+    def grammars_of(self, site: str) -> tuple[Grammar, ...]:
+        """What plates can say there."""
+        names = self.grammars(site)
+        if not names:
+            return MAINLAND
+        patterns = [name.removeprefix("pattern:") for name in names if name.startswith("pattern:")]
+        return choose([name for name in names if not name.startswith("pattern:")], patterns)
+
+    def add(
+        self, store: Writer, site: str, wanted: Iterable[ListEntryRequest], by: str, what: Action = "list.added"
+    ) -> list[ListEntry]:
+        """Add entries, all or none; one with the same text gives way. On the writer's thread.
+
+        Raises:
+            ListError: One of them cannot be, or there would be too many.
+            StoreError: The store cannot write now.
+        """
+        now_ns = self.clock.wall_ns()
+        grammars = self.grammars_of(site)
+        made = [self._entry(site, check(each, now_ns, grammars), by, now_ns) for each in wanted]
+        if len(made) + len(self.reader.list_rows(site)) > MOST_ENTRIES:
+            raise ListError(f"a site's list holds at most {MOST_ENTRIES} entries; remove those that have expired")
+        detail = {"entries": str(len(made))}
+        target = made[0].id if len(made) == 1 else ""
+        act = AuditEntry(time_ns=now_ns, who=by, what=what, site=site, target=target, detail=detail)
+        store.change_list(ListChange(site=site, added=tuple(map(self._row, made))), act)
+        return made
+
+    def remove(self, store: Writer, site: str, entry: str, by: str) -> bool:
+        """Remove an entry; False if there is none of that id. On the writer's thread.
+
+        Raises:
+            StoreError: The store cannot write now.
+        """
+        act = AuditEntry(time_ns=self.clock.wall_ns(), who=by, what="list.removed", site=site, target=entry)
+        return store.change_list(ListChange(site=site, removed=(entry,)), act) > 0
+
+    def message(self, site: str) -> tuple[str, bytes] | None:
+        """Topic and payload for the site's boxes; None where the site has no list.
+
+        Raises:
+            StoreError: It cannot be read.
+            ListError: It was stored with other keys.
+            ContractError: It is too long to send.
+        """
+        version = self.reader.list_versions().get(site)
+        if version is None:
+            return None
+        entries = self.entries(site)
+        lists = wire.SiteLists(
+            site=site,
+            version=version,
+            vehicles=tuple(_vehicle(it) for it in entries if it.kind == "vehicle"),
+            credentials=tuple(
+                wire.RevokedCredential(id=it.id, credential=it.text, from_ns=it.from_ns, until_ns=it.until_ns)
+                for it in entries
+                if it.kind == "credential"
+            ),
+            grammars=self.grammars(site),
+        )
+        return wire.topic(site), wire.pack(lists, self.keys.signing, self.keys.of_site(site), secrets.token_bytes)
+
+    def messages(self) -> list[tuple[str, bytes]]:
+        """Of all sites, for a broker that may have lost what it retained."""
+        found = (self.message(site) for site in sorted(self.reader.list_versions()))
+        return [message for message in found if message is not None]
+
+    def _entry(self, site: str, wanted: ListEntryRequest, by: str, now_ns: int) -> ListEntry:
+        begins, ends = moment(wanted.valid_from, "valid_from"), moment(wanted.valid_until, "valid_until")
+        number = uuid7(now_ns, secrets.token_bytes(10))
+        owner, reason = wanted.owner.strip(), wanted.reason.strip()
+        return ListEntry(
+            number, site, wanted.kind, wanted.standing, wanted.text, owner, reason, begins, ends, by, now_ns
+        )
+
+    def _row(self, entry: ListEntry) -> ListRow:
+        return ListRow(
+            id=entry.id,
+            site=entry.site,
+            kind=entry.kind,
+            standing=entry.standing,
+            sealed=self.keys.hidden(entry.site, entry.text),
+            digest=self.keys.digest(entry.site, entry.kind, entry.text),
+            owner=entry.owner,
+            reason=entry.reason,
+            from_ns=entry.from_ns,
+            until_ns=entry.until_ns,
+            by=entry.by,
+            made_ns=entry.made_ns,
+        )
+
+    def _shown(self, row: ListRow) -> ListEntry:
+        text = self.keys.shown(row.site, row.sealed)
+        kind, standing = cast("Kind", row.kind), cast("ListStatus", row.standing)
+        return ListEntry(
+            row.id,
+            row.site,
+            kind,
+            standing,
+            text,
+            row.owner,
+            row.reason,
+            row.from_ns,
+            row.until_ns,
+            row.by,
+            row.made_ns,
+        )
+
+
+def _vehicle(entry: ListEntry) -> wire.ListedVehicle:
+    standing = cast("wire.Standing", entry.standing)
+    return wire.ListedVehicle(
+        id=entry.id, plate=entry.text, standing=standing, from_ns=entry.from_ns, until_ns=entry.until_ns
+    )

@@ -24,9 +24,18 @@ def test_all_languages_say_the_same_things() -> None:
     assert set(TEXTS) == set(LANGUAGES) == {"en", "zh-CN"}
     assert set(TEXTS["en"]) == set(TEXTS["zh-CN"])
     for key in TEXTS["en"]:
-        assert TEXTS["en"][key].strip()
-        assert TEXTS["zh-CN"][key].strip()
-        assert key == "by" or holes(TEXTS["en"][key]) == holes(TEXTS["zh-CN"][key])
+        assert all(text.strip() for words in TEXTS.values() for text in words.forms(key))
+        assert len({frozenset(holes(text)) for words in TEXTS.values() for text in words.forms(key)}) == 1, key
+
+
+def test_counted_texts_have_all_plural_forms() -> None:
+    counted = [key for key in TEXTS["en"] if len(TEXTS["en"].forms(key)) > 1]
+    assert counted
+    for key in counted:
+        assert (len(TEXTS["en"].forms(key)), len(TEXTS["zh-CN"].forms(key))) == (2, 1)
+    assert TEXTS["en"].counted("footage.missing", 1) == "1 gap"
+    assert [TEXTS["en"].counted("footage.missing", count) for count in (0, 2)] == ["0 gaps", "2 gaps"]
+    assert TEXTS["zh-CN"].counted("footage.missing", 1) == "1 处缺失"
 
 
 def test_there_is_a_word_for_everything() -> None:

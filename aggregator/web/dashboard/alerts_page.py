@@ -146,7 +146,7 @@ class AlertsPage:
         if hidden and len(self._cards) < MAX_CARDS:
             await self._fill()
             return
-        self._more.set_content(self._words["alerts.more"].format(count=hidden))
+        self._more.set_content(self._words.counted("alerts.more", hidden))
         self._more.set_visibility(hidden > 0)
 
     def _read(self, query: AlertQuery) -> tuple[list[Alert], set[str]]:

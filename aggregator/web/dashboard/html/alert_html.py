@@ -65,7 +65,7 @@ def body_html(alert: Alert, words: Texts, *, site: str, camera: str, first: str,
     detail = " · ".join(escape(text) for text in details if text)
     count = since = ""
     if alert.count > 1:
-        text = escape(words["count"].format(count=alert.count))
+        text = escape(words.counted("count", alert.count))
         count = f'<span class="tag" data-testid="alert-count">{text}</span>'
         since = f" · {escape(words['since'].format(time=first))}"
     by = alert.resolved_by if alert.state == "resolved" else alert.acknowledged_by

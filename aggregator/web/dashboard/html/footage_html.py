@@ -48,9 +48,9 @@ def facts(kept: RecordedRanges, moments: list[Moment], words: Texts) -> str:
     return " · ".join(
         (
             words["footage.kept"].format(hours=f"{hours:.1f}"),
-            words["footage.missing"].format(count=len(kept.gaps)),
-            words["footage.held"].format(count=len(kept.holds)),
-            words["footage.events"].format(count=len(moments)),
+            words.counted("footage.missing", len(kept.gaps)),
+            words.counted("footage.held", len(kept.holds)),
+            words.counted("footage.events", len(moments)),
         )
     )
 

@@ -36,7 +36,7 @@ def row_html(number: int, act: AuditEntry) -> str:
 
 def finding_html(finding: Anomaly, words: Texts) -> str:
     """A finding in words."""
-    told = words[f"sign.{finding.sign}"].format(who=finding.who, count=finding.count, about=finding.about)
+    told = words.counted(f"sign.{finding.sign}", finding.count, who=finding.who, about=finding.about)
     return f"<b>{escape(told)}</b> <span>{time_text(finding.from_ns)} – {time_text(finding.to_ns)}</span>"
 
 

@@ -1,6 +1,7 @@
 # make demo   everything on this machine; prints the dashboard's address
 # make test   all checks and tests, with real servers, brokers and a real browser
-# make check  the checks alone: format, lint, types
+# make check  the checks alone: format, lint, types, imports, links of the documents
+# make docs   the documents as a site, in build/site
 # make bench  every benchmark, quickly
 # make lock   resolve the dependencies again
 # make clean  remove what the others made
@@ -12,7 +13,7 @@ WORKERS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 BENCHES := idle_camera busy_cameras replay accuracy outbox ingest
 
-.PHONY: demo test check bench lock clean models
+.PHONY: demo test check docs bench lock clean models
 
 $(BIN)/paifang: requirements.lock requirements-dev.lock pyproject.toml
 	PYTHON="$(PYTHON)" sh tools/venv.sh "$(VENV)"
@@ -30,6 +31,10 @@ check: $(BIN)/paifang
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy tests/e2e/conftest.py
 	$(BIN)/hadolint Dockerfile.edge
+	$(MAKE) docs
+
+docs: $(BIN)/paifang
+	$(BIN)/mkdocs --quiet build --strict --clean
 
 test: $(BIN)/paifang
 	sh tools/system.sh

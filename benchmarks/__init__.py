@@ -1,1 +1,1 @@
-"""The benchmarks behind docs/benchmarks.md: `python -m benchmarks NAME [--json]`."""
+"""The benchmarks behind docs/reference/benchmarks.md: `python -m benchmarks NAME [--json]`."""

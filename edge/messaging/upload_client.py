@@ -1,7 +1,7 @@
 """The box's way to the aggregator over HTTP: outwards only, for one job at a time that a command has asked for.
 
 An upload that breaks off asks how much is there and goes on; it is tried again, with growing pauses, until the job has
-become too old. docs/access.md says who asks; `protocol/signing/upload_tokens.py` what lets the box in.
+become too old. docs/features/access.md says who asks; `protocol/signing/upload_tokens.py` what lets the box in.
 """
 
 from __future__ import annotations

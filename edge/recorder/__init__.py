@@ -1,1 +1,1 @@
-"""The recorder: footage kept, found again, and erased in time. `docs/recording.md` states what must stay true."""
+"""The recorder: footage kept, found again, and erased in time. `docs/features/recording.md` states its invariants."""

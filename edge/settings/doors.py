@@ -1,4 +1,4 @@
-"""What a box is told about its doors. `docs/settings.md` describes every key."""
+"""What a box is told about its doors. `docs/reference/settings.md` describes every key."""
 
 from __future__ import annotations
 

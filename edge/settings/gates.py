@@ -1,4 +1,4 @@
-"""What a camera is told that is a gate. `docs/settings.md` describes every key."""
+"""What a camera is told that is a gate. `docs/reference/settings.md` describes every key."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         name: Stands in the events as `gate`.
-        grammars: Families that are read: `mainland`, or some of it; see docs/gate.md.
+        grammars: Families that are read: `mainland`, or some of it; see docs/features/gate.md.
         patterns: Other countries' forms, such as `\d{2}[A-Z]\d{5,6}`.
         confidence: A passage opens only from here on.
         open_on_variant: Also open for a text that is one mistake away from a listed one.

@@ -1,4 +1,4 @@
-"""The box's settings. `docs/settings.md` describes every key; a test holds the two together."""
+"""The box's settings. `docs/reference/settings.md` describes every key; a test holds the two together."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class UplinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OutboxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The durable queue. When it is full, pictures go first, then the lowest kinds; see docs/delivery.md."""
+    """The durable queue. When it is full, pictures go first, then the lowest kinds; see docs/internals/delivery.md."""
 
     max_mb: Annotated[int, msgspec.Meta(ge=1)] = 512
 
@@ -97,11 +97,11 @@ class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         watch_url: Sub-stream that is watched instead; the main stream is then only recorded.
         username: For the camera; empty for none.
         password_file: File that holds the camera's password, one line.
-        watch: `every-frame`, or `key-frames` to save work; docs/scale.md says what that can miss.
+        watch: `every-frame`, or `key-frames` to save work; docs/internals/scale.md says what that can miss.
         looks_per_s: How often the picture is compared and moving regions are looked at.
         input_px: Side of the detector's input; larger finds smaller things and costs more.
-        zones: See docs/settings.md.
-        lines: See docs/settings.md.
+        zones: See docs/reference/settings.md.
+        lines: See docs/reference/settings.md.
         health: After how long each trouble is reported.
         gate: Where the camera is a gate: what it reads and opens. None: it reads no plate.
     """

@@ -1,4 +1,4 @@
-"""What the recorder is told. `docs/settings.md` describes every key."""
+"""What the recorder is told. `docs/reference/settings.md` describes every key."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A grant covers one crossing. It covers crossings from `tolerance_s` before it (clocks of a controller and a camera
 differ) until it expires: `grant_s` after it was given, or when the opening it was given for has closed, whichever is
-later. Everything that could be read either way is read as no tailgating; docs/doors.md lists the cases.
+later. Everything that could be read either way is read as no tailgating; docs/features/doors.md lists the cases.
 
 What comes late counts by its own time: a crossing is judged `tolerance_s + late_s` after it happened. Each judgement is
 made from all that is kept, so the order of arrival within that time changes nothing.

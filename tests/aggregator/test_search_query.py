@@ -19,7 +19,7 @@ ASKED = make({"from_ns": NOW_NS - DAY_NS, "until_ns": NOW_NS, "sites": ["east"]}
 
 
 def test_there_is_no_way_to_ask_for_a_person_a_track_a_card_or_a_car() -> None:
-    """The whole list of what can be asked. Whoever adds a name here must have read docs/privacy.md first."""
+    """The whole list of what can be asked. Whoever adds a name here must have read docs/internals/privacy.md first."""
     fields = {"from_ns", "until_ns", "sites", "places", "kinds", "objects", "zones", "limit"}
     assert set(SearchQuery.__struct_fields__) == fields
     assert set(search_query.PARAMETERS.values()) == fields

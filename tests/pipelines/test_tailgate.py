@@ -127,7 +127,7 @@ def test_what_is_over_is_forgotten_and_what_a_long_opening_needs_is_not() -> Non
 
 
 def covers(grant: int, crossing: int, openings: list[tuple[int, int]]) -> bool:
-    """By the words of docs/doors.md, not by the code."""
+    """By the words of docs/features/doors.md, not by the code."""
     if crossing < grant - 10 * TENTH:
         return False
     if crossing <= grant + 100 * TENTH:

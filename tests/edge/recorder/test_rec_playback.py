@@ -31,7 +31,7 @@ from protocol.envelope import UnsequencedEvent
 from protocol.event_types import FootageExported
 from protocol.identifiers import from_rfc3339, to_rfc3339
 
-DOCS = Path(__file__).resolve().parents[3] / "docs" / "recording.md"
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "features" / "recording.md"
 
 
 @pytest.fixture

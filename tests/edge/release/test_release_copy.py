@@ -86,7 +86,7 @@ def test_the_script_of_the_documentation_checks_it(tmp_path: Path) -> None:
     asked = order()
     made.make(asked, tmp_path / "copy.sealed", GO)
     opened((tmp_path / "copy.sealed").read_bytes(), b"k" * 32, asked.job).extractall(tmp_path)
-    page = (ROOT / "docs" / "recording.md").read_text()
+    page = (ROOT / "docs" / "features" / "recording.md").read_text()
     script = page.split("```python\n")[1].split("```")[0]
     words = [str(tmp_path / FILM), str(tmp_path / MANIFEST), key.public_key().public_bytes_raw().hex()]
     done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=True)

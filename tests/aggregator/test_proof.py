@@ -7,6 +7,7 @@ import secrets
 import pyotp
 import pytest
 from agg_support import PASSWORD, Web, add_staff
+from sqlalchemy import delete
 
 from aggregator import app
 from aggregator.auth.passwords import add_user, create_one_time_user
@@ -16,6 +17,7 @@ from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.authorization import RoleAssignment
 from aggregator.domain.read_models import Session
 from aggregator.storage import Store, Writer
+from aggregator.storage.schema import users
 from common.clock import SECOND_NS
 from common.errors import LoginError
 from common.secret import Secret
@@ -86,8 +88,8 @@ def test_what_an_account_left_is_removed_on_the_record_only(store: Store, writer
     assert not writer.change_staff(DropUser("demo"), ACT)
     assert store.reader().record(0, 10) == []
     writer.change_staff(PutUser("demo", "h", 1, grants=(GRANT,)), ACT)
-    with writer._db.transaction():  # type: ignore[attr-defined]
-        writer._db.execute("DELETE FROM users WHERE name = ?", ("demo",))  # type: ignore[attr-defined]
+    with writer._db.transaction() as db:  # type: ignore[attr-defined]
+        db.execute(delete(users).where(users.c.name == "demo"))
     before = len(store.reader().record(0, 10))
     assert not writer.change_staff(PutGrant("demo", GRANT), ACT)
     assert writer.change_staff(DropUser("demo"), ACT)

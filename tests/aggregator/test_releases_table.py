@@ -187,8 +187,8 @@ def test_the_store_itself_holds_four_eyes(store: Store, writer: Writer) -> None:
         "UPDATE releases SET asked_by = ''",
         "UPDATE releases SET state = 'free for all', decided_by = 'wang'",
     ):
-        with pytest.raises(ContractError), writer._transaction() as db:
-            db.execute(sql)
+        with pytest.raises(ContractError), writer._db.transaction() as db:
+            db.exec_driver_sql(sql)
     assert store.reader().release(made.id) == made
     assert whats(store) == ["release.requested"], "an act without its deed"
     with pytest.raises(ContractError):

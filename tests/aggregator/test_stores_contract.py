@@ -15,7 +15,7 @@ from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.read_models import AlertQuery, Batch, Filed, Position, Session, StatusSeen, User
 from aggregator.ingest.message_validator import quarantined
 from aggregator.storage import Store, Writer
-from aggregator.storage.writer import QUARANTINE_ROWS
+from aggregator.storage.tables.events import QUARANTINE_ROWS
 from common.errors import ContractError
 from protocol.ranges import Ranges
 from protocol.receipts import BoxStatus, CameraStatus

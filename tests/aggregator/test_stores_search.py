@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import msgspec
 import pytest
 from agg_support import JPEG, START_NS, event
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection, delete, select
 
 from aggregator.domain import case as cases
 from aggregator.domain.audit_entry import AuditEntry, decode
@@ -20,7 +19,6 @@ from aggregator.domain.read_models import Batch, Filed
 from aggregator.domain.search_query import Key, ResultPage, SearchQuery, SearchResult, make
 from aggregator.settings.postgres import Postgres
 from aggregator.storage import STORES, Store, Writer, schema
-from aggregator.storage.database import Database
 from aggregator.storage.tables import search as finding
 from aggregator.storage.tables.event_series import HOUR_NS, cell_of
 from aggregator.storage.tables.search import Bounds
@@ -107,7 +105,7 @@ def paged(ask: Callable[[Key | None], ResultPage], search: SearchQuery) -> list[
 
 
 @contextmanager
-def reading(store: Store) -> Iterator[Database]:
+def reading(store: Store) -> Iterator[Connection]:
     with store.reader()._connection() as db:  # type: ignore[attr-defined]
         yield db
 
@@ -131,8 +129,9 @@ def test_paging_gives_every_match_once_in_order_in_every_store(
     events = built(drawn)
     for store in both:
         writer = store.writer()
-        for table in ("events", "cells", "genera", "pictures"):
-            writer._db.execute(f"DELETE FROM {table}")  # type: ignore[attr-defined]
+        with writer._db.transaction() as db:  # type: ignore[attr-defined]
+            for table in (schema.events, schema.cells, schema.genera, schema.pictures):
+                db.execute(delete(table))
         for half in (events[::2], events[1::2]):
             writer.apply(Batch(events=[Filed(it, None, START_NS) for it in half]))
         writer.close()
@@ -188,7 +187,7 @@ def test_a_batch_that_fails_leaves_no_cell_behind(store: Store, writer: Writer) 
     again.apply(Batch(events=[Filed(first, None, START_NS)]))
     again.close()
     with reading(store) as db:
-        assert db.execute("SELECT count(*) FROM cells").fetchone() == (1,)
+        assert len(db.execute(select(schema.cells)).all()) == 1
     assert len(store.reader().search(SearchQuery(from_ns=FROM_NS, until_ns=UNTIL_NS)).hits) == 2
 
 
@@ -197,44 +196,12 @@ def test_a_cells_span_covers_its_events_and_is_seldom_written(store: Store, writ
     for it in events:
         writer.apply(Batch(events=[Filed(it, None, START_NS)]))
     with reading(store) as db:
-        ((low, high, count),) = db.execute("SELECT from_ns, until_ns, count FROM cells").fetchall()
+        columns = schema.cells.c
+        ((low, high, count),) = db.execute(select(columns.from_ns, columns.until_ns, columns.count)).all()
     assert low <= min(it.time_ns for it in events)
     assert high > max(it.time_ns for it in events)
     assert low % HOUR_NS == high % HOUR_NS == 0
     assert len(events) / 2 < count <= len(events)
-
-
-def test_an_older_versions_events_are_found(tmp_path: Path) -> None:
-    """As the first release left them: schema of its two migrations, no cells."""
-    events = built([
-        ("east", "cam-1", "zone.left", "yard", "truck", 1),
-        ("east", "cam-1", "line.crossed", "lane", "person", 2),
-        ("west", "d-1", "door.forced", "", "", 3),
-        ("west", "d-1", "door.forced", "", "", HOUR_NS),
-    ])  # fmt: skip
-    with sqlite3.connect(tmp_path / "aggregator.db") as db:
-        for script in schema.MIGRATIONS[:2]:
-            db.executescript(script)
-        db.execute("PRAGMA user_version=2")
-        for it in events:
-            told = (it.id, it.site, it.box, it.place, it.kind, it.time_ns, START_NS, it.epoch, it.sequence, None)
-            sql = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            db.execute(sql, (*told, msgspec.json.encode(it.data).decode()))
-    db.close()
-    store = STORES["sqlite"](tmp_path)
-    writer = store.writer()
-    later = event(99, data_of("door.forced", "", ""), site="west", place="d-1", time_ns=START_NS + 9, number=99)
-    writer.apply(Batch(events=[Filed(later, None, START_NS)]))
-    assert writer.newest_time("west", "gate-1", "d-1", "door.forced") == START_NS + HOUR_NS
-    writer.close()
-    for search in (
-        SearchQuery(from_ns=FROM_NS, until_ns=UNTIL_NS),
-        SearchQuery(from_ns=FROM_NS, until_ns=UNTIL_NS, zones=("lane",)),
-        SearchQuery(from_ns=FROM_NS, until_ns=UNTIL_NS, sites=("west",)),
-        SearchQuery(from_ns=FROM_NS, until_ns=UNTIL_NS, objects=("truck",)),
-    ):
-        want = sorted(it.id for it in (*events, later) if matches(it, search))
-        assert sorted(hit.id for hit in store.reader().search(search).hits) == want
 
 
 def opened(now_ns: int = START_NS, **fields: object) -> tuple[cases.Case, AuditEntry]:

@@ -10,7 +10,7 @@ import functools
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 import psycopg
 from sqlalchemy import Boolean, ColumnElement, Connection, Engine, Table, Text, literal
@@ -24,6 +24,8 @@ from aggregator.storage.schema import INTEGER
 from common.errors import ContractError, StoreError
 
 Values = Mapping[str, Any]
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 _NEVER_FITS = (
     *(sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError),
     *(psycopg.IntegrityError, psycopg.DataError),
@@ -73,10 +75,54 @@ class Database:
             connection.exec_driver_sql(self._begin, execution_options={"no_parameters": True})
             yield connection
 
+    def run(
+        self,
+        query: Callable[Concatenate[Connection, Arguments], Result],
+        *args: Arguments.args,
+        **named: Arguments.kwargs,
+    ) -> Result:
+        """Run a query on a connection."""
+        with self.connection() as connection:
+            return query(connection, *args, **named)
+
+    def change(
+        self,
+        change: Callable[Concatenate[Connection, Arguments], Result],
+        *args: Arguments.args,
+        **named: Arguments.kwargs,
+    ) -> Result:
+        """Carry a change out in a transaction."""
+        with self.transaction() as connection:
+            return change(connection, *args, **named)
+
     def close(self) -> None:
         """Close the connections, for good."""
         self._closed = True
         self._engine.dispose()
+
+
+class _Owner(Protocol):
+    _db: Database
+
+
+class Query(Generic[Arguments, Result]):
+    """A method that runs a query on a connection of its object's database."""
+
+    def __init__(self, query: Callable[Concatenate[Connection, Arguments], Result]) -> None:
+        self._query = query
+
+    def __get__(self, owner: _Owner, _: type[_Owner]) -> Callable[Arguments, Result]:
+        return functools.partial(owner._db.run, self._query)
+
+
+class Change(Generic[Arguments, Result]):
+    """A method that carries a change out in a transaction of its object's database."""
+
+    def __init__(self, change: Callable[Concatenate[Connection, Arguments], Result]) -> None:
+        self._change = change
+
+    def __get__(self, owner: _Owner, _: type[_Owner]) -> Callable[Arguments, Result]:
+        return functools.partial(owner._db.change, self._change)
 
 
 def upsert(db: Connection, table: Table, *rows: Values) -> None:
@@ -106,6 +152,10 @@ def insert_new(db: Connection, table: Table, values: Values) -> bool:
 class _OneOf(FunctionElement[bool]):
     inherit_cache = True
     type = Boolean()
+
+    def self_group(self, against: object = None) -> _OneOf:  # noqa: ARG002
+        """It is a condition as it stands: SQLite takes no index for `… IN (…) = 1`, as SQLAlchemy would have it."""
+        return self
 
 
 def one_of(column: ColumnElement[Any], values: Iterable[str | int] | ColumnElement[str]) -> ColumnElement[bool]:

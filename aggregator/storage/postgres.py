@@ -84,7 +84,7 @@ class PostgresStore:
 
     def reader(self) -> SqlReader:
         """Something to read with, on the store's pool."""
-        return SqlReader(self._read.connection)
+        return SqlReader(self._read)
 
     def close(self) -> None:
         """Close the connections that read."""

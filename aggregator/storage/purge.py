@@ -2,36 +2,41 @@
 
 Age counts from when the aggregator received something: a box whose clock is off can neither have its events erased
 early nor keep them for ever. Event ids begin with the box's time, so the oldest are found by id; those whose box lives
-in the future are found by a slow scan of all of them (`scan_batch`).
+in the future are found by a slow scan of all of them (`purge_scan`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
+import msgspec
 from sqlalchemy import Connection, delete, select, update
 
 from aggregator.domain import audit_entry
+from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.store_port.events import Purgeable
 from aggregator.storage.database import one_of
 from aggregator.storage.schema import alerts, events, pictures, record
+from aggregator.storage.tables import audit
 from aggregator.storage.tables.audit import entries_after
 from aggregator.storage.tables.events import counter, set_counter
 from common.clock import SECOND_NS
 from protocol.identifiers import uuid7
 
-Erasable = Literal["pictures", "events", "alerts", "record"]
 _LEAST = b"\0" * 10
 ERASED = "record_erased"
 
 
-def erase(db: Connection, what: Erasable, before_ns: int, limit: int) -> int:
-    """Erase what was received before a time, at most so many rows; how many. Within a transaction."""
-    return _ERASE[what](db, before_ns, limit)
+def purge(db: Connection, what: Purgeable, before_ns: int, limit: int, entry: AuditEntry) -> int:
+    """Erase what was received before a time, at most so many rows, and record it; how many. Within a transaction."""
+    count = _ERASE[what](db, before_ns, limit)
+    up_to = {"up_to": str(record_erased(db))} if what == "record" else {}
+    _record_count(db, msgspec.structs.replace(entry, detail=entry.detail | up_to), count)
+    return count
 
 
-def scan_batch(db: Connection, after: str, before_ns: int, limit: int) -> tuple[str, int]:
-    """Check the next `limit` events after an id, whatever time their box believed in, and erase the old ones.
+def purge_scan(db: Connection, after: str, before_ns: int, limit: int, entry: AuditEntry) -> tuple[str, int]:
+    """Check the next `limit` events after an id, whatever time their box believed in; erase the old ones, record it.
 
     Returns:
         The id to go on after, empty at the end; and how many were erased.
@@ -40,12 +45,18 @@ def scan_batch(db: Connection, after: str, before_ns: int, limit: int) -> tuple[
     rows = db.execute(batch).all()
     old = [row.id for row in rows if row.received_ns < before_ns]
     _drop_events(db, old)
+    _record_count(db, entry, len(old))
     return (rows[-1].id if len(rows) == limit else ""), len(old)
 
 
 def record_erased(db: Connection) -> int:
     """Up to which number the audit log's entries were erased; their hashes stay."""
     return counter(db, ERASED)
+
+
+def _record_count(db: Connection, entry: AuditEntry, count: int) -> None:
+    if count:
+        audit.append(db, [msgspec.structs.replace(entry, detail=entry.detail | {"count": str(count)})])
 
 
 def _bound(before_ns: int) -> str:
@@ -99,7 +110,7 @@ def _record(db: Connection, before_ns: int, limit: int) -> int:
     return end - begin
 
 
-_ERASE: dict[Erasable, Callable[[Connection, int, int], int]] = {
+_ERASE: dict[Purgeable, Callable[[Connection, int, int], int]] = {
     "pictures": _pictures,
     "events": _events,
     "alerts": _alerts,

@@ -1,7 +1,8 @@
 """The embedded store: SQLite in WAL mode with `synchronous=FULL`, one writer, readers with connections of their own.
 
-Crash procedure: every commit is one transaction that is on disk before the broker is told; SQLite's write-ahead log
-is replayed when the file is next opened. Nothing else has to be repaired. SQL text here: SQLite's own settings.
+Crash procedure: every commit is one transaction that is on disk before the broker gets an acknowledgement; SQLite's
+write-ahead log is replayed when the file is next opened. Nothing else has to be repaired. SQL text here: SQLite's own
+settings.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class SqliteStore:
 
     def reader(self) -> SqlReader:
         """Something to read with. Each call opens its own read-only connection, so threads never meet."""
-        return SqlReader(self._read.connection)
+        return SqlReader(self._read)
 
     def close(self) -> None:
         """Nothing is kept open."""

@@ -10,10 +10,11 @@ import pytest
 from agg_support import START_NS, event
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, inspect
 
-from aggregator.domain.read_models import Batch, Filed
-from aggregator.storage import Store, migrations
+from aggregator.domain.read_models import Batch, ReceivedEvent
+from aggregator.domain.store_port import Store
+from aggregator.storage import migrations
 from aggregator.storage.schema import metadata
 from common.errors import StoreError
 
@@ -33,7 +34,7 @@ def constraints(db: Connection) -> dict[str, Any]:
     """What the engine itself says of each table."""
     if db.dialect.name == "sqlite":
         found = db.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
-        return {str(row.name): " ".join(row.sql.split()) for row in found if row.name != "alembic_version"}
+        return {str(row[0]): " ".join(row[1].split()) for row in found if row[0] != "alembic_version"}
     checks = (
         "SELECT conrelid::regclass::text || ' ' || pg_get_constraintdef(oid) FROM pg_constraint "
         "WHERE connamespace = 'public'::regnamespace"
@@ -43,8 +44,8 @@ def constraints(db: Connection) -> dict[str, Any]:
         "SELECT table_name || ' ' || column_name || ' ' || data_type || ' ' || is_nullable || ' ' || is_identity || ' '"
         " || coalesce(collation_name, '') FROM information_schema.columns WHERE table_schema = 'public'"
     )
-    found = [it for sql in (checks, indexes, columns) for it in db.exec_driver_sql(sql).scalars()]
-    return {it: True for it in found if "alembic_version" not in it}
+    described = [str(it) for sql in (checks, indexes, columns) for it in db.exec_driver_sql(sql).scalars()]
+    return {it: True for it in described if "alembic_version" not in it}
 
 
 def test_the_migrations_lead_to_the_schema_of_the_code(make_store: Callable[[], Store]) -> None:
@@ -71,7 +72,7 @@ def leave_as_before(store: Store, version: int) -> None:
 def test_a_database_of_the_last_build_before_is_taken_over_with_its_rows(make_store: Callable[[], Store]) -> None:
     store = make_store()
     writer = store.writer()
-    writer.apply(Batch(events=[Filed(event(1), None, START_NS)]))
+    writer.apply(Batch(events=[ReceivedEvent(event(1), None, START_NS)]))
     writer.close()
     leave_as_before(store, 6)
     store.writer().close()
@@ -110,4 +111,4 @@ def test_opening_again_writes_nothing(make_store: Callable[[], Store], monkeypat
 def test_every_table_has_a_key() -> None:
     assert len(metadata.tables) == TABLES
     assert all(len(table.primary_key) for table in metadata.tables.values())
-    assert select(metadata.tables["events"]).columns.keys()[-2:] == ["cell", "genus"], "where COPY expects them"
+    assert metadata.tables["events"].columns.keys()[-2:] == ["cell", "genus"], "where COPY expects them"

@@ -17,10 +17,11 @@ from sqlalchemy import select, update
 from aggregator import app
 from aggregator.domain.account import PutUser
 from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.read_models import Batch, Filed
+from aggregator.domain.read_models import Batch, ReceivedEvent
+from aggregator.domain.store_port import Store
 from aggregator.settings import aggregator
 from aggregator.settings.postgres import Postgres
-from aggregator.storage import STORES, Store
+from aggregator.storage import STORES
 from aggregator.storage import postgres as postgres_store
 from aggregator.storage import sqlite as sqlite_store
 from aggregator.storage.database import mapped
@@ -35,7 +36,7 @@ Databases = Callable[[], Postgres]
 
 
 def filed(*sequences: int) -> Batch:
-    return Batch(events=[Filed(event(it), None, START_NS) for it in sequences])
+    return Batch(events=[ReceivedEvent(event(it), None, START_NS) for it in sequences])
 
 
 def hang_up(server: Server, place: Postgres) -> int:
@@ -92,10 +93,10 @@ def test_values_that_never_fit_are_the_contracts_error(make_store: Callable[[], 
     change = PutUser(text, "hash", number)
     entry = AuditEntry(time_ns=1, who="li", what="role.changed")
     if value == "\0" * 3 and isinstance(make_store(), SqliteStore):
-        writer.change_staff(change, entry)  # SQLite stores it
+        writer.change_account(change, entry)  # SQLite stores it
     else:
         with pytest.raises(ContractError):
-            writer.change_staff(change, entry)
+            writer.change_account(change, entry)
     writer.close()
 
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import msgspec
 import pytest
 from agg_support import JPEG, START_NS, event
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, text
+from sqlalchemy.dialects import sqlite
 
 from aggregator.domain import case as cases
 from aggregator.domain.audit_entry import AuditEntry, decode
-from aggregator.domain.read_models import Batch, Filed
+from aggregator.domain.read_models import Batch, ReceivedEvent
 from aggregator.domain.search_query import Key, ResultPage, SearchQuery, SearchResult, make
+from aggregator.domain.store_port import Store, Writer
 from aggregator.settings.postgres import Postgres
-from aggregator.storage import STORES, Store, Writer, schema
+from aggregator.storage import STORES, schema
 from aggregator.storage.tables import search as finding
 from aggregator.storage.tables.event_series import HOUR_NS, cell_of
 from aggregator.storage.tables.search import Bounds
@@ -106,7 +109,7 @@ def paged(ask: Callable[[Key | None], ResultPage], search: SearchQuery) -> list[
 
 @contextmanager
 def reading(store: Store) -> Iterator[Connection]:
-    with store.reader()._connection() as db:  # type: ignore[attr-defined]
+    with store.reader()._db.connection() as db:  # type: ignore[attr-defined]
         yield db
 
 
@@ -133,7 +136,7 @@ def test_paging_gives_every_match_once_in_order_in_every_store(
             for table in (schema.events, schema.cells, schema.genera, schema.pictures):
                 db.execute(delete(table))
         for half in (events[::2], events[1::2]):
-            writer.apply(Batch(events=[Filed(it, None, START_NS) for it in half]))
+            writer.apply(Batch(events=[ReceivedEvent(it, None, START_NS) for it in half]))
         writer.close()
     for search, bound in asked:
         want = sorted(((it.time_ns, it.id) for it in events if matches(it, search)), reverse=True)
@@ -150,7 +153,7 @@ def test_a_hit_tells_what_the_event_told(store: Store, writer: Writer) -> None:
         ("east", "d-1", "door.forced", "", "", 3),
     ])  # fmt: skip
     seen = dataclasses.replace(seen, picture=JPEG)
-    writer.apply(Batch(events=[Filed(it, None, START_NS) for it in (seen, crossed, forced)]))
+    writer.apply(Batch(events=[ReceivedEvent(it, None, START_NS) for it in (seen, crossed, forced)]))
     page = store.reader().search(SearchQuery(from_ns=FROM_NS, until_ns=UNTIL_NS))
     assert [(it.kind, it.object, it.zone, it.picture) for it in page.hits] == [
         ("door.forced", "", "", False),
@@ -164,7 +167,7 @@ def test_a_hit_tells_what_the_event_told(store: Store, writer: Writer) -> None:
 def test_a_question_that_is_too_hard_ends_early_and_says_how_far_it_got(store: Store, writer: Writer) -> None:
     common = [("west", f"cam-{it % 9}", "zone.left", "yard", "person", it) for it in range(40)]
     events = built([("east", "cam-1", "zone.left", "yard", "person", 0), *common])
-    writer.apply(Batch(events=[Filed(it, None, START_NS) for it in events]))
+    writer.apply(Batch(events=[ReceivedEvent(it, None, START_NS) for it in events]))
     search = SearchQuery(from_ns=FROM_NS, until_ns=START_NS + 40, sites=("east",), limit=5)
     hard = Bounds(cells=0, slice=10, rows=15)
     with reading(store) as db:
@@ -181,10 +184,10 @@ def test_a_question_that_is_too_hard_ends_early_and_says_how_far_it_got(store: S
 def test_a_batch_that_fails_leaves_no_cell_behind(store: Store, writer: Writer) -> None:
     first, second = built([("east", "cam-1", "zone.left", "yard", "truck", it) for it in (1, 2)])
     with pytest.raises(ContractError):
-        writer.apply(Batch(events=[Filed(first, None, START_NS), Filed(first, None, START_NS)]))
-    writer.apply(Batch(events=[Filed(second, None, START_NS)]))
+        writer.apply(Batch(events=[ReceivedEvent(first, None, START_NS), ReceivedEvent(first, None, START_NS)]))
+    writer.apply(Batch(events=[ReceivedEvent(second, None, START_NS)]))
     again = store.writer(sole=False)
-    again.apply(Batch(events=[Filed(first, None, START_NS)]))
+    again.apply(Batch(events=[ReceivedEvent(first, None, START_NS)]))
     again.close()
     with reading(store) as db:
         assert len(db.execute(select(schema.cells)).all()) == 1
@@ -194,7 +197,7 @@ def test_a_batch_that_fails_leaves_no_cell_behind(store: Store, writer: Writer) 
 def test_a_cells_span_covers_its_events_and_is_seldom_written(store: Store, writer: Writer) -> None:
     events = built([("east", "cam-1", "zone.left", "yard", "truck", it * SECOND_NS) for it in range(-4_000, 4_000, 50)])
     for it in events:
-        writer.apply(Batch(events=[Filed(it, None, START_NS)]))
+        writer.apply(Batch(events=[ReceivedEvent(it, None, START_NS)]))
     with reading(store) as db:
         columns = schema.cells.c
         ((low, high, count),) = db.execute(select(columns.from_ns, columns.until_ns, columns.count)).all()
@@ -202,6 +205,19 @@ def test_a_cells_span_covers_its_events_and_is_seldom_written(store: Store, writ
     assert high > max(it.time_ns for it in events)
     assert low % HOUR_NS == high % HOUR_NS == 0
     assert len(events) / 2 < count <= len(events)
+
+
+@pytest.mark.parametrize("column", ["cell", "genus"])
+def test_sqlite_reads_a_slice_from_its_index_alone(column: str, tmp_path: Path) -> None:
+    values = {"groups": "[1]", "low": 0, "high": 9, "high_id": "x", "most": 5}
+    statement = str(finding._SLICES[column].compile(dialect=sqlite.dialect(paramstyle="named")))
+    store = STORES["sqlite"](tmp_path)
+    store.writer().close()
+    with reading(store) as db:
+        plan = db.execute(text(f"EXPLAIN QUERY PLAN {statement}"), values | {"param_1": 0}).all()
+    assert (
+        plan[0][3] == f"SEARCH events USING COVERING INDEX events_by_{column} ({column}=? AND time_ns>? AND time_ns<?)"
+    )
 
 
 def opened(now_ns: int = START_NS, **fields: object) -> tuple[cases.Case, AuditEntry]:
@@ -227,7 +243,7 @@ def test_a_case_is_opened_and_closed_with_its_acts(store: Store, writer: Writer)
     assert writer.close_case(end) is False
     closed = store.reader().case("2026-117")
     assert closed == msgspec.structs.replace(case, closed_by="wang", closed_ns=START_NS + 7)
-    written = [decode(entry) for _, entry in store.reader().record(0, 10)]
+    written = [decode(entry) for _, entry in store.reader().audit_entries(0, 10)]
     assert [(it.what, it.case, it.who) for it in written] == [
         ("case.opened", "2026-117", "li"),
         ("case.opened", "2026-118", "li"),
@@ -243,7 +259,7 @@ def test_every_way_of_asking_in_a_full_store(store: Store, writer: Writer) -> No
         for it in range(9_000)
     ]  # fmt: skip
     events = built(drawn)
-    writer.apply(Batch(events=[Filed(it, None, START_NS) for it in events]))
+    writer.apply(Batch(events=[ReceivedEvent(it, None, START_NS) for it in events]))
     for fields in (
         {},
         {"objects": ["truck"]},

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, delete, false, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, false, insert, or_, select, tuple_, update
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from aggregator.domain import account
@@ -16,6 +16,7 @@ from aggregator.domain.authorization import RoleAssignment, Scope
 from aggregator.domain.read_models import Session, User
 from aggregator.storage.database import insert_for, insert_new, upsert
 from aggregator.storage.schema import factors, grants, links, sessions, tokens, users
+from aggregator.storage.tables import audit
 
 USED = "used"
 """Instead of a hash: a one-time user has logged in; no password matches."""
@@ -58,31 +59,35 @@ def session(db: Connection, token_hash: str, now_ns: int) -> Session | None:
     return None if row is None else Session(**row._mapping)
 
 
-def put_session(db: Connection, it: Session, now_ns: int) -> None:
+def add_session(db: Connection, session: Session, entry: AuditEntry) -> None:
     """Add a session, and drop those that have expired."""
-    db.execute(delete(sessions).where(sessions.c.expires_ns <= now_ns))
-    db.execute(insert_for(db, sessions), msgspec.structs.asdict(it))
+    audit.append(db, [entry])
+    db.execute(delete(sessions).where(sessions.c.expires_ns <= entry.time_ns))
+    db.execute(insert(sessions), msgspec.structs.asdict(session))
+    end_one_time(db, entry.time_ns)
 
 
-def drop_session(db: Connection, token_hash: str) -> None:
+def end_session(db: Connection, token_hash: str, entry: AuditEntry) -> None:
     """End a session."""
+    audit.append(db, [entry])
     db.execute(delete(sessions).where(sessions.c.token_hash == token_hash))
+    end_one_time(db, entry.time_ns)
 
 
-def roles_of(db: Connection, name: str) -> tuple[RoleAssignment, ...]:
+def role_assignments(db: Connection, name: str) -> tuple[RoleAssignment, ...]:
     """A user's roles."""
     return tuple(
         RoleAssignment(*row) for row in db.execute(select(grants.c.role, grants.c.scope).where(grants.c.name == name))
     )
 
 
-def token(db: Connection, token_hash: str, now_ns: int) -> ApiToken | None:
+def api_token(db: Connection, token_hash: str, now_ns: int) -> ApiToken | None:
     """A token that has not expired."""
     found = _tokens(db, and_(tokens.c.token_hash == token_hash, tokens.c.expires_ns > now_ns))
     return found[0] if found else None
 
 
-def tokens_of(db: Connection, name: str) -> list[ApiToken]:
+def api_tokens(db: Connection, name: str) -> list[ApiToken]:
     """A user's tokens, newest first."""
     return _tokens(db, tokens.c.name == name)
 
@@ -97,13 +102,13 @@ def _tokens(db: Connection, where: ColumnElement[bool]) -> list[ApiToken]:
     ]  # fmt: skip
 
 
-def factor(db: Connection, name: str) -> TotpSecret | None:
+def totp_secret(db: Connection, name: str) -> TotpSecret | None:
     """A user's second factor."""
     row = db.execute(select(factors).where(factors.c.name == name)).one_or_none()
     return None if row is None else TotpSecret(user=row.name, sealed=row.sealed, last_step=row.last_step)
 
 
-def linked(db: Connection, subject: str) -> str | None:
+def linked_user(db: Connection, subject: str) -> str | None:
     """The user that a subject of the identity provider is tied to."""
     found: str | None = db.execute(select(links.c.name).where(links.c.subject == subject)).scalar()
     return found
@@ -115,9 +120,12 @@ def within(scope: Scope, columns: ReadOnlyColumnCollection[str, Any]) -> ColumnE
     return or_(columns.site.in_(sorted(scope.sites)), places)
 
 
-def change(db: Connection, wanted: account.Change) -> bool:
+def change(db: Connection, change: account.Change, entry: AuditEntry) -> bool:
     """Carry a change out, within a transaction; False: there was nothing to change."""
-    return _CHANGES[type(wanted)](db, wanted)
+    if not _CHANGES[type(change)](db, change):
+        return False
+    audit.append(db, [entry])
+    return True
 
 
 def _put_user(db: Connection, it: account.PutUser) -> bool:
@@ -141,13 +149,13 @@ def _drop_user(db: Connection, it: account.DropUser) -> bool:
     return sum(db.execute(delete(owner.table).where(owner == it.name)).rowcount for owner in _OF_USER) > 0
 
 
-def use_up(db: Connection, it: User) -> bool:
+def use_one_time_password(db: Connection, user: User) -> bool:
     """Take a one-time user's password; False: it was taken before."""
-    same = (users.c.name == it.name, users.c.password_hash == it.password_hash, users.c.one_time == 1)
+    same = (users.c.name == user.name, users.c.password_hash == user.password_hash, users.c.one_time == 1)
     return db.execute(update(users).where(*same).values(password_hash=USED)).rowcount == 1
 
 
-def end_one_time(db: Connection, now_ns: int) -> list[AuditEntry]:
+def end_one_time(db: Connection, now_ns: int) -> int:
     """End the accounts that were for one log-in and have no session any more; an audit entry for each."""
     session = select(sessions).where(sessions.c.user == users.c.name, sessions.c.expires_ns > now_ns).exists()
     ended = select(users.c.name).where(users.c.one_time == 1, users.c.password_hash == USED, ~session)
@@ -155,7 +163,9 @@ def end_one_time(db: Connection, now_ns: int) -> list[AuditEntry]:
     for name in names:
         _drop_user(db, account.DropUser(name))
     detail = {"change": "removed after its one log-in"}
-    return [AuditEntry(time_ns=now_ns, who="system", what="role.changed", target=name, detail=detail) for name in names]
+    entry = AuditEntry(time_ns=now_ns, who="system", what="role.changed", detail=detail)
+    audit.append(db, [msgspec.structs.replace(entry, target=name) for name in names])
+    return len(names)
 
 
 def _put_grant(db: Connection, it: account.PutGrant) -> bool:
@@ -173,7 +183,7 @@ def _put_token(db: Connection, it: account.PutToken) -> bool:
     values = msgspec.structs.asdict(it.token)
     values |= {"name": values.pop("user"), "permissions": msgspec.json.encode(it.token.permissions).decode()}
     db.execute(delete(tokens).where(tokens.c.expires_ns <= it.token.made_ns))
-    db.execute(insert_for(db, tokens), values)
+    db.execute(insert(tokens), values)
     return True
 
 
@@ -191,7 +201,7 @@ def _drop_factor(db: Connection, it: account.DropFactor) -> bool:
     return db.execute(delete(factors).where(factors.c.name == it.user)).rowcount > 0
 
 
-def use_step(db: Connection, name: str, step: int) -> bool:
+def use_totp_step(db: Connection, name: str, step: int) -> bool:
     """Use a time step up; False: it, or a later one, was used before."""
     newer = update(factors).where(factors.c.name == name, factors.c.last_step < step).values(last_step=step)
     return db.execute(newer).rowcount > 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection, bindparam, func, insert, select
 
@@ -76,9 +76,18 @@ def leaf_hashes(db: Connection, after: int, limit: int) -> list[bytes]:
     return list(db.execute(leaves.order_by(record_nodes.c.place).limit(limit)).scalars())
 
 
-def put_checkpoint(db: Connection, made: Checkpoint) -> None:
-    """Keep a checkpoint."""
+def sign_checkpoint(db: Connection, sign: Callable[[int, bytes], Checkpoint]) -> Checkpoint:
+    """Sign the log as it is now and keep that; `sign` makes the checkpoint from size and root."""
+    entries = size(db)
+    made = sign(entries, merkle_tree.root(entries, nodes(db)))
     upsert(db, checkpoints, {"size": made.size, "text": signed.encode(made)})
+    return made
+
+
+def proofs(db: Connection, index: int, old: int, size: int) -> tuple[list[bytes], list[bytes]]:
+    """Proof that entry `index` is in the log of `size`, and that the one of `old` is its beginning."""
+    stored = nodes(db)
+    return merkle_tree.inclusion(index, size, stored), merkle_tree.consistency(old, size, stored)
 
 
 def all_checkpoints(db: Connection) -> list[Checkpoint]:

@@ -42,7 +42,7 @@ def one(db: Connection, case_id: str) -> Case | None:
     return None if row is None else _case(row)
 
 
-def newest(db: Connection, site: str | None, limit: int) -> list[Case]:
+def newest(db: Connection, site: str | None = None, limit: int = 100) -> list[Case]:
     """The newest cases, of a site or of all."""
     found = select(cases).order_by(cases.c.opened_ns.desc(), cases.c.id.desc()).limit(limit)
     return [_case(row) for row in db.execute(found if site is None else found.where(cases.c.site == site))]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import Connection, Select, delete, select, update
+from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import delete as delete_from
 
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.clip import Clip
@@ -21,10 +22,13 @@ def put(db: Connection, wanted: Iterable[Clip]) -> None:
     db.execute(insert_for(db, clips).on_conflict_do_nothing(), [msgspec.structs.asdict(it) for it in wanted])
 
 
-def request(db: Connection, clip: Clip) -> bool:
-    """Add a clip that somebody asks for; one that failed is tried again. Within a transaction."""
-    db.execute(delete(clips).where(clips.c.id == clip.id, clips.c.state == "failed"))
-    return insert_new(db, clips, msgspec.structs.asdict(clip))
+def request(db: Connection, clip: Clip, entry: AuditEntry) -> bool:
+    """Add a clip that somebody asks for; one that failed is tried again; False where it is there or on its way."""
+    db.execute(delete_from(clips).where(clips.c.id == clip.id, clips.c.state == "failed"))
+    if not insert_new(db, clips, msgspec.structs.asdict(clip)):
+        return False
+    audit.append(db, [entry])
+    return True
 
 
 def change(db: Connection, before: Clip, after: Clip) -> bool:
@@ -33,9 +37,9 @@ def change(db: Connection, before: Clip, after: Clip) -> bool:
     return db.execute(update(clips).where(*same).values({it: getattr(after, it) for it in CHANGING})).rowcount == 1
 
 
-def drop(db: Connection, clip_id: str, entry: AuditEntry | None) -> None:
+def delete(db: Connection, clip_id: str, entry: AuditEntry | None) -> None:
     """Forget a clip and record it; within a transaction."""
-    if db.execute(delete(clips).where(clips.c.id == clip_id)).rowcount == 1 and entry is not None:
+    if db.execute(delete_from(clips).where(clips.c.id == clip_id)).rowcount == 1 and entry is not None:
         audit.append(db, [entry])
 
 

@@ -14,7 +14,7 @@ import msgspec
 import psycopg
 from sqlalchemy import Connection, Table, delete, func, select, update
 
-from aggregator.domain.read_models import Batch, Filed, Origin, Position, Quarantined
+from aggregator.domain.read_models import Batch, Origin, Position, Quarantined, ReceivedEvent
 from aggregator.storage.database import insert_for, one_of, upsert
 from aggregator.storage.schema import alerts, cells, counters, events, pictures, positions, quarantine, statuses
 from aggregator.storage.tables import audit, clips
@@ -24,13 +24,15 @@ from protocol.ranges import Ranges
 
 QUARANTINE_ROWS = 10_000
 """More different messages than this are counted, but their oldest bytes are dropped."""
+HEARTBEAT, QUARANTINED = "beat_ns", "quarantined"
+"""Names of counters."""
 _encode = msgspec.json.Encoder().encode
 
 
 def put(db: Connection, batch: Batch, cell_series: EventSeries, genus_series: EventSeries) -> None:
     """Write all of a batch; within a transaction."""
     if batch.events:
-        seen = [filed.event for filed in batch.events]
+        seen = [it.event for it in batch.events]
         groups = cell_series.numbers(db, seen), genus_series.numbers(db, seen)
         _load(db, events, map(_event_row, batch.events, *groups))
         _load(db, pictures, [(it.id, it.picture) for it in seen if it.picture])
@@ -42,7 +44,7 @@ def put(db: Connection, batch: Batch, cell_series: EventSeries, genus_series: Ev
         upsert(db, statuses, row)
     if batch.quarantine:
         _quarantine(db, batch.quarantine)
-    audit.append(db, batch.acts)
+    audit.append(db, batch.audit_entries)
     if batch.clips:
         clips.put(db, batch.clips)
 
@@ -69,7 +71,7 @@ def _quarantine(db: Connection, entries: list[Quarantined]) -> None:
     oldest = select(quarantine.c.digest).order_by(quarantine.c.last_ns.desc()).offset(QUARANTINE_ROWS)
     db.execute(delete(quarantine).where(quarantine.c.digest.in_(oldest)))
     total = sum(entry.count for entry in entries)
-    added = update(counters).where(counters.c.name == "quarantined")
+    added = update(counters).where(counters.c.name == QUARANTINED)
     db.execute(added.values(value=counters.c.value + total))
 
 
@@ -79,7 +81,7 @@ def quarantined(db: Connection, limit: int) -> list[Quarantined]:
     return [Quarantined(**row._mapping) for row in db.execute(found)]
 
 
-def known(db: Connection, ids: Iterable[str]) -> set[str]:
+def stored_ids(db: Connection, ids: Iterable[str]) -> set[str]:
     """Which of these event ids are stored already."""
     return set(db.execute(select(events.c.id).where(one_of(events.c.id, ids))).scalars())
 
@@ -122,6 +124,21 @@ def status_epochs(db: Connection) -> dict[tuple[str, str], str]:
     return {(site, box): receipts.stored_status(text).epoch for site, box, text in rows}
 
 
+def write_heartbeat(db: Connection, now_ns: int) -> None:
+    """Write something small, to know that writing works."""
+    set_counter(db, HEARTBEAT, now_ns)
+
+
+def last_heartbeat_ns(db: Connection) -> int:
+    """When the aggregator last wrote something; 0: never."""
+    return counter(db, HEARTBEAT)
+
+
+def quarantine_count(db: Connection) -> int:
+    """How many messages were quarantined, repetitions included."""
+    return counter(db, QUARANTINED)
+
+
 def counter(db: Connection, name: str) -> int:
     """A counter; 0 where there is none."""
     found: int | None = db.execute(select(counters.c.value).where(counters.c.name == name)).scalar()
@@ -133,11 +150,11 @@ def set_counter(db: Connection, name: str, value: int) -> None:
     upsert(db, counters, {"name": name, "value": value})
 
 
-def _event_row(filed: Filed, cell: int, genus: int) -> tuple[str | int | None, ...]:
-    event = filed.event
+def _event_row(received: ReceivedEvent, cell: int, genus: int) -> tuple[str | int | None, ...]:
+    event = received.event
     return (
-        event.id, event.site, event.box, event.place, event.kind, event.time_ns, filed.received_ns,
-        event.epoch, event.sequence, filed.alert, _encode(event.data).decode(), cell, genus,
+        event.id, event.site, event.box, event.place, event.kind, event.time_ns, received.received_ns,
+        event.epoch, event.sequence, received.alert, _encode(event.data).decode(), cell, genus,
     )  # fmt: skip
 
 

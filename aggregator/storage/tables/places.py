@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select, union_all
 
-from aggregator.domain.read_models import Box, Camera, Moment, Passage, Place
+from aggregator.domain.read_models import Box, Camera, Passage, Place, TimelineEvent
 from aggregator.storage.database import one_of
 from aggregator.storage.schema import cells, events, pictures, positions, statuses
 from protocol import receipts
@@ -16,7 +16,7 @@ from protocol.event_types import KINDS
 from protocol.ranges import Ranges
 
 KINDS_THERE = tuple(kind for kind in KINDS if kind.startswith(("vehicle.", "door.")))
-MOST_MOMENTS = 1_000
+MOST_TIMELINE_EVENTS = 1_000
 _STATUSES = select(statuses).order_by(statuses.c.site, statuses.c.box)
 
 
@@ -82,14 +82,14 @@ def places(db: Connection) -> list[Place]:
     return found
 
 
-def timeline(db: Connection, site: str, box: str, place: str, span: tuple[int, int]) -> list[Moment]:
-    """When something happened at a place, oldest first, at most `MOST_MOMENTS`."""
+def timeline(db: Connection, site: str, box: str, place: str, span: tuple[int, int]) -> list[TimelineEvent]:
+    """When something happened at a place, oldest first, at most `MOST_TIMELINE_EVENTS`."""
     there = one_of(events.c.cell, _cells(db, site, box, place))
     found = select(events.c.time_ns, events.c.kind).where(
         there, events.c.time_ns >= span[0], events.c.time_ns < span[1]
     )
-    rows = db.execute(found.order_by(events.c.time_ns, events.c.id).limit(MOST_MOMENTS))
-    return [Moment(*row) for row in rows]
+    rows = db.execute(found.order_by(events.c.time_ns, events.c.id).limit(MOST_TIMELINE_EVENTS))
+    return [TimelineEvent(*row) for row in rows]
 
 
 def passages(db: Connection, site: str, box: str, place: str, limit: int) -> list[Passage]:

@@ -24,14 +24,14 @@ def put(db: Connection, release: Release, entry: AuditEntry) -> None:
     audit.append(db, [entry])
 
 
-def change(db: Connection, wanted: Change) -> bool:
+def change(db: Connection, change: Change) -> bool:
     """Change a release that is still what it was; False where it is not. Within a transaction."""
-    before, after = wanted.before, {name: getattr(wanted.after, name) for name in CHANGING}
+    before, after = change.before, {name: getattr(change.after, name) for name in CHANGING}
     same = (releases.c.id == before.id, releases.c.state == before.state, releases.c.step == before.step)
     if db.execute(update(releases).where(*same).values(after)).rowcount != 1:
         return False
-    if wanted.act is not None:
-        audit.append(db, [wanted.act])
+    if change.act is not None:
+        audit.append(db, [change.act])
     return True
 
 
@@ -45,7 +45,7 @@ def unfinished(db: Connection) -> list[Release]:
     return _releases(db, select(releases).where(RELEASE_OPEN).order_by(releases.c.id))
 
 
-def newest(db: Connection, who: str, within: Scope, limit: int) -> list[Release]:
+def newest(db: Connection, who: str, within: Scope, limit: int = 100) -> list[Release]:
     """The newest that somebody asked for, or that lie within."""
     found = select(releases).order_by(releases.c.id.desc()).limit(limit)
     if not within.everywhere:

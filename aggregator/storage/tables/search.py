@@ -77,49 +77,49 @@ class _Group:
     count: int
 
 
-def find(db: Connection, search: SearchQuery, after: Key | None = None, bounds: Bounds = STANDING) -> ResultPage:
+def find(db: Connection, query: SearchQuery, after: Key | None = None, bounds: Bounds = STANDING) -> ResultPage:
     """A page of hits.
 
     Args:
         db: A connection that reads.
-        search: The question.
+        query: The question.
         after: Where the page before said that this one begins.
         bounds: How much work it may cost.
     """
-    finder = _Finder(db, search, after, bounds)
+    finder = _Finder(db, query, after, bounds)
     finder.run()
-    return _page(db, search, finder)
+    return _page(db, query, finder)
 
 
 class _Finder:
     """`high` is where it has got to: everything that matches at or after it is in `rows`."""
 
-    def __init__(self, db: Connection, search: SearchQuery, after: Key | None, bounds: Bounds) -> None:
-        self._db, self._search, self._bounds = db, search, bounds
+    def __init__(self, db: Connection, query: SearchQuery, after: Key | None, bounds: Bounds) -> None:
+        self._db, self._query, self._bounds = db, query, bounds
         self.rows: list[Found] = []
-        self.high: Key = after or (search.until_ns, "")
-        self.done = self.high <= (search.from_ns, "")
+        self.high: Key = after or (query.until_ns, "")
+        self.done = self.high <= (query.from_ns, "")
 
     @property
     def full(self) -> bool:
-        return len(self.rows) >= self._search.limit
+        return len(self.rows) >= self._query.limit
 
     def run(self) -> None:
         """Look until the page is full, nothing is left, or the bound is reached."""
         if self.done:
             return
-        where = _where(self._search)
+        where = _where(self._query)
         if where:
-            few = self._groups(cells, where + _what(cells, self._search), self._bounds.cells + 1)
+            few = self._groups(cells, where + _what(cells, self._query), self._bounds.cells + 1)
             if len(few) <= self._bounds.cells:
                 self._take("cell", few, [])
                 return
-        self._take("genus", self._groups(genera, _what(genera, self._search), _END), where)
+        self._take("genus", self._groups(genera, _what(genera, self._query), _END), where)
 
     def _groups(self, table: Table, conditions: Conditions, most: int) -> list[_Group]:
         """Those that may have rows in the time that is left."""
         it = table.c
-        alive = (it.until_ns > self._search.from_ns, it.from_ns <= self.high[0])
+        alive = (it.until_ns > self._query.from_ns, it.from_ns <= self.high[0])
         found = select(it.id, it.from_ns, it.until_ns, it.count).where(*conditions, *alive)
         return [_Group(*row) for row in self._db.execute(found.limit(literal(most, INTEGER)))]
 
@@ -127,9 +127,9 @@ class _Finder:
         """Take slice after slice of rows whose `column` is one of the groups, and whose cell meets `rest`."""
         begun, left, most = self.high, self._bounds.rows, self._bounds.slice
         rate = sum(it.count / (it.until_ns - it.from_ns) for it in groups)
-        length = 1 + int(min(1.5 * self._search.limit / rate, _END)) if rate else _END
+        length = 1 + int(min(1.5 * self._query.limit / rate, _END)) if rate else _END
         while not (self.full or self.done) and (left > 0 or self.high == begun):
-            low = max(self._search.from_ns, self.high[0] - length)
+            low = max(self._query.from_ns, self.high[0] - length)
             alive = [it.id for it in groups if it.until_ns > low and it.from_ns <= self.high[0]]
             found = self._slice(column, alive, low)
             left -= len(found) + len(alive)
@@ -138,8 +138,8 @@ class _Finder:
                 continue
             new = self._matching(found, rest)
             self.rows += new
-            self.high, self.done = (low, ""), low == self._search.from_ns
-            longer = 1.5 * (self._search.limit - len(self.rows)) / len(new) if new else _LONGER
+            self.high, self.done = (low, ""), low == self._query.from_ns
+            longer = 1.5 * (self._query.limit - len(self.rows)) / len(new) if new else _LONGER
             length = min(1 + int(length * min(longer, _LONGER, most / (1 + len(found)))), _END)
 
     def _slice(self, column: str, groups: list[int], low: int) -> list[Found]:
@@ -157,35 +157,35 @@ class _Finder:
             matching = select(cells.c.id).where(one_of(cells.c.id, numbers), *rest)
             good = set(self._db.execute(matching).scalars())
             found = [row for row in found if row[2] in good]
-        return sorted(found, reverse=True)[: self._search.limit - len(self.rows)]
+        return sorted(found, reverse=True)[: self._query.limit - len(self.rows)]
 
 
-def _where(search: SearchQuery) -> Conditions:
+def _where(query: SearchQuery) -> Conditions:
     """Which cells are at the places and zones of the question."""
-    where = _among(cells.c.site, sorted({*search.sites, *map(site_of, search.places)}))
-    if search.places:
+    where = _among(cells.c.site, sorted({*query.sites, *map(site_of, query.places)}))
+    if query.places:
         place = cells.c.site + "/" + cells.c.place
-        where.append(or_(*_among(cells.c.site, search.sites), *_among(place, search.places)))
-    return where + _among(cells.c.zone, search.zones)
+        where.append(or_(*_among(cells.c.site, query.sites), *_among(place, query.places)))
+    return where + _among(cells.c.zone, query.zones)
 
 
-def _what(table: Table, search: SearchQuery) -> Conditions:
+def _what(table: Table, query: SearchQuery) -> Conditions:
     """Which groups are of the kinds and object classes of the question."""
-    return _among(table.c.kind, search.kinds) + _among(table.c.object, search.objects)
+    return _among(table.c.kind, query.kinds) + _among(table.c.object, query.objects)
 
 
 def _among(column: ColumnElement[str], texts: Sequence[str]) -> Conditions:
     return [one_of(column, texts)] if texts else []
 
 
-def _page(db: Connection, search: SearchQuery, finder: _Finder) -> ResultPage:
+def _page(db: Connection, query: SearchQuery, finder: _Finder) -> ResultPage:
     rows = finder.rows
     hits = _hits(db, rows) if rows else []
     if finder.full:
         last = rows[-1]
         return ResultPage(hits=hits, searched_until_ns=int(last[0]), after=(int(last[0]), str(last[1])))
     if finder.done:
-        return ResultPage(hits=hits, searched_until_ns=search.from_ns, after=None)
+        return ResultPage(hits=hits, searched_until_ns=query.from_ns, after=None)
     return ResultPage(hits=hits, searched_until_ns=finder.high[0], after=finder.high)
 
 

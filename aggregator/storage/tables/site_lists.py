@@ -16,7 +16,7 @@ _KEY = ("site", "kind", "digest")
 _SAME = and_(*(list_entries.c[it] == bindparam(f"same_{it}") for it in _KEY))
 
 
-def change(db: Connection, wanted: ListChange, entry: AuditEntry) -> int:
+def change(db: Connection, change: ListChange, entry: AuditEntry) -> int:
     """Replace, add and remove entries; within a transaction.
 
     The version is at least the time in seconds, so that a list that was started anew is still newer than the old one.
@@ -24,17 +24,17 @@ def change(db: Connection, wanted: ListChange, entry: AuditEntry) -> int:
     Returns:
         The site's new version; 0 when there was nothing to do.
     """
-    of_site = delete(list_entries).where(list_entries.c.site == wanted.site)
-    removed = sum(db.execute(of_site.where(list_entries.c.id == it)).rowcount for it in wanted.removed)
-    if not removed and not wanted.added:
+    of_site = delete(list_entries).where(list_entries.c.site == change.site)
+    removed = sum(db.execute(of_site.where(list_entries.c.id == it)).rowcount for it in change.removed)
+    if not removed and not change.added:
         return 0
-    if wanted.added:
-        keys = [{f"same_{it}": getattr(row, it) for it in _KEY} for row in wanted.added]
+    if change.added:
+        keys = [{f"same_{it}": getattr(row, it) for it in _KEY} for row in change.added]
         db.execute(delete(list_entries).where(_SAME), keys)
-        db.execute(insert(list_entries), [msgspec.structs.asdict(row) for row in wanted.added])
-    known = db.execute(select(list_versions.c.version).where(list_versions.c.site == wanted.site)).scalar() or 0
+        db.execute(insert(list_entries), [msgspec.structs.asdict(row) for row in change.added])
+    known = db.execute(select(list_versions.c.version).where(list_versions.c.site == change.site)).scalar() or 0
     version: int = max(known + 1, entry.time_ns // SECOND_NS)
-    upsert(db, list_versions, {"site": wanted.site, "version": version})
+    upsert(db, list_versions, {"site": change.site, "version": version})
     audit.append(db, [entry])
     return version
 

@@ -17,7 +17,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, Text, bindparam, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, Text, bindparam, literal, or_, select, tuple_
 
 from aggregator.domain.search_query import Key, ResultPage, SearchQuery, SearchResult, site_of
 from aggregator.storage.database import one_of
@@ -142,22 +142,22 @@ class _Finder:
             longer = 1.5 * (self._query.limit - len(self.rows)) / len(new) if new else _LONGER
             length = min(1 + int(length * min(longer, _LONGER, most / (1 + len(found)))), _END)
 
-    def _slice(self, column: str, groups: list[int], low: int) -> list[Found]:
+    def _slice(self, column: str, groups: list[int], low: int) -> Sequence[Row[Found]]:
         """The groups' rows from `low` on, in any order; one more than the bound where that is too much."""
         if not groups:
             return []
         most = self._bounds.slice + 1 if self.high[0] - low > 1 else _END
         values = {"groups": json.dumps(groups), "low": low, "high": self.high[0], "high_id": self.high[1], "most": most}
-        return [tuple(row) for row in self._db.execute(_SLICES[column], values)]
+        return self._db.execute(_SLICES[column], values).all()
 
-    def _matching(self, found: list[Found], rest: Conditions) -> list[Found]:
+    def _matching(self, found: Sequence[Row[Found]], rest: Conditions) -> list[Found]:
         """Those whose cell meets `rest`, in order, with their cells; no more than the page still takes."""
         if rest and found:
             numbers = sorted({row[2] for row in found})
             matching = select(cells.c.id).where(one_of(cells.c.id, numbers), *rest)
             good = set(self._db.execute(matching).scalars())
             found = [row for row in found if row[2] in good]
-        return sorted(found, reverse=True)[: self._query.limit - len(self.rows)]
+        return sorted(map(tuple, found), reverse=True)[: self._query.limit - len(self.rows)]
 
 
 def _where(query: SearchQuery) -> Conditions:

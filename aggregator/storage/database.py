@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 import psycopg
-from sqlalchemy import Boolean, ColumnElement, Connection, Engine, Table, Text, literal
+from sqlalchemy import Boolean, ColumnElement, Connection, Dialect, Engine, Table, Text, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.ext.compiler import compiles
@@ -33,7 +33,10 @@ _NEVER_FITS = (
     *(OverflowError, UnicodeError),
 )
 Insert = sqlite.Insert | postgresql.Insert
-_INSERT: dict[str, Callable[[Table], Insert]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_DIALECTS: dict[str, tuple[Callable[[Table], Insert], Dialect]] = {
+    "sqlite": (sqlite.insert, sqlite.dialect()),
+    "postgresql": (postgresql.insert, postgresql.psycopg.dialect()),  # type: ignore[no-untyped-call]
+}
 
 
 @contextlib.contextmanager
@@ -128,25 +131,41 @@ class Change(Generic[Arguments, Result]):
 def upsert(db: Connection, table: Table, *rows: Values) -> None:
     """Insert rows; one with the same primary key is replaced."""
     if rows:
-        db.execute(_upsert(db.dialect.name, table), rows)
+        statement = _compiled(db.dialect.name, table, True)
+        db.exec_driver_sql(statement.string, [_arguments(statement, row) for row in rows])
 
 
-@functools.cache
-def _upsert(dialect: str, table: Table) -> Insert:
-    statement = _INSERT[dialect](table)
-    changed = {it.name: statement.excluded[it.name] for it in table.columns if not it.primary_key}
-    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
+def insert_new(db: Connection, table: Table, *rows: Values) -> bool:
+    """Insert rows, but those with a key that is there already; whether the last one was inserted."""
+    statement = _compiled(db.dialect.name, table, False)
+    values = [_arguments(statement, row) for row in rows]
+    options = {"preserve_rowcount": True}
+    return db.exec_driver_sql(statement.string, values, execution_options=options).rowcount > 0
 
 
 def insert_for(db: Connection, table: Table) -> Insert:
     """The engine's own INSERT, which has `on_conflict_do_nothing` and `on_conflict_do_update`."""
-    return _INSERT[db.dialect.name](table)
+    return _DIALECTS[db.dialect.name][0](table)
 
 
-def insert_new(db: Connection, table: Table, values: Values) -> bool:
-    """Insert a row; False where one with the same key is there."""
-    statement = insert_for(db, table).on_conflict_do_nothing()
-    return db.execute(statement, values, execution_options={"preserve_rowcount": True}).rowcount > 0
+@functools.cache
+def _compiled(dialect: str, table: Table, replace: bool) -> SQLCompiler:
+    """SQLAlchemy would compile an INSERT with ON CONFLICT anew each time."""
+    insert, language = _DIALECTS[dialect]
+    statement = insert(table)
+    if replace:
+        changed = {it.name: statement.excluded[it.name] for it in table.columns if not it.primary_key}
+        statement = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
+    else:
+        statement = statement.on_conflict_do_nothing()
+    compiled = statement.compile(dialect=language)
+    assert isinstance(compiled, SQLCompiler)
+    return compiled
+
+
+def _arguments(statement: SQLCompiler, row: Values) -> Any:
+    """As the driver takes them: by position or by name."""
+    return row if statement.positiontup is None else tuple(row[name] for name in statement.positiontup)
 
 
 class _OneOf(FunctionElement[bool]):

@@ -10,7 +10,7 @@ from sqlalchemy import delete as delete_from
 
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.clip import Clip
-from aggregator.storage.database import insert_for, insert_new, one_of
+from aggregator.storage.database import insert_new, one_of
 from aggregator.storage.schema import CLIP_OPEN, clips
 from aggregator.storage.tables import audit
 
@@ -19,7 +19,7 @@ CHANGING = ("state", "next_ns", "tries", "problem", "bytes", "digest")
 
 def put(db: Connection, wanted: Iterable[Clip]) -> None:
     """Add clips; within a transaction."""
-    db.execute(insert_for(db, clips).on_conflict_do_nothing(), [msgspec.structs.asdict(it) for it in wanted])
+    insert_new(db, clips, *map(msgspec.structs.asdict, wanted))
 
 
 def request(db: Connection, clip: Clip, entry: AuditEntry) -> bool:

@@ -6,7 +6,6 @@ They reach the writer's thread as they do in the aggregator, through scribe and 
 
 from __future__ import annotations
 
-import secrets
 import tempfile
 import threading
 import time
@@ -21,13 +20,10 @@ from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.domain import audit_entry, merkle_tree
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.merkle_tree import CompactRange, leaf_hash
-from aggregator.ingest.batch_processor import BatchProcessor
 from aggregator.ingest.consumer import wait_readable
-from aggregator.storage import STORES, Writer
+from aggregator.storage import STORES
 from aggregator.storage.write_queue import WriteQueue
 from benchmarks.machine import median
-from common.clock import SystemClock
-from protocol.identifiers import uuid7
 from protocol.signing import checkpoints
 
 PEOPLE = 64
@@ -61,14 +57,13 @@ def _act(number: int) -> AuditEntry:
 def _written(count: int) -> float:
     with tempfile.TemporaryDirectory() as name:
         writer = STORES["sqlite"](Path(name)).writer()
-        clock, mailbox = SystemClock(), WriteQueue[Writer]()
-        ledger = BatchProcessor(writer, clock, lambda: uuid7(clock.wall_ns(), secrets.token_bytes(10)))
+        mailbox = WriteQueue(writer)
         scribe, stop = AuditLogWriter(mailbox), threading.Event()
 
         def write() -> None:
             while not stop.is_set():
                 wait_readable(0.5, mailbox)
-                mailbox.serve(ledger.store)
+                mailbox.serve()
 
         def look(person: int) -> None:
             for number in range(person, count, PEOPLE):
@@ -83,7 +78,7 @@ def _written(count: int) -> float:
         stop.set()
         mailbox.wake()
         thread.join()
-        written = STORES["sqlite"](Path(name)).reader().record_size()
+        written = STORES["sqlite"](Path(name)).reader().audit_log_size()
         writer.close()
     if written != count:
         raise RuntimeError(f"{written} of {count} acts are on the record")

@@ -30,7 +30,7 @@ from aggregator.monitoring.change_feed import ChangeFeed
 from aggregator.monitoring.health import Health
 from aggregator.monitoring.metrics import Metrics
 from aggregator.settings.aggregator import EmbeddedBroker
-from aggregator.storage import STORES, Writer
+from aggregator.storage import STORES
 from aggregator.storage.write_queue import WriteQueue
 from benchmarks.ingest import _free_port
 from benchmarks.machine import cpu_s, percentile
@@ -160,7 +160,7 @@ def _ingest(folder: Path, port: int, account: BrokerCredentials, granted: list[f
 
     target = BrokerEndpoint("127.0.0.1", port, "bench", account.username, account.password)
     EventConsumer(
-        connect=lambda: Watched.open(target), ledger=ledger, mailbox=WriteQueue[Writer](), clock=clock,
+        connect=lambda: Watched.open(target), ledger=ledger, mailbox=WriteQueue(writer), clock=clock,
         backoff=Backoff(random.random), health=Health(clock), metrics=Metrics(), broadcast=ChangeFeed(),
     ).run(stop)  # fmt: skip
     writer.close()

@@ -36,7 +36,7 @@ from aggregator.monitoring.change_feed import ChangeFeed
 from aggregator.monitoring.health import Health
 from aggregator.monitoring.metrics import Metrics
 from aggregator.settings.aggregator import EmbeddedBroker
-from aggregator.storage import STORES, Writer
+from aggregator.storage import STORES
 from aggregator.storage.write_queue import WriteQueue
 from common.backoff import Backoff
 from common.clock import SystemClock
@@ -118,7 +118,7 @@ def _ours(folder: Path, target: BrokerEndpoint, count: int) -> float:
     clock = SystemClock()
     writer = STORES["sqlite"](folder).writer()
     ledger = BatchProcessor(writer, clock, lambda: uuid7(clock.wall_ns(), secrets.token_bytes(10)))
-    metrics, mailbox = Metrics(), WriteQueue[Writer]()
+    metrics, mailbox = Metrics(), WriteQueue(writer)
     first: list[float] = []
     stop = threading.Event()
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from aggregator.domain.search_query import Key, SearchQuery, make
-from aggregator.storage import Store
+from aggregator.domain.store_port import Store
 from benchmarks import postgres_kit, search_kit
 from benchmarks.search_kit import END_NS, SITES, START_NS
 from common.clock import SECOND_NS

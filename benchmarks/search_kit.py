@@ -16,8 +16,9 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
+from aggregator.domain.store_port import Store
 from aggregator.settings.postgres import Postgres
-from aggregator.storage import STORES, Store
+from aggregator.storage import STORES
 from aggregator.storage.sqlite import FILE
 from aggregator.storage.tables.event_series import HOUR_NS
 from benchmarks.postgres_kit import Server

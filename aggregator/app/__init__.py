@@ -15,12 +15,12 @@ from aggregator.app.parts import Core, Parts, areas_of, assemble
 from aggregator.app.web import build_web
 from aggregator.auth.passwords import create_one_time_user
 from aggregator.crypto.keyring import KeyRing
+from aggregator.domain.store_port import Writer
 from aggregator.ingest.consumer import wait_readable
 from aggregator.messaging.mqtt_client import MqttClient
 from aggregator.monitoring.health import Health
 from aggregator.monitoring.metrics import Metrics
 from aggregator.settings.aggregator import Settings
-from aggregator.storage import Writer
 from aggregator.storage.write_queue import WriteQueue
 from aggregator.web import server as web_server
 from aggregator.web.server import PeriodicJob
@@ -75,10 +75,10 @@ def running(settings: Settings, roles: Set[Role] = ROLES) -> Iterator[Parts]:
         stack.callback(writer.close)
         clock, keys = SystemClock(), KeyRing(folder, secrets.token_bytes)
         connect = broker_connector(settings, folder, keys, stack) if "ingest" in roles else _no_link
-        core = Core(settings, clock, keys, store.reader(), WriteQueue[Writer](), Health(clock), Metrics())
+        core = Core(settings, clock, keys, store.reader(), WriteQueue(writer), Health(clock), Metrics())
         parts = assemble(core, writer, connect)
         stop = threading.Event()
-        work = parts.messaging.consumer.run if "ingest" in roles else _writing(core.queue, writer)
+        work = parts.messaging.consumer.run if "ingest" in roles else _writing(core.queue)
         thread = Worker(lambda: work(stop), "ingest" if "ingest" in roles else "writer")
 
         def end() -> None:
@@ -96,13 +96,13 @@ def _no_link() -> MqttClient:
     raise BrokerError("this process has no link to the broker: it runs without the role ingest")
 
 
-def _writing(queue: WriteQueue[Writer], writer: Writer) -> Callable[[threading.Event], None]:
+def _writing(queue: WriteQueue[Writer]) -> Callable[[threading.Event], None]:
     """Serves the writer's queue where no consumer does."""
 
     def work(stop: threading.Event) -> None:
         while not stop.is_set():
             wait_readable(1.0, queue)
-            queue.serve(writer)
+            queue.serve()
 
     return work
 

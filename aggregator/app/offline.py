@@ -13,8 +13,9 @@ from aggregator.auth.passwords import SYSTEM, act_of
 from aggregator.crypto.keyring import KeyRing
 from aggregator.domain.account import Account, DropUser
 from aggregator.domain.authorization import RoleAssignment
+from aggregator.domain.store_port import Store
 from aggregator.settings.aggregator import Settings
-from aggregator.storage import STORES, Store
+from aggregator.storage import STORES
 from common.clock import SystemClock
 from common.errors import SettingsError, StoreError
 from common.secret import Secret
@@ -62,7 +63,7 @@ def add_user(
     with contextlib.closing(store), contextlib.closing(store.writer(sole=False)) as writer:
         passwords.add_user(writer, name, password, SystemClock().wall_ns(), grants)
         _tell_accounts_changed(settings)
-        return store.reader().grants(name)
+        return store.reader().role_assignments(name)
 
 
 def remove_user(settings: Settings, name: str) -> bool:
@@ -72,7 +73,7 @@ def remove_user(settings: Settings, name: str) -> bool:
         StoreError: The store does not open.
     """
     with contextlib.closing(open_store(settings).writer(sole=False)) as writer:
-        removed = writer.change_staff(DropUser(name), act_of(name, SYSTEM, SystemClock().wall_ns(), "removed"))
+        removed = writer.change_account(DropUser(name), act_of(name, SYSTEM, SystemClock().wall_ns(), "removed"))
         _tell_accounts_changed(settings)
         return removed
 

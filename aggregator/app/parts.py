@@ -18,6 +18,7 @@ from aggregator.auth.change_stamp import ChangeStamp
 from aggregator.crypto.keyring import KeyRing
 from aggregator.domain.authorization import Areas
 from aggregator.domain.clip import USE as CLIP
+from aggregator.domain.store_port import Reader, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
 from aggregator.ingest.consumer import EventConsumer
 from aggregator.jobs.clip_worker import ClipWorker
@@ -42,7 +43,6 @@ from aggregator.services.site_list_repository import SiteListRepository
 from aggregator.services.site_list_service import SiteListService
 from aggregator.services.stream_relay import StreamRelay
 from aggregator.settings.aggregator import Settings
-from aggregator.storage import Reader, Writer
 from aggregator.storage.object_store import ObjectStorage
 from aggregator.storage.write_queue import WriteQueue
 from common import logging_setup
@@ -197,7 +197,7 @@ def _messaging(core: Core, access: Access, writer: Writer, connect: Callable[[],
     )
     outbound = OutboundQueue(core.queue.wake, lambda: [*_retained(lists), *checkpointer.newest()])
     checkpointer = _checkpointer(core, outbound)
-    retention = RetentionJob(core.settings.retention, clock, core.reader.beaten_ns())
+    retention = RetentionJob(core.settings.retention, clock, core.reader.last_heartbeat_ns())
     processor = BatchProcessor(writer, clock, core.new_id, core.settings.clips.keep_days)
     changes = ChangeFeed()
     consumer = EventConsumer(
@@ -210,7 +210,7 @@ def _messaging(core: Core, access: Access, writer: Writer, connect: Callable[[],
         metrics=core.metrics,
         broadcast=changes,
         posts=outbound,
-        chore=lambda its: checkpointer.turn(its.store, at_once=its.clean(retention.turn) > 0),
+        chore=lambda: checkpointer.turn(writer, at_once=processor.clean(lambda: retention.turn(writer)) > 0),
     )
     commands = CommandClient(core.keys, outbound, access.audit_log.put, clock)
     return Messaging(lists, outbound, consumer, processor, changes, commands)

@@ -7,8 +7,9 @@ import threading
 from concurrent.futures import Future
 
 from aggregator.domain.audit_entry import AuditEntry
-from aggregator.storage import Writer
-from aggregator.storage.write_queue import WRITE_TIMEOUT_S, WriteQueue
+from aggregator.domain.store_port import WriteJobs
+from aggregator.domain.store_port.audit import AuditWriter
+from aggregator.storage.write_queue import WRITE_TIMEOUT_S
 from common.errors import StoreError
 
 MOST_AT_ONCE = 1_000
@@ -21,7 +22,7 @@ class AuditLogWriter:
         mailbox: The way to the writer.
     """
 
-    def __init__(self, mailbox: WriteQueue[Writer]) -> None:
+    def __init__(self, mailbox: WriteJobs[AuditWriter]) -> None:
         self._mailbox = mailbox
         self._lock = threading.Lock()
         self._waiting: list[tuple[AuditEntry, Future[None]]] = []
@@ -63,13 +64,13 @@ class AuditLogWriter:
             for _, future in waiting:
                 future.set_exception(error)
 
-    def _write(self, store: Writer) -> None:
+    def _write(self, store: AuditWriter) -> None:
         """On the writer's thread: everything that waits, in one transaction."""
         with self._lock:
             batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
             again = self._asked = bool(self._waiting)
         try:
-            store.put_acts([act for act, _ in batch])
+            store.append_audit_entries([act for act, _ in batch])
         except Exception as error:  # whatever it is, nobody may take it for recorded
             for _, future in batch:
                 future.set_exception(error)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from aggregator.storage import Reader, Writer
+from aggregator.domain.store_port.audit import AuditReader, AuditWriter
 from common import logging_setup
 from common.clock import SECOND_NS, Clock
 from protocol.signing import checkpoints
@@ -31,7 +31,7 @@ class Checkpointer:
         outside: A file that gets a line each; best on another machine. None: none.
     """
 
-    reader: Reader
+    reader: AuditReader
     key: Ed25519PrivateKey
     clock: Clock
     every_s: float
@@ -41,7 +41,7 @@ class Checkpointer:
     _sealed_ns: int | None = None
     _size: int = -1
 
-    def turn(self, store: Writer, *, at_once: bool = False) -> Checkpoint | None:
+    def turn(self, store: AuditWriter, *, at_once: bool = False) -> Checkpoint | None:
         """Seal, if it is time and there is something new.
 
         Args:
@@ -55,10 +55,10 @@ class Checkpointer:
         if not at_once and self._sealed_ns is not None and now_ns - self._sealed_ns < self.every_s * SECOND_NS:
             return None
         self._sealed_ns = now_ns
-        size = self.reader.record_size()
+        size = self.reader.audit_log_size()
         if size == self._size:
             return None
-        made = store.seal_record(lambda size, root: checkpoints.make(size, root, self.clock.wall_ns(), self.key))
+        made = store.sign_checkpoint(lambda size, root: checkpoints.make(size, root, self.clock.wall_ns(), self.key))
         self._size = made.size
         self._publish(made)
         return made

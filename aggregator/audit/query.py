@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from aggregator.domain import audit_entry
 from aggregator.domain.audit_anomalies import Anomaly, findings
 from aggregator.domain.audit_entry import AuditEntry
-from aggregator.storage import Reader
+from aggregator.domain.store_port.audit import AuditReader
 from common.clock import SECOND_NS
 
 PAGE = 100
@@ -37,13 +37,13 @@ class AuditFilter:
 
 
 def page(
-    reader: Reader, wanted: AuditFilter, before: int | None = None
+    reader: AuditReader, wanted: AuditFilter, before: int | None = None
 ) -> tuple[list[tuple[int, AuditEntry]], int | None]:
     """Acts with their numbers, newest first, and where the next page begins (None: there is nothing more)."""
     found: list[tuple[int, AuditEntry]] = []
     read = 0
     while read < MOST_READ:
-        rows = reader.newest_acts(before, STEP)
+        rows = reader.newest_audit_entries(before, STEP)
         for number, entry in rows:
             before, act = number, audit_entry.decode(entry)
             if wanted.fits(act):
@@ -56,13 +56,13 @@ def page(
     return found, before
 
 
-def recent_anomalies(reader: Reader, now_ns: int) -> list[Anomaly]:
+def recent_anomalies(reader: AuditReader, now_ns: int) -> list[Anomaly]:
     """What stands out in the last seven days, of the newest 50,000 acts."""
     since_ns = now_ns - DAYS * 86_400 * SECOND_NS
     taken: list[AuditEntry] = []
     before: int | None = None
     while len(taken) < MOST_READ:
-        rows = reader.newest_acts(before, STEP)
+        rows = reader.newest_audit_entries(before, STEP)
         fresh = [act for _, entry in rows if (act := audit_entry.decode(entry)).time_ns >= since_ns]
         taken += fresh
         if len(fresh) < STEP:

@@ -28,8 +28,8 @@ from aggregator.domain import account as changes
 from aggregator.domain.account import Account, ApiToken, Change, TotpSecret
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.authorization import PERMISSIONS, Permission, Principal, RoleAssignment
-from aggregator.storage import Reader, Writer
-from aggregator.storage.write_queue import WriteQueue
+from aggregator.domain.store_port import WriteJobs
+from aggregator.domain.store_port.accounts import AccountReader, AccountWriter
 from common.clock import SECOND_NS, Clock
 from common.errors import Forbidden, LoginError, StaffError, StoreError
 from common.secret import Secret
@@ -55,8 +55,8 @@ class AccountService:
         changed: Called after each change, so that what is known of users is read again.
     """
 
-    reader: Reader
-    mailbox: WriteQueue[Writer]
+    reader: AccountReader
+    mailbox: WriteJobs[AccountWriter]
     keys: KeyRing
     clock: Clock
     token: Callable[[], str]
@@ -117,7 +117,7 @@ class AccountService:
         Raises:
             LoginError: There is no such user, they have a password, or somebody else's subject is tied to them.
         """
-        user = self.reader.linked(subject.id)
+        user = self.reader.linked_user(subject.id)
         if user is not None:
             return user
         known = self.reader.user(subject.name)
@@ -217,7 +217,7 @@ class AccountService:
 
     def tokens(self, caller: Principal) -> list[ApiToken]:
         """One's own tokens."""
-        return self.reader.tokens(caller.name)
+        return self.reader.api_tokens(caller.name)
 
     def make_token(
         self, caller: Principal, label: str, permissions: list[Permission], days: int, proof: Proof
@@ -271,7 +271,7 @@ class AccountService:
             raise Forbidden(f"{grant} lies beyond what you administer")
 
     def _may_change(self, caller: Principal, name: str) -> None:
-        for grant in self.reader.grants(name):
+        for grant in self.reader.role_assignments(name):
             self._may_give(caller, name, grant)
         if name == caller.name or not _reach(caller):
             raise Forbidden("staff.manage is not among your roles, or this is your own account")
@@ -284,9 +284,9 @@ class AccountService:
             raise StaffError(problem)
 
     def _change(self, change: Change, act: AuditEntry) -> bool:
-        return self._write(lambda store: store.change_staff(change, act))
+        return self._write(lambda store: store.change_account(change, act))
 
-    def _write(self, job: Callable[[Writer], bool]) -> bool:
+    def _write(self, job: Callable[[AccountWriter], bool]) -> bool:
         try:
             return self.mailbox.submit(job).result(WRITE_TIMEOUT_S)
         except TimeoutError as error:

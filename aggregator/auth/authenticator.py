@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 import argon2
 
@@ -21,8 +22,9 @@ from aggregator.crypto.keyring import KeyRing
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.authorization import Areas, Principal
 from aggregator.domain.read_models import Session, User
-from aggregator.storage import Reader, Writer
-from aggregator.storage.write_queue import Result, WriteQueue
+from aggregator.domain.store_port import Result, WriteJobs
+from aggregator.domain.store_port.accounts import AccountReader, AccountWriter
+from aggregator.domain.store_port.audit import AuditWriter
 from common.clock import SECOND_NS, Clock
 from common.errors import LoginError, LoginThrottled, StoreError
 from common.secret import Secret
@@ -31,6 +33,10 @@ WRITE_TIMEOUT_S = 10.0
 WRONG = "wrong name, password or code"
 PROVIDER = "identity provider"
 """How somebody logged in for whom the identity provider vouches."""
+
+
+class SessionWriter(AccountWriter, AuditWriter, Protocol):
+    """Writes sessions, and failed log-ins into the audit log."""
 
 
 class Authenticator:
@@ -53,8 +59,8 @@ class Authenticator:
 
     def __init__(
         self,
-        reader: Reader,
-        mailbox: WriteQueue[Writer],
+        reader: AccountReader,
+        mailbox: WriteJobs[SessionWriter],
         keys: KeyRing,
         clock: Clock,
         *,
@@ -72,7 +78,7 @@ class Authenticator:
         self._checker = Checker(reader, keys, clock, self._write)
         self._dummy = self._hasher.hash(token())
         self._limits = LoginLimits(clock)
-        self._failures = Failures(clock, lambda act: mailbox.submit(lambda store: store.put_acts([act])))
+        self._failures = Failures(clock, lambda act: mailbox.submit(lambda store: store.append_audit_entries([act])))
         self._bad_tokens = RateLimiter(clock, 50, 300.0)
         self._vouchers = Vouchers(clock)
         self.cache = PrincipalCache(clock, stamp)
@@ -128,10 +134,10 @@ class Authenticator:
         session = Session(token_hash=hash_token(token), user=name, expires_ns=now_ns + self.lifetime_s * SECOND_NS)
         act = AuditEntry(time_ns=now_ns, who=name, what="login", detail={"by": how} if how else {})
 
-        def job(store: Writer) -> bool:
-            if used is not None and not store.use_up(used):
+        def job(store: SessionWriter) -> bool:
+            if used is not None and not store.use_one_time_password(used):
                 return False
-            store.put_session(session, act)
+            store.add_session(session, act)
             return True
 
         if not self._write(job):
@@ -163,7 +169,7 @@ class Authenticator:
         token_hash, generation = hash_token(token[:200]), self.cache.generation()
         if (cached := self.cache.get(token_hash)) is not None and cached.only is not None:
             return cached
-        kept = self._reader.token(token_hash, self._clock.wall_ns())
+        kept = self._reader.api_token(token_hash, self._clock.wall_ns())
         if kept is None:
             self._bad_tokens.take(prefix_of(address))
             return None
@@ -179,14 +185,14 @@ class Authenticator:
         caller = self.who(token)
         if caller is not None:
             act = AuditEntry(time_ns=self._clock.wall_ns(), who=caller.name, what="logout")
-            self._write(lambda store: store.drop_session(hash_token(token), act))
+            self._write(lambda store: store.end_session(hash_token(token), act))
 
     def _caller(self, user: str) -> Principal | None:
         """Somebody who has an account; what was left of one that is gone lets nobody in."""
         account = next(iter(self._reader.accounts(user)), None)
         return None if account is None else Principal(user, account.grants, self._areas)
 
-    def _write(self, work: Callable[[Writer], Result]) -> Result:
+    def _write(self, work: Callable[[SessionWriter], Result]) -> Result:
         try:
             return self._mailbox.submit(work).result(WRITE_TIMEOUT_S)
         except TimeoutError as error:

@@ -11,7 +11,7 @@ import argon2
 from aggregator.domain.account import PutUser
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.authorization import ROLES, RoleAssignment
-from aggregator.storage import Writer
+from aggregator.domain.store_port.accounts import AccountWriter
 from common.errors import LoginError
 from common.secret import Secret
 from protocol.identifiers import NAME
@@ -56,7 +56,7 @@ def check_user(name: str) -> str:
 
 
 def add_user(
-    store: Writer, name: str, password: Secret | None, now_ns: int, grants: Sequence[RoleAssignment] = ()
+    store: AccountWriter, name: str, password: Secret | None, now_ns: int, grants: Sequence[RoleAssignment] = ()
 ) -> None:
     """Add a user, or give one a new password, which ends their sessions.
 
@@ -76,10 +76,10 @@ def add_user(
     kept = BY_PROVIDER if password is None else hash_password(password)
     what = "logs in through the identity provider" if password is None else "password set"
     change = PutUser(name, kept, now_ns, grants=tuple(grants))
-    store.change_staff(change, act_of(name, SYSTEM, now_ns, what, grants))
+    store.change_account(change, act_of(name, SYSTEM, now_ns, what, grants))
 
 
-def create_one_time_user(store: Writer, name: str, token: Callable[[], str], now_ns: int) -> str:
+def create_one_time_user(store: AccountWriter, name: str, token: Callable[[], str], now_ns: int) -> str:
     """Add a user with every role everywhere who can log in once: to look around, and to make the first accounts.
 
     Args:
@@ -97,7 +97,7 @@ def create_one_time_user(store: Writer, name: str, token: Callable[[], str], now
     check_user(name)
     password, grants = token(), tuple(RoleAssignment(role) for role in ROLES)
     change = PutUser(name, hash_password(Secret(password)), now_ns, one_time=True, grants=grants)
-    if not store.change_staff(change, act_of(name, SYSTEM, now_ns, "one-time password", grants)):
+    if not store.change_account(change, act_of(name, SYSTEM, now_ns, "one-time password", grants)):
         raise LoginError(f"'{name}' is a user who stays; choose another name for a one-time password")
     return password
 

@@ -11,12 +11,12 @@ from aggregator.auth import totp
 from aggregator.auth.passwords import BY_PROVIDER, matches
 from aggregator.auth.rate_limiter import RateLimiter
 from aggregator.crypto.keyring import KeyRing
-from aggregator.storage import Reader, Writer
+from aggregator.domain.store_port.accounts import AccountReader, AccountWriter
 from common.clock import Clock
 from common.errors import KeysMissing, ListError, StaffError
 from common.secret import Secret
 
-Write = Callable[[Callable[[Writer], bool]], bool]
+Write = Callable[[Callable[[AccountWriter], bool]], bool]
 """Carries a job out on the writer's thread."""
 
 
@@ -39,7 +39,7 @@ class Checker:
         write: The way to the writer.
     """
 
-    reader: Reader
+    reader: AccountReader
     keys: KeyRing
     clock: Clock
     write: Write
@@ -88,7 +88,7 @@ class Checker:
         Raises:
             KeysMissing: The second factor cannot be opened.
         """
-        kept = self.reader.factor(name)
+        kept = self.reader.totp_secret(name)
         if kept is None:
             return True
         try:
@@ -96,4 +96,4 @@ class Checker:
         except ListError as error:
             raise KeysMissing(f"second factor of {name}: {error}") from error
         step = totp.step_of(secret, code, self.clock.wall_ns())
-        return step is not None and self.write(lambda store: store.use_step(name, step))
+        return step is not None and self.write(lambda store: store.use_totp_step(name, step))

@@ -1,7 +1,7 @@
 """Cases: nobody searches without saying for which case, for what purpose and on which legal basis.
 
 A case is for one site, and may be for some of its places and some time only. It ends by itself. Opening and closing
-one, and every search, is an act on the record; the store writes case and act in one transaction.
+one, and every search, has an entry in the audit log; the store writes case and entry in one transaction.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def new(fields: dict[str, object], who: str, now_ns: int) -> tuple[Case, AuditEntry]:
-    """A case to open, and the act to open it with: both go to `Writer.open_case`.
+    """A case to open and its audit entry, for `CaseWriter.open_case`.
 
     Args:
         fields: Of `Case`, as a form gives them; who and when are not asked for.
@@ -83,32 +83,32 @@ def new(fields: dict[str, object], who: str, now_ns: int) -> tuple[Case, AuditEn
     Raises:
         ContractError: Names the field, and what is wrong.
     """
-    told = {name: value for name, value in fields.items() if name in _ASKED}
-    if unknown := set(fields) - set(told):
-        raise ContractError(f"case: '{min(unknown)}' is not a field; choose from {', '.join(_ASKED)}")
+    given = {name: value for name, value in fields.items() if name in _FIELDS}
+    if unknown := set(fields) - set(given):
+        raise ContractError(f"case: '{min(unknown)}' is not a field; choose from {', '.join(_FIELDS)}")
     try:
-        case = msgspec.convert({**told, "opened_by": who, "opened_ns": now_ns}, Case, strict=True)
+        case = msgspec.convert({**given, "opened_by": who, "opened_ns": now_ns}, Case, strict=True)
     except msgspec.ValidationError as error:
         raise ContractError(f"case: {error}") from error
     detail = {"basis": case.basis, "expires_ns": str(case.expires_ns)}
     detail |= {"places": ",".join(case.places)} if case.places else {}
     detail |= {name: str(value) for name in ("from_ns", "until_ns") if (value := getattr(case, name)) is not None}
-    act = AuditEntry(
+    entry = AuditEntry(
         time_ns=now_ns, who=who, what="case.opened", site=case.site, case=case.id, reason=case.purpose, detail=detail
     )
-    return case, act
+    return case, entry
 
 
-_ASKED = ("id", "purpose", "basis", "site", "expires_ns", "places", "from_ns", "until_ns")
+_FIELDS = ("id", "purpose", "basis", "site", "expires_ns", "places", "from_ns", "until_ns")
 
 
 def closing(case: Case, who: str, now_ns: int) -> AuditEntry:
-    """The act to close a case with, for `Writer.close_case`."""
+    """The audit entry to close a case with, for `CaseWriter.close_case`."""
     return AuditEntry(time_ns=now_ns, who=who, what="case.closed", site=case.site, case=case.id)
 
 
 def permit(case: Case, search: SearchQuery, who: str, now_ns: int) -> AuditEntry:
-    """The act of searching, to be put on the record before anything is shown.
+    """The audit entry of a search, to be written before anything is shown.
 
     Raises:
         CaseError: The question goes beyond the case; says which limit, and how to keep within it.

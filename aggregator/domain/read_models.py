@@ -67,7 +67,7 @@ class StatusSeen:
 
 
 @dataclass(frozen=True)
-class Filed:
+class ReceivedEvent:
     """An event, the alert that it went into (if any), and when it was received."""
 
     event: Event
@@ -79,12 +79,12 @@ class Filed:
 class Batch:
     """Everything that one commit writes: all of it or nothing."""
 
-    events: list[Filed] = field(default_factory=list)
+    events: list[ReceivedEvent] = field(default_factory=list)
     alerts: dict[str, Alert] = field(default_factory=dict)
     quarantine: list[Quarantined] = field(default_factory=list)
     positions: list[Position] = field(default_factory=list)
     statuses: list[StatusSeen] = field(default_factory=list)
-    acts: list[AuditEntry] = field(default_factory=list)
+    audit_entries: list[AuditEntry] = field(default_factory=list)
     clips: list[Clip] = field(default_factory=list)
 
 
@@ -145,7 +145,7 @@ class Box(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Camera(msgspec.Struct, frozen=True, kw_only=True):
-    """A camera as its box last told."""
+    """A camera as its box last reported."""
 
     site: str
     box: str
@@ -159,7 +159,7 @@ class Camera(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Place:
-    """A gate or a door as its box last told: `status` is one of the box's own."""
+    """A gate or a door as its box last reported: `status` is one of the box's own."""
 
     site: str
     box: str
@@ -179,7 +179,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Moment:
+class TimelineEvent:
     """When something of a kind happened, UTC nanoseconds."""
 
     time_ns: int

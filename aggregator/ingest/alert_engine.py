@@ -21,7 +21,7 @@ from aggregator.domain.alert import (
     targets,
     transition,
 )
-from aggregator.storage import Writer
+from aggregator.domain.store_port.alerts import AlertLookup
 from protocol.envelope import Event
 
 _CACHE_SIZE = 20_000
@@ -35,7 +35,7 @@ class AlertEngine:
         new_id: Gives ids for new alerts.
     """
 
-    def __init__(self, store: Writer, new_id: Callable[[], str]) -> None:
+    def __init__(self, store: AlertLookup, new_id: Callable[[], str]) -> None:
         self._store = store
         self._new_id = new_id
         self._cache: dict[str, Alert | None] = {}
@@ -106,5 +106,5 @@ class AlertEngine:
 
     def _cleared(self, event: Event, rule: Rule) -> int | None:
         """When the matter was last resolved by an event: it may have overtaken this one on the way."""
-        times = [self._store.newest_time(event.site, event.box, event.place, kind) for kind in rule.resolved_by]
+        times = [self._store.newest_event_time(event.site, event.box, event.place, kind) for kind in rule.resolved_by]
         return max((time for time in times if time is not None), default=None)

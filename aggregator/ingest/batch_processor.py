@@ -10,13 +10,13 @@ from aggregator.audit import from_event as told
 from aggregator.domain.alert import Acknowledged, Alert, Change, Effect, Resolved
 from aggregator.domain.audit_entry import Action, AuditEntry
 from aggregator.domain.clip import request_for_alert
-from aggregator.domain.read_models import Batch, Filed, Position, StatusSeen
+from aggregator.domain.read_models import Batch, Position, ReceivedEvent, StatusSeen
+from aggregator.domain.store_port.alerts import IngestWriter
 from aggregator.ingest import message_validator
 from aggregator.ingest.alert_engine import AlertEngine
 from aggregator.ingest.message_validator import InvalidMessage, StatusReceived, Verdict
 from aggregator.messaging.mqtt_client import InboundMessage
 from aggregator.messaging.outbound_queue import ReplyReceived
-from aggregator.storage import Writer
 from common import logging_setup
 from common.clock import Clock
 from common.errors import StoreError
@@ -69,8 +69,8 @@ class BatchProcessor:
         clip_days: How long their clips are kept.
     """
 
-    def __init__(self, store: Writer, clock: Clock, new_id: Callable[[], str], clip_days: int = 30) -> None:
-        self.store = store
+    def __init__(self, store: IngestWriter, clock: Clock, new_id: Callable[[], str], clip_days: int = 30) -> None:
+        self._store = store
         self._clip_days = clip_days
         self._clock = clock
         self._desk = AlertEngine(store, new_id)
@@ -105,21 +105,31 @@ class BatchProcessor:
         Raises:
             StoreError: The store cannot write now.
         """
-        alert = self.store.alert(alert_id)
+        alert = self._store.alert(alert_id)
         if alert is None:
             return None
         self._desk.begin()
         after = self._desk.change(alert, change, self._clock.wall_ns())
         try:
             if self._desk.changed:
-                self.store.apply(Batch(alerts=self._desk.changed, acts=_decided(after, change, self._clock.wall_ns())))
+                self._store.apply(
+                    Batch(alerts=self._desk.changed, audit_entries=_decided(after, change, self._clock.wall_ns()))
+                )
         except BaseException:
             self._forget()
             raise
         self._desk.keep()
         return BatchResult(alerts={after.id: after}, effects=self._desk.effects)
 
-    def clean(self, turn: Callable[[Writer], int]) -> int:
+    def write_heartbeat(self) -> None:
+        """Write something small, to know that writing works.
+
+        Raises:
+            StoreError: The store cannot write now.
+        """
+        self._store.write_heartbeat(self._clock.wall_ns())
+
+    def clean(self, turn: Callable[[], int]) -> int:
         """Let `turn` erase rows; returns how many went.
 
         Cached alerts may be among them, or name a picture that was: they are read again, also where `turn` fails.
@@ -129,7 +139,7 @@ class BatchProcessor:
         """
         gone = -1
         try:
-            gone = turn(self.store)
+            gone = turn()
         finally:
             if gone:
                 self._desk.forget()
@@ -213,7 +223,7 @@ class BatchProcessor:
         batch.alerts = self._desk.changed
         opened = (it for it in self._desk.changed.values() if it.opened_ns == now_ns)
         batch.clips = [clip for it in opened if (clip := request_for_alert(it, now_ns, self._clip_days)) is not None]
-        self.store.apply(batch)
+        self._store.apply(batch)
         self._desk.keep()
         if batch.quarantine:  # one line a batch, however much poison there is
             first = batch.quarantine[0]
@@ -225,12 +235,14 @@ class BatchProcessor:
 
     def _file(self, events: dict[str, Event], now_ns: int, batch: Batch, outcome: BatchResult) -> None:
         """Put the events that are new into the batch, oldest first, and let them have their effect."""
-        known = self.store.known(events) if events else set()
+        known = self._store.stored_event_ids(events) if events else set()
         outcome.duplicates += len(known)
         fresh = [event for event in events.values() if event.id not in known]
         fresh.sort(key=lambda event: (event.time_ns, event.sequence))
-        batch.events = [Filed(event, self._desk.take(event, now_ns), now_ns) for event in fresh]
-        batch.acts = [act for event in fresh if event.kind in told.WHAT and (act := told.act_of(event)) is not None]
+        batch.events = [ReceivedEvent(event, self._desk.take(event, now_ns), now_ns) for event in fresh]
+        batch.audit_entries = [
+            act for event in fresh if event.kind in told.WHAT and (act := told.act_of(event)) is not None
+        ]
         outcome.committed = len(fresh)
         outcome.passages = any(event.kind.startswith(("vehicle.", "door.")) for event in fresh)
 
@@ -273,9 +285,9 @@ class BatchProcessor:
 
     def _known_positions(self) -> dict[tuple[str, str, str], Position]:
         if self._positions is None:
-            rows = sorted(self.store.positions(), key=lambda it: it.first_seen_ns)
+            rows = sorted(self._store.positions(), key=lambda it: it.first_seen_ns)
             self._epochs = {(it.site, it.box): it.epoch for it in rows}
-            told = self.store.status_epochs()
+            told = self._store.status_epochs()
             self._epochs.update({key: epoch for key, epoch in told.items() if epoch})
             self._positions = {(it.site, it.box, it.epoch): it for it in rows}
         return self._positions

@@ -11,7 +11,7 @@ import select
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from aggregator.domain.alert import Alert, Change
 from aggregator.ingest.batch_processor import BatchProcessor, BatchResult, BoxKey
@@ -20,7 +20,6 @@ from aggregator.messaging.outbound_queue import OutboundQueue
 from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
 from aggregator.monitoring.health import Health
 from aggregator.monitoring.metrics import Metrics
-from aggregator.storage import Writer
 from aggregator.storage.write_queue import WriteQueue
 from common import logging_setup
 from common.backoff import Backoff
@@ -80,7 +79,7 @@ class EventConsumer:
     Args:
         connect: Opens a link or raises `BrokerError`.
         ledger: Commits; belongs to this thread while `run` runs.
-        mailbox: Jobs from other threads for the ledger.
+        mailbox: Jobs from other threads for the store's writer.
         clock: Monotonic durations.
         backoff: Delays after failures.
         health: Told what works.
@@ -95,14 +94,14 @@ class EventConsumer:
         *,
         connect: Callable[[], BrokerLink],
         ledger: BatchProcessor,
-        mailbox: WriteQueue[Writer],
+        mailbox: WriteQueue[Any],
         clock: Clock,
         backoff: Backoff,
         health: Health,
         metrics: Metrics,
         broadcast: ChangeFeed,
         posts: OutboundQueue | None = None,
-        chore: Callable[[BatchProcessor], object] = lambda _: None,
+        chore: Callable[[], object] = lambda: None,
     ) -> None:
         self._connect = connect
         self._ledger = ledger
@@ -126,7 +125,7 @@ class EventConsumer:
             except Exception as error:  # whatever it is, the loop must go on: nothing is lost by trying again
                 self._failed(error)
                 self._pause(stop, self._backoff.next_s())
-        self._mailbox.serve(self._ledger.store)
+        self._mailbox.serve()
 
     def run_once(self, stop: threading.Event) -> None:
         """One connection, from log-in to loss.
@@ -232,12 +231,12 @@ class EventConsumer:
     def _idle_work(self) -> None:
         """What must go on whether or not there is a broker: jobs from other threads, the sign of life."""
         self._health.turn()
-        self._mailbox.serve(self._ledger.store)
-        self._chore(self._ledger)
+        self._mailbox.serve()
+        self._chore()
         now_ns = self._clock.monotonic_ns()
         if self._beaten_ns is None or now_ns - self._beaten_ns > BEAT_S * SECOND_NS:
             self._beaten_ns = now_ns
-            self._ledger.store.beat(self._clock.wall_ns())
+            self._ledger.write_heartbeat()
             self._store_works()
 
     def _pause(self, stop: threading.Event, seconds: float) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 from aggregator.crypto.keyring import KeyRing
 from aggregator.domain import clip as moves
 from aggregator.domain.clip import USE, Clip
+from aggregator.domain.store_port.clips import ClipReader, ClipWriter
 from aggregator.jobs.uploads import ReceivedFile
 from aggregator.messaging.command_client import CommandClient
 from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
 from aggregator.monitoring.periodic import run_guarded
-from aggregator.storage import Reader, Writer
 from aggregator.storage.object_store import ObjectStorage
 from common import logging_setup
 from common.clock import Clock
@@ -47,8 +47,8 @@ class ClipWorker:
         random: Gives random bytes.
     """
 
-    reader: Reader
-    write: Callable[[Callable[[Writer], Any]], Awaitable[Any]]
+    reader: ClipReader
+    write: Callable[[Callable[[ClipWriter], Any]], Awaitable[Any]]
     remote: CommandClient
     keys: KeyRing
     objects: ObjectStorage
@@ -76,7 +76,7 @@ class ClipWorker:
             StoreError: The store or the objects cannot be reached.
         """
         now_ns = self.clock.wall_ns()
-        for clip in await asyncio.to_thread(self.reader.old_clips, now_ns, MOST):
+        for clip in await asyncio.to_thread(self.reader.expired_clips, now_ns, MOST):
             await self._erase(clip, now_ns)
         for clip in await asyncio.to_thread(self.reader.due_clips, now_ns, MOST):
             if (over := moves.expire(clip, now_ns)) is not None:
@@ -127,7 +127,7 @@ class ClipWorker:
         """The object first: a crash in between leaves a row that is erased again, never an object without a row."""
         await asyncio.to_thread(self.objects.delete, clip.object)
         act = moves.erasure(clip, now_ns) if clip.state == "stored" else None
-        await self.write(lambda store: store.drop_clip(clip.id, act))
+        await self.write(lambda store: store.delete_clip(clip.id, act))
 
     def expects(self, job: str) -> bool:
         """Whether this job's file is still wanted: `aggregator.jobs.uploads.Taker`."""

@@ -73,7 +73,7 @@ class ReleaseWorker:
         Raises:
             StoreError: The store or the objects cannot be reached.
         """
-        for release in await asyncio.to_thread(self.desk.reader.open_releases):
+        for release in await asyncio.to_thread(self.desk.reader.unfinished_releases):
             now_ns = self.desk.clock.wall_ns()
             if release.state == "approved":
                 await self._pursue(release, now_ns)

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.store_port.events import Purgeable, RetentionWriter
 from aggregator.settings.aggregator import Keep, Retention
-from aggregator.storage import Writer
-from aggregator.storage.purge import Erasable
 from common import logging_setup
 from common.clock import SECOND_NS, Clock
 from protocol.identifiers import to_rfc3339
@@ -39,13 +38,13 @@ class RetentionJob:
     settings: Retention
     clock: Clock
     newest_ns: int
-    erased: dict[Erasable, int] = field(default_factory=lambda: dict.fromkeys(get_args(Erasable), 0))
+    erased: dict[Purgeable, int] = field(default_factory=lambda: dict.fromkeys(get_args(Purgeable), 0))
     _turn_ns: int | None = None
     _wall_ns: int = 0
     _paused_until_ns: int = 0
     _walked: str = ""
 
-    def turn(self, store: Writer) -> int:
+    def turn(self, store: RetentionWriter) -> int:
         """Erase some, if it is time; how many rows went.
 
         Raises:
@@ -56,27 +55,29 @@ class RetentionJob:
             return 0
         self._watch_clock(now_ns, wall_ns)
         self._turn_ns, self._wall_ns = now_ns, wall_ns
-        store.sweep_staff(wall_ns)
+        store.end_one_time_accounts(wall_ns)
         if now_ns < self._paused_until_ns:
             return 0
         kept = self.settings
-        spans: dict[Erasable, Keep] = {
+        spans: dict[Purgeable, Keep] = {
             "pictures": kept.thumbnails, "events": kept.events, "alerts": kept.alerts, "record": kept.record,
         }  # fmt: skip
         total = sum(self._erase(store, what, keep, wall_ns) for what, keep in spans.items())
         before_ns = _before(kept.events, wall_ns)
-        self._walked, late = store.walk(self._walked, before_ns, MOST_ROWS, self._act("events", before_ns, wall_ns))
+        self._walked, late = store.purge_scan(
+            self._walked, before_ns, MOST_ROWS, self._act("events", before_ns, wall_ns)
+        )
         self.erased["events"] += late
         return total + late
 
-    def _erase(self, store: Writer, what: Erasable, keep: Keep, wall_ns: int) -> int:
+    def _erase(self, store: RetentionWriter, what: Purgeable, keep: Keep, wall_ns: int) -> int:
         before_ns = _before(keep, wall_ns)
-        gone = store.erase(what, before_ns, MOST_ROWS, self._act(what, before_ns, wall_ns))
+        gone = store.purge(what, before_ns, MOST_ROWS, self._act(what, before_ns, wall_ns))
         self.erased[what] += gone
         return gone
 
     @staticmethod
-    def _act(what: Erasable, before_ns: int, wall_ns: int) -> AuditEntry:
+    def _act(what: Purgeable, before_ns: int, wall_ns: int) -> AuditEntry:
         detail = {"received_before": to_rfc3339(before_ns)}
         return AuditEntry(time_ns=wall_ns, who="system", what="erased", target=what, reason="ceiling", detail=detail)
 

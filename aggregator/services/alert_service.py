@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from aggregator.domain.alert import Alert, Change
 from aggregator.domain.authorization import Principal
-from aggregator.storage import Writer
-from aggregator.storage.write_queue import WriteQueue
+from aggregator.domain.store_port import WriteJobs
+from aggregator.domain.store_port.alerts import AlertLookup
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class AlertService:
         change: Commits a change of an alert and publishes it; called on the writer's thread.
     """
 
-    queue: WriteQueue[Writer]
+    queue: WriteJobs[AlertLookup]
     change: Callable[[str, Change], Alert | None]
 
     async def decide(self, caller: Principal, alert_id: str, change: Change) -> Alert | None:
@@ -33,7 +33,7 @@ class AlertService:
             StoreError: It could not be written.
         """
 
-        def job(store: Writer) -> Alert | None:
+        def job(store: AlertLookup) -> Alert | None:
             alert = store.alert(alert_id)
             if alert is None or not caller.may("alerts.work", alert.site, alert.place):
                 return None

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import dataclass
 
 from aggregator.domain.authorization import Permission, Principal
+from aggregator.domain.store_port.cases import CaseReader
 from aggregator.messaging.command_client import CommandClient
-from aggregator.storage import Reader
 from common.clock import Clock
 from protocol.commands import CommandName, Reply
 from protocol.topics import BoxTopics
@@ -32,7 +32,7 @@ class BoxCommandService:
     """
 
     client: CommandClient
-    reader: Reader
+    reader: CaseReader
     clock: Clock
 
     async def send(

@@ -10,7 +10,7 @@ from aggregator.audit.view_deduplicator import ViewDeduplicator
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.authorization import Principal
 from aggregator.domain.clip import Clip
-from aggregator.storage import Reader
+from aggregator.domain.store_port.clips import ClipReader
 from aggregator.storage.object_store import ObjectStorage
 from common.clock import Clock
 from protocol.identifiers import is_uuid7
@@ -28,7 +28,7 @@ class ClipService:
         clock: Says when.
     """
 
-    reader: Reader
+    reader: ClipReader
     objects: ObjectStorage
     record: Callable[[AuditEntry], Awaitable[None]]
     looks: ViewDeduplicator

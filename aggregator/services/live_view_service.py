@@ -10,8 +10,8 @@ import msgspec
 
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.authorization import Principal
+from aggregator.domain.store_port.events import FleetReader
 from aggregator.services.stream_relay import StreamKey, StreamRelay, Subscriber
-from aggregator.storage import Reader
 from common.clock import Clock
 from common.errors import CommandError
 from protocol.identifiers import to_rfc3339
@@ -31,7 +31,7 @@ class LiveViewService:
     """
 
     hub: StreamRelay
-    reader: Reader
+    reader: FleetReader
     record: Callable[[AuditEntry], Awaitable[None]]
     who: Callable[[str | None], Principal | None]
     case: Callable[[str, str, str], Awaitable[str]]

@@ -9,7 +9,7 @@ from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.audit.view_deduplicator import ViewDeduplicator
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.authorization import Principal
-from aggregator.storage import Reader
+from aggregator.domain.store_port.events import EventReader
 from common.clock import Clock
 
 
@@ -25,7 +25,7 @@ class PictureService:
         clock: Of the audit entries.
     """
 
-    reader: Reader
+    reader: EventReader
     audit_log: AuditLogWriter
     views: ViewDeduplicator
     clock: Clock
@@ -36,14 +36,14 @@ class PictureService:
         Raises:
             StoreError: The access could not be logged, so nothing may be shown.
         """
-        where = await asyncio.to_thread(self.reader.whereabouts, event_id)
-        if where is None or not caller.may("alerts.see", *where):
+        origin = await asyncio.to_thread(self.reader.event_origin, event_id)
+        if origin is None or not caller.may("alerts.see", origin.site, origin.place):
             return None
         jpeg = await asyncio.to_thread(self.reader.picture, event_id)
         if jpeg is not None and not self.views.known(caller.name, event_id):
             now_ns = self.clock.wall_ns()
             await self.audit_log.record(
-                AuditEntry(time_ns=now_ns, who=caller.name, what="view", site=where[0], target=event_id)
+                AuditEntry(time_ns=now_ns, who=caller.name, what="view", site=origin.site, target=event_id)
             )
             self.views.add(caller.name, event_id)
         return jpeg

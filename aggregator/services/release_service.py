@@ -6,15 +6,18 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from aggregator.crypto.keyring import KeyRing
 from aggregator.domain import release as moves
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.authorization import Areas, Principal
 from aggregator.domain.release import Change, Release
+from aggregator.domain.store_port.accounts import AccountReader
+from aggregator.domain.store_port.cases import CaseReader
+from aggregator.domain.store_port.events import FleetReader
+from aggregator.domain.store_port.releases import ReleaseReader, ReleaseWriter
 from aggregator.services.search_service import SearchService, covers
-from aggregator.storage import Reader, Writer
 from aggregator.storage.object_store import ObjectStorage
 from common.clock import Clock
 from common.errors import ContractError, Forbidden, ReleaseError
@@ -41,6 +44,10 @@ class ReleaseDownload:
     close: Callable[[], None]
 
 
+class ReleaseSources(AccountReader, CaseReader, FleetReader, ReleaseReader, Protocol):
+    """Reads releases, and what decides whether one is allowed."""
+
+
 @dataclass
 class ReleaseService:
     """Releases for somebody who may. Belongs to the event loop.
@@ -61,8 +68,8 @@ class ReleaseService:
         news: Set when something is to be done at once.
     """
 
-    reader: Reader
-    write: Callable[[Callable[[Writer], Any]], Awaitable[Any]]
+    reader: ReleaseSources
+    write: Callable[[Callable[[ReleaseWriter], Any]], Awaitable[Any]]
     record: Callable[[AuditEntry], Awaitable[None]]
     investigations: SearchService
     keys: KeyRing
@@ -100,7 +107,7 @@ class ReleaseService:
             raise ReleaseError(f"case {case.id} has ended; open a new one")
         if not all(covers(case, made.site, made.camera, at_ns) for at_ns in (made.from_ns, made.to_ns - 1)):
             raise ReleaseError(f"case {case.id} does not cover this camera at this time")
-        await self.write(lambda store: store.ask_release(made, act))
+        await self.write(lambda store: store.request_release(made, act))
         return made
 
     async def decide(self, caller: Principal, release_id: str, *, approved: bool, reason: str) -> Release:
@@ -214,7 +221,7 @@ class ReleaseService:
         return self._streams[release_id] > 0
 
     def _caller(self, name: str) -> Principal:
-        return Principal(name, self.reader.grants(name), self.areas)
+        return Principal(name, self.reader.role_assignments(name), self.areas)
 
     def _box_of(self, site: str, camera: str, box: str) -> str:
         found = [it for it in self.reader.cameras() if it.site == site]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from aggregator.domain import case as cases
 from aggregator.domain.audit_entry import Action, AuditEntry
@@ -14,9 +14,19 @@ from aggregator.domain.case import Case
 from aggregator.domain.clip import Clip, request_for_event
 from aggregator.domain.read_models import Origin
 from aggregator.domain.search_query import Key, ResultPage, SearchQuery, decode_cursor
-from aggregator.storage import Reader, Writer
+from aggregator.domain.store_port.cases import CaseReader, CaseWriter, SearchReader
+from aggregator.domain.store_port.clips import ClipReader, ClipWriter
+from aggregator.domain.store_port.events import EventReader
 from common.clock import Clock
 from common.errors import CaseError
+
+
+class SearchSources(CaseReader, ClipReader, EventReader, SearchReader, Protocol):
+    """Reads cases, and what is searched under them."""
+
+
+class CaseFileWriter(CaseWriter, ClipWriter, Protocol):
+    """Writes cases, and requests clips under them."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +42,8 @@ class SearchService:
         keep_days: How long a clip is kept that somebody asks for.
     """
 
-    reader: Reader
-    write: Callable[[Callable[[Writer], Any]], Awaitable[Any]]
+    reader: SearchSources
+    write: Callable[[Callable[[CaseFileWriter], Any]], Awaitable[Any]]
     record: Callable[[AuditEntry], Awaitable[None]]
     areas: Areas
     clock: Clock
@@ -138,7 +148,7 @@ class SearchService:
             time_ns=where.time_ns, now_ns=self.clock.wall_ns(), keep_days=self.keep_days,
         )  # fmt: skip
         act = self._act(caller, case, "clip", event_id, {"asked": "yes"})
-        await self.write(lambda store: store.want_clip(clip, act))
+        await self.write(lambda store: store.request_clip(clip, act))
         return await asyncio.to_thread(self.reader.clip, event_id)
 
     async def clip(self, caller: Principal, case_id: str, event_id: str, *, look: bool) -> Clip | None:
@@ -165,7 +175,7 @@ class SearchService:
         case = await self.case(caller, case_id)
         if not case.open_at(self.clock.wall_ns()):
             raise CaseError(f"case {case.id} has ended; open a new one")
-        where = await asyncio.to_thread(self.reader.origin, event_id)
+        where = await asyncio.to_thread(self.reader.event_origin, event_id)
         if where is None or not covers(case, where.site, where.place, where.time_ns):
             return case, None
         return case, where if caller.may("search", where.site, where.place) else None

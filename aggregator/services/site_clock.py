@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from aggregator.domain.time_zones import zone_of
 from aggregator.settings.aggregator import Site
 from common.clock import SECOND_NS, Clock
 
@@ -41,3 +40,18 @@ class SiteClock:
     def now(self, site: str, box_timezone: str | None = "UTC") -> datetime:
         """The present at a site."""
         return self.local(site, self.clock.wall_ns(), box_timezone)
+
+
+def zone_of(*names: str | None) -> ZoneInfo:
+    """The first of the names that is a time zone, as settings and boxes give them; UTC where none is.
+
+    >>> zone_of(None, "../../etc/passwd", "Asia/Shanghai").key
+    'Asia/Shanghai'
+    """
+    for name in names:
+        try:
+            if name:
+                return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            continue
+    return ZoneInfo("UTC")

@@ -11,7 +11,7 @@ from aggregator.crypto.keyring import KeyRing
 from aggregator.domain.audit_entry import Action, AuditEntry
 from aggregator.domain.list_entry import MOST_ENTRIES, Kind, ListEntry, ListEntryRequest, ListStatus, check, moment
 from aggregator.domain.read_models import ListChange, ListRow
-from aggregator.storage import Reader, Writer
+from aggregator.domain.store_port.site_lists import SiteListReader, SiteListWriter
 from common.clock import Clock
 from common.errors import ListError
 from protocol import site_lists as wire
@@ -30,7 +30,7 @@ class SiteListRepository:
         grammars: Site → names of the grammars of its plates; mainland where a site is not named.
     """
 
-    reader: Reader
+    reader: SiteListReader
     keys: KeyRing
     clock: Clock
     grammars: Callable[[str], tuple[str, ...]]
@@ -53,7 +53,7 @@ class SiteListRepository:
         return choose([name for name in names if not name.startswith("pattern:")], patterns)
 
     def add(
-        self, store: Writer, site: str, wanted: Iterable[ListEntryRequest], by: str, what: Action = "list.added"
+        self, store: SiteListWriter, site: str, wanted: Iterable[ListEntryRequest], by: str, what: Action = "list.added"
     ) -> list[ListEntry]:
         """Add entries, all or none; one with the same text gives way. On the writer's thread.
 
@@ -69,17 +69,17 @@ class SiteListRepository:
         detail = {"entries": str(len(made))}
         target = made[0].id if len(made) == 1 else ""
         act = AuditEntry(time_ns=now_ns, who=by, what=what, site=site, target=target, detail=detail)
-        store.change_list(ListChange(site=site, added=tuple(map(self._row, made))), act)
+        store.change_site_list(ListChange(site=site, added=tuple(map(self._row, made))), act)
         return made
 
-    def remove(self, store: Writer, site: str, entry: str, by: str) -> bool:
+    def remove(self, store: SiteListWriter, site: str, entry: str, by: str) -> bool:
         """Remove an entry; False if there is none of that id. On the writer's thread.
 
         Raises:
             StoreError: The store cannot write now.
         """
         act = AuditEntry(time_ns=self.clock.wall_ns(), who=by, what="list.removed", site=site, target=entry)
-        return store.change_list(ListChange(site=site, removed=(entry,)), act) > 0
+        return store.change_site_list(ListChange(site=site, removed=(entry,)), act) > 0
 
     def message(self, site: str) -> tuple[str, bytes] | None:
         """Topic and payload for the site's boxes; None where the site has no list.

@@ -10,11 +10,11 @@ from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.domain.audit_entry import Action, AuditEntry
 from aggregator.domain.authorization import Principal
 from aggregator.domain.list_entry import ListEntry, ListEntryRequest
+from aggregator.domain.store_port import WriteJobs
+from aggregator.domain.store_port.site_lists import SiteListWriter
 from aggregator.services import site_list_csv
 from aggregator.services.site_list_csv import Row
 from aggregator.services.site_list_repository import SiteListRepository
-from aggregator.storage import Writer
-from aggregator.storage.write_queue import WriteQueue
 from common.clock import Clock
 
 
@@ -31,7 +31,7 @@ class SiteListService:
     """
 
     lists: SiteListRepository
-    queue: WriteQueue[Writer]
+    queue: WriteJobs[SiteListWriter]
     audit_log: AuditLogWriter
     publish: Callable[[str, bytes], None]
     clock: Clock

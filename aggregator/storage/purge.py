@@ -1,108 +1,116 @@
-"""What is past its ceiling goes, a bounded number of rows in a transaction. Statements for every engine.
+"""Erases what is past its maximum retention, a bounded number of rows in a transaction.
 
 Age counts from when the aggregator received something: a box whose clock is off can neither have its events erased
 early nor keep them for ever. Event ids begin with the box's time, so the oldest are found by id; those whose box lives
-in the future are found by a slow walk over all of them (`walk`).
+in the future are found by a slow scan of all of them (`purge_scan`).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
+
+import msgspec
+from sqlalchemy import Connection, delete, select, update
 
 from aggregator.domain import audit_entry
-from aggregator.storage.database import Database
+from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.store_port.events import Purgeable
+from aggregator.storage.database import one_of
+from aggregator.storage.schema import alerts, events, pictures, record
+from aggregator.storage.tables import audit
+from aggregator.storage.tables.audit import entries_after
+from aggregator.storage.tables.events import counter, set_counter
 from common.clock import SECOND_NS
 from protocol.identifiers import uuid7
 
-Erasable = Literal["pictures", "events", "alerts", "record"]
 _LEAST = b"\0" * 10
 ERASED = "record_erased"
 
 
-def erase(db: Database, what: Erasable, before_ns: int, most: int) -> int:
-    """Erase what was received before a moment, at most so many rows; how many went. Within a transaction."""
-    return _ERASE[what](db, before_ns, most)
+def purge(db: Connection, what: Purgeable, before_ns: int, limit: int, entry: AuditEntry) -> int:
+    """Erase what was received before a time, at most so many rows, and record it; how many. Within a transaction."""
+    count = _ERASE[what](db, before_ns, limit)
+    up_to = {"up_to": str(record_erased(db))} if what == "record" else {}
+    _record_count(db, msgspec.structs.replace(entry, detail=entry.detail | up_to), count)
+    return count
 
 
-def scan_batch(db: Database, after: str, before_ns: int, most: int) -> tuple[str, int]:
-    """Look at the next `most` events after an id, whatever time their box believed in, and erase the old ones.
+def purge_scan(db: Connection, after: str, before_ns: int, limit: int, entry: AuditEntry) -> tuple[str, int]:
+    """Check the next `limit` events after an id, whatever time their box believed in; erase the old ones, record it.
 
     Returns:
-        The id to go on after, empty at the end; and how many went.
+        The id to go on after, empty at the end; and how many were erased.
     """
-    rows = db.execute("SELECT id, received_ns FROM events WHERE id > ? ORDER BY id LIMIT ?", (after, most)).fetchall()
-    old = [row[0] for row in rows if row[1] < before_ns]
+    batch = select(events.c.id, events.c.received_ns).where(events.c.id > after).order_by(events.c.id).limit(limit)
+    rows = db.execute(batch).all()
+    old = [row.id for row in rows if row.received_ns < before_ns]
     _drop_events(db, old)
-    return (rows[-1][0] if len(rows) == most else ""), len(old)
+    _record_count(db, entry, len(old))
+    return (rows[-1].id if len(rows) == limit else ""), len(old)
 
 
-def record_erased(db: Database) -> int:
-    """Up to which number the record's entries were erased; their hashes stay."""
-    row = db.execute("SELECT value FROM counters WHERE name = ?", (ERASED,)).fetchone()
-    return 0 if row is None else int(row[0])
+def record_erased(db: Connection) -> int:
+    """Up to which number the audit log's entries were erased; their hashes stay."""
+    return counter(db, ERASED)
+
+
+def _record_count(db: Connection, entry: AuditEntry, count: int) -> None:
+    if count:
+        audit.append(db, [msgspec.structs.replace(entry, detail=entry.detail | {"count": str(count)})])
 
 
 def _bound(before_ns: int) -> str:
     return uuid7(before_ns - before_ns % SECOND_NS, _LEAST)
 
 
-def _pictures(db: Database, before_ns: int, most: int) -> int:
-    sql = """
-    SELECT p.event_id FROM pictures AS p JOIN events AS e ON e.id = p.event_id
-    WHERE p.event_id < ? AND e.received_ns < ? ORDER BY p.event_id LIMIT ?
-    """
-    old = [row[0] for row in db.execute(sql, (_bound(before_ns), before_ns, most)).fetchall()]
-    _drop_pictures(db, old)
-    return len(old)
+def _pictures(db: Connection, before_ns: int, limit: int) -> int:
+    key = pictures.c.event_id
+    old = select(key).join(events, events.c.id == key).where(key < _bound(before_ns), events.c.received_ns < before_ns)
+    ids = db.execute(old.order_by(key).limit(limit)).scalars().all()
+    _drop_pictures(db, ids)
+    return len(ids)
 
 
-def _events(db: Database, before_ns: int, most: int) -> int:
-    sql = "SELECT id FROM events WHERE id < ? AND received_ns < ? ORDER BY id LIMIT ?"
-    old = [row[0] for row in db.execute(sql, (_bound(before_ns), before_ns, most)).fetchall()]
-    _drop_events(db, old)
-    return len(old)
+def _events(db: Connection, before_ns: int, limit: int) -> int:
+    old = select(events.c.id).where(events.c.id < _bound(before_ns), events.c.received_ns < before_ns)
+    ids = db.execute(old.order_by(events.c.id).limit(limit)).scalars().all()
+    _drop_events(db, ids)
+    return len(ids)
 
 
-def _drop_events(db: Database, ids: list[str]) -> None:
+def _drop_events(db: Connection, ids: Sequence[str]) -> None:
     if ids:
         _drop_pictures(db, ids)
-        db.execute(f"DELETE FROM events WHERE id {db.among}", (json.dumps(ids),))  # noqa: S608 - the engine's constant
+        db.execute(delete(events).where(one_of(events.c.id, ids)))
 
 
-def _drop_pictures(db: Database, ids: list[str]) -> None:
+def _drop_pictures(db: Connection, ids: Sequence[str]) -> None:
     if ids:
-        among = (json.dumps(ids),)
-        db.execute(f"UPDATE alerts SET picture_event = NULL WHERE picture_event {db.among}", among)  # noqa: S608
-        db.execute(f"DELETE FROM pictures WHERE event_id {db.among}", among)  # noqa: S608
+        db.execute(update(alerts).where(one_of(alerts.c.picture_event, ids)).values(picture_event=None))
+        db.execute(delete(pictures).where(one_of(pictures.c.event_id, ids)))
 
 
-def _alerts(db: Database, before_ns: int, most: int) -> int:
-    old = db.execute("SELECT id FROM alerts WHERE last_ns < ? ORDER BY last_ns LIMIT ?", (before_ns, most)).fetchall()
-    if old:
-        db.execute(f"DELETE FROM alerts WHERE id {db.among}", (json.dumps([row[0] for row in old]),))  # noqa: S608
-    return len(old)
+def _alerts(db: Connection, before_ns: int, limit: int) -> int:
+    old = select(alerts.c.id).where(alerts.c.last_ns < before_ns).order_by(alerts.c.last_ns).limit(limit)
+    ids = db.execute(old).scalars().all()
+    if ids:
+        db.execute(delete(alerts).where(one_of(alerts.c.id, ids)))
+    return len(ids)
 
 
-def _record(db: Database, before_ns: int, most: int) -> int:
-    begin = record_erased(db)
-    rows = db.execute(
-        "SELECT number, entry FROM record WHERE number > ? ORDER BY number LIMIT ?", (begin, most)
-    ).fetchall()  # fmt: skip
-    end = begin
-    for number, entry in rows:
-        if audit_entry.decode(bytes(entry)).time_ns >= before_ns:
+def _record(db: Connection, before_ns: int, limit: int) -> int:
+    begin = end = record_erased(db)
+    for number, entry in entries_after(db, begin, limit):
+        if audit_entry.decode(entry).time_ns >= before_ns:
             break
-        end = int(number)
+        end = number
     if end > begin:
-        db.execute("UPDATE record SET entry = ? WHERE number > ? AND number <= ?", (b"", begin, end))
-        db.execute("DELETE FROM counters WHERE name = ?", (ERASED,))
-        db.execute("INSERT INTO counters VALUES (?, ?)", (ERASED, end))
+        db.execute(update(record).where(record.c.number > begin, record.c.number <= end).values(entry=b""))
+        set_counter(db, ERASED, end)
     return end - begin
 
 
-_ERASE: dict[Erasable, Callable[[Database, int, int], int]] = {
+_ERASE: dict[Purgeable, Callable[[Connection, int, int], int]] = {
     "pictures": _pictures,
     "events": _events,
     "alerts": _alerts,

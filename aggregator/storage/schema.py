@@ -1,313 +1,224 @@
-"""The schema as forward-only migrations: entry N brings version N to N + 1.
+"""The schema as SQLAlchemy tables, for both engines. `migrations/` holds the steps that lead to it.
 
-They are written for SQLite; `for_postgres` says the same to PostgreSQL. A released entry is never edited.
+Columns hold text, whole numbers of 64 bits or bytes; a Boolean value is stored as 0 or 1. Text is compared by its bytes
+in both engines: that is SQLite's default and PostgreSQL's collation "C". SQLite's tables are STRICT.
 """
 
 from __future__ import annotations
 
-import re
-
-_FIRST = """
-CREATE TABLE events (
-  id TEXT PRIMARY KEY,
-  site TEXT NOT NULL,
-  box TEXT NOT NULL,
-  place TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  time_ns INTEGER NOT NULL,
-  received_ns INTEGER NOT NULL,
-  epoch TEXT NOT NULL,
-  sequence INTEGER NOT NULL,
-  alert TEXT,
-  data TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX events_by_place ON events (site, place, kind, time_ns);
-
-CREATE TABLE pictures (
-  event_id TEXT PRIMARY KEY,
-  jpeg BLOB NOT NULL
-) STRICT;
-
-CREATE TABLE alerts (
-  id TEXT PRIMARY KEY,
-  fingerprint TEXT NOT NULL,
-  site TEXT NOT NULL,
-  box TEXT NOT NULL,
-  place TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  subject TEXT NOT NULL,
-  object TEXT NOT NULL,
-  severity TEXT NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('open', 'acknowledged', 'resolved')),
-  count INTEGER NOT NULL,
-  first_ns INTEGER NOT NULL,
-  last_ns INTEGER NOT NULL,
-  opened_ns INTEGER NOT NULL,
-  picture_event TEXT,
-  picture_ns INTEGER NOT NULL,
-  acknowledged_ns INTEGER,
-  acknowledged_by TEXT,
-  resolved_ns INTEGER,
-  resolved_by TEXT
-) STRICT, WITHOUT ROWID;
-CREATE INDEX alerts_by_state ON alerts (state, last_ns, id);
-CREATE INDEX alerts_by_time ON alerts (last_ns, id);
-CREATE INDEX alerts_unresolved ON alerts (fingerprint, last_ns) WHERE state <> 'resolved';
-
-CREATE TABLE quarantine (
-  digest TEXT PRIMARY KEY,
-  topic TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  payload BLOB NOT NULL,
-  size INTEGER NOT NULL,
-  first_ns INTEGER NOT NULL,
-  last_ns INTEGER NOT NULL,
-  count INTEGER NOT NULL
-) STRICT;
-CREATE INDEX quarantine_by_time ON quarantine (last_ns);
-
-CREATE TABLE positions (
-  site TEXT NOT NULL,
-  box TEXT NOT NULL,
-  epoch TEXT NOT NULL,
-  ranges TEXT NOT NULL,
-  lost INTEGER NOT NULL,
-  quarantined INTEGER NOT NULL,
-  first_seen_ns INTEGER NOT NULL,
-  PRIMARY KEY (site, box, epoch)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE statuses (
-  site TEXT NOT NULL,
-  box TEXT NOT NULL,
-  status TEXT NOT NULL,
-  seen_ns INTEGER NOT NULL,
-  PRIMARY KEY (site, box)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE users (
-  name TEXT PRIMARY KEY,
-  password_hash TEXT NOT NULL,
-  one_time INTEGER NOT NULL,
-  created_ns INTEGER NOT NULL
-) STRICT;
-
-CREATE TABLE sessions (
-  token_hash TEXT PRIMARY KEY,
-  user TEXT NOT NULL,
-  expires_ns INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE counters (
-  name TEXT PRIMARY KEY,
-  value INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-INSERT INTO counters VALUES ('quarantined', 0), ('beat_ns', 0);
-"""
-
-_LISTS = """
-CREATE TABLE list_entries (
-  id TEXT PRIMARY KEY,
-  site TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('vehicle', 'credential')),
-  standing TEXT NOT NULL CHECK (standing IN ('registered', 'visitor', 'barred', 'revoked')),
-  sealed BLOB NOT NULL,
-  digest BLOB NOT NULL,
-  owner TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  from_ns INTEGER,
-  until_ns INTEGER,
-  by TEXT NOT NULL,
-  made_ns INTEGER NOT NULL,
-  UNIQUE (site, kind, digest)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE list_versions (
-  site TEXT PRIMARY KEY,
-  version INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE record (
-  number INTEGER PRIMARY KEY,
-  entry BLOB NOT NULL
-) STRICT;
-CREATE TABLE record_nodes (
-  level INTEGER NOT NULL,
-  place INTEGER NOT NULL,
-  hash BLOB NOT NULL,
-  PRIMARY KEY (level, place)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE checkpoints (
-  size INTEGER PRIMARY KEY,
-  text BLOB NOT NULL
-) STRICT;
-"""
-
-_STAFF = """
-CREATE TABLE grants (
-  name TEXT NOT NULL,
-  role TEXT NOT NULL,
-  scope TEXT NOT NULL,
-  PRIMARY KEY (name, role, scope)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE tokens (
-  id TEXT PRIMARY KEY,
-  token_hash TEXT NOT NULL UNIQUE,
-  name TEXT NOT NULL,
-  label TEXT NOT NULL,
-  permissions TEXT NOT NULL,
-  made_ns INTEGER NOT NULL,
-  expires_ns INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE factors (
-  name TEXT PRIMARY KEY,
-  sealed BLOB NOT NULL,
-  last_step INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE links (
-  subject TEXT PRIMARY KEY,
-  name TEXT NOT NULL UNIQUE
-) STRICT, WITHOUT ROWID;
-INSERT INTO grants
-  SELECT users.name, roles.role, '*' FROM users
-  CROSS JOIN (SELECT 'supervisor' AS role UNION ALL SELECT 'auditor' UNION ALL SELECT 'installer'
-              UNION ALL SELECT 'admin') AS roles;
-"""
-"""Who could log in before there were roles could do everything; they keep what there was to do."""
-
-_SEARCH = """
-CREATE TABLE cells (
-  id INTEGER PRIMARY KEY,
-  site TEXT NOT NULL,
-  place TEXT NOT NULL,
-  box TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  object TEXT NOT NULL,
-  zone TEXT NOT NULL,
-  from_ns INTEGER NOT NULL,
-  until_ns INTEGER NOT NULL,
-  count INTEGER NOT NULL,
-  UNIQUE (site, place, box, kind, object, zone)
-) STRICT;
-INSERT INTO cells (site, place, box, kind, object, zone, from_ns, until_ns, count)
-  SELECT site, place, box, kind, coalesce(json_extract(data, '$.object'), ''),
-         coalesce(json_extract(data, '$.zone'), json_extract(data, '$.line'), ''),
-         min(time_ns), max(time_ns) + 1, count(*)
-  FROM events GROUP BY 1, 2, 3, 4, 5, 6;
-CREATE INDEX cells_by_zone ON cells (zone, site);
-CREATE TABLE genera (
-  id INTEGER PRIMARY KEY,
-  kind TEXT NOT NULL,
-  object TEXT NOT NULL,
-  from_ns INTEGER NOT NULL,
-  until_ns INTEGER NOT NULL,
-  count INTEGER NOT NULL,
-  UNIQUE (kind, object)
-) STRICT;
-INSERT INTO genera (kind, object, from_ns, until_ns, count)
-  SELECT kind, object, min(from_ns), max(until_ns), sum(count) FROM cells GROUP BY 1, 2;
-ALTER TABLE events ADD COLUMN cell INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE events ADD COLUMN genus INTEGER NOT NULL DEFAULT 0;
-UPDATE events SET cell = (
-  SELECT id FROM cells WHERE cells.site = events.site AND cells.place = events.place AND cells.box = events.box
-    AND cells.kind = events.kind AND cells.object = coalesce(json_extract(data, '$.object'), '')
-    AND cells.zone = coalesce(json_extract(data, '$.zone'), json_extract(data, '$.line'), ''));
-UPDATE events SET genus = (
-  SELECT id FROM genera WHERE genera.kind = events.kind
-    AND genera.object = coalesce(json_extract(data, '$.object'), ''));
-DROP INDEX events_by_place;
-CREATE INDEX events_by_cell ON events (cell, time_ns, id);
-CREATE INDEX events_by_genus ON events (genus, time_ns, id, cell);
-
-CREATE TABLE cases (
-  id TEXT PRIMARY KEY,
-  purpose TEXT NOT NULL,
-  basis TEXT NOT NULL,
-  site TEXT NOT NULL,
-  places TEXT NOT NULL,
-  from_ns INTEGER,
-  until_ns INTEGER,
-  expires_ns INTEGER NOT NULL,
-  opened_by TEXT NOT NULL,
-  opened_ns INTEGER NOT NULL,
-  closed_by TEXT NOT NULL,
-  closed_ns INTEGER
-) STRICT, WITHOUT ROWID;
-CREATE INDEX cases_by_site ON cases (site, opened_ns, id);
-CREATE INDEX cases_by_time ON cases (opened_ns, id);
-"""
-
-_RELEASES = """
-CREATE TABLE releases (
-  id TEXT PRIMARY KEY,
-  case_id TEXT NOT NULL,
-  site TEXT NOT NULL,
-  box TEXT NOT NULL,
-  camera TEXT NOT NULL,
-  from_ns INTEGER NOT NULL,
-  to_ns INTEGER NOT NULL,
-  reason TEXT NOT NULL,
-  asked_by TEXT NOT NULL CHECK (asked_by <> ''),
-  asked_ns INTEGER NOT NULL,
-  state TEXT NOT NULL
-    CHECK (state IN ('requested', 'approved', 'ready', 'fetched', 'refused', 'failed', 'expired')),
-  decided_by TEXT NOT NULL,
-  decided_ns INTEGER NOT NULL,
-  decision TEXT NOT NULL,
-  sealed BLOB NOT NULL,
-  object TEXT NOT NULL,
-  size INTEGER NOT NULL,
-  digest TEXT NOT NULL,
-  expires_ns INTEGER NOT NULL,
-  fetches INTEGER NOT NULL,
-  problem TEXT NOT NULL,
-  step INTEGER NOT NULL,
-  CHECK (decided_by <> asked_by),
-  CHECK (decided_by <> '' OR (state IN ('requested', 'expired') AND object = '')),
-  CHECK (to_ns > from_ns)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX releases_by_person ON releases (asked_by, id);
-CREATE INDEX releases_by_site ON releases (site, id);
-CREATE INDEX releases_open ON releases (id)
-  WHERE state IN ('requested', 'approved', 'ready') OR object <> '';
-"""
-"""Four eyes: nothing is approved, made or fetched unless somebody other than who asked has decided."""
-
-_CLIPS = """
-CREATE TABLE clips (
-  id TEXT PRIMARY KEY,
-  site TEXT NOT NULL,
-  box TEXT NOT NULL,
-  camera TEXT NOT NULL,
-  from_ns INTEGER NOT NULL,
-  to_ns INTEGER NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('wanted', 'asked', 'stored', 'failed')),
-  made_ns INTEGER NOT NULL,
-  next_ns INTEGER NOT NULL,
-  expires_ns INTEGER NOT NULL,
-  tries INTEGER NOT NULL,
-  problem TEXT NOT NULL,
-  bytes INTEGER NOT NULL,
-  digest TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX clips_due ON clips (next_ns) WHERE state IN ('wanted', 'asked');
-CREATE INDEX clips_old ON clips (expires_ns);
-"""
-
-MIGRATIONS: tuple[str, ...] = (_FIRST, _LISTS, _STAFF, _SEARCH, _RELEASES, _CLIPS)
-
-_POSTGRES = (
-    (r"\) STRICT(, WITHOUT ROWID)?;", ");"),
-    (r"\bid INTEGER PRIMARY KEY\b", "id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
-    (r"\bINTEGER\b", "BIGINT"),
-    (r"\bBLOB\b", "BYTEA"),
-    (r"\bTEXT\b", 'TEXT COLLATE "C"'),  # in the order of their bytes, as in SQLite
-    (r"\buser TEXT\b", '"user" TEXT'),
-    (r"json_extract\((\w+), '\$\.(\w+)'\)", r"(\1::json ->> '\2')"),
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TextClause,
+    UniqueConstraint,
 )
-"""What SQLite calls otherwise: pattern and PostgreSQL's form."""
+from sqlalchemy import text as sql
+from sqlalchemy.schema import SchemaItem
+
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+INTEGER = BigInteger().with_variant(Integer(), "sqlite")
+BLOB = LargeBinary()
+metadata = MetaData()
 
 
-def for_postgres(script: str) -> str:
-    """A migration in PostgreSQL's words."""
-    for pattern, form in _POSTGRES:
-        script = re.sub(pattern, form, script)
-    return script
+def _key(name: str) -> Column[str]:
+    return Column(name, TEXT, primary_key=True)
+
+
+def _number(name: str) -> Column[int]:
+    return Column(name, INTEGER, primary_key=True, autoincrement=False)
+
+
+def _series() -> Column[int]:
+    return Column("id", INTEGER, Identity(always=True), primary_key=True)
+
+
+def _text(*names: str, nullable: bool = False) -> list[Column[str]]:
+    return [Column(name, TEXT, nullable=nullable) for name in names]
+
+
+def _integer(*names: str, nullable: bool = False) -> list[Column[int]]:
+    return [Column(name, INTEGER, nullable=nullable) for name in names]
+
+
+def _blob(*names: str) -> list[Column[bytes]]:
+    return [Column(name, BLOB, nullable=False) for name in names]
+
+
+def _table(name: str, *items: SchemaItem, rowid: bool = False) -> Table:
+    """A table; in SQLite it is its own primary index, except with `rowid` (large rows, and numbered ones)."""
+    return Table(name, metadata, *items, sqlite_strict=True, sqlite_with_rowid=rowid)
+
+
+def _partial(name: str, *columns: str, where: TextClause) -> Index:
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
+ALERT_UNRESOLVED = sql("state <> 'resolved'")
+CLIP_OPEN = sql("state IN ('wanted', 'asked')")
+RELEASE_OPEN = sql("state IN ('requested', 'approved', 'ready') OR object <> ''")
+"""Conditions of partial indexes. SQLite takes such an index for a query with the same condition, without parameters."""
+
+
+events = _table(
+    "events",
+    _key("id"),
+    *_text("site", "box", "place", "kind"),
+    *_integer("time_ns", "received_ns"),
+    *_text("epoch"),
+    *_integer("sequence"),
+    *_text("alert", nullable=True),
+    *_text("data"),
+    *_integer("cell", "genus"),
+    Index("events_by_cell", "cell", "time_ns", "id"),
+    Index("events_by_genus", "genus", "time_ns", "id", "cell"),
+)
+pictures = _table("pictures", _key("event_id"), *_blob("jpeg"), rowid=True)
+cells = _table(
+    "cells",
+    _series(),
+    *_text("site", "place", "box", "kind", "object", "zone"),
+    *_integer("from_ns", "until_ns", "count"),
+    UniqueConstraint("site", "place", "box", "kind", "object", "zone"),
+    Index("cells_by_zone", "zone", "site"),
+    rowid=True,
+)
+"""What occurs together; see `tables/event_series.py`."""
+genera = _table(
+    "genera",
+    _series(),
+    *_text("kind", "object"),
+    *_integer("from_ns", "until_ns", "count"),
+    UniqueConstraint("kind", "object"),
+    rowid=True,
+)
+alerts = _table(
+    "alerts",
+    _key("id"),
+    *_text("fingerprint", "site", "box", "place", "kind", "subject", "object", "severity", "state"),
+    *_integer("count", "first_ns", "last_ns", "opened_ns"),
+    *_text("picture_event", nullable=True),
+    *_integer("picture_ns"),
+    *_integer("acknowledged_ns", nullable=True),
+    *_text("acknowledged_by", nullable=True),
+    *_integer("resolved_ns", nullable=True),
+    *_text("resolved_by", nullable=True),
+    CheckConstraint("state IN ('open', 'acknowledged', 'resolved')"),
+    Index("alerts_by_state", "state", "last_ns", "id"),
+    Index("alerts_by_time", "last_ns", "id"),
+    _partial("alerts_unresolved", "fingerprint", "last_ns", where=ALERT_UNRESOLVED),
+)
+quarantine = _table(
+    "quarantine",
+    _key("digest"),
+    *_text("topic", "reason"),
+    *_blob("payload"),
+    *_integer("size", "first_ns", "last_ns", "count"),
+    Index("quarantine_by_time", "last_ns"),
+    rowid=True,
+)
+"""The dead-letter queue."""
+positions = _table(
+    "positions",
+    *map(_key, ("site", "box", "epoch")),
+    *_text("ranges"),
+    *_integer("lost", "quarantined", "first_seen_ns"),
+)
+statuses = _table("statuses", *map(_key, ("site", "box")), *_text("status"), *_integer("seen_ns"))
+counters = _table("counters", _key("name"), *_integer("value"))
+
+users = _table("users", _key("name"), *_text("password_hash"), *_integer("one_time", "created_ns"), rowid=True)
+sessions = _table("sessions", _key("token_hash"), *_text("user"), *_integer("expires_ns"))
+grants = _table("grants", *map(_key, ("name", "role", "scope")))
+tokens = _table(
+    "tokens",
+    _key("id"),
+    Column("token_hash", TEXT, nullable=False, unique=True),
+    *_text("name", "label", "permissions"),
+    *_integer("made_ns", "expires_ns"),
+)
+factors = _table("factors", _key("name"), *_blob("sealed"), *_integer("last_step"))
+links = _table("links", _key("subject"), Column("name", TEXT, nullable=False, unique=True))
+
+list_entries = _table(
+    "list_entries",
+    _key("id"),
+    *_text("site", "kind", "standing"),
+    *_blob("sealed", "digest"),
+    *_text("owner", "reason"),
+    *_integer("from_ns", "until_ns", nullable=True),
+    *_text("by"),
+    *_integer("made_ns"),
+    CheckConstraint("kind IN ('vehicle', 'credential')"),
+    CheckConstraint("standing IN ('registered', 'visitor', 'barred', 'revoked')"),
+    UniqueConstraint("site", "kind", "digest"),
+)
+list_versions = _table("list_versions", _key("site"), *_integer("version"))
+
+record = _table("record", _number("number"), *_blob("entry"), rowid=True)
+"""The audit log."""
+record_nodes = _table("record_nodes", *map(_number, ("level", "place")), *_blob("hash"))
+checkpoints = _table("checkpoints", _number("size"), *_blob("text"), rowid=True)
+
+cases = _table(
+    "cases",
+    _key("id"),
+    *_text("purpose", "basis", "site", "places"),
+    *_integer("from_ns", "until_ns", nullable=True),
+    *_integer("expires_ns"),
+    *_text("opened_by"),
+    *_integer("opened_ns"),
+    *_text("closed_by"),
+    *_integer("closed_ns", nullable=True),
+    Index("cases_by_site", "site", "opened_ns", "id"),
+    Index("cases_by_time", "opened_ns", "id"),
+)
+releases = _table(
+    "releases",
+    _key("id"),
+    *_text("case_id", "site", "box", "camera"),
+    *_integer("from_ns", "to_ns"),
+    *_text("reason", "asked_by"),
+    *_integer("asked_ns"),
+    *_text("state", "decided_by"),
+    *_integer("decided_ns"),
+    *_text("decision"),
+    *_blob("sealed"),
+    *_text("object"),
+    *_integer("size"),
+    *_text("digest"),
+    *_integer("expires_ns", "fetches"),
+    *_text("problem"),
+    *_integer("step"),
+    CheckConstraint("asked_by <> ''"),
+    CheckConstraint("state IN ('requested', 'approved', 'ready', 'fetched', 'refused', 'failed', 'expired')"),
+    CheckConstraint("decided_by <> asked_by"),
+    CheckConstraint("decided_by <> '' OR (state IN ('requested', 'expired') AND object = '')"),
+    CheckConstraint("to_ns > from_ns"),
+    Index("releases_by_person", "asked_by", "id"),
+    Index("releases_by_site", "site", "id"),
+    _partial("releases_open", "id", where=RELEASE_OPEN),
+)
+"""Nothing is approved, made or fetched unless somebody other than who asked has decided: the table refuses it."""
+clips = _table(
+    "clips",
+    _key("id"),
+    *_text("site", "box", "camera"),
+    *_integer("from_ns", "to_ns"),
+    *_text("state"),
+    *_integer("made_ns", "next_ns", "expires_ns", "tries"),
+    *_text("problem"),
+    *_integer("bytes"),
+    *_text("digest"),
+    CheckConstraint("state IN ('wanted', 'asked', 'stored', 'failed')"),
+    _partial("clips_due", "next_ns", where=CLIP_OPEN),
+    Index("clips_old", "expires_ns"),
+)

@@ -28,9 +28,15 @@ class _Job(Generic[Owner]):
 
 
 class WriteQueue(Generic[Owner]):
-    """A bounded queue of jobs for the thread that owns `Owner`; a full one refuses."""
+    """A bounded queue of jobs for the thread that owns something; a full one refuses.
 
-    def __init__(self, size: int = 1000) -> None:
+    Args:
+        owner: What each job is given, such as the store's writer.
+        size: How many jobs may wait.
+    """
+
+    def __init__(self, owner: Owner, size: int = 1000) -> None:
+        self._owner = owner
         self._jobs: queue.Queue[_Job[Owner]] = queue.Queue(size)
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._closed = False
@@ -40,10 +46,10 @@ class WriteQueue(Generic[Owner]):
         return self._wake
 
     def wake(self) -> None:
-        """Make the waiting thread look."""
+        """Wake the waiting thread."""
         os.eventfd_write(self._wake, 1)
 
-    def submit(self, work: Callable[[Owner], Result]) -> Future[Result]:
+    def submit(self, work: Callable[[Owner], Result], /) -> Future[Result]:
         """Have `work` done by the owner's thread; its result or exception arrives in the future.
 
         Raises:
@@ -59,7 +65,7 @@ class WriteQueue(Generic[Owner]):
         self.wake()
         return future
 
-    async def write(self, work: Callable[[Owner], Result]) -> Result:
+    async def write(self, work: Callable[[Owner], Result], /) -> Result:
         """As `submit`, for the event loop.
 
         Raises:
@@ -70,7 +76,7 @@ class WriteQueue(Generic[Owner]):
         except TimeoutError as error:
             raise StoreError("the store does not answer") from error
 
-    def serve(self, owner: Owner) -> None:
+    def serve(self) -> None:
         """Do all waiting jobs. Called by the owner's thread only."""
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._wake)
@@ -82,7 +88,7 @@ class WriteQueue(Generic[Owner]):
             if not job.future.set_running_or_notify_cancel():
                 continue
             try:
-                job.future.set_result(job.work(owner))
+                job.future.set_result(job.work(self._owner))
             except Exception as error:
                 job.future.set_exception(error)
 

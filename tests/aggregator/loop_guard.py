@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from aggregator.storage.reader import SqlReader
+from aggregator.storage.database import Database
 
 
 class LoopGuard:
@@ -57,9 +57,7 @@ def guarded_loop() -> Iterator[LoopGuard]:
     """Watch until the end of the context."""
     guard = LoopGuard()
     with pytest.MonkeyPatch.context() as patch:
-        for name, method in list(vars(SqlReader).items()):
-            if callable(method) and not name.startswith("_"):
-                patch.setattr(SqlReader, name, guard.watch(method))
+        patch.setattr(Database, "run", guard.watch(Database.run))
         patch.setattr(Future, "result", guard.watch(Future.result, lambda future, *_: not future.done()))
         patch.setattr(time, "sleep", guard.watch(time.sleep))
         yield guard

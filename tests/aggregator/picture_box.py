@@ -119,5 +119,7 @@ def camera_views(web: Web) -> list[AuditEntry]:
 def recorded(web: Web, what: str) -> list[AuditEntry]:
     """All acts of a kind."""
     return [
-        it for _, entry in web.parts.core.reader.record(0, 1_000_000) if (it := audit_entry.decode(entry)).what == what
+        it
+        for _, entry in web.parts.core.reader.audit_entries(0, 1_000_000)
+        if (it := audit_entry.decode(entry)).what == what
     ]

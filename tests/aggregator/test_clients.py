@@ -172,7 +172,7 @@ def test_a_failed_log_in_is_on_the_record_without_what_was_typed(web: Web) -> No
     typed = f"{name}-a-password-in-the-wrong-field"
 
     def told() -> list[tuple[str, str]]:
-        found = [audit_entry.decode(entry) for _, entry in web.parts.core.reader.record(0, 1_000_000)]
+        found = [audit_entry.decode(entry) for _, entry in web.parts.core.reader.audit_entries(0, 1_000_000)]
         assert not any(typed in str(act) for act in found)
         return [(act.who, act.detail["why"]) for act in found if act.what == "login.failed"]
 

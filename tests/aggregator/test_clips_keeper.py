@@ -18,14 +18,13 @@ from aggregator.crypto.keyring import KeyRing
 from aggregator.domain import audit_entry
 from aggregator.domain.clip import DAY_NS, Clip
 from aggregator.domain.read_models import Batch
-from aggregator.ingest.batch_processor import BatchProcessor
+from aggregator.domain.store_port import Store, Writer
 from aggregator.jobs.clip_worker import ClipWorker
 from aggregator.jobs.uploads import ReceivedFile
 from aggregator.messaging.command_client import CommandClient
 from aggregator.messaging.outbound_queue import OutboundQueue, ReplyReceived
 from aggregator.monitoring.change_feed import ChangeFeed
 from aggregator.settings.aggregator import ObjectsSettings
-from aggregator.storage import Store, Writer
 from aggregator.storage.object_store import ObjectStorage
 from aggregator.storage.write_queue import WriteQueue
 from common.clock import SECOND_NS, FakeClock
@@ -41,21 +40,22 @@ BOX = BoxTopics("village", "gate-1")
 class Side:
     """A keeper, and the box at the other end of its commands."""
 
-    def __init__(self, folder: Path, ledger: BatchProcessor, store: Store, clock: FakeClock) -> None:
+    def __init__(self, folder: Path, writer: Writer, store: Store, clock: FakeClock) -> None:
+        self.reader = store.reader()
         self.answer: Reply | None = None
         self.asked: list[Command] = []
         self.forgotten: list[str] = []
         self.keys, self.clock, numbers = KeyRing(folder, secrets.token_bytes), clock, itertools.count(1)
         self.posts = OutboundQueue(self._box)
-        mailbox: WriteQueue[Writer] = WriteQueue()
+        mailbox = WriteQueue(writer)
 
         async def write(work: Callable[[Writer], Any]) -> Any:
-            return work(ledger.store)
+            return work(writer)
 
         remote = CommandClient(self.keys, self.posts, AuditLogWriter(mailbox).put, clock, answer_s=0.02)
         self.objects = ObjectStorage(ObjectsSettings(), folder / "objects")
         self.keeper = ClipWorker(
-            store.reader(), write, remote, self.keys, self.objects, ChangeFeed(), clock, self.forgotten.append,
+            self.reader, write, remote, self.keys, self.objects, ChangeFeed(), clock, self.forgotten.append,
             lambda: uuid7(clock.wall_ns(), next(numbers).to_bytes(10, "big")), secrets.token_bytes,
         )  # fmt: skip
 
@@ -86,9 +86,9 @@ class Side:
 
 
 @pytest.fixture
-def side(tmp_path: Path, ledger: BatchProcessor, store: Store, clock: FakeClock) -> Side:
-    ledger.store.apply(Batch(clips=[made()]))
-    return Side(tmp_path, ledger, store, clock)
+def side(tmp_path: Path, writer: Writer, store: Store, clock: FakeClock) -> Side:
+    writer.apply(Batch(clips=[made()]))
+    return Side(tmp_path, writer, store, clock)
 
 
 def test_a_box_that_never_answers_is_asked_less_and_less_and_given_up_after_a_day(side: Side) -> None:
@@ -131,5 +131,5 @@ def test_what_was_brought_is_kept_and_erased_on_the_record(side: Side, tmp_path:
     side.turn(60)
     assert side.objects.size(f"clip/{number}") is None
     assert side.keeper.reader.clip(number) is None
-    told = [audit_entry.decode(entry) for _, entry in side.keeper.reader.record(0, 9)]
+    told = [audit_entry.decode(entry) for _, entry in side.reader.audit_entries(0, 9)]
     assert [(it.what, it.target, it.detail["clip"]) for it in told] == [("erased", number, "ab")]

@@ -7,9 +7,9 @@ from aggregator.domain import clip as moves
 from aggregator.domain.alert import RULES
 from aggregator.domain.clip import DAY_NS, GIVE_UP_NS, KINDS, Clip
 from aggregator.domain.read_models import AlertQuery, Batch
+from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
 from aggregator.messaging.mqtt_client import InboundMessage
-from aggregator.storage import Store, Writer
 from common.clock import SECOND_NS, FakeClock
 from protocol.envelope import encode
 from protocol.event_types import CameraLost, Data
@@ -83,13 +83,13 @@ def test_every_store_keeps_changes_and_forgets_clips(store: Store, writer: Write
     assert writer.change_clip(three, moves.mark_failed(three, "no footage"))
     assert reader.stored_clips([one.id, two.id, three.id]) == {one.id}
     assert [it.id for it in reader.due_clips(START_NS + DAY_NS, 9)] == [two.id]
-    assert reader.old_clips(START_NS + 29 * DAY_NS, 9) == []
-    old = reader.old_clips(START_NS + 30 * DAY_NS, 9)
+    assert reader.expired_clips(START_NS + 29 * DAY_NS, 9) == []
+    old = reader.expired_clips(START_NS + 30 * DAY_NS, 9)
     assert {it.id for it in old} == {one.id, two.id, three.id}
-    writer.drop_clip(one.id, moves.erasure(old[0], START_NS))
-    writer.drop_clip(one.id, moves.erasure(old[0], START_NS))
+    writer.delete_clip(one.id, moves.erasure(old[0], START_NS))
+    writer.delete_clip(one.id, moves.erasure(old[0], START_NS))
     assert reader.clip(one.id) is None
-    (act,) = [audit_entry.decode(entry) for _, entry in reader.record(0, 9)]
+    (act,) = [audit_entry.decode(entry) for _, entry in reader.audit_entries(0, 9)]
     assert (act.what, act.who, act.reason) == ("erased", "system", "ceiling")
 
 

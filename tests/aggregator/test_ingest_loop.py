@@ -9,13 +9,13 @@ import pytest
 from agg_fakes import FakeLink
 from agg_support import event
 
+from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
 from aggregator.ingest.consumer import AckScheduler, EventConsumer
 from aggregator.messaging.mqtt_client import InboundMessage
 from aggregator.monitoring.change_feed import ChangeFeed
 from aggregator.monitoring.health import Health
 from aggregator.monitoring.metrics import Metrics
-from aggregator.storage import Store, Writer
 from aggregator.storage.write_queue import WriteQueue
 from common.backoff import Backoff
 from common.clock import SECOND_NS, FakeClock, SystemClock
@@ -32,8 +32,8 @@ def batch(*sequences: int) -> list[InboundMessage]:
 
 
 @pytest.fixture
-def mailbox() -> WriteQueue[Writer]:
-    return WriteQueue()
+def mailbox(writer: Writer) -> WriteQueue[Writer]:
+    return WriteQueue(writer)
 
 
 @pytest.fixture
@@ -66,9 +66,9 @@ def test_commits_then_acknowledges_then_receipts(make: Make, store: Store) -> No
 
 
 def test_a_store_that_fails_acknowledges_nothing_and_all_comes_again(
-    make: Make, ledger: BatchProcessor, store: Store, monkeypatch: pytest.MonkeyPatch
+    make: Make, writer: Writer, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = ledger.store.apply, [0]
+    real, calls = writer.apply, [0]
 
     def failing(it: object) -> None:
         calls[0] += 1
@@ -76,7 +76,7 @@ def test_a_store_that_fails_acknowledges_nothing_and_all_comes_again(
             raise StoreError("disk full")
         real(it)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ledger.store, "apply", failing)
+    monkeypatch.setattr(writer, "apply", failing)
     links = [FakeLink([batch(1, 2)]) for _ in range(3)]
     stop, given = threading.Event(), iter(links)
 
@@ -126,7 +126,7 @@ def test_jobs_are_done_without_a_broker(make: Make, mailbox: WriteQueue[Writer])
 
 
 def test_a_closed_or_full_mailbox_refuses() -> None:
-    box: WriteQueue[int] = WriteQueue(size=1)
+    box = WriteQueue(1, size=1)
     waiting = box.submit(lambda number: number)
     with pytest.raises(StoreError, match="busy"):
         box.submit(lambda number: number)

@@ -15,9 +15,10 @@ from port_kit import free_port
 
 from aggregator import app
 from aggregator.domain.read_models import AlertQuery
+from aggregator.domain.store_port import Reader
 from aggregator.messaging.broker_config import BrokerCredentials, accounts
 from aggregator.settings.aggregator import EmbeddedBroker, Settings
-from aggregator.storage import STORES, Reader
+from aggregator.storage import STORES
 from common.clock import SystemClock
 from common.secret import Secret
 

@@ -9,10 +9,10 @@ from agg_support import EPOCH, JPEG, START_NS, entered, event
 from aggregator.domain import audit_entry
 from aggregator.domain.alert import Acknowledged, Effect, Resolved
 from aggregator.domain.read_models import AlertQuery, Batch
+from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest import message_validator
 from aggregator.ingest.batch_processor import BatchProcessor
 from aggregator.messaging.mqtt_client import InboundMessage
-from aggregator.storage import Store, Writer
 from common.clock import SECOND_NS, FakeClock
 from common.errors import ContractError, StoreError
 from protocol import receipts
@@ -149,7 +149,7 @@ def test_what_people_decide_about_alerts_is_on_the_record_once(ledger: BatchProc
     (alert_id,) = ledger.process(sent(event(1))).alerts
     for change in (Acknowledged("li"), Acknowledged("wang"), Resolved("wang"), Resolved("li")):
         ledger.change(alert_id, change)
-    found = [audit_entry.decode(entry) for _, entry in store.reader().record(0, 100)]
+    found = [audit_entry.decode(entry) for _, entry in store.reader().audit_entries(0, 100)]
     assert [(it.who, it.what, it.site, it.target) for it in found] == [
         ("li", "alert.acknowledged", "village", alert_id),
         ("wang", "alert.resolved", "village", alert_id),

@@ -101,6 +101,6 @@ def test_a_gate_is_opened_by_hand_with_a_reason_and_on_the_record(web: Web, tmp_
         assert answer.status_code == 409
         assert "there is no gate 'other'" in answer.text
     assert [(it.by, it.reason) for it in opened] == [("li", "fire brigade")]
-    recorded = [audit_entry.decode(entry) for _, entry in web.parts.core.reader.record(0, 10_000)]
+    recorded = [audit_entry.decode(entry) for _, entry in web.parts.core.reader.audit_entries(0, 10_000)]
     opens = [(it.target, it.reason) for it in recorded if it.what == "gate.opened"]
     assert opens[-2:] == [("gate-9/gate-cam", "fire brigade"), ("gate-9/other", "fire brigade")]

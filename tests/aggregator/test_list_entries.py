@@ -11,9 +11,9 @@ import pytest
 from aggregator.crypto.keyring import KeyRing
 from aggregator.domain import audit_entry
 from aggregator.domain.list_entry import ListEntryRequest, check, decode
+from aggregator.domain.store_port import Store, Writer
 from aggregator.services import site_list_csv
 from aggregator.services.site_list_repository import SiteListRepository
-from aggregator.storage import Store, Writer
 from common.clock import SECOND_NS, FakeClock
 from common.errors import ListError
 from protocol import site_lists
@@ -107,7 +107,7 @@ def book(store: Store, tmp_path: Path, writer: Writer) -> SiteListRepository:
     return SiteListRepository(store.reader(), KeyRing(tmp_path, os.urandom), FakeClock(now_ns=NOW_NS), lambda _site: ())
 
 
-def test_the_book_keeps_sends_and_records(book: SiteListRepository, writer: Writer) -> None:
+def test_the_book_keeps_sends_and_records(book: SiteListRepository, writer: Writer, store: Store) -> None:
     (first,) = book.add(writer, "village", [wanted()], "li")
     book.add(writer, "estate", [wanted(owner="gate 2")], "li")
     assert [entry.text for entry in book.entries("village")] == [PLATE]
@@ -116,7 +116,7 @@ def test_the_book_keeps_sends_and_records(book: SiteListRepository, writer: Writ
     told = site_lists.unpack(message[1], "village", book.keys.signing.public_key(), book.keys.of_site("village"))
     assert [(it.id, it.plate) for it in told.vehicles] == [(first.id, PLATE)]
     assert [topic for topic, _ in book.messages()] == [site_lists.topic("estate"), site_lists.topic("village")]
-    recorded = [audit_entry.decode(entry) for _, entry in book.reader.record(0, 10)]
+    recorded = [audit_entry.decode(entry) for _, entry in store.reader().audit_entries(0, 10)]
     assert [(it.what, it.who, it.site, it.target) for it in recorded[:1]] == [("list.added", "li", "village", first.id)]
     assert book.message("hamlet") is None
 
@@ -127,7 +127,9 @@ def test_the_same_text_again_takes_the_place_of_the_first(book: SiteListReposito
     assert [(it.standing, it.by) for it in book.entries("village")] == [("barred", "wang")]
 
 
-def test_versions_only_grow_and_nothing_done_is_nothing_recorded(book: SiteListRepository, writer: Writer) -> None:
+def test_versions_only_grow_and_nothing_done_is_nothing_recorded(
+    book: SiteListRepository, writer: Writer, store: Store
+) -> None:
     (entry,) = book.add(writer, "village", [wanted()], "li")
     first = book.reader.list_versions()["village"]
     assert first >= NOW_NS // SECOND_NS
@@ -135,13 +137,13 @@ def test_versions_only_grow_and_nothing_done_is_nothing_recorded(book: SiteListR
     assert book.reader.list_versions()["village"] == first + 1
     assert not book.remove(writer, "village", entry.id, "li")
     assert not book.remove(writer, "estate", entry.id, "li")
-    assert len(book.reader.record(0, 10)) == 2
+    assert len(store.reader().audit_entries(0, 10)) == 2
 
 
-def test_a_wrong_entry_among_many_changes_nothing(book: SiteListRepository, writer: Writer) -> None:
+def test_a_wrong_entry_among_many_changes_nothing(book: SiteListRepository, writer: Writer, store: Store) -> None:
     with pytest.raises(ListError):
         book.add(writer, "village", [wanted(), wanted(text="x")], "li")
-    assert (book.entries("village"), book.reader.record(0, 10), book.messages()) == ([], [], [])
+    assert (book.entries("village"), store.reader().audit_entries(0, 10), book.messages()) == ([], [], [])
 
 
 def test_the_database_shows_no_plate(book: SiteListRepository, writer: Writer, tmp_path: Path) -> None:

@@ -6,18 +6,16 @@ import asyncio
 import itertools
 import secrets
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 from agg_support import run_apart
 
-from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.crypto.keyring import KeyRing
 from aggregator.messaging.command_client import CommandClient
 from aggregator.messaging.outbound_queue import OutboundQueue, ReplyReceived
 from aggregator.services.stream_relay import WAITING, StreamKey, StreamRelay, Subscriber
-from aggregator.storage import Writer
-from aggregator.storage.write_queue import WriteQueue
 from common.clock import FakeClock
 from common.errors import ContractError
 from protocol import commands
@@ -34,8 +32,7 @@ INIT, KEY_FRAME, FRAME = (pack(LiveFrame(what, 5, b"data")) for what in FrameTyp
 def hub_of(folder: Path, clock: FakeClock) -> tuple[StreamRelay, OutboundQueue]:
     keys, numbers = KeyRing(folder, secrets.token_bytes), itertools.count(1)
     posts = OutboundQueue(lambda: None)
-    mailbox: WriteQueue[Writer] = WriteQueue()
-    remote = CommandClient(keys, posts, AuditLogWriter(mailbox).put, clock, answer_s=0.05)
+    remote = CommandClient(keys, posts, lambda _: Future(), clock, answer_s=0.05)
     return StreamRelay(
         remote, keys, clock, lambda: uuid7(clock.wall_ns(), next(numbers).to_bytes(10, "big")), bytes
     ), posts

@@ -11,8 +11,8 @@ from playwright.sync_api import Page
 
 from aggregator import app
 from aggregator.domain.authorization import Principal, parse
+from aggregator.domain.store_port import Reader
 from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
-from aggregator.storage import Reader
 from aggregator.web.dashboard.page_updates import PageUpdates
 from common.errors import StoreError
 

@@ -130,7 +130,7 @@ def test_a_user_who_is_removed_sees_no_more_within_seconds(web: Web, running: Ru
         kinds = [socket.recv(timeout=20, decode=False)[0] for _ in range(3)]
         assert kinds == [FrameType.INIT, FrameType.KEY, FrameType.FRAME]
         drop = act_of("brief", USER, web.parts.core.clock.wall_ns(), "removed")
-        web.parts.core.queue.submit(lambda it: it.change_staff(DropUser("brief"), drop)).result(10)
+        web.parts.core.queue.submit(lambda it: it.change_account(DropUser("brief"), drop)).result(10)
         assert closed(socket) == ENDED
     wait_until(lambda: running_views(running) == 0, 30)
 

@@ -19,8 +19,7 @@ from aggregator.crypto.keyring import KeyRing
 from aggregator.domain.account import DropFactor, DropGrant, PutFactor, PutGrant, PutUser, TotpSecret
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.authorization import ROLES, RoleAssignment
-from aggregator.ingest.batch_processor import BatchProcessor
-from aggregator.storage import Store, Writer
+from aggregator.domain.store_port import Store, Writer
 from aggregator.storage.write_queue import WriteQueue
 from common.clock import FakeClock
 from common.errors import KeysMissing, LoginError, LoginThrottled
@@ -32,13 +31,13 @@ PASSWORD = Secret("correct horse battery")
 
 
 @pytest.fixture
-def mailbox(ledger: BatchProcessor) -> Iterator[WriteQueue[Writer]]:
-    box: WriteQueue[Writer] = WriteQueue()
+def mailbox(writer: Writer) -> Iterator[WriteQueue[Writer]]:
+    box = WriteQueue(writer)
     stop = threading.Event()
 
     def serve() -> None:
         while not stop.wait(0.001):
-            box.serve(ledger.store)
+            box.serve()
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -54,7 +53,7 @@ def keys(tmp_path: Path) -> KeyRing:
 
 @pytest.fixture
 def gate(store: Store, writer: Writer, mailbox: WriteQueue[Writer], keys: KeyRing, clock: FakeClock) -> Authenticator:
-    writer.change_staff(
+    writer.change_account(
         PutUser("li", hash_password(PASSWORD, CHEAP), 0, grants=(RoleAssignment("monitor", "village"),)), ACT
     )
     numbers = itertools.count(1)
@@ -105,7 +104,7 @@ def test_a_wrong_name_and_a_wrong_password_look_the_same(
         return real(password_hash, password, hasher)
 
     monkeypatch.setattr(authenticator, "matches", verify)
-    writer.change_staff(PutUser("wang", BY_PROVIDER, 0), ACT)
+    writer.change_account(PutUser("wang", BY_PROVIDER, 0), ACT)
     texts = []
     for name in ("li", "nobody", "", "x" * 5000, "wang"):
         with pytest.raises(LoginError) as caught:
@@ -184,12 +183,12 @@ def test_roles_count_from_the_next_request(gate: Authenticator, writer: Writer) 
     caller = gate.who(token)
     assert caller is not None
     assert (caller.may("alerts.see", "village"), caller.may("alerts.see", "harbour")) == (True, False)
-    assert writer.change_staff(DropGrant("li", RoleAssignment("monitor", "village")), ACT)
+    assert writer.change_account(DropGrant("li", RoleAssignment("monitor", "village")), ACT)
     gate.cache.clear()  # as the account service does after each change
     caller = gate.who(token)
     assert caller is not None
     assert not caller.may("alerts.see")
-    assert not writer.change_staff(DropGrant("li", RoleAssignment("monitor", "village")), ACT)
+    assert not writer.change_account(DropGrant("li", RoleAssignment("monitor", "village")), ACT)
 
 
 def test_a_one_time_user_has_every_role_and_leaves_none_behind(
@@ -200,7 +199,7 @@ def test_a_one_time_user_has_every_role_and_leaves_none_behind(
     assert caller is not None
     assert {grant.role for grant in caller.grants} == set(ROLES)
     add_user(writer, "demo", Secret("somebody else's password"), 0)
-    assert store.reader().grants("demo") == ()
+    assert store.reader().role_assignments("demo") == ()
     clock.advance(KEEP_S)  # changed beside the running aggregator
     assert gate.who(token) is None
 
@@ -209,7 +208,7 @@ def test_a_second_factor_is_asked_for_and_each_code_is_good_once(
     gate: Authenticator, writer: Writer, keys: KeyRing, clock: FakeClock
 ) -> None:
     secret = totp.new_secret()
-    writer.change_staff(PutFactor(TotpSecret(user="li", sealed=keys.hidden("staff/li", secret))), ACT)
+    writer.change_account(PutFactor(TotpSecret(user="li", sealed=keys.hidden("staff/li", secret))), ACT)
     code = code_at(secret, clock.wall_ns())
     for wrong in ("", "000000" if code != "000000" else "111111", "12345", "１２３４５６"):
         with pytest.raises(LoginError, match="wrong name, password or code"):
@@ -219,7 +218,7 @@ def test_a_second_factor_is_asked_for_and_each_code_is_good_once(
         gate.log_in("li", PASSWORD, "10.0.0.2", code)
     clock.advance(60)
     assert gate.log_in("li", PASSWORD, "10.0.0.2", code_at(secret, clock.wall_ns()))
-    assert writer.change_staff(DropFactor("li"), ACT)
+    assert writer.change_account(DropFactor("li"), ACT)
     assert gate.log_in("li", PASSWORD, "10.0.0.2")
 
 
@@ -228,7 +227,7 @@ def test_a_second_factor_without_its_keys_says_what_is_missing(
 ) -> None:
     (tmp_path / "other").mkdir()
     secret, others = totp.new_secret(), KeyRing(tmp_path / "other", secrets.token_bytes)
-    writer.change_staff(PutFactor(TotpSecret(user="li", sealed=others.hidden("staff/li", secret))), ACT)
+    writer.change_account(PutFactor(TotpSecret(user="li", sealed=others.hidden("staff/li", secret))), ACT)
     with pytest.raises(KeysMissing, match="second factor of li"):
         gate.log_in("li", PASSWORD, "10.0.0.1", code_at(secret, clock.wall_ns()))
 
@@ -244,4 +243,4 @@ def test_a_clock_may_be_off_by_a_step(steps: int, good: bool) -> None:
 
 
 def test_a_role_needs_a_user(writer: Writer) -> None:
-    assert not writer.change_staff(PutGrant("nobody", RoleAssignment("admin")), ACT)
+    assert not writer.change_account(PutGrant("nobody", RoleAssignment("admin")), ACT)

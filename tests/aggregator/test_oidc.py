@@ -49,7 +49,7 @@ def test_a_user_logs_in_through_the_provider(web: Web, zhao: str, page: Page) ->
     page.get_by_role("button", name="s-1").click()
     expect(page).to_have_url(web.url + "/")
     expect(page.get_by_test_id("alerts")).to_be_attached()
-    assert web.parts.core.reader.linked(f"{settings(web).issuer}#s-1") == zhao
+    assert web.parts.core.reader.linked_user(f"{settings(web).issuer}#s-1") == zhao
     page.goto(web.url + "/account")
     expect(page.locator("main.board")).to_contain_text("zhao")
     expect(page.get_by_test_id("page-staff")).to_have_count(0)

@@ -4,7 +4,7 @@ import argon2
 import pytest
 
 from aggregator.auth.passwords import MAX_PASSWORD, add_user, hash_password, matches
-from aggregator.storage import Store, Writer
+from aggregator.domain.store_port import Store, Writer
 from common.errors import LoginError
 from common.secret import Secret
 

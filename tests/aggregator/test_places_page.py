@@ -84,5 +84,5 @@ def test_a_list_is_edited_and_the_look_is_on_the_record(web: Web, page_in: Page)
 
 
 def looks(web: Web) -> int:
-    recorded = (audit_entry.decode(entry) for _, entry in web.parts.core.reader.record(0, 100_000))
+    recorded = (audit_entry.decode(entry) for _, entry in web.parts.core.reader.audit_entries(0, 100_000))
     return sum(it.what == "list.viewed" and it.who == USER for it in recorded)

@@ -12,7 +12,6 @@ from aggregator.auth.change_stamp import ChangeStamp
 from aggregator.auth.principal_cache import KEEP_S, MOST, PrincipalCache
 from aggregator.domain.authorization import Principal, parse
 from aggregator.domain.read_models import Session
-from aggregator.storage.reader import SqlReader
 from common.clock import SECOND_NS, FakeClock
 
 LI = Principal("li", (parse("monitor@village"),))
@@ -90,14 +89,15 @@ def test_a_role_that_is_taken_is_gone_with_the_next_request(web: Web) -> None:
 
 def test_many_requests_of_one_session_read_it_once(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     reads: list[str] = []
-    session = SqlReader.session
+    reader = web.parts.core.reader
+    session = reader.session
 
-    def counted(self: SqlReader, token_hash: str, now_ns: int) -> Session | None:
+    def counted(token_hash: str, now_ns: int) -> Session | None:
         reads.append(token_hash)
-        return session(self, token_hash, now_ns)
+        return session(token_hash, now_ns)
 
     with web.logged_in() as client:
-        monkeypatch.setattr(SqlReader, "session", counted)
+        monkeypatch.setattr(reader, "session", counted)
         monkeypatch.setattr("aggregator.auth.principal_cache.KEEP_S", 60.0)
         for _ in range(10):
             assert client.get("/api/me").status_code == 200

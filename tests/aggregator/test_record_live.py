@@ -14,8 +14,7 @@ from aggregator.audit.checkpointer import Checkpointer
 from aggregator.audit.view_deduplicator import ViewDeduplicator
 from aggregator.domain import audit_entry
 from aggregator.domain.audit_entry import AuditEntry
-from aggregator.ingest.batch_processor import BatchProcessor
-from aggregator.storage import Store, Writer
+from aggregator.domain.store_port import Store, Writer
 from aggregator.storage.write_queue import WriteQueue
 from common.clock import SECOND_NS, FakeClock
 from common.errors import StoreError
@@ -54,11 +53,11 @@ def notary(
 def test_the_record_is_sealed_when_it_has_grown_and_not_too_often(
     notary: Checkpointer, writer: Writer, clock: FakeClock, told: list[tuple[str, bytes]], tmp_path: Path
 ) -> None:
-    writer.put_acts([an_act()])
+    writer.append_audit_entries([an_act()])
     first = notary.turn(writer)
     assert first is not None
     assert first.size == 1
-    writer.put_acts([an_act(2)])
+    writer.append_audit_entries([an_act(2)])
     assert notary.turn(writer) is None  # too soon
     clock.advance(61)
     second = notary.turn(writer)
@@ -74,20 +73,20 @@ def test_the_record_is_sealed_when_it_has_grown_and_not_too_often(
 
 def test_a_file_outside_that_cannot_be_written_stops_nothing(notary: Checkpointer, writer: Writer) -> None:
     notary.outside = Path("/nowhere/at/all")
-    writer.put_acts([an_act()])
+    writer.append_audit_entries([an_act()])
     assert notary.turn(writer) is not None
 
 
-def test_who_waits_shares_a_commit_and_who_fails_is_told(ledger: BatchProcessor, store: Store) -> None:
-    mailbox: WriteQueue[Writer] = WriteQueue()
+def test_who_waits_shares_a_commit_and_who_fails_is_told(writer: Writer, store: Store) -> None:
+    mailbox = WriteQueue(writer)
     scribe = AuditLogWriter(mailbox)
     waiting = [scribe.put(an_act(number)) for number in range(5)]
-    mailbox.serve(ledger.store)
+    mailbox.serve()
     assert [future.result(0) for future in waiting] == [None] * 5
-    assert [audit_entry.decode(entry).time_ns for _, entry in store.reader().record(0, 9)] == [0, 1, 2, 3, 4]
-    ledger.store.close()
+    assert [audit_entry.decode(entry).time_ns for _, entry in store.reader().audit_entries(0, 9)] == [0, 1, 2, 3, 4]
+    writer.close()
     lost = scribe.put(an_act())
-    mailbox.serve(ledger.store)
+    mailbox.serve()
     with pytest.raises(StoreError):
         lost.result(0)
     mailbox.close()
@@ -106,7 +105,7 @@ def test_a_record_is_exported_and_verified_by_the_command(
         act = AuditEntry(time_ns=SECOND_NS, who="li", what="view")
         web.parts.access.audit_log.put(act).result(10)
         # the notary seals once a minute; the test does not wait for it
-        job = lambda store: store.seal_record(  # noqa: E731
+        job = lambda store: store.sign_checkpoint(  # noqa: E731
             lambda size, root: checkpoints.make(size, root, 0, web.parts.core.keys.signing)
         )
         web.parts.core.queue.submit(job).result(10)
@@ -134,13 +133,13 @@ def test_log_ins_log_outs_and_pictures_are_on_the_record_once(web: Web) -> None:
     sender.send(shown)
     sender.wait()
     sender.close()
-    before = web.parts.core.reader.record_size()
+    before = web.parts.core.reader.audit_log_size()
     with web.logged_in() as client:
         for _ in range(3):
             assert client.get(f"/api/pictures/{shown.id}").content == JPEG
         assert client.get("/api/pictures/01a0e4d9-5c00-7000-8000-00000000ffff").status_code == 404
         client.post("/logout")
-    new = [audit_entry.decode(entry) for _, entry in web.parts.core.reader.record(before, 100)]
+    new = [audit_entry.decode(entry) for _, entry in web.parts.core.reader.audit_entries(before, 100)]
     told = [(it.what, it.target) for it in new if it.what in ("login", "logout", "view")]
     assert told == [("login", ""), ("view", shown.id), ("logout", "")]
 

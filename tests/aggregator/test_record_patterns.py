@@ -12,7 +12,7 @@ from aggregator.audit.query import PAGE, AuditFilter
 from aggregator.domain import audit_entry
 from aggregator.domain.audit_anomalies import BULK, HASTY_NS, HOUR_NS, NO_CASE, PAIR, findings
 from aggregator.domain.audit_entry import Action, AuditEntry
-from aggregator.storage import Store, Writer
+from aggregator.domain.store_port import Store, Writer
 
 MINUTE_NS = HOUR_NS // 60
 
@@ -65,7 +65,7 @@ def test_what_stands_out(done: list[AuditEntry], signs: list[tuple[str, str, int
 
 def test_pages_go_back_through_everything_that_fits(store: Store, writer: Writer) -> None:
     who = ("wang", "li", "li")
-    writer.put_acts([act(number, who=who[number % 3], case=f"c-{number % 2}") for number in range(2_500)])
+    writer.append_audit_entries([act(number, who=who[number % 3], case=f"c-{number % 2}") for number in range(2_500)])
     reader = store.reader()
     seen: list[int] = []
     before: int | None = None
@@ -90,5 +90,5 @@ def test_the_auditor_sees_who_looked_and_is_seen_looking(web: Web, page: Page) -
     page.get_by_test_id("show-record").click()
     expect(page.get_by_test_id("act").first).to_contain_text("list.viewed")
     expect(page.get_by_test_id("acts")).to_contain_text(watched)
-    newest = [audit_entry.decode(entry) for _, entry in web.parts.core.reader.newest_acts(None, 5)]
+    newest = [audit_entry.decode(entry) for _, entry in web.parts.core.reader.newest_audit_entries(None, 5)]
     assert any(it.who == name and it.target == "record" and it.detail == {"who": watched} for it in newest)

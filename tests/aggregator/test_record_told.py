@@ -5,9 +5,9 @@ from agg_support import event
 
 from aggregator.audit.from_event import WHAT, act_of
 from aggregator.domain import audit_entry
+from aggregator.domain.store_port import Store
 from aggregator.ingest.batch_processor import BatchProcessor
 from aggregator.messaging.mqtt_client import InboundMessage
-from aggregator.storage import Store
 from protocol.envelope import encode
 from protocol.event_types import KINDS, FootageErased, FootageExported, FootageHeld
 from protocol.topics import BoxTopics
@@ -32,7 +32,7 @@ def test_what_is_done_at_a_box_is_on_the_record_once(
     message = InboundMessage(BoxTopics("village", "gate-1").events, encode(event(1, data)), 1)
     ledger.process([message])
     ledger.process([message])
-    (entry,) = store.reader().record(0, 10)
+    (entry,) = store.reader().audit_entries(0, 10)
     act = audit_entry.decode(entry[1])
     assert (act.what, act.who, act.reason) == expected
     assert (act.target, act.site) == ("gate-1/cam-1", "village")

@@ -14,7 +14,7 @@ from aggregator.audit import export
 from aggregator.domain import audit_entry, merkle_tree
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.merkle_tree import CompactRange, leaf_hash
-from aggregator.storage import Store, Writer
+from aggregator.domain.store_port import Store, Writer
 from common.errors import RecordError
 from protocol.signing import checkpoints
 from protocol.signing.checkpoints import Checkpoint
@@ -187,16 +187,16 @@ def test_another_key_is_told_apart() -> None:
 def test_every_store_keeps_the_record(store: Store, writer: Writer) -> None:
     reader = store.reader()
     for number in range(1, 8):
-        writer.put_acts([an_act(number)])
-    writer.put_acts([an_act(number) for number in range(8, 20)])
-    entries = [entry for _, entry in reader.record(0, 100)]
+        writer.append_audit_entries([an_act(number)])
+    writer.append_audit_entries([an_act(number) for number in range(8, 20)])
+    entries = [entry for _, entry in reader.audit_entries(0, 100)]
     assert entries == [audit_entry.encode(an_act(number)) for number in range(1, 20)]
-    assert reader.record_size() == 19
-    made = writer.seal_record(seal)
+    assert reader.audit_log_size() == 19
+    made = writer.sign_checkpoint(seal)
     assert made.root == by_definition(entries).hex()
     assert reader.checkpoints() == [made]
-    path, proof = reader.proofs(4, 7, 19)
+    path, proof = reader.audit_proofs(4, 7, 19)
     assert merkle_tree.included(leaf_hash(entries[4]), 4, 19, path, by_definition(entries))
     assert merkle_tree.consistent(7, 19, by_definition(entries[:7]), by_definition(entries), proof)
-    whole = b"".join(export.write(with_leaves(reader.record(0, 100)), reader.checkpoints(), PUBLIC))
+    whole = b"".join(export.write(with_leaves(reader.audit_entries(0, 100)), reader.checkpoints(), PUBLIC))
     assert export.verify(lines(whole)).entries == 19

@@ -21,7 +21,7 @@ from aggregator.domain.audit_entry import AuditEntry, decode
 from aggregator.domain.authorization import Principal, RoleAssignment
 from aggregator.domain.read_models import Batch, StatusSeen
 from aggregator.domain.release import Release
-from aggregator.ingest.batch_processor import BatchProcessor
+from aggregator.domain.store_port import Store, Writer
 from aggregator.jobs.release_worker import ReleaseUploadHandler, ReleaseWorker
 from aggregator.jobs.uploads import ReceivedFile
 from aggregator.messaging.command_client import CommandClient
@@ -29,7 +29,6 @@ from aggregator.messaging.outbound_queue import OutboundQueue, ReplyReceived
 from aggregator.services.release_service import ReleaseService
 from aggregator.services.search_service import SearchService
 from aggregator.settings.aggregator import ObjectsSettings
-from aggregator.storage import Store, Writer
 from aggregator.storage.object_store import ObjectStorage
 from aggregator.storage.sqlite import SqliteStore
 from common.clock import SECOND_NS, FakeClock
@@ -49,8 +48,8 @@ TOPICS = BoxTopics("village", "gate-1")
 class Village:
     """A desk and a courier on a store, with a box that answers as it is told to."""
 
-    def __init__(self, store: Store, ledger: BatchProcessor, clock: FakeClock, folder: Path) -> None:
-        self.ledger, self.reader, self.clock = ledger, store.reader(), clock
+    def __init__(self, store: Store, writer: Writer, clock: FakeClock, folder: Path) -> None:
+        self.writer, self.reader, self.clock = writer, store.reader(), clock
         self.keys = KeyRing(folder, secrets.token_bytes)
         self.objects = ObjectStorage(ObjectsSettings(), folder / "objects")
         self.folder, self.answer = folder, Reply(id="", done=True)
@@ -59,10 +58,10 @@ class Village:
         numbers = itertools.count(1)
 
         async def write(work: Callable[[Writer], Any]) -> Any:
-            return work(ledger.store)
+            return work(writer)
 
         async def record(act: AuditEntry) -> None:
-            ledger.store.put_acts([act])
+            writer.append_audit_entries([act])
 
         areas: dict[tuple[str, str], frozenset[str]] = {}
         investigations = SearchService(self.reader, write, record, areas, clock, 30)
@@ -80,14 +79,14 @@ class Village:
         now_ns = self.clock.wall_ns()
         act = AuditEntry(time_ns=now_ns, who="system", what="role.changed")
         for name, grant in (("li", LI), ("wang", WANG)):
-            self.ledger.store.change_staff(PutUser(name, "x", 1, grants=(grant,)), act)
+            self.writer.change_account(PutUser(name, "x", 1, grants=(grant,)), act)
         status = BoxStatus(online=True, cameras=[CameraStatus(id="cam-1", name="Gate", state="up")])
-        self.ledger.store.apply(Batch(statuses=[StatusSeen("village", "gate-1", status, now_ns)]))
+        self.writer.apply(Batch(statuses=[StatusSeen("village", "gate-1", status, now_ns)]))
         fields: dict[str, object] = {
             "id": "A-117", "purpose": "who broke the barrier", "basis": "incident", "site": "village",
             "expires_ns": now_ns + 20 * 24 * HOUR_NS,
         }  # fmt: skip
-        self.ledger.store.open_case(*cases.new(fields, "li", now_ns))
+        self.writer.open_case(*cases.new(fields, "li", now_ns))
 
     def _deliver(self) -> None:
         topic, message, _ = self.posts._waiting.popleft()
@@ -99,7 +98,7 @@ class Village:
             self.posts.answered([ReplyReceived(TOPICS.site, TOPICS.box, answer)])
 
     def caller(self, name: str) -> Principal:
-        return Principal(name, self.reader.grants(name))
+        return Principal(name, self.reader.role_assignments(name))
 
     async def asked(self, **changed: object) -> Release:
         now_ns = self.clock.wall_ns()
@@ -136,7 +135,7 @@ class Village:
         return found
 
     def acts(self, it: Release) -> list[tuple[str, str]]:
-        found = (decode(entry) for _, entry in self.reader.record(0, 1000))
+        found = (decode(entry) for _, entry in self.reader.audit_entries(0, 1000))
         return [(act.what, act.who) for act in found if act.target == it.id]
 
 
@@ -148,8 +147,8 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def village(store: Store, ledger: BatchProcessor, clock: FakeClock, tmp_path: Path) -> Village:
-    return Village(store, ledger, clock, tmp_path)
+def village(store: Store, writer: Writer, clock: FakeClock, tmp_path: Path) -> Village:
+    return Village(store, writer, clock, tmp_path)
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -230,7 +229,7 @@ def test_what_the_box_refuses_fails_with_its_words(village: Village) -> None:
 def test_a_role_that_is_taken_away_stops_it(village: Village, who: str, grant: RoleAssignment, when: str) -> None:
     def drop() -> None:
         act = AuditEntry(time_ns=START_NS, who="system", what="role.changed")
-        assert village.ledger.store.change_staff(DropGrant(who, grant), act)
+        assert village.writer.change_account(DropGrant(who, grant), act)
 
     async def story() -> None:
         if when == "making":
@@ -291,7 +290,7 @@ def test_only_its_requester_in_person_fetches_it(village: Village) -> None:
     async def story() -> None:
         it = await village.brought()
         stranger = Principal("zhao", (RoleAssignment("investigator"), RoleAssignment("approver")))
-        token = Principal("li", village.reader.grants("li"), {}, frozenset({"release.ask"}))
+        token = Principal("li", village.reader.role_assignments("li"), {}, frozenset({"release.ask"}))
         for caller in (stranger, village.caller("wang"), token):
             with pytest.raises(Forbidden, match="only who asked"):
                 await village.desk.fetch(caller, it.id)
@@ -329,9 +328,9 @@ def test_a_case_limits_what_can_be_asked_for(village: Village) -> None:
             "id": "A-118", "purpose": "only the harbour side", "basis": "incident", "site": "village",
             "places": ["village/cam-2"], "until_ns": now_ns - HOUR_NS, "expires_ns": now_ns + HOUR_NS,
         }  # fmt: skip
-        village.ledger.store.open_case(*cases.new(fields, "li", now_ns))
+        village.writer.open_case(*cases.new(fields, "li", now_ns))
         fields |= {"id": "A-119", "places": ["village/cam-1"]}
-        village.ledger.store.open_case(*cases.new(fields, "li", now_ns))
+        village.writer.open_case(*cases.new(fields, "li", now_ns))
         for case in ("A-118", "A-119"):
             with pytest.raises(ReleaseError, match="does not cover"):
                 await village.asked(case=case)

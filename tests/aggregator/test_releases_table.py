@@ -13,7 +13,7 @@ from aggregator.domain.audit_entry import AuditEntry, decode
 from aggregator.domain.authorization import Scope
 from aggregator.domain.release import STATES, TRANSITIONS, Change, Release, State, Transition
 from aggregator.domain.search_query import DAY_NS
-from aggregator.storage import Store, Writer
+from aggregator.domain.store_port import Store, Writer
 from aggregator.storage.writer import SqlWriter
 from common.clock import SECOND_NS
 from common.errors import ContractError, ReleaseError
@@ -127,16 +127,16 @@ def test_a_copy_is_fetched_three_times_within_a_quarter_of_an_hour() -> None:
 
 
 def put(writer: Writer, release: Release) -> None:
-    writer.ask_release(release, asked()[1])
+    writer.request_release(release, asked()[1])
 
 
 def whats(store: Store) -> list[str]:
-    return [decode(entry).what for _, entry in store.reader().record(0, 100)]
+    return [decode(entry).what for _, entry in store.reader().audit_entries(0, 100)]
 
 
 def test_a_release_goes_its_way_with_its_acts(store: Store, writer: Writer) -> None:
     made, act = asked()
-    writer.ask_release(made, act)
+    writer.request_release(made, act)
     read = store.reader()
     assert read.release(made.id) == made
     assert read.release(ID.format(9)) is None
@@ -144,15 +144,15 @@ def test_a_release_goes_its_way_with_its_acts(store: Store, writer: Writer) -> N
     assert writer.change_release(approved)
     brought = moves.bring(approved.after, "release/x", 9, "ab", NOW_NS)
     assert writer.change_release(brought)
-    assert read.open_releases() == [brought.after]
+    assert read.unfinished_releases() == [brought.after]
     fetched = moves.fetch(brought.after, "li", NOW_NS)
     assert writer.change_release(fetched)
     lapsed = moves.lapse(fetched.after, NOW_NS + 16 * MINUTE_NS)
     assert lapsed is not None
     assert writer.change_release(lapsed)
-    assert read.open_releases() == [lapsed.after], "its object is still there"
+    assert read.unfinished_releases() == [lapsed.after], "its object is still there"
     assert writer.change_release(moves.swept(lapsed.after))
-    assert read.open_releases() == []
+    assert read.unfinished_releases() == []
     assert whats(store) == ["release.requested", "release.approved", "release.made", "release.fetched", "erased"]
 
 
@@ -187,8 +187,8 @@ def test_the_store_itself_holds_four_eyes(store: Store, writer: Writer) -> None:
         "UPDATE releases SET asked_by = ''",
         "UPDATE releases SET state = 'free for all', decided_by = 'wang'",
     ):
-        with pytest.raises(ContractError), writer._transaction() as db:
-            db.execute(sql)
+        with pytest.raises(ContractError), writer._db.transaction() as db:
+            db.exec_driver_sql(sql)
     assert store.reader().release(made.id) == made
     assert whats(store) == ["release.requested"], "an act without its deed"
     with pytest.raises(ContractError):
@@ -199,7 +199,7 @@ def test_everybody_sees_their_own_and_those_of_their_sites(store: Store, writer:
     rows = [("li", "village"), ("li", "harbour"), ("zhao", "harbour"), ("zhao", "mill")]
     for number, (who, site) in enumerate(rows, 1):
         release, act = moves.ask(FIELDS | {"id": ID.format(number), "site": site}, who, NOW_NS)
-        writer.ask_release(release, act)
+        writer.request_release(release, act)
     read = store.reader()
 
     def seen(who: str, within: Scope) -> list[int]:

@@ -35,7 +35,7 @@ def ask(client: httpx.Client, under: str, **changed: object) -> httpx.Response:
 
 
 def recorded(web: Web, target: str) -> list[tuple[str, str]]:
-    found = (audit_entry.decode(entry) for _, entry in web.parts.core.reader.record(0, 1_000_000))
+    found = (audit_entry.decode(entry) for _, entry in web.parts.core.reader.audit_entries(0, 1_000_000))
     return [(act.what, act.who) for act in found if act.target == target]
 
 
@@ -131,6 +131,6 @@ def test_the_page_asks_and_decides(web: Web, camera: str, page: Page) -> None:
     page.get_by_test_id("release-decide").click()
     expect(theirs).to_have_attribute("data-state", "approved")
     expect(theirs.get_by_test_id("release-fetch")).to_have_count(0)
-    (it,) = [one for one in web.parts.core.reader.open_releases() if one.case_id == case]
+    (it,) = [one for one in web.parts.core.reader.unfinished_releases() if one.case_id == case]
     assert (it.decided_by, it.sealed != b"") == (wang, True)
     assert recorded(web, it.id) == [("release.requested", li), ("release.approved", wang)]

@@ -12,11 +12,11 @@ from aggregator.domain import audit_entry
 from aggregator.domain.alert import Acknowledged
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.read_models import AlertQuery
+from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
 from aggregator.jobs.retention import DAY_NS, RetentionJob
 from aggregator.messaging.mqtt_client import InboundMessage
 from aggregator.settings.aggregator import Keep, Retention
-from aggregator.storage import Store, Writer
 from common.clock import FakeClock
 from common.errors import StoreError
 from protocol.envelope import encode
@@ -53,7 +53,7 @@ def test_each_goes_at_its_ceiling_and_the_record_tells(
 ) -> None:
     reader = store.reader()
     eraser = RetentionJob(DAYS, clock, 0)
-    writer.put_acts([AuditEntry(time_ns=clock.wall_ns(), who="li", what="view", target="x")])
+    writer.append_audit_entries([AuditEntry(time_ns=clock.wall_ns(), who="li", what="view", target="x")])
     old = take(ledger, 1, clock)
     assert pass_days(eraser, writer, clock, 9.9) == 0
     new = take(ledger, 2, clock)
@@ -61,21 +61,22 @@ def test_each_goes_at_its_ceiling_and_the_record_tells(
     assert (reader.picture(old), reader.picture(new)) == (None, JPEG)
     assert {alert.picture_event for alert in reader.alerts(AlertQuery())} == {None, new}
     pass_days(eraser, writer, clock, 10)
-    assert (reader.whereabouts(old), reader.whereabouts(new)) == (None, ("village", "cam-2"))
+    newer = reader.event_origin(new)
+    assert (reader.event_origin(old) is None, newer is not None and newer.place) == (True, "cam-2")
     pass_days(eraser, writer, clock, 10)
     assert [alert.place for alert in reader.alerts(AlertQuery())] == ["cam-2"]
     assert reader.event_count() == 0
     pass_days(eraser, writer, clock, 10)
-    entries = [entry for _, entry in reader.record(0, 100)]
+    entries = [entry for _, entry in reader.audit_entries(0, 100)]
     assert entries[0] == b""
-    assert len(reader.leaves(0, 100)) == len(entries)
+    assert len(reader.audit_leaf_hashes(0, 100)) == len(entries)
     told = [audit_entry.decode(entry) for entry in entries if entry]
     assert {(act.target, act.detail["count"]) for act in told} >= {
         ("pictures", "1"), ("events", "1"), ("alerts", "1"), ("record", "1"),
     }  # fmt: skip
     assert [act.detail["up_to"] for act in told if act.target == "record"] == ["1"]
     assert all(act.who == "system" and act.what == "erased" for act in told)
-    assert reader.newest_acts(None, 2)[0][0] == len(entries)
+    assert reader.newest_audit_entries(None, 2)[0][0] == len(entries)
 
 
 @pytest.mark.parametrize("off_days", [-3000, 3000])
@@ -85,9 +86,9 @@ def test_a_box_whose_clock_is_off_loses_nothing_early_and_keeps_nothing_late(
     eraser = RetentionJob(DAYS, clock, 0)
     number = take(ledger, 1, clock, off_days)
     pass_days(eraser, writer, clock, 19.9)
-    assert store.reader().whereabouts(number) is not None
+    assert store.reader().event_origin(number) is not None
     pass_days(eraser, writer, clock, 0.2)
-    assert store.reader().whereabouts(number) is None
+    assert store.reader().event_origin(number) is None
 
 
 def test_a_clock_that_jumps_ahead_erases_nothing_for_a_day(
@@ -120,9 +121,9 @@ def test_a_turn_is_bounded(ledger: BatchProcessor, store: Store, writer: Writer,
         take(ledger, number, clock)
     act = AuditEntry(time_ns=0, who="system", what="erased", target="events")
     later = clock.wall_ns() + DAY_NS
-    assert [writer.erase("events", later, 3, act) for _ in range(4)] == [3, 3, 1, 0]
+    assert [writer.purge("events", later, 3, act) for _ in range(4)] == [3, 3, 1, 0]
     assert store.reader().event_count() == 0
-    assert store.reader().record_size() == 3
+    assert store.reader().audit_log_size() == 3
 
 
 @pytest.mark.parametrize(
@@ -141,15 +142,15 @@ def test_settings_that_contradict_each_other_are_refused(wrong: dict[str, Keep])
 
 @pytest.mark.parametrize("broken", [False, True])
 def test_what_retention_erased_is_not_written_back_by_a_decision_about_its_alert(
-    ledger: BatchProcessor, store: Store, clock: FakeClock, broken: bool
+    ledger: BatchProcessor, store: Store, writer: Writer, clock: FakeClock, broken: bool
 ) -> None:
     take(ledger, 1, clock)
     (alert,) = store.reader().alerts(AlertQuery())
     assert alert.picture_event is not None
 
-    def turn(writer: Writer) -> int:
+    def turn() -> int:
         act = AuditEntry(time_ns=clock.wall_ns(), who="system", what="erased", target="pictures")
-        gone = writer.erase("pictures", clock.wall_ns() + DAY_NS, 10, act)
+        gone = writer.purge("pictures", clock.wall_ns() + DAY_NS, 10, act)
         if broken:
             raise StoreError("the disk is full")
         return gone

@@ -77,7 +77,7 @@ def search(client: httpx.Client, case: str, words: str = "site=hamlet") -> httpx
 
 
 def recorded(web: Web, case: str) -> list[AuditEntry]:
-    found = (audit_entry.decode(entry) for _, entry in web.parts.core.reader.record(0, 1_000_000))
+    found = (audit_entry.decode(entry) for _, entry in web.parts.core.reader.audit_entries(0, 1_000_000))
     return [act for act in found if act.case == case]
 
 

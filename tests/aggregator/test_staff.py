@@ -37,7 +37,7 @@ def as_user(web: Web, name: str, code: str = "") -> Iterator[httpx.Client]:
 
 
 def recorded(web: Web, target: str) -> list[AuditEntry]:
-    found = (audit_entry.decode(entry) for _, entry in web.parts.core.reader.record(0, 1_000_000))
+    found = (audit_entry.decode(entry) for _, entry in web.parts.core.reader.audit_entries(0, 1_000_000))
     return [act for act in found if act.target == target and act.what == "role.changed"]
 
 
@@ -148,7 +148,7 @@ def test_a_token_acts_within_its_limits(web: Web) -> None:
             assert client.delete(f"/api/tokens/{token['id']}").status_code == 200
             assert program.get("/api/alerts").status_code == 401
         assert client.delete(f"/api/tokens/{token['id']}").status_code == 422
-    assert token["token"] not in str(web.parts.core.reader.tokens(USER))
+    assert token["token"] not in str(web.parts.core.reader.api_tokens(USER))
 
 
 @pytest.mark.parametrize("token", ["x", "Bearer", "ü", "y" * 5000])
@@ -189,7 +189,7 @@ def test_accounts_on_the_page(web: Web, page: Page) -> None:
     page.get_by_test_id("factor-code").fill(pyotp.TOTP(secret).now())
     page.get_by_test_id("confirm-factor").click()
     expect(page.get_by_test_id("secret")).to_have_text("")
-    assert web.parts.core.reader.factor(name) is not None
+    assert web.parts.core.reader.totp_secret(name) is not None
 
 
 def test_a_new_password_ends_api_tokens_too(web: Web) -> None:

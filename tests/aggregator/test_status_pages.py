@@ -10,9 +10,9 @@ from typing import Any, cast
 import pytest
 from agg_support import run_apart
 
-from aggregator.domain.time_zones import zone_of
+from aggregator.domain.store_port import Reader
 from aggregator.ingest.message_validator import InvalidMessage, validate
-from aggregator.storage import Reader
+from aggregator.services.site_clock import zone_of
 from aggregator.web.dashboard.i18n.texts import TEXTS
 from aggregator.web.dashboard.page_layout import PageContext, rendered
 from protocol.receipts import BoxStatus, encode

@@ -12,10 +12,10 @@ from agg_support import JPEG, START_NS, event
 from aggregator.domain.account import PutUser
 from aggregator.domain.alert import Alert
 from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.read_models import AlertQuery, Batch, Filed, Position, Session, StatusSeen, User
+from aggregator.domain.read_models import AlertQuery, Batch, Position, ReceivedEvent, Session, StatusSeen, User
+from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest.message_validator import quarantined
-from aggregator.storage import Store, Writer
-from aggregator.storage.writer import QUARANTINE_ROWS
+from aggregator.storage.tables.events import QUARANTINE_ROWS
 from common.errors import ContractError
 from protocol.ranges import Ranges
 from protocol.receipts import BoxStatus, CameraStatus
@@ -30,18 +30,18 @@ def alert(number: int, state: str = "open", **fields: object) -> Alert:
     return msgspec.structs.replace(base, state=state, **fields)
 
 
-def filed(*sequences: int) -> list[Filed]:
-    return [Filed(event(it, picture=JPEG if it % 2 else None), None, START_NS) for it in sequences]
+def filed(*sequences: int) -> list[ReceivedEvent]:
+    return [ReceivedEvent(event(it, picture=JPEG if it % 2 else None), None, START_NS) for it in sequences]
 
 
 def test_events_and_pictures(store: Store, writer: Writer) -> None:
     writer.apply(Batch(events=filed(1, 2, 3)))
-    assert writer.known([event(2).id, event(9).id]) == {event(2).id}
+    assert writer.stored_event_ids([event(2).id, event(9).id]) == {event(2).id}
     assert store.reader().event_count() == 3
     assert store.reader().picture(event(1).id) == JPEG
     assert store.reader().picture(event(2).id) is None
-    assert writer.newest_time("village", "gate-1", "cam-1", "zone.entered") == START_NS
-    assert writer.newest_time("village", "gate-2", "cam-1", "zone.entered") is None
+    assert writer.newest_event_time("village", "gate-1", "cam-1", "zone.entered") == START_NS
+    assert writer.newest_event_time("village", "gate-2", "cam-1", "zone.entered") is None
 
 
 def test_a_batch_is_all_or_nothing(store: Store, writer: Writer) -> None:
@@ -125,30 +125,30 @@ def test_the_quarantine_counts_repetitions_and_is_bounded(store: Store, writer: 
 def test_users_and_sessions(store: Store, writer: Writer) -> None:
     user = User(name="li", password_hash="h", one_time=True, created_ns=1)
     change = PutUser("li", "h", 1, one_time=True)
-    assert writer.change_staff(change, AuditEntry(time_ns=0, who="system", what="role.changed"))
+    assert writer.change_account(change, AuditEntry(time_ns=0, who="system", what="role.changed"))
     assert store.reader().user("li") == user
-    assert writer.use_up(user) is True
-    assert writer.use_up(user) is False
+    assert writer.use_one_time_password(user) is True
+    assert writer.use_one_time_password(user) is False
     assert store.reader().user("li") is None
     session = Session(token_hash="t", user="li", expires_ns=10)
-    writer.put_session(session, AuditEntry(time_ns=0, who="li", what="login"))
+    writer.add_session(session, AuditEntry(time_ns=0, who="li", what="login"))
     assert store.reader().session("t", 9) == session
     assert store.reader().session("t", 10) is None
-    writer.put_session(
+    writer.add_session(
         Session(token_hash="u", user="li", expires_ns=99), AuditEntry(time_ns=50, who="li", what="login")
     )
     assert store.reader().session("t", 5) is None  # dropped with the others that had expired
-    writer.drop_session("u", AuditEntry(time_ns=60, who="li", what="logout"))
+    writer.end_session("u", AuditEntry(time_ns=60, who="li", what="logout"))
     assert store.reader().session("u", 5) is None
 
 
 def test_what_was_written_is_there_after_reopening(store: Store) -> None:
     writer = store.writer()
     writer.apply(Batch(events=filed(1)))
-    writer.beat(5)
+    writer.write_heartbeat(5)
     writer.close()
     again = store.writer()
-    assert again.known([event(1).id]) == {event(1).id}
+    assert again.stored_event_ids([event(1).id]) == {event(1).id}
     again.close()
 
 
@@ -180,7 +180,7 @@ def test_two_that_write_take_turns_and_the_record_stays_whole(store: Store, writ
     def run(which: Writer, who: str) -> None:
         try:
             for number in range(40):
-                which.put_acts([AuditEntry(time_ns=number, who=who, what="view")])
+                which.append_audit_entries([AuditEntry(time_ns=number, who=who, what="view")])
         except Exception as error:
             errors.append(error)
 
@@ -191,7 +191,7 @@ def test_two_that_write_take_turns_and_the_record_stays_whole(store: Store, writ
         thread.join()
     beside.close()
     assert errors == []
-    assert [number for number, _ in store.reader().record(0, 1000)] == list(range(1, 81))
+    assert [number for number, _ in store.reader().audit_entries(0, 1000)] == list(range(1, 81))
 
 
 def test_readers_in_many_threads(store: Store, writer: Writer) -> None:

@@ -55,7 +55,7 @@ def test_a_day_is_shown_and_a_moment_of_it_blurred(page: Page, village: Village,
     expect(page.get_by_test_id("play")).to_have_text("Pause")
     page.wait_for_function("document.querySelector('[data-testid=live-video]').currentTime > 0.3", timeout=30_000)
     reader = STORES["sqlite"](village.folder / "aggregator").reader()
-    recorded = [audit_entry.decode(entry) for _, entry in reader.record(0, 1000)]
+    recorded = [audit_entry.decode(entry) for _, entry in reader.audit_entries(0, 1000)]
     views = [(it.what, it.who, it.reason, it.target) for it in recorded if it.what in ("search", "view")]
     assert ("search", "tester", "case A-2026-117", "gate-1/walkway") in views
     assert ("view", "tester", "case A-2026-117", "gate-1/walkway") in views

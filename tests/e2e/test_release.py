@@ -140,7 +140,7 @@ def test_two_people_release_a_clear_copy_that_is_gone_afterwards(village: Villag
         assert db.execute("SELECT sealed, object, fetches FROM releases").fetchall() == [(b"", "", 3)]
     assert list((village.folder / "box").rglob("*.sealed")) == []
     reader = STORES["sqlite"](village.folder / "aggregator").reader()
-    done = [audit_entry.decode(entry) for _, entry in reader.record(0, 1000)]
+    done = [audit_entry.decode(entry) for _, entry in reader.audit_entries(0, 1000)]
     mine = [(it.what, it.who) for it in done if it.target == number]
     in_vain = [("release.refused", "li")] * 2  # an approval of one's own, and a fetch before there was any
     assert mine[:4] == [("release.requested", "li"), *in_vain, ("release.approved", "wang")]

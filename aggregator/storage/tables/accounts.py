@@ -1,4 +1,4 @@
-"""Users, roles, tokens and second factors in SQL. Every change is made with its act, or not at all."""
+"""Users, roles, tokens and second factors. Every change is made with its audit entry, or not at all."""
 
 from __future__ import annotations
 
@@ -6,182 +6,213 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from sqlalchemy import ColumnElement, Connection, and_, delete, false, insert, or_, select, tuple_, update
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from aggregator.domain import account
 from aggregator.domain.account import Account, ApiToken, TotpSecret
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.authorization import RoleAssignment, Scope
-from aggregator.domain.read_models import User
-from aggregator.storage.database import Database, Value
+from aggregator.domain.read_models import Session, User
+from aggregator.storage.database import insert_for, insert_new, upsert
+from aggregator.storage.schema import factors, grants, links, sessions, tokens, users
+from aggregator.storage.tables import audit
 
-_ACCOUNT = """
-SELECT u.name, u.one_time, u.created_ns, f.name IS NOT NULL, l.name IS NOT NULL
-FROM users u LEFT JOIN factors f ON f.name = u.name LEFT JOIN links l ON l.name = u.name
-"""
-_PUT_USER = """
-INSERT INTO users (name, password_hash, one_time, created_ns) VALUES (?, ?, ?, ?)
-ON CONFLICT (name) DO UPDATE SET password_hash = excluded.password_hash, one_time = excluded.one_time
-"""
 USED = "used"
 """Instead of a hash: a one-time user has logged in; no password matches."""
-_OF_USER = ("sessions", "grants", "tokens", "factors", "links")
+_OF_USER = (sessions.c.user, grants.c.name, tokens.c.name, factors.c.name, links.c.name, users.c.name)
+_ACCOUNTS = (
+    select(users.c.name, users.c.one_time, users.c.created_ns, factors.c.name.is_not(None), links.c.name.is_not(None))
+    .outerjoin(factors, factors.c.name == users.c.name)
+    .outerjoin(links, links.c.name == users.c.name)
+    .order_by(users.c.name)
+)
 
 
-def accounts(db: Database, name: str | None = None) -> list[Account]:
+def accounts(db: Connection, name: str | None = None) -> list[Account]:
     """All users, or the one of a name, with their roles."""
-    where, parameters = ("", ()) if name is None else (" WHERE u.name = ?", (name,))
-    rows = db.execute(f"{_ACCOUNT}{where} ORDER BY u.name", parameters).fetchall()
-    grants: dict[str, list[RoleAssignment]] = {}
-    given = f"SELECT u.name, u.role, u.scope FROM grants u{where} ORDER BY u.role, u.scope"  # noqa: S608 - own text
-    for user, role, scope in db.execute(given, parameters).fetchall():
-        grants.setdefault(user, []).append(RoleAssignment(role, scope))
+    found, given = _ACCOUNTS, select(grants).order_by(grants.c.role, grants.c.scope)
+    if name is not None:
+        found, given = found.where(users.c.name == name), given.where(grants.c.name == name)
+    roles: dict[str, list[RoleAssignment]] = {}
+    for user, role, scope in db.execute(given):
+        roles.setdefault(user, []).append(RoleAssignment(role, scope))
     return [
         Account(
             name=row[0], one_time=bool(row[1]), created_ns=row[2], second_factor=bool(row[3]), linked=bool(row[4]),
-            grants=tuple(grants.get(row[0], ())),
+            grants=tuple(roles.get(row[0], ())),
         )
-        for row in rows
+        for row in db.execute(found)
     ]  # fmt: skip
 
 
-def token(db: Database, token_hash: str, now_ns: int) -> ApiToken | None:
+def user(db: Connection, name: str) -> User | None:
+    """A user who may log in; one whose one log-in is over may not."""
+    row = db.execute(select(users).where(users.c.name == name, users.c.password_hash != USED)).one_or_none()
+    return None if row is None else User(**row._asdict() | {"one_time": bool(row.one_time)})
+
+
+def session(db: Connection, token_hash: str, now_ns: int) -> Session | None:
+    """A session that has not expired."""
+    found = select(sessions).where(sessions.c.token_hash == token_hash, sessions.c.expires_ns > now_ns)
+    row = db.execute(found).one_or_none()
+    return None if row is None else Session(**row._mapping)
+
+
+def add_session(db: Connection, session: Session, entry: AuditEntry) -> None:
+    """Add a session, and drop those that have expired."""
+    audit.append(db, [entry])
+    db.execute(delete(sessions).where(sessions.c.expires_ns <= entry.time_ns))
+    db.execute(insert(sessions), msgspec.structs.asdict(session))
+    end_one_time(db, entry.time_ns)
+
+
+def end_session(db: Connection, token_hash: str, entry: AuditEntry) -> None:
+    """End a session."""
+    audit.append(db, [entry])
+    db.execute(delete(sessions).where(sessions.c.token_hash == token_hash))
+    end_one_time(db, entry.time_ns)
+
+
+def role_assignments(db: Connection, name: str) -> tuple[RoleAssignment, ...]:
+    """A user's roles."""
+    return tuple(
+        RoleAssignment(*row) for row in db.execute(select(grants.c.role, grants.c.scope).where(grants.c.name == name))
+    )
+
+
+def api_token(db: Connection, token_hash: str, now_ns: int) -> ApiToken | None:
     """A token that has not expired."""
-    rows = _tokens(db, "token_hash = ? AND expires_ns > ?", (token_hash, now_ns))
-    return rows[0] if rows else None
+    found = _tokens(db, and_(tokens.c.token_hash == token_hash, tokens.c.expires_ns > now_ns))
+    return found[0] if found else None
 
 
-def tokens(db: Database, user: str) -> list[ApiToken]:
+def api_tokens(db: Connection, name: str) -> list[ApiToken]:
     """A user's tokens, newest first."""
-    return _tokens(db, "name = ?", (user,))
+    return _tokens(db, tokens.c.name == name)
 
 
-def _tokens(db: Database, where: str, parameters: tuple[Any, ...]) -> list[ApiToken]:
-    columns = "id, token_hash, name, label, permissions, made_ns, expires_ns"
-    rows = db.execute(f"SELECT {columns} FROM tokens WHERE {where} ORDER BY id DESC", parameters).fetchall()  # noqa: S608
+def _tokens(db: Connection, where: ColumnElement[bool]) -> list[ApiToken]:
     return [
         ApiToken(
-            id=row[0], token_hash=row[1], user=row[2], label=row[3], made_ns=row[5], expires_ns=row[6],
-            permissions=msgspec.json.decode(row[4], type=tuple[Any, ...]),
+            id=row.id, token_hash=row.token_hash, user=row.name, label=row.label, made_ns=row.made_ns,
+            expires_ns=row.expires_ns, permissions=msgspec.json.decode(row.permissions, type=tuple[Any, ...]),
         )
-        for row in rows
+        for row in db.execute(select(tokens).where(where).order_by(tokens.c.id.desc()))
     ]  # fmt: skip
 
 
-def factor(db: Database, user: str) -> TotpSecret | None:
+def totp_secret(db: Connection, name: str) -> TotpSecret | None:
     """A user's second factor."""
-    row = db.execute("SELECT sealed, last_step FROM factors WHERE name = ?", (user,)).fetchone()
-    return None if row is None else TotpSecret(user=user, sealed=bytes(row[0]), last_step=row[1])
+    row = db.execute(select(factors).where(factors.c.name == name)).one_or_none()
+    return None if row is None else TotpSecret(user=row.name, sealed=row.sealed, last_step=row.last_step)
 
 
-def linked(db: Database, subject: str) -> str | None:
+def linked_user(db: Connection, subject: str) -> str | None:
     """The user that a subject of the identity provider is tied to."""
-    row = db.execute("SELECT name FROM links WHERE subject = ?", (subject,)).fetchone()
-    return None if row is None else str(row[0])
+    found: str | None = db.execute(select(links.c.name).where(links.c.subject == subject)).scalar()
+    return found
 
 
-def within_sql(within: Scope) -> tuple[str, list[Value]]:
-    """A condition on the columns `site` and `place`, and its values."""
-    sites, places = sorted(within.sites), sorted(within.places)
-    parts = [f"site IN ({', '.join('?' * len(sites))})"] if sites else []
-    parts += [f"(site, place) IN (VALUES {', '.join(['(?, ?)'] * len(places))})"] if places else []
-    return f"({' OR '.join(parts) or '1 = 0'})", [*sites, *(value for place in places for value in place)]
+def within(scope: Scope, columns: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[bool]:
+    """A condition on the columns `site` and `place`: they lie within."""
+    places = tuple_(columns.site, columns.place).in_(sorted(scope.places)) if scope.places else false()
+    return or_(columns.site.in_(sorted(scope.sites)), places)
 
 
-def change(db: Database, wanted: account.Change) -> bool:
+def change(db: Connection, change: account.Change, entry: AuditEntry) -> bool:
     """Carry a change out, within a transaction; False: there was nothing to change."""
-    return _CHANGES[type(wanted)](db, wanted)
+    if not _CHANGES[type(change)](db, change):
+        return False
+    audit.append(db, [entry])
+    return True
 
 
-def _put_user(db: Database, it: account.PutUser) -> bool:
-    known = db.execute("SELECT one_time FROM users WHERE name = ?", (it.name,)).fetchone()
-    if it.one_time and known is not None and not known[0]:
+def _put_user(db: Connection, it: account.PutUser) -> bool:
+    known = db.execute(select(users.c.one_time).where(users.c.name == it.name)).scalar()
+    if it.one_time and known == 0:
         return False  # their password, roles and tokens are not a one-time user's to end
-    if known is None or known[0]:
+    if known != 0:
         _drop_user(db, account.DropUser(it.name))  # what a one-time user of that name has, or left
-    db.execute(_PUT_USER, (it.name, it.password_hash, int(it.one_time), it.created_ns))
-    db.execute('DELETE FROM sessions WHERE "user" = ?', (it.name,))
-    db.execute("DELETE FROM tokens WHERE name = ?", (it.name,))
+    new = {"password_hash": it.password_hash, "one_time": int(it.one_time)}
+    statement = insert_for(db, users).values(name=it.name, created_ns=it.created_ns, **new)
+    db.execute(statement.on_conflict_do_update(index_elements=[users.c.name], set_=new))
+    db.execute(delete(sessions).where(sessions.c.user == it.name))
+    db.execute(delete(tokens).where(tokens.c.name == it.name))
     for grant in it.grants:
         _put_grant(db, account.PutGrant(it.name, grant))
     return True
 
 
-def _drop_user(db: Database, it: account.DropUser) -> bool:
-    gone = 0
-    for table in (*_OF_USER, "users"):
-        column = '"user"' if table == "sessions" else "name"
-        gone += db.execute(f"DELETE FROM {table} WHERE {column} = ?", (it.name,)).rowcount  # noqa: S608 - our own
-    return gone > 0  # also what was left of an account that is gone: it goes on the record
+def _drop_user(db: Connection, it: account.DropUser) -> bool:
+    """Also what was left of an account that is gone counts: it goes into the audit log."""
+    return sum(db.execute(delete(owner.table).where(owner == it.name)).rowcount for owner in _OF_USER) > 0
 
 
-def use_up(db: Database, user: User) -> bool:
+def use_one_time_password(db: Connection, user: User) -> bool:
     """Take a one-time user's password; False: it was taken before."""
-    sql = "UPDATE users SET password_hash = ? WHERE name = ? AND password_hash = ? AND one_time = 1"
-    return db.execute(sql, (USED, user.name, user.password_hash)).rowcount == 1
+    same = (users.c.name == user.name, users.c.password_hash == user.password_hash, users.c.one_time == 1)
+    return db.execute(update(users).where(*same).values(password_hash=USED)).rowcount == 1
 
 
-def sweep(db: Database, now_ns: int) -> list[AuditEntry]:
-    """End the accounts that were for one log-in and have no session any more; an act for each."""
-    sql = """
-    SELECT name FROM users AS u WHERE one_time = 1 AND password_hash = ?
-    AND NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s."user" = u.name AND s.expires_ns > ?)
-    """
-    names = [row[0] for row in db.execute(sql, (USED, now_ns)).fetchall()]
+def end_one_time(db: Connection, now_ns: int) -> int:
+    """End the accounts that were for one log-in and have no session any more; an audit entry for each."""
+    session = select(sessions).where(sessions.c.user == users.c.name, sessions.c.expires_ns > now_ns).exists()
+    ended = select(users.c.name).where(users.c.one_time == 1, users.c.password_hash == USED, ~session)
+    names = db.execute(ended).scalars().all()
     for name in names:
         _drop_user(db, account.DropUser(name))
     detail = {"change": "removed after its one log-in"}
-    return [AuditEntry(time_ns=now_ns, who="system", what="role.changed", target=name, detail=detail) for name in names]
+    entry = AuditEntry(time_ns=now_ns, who="system", what="role.changed", detail=detail)
+    audit.append(db, [msgspec.structs.replace(entry, target=name) for name in names])
+    return len(names)
 
 
-def _put_grant(db: Database, it: account.PutGrant) -> bool:
-    if db.execute("SELECT 1 FROM users WHERE name = ?", (it.user,)).fetchone() is None:
+def _put_grant(db: Connection, it: account.PutGrant) -> bool:
+    if db.execute(select(users.c.name).where(users.c.name == it.user)).scalar() is None:
         return False
-    values = (it.user, it.grant.role, it.grant.scope)
-    return db.execute("INSERT INTO grants VALUES (?, ?, ?) ON CONFLICT DO NOTHING", values).rowcount > 0
+    return insert_new(db, grants, {"name": it.user, "role": it.grant.role, "scope": it.grant.scope})
 
 
-def _drop_grant(db: Database, it: account.DropGrant) -> bool:
-    values = (it.user, it.grant.role, it.grant.scope)
-    return db.execute("DELETE FROM grants WHERE name = ? AND role = ? AND scope = ?", values).rowcount > 0
+def _drop_grant(db: Connection, it: account.DropGrant) -> bool:
+    same = (grants.c.name == it.user, grants.c.role == it.grant.role, grants.c.scope == it.grant.scope)
+    return db.execute(delete(grants).where(*same)).rowcount > 0
 
 
-def _put_token(db: Database, it: account.PutToken) -> bool:
-    kept = it.token
-    permissions = msgspec.json.encode(kept.permissions).decode()
-    values = (kept.id, kept.token_hash, kept.user, kept.label, permissions, kept.made_ns, kept.expires_ns)
-    db.execute("DELETE FROM tokens WHERE expires_ns <= ?", (kept.made_ns,))
-    return db.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?)", values).rowcount > 0
+def _put_token(db: Connection, it: account.PutToken) -> bool:
+    values = msgspec.structs.asdict(it.token)
+    values |= {"name": values.pop("user"), "permissions": msgspec.json.encode(it.token.permissions).decode()}
+    db.execute(delete(tokens).where(tokens.c.expires_ns <= it.token.made_ns))
+    db.execute(insert(tokens), values)
+    return True
 
 
-def _drop_token(db: Database, it: account.DropToken) -> bool:
-    return db.execute("DELETE FROM tokens WHERE name = ? AND id = ?", (it.user, it.id)).rowcount > 0
+def _drop_token(db: Connection, it: account.DropToken) -> bool:
+    return db.execute(delete(tokens).where(tokens.c.name == it.user, tokens.c.id == it.id)).rowcount > 0
 
 
-def _put_factor(db: Database, it: account.PutFactor) -> bool:
-    values = (it.factor.user, it.factor.sealed, it.factor.last_step)
-    again = "ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed, last_step = excluded.last_step"
-    return db.execute(f"INSERT INTO factors VALUES (?, ?, ?) {again}", values).rowcount > 0  # noqa: S608
+def _put_factor(db: Connection, it: account.PutFactor) -> bool:
+    values = {"name": it.factor.user, "sealed": it.factor.sealed, "last_step": it.factor.last_step}
+    upsert(db, factors, values)
+    return True
 
 
-def _drop_factor(db: Database, it: account.DropFactor) -> bool:
-    return db.execute("DELETE FROM factors WHERE name = ?", (it.user,)).rowcount > 0
+def _drop_factor(db: Connection, it: account.DropFactor) -> bool:
+    return db.execute(delete(factors).where(factors.c.name == it.user)).rowcount > 0
 
 
-def use_step(db: Database, user: str, step: int) -> bool:
+def use_totp_step(db: Connection, name: str, step: int) -> bool:
     """Use a time step up; False: it, or a later one, was used before."""
-    return (
-        db.execute("UPDATE factors SET last_step = ? WHERE name = ? AND last_step < ?", (step, user, step)).rowcount > 0
-    )
+    newer = update(factors).where(factors.c.name == name, factors.c.last_step < step).values(last_step=step)
+    return db.execute(newer).rowcount > 0
 
 
-def _put_link(db: Database, it: account.PutLink) -> bool:
-    known = "SELECT 1 FROM links WHERE name = ? OR subject = ?"
-    if db.execute(known, (it.user, it.subject)).fetchone() is not None:
-        return False
-    return db.execute("INSERT INTO links VALUES (?, ?)", (it.subject, it.user)).rowcount > 0
+def _put_link(db: Connection, it: account.PutLink) -> bool:
+    """False where the user or the subject has one already: either column is a key."""
+    return insert_new(db, links, {"subject": it.subject, "name": it.user})
 
 
-_CHANGES: dict[type, Callable[[Database, Any], bool]] = {
+_CHANGES: dict[type, Callable[[Connection, Any], bool]] = {
     account.PutUser: _put_user,
     account.DropUser: _drop_user,
     account.PutGrant: _put_grant,

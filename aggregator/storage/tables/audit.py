@@ -1,64 +1,96 @@
-"""The record: entries, the complete subtrees of its Merkle tree, and signed checkpoints."""
+"""The audit log: entries, the complete subtrees of its Merkle tree, and signed checkpoints."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from aggregator.domain import audit_entry, merkle_tree
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.merkle_tree import Hash, Nodes
-from aggregator.storage.database import Database, insert, upsert
+from aggregator.storage.database import upsert
+from aggregator.storage.schema import INTEGER, checkpoints, record, record_nodes
 from common.errors import StoreError
-from protocol.signing import checkpoints
+from protocol.signing import checkpoints as signed
 from protocol.signing.checkpoints import Checkpoint
 
-_NODE = "SELECT hash FROM record_nodes WHERE level = ? AND place = ?"
-_ENTRY = insert("record", ("number", "entry"))
-_NEW_NODE = insert("record_nodes", ("level", "place", "hash"))
-_CHECKPOINT = upsert("checkpoints", ("size", "text"), "size")
+_NODE = select(record_nodes.c.hash).where(
+    record_nodes.c.level == bindparam("level", type_=INTEGER), record_nodes.c.place == bindparam("place", type_=INTEGER)
+)
+_SIZE = select(func.coalesce(func.max(record.c.number), 0))
+_MAX = (1 << 63) - 1
 
 
-def put(db: Database, done: Iterable[AuditEntry]) -> None:
-    """Add to the record; within the transaction of what it records."""
+def append(db: Connection, entries: Iterable[AuditEntry]) -> None:
+    """Add entries; within the transaction of what they record."""
     new: dict[tuple[int, int], Hash] = {}
     stored = nodes(db)
 
     def node(level: int, place: int) -> Hash:
         return new.get((level, place)) or stored(level, place)
 
+    encoded = [audit_entry.encode(entry) for entry in entries]
+    if not encoded:
+        return
     first = size(db)
-    entries = [audit_entry.encode(act) for act in done]
-    for index, entry in enumerate(entries, first):
+    for index, entry in enumerate(encoded, first):
         for level, place, made in merkle_tree.grow(index, merkle_tree.leaf_hash(entry), node):
             new[level, place] = made
-    db.executemany(_ENTRY, enumerate(entries, first + 1))
-    db.executemany(_NEW_NODE, [(*key, made) for key, made in new.items()])
+    db.execute(insert(record), [{"number": number, "entry": it} for number, it in enumerate(encoded, first + 1)])
+    db.execute(insert(record_nodes), [{"level": key[0], "place": key[1], "hash": made} for key, made in new.items()])
 
 
-def size(db: Database) -> int:
+def size(db: Connection) -> int:
     """How many entries there are."""
-    row = db.execute("SELECT coalesce(max(number), 0) FROM record").fetchone()
-    return int(row[0]) if row else 0
+    return int(db.execute(_SIZE).scalar_one())
 
 
-def nodes(db: Database) -> Nodes:
+def nodes(db: Connection) -> Nodes:
     """The tree's stored hashes."""
 
     def node(level: int, place: int) -> Hash:
-        row = db.execute(_NODE, (level, place)).fetchone()
-        if row is None:
-            raise StoreError(f"the record lacks its tree's hash {level}/{place}")
-        return bytes(row[0])
+        found: bytes | None = db.execute(_NODE, {"level": level, "place": place}).scalar()
+        if found is None:
+            raise StoreError(f"the audit log lacks its tree's hash {level}/{place}")
+        return found
 
     return node
 
 
-def put_checkpoint(db: Database, made: Checkpoint) -> None:
-    """Keep a checkpoint."""
-    db.execute(_CHECKPOINT, (made.size, checkpoints.encode(made)))
+def entries_after(db: Connection, after: int, limit: int) -> list[tuple[int, bytes]]:
+    """Entries with their numbers, from the one after `after`."""
+    found = select(record).where(record.c.number > after).order_by(record.c.number).limit(limit)
+    return [(number, entry) for number, entry in db.execute(found)]
 
 
-def all_checkpoints(db: Database) -> list[Checkpoint]:
+def newest(db: Connection, before: int | None, limit: int) -> list[tuple[int, bytes]]:
+    """Entries that were not erased, newest first, from the one before `before`."""
+    kept = select(record).where(record.c.number < (_MAX if before is None else before), record.c.entry != b"")
+    return [(number, entry) for number, entry in db.execute(kept.order_by(record.c.number.desc()).limit(limit))]
+
+
+def leaf_hashes(db: Connection, after: int, limit: int) -> list[bytes]:
+    """Hashes of entries, from the one after `after`: they stay when an entry is erased."""
+    leaves = select(record_nodes.c.hash).where(record_nodes.c.level == 0, record_nodes.c.place >= after)
+    return list(db.execute(leaves.order_by(record_nodes.c.place).limit(limit)).scalars())
+
+
+def sign_checkpoint(db: Connection, sign: Callable[[int, bytes], Checkpoint]) -> Checkpoint:
+    """Sign the log as it is now and keep that; `sign` makes the checkpoint from size and root."""
+    entries = size(db)
+    made = sign(entries, merkle_tree.root(entries, nodes(db)))
+    upsert(db, checkpoints, {"size": made.size, "text": signed.encode(made)})
+    return made
+
+
+def proofs(db: Connection, index: int, old: int, size: int) -> tuple[list[bytes], list[bytes]]:
+    """Proof that entry `index` is in the log of `size`, and that the one of `old` is its beginning."""
+    stored = nodes(db)
+    return merkle_tree.inclusion(index, size, stored), merkle_tree.consistency(old, size, stored)
+
+
+def all_checkpoints(db: Connection) -> list[Checkpoint]:
     """Every checkpoint, oldest first."""
-    rows = db.execute("SELECT text FROM checkpoints ORDER BY size").fetchall()
-    return [checkpoints.decode(bytes(row[0])) for row in rows]
+    texts = db.execute(select(checkpoints.c.text).order_by(checkpoints.c.size)).scalars()
+    return [signed.decode(text) for text in texts]

@@ -1,56 +1,52 @@
-"""Cases in SQL, each change with its act in the same transaction."""
+"""Cases, each change with its audit entry in the same transaction."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import msgspec
+from sqlalchemy import Connection, Row, select, update
 
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.case import Case
-from aggregator.storage.database import Database, Row, insert
+from aggregator.storage.database import insert_new
+from aggregator.storage.schema import cases
 from aggregator.storage.tables import audit
 from common.errors import CaseError
 
-COLUMNS = Case.__struct_fields__
-_SELECT = f"SELECT {', '.join(COLUMNS)} FROM cases"  # noqa: S608 — constants only
-_INSERT = f"{insert('cases', COLUMNS)} ON CONFLICT (id) DO NOTHING"
-_CLOSE = "UPDATE cases SET closed_by = ?, closed_ns = ? WHERE id = ? AND closed_ns IS NULL"
 
-
-def put(db: Database, case: Case, act: AuditEntry) -> None:
+def put(db: Connection, case: Case, entry: AuditEntry) -> None:
     """Open a case; within a transaction.
 
     Raises:
         CaseError: There is one of that reference.
     """
-    told = msgspec.structs.asdict(case) | {"places": json.dumps(case.places)}
-    if db.execute(_INSERT, [told[name] for name in COLUMNS]).rowcount != 1:
+    if not insert_new(db, cases, msgspec.structs.asdict(case) | {"places": json.dumps(case.places)}):
         raise CaseError(f"case {case.id} is there already; choose another reference")
-    audit.put(db, [act])
+    audit.append(db, [entry])
 
 
-def close(db: Database, act: AuditEntry) -> bool:
-    """Close the case of the act; False where it is not open. Within a transaction."""
-    if db.execute(_CLOSE, (act.who, act.time_ns, act.case)).rowcount != 1:
+def close(db: Connection, entry: AuditEntry) -> bool:
+    """Close the entry's case; False where it is not open. Within a transaction."""
+    still_open = update(cases).where(cases.c.id == entry.case, cases.c.closed_ns.is_(None))
+    if db.execute(still_open.values(closed_by=entry.who, closed_ns=entry.time_ns)).rowcount != 1:
         return False
-    audit.put(db, [act])
+    audit.append(db, [entry])
     return True
 
 
-def one(db: Database, case_id: str) -> Case | None:
+def one(db: Connection, case_id: str) -> Case | None:
     """A case."""
-    row = db.execute(f"{_SELECT} WHERE id = ?", (case_id,)).fetchone()
+    row = db.execute(select(cases).where(cases.c.id == case_id)).one_or_none()
     return None if row is None else _case(row)
 
 
-def some(db: Database, site: str | None, limit: int) -> list[Case]:
+def newest(db: Connection, site: str | None = None, limit: int = 100) -> list[Case]:
     """The newest cases, of a site or of all."""
-    where, values = (" WHERE site = ?", [site]) if site is not None else ("", [])
-    rows = db.execute(f"{_SELECT}{where} ORDER BY opened_ns DESC, id DESC LIMIT ?", [*values, limit]).fetchall()
-    return [_case(row) for row in rows]
+    found = select(cases).order_by(cases.c.opened_ns.desc(), cases.c.id.desc()).limit(limit)
+    return [_case(row) for row in db.execute(found if site is None else found.where(cases.c.site == site))]
 
 
-def _case(row: Row) -> Case:
-    told = dict(zip(COLUMNS, row, strict=True))
-    return Case(**told | {"places": tuple(json.loads(told["places"]))})
+def _case(row: Row[Any]) -> Case:
+    return Case(**row._asdict() | {"places": tuple(json.loads(row.places))})

@@ -3,7 +3,7 @@
 A *cell* is a site, place, box, kind, object class and zone that occurred together; a *genus* is a kind and an object
 class, wherever. There are some hundred cells a site and some dozen genera in all, however many events there are. An
 event names both by number, and two narrow indexes, by cell and by genus and then by time, are all that a search reads
-(`stores/search.py`).
+(`tables/search.py`).
 
 A group's span and count are bounds, not statements: the span reaches to the full hours around its events, and the
 count is written when the span grows or the count has doubled, so that a batch of events seldom writes here.
@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from aggregator.storage.database import Database, insert
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
+
+from aggregator.storage.schema import cells, genera
 from common.clock import SECOND_NS
 from protocol.envelope import Event
 
@@ -35,8 +37,8 @@ def genus_of(event: Event) -> Key:
     return event.kind, getattr(event.data, "object", None) or ""
 
 
-CELLS = ("cells", ("site", "place", "box", "kind", "object", "zone"), cell_of)
-GENERA = ("genera", ("kind", "object"), genus_of)
+CELLS = (cells, ("site", "place", "box", "kind", "object", "zone"), cell_of)
+GENERA = (genera, ("kind", "object"), genus_of)
 
 
 @dataclass(slots=True)
@@ -54,19 +56,19 @@ class EventSeries:
     """The writer's view of one of the tables; in memory, and forgotten when a transaction fails.
 
     Args:
-        table: Its name.
+        table: The table.
         columns: What a group has in common.
         key_of: Gives that of an event.
     """
 
-    def __init__(self, table: str, columns: Sequence[str], key_of: Callable[[Event], Key]) -> None:
-        self._key_of = key_of
-        self._select = f"SELECT id, {', '.join(SPAN)}, {', '.join(columns)} FROM {table}"  # noqa: S608
-        self._insert = f"{insert(table, (*columns, *SPAN))} RETURNING id"
-        self._update = f"UPDATE {table} SET from_ns = ?, until_ns = ?, count = ? WHERE id = ?"  # noqa: S608
+    def __init__(self, table: Table, columns: Sequence[str], key_of: Callable[[Event], Key]) -> None:
+        self._columns, self._key_of = columns, key_of
+        self._select = select(*(table.c[name] for name in ("id", *SPAN, *columns)))
+        self._insert = insert(table).returning(table.c.id)
+        self._update = update(table).where(table.c.id == bindparam("group"))
         self._known: dict[Key, Group] | None = None
 
-    def numbers(self, db: Database, events: Sequence[Event]) -> list[int]:
+    def numbers(self, db: Connection, events: Sequence[Event]) -> list[int]:
         """The number of each event's group; within the transaction that inserts the events."""
         known = self._load(db)
         touched: dict[Key, Group] = {}
@@ -92,20 +94,21 @@ class EventSeries:
         """What is in memory may not be what is stored."""
         self._known = None
 
-    def _load(self, db: Database) -> dict[Key, Group]:
+    def _load(self, db: Connection) -> dict[Key, Group]:
         if self._known is None:
-            rows = db.execute(self._select).fetchall()
-            self._known = {row[4:]: Group(row[0], row[1], row[2], row[3], row[3]) for row in rows}
+            rows = db.execute(self._select)
+            self._known = {tuple(row[4:]): Group(row[0], row[1], row[2], row[3], row[3]) for row in rows}
         return self._known
 
-    def _write(self, db: Database, touched: dict[Key, Group]) -> None:
+    def _write(self, db: Connection, touched: dict[Key, Group]) -> None:
         grown = []
         for key, group in touched.items():
-            span = (group.from_ns, group.until_ns, group.count)
+            span = {"from_ns": group.from_ns, "until_ns": group.until_ns, "count": group.count}
             group.written = group.count
             if group.id:
-                grown.append((*span, group.id))
+                grown.append({"group": group.id, **span})
             else:
-                group.id = int(db.execute(self._insert, (*key, *span)).fetchall()[0][0])
+                new = dict(zip(self._columns, key, strict=True)) | span
+                group.id = int(db.execute(self._insert, new).scalar_one())
         if grown:
-            db.executemany(self._update, grown)
+            db.execute(self._update, grown)

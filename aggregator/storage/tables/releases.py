@@ -1,67 +1,57 @@
-"""Releases in SQL, each change with its act in the same transaction. Four eyes are a constraint of the table."""
+"""Releases, each change with its audit entry in one transaction. The table refuses what one person decides alone."""
 
 from __future__ import annotations
 
 import msgspec
+from sqlalchemy import Connection, Select, insert, or_, select, update
 
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.authorization import Scope
 from aggregator.domain.release import Change, Release
-from aggregator.storage.database import Database, Row, Value, insert
+from aggregator.storage.schema import RELEASE_OPEN, releases
 from aggregator.storage.tables import audit
 
-COLUMNS = Release.__struct_fields__
 CHANGING = (
     "state", "decided_by", "decided_ns", "decision", "sealed", "object", "size", "digest", "expires_ns", "fetches",
     "problem", "step",
 )  # fmt: skip
 """What was asked for never changes."""
-_SELECT = f"SELECT {', '.join(COLUMNS)} FROM releases"  # noqa: S608 — constants only
-_INSERT = insert("releases", COLUMNS)
-_UPDATE = f"UPDATE releases SET {', '.join(f'{it} = ?' for it in CHANGING)} WHERE id = ? AND state = ? AND step = ?"  # noqa: S608
-_OPEN = "state IN ('requested', 'approved', 'ready') OR object <> ''"
 
 
-def put(db: Database, release: Release, act: AuditEntry) -> None:
+def put(db: Connection, release: Release, entry: AuditEntry) -> None:
     """Add a request; within a transaction."""
-    db.execute(_INSERT, msgspec.structs.astuple(release))
-    audit.put(db, [act])
+    db.execute(insert(releases), msgspec.structs.asdict(release))
+    audit.append(db, [entry])
 
 
-def change(db: Database, wanted: Change) -> bool:
+def change(db: Connection, change: Change) -> bool:
     """Change a release that is still what it was; False where it is not. Within a transaction."""
-    after: list[Value] = [getattr(wanted.after, name) for name in CHANGING]
-    before = wanted.before
-    if db.execute(_UPDATE, [*after, before.id, before.state, before.step]).rowcount != 1:
+    before, after = change.before, {name: getattr(change.after, name) for name in CHANGING}
+    same = (releases.c.id == before.id, releases.c.state == before.state, releases.c.step == before.step)
+    if db.execute(update(releases).where(*same).values(after)).rowcount != 1:
         return False
-    if wanted.act is not None:
-        audit.put(db, [wanted.act])
+    if change.act is not None:
+        audit.append(db, [change.act])
     return True
 
 
-def one(db: Database, release_id: str) -> Release | None:
+def one(db: Connection, release_id: str) -> Release | None:
     """A release."""
-    row = db.execute(f"{_SELECT} WHERE id = ?", (release_id,)).fetchone()
-    return None if row is None else _release(row)
+    return next(iter(_releases(db, select(releases).where(releases.c.id == release_id))), None)
 
 
-def still_open(db: Database) -> list[Release]:
+def unfinished(db: Connection) -> list[Release]:
     """Those that something may have to be done about, oldest first."""
-    return [_release(row) for row in db.execute(f"{_SELECT} WHERE {_OPEN} ORDER BY id").fetchall()]
+    return _releases(db, select(releases).where(RELEASE_OPEN).order_by(releases.c.id))
 
 
-def some(db: Database, who: str, within: Scope, limit: int) -> list[Release]:
+def newest(db: Connection, who: str, within: Scope, limit: int = 100) -> list[Release]:
     """The newest that somebody asked for, or that lie within."""
-    where, values = "asked_by = ?", [who]
-    if within.everywhere:
-        where, values = "1 = 1", []
-    elif within.sites:
-        where, more = f"{where} OR site IN ({', '.join('?' * len(within.sites))})", sorted(within.sites)
-        values = [*values, *more]
-    sql = f"{_SELECT} WHERE {where} ORDER BY id DESC LIMIT ?"
-    return [_release(row) for row in db.execute(sql, [*values, limit]).fetchall()]
+    found = select(releases).order_by(releases.c.id.desc()).limit(limit)
+    if not within.everywhere:
+        found = found.where(or_(releases.c.asked_by == who, releases.c.site.in_(sorted(within.sites))))
+    return _releases(db, found)
 
 
-def _release(row: Row) -> Release:
-    told = dict(zip(COLUMNS, row, strict=True))
-    return Release(**told | {"sealed": bytes(told["sealed"])})
+def _releases(db: Connection, found: Select[tuple[object, ...]]) -> list[Release]:
+    return [Release(**row._mapping) for row in db.execute(found)]

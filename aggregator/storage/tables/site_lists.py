@@ -1,19 +1,22 @@
-"""The lists: sealed texts, one version a site, and the record's entry in the same transaction."""
+"""The lists: encrypted texts, one version a site, and the audit entry in the same transaction."""
 
 from __future__ import annotations
 
+import msgspec
+from sqlalchemy import Connection, and_, bindparam, delete, insert, select
+
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.read_models import ListChange, ListRow
-from aggregator.storage.database import Database, insert, upsert
+from aggregator.storage.database import upsert
+from aggregator.storage.schema import list_entries, list_versions
 from aggregator.storage.tables import audit
+from common.clock import SECOND_NS
 
-COLUMNS = ListRow.__struct_fields__
-SELECT = f"SELECT {', '.join(COLUMNS)} FROM list_entries"  # noqa: S608 — constants only
-_INSERT = insert("list_entries", COLUMNS)
-_VERSION = upsert("list_versions", ("site", "version"), "site")
+_KEY = ("site", "kind", "digest")
+_SAME = and_(*(list_entries.c[it] == bindparam(f"same_{it}") for it in _KEY))
 
 
-def change(db: Database, wanted: ListChange, act: AuditEntry) -> int:
+def change(db: Connection, change: ListChange, entry: AuditEntry) -> int:
     """Replace, add and remove entries; within a transaction.
 
     The version is at least the time in seconds, so that a list that was started anew is still newer than the old one.
@@ -21,16 +24,28 @@ def change(db: Database, wanted: ListChange, act: AuditEntry) -> int:
     Returns:
         The site's new version; 0 when there was nothing to do.
     """
-    removed = 0
-    for entry in wanted.removed:
-        removed += db.execute("DELETE FROM list_entries WHERE site = ? AND id = ?", (wanted.site, entry)).rowcount
-    if not removed and not wanted.added:
+    of_site = delete(list_entries).where(list_entries.c.site == change.site)
+    removed = sum(db.execute(of_site.where(list_entries.c.id == it)).rowcount for it in change.removed)
+    if not removed and not change.added:
         return 0
-    keys = [(row.site, row.kind, row.digest) for row in wanted.added]
-    db.executemany("DELETE FROM list_entries WHERE site = ? AND kind = ? AND digest = ?", keys)
-    db.executemany(_INSERT, [tuple(getattr(row, name) for name in COLUMNS) for row in wanted.added])
-    known = db.execute("SELECT version FROM list_versions WHERE site = ?", (wanted.site,)).fetchone()
-    version = max((known[0] if known else 0) + 1, act.time_ns // 1_000_000_000)
-    db.execute(_VERSION, (wanted.site, version))
-    audit.put(db, [act])
+    if change.added:
+        keys = [{f"same_{it}": getattr(row, it) for it in _KEY} for row in change.added]
+        db.execute(delete(list_entries).where(_SAME), keys)
+        db.execute(insert(list_entries), [msgspec.structs.asdict(row) for row in change.added])
+    known = db.execute(select(list_versions.c.version).where(list_versions.c.site == change.site)).scalar() or 0
+    version: int = max(known + 1, entry.time_ns // SECOND_NS)
+    upsert(db, list_versions, {"site": change.site, "version": version})
+    audit.append(db, [entry])
     return version
+
+
+def rows(db: Connection, site: str) -> list[ListRow]:
+    """A site's list, newest first."""
+    found = select(list_entries).where(list_entries.c.site == site)
+    ordered = found.order_by(list_entries.c.made_ns.desc(), list_entries.c.id.desc())
+    return [ListRow(**row._mapping) for row in db.execute(ordered)]
+
+
+def versions(db: Connection) -> dict[str, int]:
+    """Site → version of its list, of all sites that have one."""
+    return {row.site: row.version for row in db.execute(select(list_versions))}

@@ -9,9 +9,9 @@ from fastapi import FastAPI, HTTPException, Query, Request
 
 from aggregator.domain.alert import Acknowledged, Alert, Change, Resolved, State
 from aggregator.domain.read_models import AlertQuery
+from aggregator.domain.store_port import Reader
 from aggregator.services.alert_service import AlertService
 from aggregator.services.site_clock import SiteClock
-from aggregator.storage import Reader
 from protocol.identifiers import is_uuid7, to_rfc3339
 
 Json = dict[str, Any]

@@ -12,20 +12,20 @@ from fastapi.responses import StreamingResponse
 from aggregator.audit import export
 from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.domain.audit_entry import AuditEntry
-from aggregator.storage import Reader
+from aggregator.domain.store_port.audit import AuditReader
 from common.clock import Clock
 
 PAGE = 1_000
 
 
-def add(app: FastAPI, reader: Reader, audit_log: AuditLogWriter, public: Ed25519PublicKey, clock: Clock) -> None:
+def add(app: FastAPI, reader: AuditReader, audit_log: AuditLogWriter, public: Ed25519PublicKey, clock: Clock) -> None:
     """Add the routes; `public` checks the checkpoints' signatures."""
 
     @app.get("/api/record")
     def about() -> dict[str, object]:
         marks = reader.checkpoints()
         return {
-            "entries": reader.record_size(),
+            "entries": reader.audit_log_size(),
             "covered": marks[-1].size if marks else 0,
             "key": public.public_bytes_raw().hex(),
         }
@@ -39,13 +39,13 @@ def add(app: FastAPI, reader: Reader, audit_log: AuditLogWriter, public: Ed25519
         return StreamingResponse(export.write(entries, marks, public), media_type="application/x-ndjson")
 
 
-def _entries(reader: Reader, size: int) -> Iterator[tuple[int, bytes, bytes]]:
+def _entries(reader: AuditReader, size: int) -> Iterator[tuple[int, bytes, bytes]]:
     """What the checkpoints cover, page by page."""
     after = 0
     while after < size:
-        page = reader.record(after, min(PAGE, size - after))
+        page = reader.audit_entries(after, min(PAGE, size - after))
         if not page:
             return
-        leaves = reader.leaves(after, len(page))
+        leaves = reader.audit_leaf_hashes(after, len(page))
         yield from ((number, entry, leaf) for (number, entry), leaf in zip(page, leaves, strict=True))
         after = page[-1][0]

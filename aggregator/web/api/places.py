@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.responses import Response
 
+from aggregator.domain.store_port import Reader
 from aggregator.services.picture_service import PictureService
-from aggregator.storage import Reader
 from protocol.identifiers import is_uuid7, to_rfc3339
 
 Json = dict[str, Any]

@@ -15,9 +15,9 @@ from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.client_address import session_of
 from aggregator.domain.authorization import Principal
 from aggregator.domain.read_models import Box, Camera
+from aggregator.domain.store_port import Reader
 from aggregator.monitoring.health import Health
 from aggregator.services.site_clock import SiteClock
-from aggregator.storage import Reader
 from aggregator.web.auth_middleware import may_see
 from aggregator.web.dashboard.i18n.texts import LANGUAGES, TEXTS, Texts
 from aggregator.web.dashboard.login.login import language_of

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from aggregator.domain.alert import Alert
 from aggregator.domain.authorization import Principal
 from aggregator.domain.read_models import Box, Camera
+from aggregator.domain.store_port import Reader
 from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
-from aggregator.storage import Reader
 from common import logging_setup
 from common.errors import StoreError
 

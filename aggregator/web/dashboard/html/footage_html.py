@@ -6,7 +6,7 @@ from datetime import datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
-from aggregator.domain.read_models import Moment
+from aggregator.domain.read_models import TimelineEvent
 from aggregator.web.dashboard.i18n.texts import Texts
 from common.clock import SECOND_NS
 from protocol.commands import RecordedRanges, Span
@@ -26,7 +26,9 @@ def day_range(day: str, zone: ZoneInfo) -> tuple[int, int]:
     return round(begin.timestamp()) * SECOND_NS, round(after.timestamp()) * SECOND_NS
 
 
-def line_html(kept: RecordedRanges, moments: list[Moment], day: tuple[int, int], zone: ZoneInfo, words: Texts) -> str:
+def line_html(
+    kept: RecordedRanges, moments: list[TimelineEvent], day: tuple[int, int], zone: ZoneInfo, words: Texts
+) -> str:
     """The line as SVG; times are the site's."""
     parts = [f'<rect class="empty" x="0" y="14" width="{WIDTH}" height="22"/>']
     for name, spans in (("kept", kept.spans), ("gap", kept.gaps), ("hold", kept.holds)):
@@ -42,7 +44,7 @@ def line_html(kept: RecordedRanges, moments: list[Moment], day: tuple[int, int],
     )
 
 
-def facts(kept: RecordedRanges, moments: list[Moment], words: Texts) -> str:
+def facts(kept: RecordedRanges, moments: list[TimelineEvent], words: Texts) -> str:
     """The day in words."""
     hours = sum(span.to_ns - span.from_ns for span in kept.spans) / SECOND_NS / 3600
     return " · ".join(

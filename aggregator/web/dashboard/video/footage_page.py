@@ -125,7 +125,7 @@ class FootagePage:
         if reply is None or reply.kept is None:
             return
         reader, day = self._context.reader, self._day
-        moments = await asyncio.to_thread(reader.moments, camera.site, camera.box, camera.id, day)
+        moments = await asyncio.to_thread(reader.timeline, camera.site, camera.box, camera.id, day)
         self._line.set_content(views.line_html(reply.kept, moments, day, zone, self._words))
         self._facts.set_content(escape(views.facts(reply.kept, moments, self._words)))
         self._told.set_content(self._words["footage.choose"])

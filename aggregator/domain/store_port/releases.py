@@ -1,0 +1,36 @@
+"""Releases: unredacted copies that two people agreed on."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.authorization import Scope
+from aggregator.domain.release import Change, Release
+
+
+class ReleaseReader(Protocol):
+    """Reads releases."""
+
+    def release(self, release_id: str) -> Release | None:
+        """A release."""
+
+    def unfinished_releases(self) -> list[Release]:
+        """Releases that something may have to be done about, oldest first."""
+
+    def releases(self, who: str, within: Scope, limit: int = 100) -> list[Release]:
+        """The newest releases that somebody asked for, or that lie within whole sites."""
+
+
+class ReleaseWriter(Protocol):
+    """Writes releases."""
+
+    def request_release(self, release: Release, entry: AuditEntry) -> None:
+        """Add a request for an unredacted copy."""
+
+    def change_release(self, change: Change) -> bool:
+        """Change a release; False where it is not any more what it was.
+
+        Raises:
+            ContractError: The store does not allow it: who asked cannot decide.
+        """

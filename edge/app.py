@@ -6,12 +6,12 @@ import os
 import random
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from prometheus_client import CollectorRegistry
+from starlette.routing import Route
 
 from common import logging_setup
 from common.backoff import Backoff
@@ -146,7 +146,7 @@ class Box:
         self._status = StatusPublisher(self.link, self._topics.status, self._make_status, self._stop)
         self.registry = CollectorRegistry()
         self.registry.register(BoxCollector(self._readings(), self.cameras))
-        self.server = StatusServer(settings.status_port, self.registry, self._health, self._api(base))
+        self.server = StatusServer(settings.status_port, self.registry, self._health, self._routes(base))
 
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set, then end every part in order: cameras, detector, reporter, publisher, outbox."""
@@ -231,13 +231,13 @@ class Box:
         ca_file = base / told.ca_file if told.ca_file else None
         return UploadClient(told.url, ca_file, clock=self._clock, backoff=lambda: Backoff(random.random, 1.0, 300.0))
 
-    def _api(self, base: Path) -> Callable[[BaseHTTPRequestHandler], bool] | None:
-        """Footage over HTTP, for whoever stands at the box."""
+    def _routes(self, base: Path) -> list[Route]:
+        """Footage over HTTP, on the box itself."""
         if self.footage is None:
-            return None
+            return []
         store = model_store(self.settings, base)
         data = base / self.settings.data
-        return FootageApi(self.footage.store, lambda: export_redactor(store, threads=1), self._clock, data).answer
+        return FootageApi(self.footage.store, lambda: export_redactor(store, threads=1), self._clock, data).routes()
 
     def _looks(self, objects: SizedDetector) -> dict[str, Action]:
         """Questions about footage."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from common.errors import DoorRefused
 from edge.access.doors.adapters.base import Outputs, Parts
-from edge.access.doors.adapters.http import Committed, Listener, door_of
+from edge.access.doors.adapters.http import CommitWaiter, Listener, door_of
 from edge.access.doors.door_signals import ControllerRestored, DoorContact, Lock, Refused
 from edge.access.doors.json_message_format import decode
 from edge.settings.doors import DoorSettings, SimulatedDoor
@@ -57,7 +57,7 @@ class Simulator:
         except DoorRefused as error:
             self._parts.tell(door, Refused(str(error)))
             return 400, f"{error}\n".encode()
-        committed = Committed()
+        committed = CommitWaiter()
         self._parts.tell(door, message.said(), None, committed)
         return committed.answer()
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from common.clock import SECOND_NS
 from common.errors import ContractError, DoorRefused
 from edge.access.doors.adapters.base import Outputs, Parts, secret_bytes
-from edge.access.doors.adapters.http import Committed, Listener, door_of
+from edge.access.doors.adapters.http import CommitWaiter, Listener, door_of
 from edge.access.doors.door_signals import ControllerRestored, Refused
 from edge.access.doors.json_message_format import Message, decode
 from edge.settings.doors import DoorSettings, WebhookDoor
@@ -140,7 +140,7 @@ class Webhook:
         except DoorRefused as error:
             self._parts.tell(door, Refused(str(error)))
             return 400, f"{error}\n".encode()
-        committed = Committed()
+        committed = CommitWaiter()
         self._parts.tell(door, ControllerRestored(), time_ns)
         self._parts.tell(door, message.said(), time_ns, committed)
         return committed.answer()

@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
 from agg_support import PASSWORD, Web, add_staff, run_apart
@@ -55,8 +55,8 @@ def test_no_more_than_the_bound_of_a_streamed_body_is_read(path: str) -> None:
             yield bytes(10_000)
 
     async def ask() -> int:
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(BodyLimits(APP, most_bytes)), base_url="http://x"
+        async with httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(BodyLimits(APP, most_bytes)), base_url="http://x"
         ) as client:
             return (await client.post(path, content=endless())).status_code
 
@@ -69,8 +69,8 @@ def test_no_more_than_the_bound_of_a_streamed_body_is_read(path: str) -> None:
 def test_a_body_that_says_it_is_too_large_is_not_read(path: str, length: str) -> None:
     async def ask() -> int:
         headers = {"Content-Length": length}
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(BodyLimits(APP, most_bytes)), base_url="http://x"
+        async with httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(BodyLimits(APP, most_bytes)), base_url="http://x"
         ) as client:
             return (await client.post(path, headers=headers)).status_code
 
@@ -79,8 +79,8 @@ def test_a_body_that_says_it_is_too_large_is_not_read(path: str, length: str) ->
 
 def test_a_body_within_its_bound_passes() -> None:
     async def ask() -> str:
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(BodyLimits(APP, most_bytes)), base_url="http://x"
+        async with httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(BodyLimits(APP, most_bytes)), base_url="http://x"
         ) as client:
             return (await client.post(PATHS[5], content=bytes(PIECE_BYTES))).text
 
@@ -91,7 +91,7 @@ def test_the_running_server_refuses_large_bodies(web: Web) -> None:
     with web.client() as client:
         client.post("/login", data={"name": add_staff(web, "supervisor"), "password": PASSWORD})
         for path in ("/api/sites/village/list", "/api/sites/village/list.csv", "/api/tokens"):
-            with contextlib.suppress(httpx.TransportError):  # it may close the connection before all is sent
+            with contextlib.suppress(httpx2.TransportError):  # it may close the connection before all is sent
                 assert client.post(path, content=bytes(5_000_000)).status_code == 413
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,8 +17,10 @@ from common.http_server.bounded_protocol import ConnectionLimits
 from common.http_server.request_threads import RequestThreads
 from common.http_server.routes import get
 from common.http_server.server_thread import ServerThread, listen
+from common.periodic import run_periodically
 from common.threads import Worker
 from edge.messaging.mqtt_client import BrokerLink
+from edge.monitoring.metrics import Metrics
 from edge.settings.node import CameraSettings
 from edge.video.camera_worker import CameraWorker
 from protocol.receipts import BoxStatus, CameraState, CameraStatus, encode
@@ -78,10 +79,13 @@ class StatusPublisher:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.is_set():
-            self.publish()
-            self._wake.wait(PUBLISH_INTERVAL_S)
-            self._wake.clear()
+        self.publish()
+        run_periodically(self.publish, PUBLISH_INTERVAL_S, self._wait, "status")
+
+    def _wait(self, seconds: float) -> bool:
+        self._wake.wait(seconds)
+        self._wake.clear()
+        return self._stop.is_set()
 
 
 class StatusServer:
@@ -89,7 +93,7 @@ class StatusServer:
 
     Args:
         port: 0 for any.
-        registry: The metrics.
+        metrics: The box's metrics.
         health: Components and whether each works.
         routes: Served too.
 
@@ -100,7 +104,7 @@ class StatusServer:
     def __init__(
         self,
         port: int,
-        registry: CollectorRegistry,
+        metrics: Metrics,
         health: Callable[[], dict[str, bool]],
         routes: Sequence[Route] = (),
     ) -> None:
@@ -109,7 +113,7 @@ class StatusServer:
             return JSONResponse(components, 200 if all(components.values()) else 503)
 
         def answer_metrics(_request: Request) -> Response:
-            return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+            return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
         threads = RequestThreads("http-request", LIMITS.connections)
         own = [get("/healthz", threads.endpoint(answer_health)), get("/metrics", threads.endpoint(answer_metrics))]

@@ -8,6 +8,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -235,4 +236,5 @@ def test_request_threads_are_limited_and_return_results_and_errors() -> None:
             await threads.run(lambda: dict[str, int]()["x"])
         assert await threads.run(lambda: 8) == 8
 
-    asyncio.run(main())
+    with ThreadPoolExecutor(1) as apart:  # another test may have left a loop in this thread
+        apart.submit(asyncio.run, main()).result()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -17,6 +16,7 @@ from edge.access.doors.credential_policy import Allowlist, CredentialPolicy, Pse
 from edge.access.doors.door_event_loop import Counts, Door, DoorEventLoop
 from edge.access.doors.door_state_machine import DoorRules, DoorState
 from edge.access.site_lists.matching import SiteList
+from edge.monitoring.metrics import DoorMetrics
 from edge.settings.doors import DoorSettings, HeldLimit, MqttDoor, OnvifDoor, WebhookDoor
 from edge.video.frame_analyzer import Passing
 from pipelines.findings import Finding
@@ -30,9 +30,6 @@ from protocol.receipts import DoorStanding, DoorStatus
 
 _OWN_TIME = (OnvifDoor, WebhookDoor, MqttDoor)
 """Controllers that say when something happened."""
-
-
-DOOR_READINGS = ("door_messages", "door_refused", "door_late", "door_stale", "door_failures")
 
 
 class Doors:
@@ -86,9 +83,14 @@ class Doors:
         ]
         self._desk = Worker(self.desk.run, "doors")
 
-    def readings(self) -> dict[str, Callable[[], float]]:
-        """The metrics of all doors, by name."""
-        return {name: partial(getattr, self.counts, name.removeprefix("door_")) for name in DOOR_READINGS}
+    def bind_metrics(self, metrics: DoorMetrics) -> None:
+        """Have the metrics read all doors."""
+        counts = self.counts
+        metrics.messages.set_function(lambda: counts.messages)
+        metrics.refused.set_function(lambda: counts.refused)
+        metrics.stale.set_function(lambda: counts.stale)
+        metrics.late.set_function(lambda: counts.late)
+        metrics.failures.set_function(lambda: counts.failures)
 
     @property
     def counts(self) -> Counts:

@@ -19,13 +19,13 @@ import pytest
 from blur_kit import Bright, Failing
 from blur_kit import redactor as covering
 from edge_kit import wait_until
-from prometheus_client import CollectorRegistry
 from rec_kit import RATE, START_NS, decoded, packets, stream
 
 from common.clock import SECOND_NS, FakeClock
 from common.errors import FootageError, ModelError, ModelUnavailable, RedactionError
 from edge.media.redaction_statistics import Counts, UsedModel
 from edge.media.signed_manifest import signing_key, verify
+from edge.monitoring.metrics import Metrics
 from edge.monitoring.status import LIMITS, StatusServer
 from edge.recorder.factory import FootageStore
 from edge.recorder.footage.export import VideoRedactor
@@ -101,7 +101,7 @@ def box(tmp_path: Path) -> Iterator[Served]:
     api = FootageApi(store, lambda: box.make(), clock, tmp_path / "data")  # noqa: PLW0108 - tests put another in its place
 
     def serve() -> None:
-        box.server = StatusServer(0, CollectorRegistry(), lambda: {"all": True}, api.routes())
+        box.server = StatusServer(0, Metrics(), lambda: {"all": True}, api.routes())
         box.port = box.server.port
         box.server.start()
 

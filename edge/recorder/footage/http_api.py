@@ -37,7 +37,7 @@ from protocol.identifiers import from_rfc3339, to_rfc3339
 MAX_VIDEO_NS = 6 * 3600 * SECOND_NS
 MAX_LIST_NS = 48 * 3600 * SECOND_NS
 BY = "api"
-"""Who asked, where the request does not say it: the token has no name."""
+"""Who requested it, where the request does not say it: the token has no name."""
 _REASON_CHARACTERS, _NAME_CHARACTERS = (3, 200), (1, 64)
 MANIFEST = "Paifang-Manifest"
 """Header of a video: where its manifest will be."""
@@ -155,25 +155,25 @@ class FootageApi:
             raise _Refused(404, "camera", f"'{camera[:64]}' never recorded; known: {', '.join(known) or 'none'}")
         return camera
 
-    async def _video(self, request: Request, asked: ExportRequest) -> Response:
+    async def _video(self, request: Request, export: ExportRequest) -> Response:
         if request.scope["http_version"] == "1.0":
             raise _Refused(400, "", "a video is sent in chunks; ask in HTTP/1.1")
         if not self._busy.acquire(blocking=False):
             raise _Refused(429, "", "a video is being made; one at a time", {"Retry-After": "10"})
         stream, number = VideoStream(), secrets.token_hex(16)
-        threading.Thread(target=self._produce, args=(asked, number, stream), name="footage-video", daemon=True).start()
+        threading.Thread(target=self._produce, args=(export, number, stream), name="footage-video", daemon=True).start()
         headers = {"Cache-Control": "no-store", MANIFEST: f"/footage/{_MANIFESTS}{number}"}
         return await stream.response(request, headers)
 
-    def _produce(self, asked: ExportRequest, number: str, stream: VideoStream) -> None:
+    def _produce(self, export: ExportRequest, number: str, stream: VideoStream) -> None:
         """Make the video, and write it to the stream."""
         failure: Exception | None = None
         try:
-            self._make_video(asked, number, stream)
+            self._make_video(export, number, stream)
         except (PaifangError, _Refused) as error:
             failure = error
         except Exception as error:
-            logging_setup.get("recorder").exception("making a video failed", camera=asked.camera)
+            logging_setup.get("recorder").exception("making a video failed", camera=export.camera)
             failure = FootageError(f"internal error: {type(error).__name__}")
         finally:
             self._busy.release()
@@ -187,17 +187,17 @@ class FootageApi:
             raise _Refused(503, "", f"no model can redact a video, so there is none: {error}") from error
         return self._redactor
 
-    def _make_video(self, asked: ExportRequest, number: str, stream: VideoStream) -> None:
-        self._store.player.check(asked.camera, asked.from_ns, asked.to_ns)
+    def _make_video(self, export: ExportRequest, number: str, stream: VideoStream) -> None:
+        self._store.player.check(export.camera, export.from_ns, export.to_ns)
         exporter = Exporter(self._store.player, self._store.index, self._clock, self._key, self._redactor_or_refusal())
-        transactional_outbox.enqueue(self._store.index, exported(asked, self._clock.wall_ns()))
+        transactional_outbox.enqueue(self._store.index, exported(export, self._clock.wall_ns()))
         try:
-            rows = self._store.player.find(asked.camera, asked.from_ns, asked.to_ns)
-            counts = exporter.redact(asked, stream)
-            file = (f"{asked.camera}.mp4", stream.digest.hexdigest(), stream.bytes)
-            self._manifests.put(number, exporter.manifest(asked, rows, counts, file), MOST_MANIFESTS)
+            rows = self._store.player.find(export.camera, export.from_ns, export.to_ns)
+            counts = exporter.redact(export, stream)
+            file = (f"{export.camera}.mp4", stream.digest.hexdigest(), stream.bytes)
+            self._manifests.put(number, exporter.manifest(export, rows, counts, file), MOST_MANIFESTS)
         except (PaifangError, OSError) as error:
-            logging_setup.get("recorder").warning("a video ended early", camera=asked.camera, error=str(error))
+            logging_setup.get("recorder").warning("a video ended early", camera=export.camera, error=str(error))
             raise _Refused(503, "", "the video could not be redacted, so there is none") from error
 
     def _manifest(self, number: str) -> bytes:

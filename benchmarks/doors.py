@@ -40,7 +40,7 @@ from common.clock import SystemClock
 from common.secret import Secret
 from demo.osdp_reader import SimulatedReader
 from edge.access.doors.credential_policy import Allowlist
-from edge.access.doors.door_signals import CredentialPresented, DoorContact, Said
+from edge.access.doors.door_signals import CredentialPresented, DoorContact, DoorSignal
 from edge.access.doors.factory import Doors
 from edge.access.pseudonyms import DailyPseudonyms
 from edge.app import Box
@@ -193,7 +193,7 @@ def _feed(folder: Path, seconds: float, per_s: int | None) -> tuple[float, float
     )  # fmt: skip
     stop = threading.Thread(target=doors.desk.run)
     stop.start()
-    words: tuple[Said, ...] = (
+    words: tuple[DoorSignal, ...] = (
         CredentialPresented("granted", Secret("1001")),
         DoorContact(open=True),
         DoorContact(open=False),
@@ -205,9 +205,9 @@ def _feed(folder: Path, seconds: float, per_s: int | None) -> tuple[float, float
         if per_s is not None and done >= (now - began) * per_s:
             time.sleep(0.005)
             continue
-        doors.desk.tell(told[done % DOORS].id, words[done // DOORS % len(words)])
+        doors.desk.submit(told[done % DOORS].id, words[done // DOORS % len(words)])
         done += 1
-    doors.desk.tell(told[0].id, CredentialPresented("denied"), None, last.set)
+    doors.desk.submit(told[0].id, CredentialPresented("denied"), None, last.set)
     last.wait()
     took_s, spent_s = time.monotonic() - began, cpu_s() - cpu
     doors.stop_desk()

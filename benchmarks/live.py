@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import av
-import httpx
+import httpx2
 import numpy as np
 import yaml
 from playwright.sync_api import Page, sync_playwright
@@ -119,7 +119,7 @@ def _village(folder: Path, glass: Glass) -> Iterator[tuple[str, int, int]]:
 
 
 def _log_in(page: Page, url: str) -> None:
-    with httpx.Client(base_url=url, headers={"Origin": url}) as client:
+    with httpx2.Client(base_url=url, headers={"Origin": url}) as client:
         _until(lambda: client.get("/healthz").status_code == 200, "the aggregator")
     page.goto(f"{url}/login")
     page.get_by_test_id("login-name").fill(WHO)

@@ -10,6 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
+def exponential_s(first_s: float, cap_s: float, failures: int) -> float:
+    """The delay in seconds after so many failures beyond the first: it doubles from `first_s` to `cap_s`.
+
+    >>> [exponential_s(1.0, 5.0, failures) for failures in (0, 1, 2, 3, 100_000)]
+    [1.0, 2.0, 4.0, 5.0, 5.0]
+    """
+    return min(cap_s, first_s * 2.0 ** min(failures, 60))
+
+
 @dataclass
 class Backoff:
     """Delays that double from `first_s` to `cap_s`, each drawn between half of it and all of it.
@@ -32,7 +41,7 @@ class Backoff:
         >>> [delays.next_s() for _ in range(4)]
         [1.0, 2.0, 4.0, 5.0]
         """
-        top = min(self.cap_s, self.first_s * 2.0 ** min(self._tries, 30))
+        top = exponential_s(self.first_s, self.cap_s, self._tries)
         self._tries += 1
         return top * (0.5 + 0.5 * self.random())
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from common import logging_setup
+from common.backoff import exponential_s
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 
@@ -31,12 +32,10 @@ class Worker(threading.Thread):
 
     def run(self) -> None:
         """Work until the work returns."""
-        pause_s = FIRST_PAUSE_S
         while not self._done():
             self.failures += 1
             self.well = False
-            self._pause(pause_s)
-            pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+            self._pause(exponential_s(FIRST_PAUSE_S, LONGEST_PAUSE_S, self.failures - 1))
             self.well = True
 
     def _done(self) -> bool:

@@ -1,17 +1,15 @@
 """The demonstration's doors: presses the buttons of the box's `simulator` doors, scene after scene.
 
-A scene is what people would see at a door in half a minute; the box hears it over HTTP on loopback, as from a person
-who tries it with `curl -d '{"event": "granted"}' http://127.0.0.1:PORT/doors/ID`.
+A scene is half a minute at a door; the box receives it over HTTP on loopback, as from `curl -d '{"event": "granted"}' http://127.0.0.1:PORT/doors/ID`.
 """
 
 from __future__ import annotations
 
-import json
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import httpx2
 
 TIMEOUT_S = 6.0
 Press = tuple[float, str, str]
@@ -39,15 +37,14 @@ class Panel:
 
     def press(self, event: str, card: str = "") -> bool:
         """Press one; False when the box does not take it."""
-        body = json.dumps({"event": event, **({"credential": card} if card else {})}).encode()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/doors/{self.door}", body, {"Content-Type": "application/json"}
-        )
+        message = {"event": event, **({"credential": card} if card else {})}
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
-                return bool(answer.status == 204)
-        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            answer = httpx2.post(
+                f"http://127.0.0.1:{self.port}/doors/{self.door}", json=message, timeout=TIMEOUT_S, trust_env=False
+            )
+        except httpx2.HTTPError:
             return False
+        return answer.status_code == 204
 
     def play(self, scene: str, stop: threading.Event) -> None:
         """Play one scene, unless it is stopped."""

@@ -6,14 +6,14 @@ import base64
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import av
 
-from common.errors import SourceError
+from common.errors import SourceError, StreamBroken
 from demo.rtsp_server.audio_rtp import ClipSound, sound_of
-from demo.rtsp_server.nal import Codec, Parameters, parameters, split
 from demo.rtsp_server.rtp import CLOCK_HZ, PAYLOAD_TYPE
+from edge.media.nal import Codec, configuration_record, prefixed_units
 
 _META = ("m=application 0 RTP/AVP 107", "a=rtpmap:107 vnd.onvif.metadata/90000", "a=control:meta")
 
@@ -41,7 +41,7 @@ class Clip:
 
     Attributes:
         codec: Which standard.
-        parameters: Parameter sets.
+        sets: Parameter sets as NAL units without start codes (SPS, PPS; for H.265 VPS first).
         frames: In decoding order; the first is a key frame.
         length_s: Of one turn of the loop.
         sound: None: silent.
@@ -50,7 +50,7 @@ class Clip:
     """
 
     codec: Codec
-    parameters: Parameters
+    sets: tuple[bytes, ...]
     frames: tuple[AccessUnit, ...]
     length_s: float
     sound: ClipSound | None = None
@@ -65,7 +65,7 @@ class Clip:
 
     def sdp(self, address: str) -> str:
         """The session description (RFC 4566) for DESCRIBE."""
-        sets = [base64.b64encode(unit).decode() for unit in self.parameters.sets]
+        sets = [base64.b64encode(unit).decode() for unit in self.sets]
         if self.codec == "h264":
             form, name = f"packetization-mode=1;sprop-parameter-sets={','.join(sets)}", "H264"
         else:
@@ -91,16 +91,18 @@ def load(path: Path, sound: bool = False) -> Clip:
             codec = stream.codec_context.name
             if codec not in ("h264", "hevc"):
                 raise ValueError(f"{codec} is neither H.264 nor H.265")
-            known = parameters(cast(Literal["h264", "hevc"], codec), bytes(stream.codec_context.extradata or b""))
+            sets, length_bytes = configuration_record(bytes(stream.codec_context.extradata or b""), codec)
             rate = Fraction(stream.average_rate or 15)
-            frames = _frames([p for p in container.demux(stream) if p.size], known, rate)
+            frames = _frames([p for p in container.demux(stream) if p.size], sets, length_bytes, rate)
         heard = sound_of(str(path)) if sound else None
-    except (av.error.FFmpegError, ValueError, IndexError, OSError) as error:
+    except (av.error.FFmpegError, StreamBroken, ValueError, IndexError, OSError) as error:
         raise SourceError(f"{path}: cannot be served: {error}") from error
-    return Clip(known.codec, known, tuple(frames), frames[-1].send_s + float(1 / rate), heard)
+    return Clip(cast(Codec, codec), sets, tuple(frames), frames[-1].send_s + float(1 / rate), heard)
 
 
-def _frames(packets: list[av.Packet[av.VideoStream]], known: Parameters, rate: Fraction) -> list[AccessUnit]:
+def _frames(
+    packets: list[av.Packet[av.VideoStream]], sets: tuple[bytes, ...], length_bytes: int, rate: Fraction
+) -> list[AccessUnit]:
     """Access units from the first key frame on; times start at zero."""
     while packets and not packets[0].is_keyframe:
         packets.pop(0)
@@ -112,9 +114,9 @@ def _frames(packets: list[av.Packet[av.VideoStream]], known: Parameters, rate: F
     for i, packet in enumerate(packets):
         sent = _time(packet.dts, packet.pts, i, base, rate) - first
         shown = _time(packet.pts, packet.dts, i, base, rate) - first
-        units = tuple(split(bytes(packet), known.prefix_bytes))
+        units = tuple(prefixed_units(bytes(packet), length_bytes))
         if packet.is_keyframe:
-            units = (*known.sets, *units)
+            units = (*sets, *units)
         frames.append(AccessUnit(units, packet.is_keyframe, float(sent), round(shown * CLOCK_HZ)))
     return frames
 

@@ -1,18 +1,19 @@
-"""Starts the real processes of the demonstration, brings them back when they die, and stops them in order."""
+"""Starts the real processes of the demonstration, starts them again when they end, and stops them in order."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import httpx2
 
 from common import logging_setup
 from common.errors import PaifangError
@@ -24,7 +25,7 @@ STOP_S = 12.0
 
 @dataclass
 class Process:
-    """One child that is kept alive.
+    """One supervised child process.
 
     Args:
         name: For the log.
@@ -37,16 +38,16 @@ class Process:
     folder: Path
     starts: int = 0
     child: asyncio.subprocess.Process | None = None
-    _keeper: asyncio.Task[None] | None = field(default=None, repr=False)
+    _task: asyncio.Task[None] | None = field(default=None, repr=False)
 
     def start(self) -> None:
-        """Start it, now and whenever it ends by itself."""
-        self._keeper = asyncio.create_task(self._keep())
+        """Start it, now and whenever it ends."""
+        self._task = asyncio.create_task(self._supervise())
 
     async def stop(self) -> None:
-        """Ask it to end, and insist after a while."""
-        if self._keeper is not None:
-            self._keeper.cancel()
+        """Terminate it, and kill it after `STOP_S`."""
+        if self._task is not None:
+            self._task.cancel()
         child = self.child
         if child is None or child.returncode is not None:
             return
@@ -58,7 +59,7 @@ class Process:
                 child.kill()
                 await child.wait()
 
-    async def _keep(self) -> None:
+    async def _supervise(self) -> None:
         log = logging_setup.get("supervisor")
         while True:
             with (self.folder / f"{self.name}.log").open("ab") as out:
@@ -73,10 +74,10 @@ class Process:
 
 
 async def until(what: str, ready: Callable[[], bool], process: Process) -> None:
-    """Wait until something is so.
+    """Wait until a condition holds.
 
     Raises:
-        PaifangError: It is not so in time; says where the log is.
+        PaifangError: It does not in time; the text names the log.
     """
     for _ in range(round(READY_S / 0.1)):
         if await asyncio.to_thread(ready):
@@ -87,24 +88,29 @@ async def until(what: str, ready: Callable[[], bool], process: Process) -> None:
     raise PaifangError(f"{what} does not start; see {process.folder / (process.name + '.log')}")
 
 
-def answers(url: str) -> bool:
-    """Whether an address says that all is well."""
+@functools.cache
+def _client() -> httpx2.Client:
+    """For requests on loopback; each has a connection of its own, for processes that are started again."""
+    return httpx2.Client(timeout=2.0, trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0))
+
+
+def _status(url: str) -> int | None:
+    """The status with which an address answers; None where it does not."""
     try:
-        with urllib.request.urlopen(url, timeout=2.0) as answer:  # noqa: S310 - loopback
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+        with _client().stream("GET", url, follow_redirects=True) as answer:
+            return answer.status_code
+    except httpx2.HTTPError:
+        return None
+
+
+def answers(url: str) -> bool:
+    """Whether an address reports that all components work."""
+    return _status(url) == 200
 
 
 def responds(url: str) -> bool:
     """Whether an address answers at all."""
-    try:
-        with urllib.request.urlopen(url, timeout=2.0):  # noqa: S310 - loopback
-            return True
-    except urllib.error.HTTPError:
-        return True
-    except (urllib.error.URLError, OSError):
-        return False
+    return _status(url) is not None
 
 
 def hand_over_password(accounts: Path, target: Path) -> bool:
@@ -118,17 +124,17 @@ def hand_over_password(accounts: Path, target: Path) -> bool:
 
 
 def trust_command(settings: Path, site: str, out: Path) -> int:
-    """Have the aggregator's own command write a site's trust file; its exit code."""
+    """Run the aggregator's command that writes a site's trust file; its exit code."""
     words = ["aggregator", "trust", site, "--config", str(settings), "--out", str(out)]
     done = subprocess.run([sys.executable, "-m", "paifang.cli", *words], stdout=subprocess.DEVNULL, check=False)
     return done.returncode
 
 
 def one_time_password(log: Path) -> str:
-    """The line in which the aggregator tells the password; empty while it is not there."""
+    """The password in the line that the aggregator prints; empty while it is missing."""
     try:
         lines = log.read_text(errors="replace").splitlines()
     except OSError:
         return ""
-    told = [line for line in lines if line.startswith("one-time password")]
-    return told[-1].rpartition(" ")[2] if told else ""
+    found = [line for line in lines if line.startswith("one-time password")]
+    return found[-1].rpartition(" ")[2] if found else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from common.errors import PaifangError
 from common.secret import Secret
@@ -67,11 +67,11 @@ def fill_list(page: str, supervisor: Person, now: datetime | None = None) -> Non
         },
     ]  # fmt: skip
     try:
-        with httpx.Client(base_url=page, headers={"Origin": page}, timeout=TIMEOUT_S) as client:
+        with httpx2.Client(base_url=page, headers={"Origin": page}, timeout=TIMEOUT_S) as client:
             client.post("/login", data={"name": supervisor.name, "password": supervisor.password.reveal()})
             known = {it["text"] for it in client.get(f"/api/sites/{SITE}/list").raise_for_status().json()["entries"]}
             for entry in entries:
                 if entry["text"] not in known:
                     client.post(f"/api/sites/{SITE}/list", json=entry).raise_for_status()
-    except (httpx.HTTPError, ValueError, KeyError) as error:
+    except (httpx2.HTTPError, ValueError, KeyError) as error:
         raise PaifangError(f"the demonstration's vehicle list cannot be filled: {error}") from error

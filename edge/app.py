@@ -6,16 +6,16 @@ import os
 import random
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from prometheus_client import CollectorRegistry
+from starlette.routing import Route
 
 from common import logging_setup
 from common.backoff import Backoff
 from common.clock import SECOND_NS, Clock, SystemClock
+from common.periodic import run_periodically
 from common.threads import Worker, health
 from edge.access.controller import AccessControl
 from edge.jobs.registry import JobRegistry
@@ -28,9 +28,10 @@ from edge.messaging.outbox_publisher import OutboxPublisher
 from edge.messaging.outbox_store import EventIdentity
 from edge.messaging.upload_client import UploadClient
 from edge.monitoring.clock_step_detector import ClockStepDetector
-from edge.monitoring.metrics import BoxCollector, Reading
+from edge.monitoring.metric_sources import read_camera, read_delivery, read_footage, read_inference, read_pictures
+from edge.monitoring.metrics import Metrics
 from edge.monitoring.status import StatusPublisher, StatusServer, camera_status
-from edge.recorder.factory import FOOTAGE_READINGS, RecorderService
+from edge.recorder.factory import RecorderService
 from edge.recorder.footage.http_api import FootageApi
 from edge.recorder.footage.query_handler import Looks
 from edge.recorder.main_stream_reader import MainReader
@@ -56,6 +57,8 @@ from protocol.topics import BoxTopics
 VERSION = "0.1.0"
 WORKERS = 2
 """Looks at the same time, one core each; more cores are for more cameras, in processes of their own."""
+CHECK_S = 2.0
+"""Between two checks of cameras, broker connection and clock."""
 END_S = 5.0
 """Cameras have this long to end together; one that is still connecting then is left to the end of the process."""
 
@@ -144,15 +147,14 @@ class Box:
         self._threads = [Worker(camera.run, f"camera-{camera.id}") for camera in self.cameras]
         self._threads += [Worker(reader.run, f"main-{reader.id}") for reader in self._readers(base)]
         self._status = StatusPublisher(self.link, self._topics.status, self._make_status, self._stop)
-        self.registry = CollectorRegistry()
-        self.registry.register(BoxCollector(self._readings(), self.cameras))
-        self.server = StatusServer(settings.status_port, self.registry, self._health, self._api(base))
+        self.server = StatusServer(settings.status_port, self._metrics(), self._health, self._routes(base))
 
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set, then end every part in order: cameras, detector, reporter, publisher, outbox."""
         self.start()
         watch = ClockStepDetector(self._clock)
-        while not stop.wait(2.0):
+
+        def check() -> None:
             self.reporter.retry()
             self.link.tend()
             for camera in self.cameras:
@@ -160,6 +162,8 @@ class Box:
             step = watch.check()
             if step is not None:
                 self.reporter.send([UnsequencedEvent(self.settings.box, step, self._clock.wall_ns())])
+
+        run_periodically(check, CHECK_S, stop.wait, "checks of the box")
         self.close()
 
     def start(self) -> None:
@@ -231,13 +235,13 @@ class Box:
         ca_file = base / told.ca_file if told.ca_file else None
         return UploadClient(told.url, ca_file, clock=self._clock, backoff=lambda: Backoff(random.random, 1.0, 300.0))
 
-    def _api(self, base: Path) -> Callable[[BaseHTTPRequestHandler], bool] | None:
-        """Footage over HTTP, for whoever stands at the box."""
+    def _routes(self, base: Path) -> list[Route]:
+        """Footage over HTTP, on the box itself."""
         if self.footage is None:
-            return None
+            return []
         store = model_store(self.settings, base)
         data = base / self.settings.data
-        return FootageApi(self.footage.store, lambda: export_redactor(store, threads=1), self._clock, data).answer
+        return FootageApi(self.footage.store, lambda: export_redactor(store, threads=1), self._clock, data).routes()
 
     def _looks(self, objects: SizedDetector) -> dict[str, Action]:
         """Questions about footage."""
@@ -322,25 +326,14 @@ class Box:
             **health(),
         }
 
-    def _readings(self) -> dict[str, Reading]:
-        store, progress = self.outbox.store, self.publisher.progress
-        footage = self.footage.readings() if self.footage is not None else dict.fromkeys(FOOTAGE_READINGS, float)
-        return (footage | self.access.readings()) | {
-            "inference_jobs": lambda: self.inference.jobs,
-            "inference_failures": lambda: self.inference.failures,
-            "inference_seconds": lambda: self.inference.last_s,
-            "mailbox_dropped": lambda: self._mailbox.dropped,
-            "pictures": lambda: self.redactor.pictures,
-            "redaction_failures": lambda: self.redactor.failures,
-            "events_without_picture": lambda: self.reporter.without_picture,
-            "events_not_stored": lambda: len(self.reporter.unsaved),
-            "events_forgotten": lambda: self.reporter.forgotten,
-            "outbox_waiting": lambda: store.waiting,
-            "outbox_bytes": lambda: store.waiting_bytes,
-            "outbox_dropped": lambda: store.dropped,
-            "outbox_pictures_dropped": lambda: store.pictures_dropped,
-            "broker_connected": lambda: float(self.link.connected),
-            "broker_connects": lambda: self.link.connects,
-            "events_flying": lambda: progress.flying,
-            "events_resent": lambda: progress.resent,
-        }
+    def _metrics(self) -> Metrics:
+        metrics = Metrics()
+        for camera in self.cameras:
+            read_camera(metrics.cameras, camera)
+        read_inference(metrics.inference, self.inference, self._mailbox)
+        read_pictures(metrics.pictures, self.redactor, self.reporter)
+        read_delivery(metrics.delivery, self.reporter, self.outbox.store, self.publisher, self.link)
+        if self.footage is not None:
+            read_footage(metrics.footage, self.footage)
+        self.access.bind_metrics(metrics)
+        return metrics

@@ -36,7 +36,7 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
 BUILT_ONCE = {
     "edge": {
         *("MqttClient", "Outbox", "OutboxPublisher", "InferencePool", "SnapshotRedactor", "EventReporter"),
-        *("FrameAnalyzer", "CameraWorker", "LatestFrameQueue", "StatusPublisher", "StatusServer", "BoxCollector"),
+        *("FrameAnalyzer", "CameraWorker", "LatestFrameQueue", "StatusPublisher", "StatusServer", "Metrics"),
         *("SystemClock", "ModelStore", "KeyframeMode"),
     },
     "aggregator": {
@@ -150,7 +150,7 @@ def test_only_app_builds_concrete_parts(package: str) -> None:
 FORBIDDEN_IN_PURE = {
     *("time", "threading", "multiprocessing", "concurrent", "asyncio", "queue", "select", "signal", "subprocess"),
     *("socket", "ssl", "http", "urllib", "ftplib", "smtplib", "random", "secrets", "os", "shutil", "tempfile"),
-    *("sqlite3", "av", "paho", "onnxruntime", "requests", "httpx", "structlog"),
+    *("sqlite3", "av", "paho", "onnxruntime", "requests", "httpx", "httpx2", "structlog"),
 }
 
 

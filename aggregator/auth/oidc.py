@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.httpx_client import OAuth2Client
 from joserfc import jwt
@@ -71,7 +71,7 @@ class OidcClient:
         *,
         clock: Clock,
         token: Callable[[], str],
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self._settings, self._secret = settings, secret
         self._clock, self._token, self._transport = clock, token, transport
@@ -156,6 +156,6 @@ class OidcClient:
     def _mapped(self) -> Iterator[None]:
         try:
             yield
-        except (httpx.HTTPError, AuthlibBaseError, JoseError, KeyError, ValueError, TypeError) as error:
+        except (httpx2.HTTPError, AuthlibBaseError, JoseError, KeyError, ValueError, TypeError) as error:
             _log.warning("identity provider", problem=f"{type(error).__name__}: {error}")
             raise LoginError(FAILED) from error

@@ -8,13 +8,13 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from common.backoff import exponential_s
 from common.clock import SECOND_NS, Clock
 from common.errors import LoginThrottled
 
 _REMEMBERED_KEYS = 10_000
 FIRST_S = 5.0
 """The first wait; each further one is twice as long."""
-_DOUBLINGS = 20
 
 
 @dataclass
@@ -67,7 +67,7 @@ class RateLimiter:
                 tries.count = 0
             tries.count, tries.newest_ns = tries.count + 1, now_ns
             if tries.count >= self.limit:
-                wait_s = min(FIRST_S * 2 ** min(tries.count - self.limit, _DOUBLINGS), self.most_s)
+                wait_s = exponential_s(FIRST_S, self.most_s, tries.count - self.limit)
                 tries.until_ns = now_ns + round(wait_s * SECOND_NS)
 
     def forgive(self, key: str) -> None:

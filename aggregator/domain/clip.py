@@ -16,6 +16,7 @@ import msgspec
 
 from aggregator.domain.alert import Alert
 from aggregator.domain.audit_entry import AuditEntry
+from common.backoff import exponential_s
 from common.clock import SECOND_NS
 
 State = Literal["wanted", "asked", "stored", "failed"]
@@ -109,10 +110,10 @@ def request_for_event(job: str, site: str, box: str, camera: str, *, time_ns: in
 
 def mark_requested(clip: Clip, now_ns: int, problem: str = "") -> Clip:
     """The box was asked; `problem` is why it did not answer. It is asked again, after growing pauses."""
-    pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S << min(clip.tries, 20))
+    pause_ns = round(exponential_s(FIRST_PAUSE_S, LONGEST_PAUSE_S, clip.tries) * SECOND_NS)
     state: State = clip.state if problem else "asked"
     return msgspec.structs.replace(
-        clip, state=state, tries=clip.tries + 1, next_ns=now_ns + pause_s * SECOND_NS, problem=problem[:300]
+        clip, state=state, tries=clip.tries + 1, next_ns=now_ns + pause_ns, problem=problem[:300]
     )
 
 

@@ -15,11 +15,11 @@ from aggregator.domain.store_port.clips import ClipReader, ClipWriter
 from aggregator.jobs.uploads import ReceivedFile
 from aggregator.messaging.command_client import CommandClient
 from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
-from aggregator.monitoring.periodic import run_guarded
 from aggregator.storage.object_store import ObjectStorage
 from common import logging_setup
 from common.clock import Clock
 from common.errors import CommandError, PaifangError
+from common.periodic import repeat
 from protocol.commands import Command
 from protocol.signing.upload_tokens import seal
 from protocol.topics import BoxTopics
@@ -62,9 +62,7 @@ class ClipWorker:
     async def run(self) -> None:
         """Work until cancelled."""
         try:
-            while True:
-                await run_guarded(self.turn, "clips")
-                await asyncio.sleep(TURN_S)
+            await repeat(self.turn, TURN_S, "clips")
         finally:
             for task in self._asking.values():
                 task.cancel()

@@ -13,11 +13,12 @@ from aggregator.domain import release as moves
 from aggregator.domain.release import MAKING_NS, Release
 from aggregator.jobs.uploads import ReceivedFile
 from aggregator.messaging.command_client import CommandClient
-from aggregator.monitoring.periodic import run_guarded
 from aggregator.services.release_service import ReleaseService
 from common import logging_setup
+from common.backoff import exponential_s
 from common.clock import SECOND_NS
 from common.errors import CommandError, ListError, PaifangError, ReleaseError
+from common.periodic import repeat
 from protocol.commands import Command
 from protocol.signing.chunked_aead import USE, Secrets
 from protocol.signing.upload_tokens import seal
@@ -33,7 +34,7 @@ class _Tries:
     """How a box was asked so far."""
 
     next_ns: int = 0
-    pause_s: float = FIRST_PAUSE_S
+    failures: int = 0
     problem: str = "the box did not answer"
 
 
@@ -58,14 +59,15 @@ class ReleaseWorker:
     async def run(self) -> None:
         """Work until cancelled."""
         try:
-            while True:
-                await run_guarded(self.turn, "releases")
-                self.desk.news.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.desk.news.wait(), self.turn_s)
+            await repeat(self.turn, self.turn_s, "releases", self._wait)
         finally:
             for task in self._asking.values():
                 task.cancel()
+
+    async def _wait(self, seconds: float) -> None:
+        self.desk.news.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.desk.news.wait(), seconds)
 
     async def turn(self) -> None:
         """Look once at everything that is open.
@@ -113,8 +115,9 @@ class ReleaseWorker:
             await self.fail(release, str(error))
         except PaifangError as error:
             _log.warning("a release waits", release=release.id, problem=str(error))
-        tries.next_ns = self.desk.clock.monotonic_ns() + round(tries.pause_s * SECOND_NS)
-        tries.pause_s = min(LONGEST_PAUSE_S, 2 * tries.pause_s)
+        pause_s = exponential_s(FIRST_PAUSE_S, LONGEST_PAUSE_S, tries.failures)
+        tries.next_ns = self.desk.clock.monotonic_ns() + round(pause_s * SECOND_NS)
+        tries.failures += 1
 
     def _command(self, release: Release) -> Command:
         keys = self.desk.keys

@@ -1,1 +1,1 @@
-"""Health, metrics, the change feed, and periodic steps."""
+"""Health, metrics and the change feed."""

@@ -17,24 +17,24 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         counter, gauge = self._counter, self._gauge
-        self.received = counter("paifang_ingest_received", "Messages taken from the broker.")
+        self.received = counter("paifang_ingest_received", "Messages received from the broker.")
         self.committed = counter("paifang_ingest_committed", "Events committed for the first time.")
-        self.duplicates = counter("paifang_ingest_duplicates", "Events that were there already.")
-        self.quarantined = counter("paifang_ingest_quarantined", "Messages that broke the contract.")
+        self.duplicates = counter("paifang_ingest_duplicates", "Events that were already stored.")
+        self.quarantined = counter("paifang_ingest_quarantined", "Invalid messages, in the dead-letter queue.")
         self.statuses = counter("paifang_ingest_statuses", "Statuses of boxes.")
         self.receipts = counter("paifang_ingest_receipts", "Receipts published.")
         self.reconnects = counter("paifang_ingest_reconnects", "Connections to the broker that failed or ended.")
         self.store_failures = counter("paifang_store_failures", "Commits that failed and are tried again.")
         self.alerts = Counter("paifang_alerts", "Changes of alerts by effect.", ["effect"], registry=self.registry)
         self.logins = Counter("paifang_logins", "Log-ins by result.", ["result"], registry=self.registry)
-        self.gaps = gauge("paifang_ingest_gaps", "Sequence numbers that boxes have used and that have not come.")
-        self.connected = gauge("paifang_broker_connected", "1 while the broker has accepted us.")
+        self.gaps = gauge("paifang_ingest_gaps", "Sequence numbers that boxes have used and that have not arrived.")
+        self.connected = gauge("paifang_broker_connected", "1 while the broker has accepted the aggregator.")
         self.batch = Histogram(
-            "paifang_ingest_batch_messages", "Messages per commit.", buckets=_BATCH_BUCKETS,
+            "paifang_ingest_batch_messages", "Messages in one commit.", buckets=_BATCH_BUCKETS,
             registry=self.registry,
         )  # fmt: skip
         self.commit_s = Histogram(
-            "paifang_ingest_commit_seconds", "From having a batch to having it on disk.",
+            "paifang_ingest_commit_seconds", "Time to commit a batch to the disk.",
             buckets=_SECONDS_BUCKETS, registry=self.registry,
         )  # fmt: skip
 

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from demo.rtsp_server.nal import Codec
+from edge.media.nal import Codec
 
 PAYLOAD_TYPE = 96
 CLOCK_HZ = 90_000

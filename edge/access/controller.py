@@ -12,14 +12,14 @@ from zoneinfo import ZoneInfo
 from common.clock import Clock
 from common.errors import RelayError
 from edge.access.doors.factory import Doors
-from edge.access.gates.factory import GATE_READINGS, Gates, Readers
+from edge.access.gates.factory import Gates, Readers
 from edge.access.pseudonyms import DailyPseudonyms
 from edge.access.site_lists.site_list_store import ListStore, ListView
 from edge.messaging.command_handler import Action, CommandDispatcher
 from edge.messaging.event_reporter import EventReporter
 from edge.messaging.mqtt_client import BrokerLink
 from edge.messaging.witness import Witness
-from edge.monitoring.metrics import Reading
+from edge.monitoring.metrics import Metrics
 from edge.settings.node import BoxSettings
 from edge.video.frame_analyzer import FrameObserver, Report
 from protocol import site_lists
@@ -96,10 +96,11 @@ class AccessControl:
         """What reads plates in a camera's pictures; None where it is no gate."""
         return self.gates.lanes.get(camera) if self.gates is not None else None
 
-    def readings(self) -> dict[str, Reading]:
-        """Numbers for the metrics."""
-        gates = self.gates.readings() if self.gates is not None else dict.fromkeys(GATE_READINGS, float)
-        return gates | self.doors.readings()
+    def bind_metrics(self, metrics: Metrics) -> None:
+        """Have the metrics read doors and gates."""
+        self.doors.bind_metrics(metrics.doors)
+        if self.gates is not None:
+            self.gates.bind_metrics(metrics.gates)
 
     def door_statuses(self) -> list[DoorStatus]:
         """How the doors stand."""

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from common import logging_setup
+from common.backoff import exponential_s
 from common.clock import SECOND_NS, Clock
 from common.errors import BrokerError, ContractError, OutboxError
 from common.threads import Worker
@@ -99,9 +100,9 @@ class InFlightTracker:
 
     def _is_overdue(self, number: int, sent: _Sent, now_ns: int) -> bool:
         waited_s = (now_ns - sent.at_ns) / SECOND_NS
-        patience_s = min(RECEIPT_CAP_S, RECEIPT_S * 2.0 ** (sent.tries - 1))
+        patience_s = exponential_s(RECEIPT_S, RECEIPT_CAP_S, sent.tries - 1)
         if self._receipt[0] <= number < self._receipt[1]:
-            patience_s = min(patience_s, HOLE_S * 2.0 ** min(sent.tries - 1, 5))
+            patience_s = min(patience_s, exponential_s(HOLE_S, 32 * HOLE_S, sent.tries - 1))
         return sent.acknowledged and waited_s >= patience_s
 
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from common import logging_setup
 from common.backoff import Backoff
@@ -47,7 +47,7 @@ class UploadClient:
         *,
         clock: Clock,
         backoff: Callable[[], Backoff],
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._clock, self._backoff, self._transport = clock, backoff, transport
@@ -86,20 +86,20 @@ class UploadClient:
                 if not offered:
                     raise
                 return  # the last piece went out and its answer was lost: the aggregator has the file
-            except (httpx.HTTPError, UplinkError) as error:
+            except (httpx2.HTTPError, UplinkError) as error:
                 self.retries += 1
                 _log.info("upload broke off", job=job, problem=str(error) or type(error).__name__)
             late = self._clock.monotonic_ns() - began_ns > LIFE_S * SECOND_NS
             if late or stop.wait(backoff.next_s()):
                 raise UplinkError(f"upload of {job}: " + ("a day of tries has passed" if late else "stopped"))
 
-    def _client(self, headers: dict[str, str]) -> httpx.Client:
+    def _client(self, headers: dict[str, str]) -> httpx2.Client:
         verify: ssl.SSLContext | bool = self.tls if self.tls is not None else True
-        return httpx.Client(
+        return httpx2.Client(
             base_url=self.url, headers=headers, timeout=TIMEOUT_S, verify=verify, transport=self._transport
         )
 
-    def _bring(self, client: httpx.Client, where: str, path: Path, offered: list[bool]) -> None:
+    def _bring(self, client: httpx2.Client, where: str, path: Path, offered: list[bool]) -> None:
         length = path.stat().st_size
         offset = _offset(client.head(where))
         with path.open("rb") as file:
@@ -109,14 +109,14 @@ class UploadClient:
                 if offset + len(piece) >= length:
                     offered.append(True)
                 answer = client.patch(where, content=piece, headers={OFFSET: str(offset)})
-                if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
+                if answer.status_code == httpx2.codes.UNPROCESSABLE_ENTITY:
                     raise UplinkError("the file arrived damaged; beginning anew")
                 offset = _offset(answer)
-                if offset >= length and answer.status_code == httpx.codes.NO_CONTENT:
+                if offset >= length and answer.status_code == httpx2.codes.NO_CONTENT:
                     return
 
 
-def _offset(answer: httpx.Response) -> int:
+def _offset(answer: httpx2.Response) -> int:
     """How much is there now.
 
     Raises:

@@ -1,29 +1,37 @@
-"""The box's status: retained on the broker every few seconds, and over HTTP on loopback for whoever stands at it."""
+"""The box's status: retained on the broker every few seconds, and over HTTP on loopback."""
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from common import logging_setup
-from common.errors import BrokerError
+from common.errors import BrokerError, SettingsError
+from common.http_server.bounded_protocol import ConnectionLimits
+from common.http_server.request_threads import RequestThreads
+from common.http_server.routes import get
+from common.http_server.server_thread import ServerThread, listen
+from common.periodic import run_periodically
 from common.threads import Worker
 from edge.messaging.mqtt_client import BrokerLink
+from edge.monitoring.metrics import Metrics
 from edge.settings.node import CameraSettings
 from edge.video.camera_worker import CameraWorker
 from protocol.receipts import BoxStatus, CameraState, CameraStatus, encode
 
-EVERY_S = 5.0
+PUBLISH_INTERVAL_S = 5.0
+LIMITS = ConnectionLimits(connections=64, body_s=10.0, write_s=30.0)
+"""Of the local HTTP server. A client that takes nothing of a video for `write_s` would keep others waiting."""
 
 
 def camera_status(camera: CameraWorker, settings: CameraSettings) -> CameraStatus:
-    """One camera's line in the status."""
+    """One camera's entry in the status."""
     return CameraStatus(
         id=camera.id, name=settings.name or camera.id, state=_state(camera), fps=camera.rate.fps, watch=settings.watch
     )
@@ -43,7 +51,7 @@ class StatusPublisher:
     Args:
         link: The broker.
         topic: The status topic.
-        make: Makes the current status.
+        make: Returns the current status.
         stop: Ends the loop.
     """
 
@@ -71,68 +79,59 @@ class StatusPublisher:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.is_set():
-            self.publish()
-            self._wake.wait(EVERY_S)
-            self._wake.clear()
+        self.publish()
+        run_periodically(self.publish, PUBLISH_INTERVAL_S, self._wait, "status")
+
+    def _wait(self, seconds: float) -> bool:
+        self._wake.wait(seconds)
+        self._wake.clear()
+        return self._stop.is_set()
 
 
 class StatusServer:
-    """`/healthz` and `/metrics` on loopback, and what else is handed over.
+    """`/healthz` and `/metrics` on loopback, and further routes.
 
     Args:
         port: 0 for any.
-        registry: The metrics.
-        health: Parts and whether each is well.
-        more: Answers other paths; False: it is not for it.
-        poll_s: Within this time the server notices that it shall stop.
+        metrics: The box's metrics.
+        health: Components and whether each works.
+        routes: Served too.
+
+    Raises:
+        SettingsError: The port cannot be used.
     """
 
     def __init__(
         self,
         port: int,
-        registry: CollectorRegistry,
+        metrics: Metrics,
         health: Callable[[], dict[str, bool]],
-        more: Callable[[BaseHTTPRequestHandler], bool] | None = None,
-        poll_s: float = 0.5,
+        routes: Sequence[Route] = (),
     ) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"  # for chunks; every connection is closed after its answer
+        def answer_health(_request: Request) -> Response:
+            components = health()
+            return JSONResponse(components, 200 if all(components.values()) else 503)
 
-            def do_GET(self) -> None:
-                if more is not None and more(self):
-                    return
-                if self.path == "/healthz":
-                    parts = health()
-                    status = 200 if all(parts.values()) else 503
-                    _answer(self, status, "application/json", json.dumps(parts).encode())
-                elif self.path == "/metrics":
-                    _answer(self, 200, CONTENT_TYPE_LATEST, generate_latest(registry))
-                else:
-                    _answer(self, 404, "text/plain", b"not found\n")
+        def answer_metrics(_request: Request) -> Response:
+            return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-            def log_message(self, *_: Any) -> None:
-                """Requests are not logged."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.port = int(self._server.server_address[1])
-        self._thread = Worker(lambda: self._server.serve_forever(poll_s), "http")
+        threads = RequestThreads("http-request", LIMITS.connections)
+        own = [get("/healthz", threads.endpoint(answer_health)), get("/metrics", threads.endpoint(answer_metrics))]
+        app = Starlette(routes=[*own, *routes])
+        app.router.redirect_slashes = False
+        try:
+            listener = listen("127.0.0.1", port, LIMITS.connections)
+        except OSError as error:
+            raise SettingsError(
+                "settings", "status_port", f"cannot listen on {port}: {error}; choose another"
+            ) from error
+        self._server = ServerThread(app, listener, "http", LIMITS)
+        self.port = self._server.port
 
     def start(self) -> None:
         """Serve."""
-        self._thread.start()
+        self._server.start()
 
     def stop(self) -> None:
-        """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-def _answer(handler: BaseHTTPRequestHandler, status: int, kind: str, body: bytes) -> None:
-    handler.send_response(status)
-    handler.send_header("Content-Type", kind)
-    handler.send_header("Content-Length", str(len(body)))
-    handler.send_header("Connection", "close")
-    handler.end_headers()
-    handler.wfile.write(body)
+        """Stop serving, and close the port."""
+        self._server.stop()

@@ -11,6 +11,7 @@ from pathlib import Path
 from common import logging_setup
 from common.clock import Clock
 from common.errors import FootageError
+from common.threads import Worker
 from edge.recorder.disk import RealDisk
 from edge.recorder.footage.playback import Player
 from edge.recorder.index import Index
@@ -110,9 +111,7 @@ class RecorderService:
         self.recorder = Recorder(self.writer, clock)
         self._mute = frozenset(told.mute)
         self._stop = threading.Event()
-        self._sweeper = threading.Thread(
-            target=self._sweep.run, args=(self._stop,), name="footage-sweeper", daemon=True
-        )
+        self._sweeper = Worker(lambda: self._sweep.run(self._stop), "footage-retention", self._stop.wait)
 
     def ear(self, camera: str) -> AudioListener | None:
         """What hears a camera's sound; None where the settings mute it."""
@@ -131,30 +130,6 @@ class RecorderService:
         with contextlib.suppress(FootageError):  # then they go after the next start
             self._sweep.tell()
         self.store.index.close()
-
-    def readings(self) -> dict[str, Callable[[], float]]:
-        """Numbers for the metrics."""
-        counts, recorder = self.writer.counts, self.recorder
-        return {
-            "footage_packets": lambda: counts.packets,
-            "footage_parts": lambda: counts.parts,
-            "footage_segments": lambda: counts.segments,
-            "footage_written_bytes": lambda: counts.bytes,
-            "footage_aborted": lambda: counts.aborted,
-            "footage_refused": lambda: counts.refused,
-            "footage_dropped": lambda: recorder.inbox.dropped,
-            "footage_sound_packets": lambda: counts.sounds,
-            "footage_sound_refused": lambda: recorder.unheard,
-            "footage_failures": lambda: recorder.failures,
-            "footage_cameras_stopped": lambda: len(self.writer.stopped),
-        }
-
-
-FOOTAGE_READINGS = (
-    *("footage_packets", "footage_parts", "footage_segments", "footage_written_bytes", "footage_aborted"),
-    *("footage_refused", "footage_dropped", "footage_failures", "footage_cameras_stopped"),
-    *("footage_sound_packets", "footage_sound_refused"),
-)
 
 
 def policies(told: RecorderSettings, cameras: Sequence[str]) -> dict[str, Policy]:

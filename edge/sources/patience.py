@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from common.backoff import exponential_s
 from common.clock import SECOND_NS
 
 SILENCE_S = 4.0
@@ -65,7 +66,7 @@ class Patience:
 
     def in_vain(self) -> None:
         """A connection ended because no picture came: the next one may take twice as long for its first."""
-        self._vain = min(self._vain + 1, 12)
+        self._vain += 1
 
     @property
     def silence_s(self) -> float:
@@ -83,4 +84,4 @@ class Patience:
         """Seconds that a connection may take for its first picture."""
         known_s = max(self._between.ns, self._between_keys.ns) / SECOND_NS
         base_s = max(FIRST_S, 1.5 * known_s + 5.0) if known_s else UNKNOWN_S
-        return min(LONGEST_S, base_s * 2.0**self._vain)
+        return exponential_s(base_s, LONGEST_S, self._vain)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from common.backoff import exponential_s
 from common.clock import SECOND_NS
 from common.errors import LoginRefused
 from edge.sources.base import Login
@@ -84,7 +85,7 @@ class Refusals:
 
     def _refused(self, tried: _Tried, now_ns: int) -> None:
         with self._changed:
-            wait_s = min(LONGEST_S, WAIT_S * 2.0 ** min(tried.refused, 10))
+            wait_s = exponential_s(WAIT_S, LONGEST_S, tried.refused)
             tried.refused += 1
             tried.again_ns = now_ns + round(wait_s * SECOND_NS)
 

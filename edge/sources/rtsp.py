@@ -12,10 +12,10 @@ from av.container import InputContainer
 
 from common.clock import SECOND_NS, Clock
 from common.errors import SourceLost, SourceRefused
+from edge.media.nal import holds_picture, holds_sets
 from edge.sources.base import AudioListener, AudioPacket, Login, Stopped, Stream, TimedPacket, VideoPacket, never
 from edge.sources.container import CODECS, ContainerStream, mapped, open_video
 from edge.sources.patience import Patience
-from edge.sources.picture_nal import holds_picture, holds_sets
 from edge.sources.reading import READ_S, Reading
 from edge.sources.refusals import SHARED
 from edge.sources.rtsp_login import best, challenges, ffmpeg_can

@@ -1,34 +1,31 @@
-"""One file over HTTPS, resumed by Range where an earlier try was cut off."""
+"""Downloads one file over HTTPS, resumed by Range where an earlier attempt was interrupted."""
 
 from __future__ import annotations
 
-import http.client
 import re
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+
+import httpx2
 
 from common.errors import ModelError
 from models.manifest import File
 
 Progress = Callable[[int, int], None]
-"""Called with (bytes done, bytes in all) of the file that is on its way."""
-
-CHUNK_BYTES = 1 << 16
+"""Called with (bytes done, bytes in all) of the file that is downloaded."""
 
 
 class DownloadFailed(ModelError):
-    """The address could not deliver the whole file; what came is kept for the next try."""
+    """The address could not deliver the whole file; what arrived is kept for the next attempt."""
 
 
 def part_path(file: File, into: Path) -> Path:
-    """Where a half-done download waits; named by content, so that another version never goes on with it."""
+    """The file of a partial download; named by content, so that another version never resumes it."""
     return into / f"{file.name}.{file.sha256[:12]}.part"
 
 
 def download(url: str, file: File, into: Path, stall_timeout_s: float, progress: Progress) -> None:
-    """Fetch `url` to `into / file.name`, asking again for the rest as long as each try brings something.
+    """Fetch `url` to `into / file.name`, requesting the rest again as long as each attempt brings some.
 
     The content is not verified here.
 
@@ -38,46 +35,44 @@ def download(url: str, file: File, into: Path, stall_timeout_s: float, progress:
     part = part_path(file, into)
     size = _size(part)
     while size < file.bytes:
-        reason = _go_on(url, part, file, stall_timeout_s, progress)
+        reason = _request(url, part, file, stall_timeout_s, progress)
         before, size = size, _size(part)
         if size <= before:
             raise DownloadFailed(f"{reason} (has {size} of {file.bytes} bytes)")
     part.rename(into / file.name)
 
 
-def _go_on(url: str, part: Path, file: File, stall_timeout_s: float, progress: Progress) -> str:
+def _request(url: str, part: Path, file: File, stall_timeout_s: float, progress: Progress) -> str:
     """One request, appended to `part`; returns why it ended."""
     have = _size(part)
     headers = {"User-Agent": "paifang", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 (manifests hold https only)
     try:
-        with urllib.request.urlopen(request, timeout=stall_timeout_s) as answer:  # noqa: S310
-            resumed = answer.status == 206 and _starts_at(answer.headers.get("Content-Range", ""), have)
+        with httpx2.stream("GET", url, headers=headers, timeout=stall_timeout_s, follow_redirects=True) as answer:
+            if not answer.is_success:
+                if answer.status_code == 416:
+                    part.unlink(missing_ok=True)
+                return f"HTTP {answer.status_code} {answer.reason_phrase}"
+            resumed = answer.status_code == 206 and _starts_at(answer.headers.get("Content-Range", ""), have)
             _append(answer, part, have if resumed else 0, file, progress)
-    except urllib.error.HTTPError as error:
-        if error.code == 416:
-            part.unlink(missing_ok=True)
-        return f"HTTP {error.code} {error.reason}"
-    except urllib.error.URLError as error:
-        return f"unreachable: {error.reason}"
-    except (OSError, http.client.HTTPException) as error:
-        return f"broken off: {type(error).__name__} {error}"
+    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
+        return f"unreachable: {error or type(error).__name__}"
+    except (httpx2.HTTPError, OSError) as error:
+        return f"interrupted: {type(error).__name__} {error}"
     return "ended early"
 
 
-def _append(answer: http.client.HTTPResponse, part: Path, start: int, file: File, progress: Progress) -> None:
+def _append(answer: httpx2.Response, part: Path, start: int, file: File, progress: Progress) -> None:
+    """Write the body after `start`, and no more than the file has."""
     done = start
     with part.open("r+b" if start else "wb") as out:
         out.seek(start)
-        while done < file.bytes:
-            data = answer.read(min(CHUNK_BYTES, file.bytes - done))
-            if not data:
-                break
-            out.write(data)
-            done += len(data)
+        for data in answer.iter_raw():
+            done += out.write(data[: file.bytes - done])
             progress(done, file.bytes)
+            if done >= file.bytes:
+                break
 
 
 def _starts_at(content_range: str, start: int) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import argon2
-import httpx
+import httpx2
 import paho.mqtt.client as mqtt
 import pytest
 from fastapi import FastAPI
@@ -124,8 +124,8 @@ def _answers(port: int) -> bool:
 
 def _serves(port: int) -> bool:
     """The web server has begun: all routes are there."""
-    with contextlib.suppress(httpx.HTTPError):
-        return httpx.get(f"http://127.0.0.1:{port}/login", timeout=5, verify=False).status_code == 200
+    with contextlib.suppress(httpx2.HTTPError):
+        return httpx2.get(f"http://127.0.0.1:{port}/login", timeout=5, verify=False).status_code == 200
     return False
 
 
@@ -229,9 +229,9 @@ class Sender:
                 client.publish(self.topics.events, payload, qos=1)
 
 
-def plain_client(url: str, headers: dict[str, str] | None = None, **more: Any) -> httpx.Client:
+def plain_client(url: str, headers: dict[str, str] | None = None, **more: Any) -> httpx2.Client:
     """A client of a server on loopback. It reads no certificates: that takes 20 ms of computing."""
-    return httpx.Client(base_url=url, headers=headers, timeout=30.0, verify=False, **more)
+    return httpx2.Client(base_url=url, headers=headers, timeout=30.0, verify=False, **more)
 
 
 @dataclass
@@ -244,12 +244,12 @@ class Web:
     broker_port: int
     account: BrokerCredentials
 
-    def client(self) -> httpx.Client:
+    def client(self) -> httpx2.Client:
         """A client that speaks like a browser on our own pages, without a session."""
         return plain_client(self.url, {"Origin": self.url})
 
     @contextlib.contextmanager
-    def logged_in(self) -> Iterator[httpx.Client]:
+    def logged_in(self) -> Iterator[httpx2.Client]:
         with self.client() as client:
             answer = client.post("/login", data={"name": USER, "password": PASSWORD})
             assert answer.status_code == 303

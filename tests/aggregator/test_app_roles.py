@@ -7,7 +7,7 @@ import threading
 from collections.abc import Set
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from agg_support import PASSWORD, plain_client, wait_until
 from port_kit import free_port
@@ -30,7 +30,7 @@ def test_ingest_alone_serves_no_pages(tmp_path: Path) -> None:
     thread.start()
     try:
         wait_until(lambda: _connects(settings.broker))
-        with pytest.raises(httpx.ConnectError), plain_client(f"http://127.0.0.1:{settings.http.port}") as client:
+        with pytest.raises(httpx2.ConnectError), plain_client(f"http://127.0.0.1:{settings.http.port}") as client:
             client.get("/healthz")
     finally:
         stop.set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import httpx
+import httpx2
 import msgspec
 import pytest
 from agg_support import PASSWORD, Web, add_staff, run_apart, wait_until
@@ -89,9 +89,9 @@ def test_cookies_are_secure_where_browsers_use_tls(http: Http) -> None:
         response.set_cookie(cookie_name(request, SESSION_COOKIE), "t", secure=is_secure(request))
         return response
 
-    async def ask() -> httpx.Headers:
+    async def ask() -> httpx2.Headers:
         guarded = AuthMiddleware(Starlette(routes=[Route("/login", answer)]), None, Clients(http))  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(guarded), base_url="http://x") as client:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(guarded), base_url="http://x") as client:
             return (await client.get("/login")).headers
 
     headers = run_apart(ask())
@@ -105,9 +105,9 @@ def test_pictures_and_answers_are_kept_by_no_cache(kind: str) -> None:
     async def answer(_: Request) -> Response:
         return Response(b"x", media_type=kind)
 
-    async def ask() -> httpx.Headers:
+    async def ask() -> httpx2.Headers:
         guarded = AuthMiddleware(Starlette(routes=[Route("/login", answer)]), None, Clients(Http()))  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(guarded), base_url="http://x") as client:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(guarded), base_url="http://x") as client:
             return (await client.get("/login")).headers
 
     assert run_apart(ask())["cache-control"] == "no-store"

@@ -6,7 +6,7 @@ import hashlib
 import io
 
 import av
-import httpx
+import httpx2
 import msgspec
 import pytest
 from agg_support import Web, add_staff, log_in, wait_until
@@ -84,7 +84,7 @@ def test_an_alert_gets_a_blurred_clip_that_is_played_on_the_board(
     assert list((running.folder / "data" / "clips").iterdir()) == []
 
 
-def check_ranges(client: httpx.Client, number: str, whole: bytes) -> None:
+def check_ranges(client: httpx2.Client, number: str, whole: bytes) -> None:
     path, size = f"/api/clips/{number}", len(whole)
     for asked, begin, end in (("0-99", 0, 100), ("100-", 100, size), ("-50", size - 50, size), ("5-99999999", 5, size)):
         part = client.get(path, headers={"Range": f"bytes={asked}"})
@@ -112,7 +112,7 @@ def test_foreign_roles_see_no_clip(web: Web, running: Running) -> None:  # noqa:
     assert {it.who for it in recorded(web, "clip") if it.target == number} == set()
     path = upload_path("clip", number)  # it is not wanted any more, even with the right ticket
     ticket = {"Authorization": f"Ticket {web.parts.core.keys.ticket('clip', number)}"}
-    assert httpx.head(web.url + path, headers=ticket).status_code == 404
+    assert httpx2.head(web.url + path, headers=ticket).status_code == 404
 
 
 def test_without_footage_there_is_no_clip_and_the_reason_is_kept(web: Web, running: Running) -> None:  # noqa: F811
@@ -135,14 +135,14 @@ def test_forged_tickets_and_wrong_hashes_bring_nothing(web: Web) -> None:
     path, right = web.url + upload_path("clip", clip.id), web.parts.core.keys.ticket("clip", clip.id)
     data = b"not what it says"
     for ticket in ("x" * 64, web.parts.core.keys.ticket("release", clip.id)):
-        assert httpx.head(path, headers={"Authorization": f"Ticket {ticket}"}).status_code == 404
+        assert httpx2.head(path, headers={"Authorization": f"Ticket {ticket}"}).status_code == 404
     head = {"Authorization": f"Ticket {right}", OFFSET: "0", LENGTH: str(len(data))}
-    assert httpx.patch(path, headers=head | {DIGEST: "00" * 32}, content=data).status_code == 422
+    assert httpx2.patch(path, headers=head | {DIGEST: "00" * 32}, content=data).status_code == 422
     found = web.parts.core.reader.clip(clip.id)
     assert found is not None
     assert found.state == "wanted"
     good = hashlib.sha256(data).hexdigest()
-    assert httpx.patch(path, headers=head | {DIGEST: good}, content=data).status_code == 204
+    assert httpx2.patch(path, headers=head | {DIGEST: good}, content=data).status_code == 204
     found = web.parts.core.reader.clip(clip.id)
     assert found is not None
     assert (found.state, found.digest) == ("stored", good)

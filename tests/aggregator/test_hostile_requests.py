@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import httpx2
 import pytest
 from agg_support import Web
 
@@ -44,7 +44,7 @@ def filled(path: str, word: str) -> str:
     return "/".join(word if part.startswith("{") else part for part in path.split("/"))
 
 
-def ask(client: httpx.Client, method: str, path: str, body: bytes = b"", kind: str = "application/json") -> int:
+def ask(client: httpx2.Client, method: str, path: str, body: bytes = b"", kind: str = "application/json") -> int:
     return client.request(method, path, content=body, headers={"Content-Type": kind}).status_code
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
+import httpx2
 import pytest
 from agg_support import Web, plain_client
 from playwright.sync_api import Page, expect
@@ -32,7 +34,7 @@ def settings(web: Web, **changed: str) -> Oidc:
 
 def agreed(url: str, sub: str) -> tuple[str, str]:
     """Say yes at the provider: code and state as the browser would bring them back."""
-    answer = httpx.post(url, data={"sub": sub})
+    answer = httpx2.post(url, data={"sub": sub})
     back = parse_qs(urlsplit(answer.headers["location"]).query)
     return back["code"][0], back["state"][0]
 
@@ -136,16 +138,16 @@ def test_what_the_provider_says_must_hold(web: Web) -> None:
         provider.finish(*reversed(agreed(provider.begin()[0], "s-1")))
 
 
-def tampering(name: str, change: dict[str, object]) -> httpx.BaseTransport:
+def tampering(name: str, change: dict[str, object]) -> httpx2.BaseTransport:
     """The network, but what the provider says about itself or its token is changed on the way."""
 
-    class Tampering(httpx.HTTPTransport):
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
+    class Tampering(httpx2.HTTPTransport):
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
             answer = super().handle_request(request)
             if name not in request.url.path:
                 return answer
             answer.read()
-            return httpx.Response(answer.status_code, json=answer.json() | change)
+            return httpx2.Response(answer.status_code, json=answer.json() | change)
 
     return Tampering()
 
@@ -179,3 +181,10 @@ def test_a_provider_that_is_down_is_said_in_words(web: Web) -> None:
 def test_the_provider_must_be_reached_safely(web: Web, key: str) -> None:
     with pytest.raises(ValueError, match=re.escape(f"{key} must be an https")):
         settings(web, **{key: "http://provider.example"})
+
+
+def test_the_client_uses_no_deprecated_library() -> None:
+    """`paifang aggregator run` printed a warning of authlib at its start."""
+    command = [sys.executable, "-W", "error::DeprecationWarning", "-c", "import aggregator.auth.oidc"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

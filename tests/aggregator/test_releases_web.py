@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 from agg_support import PASSWORD, Sender, Web, log_in, plain_client, wait_until
 from playwright.sync_api import Page, expect
@@ -29,7 +29,7 @@ def camera(web: Web) -> Iterator[str]:
     sender.close()
 
 
-def ask(client: httpx.Client, under: str, **changed: object) -> httpx.Response:
+def ask(client: httpx2.Client, under: str, **changed: object) -> httpx2.Response:
     fields = {"case": under, "camera": "release-cam", "from": moment(-1), "to": moment(-0.9), "reason": "who it was"}
     return client.post("/api/releases", json={**fields, **changed})
 

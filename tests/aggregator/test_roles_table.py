@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from websockets.exceptions import InvalidStatus
@@ -101,13 +101,13 @@ def test_every_route_as_every_role_here_and_elsewhere(staffed: Web, role: Role, 
     assert wrong == []
 
 
-def answered(client: httpx.Client, method: str, path: str) -> tuple[int, str]:
+def answered(client: httpx2.Client, method: str, path: str) -> tuple[int, str]:
     """Status and the beginning of the answer."""
     answer = client.request(method, path)
     return answer.status_code, answer.text[:80]
 
 
-def opened(client: httpx.Client, path: str) -> tuple[int, str]:
+def opened(client: httpx2.Client, path: str) -> tuple[int, str]:
     """The same of a WebSocket: 101 where the guard lets it open, else what it answers the handshake with."""
     cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
     headers = {"Origin": client.headers["Origin"], "Cookie": cookies}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-import httpx
+import httpx2
 import pytest
 from agg_support import JPEG, Sender, Web, entered, event, log_in
 from playwright.sync_api import Page, expect
@@ -57,7 +57,7 @@ def filed(web: Web) -> Iterator[dict[str, str]]:
         sender.close()
 
 
-def new_case(client: httpx.Client, **changed: object) -> str:
+def new_case(client: httpx2.Client, **changed: object) -> str:
     fields = {
         "id": f"2026/{secrets.token_hex(6)}", "purpose": "who blocked the fire lane", "basis": "incident",
         "site": "village", "expires": moment(24),
@@ -67,12 +67,12 @@ def new_case(client: httpx.Client, **changed: object) -> str:
     return str(answer.json()["id"])
 
 
-def case_here(client: httpx.Client, **changed: object) -> str:
+def case_here(client: httpx2.Client, **changed: object) -> str:
     """A case of this file's site."""
     return new_case(client, **({"site": SITE} | changed))
 
 
-def search(client: httpx.Client, case: str, words: str = "site=hamlet") -> httpx.Response:
+def search(client: httpx2.Client, case: str, words: str = "site=hamlet") -> httpx2.Response:
     return client.get(f"/api/footage?case={quote(case)}&from={moment(-2)}&until={moment(0)}&{words}")
 
 

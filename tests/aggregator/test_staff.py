@@ -6,7 +6,7 @@ import contextlib
 import secrets
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pyotp
 import pytest
 from agg_support import PASSWORD, USER, Web, log_in, plain_client
@@ -29,7 +29,7 @@ def add(web: Web, *roles: str) -> str:
 
 
 @contextlib.contextmanager
-def as_user(web: Web, name: str, code: str = "") -> Iterator[httpx.Client]:
+def as_user(web: Web, name: str, code: str = "") -> Iterator[httpx2.Client]:
     with web.client() as client:
         answer = client.post("/login", data={"name": name, "password": PASSWORD, "code": code})
         assert answer.status_code == 303, answer.text

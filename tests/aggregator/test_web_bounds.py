@@ -1,17 +1,16 @@
-"""What a request may cost: bytes of a body, time for its headers, connections, descriptors."""
+"""Limits of requests to the dashboard: bytes of a body by path, connections and descriptors."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
-import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
-from agg_support import PASSWORD, Web, add_staff, run_apart, wait_until
+from agg_support import PASSWORD, Web, add_staff, run_apart
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,9 +19,10 @@ from starlette.routing import Route
 from aggregator.settings.aggregator import Http, Settings
 from aggregator.web import server as web_server
 from aggregator.web.api.uploads import _number
-from aggregator.web.body_limits import BodyLimits, most_bytes
-from aggregator.web.server import BACKLOG, RESERVED_FILES, BoundedProtocol, configuration, connections_of, listening
+from aggregator.web.body_limits import most_bytes
+from aggregator.web.server import BACKLOG, RESERVED_FILES, configuration, connections_of, listening
 from common.errors import ContractError
+from common.http_server.body_limits import BodyLimits
 from protocol.identifiers import uuid7
 from protocol.signing.upload_tokens import PIECE_BYTES
 
@@ -55,7 +55,9 @@ def test_no_more_than_the_bound_of_a_streamed_body_is_read(path: str) -> None:
             yield bytes(10_000)
 
     async def ask() -> int:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(BodyLimits(APP)), base_url="http://x") as client:
+        async with httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(BodyLimits(APP, most_bytes)), base_url="http://x"
+        ) as client:
             return (await client.post(path, content=endless())).status_code
 
     assert run_apart(ask()) == 413
@@ -67,7 +69,9 @@ def test_no_more_than_the_bound_of_a_streamed_body_is_read(path: str) -> None:
 def test_a_body_that_says_it_is_too_large_is_not_read(path: str, length: str) -> None:
     async def ask() -> int:
         headers = {"Content-Length": length}
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(BodyLimits(APP)), base_url="http://x") as client:
+        async with httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(BodyLimits(APP, most_bytes)), base_url="http://x"
+        ) as client:
             return (await client.post(path, headers=headers)).status_code
 
     assert run_apart(ask()) == 413
@@ -75,7 +79,9 @@ def test_a_body_that_says_it_is_too_large_is_not_read(path: str, length: str) ->
 
 def test_a_body_within_its_bound_passes() -> None:
     async def ask() -> str:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(BodyLimits(APP)), base_url="http://x") as client:
+        async with httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(BodyLimits(APP, most_bytes)), base_url="http://x"
+        ) as client:
             return (await client.post(PATHS[5], content=bytes(PIECE_BYTES))).text
 
     assert run_apart(ask()) == str(PIECE_BYTES)
@@ -85,67 +91,14 @@ def test_the_running_server_refuses_large_bodies(web: Web) -> None:
     with web.client() as client:
         client.post("/login", data={"name": add_staff(web, "supervisor"), "password": PASSWORD})
         for path in ("/api/sites/village/list", "/api/sites/village/list.csv", "/api/tokens"):
-            with contextlib.suppress(httpx.TransportError):  # it may close the connection before all is sent
+            with contextlib.suppress(httpx2.TransportError):  # it may close the connection before all is sent
                 assert client.post(path, content=bytes(5_000_000)).status_code == 413
-
-
-@contextlib.contextmanager
-def served(**bounds: float) -> Iterator[int]:
-    """A server with these bounds; its port."""
-    configured = configuration(APP)
-    configured.http = type("Protocol", (BoundedProtocol,), bounds)
-    server = web_server._Server(configured)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        try:
-            wait_until(lambda: server.started)
-            yield listener.getsockname()[1]
-        finally:
-            server.should_exit = True
-            thread.join(30)
-
-
-def ends(connection: socket.socket) -> bool:
-    connection.settimeout(20)
-    try:
-        return connection.recv(10) == b""
-    except ConnectionResetError:
-        return True
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx"],
-)
-def test_a_request_that_does_not_go_on_is_ended(sent: bytes) -> None:
-    with served(header_s=0.05, body_s=0.05) as port, socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.sendall(sent)
-        assert ends(connection)
-
-
-def test_headers_without_end_are_not_kept() -> None:
-    with served() as port, socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\n")
-        with contextlib.suppress(OSError):
-            for _ in range(200):
-                connection.sendall(b"X-Header: " + b"x" * 1000 + b"\r\n")
-        assert ends(connection)
-
-
-def test_connections_beyond_the_bound_are_closed_and_the_others_served() -> None:
-    with served(most_connections=2) as port, contextlib.ExitStack() as stack:
-        first, second, third = (stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(3))
-        assert ends(third)
-        for connection in (first, second):
-            connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert connection.recv(12) == b"HTTP/1.1 200"
 
 
 def test_descriptors_are_reserved_for_what_is_no_browser() -> None:
     assert RESERVED_FILES > BACKLOG
     assert (connections_of(1024), connections_of(64), connections_of(10**6)) == (640, 16, 2000)
-    assert isinstance(configuration(APP), uvicorn.Config)
+    assert isinstance(configuration(APP, web_server.limits()), uvicorn.Config)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from village_kit import wait_until, walkway
 
@@ -40,7 +40,7 @@ def get(url: str) -> str:
 def listed(page: str, told: str) -> set[tuple[str, str]]:
     """The site's list, as the supervisor sees it whose password the demonstration told."""
     name, password = re.findall(r"user (supervisor), password (\S+)", told)[0]
-    with httpx.Client(base_url=page, headers={"Origin": page}) as client:
+    with httpx2.Client(base_url=page, headers={"Origin": page}) as client:
         client.post("/login", data={"name": name, "password": password})
         entries = client.get(f"/api/sites/{demo_site.SITE}/list").json()["entries"]
     return {(it["text"], it["standing"]) for it in entries}

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 import yaml
@@ -41,11 +41,11 @@ RANGE_S = 4
 
 
 @contextlib.contextmanager
-def person(village: Village, name: str, *roles: str) -> Iterator[httpx.Client]:
+def person(village: Village, name: str, *roles: str) -> Iterator[httpx2.Client]:
     """A client of somebody with these roles, logged in."""
     told = aggregator.load(village.folder / "aggregator.yaml")
     app.add_user(told, name, Secret(PASSWORD), [parse(role) for role in roles])
-    with httpx.Client(base_url=village.url, headers={"Origin": village.url}, timeout=60.0) as client:
+    with httpx2.Client(base_url=village.url, headers={"Origin": village.url}, timeout=60.0) as client:
         assert client.post("/login", data={"name": name, "password": PASSWORD}).status_code == 303
         yield client
 
@@ -66,12 +66,12 @@ def now_ns() -> int:
     return SystemClock().wall_ns()
 
 
-def release(client: httpx.Client, number: str) -> dict[str, Any]:
+def release(client: httpx2.Client, number: str) -> dict[str, Any]:
     (found,) = [it for it in client.get("/api/releases").json()["releases"] if it["id"] == number]
     return dict(found)
 
 
-def asked(client: httpx.Client, from_ns: int, to_ns: int) -> str:
+def asked(client: httpx2.Client, from_ns: int, to_ns: int) -> str:
     case = {
         "id": "A-117", "purpose": "who broke the barrier", "basis": "incident", "site": settings.SITE,
         "expires": to_rfc3339(now_ns() + 3600 * SECOND_NS),

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -77,7 +77,7 @@ def objects(request: pytest.FixtureRequest, tmp_path: Path, s3: str) -> ObjectSt
     if request.param == "folder":
         return ObjectStorage(ObjectsSettings(), tmp_path / "objects")
     bucket = f"clips-{secrets.token_hex(6)}"
-    httpx.put(f"{s3}/{bucket}").raise_for_status()
+    httpx2.put(f"{s3}/{bucket}").raise_for_status()
     for name in ("id", "secret"):
         (tmp_path / name).write_text("testing\n")
     options = {"endpoint": s3, "region": "us-east-1"}
@@ -118,27 +118,27 @@ def new_job() -> str:
     return uuid7(SystemClock().wall_ns(), secrets.token_bytes(10))
 
 
-class Flaky(httpx.HTTPTransport):
+class Flaky(httpx2.HTTPTransport):
     """Every second PATCH never arrives; of the others, every second answer is lost."""
 
     def __init__(self) -> None:
         super().__init__()
         self.calls = 0
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         if request.method != "PATCH":
             return super().handle_request(request)
         self.calls += 1
         if self.calls % 2 == 0:
-            raise httpx.ConnectError("the cable is out")
+            raise httpx2.ConnectError("the cable is out")
         answer = super().handle_request(request)
         if self.calls % 4 == 3:
             answer.read()
-            raise httpx.ReadError("the cable is out")
+            raise httpx2.ReadError("the cable is out")
         return answer
 
 
-def uplink(side: Side, transport: httpx.BaseTransport | None = None) -> UploadClient:
+def uplink(side: Side, transport: httpx2.BaseTransport | None = None) -> UploadClient:
     return UploadClient(
         side.url, None, clock=SystemClock(), backoff=lambda: Backoff(lambda: 0.0, 0.001, 0.01), transport=transport
     )
@@ -228,7 +228,7 @@ def test_impossible_pieces_are_refused(side: Side, headers: dict[str, str], body
     job = new_job()
     side.taker.wanted.add(job)
     ticket = {"Authorization": f"Ticket {side.keys.ticket('clip', job)}"}
-    answer = httpx.patch(side.url + upload_path("clip", job), headers=headers | ticket, content=body)
+    answer = httpx2.patch(side.url + upload_path("clip", job), headers=headers | ticket, content=body)
     assert answer.status_code == status
     assert answer.json()["error"]
 

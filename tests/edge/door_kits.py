@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-import httpx
+import httpx2
 import paho.mqtt.client as mqtt
 from agg_support import mosquitto
 from edge_kit import wait_until
@@ -70,8 +70,8 @@ class SimulatorKit:
     def post(self, body: bytes) -> int:
         """A button, as soon as the listener is there."""
         for _ in range(200):
-            with contextlib.suppress(httpx.ConnectError):
-                return httpx.post(
+            with contextlib.suppress(httpx2.ConnectError):
+                return httpx2.post(
                     f"http://127.0.0.1:{self.control.port}/doors/{DOOR}", content=body, verify=False
                 ).status_code
             time.sleep(0.02)
@@ -122,9 +122,9 @@ class WebhookKit(SimulatorKit):
 
     def send(self, body: bytes, headers: dict[str, str]) -> int:
         for _ in range(200):
-            with contextlib.suppress(httpx.ConnectError):
+            with contextlib.suppress(httpx2.ConnectError):
                 url = f"http://127.0.0.1:{self.control.port}/doors/{DOOR}"
-                return httpx.post(url, content=body, headers=headers, verify=False).status_code
+                return httpx2.post(url, content=body, headers=headers, verify=False).status_code
             time.sleep(0.02)
         raise AssertionError("the listener does not come up")
 

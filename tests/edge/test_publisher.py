@@ -9,7 +9,7 @@ from edge_kit import draft, open_outbox, wait_until
 from common.clock import SECOND_NS, SystemClock
 from edge.messaging.mqtt_client import FakeBrokerLink
 from edge.messaging.outbox import Outbox
-from edge.messaging.outbox_publisher import HOLE_S, RECEIPT_S, InFlightTracker, OutboxPublisher
+from edge.messaging.outbox_publisher import HOLE_S, RECEIPT_CAP_S, RECEIPT_S, InFlightTracker, OutboxPublisher
 from protocol.envelope import UnsequencedEvent, decode
 from protocol.event_types import OutboxLost
 from protocol.ranges import Ranges
@@ -190,3 +190,13 @@ def test_the_window_holds_back_what_the_broker_does_not_acknowledge(outbox: Outb
     wait_until(lambda: len(link.published) == WINDOW + 50)
     publisher.stop()
     assert sent(link) == list(range(1, WINDOW + 51))
+
+
+def test_an_event_that_was_published_for_weeks_is_published_again() -> None:
+    """At one attempt in ten minutes 1,024 of them are a week; a power of two beyond was an OverflowError."""
+    progress = InFlightTracker()
+    for _ in range(1_100):
+        progress.published(1, 0)
+    progress.acknowledged(1)
+    assert progress.overdue(round(RECEIPT_CAP_S * SECOND_NS) - 1) == []
+    assert progress.overdue(round(RECEIPT_CAP_S * SECOND_NS)) == [1]

@@ -6,8 +6,8 @@ import av
 import pytest
 
 from common.clock import SECOND_NS, FakeClock
+from edge.media.nal import holds_picture, holds_sets
 from edge.sources.patience import SILENCE_S, Patience
-from edge.sources.picture_nal import holds_picture, holds_sets
 from edge.sources.reading import READ_S, Reading
 
 SLICE = b"\0\0\1\x65" + bytes(9)

@@ -14,8 +14,9 @@ from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.client_address import Clients
 from aggregator.settings.aggregator import Http
 from aggregator.web.auth_middleware import AuthMiddleware
-from aggregator.web.body_limits import BodyLimits
+from aggregator.web.body_limits import most_bytes
 from common.errors import Forbidden, ListError, StoreError
+from common.http_server.body_limits import BodyLimits
 
 Routes: TypeAlias = Callable[[FastAPI], None]
 """Adds the routes of one part."""
@@ -36,7 +37,7 @@ def build(http: Http, authenticator: Authenticator, parts: Iterable[Routes]) -> 
         redoc_url=None,
         openapi_url="/api/openapi.json",
         middleware=[
-            Middleware(BodyLimits),
+            Middleware(BodyLimits, max_bytes=most_bytes),
             Middleware(AuthMiddleware, authenticator=authenticator, clients=Clients(http)),
         ],
     )

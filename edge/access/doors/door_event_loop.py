@@ -16,7 +16,7 @@ from common.clock import SECOND_NS, Clock
 from common.errors import DoorError
 from edge.access.doors import door_state_machine
 from edge.access.doors.credential_policy import Allowlist, CredentialPolicy
-from edge.access.doors.door_signals import CredentialPresented, Refused, Said, Stale
+from edge.access.doors.door_signals import CredentialPresented, DoorSignal, Refused, Stale
 from edge.access.doors.door_state_machine import DoorRules, DoorState, Moment
 from edge.access.doors.reorder_buffer import ReorderBuffer
 from pipelines.rules.tailgate import Crossing, Move, Tailgate
@@ -38,7 +38,7 @@ Done = Callable[[], None]
 @dataclass(frozen=True)
 class _Message:
     door: str
-    what: Said
+    what: DoorSignal
     at: Moment
     done: Done | None
 
@@ -67,7 +67,7 @@ class Door:
     allowed: Allowlist | None = None
     tailgate: Tailgate | None = None
     state: DoorState = field(default_factory=DoorState)
-    waiting: ReorderBuffer[tuple[Moment, Said, Done | None]] = field(init=False)
+    waiting: ReorderBuffer[tuple[Moment, DoorSignal, Done | None]] = field(init=False)
     due_ns: int = 0
 
     def __post_init__(self) -> None:
@@ -120,8 +120,8 @@ class DoorEventLoop:
         self._log = logging_setup.get("doors")
         self._apart_ns = 0
 
-    def tell(self, door: str, what: Said, time_ns: int | None = None, done: Done | None = None) -> None:
-        """Take what a door says; waits while the queue is full. See `edge.access.doors.adapters.base.Tell`."""
+    def submit(self, door: str, what: DoorSignal, time_ns: int | None = None, done: Done | None = None) -> None:
+        """Queue a door's signal; waits while the queue is full. See `edge.access.doors.adapters.base.EventSink`."""
         at = Moment(self._clock.monotonic_ns(), self._clock.wall_ns())
         if time_ns is not None:
             own_ns = min(time_ns, at.wall_ns)
@@ -222,7 +222,7 @@ class DoorEventLoop:
     def _take(self, step: _Round, name: str, door: Door, outcome: door_state_machine.Transition) -> None:
         door.state = outcome.state
         self.counts.late += outcome.late
-        step.drafts += [UnsequencedEvent(name, data, wall_ns) for data, wall_ns in outcome.told]
+        step.drafts += [UnsequencedEvent(name, data, wall_ns) for data, wall_ns in outcome.events]
         step.moves += [(door, move) for move in outcome.moves]
 
     def _decide(

@@ -102,7 +102,7 @@ class Stale:
     """A message that says nothing about now: kept by a broker, or a repetition. It is counted; nothing else changes."""
 
 
-Said = (
+DoorSignal = (
     CredentialPresented
     | RequestToExit
     | DoorContact

@@ -116,7 +116,7 @@ class Transition:
     """The next state, what is told (with wall time), what the tailgate rule hears, and whether the message was late."""
 
     state: DoorState
-    told: tuple[tuple[DoorData, int], ...] = ()
+    events: tuple[tuple[DoorData, int], ...] = ()
     moves: tuple[Move, ...] = ()
     late: bool = False
 
@@ -127,13 +127,13 @@ class _Step:
 
     state: DoorState
     rules: DoorRules
-    told: list[tuple[DoorData, int]] = field(default_factory=list)
+    events: list[tuple[DoorData, int]] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
 
     def become(self, **changes: object) -> None:
         self.state = replace(self.state, **changes)  # type: ignore[arg-type]
 
-    def tell(
+    def emit(
         self,
         kind: type[DoorData],
         when: Moment,
@@ -143,39 +143,39 @@ class _Step:
         seconds: float | None = None,
     ) -> None:
         data = kind(door=self.rules.door, reason=reason or None, credential=credential, seconds=seconds)
-        self.told.append((data, when.wall_ns))
+        self.events.append((data, when.wall_ns))
 
 
-def transition(state: DoorState, heard: Heard, at: Moment, rules: DoorRules) -> Transition:
+def transition(state: DoorState, signal: Heard, at: Moment, rules: DoorRules) -> Transition:
     """Take one message.
 
     Args:
         state: Before it.
-        heard: What was said.
+        signal: Of the controller or the credential policy.
         at: When, by the controller's own time where it has one.
         rules: Of this door.
     """
     step = _Step(state, rules)
     of_transport = isinstance(
-        heard, door_signals.ControllerLost | door_signals.ControllerRestored | door_signals.Refused
+        signal, door_signals.ControllerLost | door_signals.ControllerRestored | door_signals.Refused
     )
     late = not of_transport and at.mono_ns < state.last_ns
     if late:
-        _late(step, heard, at)
+        _late(step, signal, at)
     else:
         _run_due(step, at)
         if not of_transport:  # the connection has the box's time, the door may have a coarser one of its own
             step.become(last_ns=at.mono_ns)
-        _apply(step, heard, at)
+        _apply(step, signal, at)
         _run_due(step, at)
-    return Transition(step.state, tuple(step.told), tuple(step.moves), late)
+    return Transition(step.state, tuple(step.events), tuple(step.moves), late)
 
 
 def tick(state: DoorState, now: Moment, rules: DoorRules) -> Transition:
     """Let time pass: debounced contacts, openings that nobody explained, doors that stand open."""
     step = _Step(state, rules)
     _run_due(step, now)
-    return Transition(step.state, tuple(step.told), tuple(step.moves))
+    return Transition(step.state, tuple(step.events), tuple(step.moves))
 
 
 def due_ns(state: DoorState, now: Moment, rules: DoorRules) -> int | None:
@@ -204,7 +204,7 @@ def _run_due(step: _Step, now: Moment) -> None:
     open_s = (now.mono_ns - state.opened.mono_ns) / SECOND_NS
     if not state.held and limit_s is not None and open_s >= limit_s:
         step.become(held=True)
-        step.tell(DoorHeld, now, seconds=open_s)
+        step.emit(DoorHeld, now, seconds=open_s)
 
 
 def _settle_contact(step: _Step, is_open: bool, since: Moment) -> None:
@@ -227,7 +227,7 @@ def _close(step: _Step, at: Moment) -> None:
     if state.unexplained:
         _force(step, state.opened)
     if step.state.forced or state.held:
-        step.tell(DoorClosed, at, seconds=max(0.0, (at.mono_ns - state.opened.mono_ns) / SECOND_NS))
+        step.emit(DoorClosed, at, seconds=max(0.0, (at.mono_ns - state.opened.mono_ns) / SECOND_NS))
     spent = state.explained_at is not None and state.explained_at.mono_ns <= state.opened.mono_ns
     step.become(opened=None, unexplained=False, forced=False, held=False)
     step.become(explained_at=None if spent else state.explained_at)
@@ -238,7 +238,7 @@ def _force(step: _Step, at: Moment) -> None:
     step.become(unexplained=False)
     if not step.state.forced:
         step.become(forced=True)
-        step.tell(DoorForced, at)
+        step.emit(DoorForced, at)
 
 
 def _explains(step: _Step, opening: Moment) -> bool:
@@ -262,26 +262,26 @@ def _replaced(step: _Step, at: Moment) -> _Step:
     return _Step(replace(step.state, explained_at=at), step.rules)
 
 
-def _late(step: _Step, heard: Heard, at: Moment) -> None:
+def _late(step: _Step, signal: Heard, at: Moment) -> None:
     """Older than what was already judged: tell what happened, change nothing but what it explains."""
-    match heard:
+    match signal:
         case CredentialDecision():
-            _judged(step, heard, at)
+            _judged(step, signal, at)
         case door_signals.RequestToExit():
             _explain(step, at)
         case door_signals.Forced():
-            step.tell(DoorForced, at, reason="told late")
+            step.emit(DoorForced, at, reason="told late")
         case door_signals.Held():
-            step.tell(DoorHeld, at, reason="told late")
+            step.emit(DoorHeld, at, reason="told late")
         case _:
             return
 
 
-def _apply(step: _Step, heard: Heard, at: Moment) -> None:
+def _apply(step: _Step, signal: Heard, at: Moment) -> None:
     state = step.state
-    match heard:
+    match signal:
         case CredentialDecision():
-            _judged(step, heard, at)
+            _judged(step, signal, at)
         case door_signals.RequestToExit():
             _explain(step, at)
         case door_signals.DoorContact(open=is_open):
@@ -293,7 +293,7 @@ def _apply(step: _Step, heard: Heard, at: Moment) -> None:
         case door_signals.Held():
             if not state.held:
                 step.become(held=True)
-                step.tell(DoorHeld, at)
+                step.emit(DoorHeld, at)
         case door_signals.Tamper(on=on):
             _tamper(step, on, at)
         case door_signals.ControllerLost(reason=reason):
@@ -304,13 +304,13 @@ def _apply(step: _Step, heard: Heard, at: Moment) -> None:
             _refused(step, reason, at)
 
 
-def _judged(step: _Step, heard: CredentialDecision, at: Moment) -> None:
-    if heard.verdict == "denied":
-        step.tell(DoorDenied, at, reason=heard.reason, credential=heard.credential)
+def _judged(step: _Step, signal: CredentialDecision, at: Moment) -> None:
+    if signal.verdict == "denied":
+        step.emit(DoorDenied, at, reason=signal.reason, credential=signal.credential)
         return
-    if heard.verdict == "duress":
-        step.tell(DoorDuress, at, reason=heard.reason, credential=heard.credential)
-    step.tell(DoorGranted, at, reason=heard.reason, credential=heard.credential)
+    if signal.verdict == "duress":
+        step.emit(DoorDuress, at, reason=signal.reason, credential=signal.credential)
+    step.emit(DoorGranted, at, reason=signal.reason, credential=signal.credential)
     step.moves.append(Grant(at.wall_ns))
     _explain(step, at)
 
@@ -322,15 +322,15 @@ def _contact(step: _Step, is_open: bool, at: Moment) -> None:
         return
     step.become(open=is_open, bouncing=None)
     if not is_open and (state.forced or state.held):  # the controller told so without the contact
-        step.tell(DoorClosed, at)
+        step.emit(DoorClosed, at)
         step.become(forced=False, held=False)
 
 
 def _tamper(step: _Step, on: bool, at: Moment) -> None:
     if on and not step.state.tampered:
-        step.tell(DoorForced, at, reason="tamper")
+        step.emit(DoorForced, at, reason="tamper")
     elif not on and step.state.tampered and not step.state.forced:
-        step.tell(DoorClosed, at, reason="tamper over")
+        step.emit(DoorClosed, at, reason="tamper over")
     step.become(tampered=on)
 
 
@@ -342,7 +342,7 @@ def _lost(step: _Step, reason: str, at: Moment) -> None:
     sort = _sort_of(reason)
     if sort not in step.state.reasons:
         step.become(reasons=(*step.state.reasons, sort))
-        step.tell(DoorOffline, at, reason=reason)
+        step.emit(DoorOffline, at, reason=reason)
 
 
 def _sort_of(reason: str) -> str:
@@ -356,7 +356,7 @@ def _found(step: _Step, at: Moment) -> None:
         return
     seconds = None if state.lost is None else max(0.0, (at.mono_ns - state.lost.mono_ns) / SECOND_NS)
     step.become(online=True, lost=None, resync_until_ns=at.after(RESYNC_S).mono_ns)
-    step.tell(DoorOnline, at, seconds=seconds)
+    step.emit(DoorOnline, at, seconds=seconds)
 
 
 def _refused(step: _Step, reason: str, at: Moment) -> None:
@@ -366,5 +366,5 @@ def _refused(step: _Step, reason: str, at: Moment) -> None:
     sort = _sort_of(reason)
     if sort not in {text for text, _ in recent}:
         recent = (*recent, (sort, at.mono_ns))
-        step.tell(DoorDenied, at, reason=f"refused: {reason}")
+        step.emit(DoorDenied, at, reason=f"refused: {reason}")
     step.become(refused=recent)

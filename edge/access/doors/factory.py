@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -12,11 +11,12 @@ from common.clock import Clock
 from common.errors import DoorRefused
 from common.threads import Worker
 from edge.access.doors.adapters import DOORS
-from edge.access.doors.adapters.base import Adapter, Outputs, Parts, supervise
+from edge.access.doors.adapters.base import Adapter, AdapterContext, Outputs, supervise
 from edge.access.doors.credential_policy import Allowlist, CredentialPolicy, Pseudonym
 from edge.access.doors.door_event_loop import Counts, Door, DoorEventLoop
 from edge.access.doors.door_state_machine import DoorRules, DoorState
 from edge.access.site_lists.matching import SiteList
+from edge.monitoring.metrics import DoorMetrics
 from edge.settings.doors import DoorSettings, HeldLimit, MqttDoor, OnvifDoor, WebhookDoor
 from edge.video.frame_analyzer import Passing
 from pipelines.findings import Finding
@@ -32,14 +32,11 @@ _OWN_TIME = (OnvifDoor, WebhookDoor, MqttDoor)
 """Controllers that say when something happened."""
 
 
-DOOR_READINGS = ("door_messages", "door_refused", "door_late", "door_stale", "door_failures")
-
-
 class Doors:
     """All doors of a box: the desk's thread and a thread for each adapter.
 
     Args:
-        told: The doors' settings.
+        settings: The doors' settings.
         base: Folder that their files are relative to.
         clock: Wall and monotonic.
         send: Puts drafts into the outbox and returns when they are there.
@@ -56,7 +53,7 @@ class Doors:
 
     def __init__(
         self,
-        told: Iterable[DoorSettings],
+        settings: Iterable[DoorSettings],
         base: Path,
         *,
         clock: Clock,
@@ -68,27 +65,32 @@ class Doors:
         revoked: SiteList | None = None,
         box: str = "",
     ) -> None:
-        self._told = {door.id: door for door in told}
+        self._settings = {door.id: door for door in settings}
         self._ending, self._ended = threading.Event(), threading.Event()
         self._held = {name: Schedule(windows, zone) for name, windows in schedules.items()} | {"": Schedule((), zone)}
         self._of_line: dict[tuple[str, str, str], list[str]] = {}
-        for door in self._told.values():
+        for door in self._settings.values():
             if door.passage is not None:
                 self._of_line.setdefault((door.camera, door.passage.line, door.passage.entry), []).append(door.id)
         self._clock = clock
-        doors = {door.id: self._door(door, base) for door in self._told.values()}
+        doors = {door.id: self._door(door, base) for door in self._settings.values()}
         self.desk = DoorEventLoop(doors, CredentialPolicy(pseudonym, revoked), clock, send, self._ended)
-        parts = Parts(base, self.desk.tell, clock, self._ending, random, box)
-        self.adapters = self._adapters(parts)
+        context = AdapterContext(base, self.desk.submit, clock, self._ending, random, box)
+        self.adapters = self._adapters(context)
         self._threads = [
-            threading.Thread(target=supervise, args=(adapter, parts), name=f"doors-{adapter.doors[0]}", daemon=True)
+            threading.Thread(target=supervise, args=(adapter, context), name=f"doors-{adapter.doors[0]}", daemon=True)
             for adapter in self.adapters
         ]
         self._desk = Worker(self.desk.run, "doors")
 
-    def readings(self) -> dict[str, Callable[[], float]]:
-        """The metrics of all doors, by name."""
-        return {name: partial(getattr, self.counts, name.removeprefix("door_")) for name in DOOR_READINGS}
+    def bind_metrics(self, metrics: DoorMetrics) -> None:
+        """Have the metrics read all doors."""
+        counts = self.counts
+        metrics.messages.set_function(lambda: counts.messages)
+        metrics.refused.set_function(lambda: counts.refused)
+        metrics.stale.set_function(lambda: counts.stale)
+        metrics.late.set_function(lambda: counts.late)
+        metrics.failures.set_function(lambda: counts.failures)
 
     @property
     def counts(self) -> Counts:
@@ -97,7 +99,7 @@ class Doors:
 
     def start(self) -> None:
         """Start every thread; a box without doors has none."""
-        if self._told:
+        if self._settings:
             self._desk.start()
         for thread in self._threads:
             thread.start()
@@ -142,51 +144,51 @@ class Doors:
 
     def statuses(self) -> list[DoorStatus]:
         """How every door stands, for the box's status."""
-        return [self._status(told, self.desk.doors[name].state) for name, told in self._told.items()]
+        return [self._status(settings, self.desk.doors[name].state) for name, settings in self._settings.items()]
 
-    def _status(self, told: DoorSettings, state: DoorState) -> DoorStatus:
+    def _status(self, settings: DoorSettings, state: DoorState) -> DoorStatus:
         opened = to_rfc3339(state.opened.wall_ns) if state.opened is not None else ""
-        limit_s = self._limit(told)(self._clock.wall_ns())
+        limit_s = self._limit(settings)(self._clock.wall_ns())
         return DoorStatus(
-            id=told.id,
-            name=told.name or told.id,
+            id=settings.id,
+            name=settings.name or settings.id,
             state=standing(state),
             locked=state.locked,
             opened=opened,
             held_limit_s=limit_s,
         )
 
-    def _door(self, told: DoorSettings, base: Path) -> Door:
-        allowed = getattr(told.control, "allowed_file", "")
+    def _door(self, settings: DoorSettings, base: Path) -> Door:
+        allowed = getattr(settings.control, "allowed_file", "")
         return Door(
             rules=DoorRules(
-                door=told.id,
-                held_limit_s=self._limit(told),
-                open_within_s=told.open_within_s,
-                debounce_s=told.debounce_s,
-                grace_s=told.grace_s,
-                free_exit=told.free_exit,
+                door=settings.id,
+                held_limit_s=self._limit(settings),
+                open_within_s=settings.open_within_s,
+                debounce_s=settings.debounce_s,
+                grace_s=settings.grace_s,
+                free_exit=settings.free_exit,
             ),
-            window_s=told.reorder_s if isinstance(told.control, _OWN_TIME) else 0.0,
-            unlock=lambda: self.unlock(told.id),
+            window_s=settings.reorder_s if isinstance(settings.control, _OWN_TIME) else 0.0,
+            unlock=lambda: self.unlock(settings.id),
             allowed=Allowlist(base / allowed) if allowed else None,
-            tailgate=Tailgate(told.id, told.passage) if told.passage is not None else None,
+            tailgate=Tailgate(settings.id, settings.passage) if settings.passage is not None else None,
         )
 
-    def _limit(self, told: DoorSettings) -> Callable[[int], float | None]:
+    def _limit(self, settings: DoorSettings) -> Callable[[int], float | None]:
         def limit_s(wall_ns: int) -> float | None:
-            for limit in told.held or (HeldLimit(),):
+            for limit in settings.held or (HeldLimit(),):
                 if self._held[limit.schedule].open_at(wall_ns):
                     return limit.limit_s
             return None
 
         return limit_s
 
-    def _adapters(self, parts: Parts) -> list[Adapter]:
+    def _adapters(self, context: AdapterContext) -> list[Adapter]:
         kinds: dict[str, list[DoorSettings]] = {}
-        for door in self._told.values():
+        for door in self._settings.values():
             kinds.setdefault(str(door.control.__struct_config__.tag), []).append(door)
-        return [adapter for kind, doors in kinds.items() for adapter in DOORS[kind](doors, parts)]
+        return [adapter for kind, doors in kinds.items() for adapter in DOORS[kind](doors, context)]
 
     def _adapter(self, door: str) -> Adapter:
         for adapter in self.adapters:

@@ -10,28 +10,28 @@ import msgspec
 from common.decoding import JsonDecoder
 from common.errors import ContractError, DoorRefused
 from common.secret import Secret
-from edge.access.doors import door_signals as said
+from edge.access.doors import door_signals as signals
 from edge.settings.doors import Word
 
 MAX_CREDENTIAL = 128
 MAX_BODY_BYTES = 8 * 1024
 
-WORDS: dict[Word, Callable[[Secret | None, str], said.Said]] = {
-    "granted": lambda credential, reason: said.CredentialPresented("granted", credential, reason),
-    "denied": lambda credential, reason: said.CredentialPresented("denied", credential, reason),
-    "shown": lambda credential, reason: said.CredentialPresented("shown", credential, reason),
-    "duress": lambda credential, reason: said.CredentialPresented("duress", credential, reason),
-    "exit": lambda *_: said.RequestToExit(),
-    "opened": lambda *_: said.DoorContact(open=True),
-    "closed": lambda *_: said.DoorContact(open=False),
-    "locked": lambda *_: said.Lock(locked=True),
-    "unlocked": lambda *_: said.Lock(locked=False),
-    "forced": lambda *_: said.Forced(),
-    "held": lambda *_: said.Held(),
-    "tamper": lambda *_: said.Tamper(on=True),
-    "tamper-over": lambda *_: said.Tamper(on=False),
-    "offline": lambda *_: said.ControllerLost("the controller says so"),
-    "online": lambda *_: said.ControllerRestored(),
+WORDS: dict[Word, Callable[[Secret | None, str], signals.DoorSignal]] = {
+    "granted": lambda credential, reason: signals.CredentialPresented("granted", credential, reason),
+    "denied": lambda credential, reason: signals.CredentialPresented("denied", credential, reason),
+    "shown": lambda credential, reason: signals.CredentialPresented("shown", credential, reason),
+    "duress": lambda credential, reason: signals.CredentialPresented("duress", credential, reason),
+    "exit": lambda *_: signals.RequestToExit(),
+    "opened": lambda *_: signals.DoorContact(open=True),
+    "closed": lambda *_: signals.DoorContact(open=False),
+    "locked": lambda *_: signals.Lock(locked=True),
+    "unlocked": lambda *_: signals.Lock(locked=False),
+    "forced": lambda *_: signals.Forced(),
+    "held": lambda *_: signals.Held(),
+    "tamper": lambda *_: signals.Tamper(on=True),
+    "tamper-over": lambda *_: signals.Tamper(on=False),
+    "offline": lambda *_: signals.ControllerLost("the controller says so"),
+    "online": lambda *_: signals.ControllerRestored(),
 }
 """Word → what it means, given a credential and the controller's reason."""
 
@@ -47,7 +47,7 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __repr__(self) -> str:
         return f"Message({self.event})"
 
-    def said(self) -> said.Said:
+    def signal(self) -> signals.DoorSignal:
         """What it means."""
         return meaning(self.event, self.credential, self.reason)
 
@@ -55,8 +55,8 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _DECODER = JsonDecoder(Message)
 
 
-def meaning(word: Word, credential: str, reason: str) -> said.Said:
-    """What a word means; `credential` and `reason` are empty where nothing was said."""
+def meaning(word: Word, credential: str, reason: str) -> signals.DoorSignal:
+    """What a word means; `credential` and `reason` are empty where they are missing."""
     return WORDS[word](Secret(credential) if credential else None, reason)
 
 

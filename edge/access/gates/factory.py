@@ -13,6 +13,7 @@ import numpy as np
 from common import logging_setup
 from common.clock import Clock
 from common.errors import RelayError
+from common.periodic import run_periodically
 from common.threads import Worker
 from edge.access.gates.decision import GatePolicy
 from edge.access.gates.plate_reader_worker import PlateReaderWorker
@@ -20,6 +21,7 @@ from edge.access.gates.region_of_interest import Region
 from edge.access.gates.relay_controller import RateLimit, RelayController
 from edge.access.gates.relays import RELAYS, Outputs, RelayContext
 from edge.access.site_lists.matching import SiteList
+from edge.monitoring.metrics import GateMetrics
 from edge.settings.gates import GateSettings
 from edge.video.frame_analyzer import Report
 from models.detector_factory import open_corners, open_readers
@@ -31,10 +33,6 @@ from pipelines.plates.plate_pipeline import HINT, PlatePipeline
 from pipelines.types import CornerFinder, LineReader
 from protocol.plate_grammar import Grammar, choose
 
-GATE_READINGS = (
-    *("gate_looks", "gate_failures", "gate_passages", "gate_openings", "gate_relay_failures"),
-    *("gate_openings_limited", "gate_seconds"),
-)
 HAND_S = 0.5
 """How often the file of the local override is looked for."""
 
@@ -124,7 +122,9 @@ class Gates:
                 report=report,
                 clock=clock,
             )
-        self._hand = Worker(self._by_hand, "gates-by-hand")
+        self._hand = Worker(
+            lambda: run_periodically(self._by_hand, HAND_S, self._ending.wait, "gates by hand"), "gates-by-hand"
+        )
 
     def start(self) -> None:
         """Start every lane and relay."""
@@ -143,18 +143,16 @@ class Gates:
         for opener in self.openers.values():
             opener.stop()
 
-    def readings(self) -> dict[str, Callable[[], float]]:
-        """Numbers for the metrics, over all gates."""
+    def bind_metrics(self, metrics: GateMetrics) -> None:
+        """Have the metrics read all gates."""
         lanes, openers = list(self.lanes.values()), list(self.openers.values())
-        return {
-            "gate_looks": lambda: sum(lane.looks for lane in lanes),
-            "gate_failures": lambda: sum(lane.failures for lane in lanes),
-            "gate_passages": lambda: sum(lane.told for lane in lanes),
-            "gate_openings": lambda: sum(opener.commands for opener in openers),
-            "gate_relay_failures": lambda: sum(opener.failures for opener in openers),
-            "gate_openings_limited": lambda: sum(opener.limited for opener in openers),
-            "gate_seconds": lambda: max((lane.last_s for lane in lanes), default=0.0),
-        }
+        metrics.inspected.set_function(lambda: sum(lane.looks for lane in lanes))
+        metrics.failures.set_function(lambda: sum(lane.failures for lane in lanes))
+        metrics.passages.set_function(lambda: sum(lane.told for lane in lanes))
+        metrics.openings.set_function(lambda: sum(opener.commands for opener in openers))
+        metrics.relay_failures.set_function(lambda: sum(opener.failures for opener in openers))
+        metrics.limited.set_function(lambda: sum(opener.limited for opener in openers))
+        metrics.seconds.set_function(lambda: max((lane.last_s for lane in lanes), default=0.0))
 
     def manual(self, gate: str, done: Callable[[bool], None] | None = None) -> bool:
         """Open a gate by hand; who asked and why is on the caller's record.
@@ -194,9 +192,8 @@ class Gates:
 
     def _by_hand(self) -> None:
         """The override that needs no network: whoever may write the data folder may open."""
-        while not self._ending.wait(HAND_S):
-            for name in self.openers:
-                path = self._data / f"gate-{name}.open"
-                if path.exists():
-                    path.unlink(missing_ok=True)
-                    self.manual(name)
+        for name in self.openers:
+            path = self._data / f"gate-{name}.open"
+            if path.exists():
+                path.unlink(missing_ok=True)
+                self.manual(name)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from edge.media.nal import IDR_H264, prefixed_units, unit_type
 from protocol.live_frames import FrameType, LiveFrame
-
-_IDR = 5
 
 
 class Fmp4Splitter:
@@ -47,9 +46,4 @@ class Fmp4Splitter:
 
 def is_key(units: bytes) -> bool:
     """Whether a coded picture (H.264, units with four bytes of length before each) can be decoded by itself."""
-    at = 0
-    while at + 4 < len(units):
-        if units[at + 4] & 0x1F == _IDR:
-            return True
-        at += 4 + int.from_bytes(units[at : at + 4], "big")
-    return False
+    return any(unit and unit_type(unit, "h264") == IDR_H264 for unit in prefixed_units(units, 4))

@@ -15,7 +15,7 @@ from common.errors import FootageBroken
 from edge.media.audio_track import HOLE_NS
 from edge.media.mp4_boxes import CODECS, SOUND, VIDEO, body_of, configuration_of
 from edge.media.mp4_fragments import NOT_KEY, Fragment, Sample, build, parse
-from edge.media.nal import configuration, kind, units
+from edge.media.nal import configuration, unit_type, units
 from edge.recorder.segments.mux import TICKS
 
 _DELIMITER = {"h264": 9, "hevc": 35}
@@ -94,7 +94,7 @@ class ConcatenatedMovie:
     def _introduced(self, sample: Sample, data: bytes, sets: bytes) -> tuple[Sample, bytes]:
         """A key frame with its parameter sets, behind the delimiter where it has one."""
         size = int.from_bytes(data[:_LENGTH_BYTES], "big")
-        delimited = kind(data[_LENGTH_BYTES : _LENGTH_BYTES + 1], self._codec) == _DELIMITER[self._codec]
+        delimited = unit_type(data[_LENGTH_BYTES : _LENGTH_BYTES + 1], self._codec) == _DELIMITER[self._codec]
         at = _LENGTH_BYTES + size if delimited else 0
         return sample._replace(size=sample.size + len(sets)), data[:at] + sets + data[at:]
 

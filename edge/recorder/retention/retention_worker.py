@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from common import logging_setup
 from common.clock import SECOND_NS, Clock
 from common.errors import FootageError, FootageRefused, OutboxError
+from common.periodic import run_periodically
 from edge.recorder.disk import Disk
 from edge.recorder.footage import transactional_outbox
 from edge.recorder.index import DayUse, Index
@@ -77,13 +78,12 @@ class RetentionWorker:
 
     def run(self, stop: threading.Event) -> None:
         """Look every ten seconds until `stop` is set."""
-        while not stop.wait(LOOK_S):
-            try:
-                self.tell()
-                self.look()
-                self.tell()
-            except FootageError as error:
-                logging_setup.get("recorder").warning("the sweep failed", error=str(error))
+        run_periodically(self._run_once, LOOK_S, stop.wait, "retention")
+
+    def _run_once(self) -> None:
+        self.tell()
+        self.look()
+        self.tell()
 
     def tell(self) -> None:
         """Hand over what this process or another has left to be told; what the outbox does not take is kept.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
-import httpx
+import httpx2
 import msgspec
 import numpy as np
 import pytest
@@ -33,20 +33,20 @@ from protocol.identifiers import to_rfc3339, uuid7
 from protocol.signing.upload_tokens import LENGTH, OFFSET, seal
 
 
-class Taking(httpx.BaseTransport):
+class Taking(httpx2.BaseTransport):
     """An aggregator's side that takes everything, and remembers it."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.tickets: set[str] = set()
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         job = request.url.path.rsplit("/", 1)[1]
         self.tickets.add(request.headers["authorization"])
         if request.method == "PATCH":
             self.files[job] = self.files.get(job, b"") + request.read()
             assert len(self.files[job]) <= int(request.headers[LENGTH])
-        return httpx.Response(204, headers={OFFSET: str(len(self.files.get(job, b"")))})
+        return httpx2.Response(204, headers={OFFSET: str(len(self.files.get(job, b"")))})
 
 
 def command(ticket: str = "t" * 64, site_key: bytes = SITE_KEY, **changed: object) -> Command:

@@ -16,7 +16,7 @@ from common.errors import DoorLost, SettingsError
 from common.secret import Secret
 from common.settings_loader import loads
 from edge.access.doors.door_event_loop import DoorEventLoop
-from edge.access.doors.door_signals import CredentialPresented, DoorContact, Forced, Said
+from edge.access.doors.door_signals import CredentialPresented, DoorContact, DoorSignal, Forced
 from edge.access.doors.factory import Doors
 from edge.access.doors.reorder_buffer import ReorderBuffer
 from edge.access.pseudonyms import DailyPseudonyms
@@ -45,10 +45,10 @@ class Table:
         )  # fmt: skip
         self.desk: DoorEventLoop = self.doors.desk
 
-    def at(self, seconds: float, *said: Said, own_s: float | None = None) -> None:
+    def at(self, seconds: float, *said: DoorSignal, own_s: float | None = None) -> None:
         self.clock.advance(seconds - (self.clock.now_ns - START_NS) / SECOND_NS)
         for what in said:
-            self.desk.tell("lobby", what, None if own_s is None else START_NS + round(own_s * SECOND_NS))
+            self.desk.submit("lobby", what, None if own_s is None else START_NS + round(own_s * SECOND_NS))
         self.desk.round(self.desk._gather(wait=False))
 
     def cross(self, seconds: float, track: int, **more: Any) -> None:
@@ -138,7 +138,7 @@ def test_a_mistake_about_one_message_is_counted_and_silences_nothing(tmp_path: P
 def test_what_waits_is_told_at_the_end(tmp_path: Path) -> None:
     table = Table(tmp_path, "webhook")
     done: list[int] = []
-    table.desk.tell("lobby", GRANTED, START_NS, lambda: done.append(1))
+    table.desk.submit("lobby", GRANTED, START_NS, lambda: done.append(1))
     table.desk.round(table.desk._gather(wait=False))
     assert (table.told, done) == ([], [])
     table.desk._stop.set()
@@ -155,7 +155,7 @@ def test_events_reach_a_real_outbox_from_many_threads_and_none_is_lost(tmp_path:
 
     def speak() -> None:
         for _ in range(500):
-            table.desk.tell("lobby", DENIED)
+            table.desk.submit("lobby", DENIED)
 
     speakers = [threading.Thread(target=speak) for _ in range(4)]
     for thread in speakers:

@@ -57,7 +57,7 @@ class Run:
             self.moves += outcome.moves
             self.told += [
                 (round((wall_ns - WALL_NS) / SECOND_NS, 2), KIND_OF[type(data)][5:], data.reason or "")
-                for data, wall_ns in outcome.told
+                for data, wall_ns in outcome.events
             ]
         return self
 

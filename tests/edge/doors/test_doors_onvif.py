@@ -13,17 +13,17 @@ from edge_kit import wait_until
 from common.clock import SystemClock
 from common.errors import DoorError, DoorLost, DoorRefused
 from common.secret import Secret
-from edge.access.doors.adapters.base import Parts
+from edge.access.doors.adapters.base import AdapterContext
 from edge.access.doors.adapters.onvif import OnvifController, notices
 from edge.access.doors.adapters.onvif_topics import TOPICS, Notice, door_of, meaning
 from edge.access.doors.door_signals import (
     ControllerRestored,
     CredentialPresented,
     DoorContact,
+    DoorSignal,
     Forced,
     Held,
     Lock,
-    Said,
     Tamper,
 )
 from edge.settings.doors import DoorSettings
@@ -58,7 +58,7 @@ TOKEN = {"CredentialToken": CARD}
         ("Device/Weather", {"State": "Rain"}, None),
     ],
 )  # fmt: skip
-def test_what_a_topic_means(topic: str, data: dict[str, str], said: Said | None) -> None:
+def test_what_a_topic_means(topic: str, data: dict[str, str], said: DoorSignal | None) -> None:
     notice = Notice(topic, {}, data)
     assert meaning(notice) == said
     assert CARD not in repr(notice)
@@ -95,10 +95,10 @@ def kit(tmp_path: Path) -> Iterator[OnvifKit]:
 
 
 def adapter(kit: OnvifKit, folder: Path) -> OnvifController:
-    def tell(door: str, what: Said, time_ns: int | None = None, done: Any = None) -> None:
+    def tell(door: str, what: DoorSignal, time_ns: int | None = None, done: Any = None) -> None:
         """Nobody listens."""
 
-    parts = Parts(folder, tell, SystemClock(), threading.Event(), lambda: 0.5)
+    parts = AdapterContext(folder, tell, SystemClock(), threading.Event(), lambda: 0.5)
     return OnvifController([DoorSettings(id=DOOR, control=kit.control)], parts)
 
 
@@ -106,13 +106,13 @@ class Listening:
     """A controller's adapter in a thread, and what it told."""
 
     def __init__(self, kit: OnvifKit, folder: Path) -> None:
-        self.told: list[Said] = []
+        self.told: list[DoorSignal] = []
         self.stop, self.errors = threading.Event(), list[Exception]()
-        parts = Parts(folder, self.tell, SystemClock(), self.stop, lambda: 0.5)
+        parts = AdapterContext(folder, self.tell, SystemClock(), self.stop, lambda: 0.5)
         self.adapter = OnvifController([DoorSettings(id=DOOR, control=kit.control)], parts, renew_s=0.1)
         self.thread = threading.Thread(target=self.run)
 
-    def tell(self, door: str, what: Said, time_ns: int | None = None, done: Any = None) -> None:
+    def tell(self, door: str, what: DoorSignal, time_ns: int | None = None, done: Any = None) -> None:
         self.told.append(what)
 
     def run(self) -> None:

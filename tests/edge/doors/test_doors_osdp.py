@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from common.clock import SECOND_NS, SystemClock
 from common.errors import DoorLost, DoorRefused
 from edge.access.doors.adapters import osdp_reader
-from edge.access.doors.adapters.base import Parts
+from edge.access.doors.adapters.base import AdapterContext
 from edge.access.doors.adapters.osdp_bus import OsdpBus
 from edge.access.doors.adapters.osdp_line import FrameCheck, SerialLine
 from edge.access.doors.adapters.osdp_reader import Reader
@@ -28,8 +28,8 @@ from edge.access.doors.door_signals import (
     ControllerRestored,
     CredentialPresented,
     DoorContact,
+    DoorSignal,
     RequestToExit,
-    Said,
     Tamper,
 )
 from edge.settings.doors import DoorSettings, OsdpDoor
@@ -80,7 +80,7 @@ def test_noise_never_breaks_it_and_holds_back_one_frame_at_most(noise: bytes) ->
 
 
 def typed(*keys: tuple[float, str]) -> list[str]:
-    said: list[Said] = []
+    said: list[DoorSignal] = []
     reader = Reader(TOLD, said.append)
     for at_s, text in keys:
         reader.take({"event": 2, "data": text.encode()}, round(at_s * SECOND_NS))
@@ -104,7 +104,7 @@ def test_codes(keys: list[tuple[float, str]], codes: list[str]) -> None:
 
 
 def test_inputs_say_what_has_changed() -> None:
-    said: list[Said] = []
+    said: list[DoorSignal] = []
     reader = Reader(TOLD, said.append)
     for report in ([0, 0, 1], [0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 0]):
         reader.take({"event": 4, "type": 0, "report": bytes(report)}, 0)
@@ -115,7 +115,7 @@ def test_inputs_say_what_has_changed() -> None:
 
 
 def test_a_contact_that_says_off_while_open_and_the_housing() -> None:
-    said: list[Said] = []
+    said: list[DoorSignal] = []
     told = OsdpDoor(port="n", address=1, key_file="n", contact_input=1, contact_open="off")
     reader = Reader(told, said.append)
     reader.take({"event": 4, "type": 0, "report": bytes([1, 0])}, 0)
@@ -130,13 +130,13 @@ class Bus:
 
     def __init__(self, folder: Path) -> None:
         self.kit, self.stop = OsdpKit(folder), threading.Event()
-        self.said: list[Said] = []
-        parts = Parts(folder, self.tell, SystemClock(), self.stop, lambda: 0.5)
+        self.said: list[DoorSignal] = []
+        parts = AdapterContext(folder, self.tell, SystemClock(), self.stop, lambda: 0.5)
         self.bus = OsdpBus([DoorSettings(id=DOOR, control=self.kit.control)], parts)
         self.error: list[Exception] = []
         self.thread = threading.Thread(target=self.run)
 
-    def tell(self, door: str, what: Said, time_ns: int | None = None, done: Any = None) -> None:
+    def tell(self, door: str, what: DoorSignal, time_ns: int | None = None, done: Any = None) -> None:
         self.said.append(what)
 
     def run(self) -> None:
@@ -145,7 +145,7 @@ class Bus:
         except DoorLost as error:
             self.error.append(error)
 
-    def wait(self, what: Said) -> None:
+    def wait(self, what: DoorSignal) -> None:
         wait_until(lambda: what in self.said, what=f"{what}; so far {self.said}")
 
 

@@ -10,9 +10,9 @@ from door_kits import CARD, DOOR, WebhookKit
 
 from common.clock import FakeClock
 from common.errors import SettingsError
-from edge.access.doors.adapters.base import Parts
+from edge.access.doors.adapters.base import AdapterContext
 from edge.access.doors.adapters.webhook import Nonces, Webhook, sign
-from edge.access.doors.door_signals import ControllerRestored, CredentialPresented, DoorContact, Refused, Said
+from edge.access.doors.door_signals import ControllerRestored, CredentialPresented, DoorContact, DoorSignal, Refused
 from edge.access.doors.door_state_machine import DoorRules, DoorState, Moment, tick, transition
 from edge.settings.doors import DoorSettings, WebhookDoor
 from protocol.event_types import DoorForced
@@ -27,17 +27,17 @@ class Hook:
 
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock(NOW_S * 10**9)
-        self.told: list[tuple[Said, int | None]] = []
+        self.events: list[tuple[DoorSignal, int | None]] = []
         self.key = bytes(range(16))
         (folder / "k").write_text(self.key.hex())
         door = DoorSettings(id=DOOR, control=WebhookDoor(key_file="k"))
-        parts = Parts(folder, self.tell, self.clock, threading.Event(), lambda: 0.5)
+        parts = AdapterContext(folder, self.tell, self.clock, threading.Event(), lambda: 0.5)
         self.hook = Webhook("127.0.0.1", 0, [door], parts)
         self.clock.advance(100)
 
-    def tell(self, door: str, what: Said, time_ns: int | None = None, done: object = None) -> None:
+    def tell(self, door: str, what: DoorSignal, time_ns: int | None = None, done: object = None) -> None:
         assert door == DOOR
-        self.told.append((what, time_ns))
+        self.events.append((what, time_ns))
         if callable(done):
             done()
 
@@ -50,8 +50,8 @@ class Hook:
         signed["x-paifang-signature"] = sign(key or self.key, path, at, nonce, body)
         return self.hook._post(path, signed, body)[0]
 
-    def last(self) -> Said:
-        return self.told[-1][0]
+    def last(self) -> DoorSignal:
+        return self.events[-1][0]
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def hook(tmp_path: Path) -> Hook:
 
 def test_a_signed_message_is_taken_and_says_that_the_controller_is_there(hook: Hook) -> None:
     assert hook.post() == 204
-    assert [what for what, _ in hook.told] == [ControllerRestored(), DoorContact(open=True)]
+    assert [what for what, _ in hook.events] == [ControllerRestored(), DoorContact(open=True)]
 
 
 def test_a_message_counts_once(hook: Hook) -> None:
@@ -80,7 +80,7 @@ def test_a_nonce_must_be_one(hook: Hook, nonce: str) -> None:
 def test_a_clock_that_is_off_is_refused_with_the_reason(hook: Hook, off_s: float) -> None:
     hook.clock.advance(7200)
     assert hook.post(off_s=off_s) == 409
-    assert [what for what, _ in hook.told] == [Refused(f"the controller's clock is off by {off_s} s")]
+    assert [what for what, _ in hook.events] == [Refused(f"the controller's clock is off by {off_s} s")]
 
 
 def test_an_old_message_that_is_sent_again_leaves_the_door_as_it_was(tmp_path: Path) -> None:
@@ -91,12 +91,12 @@ def test_an_old_message_that_is_sent_again_leaves_the_door_as_it_was(tmp_path: P
         state = transition(state, said, at.after(seconds), rules).state
     before = tick(state, at.after(20), rules).state
     assert hook.post(off_s=-3600) == 409
-    (replayed,) = [what for what, _ in hook.told]
+    (replayed,) = [what for what, _ in hook.events]
     assert isinstance(replayed, Refused)
     outcome = transition(before, replayed, at.after(30), rules)
     assert (outcome.state.online, outcome.state.open) == (True, False)
     opened = transition(outcome.state, DoorContact(open=True), at.after(31), rules)
-    told = tick(opened.state, at.after(40), rules).told
+    told = tick(opened.state, at.after(40), rules).events
     assert [type(data) for data, _ in told] == [DoorForced]
 
 
@@ -104,7 +104,7 @@ def test_a_stranger_can_neither_open_nor_put_a_door_offline(hook: Hook) -> None:
     assert hook.post(key=bytes(16)) == 401
     assert hook.post(key=bytes(16), off_s=3600) == 401
     assert hook.hook._post(PATH, {}, b'{"event": "opened"}')[0] == 401
-    assert {what for what, _ in hook.told} == {Refused("wrong signature")}
+    assert {what for what, _ in hook.events} == {Refused("wrong signature")}
 
 
 def test_a_signature_covers_body_path_time_and_nonce(hook: Hook) -> None:
@@ -141,7 +141,7 @@ def test_the_controllers_own_time_travels_along(hook: Hook) -> None:
     own_ns = hook.clock.wall_ns() - 5 * 10**9
     body = {"event": "granted", "credential": CARD, "time": to_rfc3339(own_ns)}
     assert hook.post(json.dumps(body).encode()) == 204
-    (_, found_ns), (card, time_ns) = hook.told
+    (_, found_ns), (card, time_ns) = hook.events
     assert isinstance(card, CredentialPresented)
     assert found_ns == time_ns == own_ns
 
@@ -149,7 +149,7 @@ def test_the_controllers_own_time_travels_along(hook: Hook) -> None:
 def test_another_path_is_no_door(hook: Hook) -> None:
     assert hook.post(path="/doors/attic") == 404
     assert hook.post(path="/") == 404
-    assert hook.told == []
+    assert hook.events == []
 
 
 def test_nonces_are_forgotten_when_their_time_is_over() -> None:
@@ -163,7 +163,7 @@ def test_nonces_are_forgotten_when_their_time_is_over() -> None:
 
 def test_a_short_key_is_an_error_that_names_the_setting(tmp_path: Path) -> None:
     (tmp_path / "k").write_text("00ff")
-    parts = Parts(tmp_path, lambda *_: None, FakeClock(), threading.Event(), lambda: 0.5)
+    parts = AdapterContext(tmp_path, lambda *_: None, FakeClock(), threading.Event(), lambda: 0.5)
     with pytest.raises(SettingsError, match=r"doors 'lobby': control.key_file: needs at least 32 hex"):
         Webhook("127.0.0.1", 0, [DoorSettings(id=DOOR, control=WebhookDoor(key_file="k"))], parts)
 

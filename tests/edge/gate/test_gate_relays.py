@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -155,6 +156,40 @@ def test_http_that_does_not_open_is_an_error(tmp_path: Path, status: int) -> Non
 def test_http_nobody_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RelayError, match="does not answer"):
         RELAYS[HttpRelay](HttpRelay(f"http://127.0.0.1:{free_port()}/"), means(tmp_path)).pulse(1)
+
+
+@contextmanager
+def raw_answer(answer: bytes, *, close: bool) -> Iterator[str]:
+    """A server that sends these bytes to each request, and closes the connection or leaves it open."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(10_000)
+                connection.sendall(answer)
+                if not close:
+                    connection.recv(1)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/open"
+
+
+def test_the_body_of_an_answer_is_not_waited_for(tmp_path: Path) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\nopen"
+    with raw_answer(head, close=False) as url:
+        RELAYS[HttpRelay](HttpRelay(url), means(tmp_path)).pulse(1)
+
+
+@pytest.mark.parametrize("answer", [b"", b"\x00\xff" * 50, b"HTTP/1.1 999999 No\r\n\r\n", b"HTTP/1.1 200 OK\r\nX"])
+def test_an_answer_that_is_not_http_is_an_error(tmp_path: Path, answer: bytes) -> None:
+    with raw_answer(answer, close=True) as url, pytest.raises(RelayError, match=r"does not answer: .+"):
+        RELAYS[HttpRelay](HttpRelay(url), means(tmp_path)).pulse(1)
+
+
+def test_a_controller_that_does_not_answer_in_time_is_an_error(tmp_path: Path) -> None:
+    with raw_answer(b"", close=False) as url, pytest.raises(RelayError, match=r"does not answer: .+"):
+        RELAYS[HttpRelay](HttpRelay(url, timeout_s=0.05), means(tmp_path)).pulse(1)
 
 
 @pytest.mark.parametrize("content", [None, "", "\n"])

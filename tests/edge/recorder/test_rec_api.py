@@ -8,7 +8,8 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from email.message import Message
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -18,17 +19,17 @@ import pytest
 from blur_kit import Bright, Failing
 from blur_kit import redactor as covering
 from edge_kit import wait_until
-from prometheus_client import CollectorRegistry
 from rec_kit import RATE, START_NS, decoded, packets, stream
 
 from common.clock import SECOND_NS, FakeClock
 from common.errors import FootageError, ModelError, ModelUnavailable, RedactionError
 from edge.media.redaction_statistics import Counts, UsedModel
 from edge.media.signed_manifest import signing_key, verify
-from edge.monitoring.status import StatusServer
+from edge.monitoring.metrics import Metrics
+from edge.monitoring.status import LIMITS, StatusServer
 from edge.recorder.factory import FootageStore
 from edge.recorder.footage.export import VideoRedactor
-from edge.recorder.footage.http_api import LONGEST_FILM_NS, FootageApi, api_token
+from edge.recorder.footage.http_api import MAX_VIDEO_NS, FootageApi, api_token
 from edge.recorder.retention.legal_holds import Hold
 from edge.redaction.encoder import Writable
 from edge.redaction.two_pass_redactor import NOTHING, Progress, Told
@@ -46,7 +47,7 @@ def at(seconds: float) -> str:
 @dataclass
 class Answer:
     status: int
-    headers: dict[str, str]
+    headers: Message
     body: bytes
 
     @property
@@ -63,6 +64,8 @@ class Served:
     token: bytes
     make: Callable[[], VideoRedactor] = field(default=lambda: covering(Bright()))
     port: int = 0
+    serve: Callable[[], None] = field(default=lambda: None)
+    server: StatusServer = field(init=False)
 
     def ask(self, path: str, token: str | None = "", **query: str) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -72,7 +75,7 @@ class Served:
         connection.request("GET", f"{path}?{urlencode(names)}" if names else path, headers=headers)
         answer = connection.getresponse()
         try:
-            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+            return Answer(answer.status, answer.headers, answer.read())
         finally:
             connection.close()
 
@@ -96,11 +99,16 @@ def box(tmp_path: Path) -> Iterator[Served]:
     writer.close()
     box = Served(store, api_token(tmp_path / "data" / "api-token"))
     api = FootageApi(store, lambda: box.make(), clock, tmp_path / "data")  # noqa: PLW0108 - tests put another in its place
-    server = StatusServer(0, CollectorRegistry(), lambda: {"all": True}, api.answer, poll_s=0.02)
-    box.port = server.port
-    server.start()
+
+    def serve() -> None:
+        box.server = StatusServer(0, Metrics(), lambda: {"all": True}, api.routes())
+        box.port = box.server.port
+        box.server.start()
+
+    box.serve = serve
+    serve()
     yield box
-    server.stop()
+    box.server.stop()
     store.index.close()
 
 
@@ -205,7 +213,7 @@ def test_what_cannot_be_is_refused_with_the_field_s_name(
     assert (answer.status, answer.told["field"]) == (status, named)
     assert len(answer.told["problem"]) > 5
     assert box.store.index.notices() == []
-    assert LONGEST_FILM_NS == 6 * 3600 * SECOND_NS
+    assert MAX_VIDEO_NS == 6 * 3600 * SECOND_NS
 
 
 def test_a_field_that_is_given_twice_is_refused(box: Served) -> None:
@@ -334,3 +342,53 @@ def test_an_old_client_that_cannot_take_chunks_is_told(box: Served) -> None:
     assert b" 400 " in said.splitlines()[0]
     assert b"HTTP/1.1" in said.split(b"\r\n\r\n")[1]
     client.close()
+
+
+def test_a_client_that_takes_nothing_lets_the_next_one_in(box: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = threading.Event()
+
+    class Endless(Waiting):
+        def redact(self, opener: Opener, target: Path | Writable, **_more: object) -> Counts:
+            assert not isinstance(target, Path)
+            target.write(b"video")
+            if not begun.is_set():
+                begun.set()
+                for _ in range(10_000):  # 1 GB: more than any buffer holds
+                    target.write(bytes(100_000))
+                raise AssertionError("the client takes nothing")
+            return Counts()
+
+    box.server.stop()
+    monkeypatch.setattr("edge.monitoring.status.LIMITS", replace(LIMITS, write_s=0.1))
+    box.serve()
+    box.make = Endless
+    client = socket.create_connection(("127.0.0.1", box.port))
+    target = f"/footage/cam-1?{urlencode({'from': at(0), 'to': at(60), 'reason': 'theft'})}"
+    client.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {box.token.decode()}\r\n\r\n".encode())
+    assert begun.wait(20)
+    wait_until(lambda: box.film(0, 2).body == b"video", 60)
+    client.close()
+
+
+def test_head_starts_no_film(box: Served) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", box.port, timeout=60)
+    connection.request("HEAD", f"/footage/cam-1?{urlencode({'from': at(0), 'to': at(1), 'reason': 'theft'})}")
+    assert connection.getresponse().status == 405
+    connection.close()
+    assert box.store.index.notices() == []
+
+
+def test_the_box_stops_while_a_film_is_made(box: Served) -> None:
+    waiting = Waiting()
+    box.make = lambda: waiting
+
+    def fail() -> None:
+        with pytest.raises((OSError, http.client.HTTPException)):
+            box.film(0, 5)
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    assert waiting.begun.wait(20)
+    box.server.stop()
+    thread.join()
+    waiting.go.set()

@@ -76,7 +76,7 @@ def test_a_running_box_gives_covered_films_with_sound_and_tells_of_each(
         events = [decode(it.body) for it in again.outbox.read(0, 1000)]
     finally:
         again.outbox.close()
-        again.server._server.server_close()
+        again.server.stop()
     told = [(it.place, it.data.reason, it.data.by) for it in events if isinstance(it.data, FootageExported)]
     assert told == [("loud", "case A-1", "api"), ("quiet", "case A-1", "api")]
 

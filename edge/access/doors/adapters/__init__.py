@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from edge.access.doors.adapters.base import Adapter, Parts
+from edge.access.doors.adapters.base import Adapter, AdapterContext
 from edge.access.doors.adapters.mqtt import mqtt_buses
 from edge.access.doors.adapters.onvif import onvif_controllers
 from edge.access.doors.adapters.osdp_bus import osdp_buses
@@ -15,7 +15,7 @@ from edge.access.doors.adapters.simulator import simulators
 from edge.access.doors.adapters.webhook import webhooks
 from edge.settings.doors import DoorSettings
 
-DOORS: dict[str, Callable[[Sequence[DoorSettings], Parts], Sequence[Adapter]]] = {
+DOORS: dict[str, Callable[[Sequence[DoorSettings], AdapterContext], Sequence[Adapter]]] = {
     "osdp": osdp_buses,
     "onvif": onvif_controllers,
     "webhook": webhooks,

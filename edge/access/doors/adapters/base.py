@@ -1,4 +1,4 @@
-"""What an adapter is, and what it is handed."""
+"""The protocol of door adapters, and their dependencies."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from common import logging_setup, text_file
 from common.backoff import Backoff
 from common.clock import Clock
 from common.errors import DoorError, SettingsError
-from edge.access.doors.door_signals import ControllerLost, Said
+from edge.access.doors.door_signals import ControllerLost, DoorSignal
 
 
-class Tell(Protocol):
-    """Where an adapter says what it heard; any thread."""
+class EventSink(Protocol):
+    """Takes the signals of doors; any thread."""
 
     def __call__(
-        self, door: str, what: Said, time_ns: int | None = None, done: Callable[[], None] | None = None
+        self, door: str, what: DoorSignal, time_ns: int | None = None, done: Callable[[], None] | None = None
     ) -> None:
-        """Say it.
+        """Report a signal.
 
         Args:
             door: The door's id.
-            what: What was heard.
+            what: The signal.
             time_ns: The controller's own time, UTC nanoseconds; None: now.
-            done: Called when everything that it led to is on disk.
+            done: Called when all resulting events are on disk.
         """
 
 
@@ -44,20 +44,20 @@ class Outputs(Protocol):
 
 
 @dataclass(frozen=True)
-class Parts:
-    """What an adapter is handed.
+class AdapterContext:
+    """Dependencies of an adapter.
 
     Attributes:
         base: Folder that the settings' files are relative to.
-        tell: Takes what it hears.
+        report: Takes door signals.
         clock: Wall and monotonic.
-        stop: Ends it.
+        stop: Ends the adapter.
         random: Uniform in [0, 1), for back-off.
-        box: `SITE/BOX`: what tells this box from others at a broker that they share.
+        box: `SITE/BOX`: distinguishes this box from others at a shared broker.
     """
 
     base: Path
-    tell: Tell
+    report: EventSink
     clock: Clock
     stop: threading.Event
     random: Callable[[], float]
@@ -77,7 +77,7 @@ class Adapter(Protocol):
         """
 
     def unlock(self, door: str) -> None:
-        """Let somebody in: unlock for as long as the settings say. Any thread.
+        """Unlock for the time in the settings. Any thread.
 
         Raises:
             DoorLost: The controller does not answer.
@@ -92,28 +92,28 @@ class Adapter(Protocol):
         """
 
 
-def supervise(adapter: Adapter, parts: Parts) -> None:
-    """Run an adapter until the stop; what ends it is told as `Lost`, and it is tried again."""
+def supervise(adapter: Adapter, context: AdapterContext) -> None:
+    """Run an adapter until the stop; what ends it is reported as `ControllerLost`, and it is started again."""
     log = logging_setup.get("doors").bind(doors=list(adapter.doors))
-    backoff = Backoff(parts.random, 0.5, 8.0)
-    while not parts.stop.is_set():
-        began_ns = parts.clock.monotonic_ns()
+    backoff = Backoff(context.random, 0.5, 8.0)
+    while not context.stop.is_set():
+        began_ns = context.clock.monotonic_ns()
         reason = "it ended"
         try:
             adapter.run_once()
         except DoorError as error:
             reason = str(error)
-        except Exception as error:  # a mistake of ours must not leave doors unwatched
+        except Exception as error:  # an internal error must not leave doors unmonitored
             log.exception("a door's adapter failed", kind=type(error).__name__)
             reason = "a fault in the box"
-        if parts.stop.is_set():
+        if context.stop.is_set():
             return
         log.warning("doors are lost", reason=reason)
         for door in adapter.doors:
-            parts.tell(door, ControllerLost(reason[:120]))
-        if parts.clock.monotonic_ns() - began_ns > 60_000_000_000:
+            context.report(door, ControllerLost(reason[:120]))
+        if context.clock.monotonic_ns() - began_ns > 60_000_000_000:
             backoff.reset()
-        parts.stop.wait(backoff.next_s())
+        context.stop.wait(backoff.next_s())
 
 
 def secret_line(base: Path, name: str, key: str) -> str:

@@ -1,83 +1,29 @@
-"""A small HTTP listener that webhook and simulator share: POST only, bounded, quiet."""
+"""An HTTP listener that webhook and simulator share: POST only, within limits; requests are not logged."""
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from common import logging_setup
 from common.errors import DoorLost, DoorRefused
+from common.http_server.body_limits import BodyLimits
+from common.http_server.bounded_protocol import ConnectionLimits
+from common.http_server.request_threads import RequestThreads
+from common.http_server.server_thread import ServerThread, listen
 from edge.access.doors.json_message_format import MAX_BODY_BYTES
 
 Post = Callable[[str, Mapping[str, str], bytes], tuple[int, bytes]]
 """Path, headers and body of a request → status and answer."""
 COMMIT_TIMEOUT_S = 5.0
-SLOW_CLIENT_S = 5.0
-"""Without a byte."""
-REQUEST_S = 15.0
-"""From a connection to its end, whatever comes meanwhile; an answer waits for a commit in it."""
-MOST_CONNECTIONS = 32
-
-
-class Server(ThreadingHTTPServer):
-    """With a bound on connections and on how long each may last: each has a thread of its own.
-
-    Args:
-        address: Where to listen.
-        handler: Of requests.
-        now_s: Monotonic clock.
-    """
-
-    daemon_threads = True
-    request_queue_size = MOST_CONNECTIONS  # with the default of 5, further connections wait for seconds
-
-    def __init__(
-        self,
-        address: tuple[str, int],
-        handler: type[BaseHTTPRequestHandler],
-        now_s: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._now_s = now_s
-        self._began: dict[socket.socket, float] = {}
-        self._lock = threading.Lock()
-        super().__init__(address, handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a connection, or close it where there are too many."""
-        with self._lock:
-            many = len(self._began) >= MOST_CONNECTIONS
-            if not many:
-                self._began[request] = self._now_s()
-        if many:
-            super().shutdown_request(request)
-        else:
-            super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        """The connection is over."""
-        with self._lock:
-            self._began.pop(request, None)
-        super().shutdown_request(request)
-
-    def service_actions(self) -> None:
-        """End connections that last too long; called between requests, and several times a second."""
-        with self._lock:
-            old = [it for it, began_s in self._began.items() if self._now_s() - began_s > REQUEST_S]
-        for request in old:
-            with contextlib.suppress(OSError):  # it ended by itself
-                request.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
-        """A connection that broke off is nothing to report; a mistake of ours is, without what was sent."""
-        kind = sys.exc_info()[0]
-        if kind is not None and not issubclass(kind, OSError):
-            logging_setup.get("doors").error("a request to a door failed", kind=kind.__name__)
+LIMITS = ConnectionLimits(connections=32, header_s=5.0, body_s=5.0, write_s=5.0, connection_s=15.0)
+"""Of a listener. A connection's 15 s include waiting for a commit."""
 
 
 class Listener:
@@ -86,52 +32,57 @@ class Listener:
     Args:
         host: Address to listen on.
         port: Its port; 0 for any.
-        post: Answers requests; called from the listener's threads.
+        post: Answers requests; called in threads of their own.
+        limits: Of connections.
     """
 
-    def __init__(self, host: str, port: int, post: Post) -> None:
-        self._host, self._port, self._post = host, port, post
+    def __init__(self, host: str, port: int, post: Post, limits: ConnectionLimits = LIMITS) -> None:
+        self._host, self._port, self._post, self._limits = host, port, post, limits
+        self._threads = RequestThreads("door-request", limits.connections)
         self.port = 0
 
     def serve(self, stop: threading.Event) -> None:
         """Listen until `stop`.
 
         Raises:
-            DoorLost: The port cannot be had.
+            DoorLost: The port cannot be used.
         """
-        post = self._post
-
-        class Handler(BaseHTTPRequestHandler):
-            timeout = SLOW_CLIENT_S
-
-            def do_POST(self) -> None:
-                length = self.headers.get("Content-Length", "")
-                if not (length.isascii() and length.isdigit() and len(length) < 10) or int(length) > MAX_BODY_BYTES:
-                    self._answer(413, b"too long, or no Content-Length\n")
-                    return
-                body = self.rfile.read(int(length))
-                self._answer(*post(self.path, {key.lower(): value for key, value in self.headers.items()}, body))
-
-            def _answer(self, status: int, body: bytes) -> None:
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                """Requests are not logged: they hold credentials."""
-
         try:
-            server = Server((self._host, self._port), Handler)
+            socket = listen(self._host, self._port, self._limits.connections)
         except OSError as error:
             raise DoorLost(f"cannot listen on {self._host}:{self._port}: {error.strerror}") from error
-        self.port = int(server.server_address[1])
-        thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="door-http", daemon=True)
-        thread.start()
+        app = BodyLimits(Starlette(routes=[Route("/{path:path}", self._answer, methods=["POST"])]), _max_bytes)
+        server = ServerThread(app, socket, "door-http", self._limits)
+        self.port = server.port
+        server.start()
         stop.wait()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        server.stop()
+
+    async def _answer(self, request: Request) -> Response:
+        if "Content-Length" not in request.headers:
+            return Response("no Content-Length\n", 413)
+        try:
+            body = await request.body()
+            headers = dict(request.headers.items())  # their names are in lower case
+            status, answer = await self._threads.run(lambda: self._post(target_of(request), headers, body))
+        except HTTPException:
+            raise
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody receives it
+        except Exception as error:  # an internal error; it is logged without what was sent, which may be a credential
+            logging_setup.get("doors").error("a request to a door failed", kind=type(error).__name__)
+            status, answer = 500, b""
+        return Response(answer, status)
+
+
+def target_of(request: Request) -> str:
+    """Path and query as they were sent: what controllers sign."""
+    raw, query = bytes(request.scope["raw_path"]), bytes(request.scope["query_string"])
+    return (raw + b"?" + query if query else raw).decode("latin-1")
+
+
+def _max_bytes(_path: str) -> int:
+    return MAX_BODY_BYTES
 
 
 def door_of(path: str, doors: tuple[str, ...]) -> str:
@@ -146,14 +97,14 @@ def door_of(path: str, doors: tuple[str, ...]) -> str:
     return door
 
 
-class Committed:
-    """Waits until a message is on disk, for answers that promise it."""
+class CommitWaiter:
+    """Waits until a message is on disk, for answers that confirm it."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
 
     def __call__(self) -> None:
-        """It is."""
+        """The message is on disk."""
         self._event.set()
 
     def answer(self) -> tuple[int, bytes]:

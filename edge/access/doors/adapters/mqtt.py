@@ -22,17 +22,17 @@ from common import logging_setup
 from common.clock import SECOND_NS
 from common.decoding import decode_any
 from common.errors import ContractError, DoorLost, DoorRefused
-from edge.access.doors.adapters.base import Outputs, Parts, secret_line
+from edge.access.doors.adapters.base import AdapterContext, Outputs, secret_line
 from edge.access.doors.adapters.mqtt_backlog import Backlog, Repetitions
 from edge.access.doors.door_signals import (
     ControllerLost,
     ControllerRestored,
     CredentialPresented,
+    DoorSignal,
     Forced,
     Held,
     Refused,
     RequestToExit,
-    Said,
     Stale,
 )
 from edge.access.doors.json_message_format import MAX_BODY_BYTES, MAX_CREDENTIAL, field, meaning
@@ -48,25 +48,25 @@ class MqttBus:
 
     Args:
         doors: Settings of its doors; they have the broker in common.
-        parts: What it is handed.
+        context: Its dependencies.
 
     Raises:
         SettingsError: The password's file cannot be read.
     """
 
-    def __init__(self, doors: Sequence[DoorSettings], parts: Parts) -> None:
+    def __init__(self, doors: Sequence[DoorSettings], context: AdapterContext) -> None:
         self.doors = tuple(door.id for door in doors)
-        self._told = {door.id: door.control for door in doors if isinstance(door.control, MqttDoor)}
-        self._of_topic = {told.topic: door for door, told in self._told.items()}
-        self._parts = parts
-        self._first = next(iter(self._told.values()))
+        self._settings = {door.id: door.control for door in doors if isinstance(door.control, MqttDoor)}
+        self._of_topic = {settings.topic: door for door, settings in self._settings.items()}
+        self._context = context
+        self._first = next(iter(self._settings.values()))
         name = self._first.password_file
-        self._password = secret_line(parts.base, name, "doors: control.password_file") if name else None
+        self._password = secret_line(context.base, name, "doors: control.password_file") if name else None
         self._client: mqtt.Client | None = None
         self._down, self._reason = threading.Event(), ""
-        self._thread_name = f"paho-mqtt-client-{client_id(parts.box, self._first)}"
+        self._thread_name = f"paho-mqtt-client-{client_id(context.box, self._first)}"
         self._backlog, self._repetitions = Backlog(), Repetitions()
-        self._began_ns = parts.clock.wall_ns()
+        self._began_ns = context.clock.wall_ns()
 
     def run_once(self) -> None:
         """Connect, subscribe, and stay until the connection ends."""
@@ -80,7 +80,7 @@ class MqttBus:
         self._client = client
         client.loop_start()
         try:
-            while not self._parts.stop.wait(0.2):
+            while not self._context.stop.wait(0.2):
                 if self._down.is_set():
                     raise DoorLost(self._reason)
                 if not any(it.name == self._thread_name for it in threading.enumerate()):
@@ -92,12 +92,12 @@ class MqttBus:
 
     def unlock(self, door: str) -> None:
         """Publish what unlocks the door."""
-        told, client = self._told[door], self._client
-        if not told.unlock_topic:
+        settings, client = self._settings[door], self._client
+        if not settings.unlock_topic:
             raise DoorRefused(f"door '{door}' cannot be unlocked: it has no unlock_topic")
         if client is None or not client.is_connected():
             raise DoorLost(f"door '{door}' cannot be unlocked: the broker is not there")
-        client.publish(told.unlock_topic, told.unlock_payload, qos=1)
+        client.publish(settings.unlock_topic, settings.unlock_payload, qos=1)
 
     def outputs(self, door: str) -> Outputs:
         """It has none."""
@@ -107,7 +107,7 @@ class MqttBus:
         first = self._first
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=client_id(self._parts.box, first),
+            client_id=client_id(self._context.box, first),
             clean_session=False,
             protocol=mqtt.MQTTv311,
             manual_ack=True,
@@ -116,7 +116,7 @@ class MqttBus:
             client.username_pw_set(first.username, self._password)
         if first.tls:
             client.tls_set_context(
-                ssl.create_default_context(cafile=str(self._parts.base / first.ca_file) if first.ca_file else None)
+                ssl.create_default_context(cafile=str(self._context.base / first.ca_file) if first.ca_file else None)
             )
         client.on_connect, client.on_disconnect = self._connected, self._disconnected
         client.on_message = self._guarded
@@ -129,10 +129,10 @@ class MqttBus:
             self._reason = f"the broker refused: {code}"
             self._down.set()
             return
-        self._backlog.began(self._parts.clock.monotonic_ns(), flags.session_present)
+        self._backlog.began(self._context.clock.monotonic_ns(), flags.session_present)
         client.subscribe([(topic, 1) for topic in self._of_topic])
         for door in self.doors:
-            self._parts.tell(door, ControllerRestored())
+            self._context.report(door, ControllerRestored())
 
     def _disconnected(self, *_: Any) -> None:
         self._down.set()
@@ -154,7 +154,7 @@ class MqttBus:
             client.ack(mid, qos)
             return
         time_ns: int | None = None
-        what: Said
+        what: DoorSignal
         try:
             what, time_ns = self._heard(door, message)
         except DoorRefused as error:
@@ -164,16 +164,16 @@ class MqttBus:
             what = Refused("a fault in the box")
         else:
             if not isinstance(what, ControllerLost | ControllerRestored | Stale):
-                self._parts.tell(door, ControllerRestored(), time_ns)
-        self._parts.tell(door, what, time_ns, lambda: _ack(client, mid, qos))
+                self._context.report(door, ControllerRestored(), time_ns)
+        self._context.report(door, what, time_ns, lambda: _ack(client, mid, qos))
 
-    def _heard(self, door: str, message: mqtt.MQTTMessage) -> tuple[Said, int | None]:
+    def _heard(self, door: str, message: mqtt.MQTTMessage) -> tuple[DoorSignal, int | None]:
         """What a message says, and when it happened by the controller's own time.
 
         Raises:
             DoorRefused: It is not such a message.
         """
-        waited = self._backlog.waited(self._parts.clock.monotonic_ns())
+        waited = self._backlog.waited(self._context.clock.monotonic_ns())
         if message.retain:
             return Stale(), None
         payload = bytes(message.payload)
@@ -188,34 +188,34 @@ class MqttBus:
             what = dataclasses.replace(what, fresh=not (waited or message.dup or before))
         return what, time_ns
 
-    def _read(self, door: str, payload: bytes) -> tuple[Said, int | None]:
-        told = self._told[door]
+    def _read(self, door: str, payload: bytes) -> tuple[DoorSignal, int | None]:
+        settings = self._settings[door]
         try:
             if len(payload) > MAX_BODY_BYTES:
                 raise ValueError
             message = decode_any(payload)
         except (ValueError, ContractError) as error:
             raise DoorRefused("not JSON, or too long") from error
-        word = told.words.get(str(field(message, told.event_field)))
+        word = settings.words.get(str(field(message, settings.event_field)))
         if word is None:
-            raise DoorRefused(f"{told.event_field} is none of the words in the settings")
-        credential, reason = (field(message, path) for path in (told.credential_field, told.reason_field))
+            raise DoorRefused(f"{settings.event_field} is none of the words in the settings")
+        credential, reason = (field(message, path) for path in (settings.credential_field, settings.reason_field))
         if len(str(credential)) > MAX_CREDENTIAL:
-            raise DoorRefused(f"{told.credential_field} is too long")
+            raise DoorRefused(f"{settings.credential_field} is too long")
         text = "" if credential is None else str(credential)
-        return meaning(word, text, "" if reason is None else str(reason)), self._time(told, message)
+        return meaning(word, text, "" if reason is None else str(reason)), self._time(settings, message)
 
-    def _time(self, told: MqttDoor, message: Any) -> int | None:
-        value = field(message, told.time_field)
+    def _time(self, settings: MqttDoor, message: Any) -> int | None:
+        value = field(message, settings.time_field)
         if value is None:
             return None
         try:
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             time_ns = round(value * SECOND_NS) if is_number else from_rfc3339(str(value))
         except (ContractError, OverflowError, ValueError) as error:
-            raise DoorRefused(f"{told.time_field} is neither RFC 3339 in UTC nor seconds") from error
-        ahead_s = (time_ns - self._parts.clock.wall_ns()) / SECOND_NS
-        if ahead_s > told.skew_s or time_ns < 0:
+            raise DoorRefused(f"{settings.time_field} is neither RFC 3339 in UTC nor seconds") from error
+        ahead_s = (time_ns - self._context.clock.wall_ns()) / SECOND_NS
+        if ahead_s > settings.skew_s or time_ns < 0:
             raise DoorRefused(f"the controller's clock is off by {ahead_s:.0f} s")
         return time_ns
 
@@ -226,20 +226,27 @@ def client_id(box: str, first: MqttDoor) -> str:
     It stays the same when doors are added, so that the broker keeps one session, and differs between boxes and
     between the accounts of one box.
     """
-    parts = (box, first.host, str(first.port), first.username, first.password_file, str(first.tls), first.ca_file)
-    return "paifang" + hashlib.blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
+    identity = (box, first.host, str(first.port), first.username, first.password_file, str(first.tls), first.ca_file)
+    return "paifang" + hashlib.blake2b("\0".join(identity).encode(), digest_size=8).hexdigest()
 
 
 def _ack(client: mqtt.Client, mid: int, qos: int) -> None:
     client.ack(mid, qos)
 
 
-def mqtt_buses(doors: Sequence[DoorSettings], parts: Parts) -> list[MqttBus]:
+def mqtt_buses(doors: Sequence[DoorSettings], context: AdapterContext) -> list[MqttBus]:
     """One for each broker and account."""
     places: dict[Place, list[DoorSettings]] = {}
     for door in doors:
-        told = door.control
-        assert isinstance(told, MqttDoor)
-        place = (told.host, told.port, told.username, told.password_file, told.tls, told.ca_file)
+        settings = door.control
+        assert isinstance(settings, MqttDoor)
+        place = (
+            settings.host,
+            settings.port,
+            settings.username,
+            settings.password_file,
+            settings.tls,
+            settings.ca_file,
+        )
         places.setdefault(place, []).append(door)
-    return [MqttBus(theirs, parts) for theirs in places.values()]
+    return [MqttBus(theirs, context) for theirs in places.values()]

@@ -10,7 +10,7 @@ from typing import Any
 
 from common.clock import SECOND_NS
 from common.errors import ContractError, DoorError, DoorLost, DoorRefused
-from edge.access.doors.adapters.base import Outputs, Parts, secret_line
+from edge.access.doors.adapters.base import AdapterContext, Outputs, secret_line
 from edge.access.doors.adapters.onvif_topics import Notice, door_of, meaning
 from edge.access.doors.door_signals import ControllerRestored, Refused
 from edge.settings.doors import DoorSettings, OnvifDoor
@@ -32,7 +32,7 @@ class OnvifController:
 
     Args:
         doors: Settings of its doors.
-        parts: What it is handed.
+        context: Its dependencies.
         renew_s: So often the subscription is renewed, where the controller can do that. One that cannot keeps a
             subscription for as long as it is pulled (ONVIF Core, 9.1.1).
 
@@ -40,15 +40,15 @@ class OnvifController:
         SettingsError: The password's file cannot be read.
     """
 
-    def __init__(self, doors: Sequence[DoorSettings], parts: Parts, renew_s: float = RENEW_S) -> None:
+    def __init__(self, doors: Sequence[DoorSettings], context: AdapterContext, renew_s: float = RENEW_S) -> None:
         self.doors = tuple(door.id for door in doors)
-        self._told = {door.id: door.control for door in doors if isinstance(door.control, OnvifDoor)}
-        self._tokens = {told.token: door for door, told in self._told.items()}
-        self._points = {point: door for door, told in self._told.items() for point in told.points}
-        self._parts = parts
-        self._first = next(iter(self._told.values()))
+        self._settings = {door.id: door.control for door in doors if isinstance(door.control, OnvifDoor)}
+        self._tokens = {settings.token: door for door, settings in self._settings.items()}
+        self._points = {point: door for door, settings in self._settings.items() for point in settings.points}
+        self._context = context
+        self._first = next(iter(self._settings.values()))
         name = self._first.password_file
-        self._password = secret_line(parts.base, name, "doors: control.password_file") if name else None
+        self._password = secret_line(context.base, name, "doors: control.password_file") if name else None
         self._renew_s = renew_s
 
     def run_once(self) -> None:
@@ -57,7 +57,7 @@ class OnvifController:
         client = self._open(answer)
         self._check_clock(client)
         self._subscribed(client, answer, self.doors)
-        while not self._parts.stop.is_set():
+        while not self._context.stop.is_set():
             self._subscribed(client, answer)
 
     def _subscribed(self, client: Any, answer: _Answer, found: Sequence[str] = ()) -> None:
@@ -66,7 +66,7 @@ class OnvifController:
         puller = _call(lambda: client.pullpoint(subscription))
         keeper = _call(lambda: client.subscription(subscription))
         for door in found:
-            self._parts.tell(door, ControllerRestored())
+            self._context.report(door, ControllerRestored())
         try:
             self._pull(client, puller, keeper, answer)
         finally:  # a controller has few places for subscriptions
@@ -74,8 +74,8 @@ class OnvifController:
                 _supported(keeper.Unsubscribe)
 
     def _pull(self, client: Any, puller: Any, keeper: Any, answer: _Answer) -> None:
-        renewed_ns, renews, works = self._parts.clock.monotonic_ns(), True, False
-        while not self._parts.stop.is_set():
+        renewed_ns, renews, works = self._context.clock.monotonic_ns(), True, False
+        while not self._context.stop.is_set():
             if not _supported(lambda: puller.PullMessages(Timeout=PULL, MessageLimit=AT_ONCE)):
                 if works:
                     return
@@ -83,17 +83,17 @@ class OnvifController:
             works = True
             for notice in notices(answer.envelope):
                 self._take(notice)
-            if self._parts.clock.monotonic_ns() - renewed_ns > self._renew_s * SECOND_NS:
+            if self._context.clock.monotonic_ns() - renewed_ns > self._renew_s * SECOND_NS:
                 renews = renews and _supported(lambda: keeper.Renew(TerminationTime=LASTS))
                 self._check_clock(client)
-                renewed_ns = self._parts.clock.monotonic_ns()
+                renewed_ns = self._context.clock.monotonic_ns()
 
     def unlock(self, door: str) -> None:
         """Have the controller let somebody in, as if a card had been granted."""
-        told = self._told[door]
+        settings = self._settings[door]
         client = self._open(_Answer())
-        duration = f"PT{told.unlock_s:g}S"
-        _call(lambda: client.doorcontrol().AccessDoor(Token=told.token, AccessTime=duration))
+        duration = f"PT{settings.unlock_s:g}S"
+        _call(lambda: client.doorcontrol().AccessDoor(Token=settings.token, AccessTime=duration))
 
     def outputs(self, door: str) -> Outputs:
         """It has none here."""
@@ -121,15 +121,15 @@ class OnvifController:
 
     def _check_clock(self, client: Any) -> None:
         answer = _call(lambda: client.devicemgmt().GetSystemDateAndTime())
-        told = answer.UTCDateTime
-        if told is None:
+        settings = answer.UTCDateTime
+        if settings is None:
             raise DoorRefused("the controller does not say what time it is")
-        date, time = told.Date, told.Time
+        date, time = settings.Date, settings.Time
         try:
             theirs = datetime(date.Year, date.Month, date.Day, time.Hour, time.Minute, min(time.Second, 59), tzinfo=UTC)
         except (TypeError, ValueError) as error:
             raise DoorRefused("the controller's time is no time") from error
-        off_s = theirs.timestamp() - self._parts.clock.wall_ns() / SECOND_NS
+        off_s = theirs.timestamp() - self._context.clock.wall_ns() / SECOND_NS
         if abs(off_s) > SKEW_S:
             raise DoorRefused(f"the controller's clock is off by {off_s:.0f} s")
 
@@ -140,9 +140,9 @@ class OnvifController:
         try:
             time_ns = from_rfc3339(notice.utc) if notice.utc else None
         except ContractError:
-            self._parts.tell(door, Refused("a time that is not UTC; taken as now"))
+            self._context.report(door, Refused("a time that is not UTC; taken as now"))
             time_ns = None
-        self._parts.tell(door, what, time_ns)
+        self._context.report(door, what, time_ns)
 
 
 class _Answer:
@@ -217,11 +217,13 @@ def _supported(work: Callable[[], Any]) -> bool:
     return True
 
 
-def onvif_controllers(doors: Sequence[DoorSettings], parts: Parts) -> list[OnvifController]:
+def onvif_controllers(doors: Sequence[DoorSettings], context: AdapterContext) -> list[OnvifController]:
     """One for each controller and account."""
     places: dict[Place, list[DoorSettings]] = {}
     for door in doors:
-        told = door.control
-        assert isinstance(told, OnvifDoor)
-        places.setdefault((told.host, told.port, told.username, told.password_file, told.tls), []).append(door)
-    return [OnvifController(theirs, parts) for theirs in places.values()]
+        settings = door.control
+        assert isinstance(settings, OnvifDoor)
+        places.setdefault(
+            (settings.host, settings.port, settings.username, settings.password_file, settings.tls), []
+        ).append(door)
+    return [OnvifController(theirs, context) for theirs in places.values()]

@@ -9,7 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from common.secret import Secret
-from edge.access.doors.door_signals import CredentialPresented, DoorContact, Forced, Held, Lock, Said, Tamper, Verdict
+from edge.access.doors.door_signals import (
+    CredentialPresented,
+    DoorContact,
+    DoorSignal,
+    Forced,
+    Held,
+    Lock,
+    Tamper,
+    Verdict,
+)
 
 Items = Mapping[str, str]
 
@@ -34,20 +43,20 @@ class Notice:
         return f"Notice({self.topic})"
 
 
-def _card(verdict: Verdict) -> Callable[[Items], Said | None]:
-    def said(data: Items) -> Said:
+def _card(verdict: Verdict) -> Callable[[Items], DoorSignal | None]:
+    def signal(data: Items) -> DoorSignal:
         token = data.get("CredentialToken") or data.get("Card") or ""
         return CredentialPresented(verdict, Secret(token) if token else None, data.get("Reason", ""))
 
-    return said
+    return signal
 
 
-def _one_of(key: str, meanings: Mapping[str, Said]) -> Callable[[Items], Said | None]:
+def _one_of(key: str, meanings: Mapping[str, DoorSignal]) -> Callable[[Items], DoorSignal | None]:
     return lambda data: meanings.get(data.get(key, ""))
 
 
 _STATE = "State"
-TOPICS: dict[str, Callable[[Items], Said | None]] = {
+TOPICS: dict[str, Callable[[Items], DoorSignal | None]] = {
     "AccessControl/AccessGranted/Credential": _card("granted"),
     "AccessControl/AccessGranted/Anonymous": _card("granted"),
     "AccessControl/Denied/Credential": _card("denied"),
@@ -75,6 +84,6 @@ def door_of(notice: Notice, doors: Mapping[str, str], points: Mapping[str, str])
     return doors.get(notice.source.get("DoorToken", "")) or points.get(notice.source.get("AccessPointToken", ""))
 
 
-def meaning(notice: Notice) -> Said | None:
+def meaning(notice: Notice) -> DoorSignal | None:
     """What a notification says; None where it says nothing for us."""
     return TOPICS[notice.topic](notice.data) if notice.topic in TOPICS else None

@@ -17,10 +17,10 @@ from typing import Any
 
 from common.clock import SECOND_NS
 from common.errors import DoorLost, DoorRefused
-from edge.access.doors.adapters.base import Outputs, Parts, secret_bytes
+from edge.access.doors.adapters.base import AdapterContext, Outputs, secret_bytes
 from edge.access.doors.adapters.osdp_line import SerialLine
 from edge.access.doors.adapters.osdp_reader import Reader
-from edge.access.doors.door_signals import ControllerLost, ControllerRestored, Said
+from edge.access.doors.door_signals import ControllerLost, ControllerRestored, DoorSignal
 from edge.settings.doors import DoorSettings, OsdpDoor
 
 LOOP_S = 0.005
@@ -44,7 +44,7 @@ class _Link:
     """A reader's place on the bus."""
 
     door: str
-    told: OsdpDoor
+    settings: OsdpDoor
     reader: Reader
     up: bool | None = None
     online: bool = False
@@ -60,20 +60,20 @@ class OsdpBus:
 
     Args:
         doors: Settings of its doors; they have the serial device in common.
-        parts: What it is handed.
+        context: Its dependencies.
 
     Raises:
         SettingsError: A key's file cannot be used.
     """
 
-    def __init__(self, doors: Sequence[DoorSettings], parts: Parts) -> None:
+    def __init__(self, doors: Sequence[DoorSettings], context: AdapterContext) -> None:
         self.doors = tuple(door.id for door in doors)
-        self._parts = parts
+        self._context = context
         self._links: list[_Link] = []
         self._keys: list[bytes] = []
         for door in doors:
             assert isinstance(door.control, OsdpDoor)
-            key = secret_bytes(parts.base, door.control.key_file, f"doors '{door.id}': control.key_file", KEY_BYTES)
+            key = secret_bytes(context.base, door.control.key_file, f"doors '{door.id}': control.key_file", KEY_BYTES)
             self._keys.append(key[:KEY_BYTES])
             self._links.append(_Link(door.id, door.control, Reader(door.control, self._teller(door.id))))
         self._orders: deque[tuple[int, dict[str, int], Future[None]]] = deque()
@@ -81,14 +81,14 @@ class OsdpBus:
 
     def run_once(self) -> None:
         """Drive the bus until the stop."""
-        first = self._links[0].told
-        line = SerialLine(first.port, first.baud, self._parts.clock.monotonic_ns)
+        first = self._links[0].settings
+        line = SerialLine(first.port, first.baud, self._context.clock.monotonic_ns)
         try:
             panel = self._panel(line)
-            began_ns = self._parts.clock.monotonic_ns()
+            began_ns = self._context.clock.monotonic_ns()
             for link in self._links:
                 link.up, link.tried_ns, link.off, link.online = None, began_ns, False, False
-            while not self._parts.stop.wait(LOOP_S):
+            while not self._context.stop.wait(LOOP_S):
                 self._round(panel, line)
         finally:
             self._give_up()
@@ -96,8 +96,8 @@ class OsdpBus:
 
     def unlock(self, door: str) -> None:
         """Switch the door's lock output on for `unlock_s`."""
-        told = self._link(door).told
-        self._pulse(door, told.output, told.unlock_s)
+        settings = self._link(door).settings
+        self._pulse(door, settings.output, settings.unlock_s)
 
     def outputs(self, door: str) -> Outputs:
         """The reader's outputs."""
@@ -105,10 +105,10 @@ class OsdpBus:
         return _ReaderOutputs(self, door)
 
     def _teller(self, door: str) -> Any:
-        def tell(what: Said) -> None:
-            self._parts.tell(door, what)
+        def report(what: DoorSignal) -> None:
+            self._context.report(door, what)
 
-        return tell
+        return report
 
     def _link(self, door: str) -> _Link:
         return self._links[self.doors.index(door)]
@@ -132,7 +132,7 @@ class OsdpBus:
         osdp_sys.set_loglevel(osdp.LogLevel.Emergency)
         channel = Channel()
         readers = [
-            osdp.PDInfo(link.told.address, channel, scbk=key, flags=[osdp.LibFlag.EnforceSecure], name=link.door)
+            osdp.PDInfo(link.settings.address, channel, scbk=key, flags=[osdp.LibFlag.EnforceSecure], name=link.door)
             for link, key in zip(self._links, self._keys, strict=True)
         ]
         panel = osdp_sys.ControlPanel([reader.get() for reader in readers])
@@ -142,7 +142,7 @@ class OsdpBus:
     def _heard(self, number: int, event: dict[str, Any]) -> int:
         """From inside of the library: nothing may be raised here."""
         try:
-            self._links[number].reader.take(event, self._parts.clock.monotonic_ns())
+            self._links[number].reader.take(event, self._context.clock.monotonic_ns())
         except Exception:
             return -1
         return 0
@@ -152,7 +152,7 @@ class OsdpBus:
         if line.problem:
             raise DoorLost(line.problem)
         self.garbled = line.check.garbled
-        now_ns, mask = self._parts.clock.monotonic_ns(), panel.status()
+        now_ns, mask = self._context.clock.monotonic_ns(), panel.status()
         for number in range(len(self._links)):
             self._watch(panel, line, number, now_ns, online=bool(mask >> number & 1))
         for _ in range(len(self._orders)):
@@ -171,7 +171,7 @@ class OsdpBus:
 
     def _watch(self, panel: Any, line: SerialLine, number: int, now_ns: int, *, online: bool) -> None:
         link = self._links[number]
-        heard_ns = line.check.heard_ns.get(link.told.address, 0)
+        heard_ns = line.check.heard_ns.get(link.settings.address, 0)
         silent_ns = now_ns - (heard_ns if link.up else max(heard_ns, link.tried_ns))
         resumed = online and not link.online
         link.online = online
@@ -193,7 +193,7 @@ class OsdpBus:
                 self._try_again(panel, number, now_ns)
         elif link.up or (link.up is None and now_ns - link.tried_ns > SILENT_S * SECOND_NS):
             link.up = False
-            self._parts.tell(link.door, ControllerLost(self._why(line, link, now_ns)))
+            self._context.report(link.door, ControllerLost(self._why(line, link, now_ns)))
             self._try_again(panel, number, now_ns)
         elif link.up is False and now_ns - link.tried_ns > RETRY_S * SECOND_NS:
             self._try_again(panel, number, now_ns)
@@ -206,7 +206,7 @@ class OsdpBus:
     def _found(self, panel: Any, number: int, link: _Link) -> None:
         link.up = True
         link.reader.fresh()
-        self._parts.tell(link.door, ControllerRestored())
+        self._context.report(link.door, ControllerRestored())
         self._ask(panel, number, link)
 
     def _ask(self, panel: Any, number: int, link: _Link) -> None:
@@ -215,13 +215,13 @@ class OsdpBus:
 
         link.asked_ns = None
         if link.asks and any(panel.check_capability(number, osdp.Capability.ContactStatusMonitoring)):
-            link.asked_ns = self._parts.clock.monotonic_ns()
+            link.asked_ns = self._context.clock.monotonic_ns()
             panel.submit_command(number, {"command": osdp.Command.Status, "type": 0, "report": b"\0"})
 
     def _why(self, line: SerialLine, link: _Link, now_ns: int) -> str:
         """Why a reader is lost, from what was on the line."""
         check = line.check
-        if now_ns - check.heard_ns.get(link.told.address, -(10**12)) < SILENT_S * SECOND_NS:
+        if now_ns - check.heard_ns.get(link.settings.address, -(10**12)) < SILENT_S * SECOND_NS:
             return "the secure channel cannot be set up: check the key and the line"
         return "what it sends is garbled" if check.garbled > check.whole else "the reader does not answer"
 
@@ -258,10 +258,10 @@ class _ReaderOutputs:
         self._bus._pulse(self._door, output, seconds)
 
 
-def osdp_buses(doors: Sequence[DoorSettings], parts: Parts) -> list[OsdpBus]:
+def osdp_buses(doors: Sequence[DoorSettings], context: AdapterContext) -> list[OsdpBus]:
     """One for each serial device."""
     ports: dict[str, list[DoorSettings]] = {}
     for door in doors:
         assert isinstance(door.control, OsdpDoor)
         ports.setdefault(door.control.port, []).append(door)
-    return [OsdpBus(theirs, parts) for theirs in ports.values()]
+    return [OsdpBus(theirs, context) for theirs in ports.values()]

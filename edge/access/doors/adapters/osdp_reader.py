@@ -8,7 +8,7 @@ from typing import Any
 
 from common.clock import SECOND_NS
 from common.secret import Secret
-from edge.access.doors.door_signals import CredentialPresented, DoorContact, RequestToExit, Said, Tamper
+from edge.access.doors.door_signals import CredentialPresented, DoorContact, DoorSignal, RequestToExit, Tamper
 from edge.settings.doors import OsdpDoor
 
 CARD, KEYS, STATUS = 1, 2, 4
@@ -25,12 +25,12 @@ class Reader:
     """Turns a reader's events into what a door says.
 
     Args:
-        told: The door's settings.
-        tell: Takes what was said.
+        settings: The door's settings.
+        report: Takes signals.
     """
 
-    told: OsdpDoor
-    tell: Callable[[Said], None]
+    settings: OsdpDoor
+    report: Callable[[DoorSignal], None]
     _keys: str = field(default="", repr=False)
     _keys_ns: int = 0
     _inputs: dict[int, bool] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Reader:
         """
         match event.get("event"):
             case 1:
-                self.tell(CredentialPresented("shown", Secret(_card(event))))
+                self.report(CredentialPresented("shown", Secret(_card(event))))
             case 2:
                 self._type(bytes(event["data"]), now_ns)
             case 4 if event["type"] == INPUTS:
@@ -66,28 +66,28 @@ class Reader:
             if key in _END:
                 code, self._keys = self._keys, ""
                 if code:
-                    self.tell(CredentialPresented("shown", Secret(code)))
+                    self.report(CredentialPresented("shown", Secret(code)))
             elif key in _CLEAR:
                 self._keys = ""
             elif len(self._keys) < LONGEST_CODE:
                 self._keys += chr(key) if chr(key).isdigit() else ""
 
     def _contacts(self, report: bytes) -> None:
-        told = self.told
+        settings = self.settings
         for number, value in enumerate(report):
             on = value != 0
             known = self._inputs.get(number)
             self._inputs[number] = on
-            if number == told.contact_input and on != known:
-                self.tell(DoorContact(open=on == (told.contact_open == "on")))
-            elif number == told.exit_input and on and known is False:
-                self.tell(RequestToExit())
+            if number == settings.contact_input and on != known:
+                self.report(DoorContact(open=on == (settings.contact_open == "on")))
+            elif number == settings.exit_input and on and known is False:
+                self.report(RequestToExit())
 
     def _tamper(self, report: bytes) -> None:
         on = bool(report[:1].strip(b"\0"))
         if on != self._tampered:
             self._tampered = on
-            self.tell(Tamper(on))
+            self.report(Tamper(on))
 
 
 def _card(event: Mapping[str, Any]) -> str:

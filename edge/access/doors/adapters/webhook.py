@@ -18,8 +18,8 @@ from collections.abc import Mapping, Sequence
 
 from common.clock import SECOND_NS
 from common.errors import ContractError, DoorRefused
-from edge.access.doors.adapters.base import Outputs, Parts, secret_bytes
-from edge.access.doors.adapters.http import Committed, Listener, door_of
+from edge.access.doors.adapters.base import AdapterContext, Outputs, secret_bytes
+from edge.access.doors.adapters.http import CommitWaiter, Listener, door_of
 from edge.access.doors.door_signals import ControllerRestored, Refused
 from edge.access.doors.json_message_format import Message, decode
 from edge.settings.doors import DoorSettings, WebhookDoor
@@ -66,22 +66,22 @@ class Webhook:
         host: Address to listen on.
         port: Its port; 0 for any.
         doors: Settings of its doors.
-        parts: What it is handed.
+        context: Its dependencies.
 
     Raises:
         SettingsError: A key's file cannot be used.
     """
 
-    def __init__(self, host: str, port: int, doors: Sequence[DoorSettings], parts: Parts) -> None:
+    def __init__(self, host: str, port: int, doors: Sequence[DoorSettings], context: AdapterContext) -> None:
         self.doors = tuple(door.id for door in doors)
-        self._told = {door.id: door.control for door in doors if isinstance(door.control, WebhookDoor)}
+        self._settings = {door.id: door.control for door in doors if isinstance(door.control, WebhookDoor)}
         self._keys = {
-            door: secret_bytes(parts.base, told.key_file, f"doors '{door}': control.key_file", KEY_BYTES)
-            for door, told in self._told.items()
+            door: secret_bytes(context.base, settings.key_file, f"doors '{door}': control.key_file", KEY_BYTES)
+            for door, settings in self._settings.items()
         }
-        longest_s = max(told.skew_s for told in self._told.values())
+        longest_s = max(settings.skew_s for settings in self._settings.values())
         self._nonces, self._lock = Nonces(round(2 * longest_s * SECOND_NS)), threading.Lock()
-        self._parts, self._began_ns = parts, parts.clock.wall_ns()
+        self._context, self._began_ns = context, context.clock.wall_ns()
         self._listener = Listener(host, port, self._post)
 
     @property
@@ -91,7 +91,7 @@ class Webhook:
 
     def run_once(self) -> None:
         """Listen."""
-        self._listener.serve(self._parts.stop)
+        self._listener.serve(self._context.stop)
 
     def unlock(self, door: str) -> None:
         """A webhook only speaks."""
@@ -106,23 +106,23 @@ class Webhook:
             door = door_of(path, self.doors)
         except DoorRefused as error:
             return 404, f"{error}\n".encode()
-        tell = self._parts.tell
+        report = self._context.report
         time, nonce = headers.get(TIME, ""), headers.get(NONCE, "")
         signature = sign(self._keys[door], path, time, nonce, body)
         if not hmac.compare_digest(signature.encode(), headers.get(SIGNATURE, "").encode()):
-            tell(door, Refused("wrong signature"))
+            report(door, Refused("wrong signature"))
             return 401, b"wrong signature\n"
         problem = self._stale(door, time)
         if problem:
-            tell(door, Refused(problem))  # an old message that somebody sends again must not change the door's state
+            report(door, Refused(problem))  # an old message that somebody sends again must not change the door's state
             return 409, f"{problem}\n".encode()
         if float(time) * SECOND_NS < self._began_ns:  # its nonce may have been used before the restart
-            tell(door, Refused("signed before the box started"))
+            report(door, Refused("signed before the box started"))
             return 409, b"signed before the box started; sign it again\n"
         with self._lock:
-            fresh = _NONCE.fullmatch(nonce) and self._nonces.fresh(door, nonce, self._parts.clock.monotonic_ns())
+            fresh = _NONCE.fullmatch(nonce) and self._nonces.fresh(door, nonce, self._context.clock.monotonic_ns())
         if not fresh:
-            tell(door, Refused("replayed"))
+            report(door, Refused("replayed"))
             return 409, b"this nonce was used before, or is not 16 to 64 letters and digits\n"
         return self._take(door, body)
 
@@ -130,19 +130,19 @@ class Webhook:
         """What is wrong with a signed message's time; empty: nothing."""
         if not _TIME.fullmatch(time):
             return "the message's time is no number of seconds"
-        off_s = float(time) - self._parts.clock.wall_ns() / SECOND_NS
-        return f"the controller's clock is off by {off_s:.0f} s" if abs(off_s) > self._told[door].skew_s else ""
+        off_s = float(time) - self._context.clock.wall_ns() / SECOND_NS
+        return f"the controller's clock is off by {off_s:.0f} s" if abs(off_s) > self._settings[door].skew_s else ""
 
     def _take(self, door: str, body: bytes) -> tuple[int, bytes]:
         try:
             message = decode(body)
             time_ns = self._own_time(door, message)
         except DoorRefused as error:
-            self._parts.tell(door, Refused(str(error)))
+            self._context.report(door, Refused(str(error)))
             return 400, f"{error}\n".encode()
-        committed = Committed()
-        self._parts.tell(door, ControllerRestored(), time_ns)
-        self._parts.tell(door, message.said(), time_ns, committed)
+        committed = CommitWaiter()
+        self._context.report(door, ControllerRestored(), time_ns)
+        self._context.report(door, message.signal(), time_ns, committed)
         return committed.answer()
 
     def _own_time(self, door: str, message: Message) -> int | None:
@@ -153,15 +153,15 @@ class Webhook:
             time_ns = from_rfc3339(message.time)
         except ContractError as error:
             raise DoorRefused("time is not RFC 3339 in UTC") from error
-        if time_ns - self._parts.clock.wall_ns() > self._told[door].skew_s * SECOND_NS:
+        if time_ns - self._context.clock.wall_ns() > self._settings[door].skew_s * SECOND_NS:
             raise DoorRefused("time is in the future")
         return time_ns
 
 
-def webhooks(doors: Sequence[DoorSettings], parts: Parts) -> list[Webhook]:
+def webhooks(doors: Sequence[DoorSettings], context: AdapterContext) -> list[Webhook]:
     """One for each address."""
     places: dict[tuple[str, int], list[DoorSettings]] = {}
     for door in doors:
         assert isinstance(door.control, WebhookDoor)
         places.setdefault((door.control.host, door.control.port), []).append(door)
-    return [Webhook(host, port, theirs, parts) for (host, port), theirs in places.items()]
+    return [Webhook(host, port, theirs, context) for (host, port), theirs in places.items()]

@@ -13,27 +13,29 @@ from typing import Any
 from benchmarks.machine import describe
 from common import logging_setup
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "kits"))
+
 BENCHMARKS = {
-    "idle_camera": "benchmarks.idle_camera",
-    "busy_cameras": "benchmarks.busy_cameras",
-    "memory": "benchmarks.memory",
-    "replay": "benchmarks.replay",
-    "accuracy": "benchmarks.accuracy",
-    "outbox": "benchmarks.outbox",
-    "ingest": "benchmarks.ingest",
-    "economy": "benchmarks.economy",
-    "record": "benchmarks.record",
-    "seek": "benchmarks.seek",
-    "powercut": "benchmarks.powercut",
-    "retention": "benchmarks.retention",
-    "doors": "benchmarks.doors",
-    "tailgate": "benchmarks.tailgate",
-    "plates": "benchmarks.plates",
-    "gate": "benchmarks.gate",
-    "audit": "benchmarks.audit",
-    "redact": "benchmarks.redact",
-    "search": "benchmarks.search",
-    "live": "benchmarks.live",
+    "idle_camera": "benchmarks.box.idle_camera",
+    "busy_cameras": "benchmarks.box.busy_cameras",
+    "memory": "benchmarks.box.memory",
+    "replay": "benchmarks.box.replay",
+    "accuracy": "benchmarks.box.accuracy",
+    "outbox": "benchmarks.box.outbox",
+    "ingest": "benchmarks.centre.ingest",
+    "economy": "benchmarks.box.economy",
+    "record": "benchmarks.recording.record",
+    "seek": "benchmarks.recording.seek",
+    "powercut": "benchmarks.recording.powercut",
+    "retention": "benchmarks.recording.retention",
+    "doors": "benchmarks.access.doors",
+    "tailgate": "benchmarks.access.tailgate",
+    "plates": "benchmarks.access.plates",
+    "gate": "benchmarks.access.gate",
+    "audit": "benchmarks.centre.audit",
+    "redact": "benchmarks.redaction.redact",
+    "search": "benchmarks.centre.search",
+    "live": "benchmarks.redaction.live",
 }
 """Name → the module whose `run(quick)` gives `commands`, `figures` and `peers`."""
 

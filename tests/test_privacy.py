@@ -1,8 +1,8 @@
 """DESIGN section 1 held against the whole repository.
 
 What a single part can hold stands with the part: fields of events (`tests/protocol/test_no_identity.py`), tasks of
-models (`tests/models/test_manifests.py`), the redactor's failures (`tests/edge/test_redaction.py`), routes of the
-running aggregator (`tests/aggregator/test_privacy_routes.py`).
+models (`tests/models/test_manifests.py`), the redactor's failures (`tests/edge/redaction/test_redaction.py`), routes of
+the running aggregator (`tests/aggregator/web/test_privacy_routes.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What may be asked, and how it is answered.
 
 There is no field for a person, a track, a credential or a vehicle's pseudonym, and there never will be one: no query
-strings one of them over cameras or days. `tests/aggregator/test_search_query.py` holds the list of fields.
+strings one of them over cameras or days. `tests/aggregator/domain/test_search_query.py` holds the list of fields.
 """
 
 from __future__ import annotations

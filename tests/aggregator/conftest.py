@@ -6,15 +6,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import postgres_kit
 import pytest
 from oidc_provider_mock import User, run_server_in_thread
+from postgres_kit import Server
 
 from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
 from aggregator.settings.postgres import Postgres
 from aggregator.storage import STORES
-from benchmarks import postgres_kit
-from benchmarks.postgres_kit import Server
 from common.clock import FakeClock
 from protocol.identifiers import uuid7
 

@@ -16,7 +16,7 @@ input()
 
 
 def test_processes_never_take_one_another_s_ports() -> None:
-    words = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent)]
+    words = [sys.executable, "-c", SCRIPT, str(Path(__file__).parents[1] / "kits")]
     others = [subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     try:
         ports = [free_port() for _ in range(300)]

@@ -103,7 +103,7 @@ class SimulatorKit:
         self.say("online")
 
     def unlocked(self) -> bool:
-        return True  # it only remembers; tests/edge/doors/test_doors_osdp.py sees a real output
+        return True  # it only remembers; tests/edge/access/doors/test_doors_osdp.py sees a real output
 
 
 class WebhookKit(SimulatorKit):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
+from footage_kit import film
 
-from benchmarks import powercut
-from benchmarks.footage_kit import film
+from benchmarks.recording import powercut
 from edge.recorder.fakedisk import FakeDisk, PowerCut
 from edge.recorder.segments.segment import SegmentWriter
 

@@ -1,6 +1,6 @@
 """What doors speak. A new protocol is a module here, a line in `DOORS`, and a class in edge/settings/doors.py.
 
-`tests/edge/doors/test_doors_contract.py` covers it on arrival.
+`tests/edge/access/doors/test_doors_contract.py` covers it on arrival.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Benchmarks of doors, gates and plates."""

@@ -1,0 +1,1 @@
+"""Benchmarks of cameras, inference, rules and the outbox."""

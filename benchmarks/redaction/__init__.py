@@ -1,0 +1,1 @@
+"""Benchmarks of redaction and live views."""

@@ -1,0 +1,135 @@
+"""The keeper against a store, with a clock that is moved by hand and a box that answers, refuses, or never does."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from agg_support import run_apart
+from domain.test_clips_table import made
+
+from aggregator.audit.audit_log_writer import AuditLogWriter
+from aggregator.crypto.keyring import KeyRing
+from aggregator.domain import audit_entry
+from aggregator.domain.clip import DAY_NS, Clip
+from aggregator.domain.read_models import Batch
+from aggregator.domain.store_port import Store, Writer
+from aggregator.jobs.clip_worker import ClipWorker
+from aggregator.jobs.uploads import ReceivedFile
+from aggregator.messaging.command_client import CommandClient
+from aggregator.messaging.outbound_queue import OutboundQueue, ReplyReceived
+from aggregator.monitoring.change_feed import ChangeFeed
+from aggregator.settings.aggregator import ObjectsSettings
+from aggregator.storage.object_store import ObjectStorage
+from aggregator.storage.write_queue import WriteQueue
+from common.clock import SECOND_NS, FakeClock
+from protocol import commands
+from protocol.commands import Command, Reply
+from protocol.identifiers import uuid7
+from protocol.signing import upload_tokens
+from protocol.topics import BoxTopics
+
+BOX = BoxTopics("village", "gate-1")
+
+
+class Side:
+    """A keeper, and the box at the other end of its commands."""
+
+    def __init__(self, folder: Path, writer: Writer, store: Store, clock: FakeClock) -> None:
+        self.reader = store.reader()
+        self.answer: Reply | None = None
+        self.asked: list[Command] = []
+        self.forgotten: list[str] = []
+        self.keys, self.clock, numbers = KeyRing(folder, secrets.token_bytes), clock, itertools.count(1)
+        self.posts = OutboundQueue(self._box)
+        mailbox = WriteQueue(writer)
+
+        async def write(work: Callable[[Writer], Any]) -> Any:
+            return work(writer)
+
+        remote = CommandClient(self.keys, self.posts, AuditLogWriter(mailbox).put, clock, answer_s=0.02)
+        self.objects = ObjectStorage(ObjectsSettings(), folder / "objects")
+        self.keeper = ClipWorker(
+            self.reader, write, remote, self.keys, self.objects, ChangeFeed(), clock, self.forgotten.append,
+            lambda: uuid7(clock.wall_ns(), next(numbers).to_bytes(10, "big")), secrets.token_bytes,
+        )  # fmt: skip
+
+    def _box(self) -> None:
+        for _, message, _retain in list(self.posts._waiting):
+            trusted = self.keys.signing.public_key()
+            command = commands.unpack(message, "clip", BOX, trusted, self.clock.wall_ns())
+            self.asked.append(command)
+            if self.answer is not None:
+                answer = msgspec.structs.replace(self.answer, id=command.id)
+                self.posts.answered([ReplyReceived(BOX.site, BOX.box, answer)])
+        self.posts._waiting.clear()
+
+    def turn(self, seconds: float = 0.0) -> None:
+        """Time goes by, and the keeper looks once."""
+        self.clock.advance(seconds)
+
+        async def call() -> None:
+            await self.keeper.turn()
+            await self.keeper.settled()
+
+        run_apart(call())
+
+    def clip(self, number: str) -> Clip:
+        found = self.keeper.reader.clip(number)
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def side(tmp_path: Path, writer: Writer, store: Store, clock: FakeClock) -> Side:
+    writer.apply(Batch(clips=[made()]))
+    return Side(tmp_path, writer, store, clock)
+
+
+def test_a_box_that_never_answers_is_asked_less_and_less_and_given_up_after_a_day(side: Side) -> None:
+    number = made().id
+    side.turn()
+    assert side.asked == []  # the twenty seconds are not over
+    for _ in range(30 * 60):
+        side.turn(60)
+    assert 20 < len(side.asked) < 40
+    clip = side.clip(number)
+    assert clip.state == "failed"
+    assert "did not answer" in clip.problem
+    assert side.forgotten == [number]
+    command = side.asked[0]
+    assert (command.target, command.job, command.by) == ("cam-1", number, "system")
+    assert upload_tokens.unseal(side.keys.of_site("village"), number, command.ticket) == side.keys.ticket(
+        "clip", number
+    )
+
+
+def test_a_refusal_is_the_end(side: Side) -> None:
+    side.answer = Reply(id="x", done=False, problem="no footage in this range")
+    side.turn(26)
+    side.turn(4000)
+    assert len(side.asked) == 1
+    assert (side.clip(made().id).state, side.clip(made().id).problem) == ("failed", "no footage in this range")
+
+
+def test_what_was_brought_is_kept_and_erased_on_the_record(side: Side, tmp_path: Path) -> None:
+    number = made().id
+    side.answer = Reply(id="x", done=True)
+    side.turn(26)
+    assert (side.clip(number).state, side.keeper.expects(number)) == ("asked", True)
+    (tmp_path / "film").write_bytes(b"film")
+    side.objects.put(f"clip/{number}", tmp_path / "film")
+    run_apart(side.keeper.take(ReceivedFile(number, f"clip/{number}", 4, "ab")))
+    assert (side.clip(number).state, side.keeper.expects(number)) == ("stored", False)
+    side.turn(30 * DAY_NS / SECOND_NS - 60)
+    assert side.objects.size(f"clip/{number}") == 4
+    side.turn(60)
+    assert side.objects.size(f"clip/{number}") is None
+    assert side.keeper.reader.clip(number) is None
+    told = [audit_entry.decode(entry) for _, entry in side.reader.audit_entries(0, 9)]
+    assert [(it.what, it.target, it.detail["clip"]) for it in told] == [("erased", number, "ab")]

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from common.http_server.bounded_protocol import CLOSE, ConnectionLimits
@@ -36,6 +36,15 @@ async def large(_request: Request) -> Response:
     return Response(LARGE)
 
 
+async def endless(_request: Request) -> Response:
+    async def chunks() -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0)
+            yield bytes(100_000)
+
+    return StreamingResponse(chunks())
+
+
 async def broken(request: Request) -> Response:
     request.scope["extensions"][CLOSE]()
     await request.receive()
@@ -44,7 +53,10 @@ async def broken(request: Request) -> Response:
     return Response()
 
 
-ROUTES = [get("/large", large), get("/broken", broken), get("/get", whole), Route("/", whole, methods=["GET", "POST"])]
+ROUTES = [
+    *(get("/large", large), get("/endless", endless), get("/broken", broken), get("/get", whole)),
+    Route("/", whole, methods=["GET", "POST"]),
+]
 
 
 @contextlib.contextmanager
@@ -124,11 +136,12 @@ def test_connections_beyond_the_limit_are_closed_and_the_others_served() -> None
             assert connection.recv(12) == b"HTTP/1.1 200"
 
 
-def test_a_client_that_does_not_read_does_not_keep_its_connection() -> None:
+@pytest.mark.parametrize("path", [b"/large", b"/endless"])
+def test_a_client_that_does_not_read_does_not_keep_its_connection(path: bytes) -> None:
     with served(ConnectionLimits(1, write_s=0.2)) as port, socket.socket() as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.connect(("127.0.0.1", port))
-        slow.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        slow.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n")
         assert slow.recv(12) == b"HTTP/1.1 200"
         until(lambda: b"200" in ask(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
         assert len(everything(slow)) < len(LARGE)

@@ -27,7 +27,7 @@ Words = Annotated[str, msgspec.Meta(max_length=200)]
 
 
 class ListEntryRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An entry as somebody asks for it. Days and times are ISO 8601; a day alone is its beginning, UTC.
+    """A requested entry. Days and times are ISO 8601; a day alone is its beginning, UTC.
 
     Attributes:
         text: The plate, or the credential as its reader gives it.
@@ -84,7 +84,7 @@ def check(wanted: ListEntryRequest, now_ns: int, grammars: tuple[Grammar, ...] =
     if not text or (wanted.kind == "vehicle" and not is_plate(text, grammars)):
         raise ListError("text: no plate can say this; check province, letters (no I, no O) and length")
     if not wanted.owner.strip():
-        raise ListError("owner: is missing; say whom to ask about this entry")
+        raise ListError("owner: is missing; give the person who is responsible for this entry")
     if wanted.standing in ("barred", "revoked") and not wanted.reason.strip():
         raise ListError(f"reason: is missing; {wanted.standing} needs one")
     _check_times(wanted, now_ns)

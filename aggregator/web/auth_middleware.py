@@ -122,7 +122,7 @@ def allow(caller: Principal, rule: RoutePolicy, words: dict[str, str]) -> None:
         words: What its path names, `site` and `place` among them.
 
     Raises:
-        Forbidden: They may not; says why.
+        Forbidden: The caller may not.
     """
     if caller.only is not None and not rule.token:
         raise Forbidden("this needs a person's own session; an API token does not do")
@@ -138,12 +138,12 @@ def allow(caller: Principal, rule: RoutePolicy, words: dict[str, str]) -> None:
 
 
 def start_of(caller: Principal) -> str:
-    """The first page that somebody may see."""
+    """The first page that the caller may see."""
     return next((page for page in PAGES if may_see(caller, page)), PAGES[-1])
 
 
 def may_see(caller: Principal, page: str) -> bool:
-    """Whether a page of the dashboard is somebody's."""
+    """Whether the caller may see a page of the dashboard."""
     try:
         allow(caller, ROUTES[f"PAGE {page}"], {})
     except Forbidden:
@@ -162,7 +162,7 @@ def _answer(status: int, problem: str) -> JSONResponse:
 
 
 def same_origin(headers: Headers, public: str = "") -> bool:
-    """Whether a browser (or who speaks like one) says that the request comes from our own pages.
+    """Whether the headers say that a request comes from the dashboard's own pages.
 
     Args:
         headers: Of the request.
@@ -179,7 +179,7 @@ def same_origin(headers: Headers, public: str = "") -> bool:
 
 
 def _from_this_machine(scope: Scope, headers: Headers) -> bool:
-    """Loopback and not through a proxy, which would make everybody look like this machine."""
+    """Loopback and not through a proxy, which would give every client this machine's address."""
     client = scope.get("client")
     if client is None or "x-forwarded-for" in headers or "forwarded" in headers:
         return False

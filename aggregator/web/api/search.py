@@ -131,7 +131,7 @@ def _add_clips(app: FastAPI, desk: SearchService, objects: ObjectStorage) -> Non
 
     @app.get("/api/footage/{event_id}/clip")
     async def show(event_id: str, case: str, caller: Who, request: Request) -> Response:
-        clip = await desk.clip(caller, case, event_id, look=True) if is_uuid7(event_id) else None
+        clip = await desk.clip(caller, case, event_id, show=True) if is_uuid7(event_id) else None
         if clip is None:
             raise HTTPException(404, none)
         if clip.state != "stored":

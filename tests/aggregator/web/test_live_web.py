@@ -76,7 +76,7 @@ def test_pictures_move_in_the_browser_and_end_with_the_look(
     assert running_views(running) == 1
     page.get_by_test_id("live-stop").click()
     wait_until(lambda: running_views(running) == 0, 30)
-    assert web.parts.use_cases.live.hub.views == {}
+    assert web.parts.use_cases.live.relay.views == {}
 
 
 @pytest.mark.timeout(240)

@@ -241,8 +241,8 @@ class AccountService:
         most_days = MOST_DAYS_BY_PROVIDER if by_provider else MOST_DAYS
         if not 1 <= days <= most_days:
             raise StaffError(f"days: 1 to {most_days}")
-        if not label.strip() or len(label) > 100:
-            raise StaffError("label: say in 1 to 100 characters what it is for")
+        if not label.strip() or len(label) > 100 or not label.strip().isprintable():
+            raise StaffError("label: write 1 to 100 characters, without line feeds and control characters")
         if len(self.tokens(caller)) >= MOST_TOKENS:
             raise StaffError(f"at most {MOST_TOKENS} tokens; end one first")
         self._checker.check(caller.name, proof, by_provider=caller.vouched)

@@ -13,7 +13,7 @@ import msgspec
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.search_query import DAY_NS, MOST_PLACES, Nanoseconds, SearchQuery, Spot, site_of
 from common.errors import CaseError, ContractError
-from protocol.event_types import Name
+from protocol.event_types import PRINTABLE, Name
 from protocol.identifiers import to_rfc3339
 
 Basis = Literal[
@@ -44,7 +44,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """
 
     id: Reference
-    purpose: Annotated[str, msgspec.Meta(min_length=10, max_length=500)]
+    purpose: Annotated[str, msgspec.Meta(min_length=10, max_length=500, pattern=PRINTABLE)]
     basis: Basis
     site: Name
     expires_ns: Nanoseconds

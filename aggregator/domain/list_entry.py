@@ -11,6 +11,7 @@ import msgspec
 from common.clock import SECOND_NS
 from common.decoding import JsonDecoder
 from common.errors import ListError
+from protocol.event_types import PRINTABLE
 from protocol.plate_grammar import MAINLAND, Grammar, is_plate, normalise
 
 Kind = Literal["vehicle", "credential"]
@@ -23,7 +24,7 @@ MOST_BARRED = timedelta(days=366)
 """Nobody is barred for longer than a year without being thought of again."""
 MOST_ENTRIES = 20_000
 """A site's; so many fit into one message to its boxes."""
-Words = Annotated[str, msgspec.Meta(max_length=200)]
+Words = Annotated[str, msgspec.Meta(max_length=200, pattern=PRINTABLE)]
 
 
 class ListEntryRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

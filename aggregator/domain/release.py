@@ -235,8 +235,8 @@ def check_reason(reason: str) -> str:
     Raises:
         ReleaseError: They do not say it.
     """
-    if not 3 <= len(reason.strip()) <= 200:
-        raise ReleaseError("say in 3 to 200 characters why")
+    if not 3 <= len(reason.strip()) <= 200 or not reason.strip().isprintable():
+        raise ReleaseError("reason: write 3 to 200 characters, without line feeds and control characters")
     return reason.strip()
 
 

@@ -81,7 +81,7 @@ class CommandClient:
             )  # fmt: skip
             command = msgspec.convert(msgspec.to_builtins(given), Command)
         except msgspec.ValidationError as error:
-            raise CommandError(f"{error}; say in 3 to 200 characters why") from error
+            raise CommandError(f"{error}; write 3 to 200 printable characters") from error
         act = AuditEntry(
             time_ns=now_ns, who=by, what=ACTS[name], site=topics.site, target=f"{topics.box}/{target}",
             case=case, reason=command.reason, detail={"command": number} | _range(span),

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.client_address import Clients, session_of
 from aggregator.domain.authorization import Principal
-from aggregator.web.route_permissions import ROUTES, RoutePolicy, find
+from aggregator.web.route_permissions import ROUTES, RoutePolicy, find, methods_of
 from common.errors import Forbidden, LoginThrottled, StoreError
 
 BEARER = "bearer "
@@ -104,7 +104,7 @@ class AuthMiddleware:
         except Forbidden as error:
             return _turned_away(caller, path if wants_page else "", str(error))
         scope.setdefault("state", {}).update(user=caller.name, caller=caller)
-        return None if found is not None else _answer(404, "there is no such address")
+        return None if found is not None else _not_found(method, path)
 
     def _caller(self, scope: Scope, token: str | None) -> Principal | None:
         if token is None:
@@ -155,6 +155,15 @@ def _turned_away(caller: Principal | None, page: str, problem: str) -> Response:
     """Who opens the dashboard is shown the first page that is theirs."""
     start = start_of(caller) if caller is not None and page == "/" else page
     return RedirectResponse(start, 303) if start != page else _answer(403, problem)
+
+
+def _not_found(method: str, path: str) -> Response:
+    methods = methods_of(path)
+    if not methods or method == "WEBSOCKET":
+        return _answer(404, "there is no such address")
+    answer = _answer(405, f"this address does not take {method[:20]}; use {' or '.join(methods)}")
+    answer.headers["Allow"] = ", ".join(methods)
+    return answer
 
 
 def _answer(status: int, problem: str) -> JSONResponse:

@@ -89,7 +89,7 @@ class AuthMiddleware:
         by_token = token.lower().startswith(BEARER) and not rule.ticket
         if method not in _SAFE and not (by_token or rule.ticket or same_origin(headers, self._clients.host)):
             return _answer(403, "this needs to come from the same origin: send an Origin header with this host")
-        if rule.open or rule.ticket or (path == METRICS and _from_this_machine(scope, headers)):
+        if rule.open or rule.ticket or (found and path == METRICS and _from_this_machine(scope, headers)):
             return None
         wants_page = "text/html" in headers.get("accept", "") and method == "GET"
         caller = None

@@ -1,55 +1,52 @@
-"""Takes the command `clip`, makes the blurred clip on a thread of its own, brings it, and forgets it.
+"""The command `clip`: a redacted clip is made with low priority, uploaded, and deleted here.
 
-A command is answered at once: refused with the reason, or taken. The aggregator asks again now and then; a clip that is
-being made is not begun anew, and one that failed is refused with what went wrong.
+A clip that is whole is kept for the next attempt to upload it, also over a restart of the box.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
 from common import logging_setup
 from common.clock import SECOND_NS
-from common.errors import FootageRefused, PaifangError
-from common.threads import Worker
+from common.errors import FootageRefused, RedactionError
+from common.jobs.engine import Attempt
+from common.jobs.job import Policy
 from edge.messaging.upload_client import UploadClient
 from edge.recorder.footage.playback import Player
 from edge.redaction.two_pass_redactor import ExportRedactor, Told
 from edge.redaction.video_reader import film_of_pieces
 from protocol.commands import Command
-from protocol.identifiers import is_uuid7, to_rfc3339
+from protocol.identifiers import to_rfc3339
 from protocol.signing.upload_tokens import unseal
 
 USE = "clip"
 LONGEST_S = 60
-WAITING, REMEMBERED = 16, 500
 NICE = 10
-"""Clips can wait: what watches cameras goes first. Threads that this one starts take after it."""
-_BUSY = ""
+"""Clips can wait: analysis of cameras goes first. Threads that this one starts inherit it."""
+MADE = 0.5
+"""Progress of a job whose clip is made and not uploaded."""
+_log = logging_setup.get("clips")
 
 
-class ClipWorker:
-    """Makes and brings clips, one at a time.
+class ClipHandler:
+    """An `edge.jobs.command_jobs.JobHandler`.
 
     Args:
         player: Plays footage.
-        redactor: Opens what covers films; called at the first clip.
-        uplink: Brings them.
+        redactor: Opens what redacts videos; called at the first clip.
+        uplink: Uploads them.
         site_key: Opens what is sealed for the site.
-        folder: For clips on their way; what lies there from before is removed.
+        folder: For clips until they are uploaded.
         doors: Door → the camera that sees it, or nothing.
-
-    Attributes:
-        brought: How many, since the start.
-        failed: How many not.
     """
+
+    policy = Policy()
 
     def __init__(
         self,
@@ -64,79 +61,57 @@ class ClipWorker:
         self._player, self._open, self._uplink = player, redactor, uplink
         self._site_key, self._folder, self._doors = site_key, folder, doors
         self._redactor: ExportRedactor | None = None
-        self._known: OrderedDict[str, str] = OrderedDict()
-        self._queue: queue.Queue[tuple[Command, str] | None] = queue.Queue(WAITING)
-        self._stop = threading.Event()
-        self._thread = Worker(self._run, "clips")
-        self._log = logging_setup.get("clips")
-        self.brought = self.failed = 0
 
-    def start(self) -> None:
-        """Start working."""
+    def clean(self, open_jobs: frozenset[str]) -> None:
+        """Remove clips of a run before that are not whole or that nobody waits for."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self._folder.glob("*.mp4*"):
-            left.unlink(missing_ok=True)
-        self._thread.start()
+            if left.suffix != ".mp4" or left.stem not in open_jobs:
+                left.unlink(missing_ok=True)
 
-    def stop(self) -> None:
-        """End; what was not brought will be asked for again."""
-        self._stop.set()
-        with contextlib.suppress(queue.Full):
-            self._queue.put_nowait(None)
-        self._thread.join()
+    def discard(self, job_id: str) -> None:
+        """Remove a clip."""
+        with contextlib.suppress(OSError):
+            self._path(job_id).unlink()
 
-    def take(self, command: Command) -> None:
-        """Accept a request, or refuse it with the reason.
+    def check(self, command: Command) -> None:
+        """Refuse what cannot be done.
 
         Raises:
-            FootageRefused: It is too long, it failed before, or no camera sees the door.
+            FootageRefused: It is too long, or no camera sees the door.
             FootageError: There is no such footage.
             ContractError: Its ticket is not this site's.
         """
-        job = command.job
-        if not is_uuid7(job) or command.to_ns - command.from_ns > LONGEST_S * SECOND_NS:
-            raise FootageRefused(f"a clip names its job and is at most {LONGEST_S} s long")
-        ticket = unseal(self._site_key, job, command.ticket)
-        if job in self._known:
-            if problem := self._known[job]:
-                raise FootageRefused(problem)
-            return
+        if command.to_ns - command.from_ns > LONGEST_S * SECOND_NS:
+            raise FootageRefused(f"a clip is at most {LONGEST_S} s long")
+        unseal(self._site_key, command.job, command.ticket)
         self._player.check(self._camera(command.target), command.from_ns, command.to_ns)
-        with contextlib.suppress(queue.Full):  # then it is asked for again
-            self._queue.put_nowait((command, ticket))
-            self._note(job, _BUSY)
 
-    def _note(self, job: str, problem: str) -> None:
-        self._known[job] = problem
-        while len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
+    def run(self, command: Command, attempt: Attempt) -> None:
+        """Make the clip, if it is not there, and upload it.
 
-    def _run(self) -> None:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-        while (request := self._queue.get()) is not None and not self._stop.is_set():
-            command, ticket = request
-            path = self._folder / f"{command.job}.mp4"
-            try:
-                self._make(command, path)
-                self._uplink.upload(USE, command.job, ticket, path, self._stop)
-            except PaifangError as error:
-                self._failed(command.job, str(error))
-            except Exception as error:  # one clip must not end the thread that makes the others
-                self._log.exception("a clip failed")
-                self._failed(command.job, type(error).__name__)
-            else:
-                self.brought += 1
-                self._log.info("clip brought", job=command.job, camera=command.target)
-            finally:
-                path.unlink(missing_ok=True)
+        Raises:
+            UplinkError: It cannot be uploaded now.
+            PaifangError: It cannot be made, or is not wanted any more.
+        """
+        ticket, path = unseal(self._site_key, command.job, command.ticket), self._path(command.job)
+        if not path.exists():
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+            half = path.with_suffix(".mp4.new")
+            self._make(command, half)
+            _publish(half, path)
+        attempt.progress(MADE)
+        self._uplink.upload(
+            USE, command.job, ticket, path, attempt.stop, progress=lambda it: attempt.progress(MADE + it * (1 - MADE))
+        )
 
     def _make(self, command: Command, path: Path) -> None:
-        """The covered film, from the moment that was asked for; sound is left out. It says what it shows."""
+        """The redacted video from the requested time on, without sound; its comment has camera and times."""
         if self._redactor is None:
             self._redactor = self._open()
         camera, span = self._camera(command.target), (command.from_ns, command.to_ns)
-        left_out = lambda _segment, problem: self._log.warning("left out of a clip", problem=problem)  # noqa: E731
+        left_out = lambda _segment, problem: _log.warning("left out of a clip", problem=problem)  # noqa: E731
         begins_ns, ends_ns = self._player.held(camera, *span)
         skip_ns = max(0, span[0] - begins_ns)
         about = f"{camera} from {to_rfc3339(begins_ns + skip_ns)} to {to_rfc3339(ends_ns)}"
@@ -146,13 +121,22 @@ class ClipWorker:
             told=Told(Fraction(skip_ns, SECOND_NS), about),
         )
 
+    def _path(self, job_id: str) -> Path:
+        return self._folder / f"{job_id}.mp4"
+
     def _camera(self, target: str) -> str:
         camera = self._doors.get(target, target)
         if not camera:
             raise FootageRefused(f"no camera sees the door '{target}'")
         return camera
 
-    def _failed(self, job: str, problem: str) -> None:
-        self.failed += 1
-        self._note(job, problem or "failed")
-        self._log.warning("clip failed", job=job, problem=problem)
+
+def _publish(half: Path, path: Path) -> None:
+    """Give a clip its name when it is on the medium: what bears that name after a power cut is whole."""
+    try:
+        with half.open("rb") as file:
+            os.fsync(file.fileno())
+        half.rename(path)
+    except OSError as error:
+        half.unlink(missing_ok=True)
+        raise RedactionError(f"the clip cannot be written: {error.strerror}") from error

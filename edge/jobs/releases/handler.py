@@ -1,118 +1,86 @@
-"""Takes the command `release`, makes the copy on a thread of its own, brings it, and forgets it.
+"""The command `release`: an encrypted unredacted copy is made, uploaded, and deleted here.
 
-A command is answered at once: refused with the reason, or taken. The aggregator asks again now and then; a copy that is
-being made is not begun anew, and one that failed is refused with what went wrong.
+Before it is made, the aggregator is asked whether the release is still approved. A copy is kept for the next attempt to
+upload it while the process runs; after a restart it is made again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import queue
-import threading
-from collections import OrderedDict
 from pathlib import Path
 
-from common import logging_setup
-from common.errors import FootageRefused, PaifangError
-from common.threads import Worker
+from common.jobs.engine import Attempt
+from common.jobs.job import Policy
 from edge.jobs.releases.release_builder import Maker
-from edge.jobs.releases.release_request import ReleaseRequest, order_of
+from edge.jobs.releases.release_request import order_of
 from edge.messaging.upload_client import UploadClient
 from protocol.commands import Command
 from protocol.signing.chunked_aead import USE
 
-WAITING, REMEMBERED = 4, 200
-_BUSY = ""
-"""What stands for a copy that is being made, or was brought: nothing went wrong."""
+MADE = 0.5
+"""Progress of a job whose copy is made and not uploaded."""
 
 
-class ReleaseWorker:
-    """Makes and brings clear copies.
+class ReleaseHandler:
+    """An `edge.jobs.command_jobs.JobHandler`.
 
     Args:
-        maker: Makes them.
-        uplink: Brings them.
+        maker: Makes copies.
+        uplink: Uploads them.
         site_key: Opens what is sealed for the site.
-        folder: For sealed copies on their way; what lies there from before is removed: its key is gone.
-
-    Attributes:
-        brought: How many, since the start.
-        failed: How many not.
+        folder: For sealed copies until they are uploaded.
     """
+
+    policy = Policy(most_open=16)
 
     def __init__(self, maker: Maker, uplink: UploadClient, site_key: bytes, folder: Path) -> None:
         self._maker, self._uplink, self._site_key, self._folder = maker, uplink, site_key, folder
-        self._known: OrderedDict[str, str] = OrderedDict()
-        self._queue: queue.Queue[ReleaseRequest | None] = queue.Queue(WAITING)
-        self._stop = threading.Event()
-        self._thread = Worker(self._run, "release")
-        self._log = logging_setup.get("release")
-        self.brought = self.failed = 0
 
-    def start(self) -> None:
-        """Start working."""
+    def clean(self, open_jobs: frozenset[str]) -> None:  # noqa: ARG002 - no copy outlives the process
+        """Remove all copies of a run before."""
         for left in self._folder.glob("*.sealed"):
-            left.unlink(missing_ok=True)
-        self._thread.start()
+            _erase(left)
 
-    def stop(self) -> None:
-        """End; what was not brought will be asked for again."""
-        self._stop.set()
-        with contextlib.suppress(queue.Full):
-            self._queue.put_nowait(None)
-        self._thread.join()
+    def discard(self, job_id: str) -> None:
+        """Remove a copy."""
+        _erase(self._path(job_id))
 
-    def take(self, command: Command) -> None:
-        """Accept a request, or refuse it with the reason.
+    def check(self, command: Command) -> None:
+        """Refuse what cannot be done.
 
         Raises:
-            FootageRefused: It is not allowed, or it failed before.
+            FootageRefused: It is not allowed.
             FootageError: There is no such footage.
             ContractError: Its ticket is not this site's.
         """
         order = order_of(command, self._site_key)
-        if order.job in self._known:
-            if problem := self._known[order.job]:
-                raise FootageRefused(problem)
-            return
         self._maker.player.check(order.camera, order.from_ns, order.to_ns)
-        with contextlib.suppress(queue.Full):  # then it is asked for again
-            self._queue.put_nowait(order)
-            self._note(order.job, _BUSY)
 
-    def _note(self, job: str, problem: str) -> None:
-        self._known[job] = problem
-        while len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
+    def run(self, command: Command, attempt: Attempt) -> None:
+        """Make the copy, if it is not there and still approved, and upload it.
 
-    def _run(self) -> None:
-        while (order := self._queue.get()) is not None and not self._stop.is_set():
-            path = self._folder / f"{order.job}.sealed"
-            try:
-                self._maker.make(order, path, self._stop)
-                self._uplink.upload(USE, order.job, order.secrets.ticket, path, self._stop)
-            except PaifangError as error:
-                self._failed(order.job, str(error))
-            except Exception as error:  # one copy must not end the thread that makes the others
-                self._log.exception("a clear copy failed")
-                self._failed(order.job, type(error).__name__)
-            else:
-                self.brought += 1
-                self._log.info("clear copy brought", release=order.job, camera=order.camera)
-            finally:
-                _gone(path)
+        Raises:
+            UplinkError: The aggregator cannot be reached now.
+            PaifangError: It cannot be made, or is not approved any more.
+        """
+        order = order_of(command, self._site_key)
+        path, ticket = self._path(order.job), order.secrets.ticket
+        if not path.exists():
+            self._uplink.check(USE, order.job, ticket)
+            self._maker.make(order, path, attempt.stop)
+        attempt.progress(MADE)
+        self._uplink.upload(
+            USE, order.job, ticket, path, attempt.stop, progress=lambda it: attempt.progress(MADE + it * (1 - MADE))
+        )
 
-    def _failed(self, job: str, problem: str) -> None:
-        if self._stop.is_set():
-            return  # it will be asked for again
-        self.failed += 1
-        self._note(job, problem or "failed")
-        self._log.warning("clear copy failed", release=job, problem=problem)
+    def _path(self, job_id: str) -> Path:
+        return self._folder / f"{job_id}.sealed"
 
 
-def _gone(path: Path) -> None:
+def _erase(path: Path) -> None:
     """Remove a sealed copy; its beginning, with the salt that its key needs, is overwritten first."""
     with contextlib.suppress(OSError), path.open("r+b") as file:
         file.write(bytes(4096))
         file.flush()
-    path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        path.unlink()

@@ -18,7 +18,8 @@ from common.clock import SECOND_NS, Clock, SystemClock
 from common.periodic import run_periodically
 from common.threads import Worker, health
 from edge.access.controller import AccessControl
-from edge.jobs.registry import JobRegistry
+from edge.jobs.command_jobs import CommandJobs
+from edge.jobs.registry import build_jobs
 from edge.loaded_models import Models, load_models, model_store
 from edge.messaging.command_handler import Action
 from edge.messaging.event_reporter import EventReporter
@@ -28,7 +29,14 @@ from edge.messaging.outbox_publisher import OutboxPublisher
 from edge.messaging.outbox_store import EventIdentity
 from edge.messaging.upload_client import UploadClient
 from edge.monitoring.clock_step_detector import ClockStepDetector
-from edge.monitoring.metric_sources import read_camera, read_delivery, read_footage, read_inference, read_pictures
+from edge.monitoring.metric_sources import (
+    read_camera,
+    read_delivery,
+    read_footage,
+    read_inference,
+    read_jobs,
+    read_pictures,
+)
 from edge.monitoring.metrics import Metrics
 from edge.monitoring.status import StatusPublisher, StatusServer, camera_status
 from edge.recorder.factory import RecorderService
@@ -130,7 +138,7 @@ class Box:
         self.reporter = EventReporter(self.outbox.put, self.redactor)
         self.footage = self._footage(base)
         self.uplink = self._uplink(base)
-        self.errands = self._errands(base)
+        self.jobs = self._jobs(base)
         self.access = AccessControl(
             settings,
             base,
@@ -138,7 +146,7 @@ class Box:
             clock=self._clock,
             reporter=self.reporter,
             readers=models.gates,
-            more=self._looks(models.objects) | self.errands.actions,
+            more=self._looks(models.objects) | self.jobs.actions,
         )
         self._mailbox: LatestFrameQueue[InferenceRequest] = LatestFrameQueue()
         workers = min(WORKERS, os.cpu_count() or 1)
@@ -178,7 +186,7 @@ class Box:
         self.access.start()
         if self.footage is not None:
             self.footage.start()
-        self.errands.start()
+        self.jobs.start()
         for thread in self._threads:
             thread.start()
         self._log.info("box started", cameras=len(self.cameras), status=f"http://127.0.0.1:{self.server.port}/healthz")
@@ -189,7 +197,7 @@ class Box:
         deadline_ns = self._clock.monotonic_ns() + round(END_S * SECOND_NS)
         for thread in self._threads:
             thread.join(max(0.0, (deadline_ns - self._clock.monotonic_ns()) / SECOND_NS))
-        self.errands.stop()
+        self.jobs.stop()
         if self.footage is not None:
             self.footage.stop()
         self.access.stop()
@@ -218,10 +226,10 @@ class Box:
             put=lambda draft: self.outbox.put([draft]),
         )
 
-    def _errands(self, base: Path) -> JobRegistry:
-        """Clear copies, clips and live views."""
+    def _jobs(self, base: Path) -> CommandJobs:
+        """Releases, clips and live views."""
         models = model_store(self.settings, base)
-        return JobRegistry(
+        return build_jobs(
             self.settings, base, self.footage, self.uplink, clock=self._clock,
             films=lambda: export_redactor(models, threads=1),
             views=lambda rate, lead: live_redactor(models, rate, lead),
@@ -233,7 +241,7 @@ class Box:
         if not told.url:
             return None
         ca_file = base / told.ca_file if told.ca_file else None
-        return UploadClient(told.url, ca_file, clock=self._clock, backoff=lambda: Backoff(random.random, 1.0, 300.0))
+        return UploadClient(told.url, ca_file)
 
     def _routes(self, base: Path) -> list[Route]:
         """Footage over HTTP, on the box itself."""
@@ -333,6 +341,7 @@ class Box:
         read_inference(metrics.inference, self.inference, self._mailbox)
         read_pictures(metrics.pictures, self.redactor, self.reporter)
         read_delivery(metrics.delivery, self.reporter, self.outbox.store, self.publisher, self.link)
+        read_jobs(metrics.jobs, self.jobs.queue)
         if self.footage is not None:
             read_footage(metrics.footage, self.footage)
         self.access.bind_metrics(metrics)

@@ -38,13 +38,13 @@ def look(web: Web, page: Page, camera: str) -> None:
 
 
 def running_views(box: Running) -> int:
-    desk = box.box.errands.live
+    desk = box.box.jobs.live
     assert desk is not None
     return desk.running
 
 
 def started(box: Running) -> int:
-    desk = box.box.errands.live
+    desk = box.box.jobs.live
     assert desk is not None
     return desk.views
 

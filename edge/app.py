@@ -41,7 +41,7 @@ from edge.monitoring.metrics import Metrics
 from edge.monitoring.status import StatusPublisher, StatusServer, camera_status
 from edge.recorder.factory import RecorderService
 from edge.recorder.footage.http_api import FootageApi
-from edge.recorder.footage.query_handler import Looks
+from edge.recorder.footage.query_handler import FootageQueryHandler
 from edge.recorder.main_stream_reader import MainReader
 from edge.redaction.factory import export_redactor, live_redactor
 from edge.redaction.snapshots import SnapshotRedactor
@@ -67,7 +67,7 @@ WORKERS = 2
 """Looks at the same time, one core each; more cores are for more cameras, in processes of their own."""
 CHECK_S = 2.0
 """Between two checks of cameras, broker connection and clock."""
-END_S = 5.0
+SHUTDOWN_S = 5.0
 """Cameras have this long to end together; one that is still connecting then is left to the end of the process."""
 
 
@@ -138,7 +138,7 @@ class Box:
         self.reporter = EventReporter(self.outbox.put, self.redactor)
         self.footage = self._footage(base)
         self.uplink = self._uplink(base)
-        self.jobs = self._jobs(base)
+        self.jobs = self._build_jobs(base)
         self.access = AccessControl(
             settings,
             base,
@@ -146,11 +146,11 @@ class Box:
             clock=self._clock,
             reporter=self.reporter,
             readers=models.gates,
-            more=self._looks(models.objects) | self.jobs.actions,
+            more=self._footage_queries(models.objects) | self.jobs.actions,
         )
-        self._mailbox: LatestFrameQueue[InferenceRequest] = LatestFrameQueue()
+        self._frames: LatestFrameQueue[InferenceRequest] = LatestFrameQueue()
         workers = min(WORKERS, os.cpu_count() or 1)
-        self.inference = InferencePool(models.objects, self._mailbox, workers, behind=models.gates is not None)
+        self.inference = InferencePool(models.objects, self._frames, workers, behind=models.gates is not None)
         self.cameras = [self._camera(camera, base, taps) for camera in settings.cameras]
         self._threads = [Worker(camera.run, f"camera-{camera.id}") for camera in self.cameras]
         self._threads += [Worker(reader.run, f"main-{reader.id}") for reader in self._readers(base)]
@@ -160,14 +160,14 @@ class Box:
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set, then end every part in order: cameras, detector, reporter, publisher, outbox."""
         self.start()
-        watch = ClockStepDetector(self._clock)
+        clock_detector = ClockStepDetector(self._clock)
 
         def check() -> None:
             self.reporter.retry()
-            self.link.tend()
+            self.link.restart_if_stopped()
             for camera in self.cameras:
                 camera.check()
-            step = watch.check()
+            step = clock_detector.check()
             if step is not None:
                 self.reporter.send([UnsequencedEvent(self.settings.box, step, self._clock.wall_ns())])
 
@@ -194,7 +194,7 @@ class Box:
     def close(self) -> None:
         """End every part; what is in the outbox stays there."""
         self._stop.set()
-        deadline_ns = self._clock.monotonic_ns() + round(END_S * SECOND_NS)
+        deadline_ns = self._clock.monotonic_ns() + round(SHUTDOWN_S * SECOND_NS)
         for thread in self._threads:
             thread.join(max(0.0, (deadline_ns - self._clock.monotonic_ns()) / SECOND_NS))
         self.jobs.stop()
@@ -212,11 +212,11 @@ class Box:
         self._log.info("box stopped")
 
     def _footage(self, base: Path) -> RecorderService | None:
-        told = self.settings.recorder
-        if not told.enabled:
+        settings = self.settings.recorder
+        if not settings.enabled:
             return None
         return RecorderService(
-            told,
+            settings,
             [camera.id for camera in self.settings.cameras],
             base,
             self.settings.data,
@@ -226,8 +226,8 @@ class Box:
             put=lambda draft: self.outbox.put([draft]),
         )
 
-    def _jobs(self, base: Path) -> CommandJobs:
-        """Releases, clips and live views."""
+    def _build_jobs(self, base: Path) -> CommandJobs:
+        """Unredacted copies, clips and live views."""
         models = model_store(self.settings, base)
         return build_jobs(
             self.settings, base, self.footage, self.uplink, clock=self._clock,
@@ -237,11 +237,11 @@ class Box:
 
     def _uplink(self, base: Path) -> UploadClient | None:
         """The way to the aggregator over HTTP."""
-        told = self.settings.uplink
-        if not told.url:
+        settings = self.settings.uplink
+        if not settings.url:
             return None
-        ca_file = base / told.ca_file if told.ca_file else None
-        return UploadClient(told.url, ca_file)
+        ca_file = base / settings.ca_file if settings.ca_file else None
+        return UploadClient(settings.url, ca_file)
 
     def _routes(self, base: Path) -> list[Route]:
         """Footage over HTTP, on the box itself."""
@@ -251,41 +251,43 @@ class Box:
         data = base / self.settings.data
         return FootageApi(self.footage.store, lambda: export_redactor(store, threads=1), self._clock, data).routes()
 
-    def _looks(self, objects: SizedDetector) -> dict[str, Action]:
+    def _footage_queries(self, objects: SizedDetector) -> dict[str, Action]:
         """Questions about footage."""
         if self.footage is None:
             return {}
-        looks = Looks(self.footage.store, self.redactor, objects, self._clock)
-        return {"footage-spans": looks.spans, "footage-still": looks.still}
+        handler = FootageQueryHandler(self.footage.store, self.redactor, objects, self._clock)
+        return {"footage-spans": handler.spans, "footage-still": handler.still}
 
     def _readers(self, base: Path) -> Iterator[MainReader]:
         """Main streams that are only recorded, beside the sub-streams that are watched."""
         for camera in self.settings.cameras:
             if self.footage is not None and camera.watch_url:
                 url = camera.url if "://" in camera.url else str(base / camera.url)
-                who = login(camera.username, camera.password_file, base)
-                source = opener(url, who, self._clock, self.footage.ear(camera.id), self._stop.is_set)
+                credentials = login(camera.username, camera.password_file, base)
+                source = opener(
+                    url, credentials, self._clock, self.footage.audio_listener(camera.id), self._stop.is_set
+                )
                 backoff = Backoff(random.random, 0.5, 8.0)
                 yield MainReader(camera.id, source, self.footage.recorder, backoff, self._stop)
 
     def _camera(self, camera: CameraSettings, base: Path, taps: tuple[PacketTap, ...]) -> CameraWorker:
         ear = None
         if self.footage is not None and not camera.watch_url:
-            taps, ear = (*taps, self.footage.recorder), self.footage.ear(camera.id)
-        who = login(camera.username, camera.password_file, base)
+            taps, ear = (*taps, self.footage.recorder), self.footage.audio_listener(camera.id)
+        credentials = login(camera.username, camera.password_file, base)
         url = camera.watched_url if "://" in camera.watched_url else str(base / camera.watched_url)
-        economy = KeyframeMode() if camera.watch == "key-frames" else None
+        keyframe_mode = KeyframeMode() if camera.watch == "key-frames" else None
 
         def submit(job: InferenceRequest) -> None:
             if job.past:
-                self._mailbox.put_when_free(camera.id, job, self._stop.is_set)
+                self._frames.put_when_free(camera.id, job, self._stop.is_set)
             else:
-                self._mailbox.put(camera.id, job)
+                self._frames.put(camera.id, job)
 
         def send(draft: UnsequencedEvent) -> None:
             self.reporter.send([draft])
 
-        eye = FrameAnalyzer(
+        analyzer = FrameAnalyzer(
             camera=camera.id,
             make_pipeline=pipeline_maker(self.settings, camera),
             health=CameraHealth(camera.health),
@@ -293,13 +295,13 @@ class Box:
             submit=submit,
             report=self.access.report,
             send=send,
-            watcher=self.access.watcher(camera.id),
+            watcher=self.access.frame_observer(camera.id),
         )
         return CameraWorker(
             id=camera.id,
-            opener=opener(url, who, self._clock, ear, self._stop.is_set),
-            eye=eye,
-            economy=economy,
+            opener=opener(url, credentials, self._clock, ear, self._stop.is_set),
+            analyzer=analyzer,
+            keyframe_mode=keyframe_mode,
             clock=self._clock,
             backoff=Backoff(random.random, 0.5, 8.0),
             send=send,
@@ -317,7 +319,7 @@ class Box:
             timezone=self.settings.timezone,
             outbox_waiting=self.outbox.store.waiting,
             outbox_bytes=self.outbox.store.waiting_bytes,
-            cameras=[camera_status(camera, told) for camera, told in pairs],
+            cameras=[camera_status(camera, settings) for camera, settings in pairs],
             doors=self.access.door_statuses(),
             gates=self.access.gate_statuses(),
             lists=self.access.lists.version,
@@ -329,7 +331,7 @@ class Box:
             parts["footage"] = self.footage.writer.ready and not self.footage.writer.stopped
         return {
             "broker": self.link.connected,
-            "outbox": self.outbox.alive and not self.reporter.unsaved,
+            "outbox": self.outbox.is_running and not self.reporter.unsaved,
             **parts,
             **health(),
         }
@@ -338,7 +340,7 @@ class Box:
         metrics = Metrics()
         for camera in self.cameras:
             read_camera(metrics.cameras, camera)
-        read_inference(metrics.inference, self.inference, self._mailbox)
+        read_inference(metrics.inference, self.inference, self._frames)
         read_pictures(metrics.pictures, self.redactor, self.reporter)
         read_delivery(metrics.delivery, self.reporter, self.outbox.store, self.publisher, self.link)
         read_jobs(metrics.jobs, self.jobs.queue)

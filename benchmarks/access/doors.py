@@ -191,7 +191,7 @@ def _feed(folder: Path, seconds: float, per_s: int | None) -> tuple[float, float
         told, folder, clock=clock, send=outbox.put, pseudonym=DailyPseudonyms(folder, clock, os.urandom),
         random=random.random, schedules={}, zone=ZoneInfo("UTC"),
     )  # fmt: skip
-    stop = threading.Thread(target=doors.desk.run)
+    stop = threading.Thread(target=doors.event_loop.run)
     stop.start()
     words: tuple[DoorSignal, ...] = (
         CredentialPresented("granted", Secret("1001")),
@@ -205,12 +205,12 @@ def _feed(folder: Path, seconds: float, per_s: int | None) -> tuple[float, float
         if per_s is not None and done >= (now - began) * per_s:
             time.sleep(0.005)
             continue
-        doors.desk.submit(told[done % DOORS].id, words[done // DOORS % len(words)])
+        doors.event_loop.submit(told[done % DOORS].id, words[done // DOORS % len(words)])
         done += 1
-    doors.desk.submit(told[0].id, CredentialPresented("denied"), None, last.set)
+    doors.event_loop.submit(told[0].id, CredentialPresented("denied"), None, last.set)
     last.wait()
     took_s, spent_s = time.monotonic() - began, cpu_s() - cpu
-    doors.stop_desk()
+    doors.stop_event_loop()
     stop.join()
     outbox.close()
     return done / took_s, 100 * spent_s / took_s

@@ -66,7 +66,7 @@ def run(quick: bool) -> dict[str, Any]:
     ):
         box = _box(Path(name), gate[0], others, url)
         assert box.access.gates is not None
-        (lane,) = box.access.gates.lanes.values()
+        (lane,) = box.access.gates.plate_readers.values()
         texts = [plate["plate"] for plate in truth["plates"]]
         lane.site = EmptyList({text: Match(f"car-{i}", "registered", True) for i, text in enumerate(texts)})
         _marked(lane, marks)
@@ -76,7 +76,7 @@ def run(quick: bool) -> dict[str, Any]:
         since_ns = marks.restart()
         time.sleep(seconds)
         until_ns = marks.last_whole_loop()
-        looks = lane.looks
+        inspections = lane.inspections
         box.close()
         told = _events(Path(name) / "box" / "outbox.sqlite3")
     since_ns = marks.seen[0] if marks.seen else since_ns
@@ -91,7 +91,7 @@ def run(quick: bool) -> dict[str, Any]:
             "relay_missed": passages - len(waits),
             "events_per_vehicle": round(events / max(1, passages), 3),
             "passages": passages,
-            "looks": looks,
+            "inspections": inspections,
         },
         "peers": {},
     }

@@ -70,7 +70,7 @@ class Result:
 
 def run(quick: bool) -> dict[str, Any]:
     """All pictures; `--quick` takes every fourth scene and crop, and every green plate."""
-    look = load_readers(ModelStore(default_folder(os.environ, Path.home()))).look(MAINLAND)
+    pipeline = load_readers(ModelStore(default_folder(os.environ, Path.home()))).pipeline(MAINLAND)
     step = 4 if quick else 1
     peer: list[Result] = []
     scene: list[Result] = []
@@ -79,20 +79,22 @@ def run(quick: bool) -> dict[str, Any]:
             path = DATA / "plates_cn_scene" / row["file"]
             picture = _picture(path)
             began = time.perf_counter()
-            seen = look.everything(picture)
+            seen = pipeline.everything(picture)
             ms = (time.perf_counter() - began) * 1000
             scene.append(_judged(row, seen[0].reading if seen else None, ms))
             peer_ms, lines = ask(path)
             texts = {text for line in lines if is_plate(text := normalise(line))}
             peer.append(Result(row["file"], row["type"], row["plate"] in texts, float(bool(texts)), peer_ms))
-        refuted = _refuted(look, ask)
+        refuted = _refuted(pipeline, ask)
     crops = []
     for row in _chosen("plates_cn_crops", step):
         picture = _picture(DATA / "plates_cn_crops" / row["file"])
         began = time.perf_counter()
-        reading = look.crop(picture)
+        reading = pipeline.crop(picture)
         crops.append(_judged(row, reading, (time.perf_counter() - began) * 1000))
-    mixed = [_scene_only(look.everything(_picture(DATA / "plates_cn_mixed" / row["file"])), row) for row in _mixed()]
+    mixed = [
+        _scene_only(pipeline.everything(_picture(DATA / "plates_cn_mixed" / row["file"])), row) for row in _mixed()
+    ]
     return {
         "commands": ["python -m benchmarks plates" + (" --quick" if quick else "")],
         "figures": _figures(scene, crops, mixed, peer, refuted),

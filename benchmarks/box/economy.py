@@ -1,4 +1,4 @@
-"""`economy`: what `watch: key-frames` misses that `watch: every-frame` sees, at a key frame every 2 s.
+"""`keyframe_mode`: what `watch: key-frames` misses that `watch: every-frame` sees, at a key frame every 2 s.
 
 Two questions. On the clips of `accuracy`, both modes run the whole camera loop on the same files: how many true
 crossings and entries does each find? And since those clips are busy and keep a camera awake: a real car drives through
@@ -46,7 +46,7 @@ VISIT = (195, 258)
 def run(quick: bool) -> dict[str, Any]:
     """Every case in both modes."""
     finder = detector()
-    true = every = economy = 0
+    true = every = keyframe_mode = 0
     for case in CASES:
         if quick and case.key not in QUICK:
             continue
@@ -54,13 +54,13 @@ def run(quick: bool) -> dict[str, Any]:
         seen, kept = _play(case, finder, None), _play(case, finder, KeyframeMode())
         true += len(truth)
         every += match(truth, seen)
-        economy += match(truth, kept)
+        keyframe_mode += match(truth, kept)
     return {
         "commands": ["python -m benchmarks economy" + (" --quick" if quick else "")],
         "figures": {
             "true": true,
-            "found_key_frames": economy,
-            "missed_pct": round(100 * max(0, every - economy) / max(1, every), 1),
+            "found_key_frames": keyframe_mode,
+            "missed_pct": round(100 * max(0, every - keyframe_mode) / max(1, every), 1),
             **_visits(4 if quick else 15),
         },
         "peers": {"found_every_frame": every},
@@ -86,7 +86,7 @@ def _sleeps_through(empty: Picture, visit: list[Picture], seconds: float, phase:
         into = (number * GROUP_S - start_s) / seconds
         shown = visit[int(into * len(visit))] if 0 <= into < 1 else empty
         grid = to_grid(np.ascontiguousarray(cv2.cvtColor(_compressed(shown), cv2.COLOR_BGR2GRAY)))
-        if gate.stirs(grid, round(number * GROUP_S * SECOND_NS)):
+        if gate.has_motion(grid, round(number * GROUP_S * SECOND_NS)):
             return False
     return True
 
@@ -97,7 +97,7 @@ def _compressed(picture: Picture) -> Picture:
     return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)
 
 
-def _play(case: Case, finder: SizedDetector, economy: KeyframeMode | None) -> list[float]:
+def _play(case: Case, finder: SizedDetector, keyframe_mode: KeyframeMode | None) -> list[float]:
     """Frames in which the case's rule was reported."""
     path = prepare(clip(case.file), cache() / f"economy-{case.file}.mp4", crop=(0.0, 0.999))
     told = case.camera()
@@ -107,7 +107,7 @@ def _play(case: Case, finder: SizedDetector, economy: KeyframeMode | None) -> li
         picture = picture_of(job.frame)
         job.eye.conclude(job, run_views(finder, job, picture), picture)
 
-    eye = FrameAnalyzer(
+    analyzer = FrameAnalyzer(
         camera=case.key,
         make_pipeline=pipeline_maker(told),
         health=CameraHealth(told.health),
@@ -122,8 +122,8 @@ def _play(case: Case, finder: SizedDetector, economy: KeyframeMode | None) -> li
     camera = CameraWorker(
         id=case.key,
         opener=opener(str(path), NOBODY, clock),
-        eye=eye,
-        economy=economy,
+        analyzer=analyzer,
+        keyframe_mode=keyframe_mode,
         clock=clock,
         backoff=Backoff(random.random),
         send=lambda _draft: None,

@@ -115,7 +115,7 @@ def _watch(url: str, mode: str, stop: threading.Event) -> None:
     def submit(job: InferenceRequest) -> None:
         job.eye.conclude(job, Detections.none(), picture_of(job.frame))
 
-    eye = FrameAnalyzer(
+    analyzer = FrameAnalyzer(
         camera="cam",
         make_pipeline=lambda size: CameraPipeline(size, []),
         health=CameraHealth(HealthSettings()),
@@ -128,8 +128,8 @@ def _watch(url: str, mode: str, stop: threading.Event) -> None:
     CameraWorker(
         id="cam",
         opener=opener(url, NOBODY, clock),
-        eye=eye,
-        economy=KeyframeMode() if mode == "key-frames" else None,
+        analyzer=analyzer,
+        keyframe_mode=KeyframeMode() if mode == "key-frames" else None,
         clock=clock,
         backoff=Backoff(random.random),
         send=lambda _draft: None,

@@ -19,7 +19,7 @@ from common.clock import SECOND_NS, FakeClock
 from common.errors import FootageError
 from edge.recorder.fakedisk import FakeDisk, PowerCut
 from edge.recorder.index import Index, Segment
-from edge.recorder.retention.keys import Keys
+from edge.recorder.retention.keys import DayKeyStore
 from edge.recorder.retention.legal_holds import Holds
 from edge.recorder.retention.retention_worker import RetentionWorker
 from edge.recorder.segments.segment import SegmentReader
@@ -105,7 +105,7 @@ class _Trial:
     def judge(self, tally: Tally) -> None:
         """Start again and compare with what was promised."""
         promised = {row.id: row for camera in self._fed for row in self._all(camera)}
-        doomed = set(self._index.garbage())
+        doomed = set(self._index.files_to_delete())
         tally.erasures_cut += bool(doomed)
         self._disk.crash()
         self._clock.advance(20)
@@ -128,7 +128,7 @@ class _Trial:
 
     def _plays(self, row: Segment) -> bool:
         try:
-            reader = SegmentReader(self._disk, row.path, Keys(self._disk, PlainWrapper()).find)
+            reader = SegmentReader(self._disk, row.path, DayKeyStore(self._disk, PlainWrapper()).find)
             with av.open(io.BytesIO(reader.read(0, reader.plain_bytes)), "r") as container:
                 shown = sum(1 for _ in container.decode(video=0))
         except (FootageError, av.error.FFmpegError):
@@ -139,7 +139,7 @@ class _Trial:
         return self._index.find(camera, 0, 2**62)
 
     def _open(self) -> tuple[Writer, RetentionWorker]:
-        keys = Keys(self._disk, PlainWrapper())
+        keys = DayKeyStore(self._disk, PlainWrapper())
         writer = Writer(self._disk, keys, self._index, self._clock, self._chance.randbytes, lambda _draft: None, "box")
         writer.start()
         sweeper = RetentionWorker(

@@ -29,8 +29,8 @@ from edge.recorder.disk import RealDisk
 from edge.recorder.index import Index
 from edge.recorder.main_stream_reader import MainReader
 from edge.recorder.recorder import Recorder
-from edge.recorder.retention.keys import Keys
-from edge.recorder.segments.mux import Form, Remuxer
+from edge.recorder.retention.keys import DayKeyStore
+from edge.recorder.segments.mux import Remuxer, StreamFormat
 from edge.recorder.segments.writer import Writer
 from edge.sources.base import NOBODY
 from edge.sources.rtsp import RtspOpener
@@ -71,7 +71,7 @@ def _ours(urls: Sequence[str], folder: Path, seconds: float) -> tuple[float, flo
     folder.mkdir()
     clock, stop = SystemClock(), threading.Event()
     disk, index = RealDisk(folder), Index(folder / "index.sqlite3")
-    writer = Writer(disk, Keys(disk, PlainWrapper()), index, clock, os.urandom, lambda _draft: None, "box")
+    writer = Writer(disk, DayKeyStore(disk, PlainWrapper()), index, clock, os.urandom, lambda _draft: None, "box")
     recorder = Recorder(writer, clock)
     recorder.start()
     readers = [
@@ -81,8 +81,8 @@ def _ours(urls: Sequence[str], folder: Path, seconds: float) -> tuple[float, flo
     share = _measured([reader.run for reader in readers], lambda: min(it.packets for it in readers), stop, seconds)
     recorder.stop()
     index.close()
-    assert recorder.inbox.dropped == recorder.failures == 0
-    return share, disk.syncs / writer.counts.parts
+    assert recorder.queue.dropped == recorder.failures == 0
+    return share, disk.syncs / writer.counts.fragments
 
 
 def _plain(urls: Sequence[str], folder: Path, seconds: float) -> float:
@@ -136,7 +136,7 @@ def _write(shown: Film, path: Path) -> None:
     first = path.with_suffix(".first.mp4")
     sets, length_bytes = configuration(shown.extradata, shown.codec)
     key = to_byte_stream(shown.packets[0][0], length_bytes)
-    first.write_bytes(Remuxer(Form(shown.codec, sets, key), 90_000 // FPS).initialisation)
+    first.write_bytes(Remuxer(StreamFormat(shown.codec, sets, key), 90_000 // FPS).initialisation)
     with av.open(str(first), "r") as template, av.open(str(path), "w") as out:
         stream = out.add_stream_from_template(template.streams.video[0])
         for number in range(CLIP_S * FPS):

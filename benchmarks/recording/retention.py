@@ -16,7 +16,7 @@ from footage_kit import PlainWrapper
 from common.clock import SECOND_NS, FakeClock
 from edge.recorder.fakedisk import FakeDisk
 from edge.recorder.index import Index, Segment
-from edge.recorder.retention.keys import Keys
+from edge.recorder.retention.keys import DayKeyStore
 from edge.recorder.retention.keys import path_of as key_path
 from edge.recorder.retention.legal_holds import Hold, Holds
 from edge.recorder.retention.retention import Policy, age_days
@@ -76,7 +76,7 @@ class _Site:
         # room for about a floor and a half of everything at the usual rate: a swing fills it
         self._disk = FakeDisk(chance, capacity=CAMERAS * 24 * BYTES * (FLOOR + 3))
         self._index, self._clock = Index(":memory:"), FakeClock(now_ns=20_700 * DAY_NS)
-        self._keys, self._holds = Keys(self._disk, PlainWrapper()), Holds(self._disk)
+        self._keys, self._holds = DayKeyStore(self._disk, PlainWrapper()), Holds(self._disk)
         self._writer = Writer(
             self._disk, self._keys, self._index, self._clock, chance.randbytes, lambda _draft: None, "box"
         )
@@ -105,7 +105,7 @@ class _Site:
             rate = 1 + 0.8 * ((number // 120) % 3 - 1)  # swings by 80 % every five days
             for camera in range(CAMERAS):
                 self._write(f"cam-{camera}", max(64, round(BYTES * rate * self._chance.uniform(0.7, 1.3))))
-            self._sweeper.look()
+            self._sweeper.check()
             self._judge()
 
     def _surprise(self, number: int) -> None:
@@ -173,7 +173,7 @@ class _Site:
             else:
                 self._late_since_ns.pop(id_, None)
         known = {row.path for row in self._kept.values()}
-        self._tally.orphans += len(files - known) + len(self._index.garbage())
+        self._tally.orphans += len(files - known) + len(self._index.files_to_delete())
 
     def _count(self, draft: UnsequencedEvent) -> None:
         self._tally.kinds[draft.kind] = self._tally.kinds.get(draft.kind, 0) + 1

@@ -21,7 +21,7 @@ from common.clock import SECOND_NS, FakeClock
 from edge.recorder.disk import RealDisk
 from edge.recorder.footage.playback import Player
 from edge.recorder.index import Index, Segment
-from edge.recorder.retention.keys import Keys
+from edge.recorder.retention.keys import DayKeyStore
 from edge.recorder.segments.segment import DAY_NS
 from edge.recorder.segments.writer import Writer
 from protocol.identifiers import uuid7
@@ -37,7 +37,7 @@ def run(quick: bool) -> dict[str, Any]:
         folder = Path(name)
         disk, index = RealDisk(folder), Index(folder / "index.sqlite3")
         rows = _fill(index)
-        keys = Keys(disk, PlainWrapper())
+        keys = DayKeyStore(disk, PlainWrapper())
         wanted = _record(disk, index, keys, asked)
         index_mb = sum(path.stat().st_size for path in folder.glob("index.sqlite3*")) / 1e6
         player = Player(disk, keys.find, index)
@@ -74,7 +74,7 @@ def _day(day: int) -> Iterator[Segment]:
             yield Segment(f"cam-{camera}", id_, start_ns, start_ns + MINUTE_NS, 30_000_000, True)
 
 
-def _record(disk: RealDisk, index: Index, keys: Keys, asked: int) -> list[tuple[str, int]]:
+def _record(disk: RealDisk, index: Index, keys: DayKeyStore, asked: int) -> list[tuple[str, int]]:
     """Real minutes, ten to a camera and day, in place of their synthetic rows; the moments to ask for."""
     chance = random.Random(4)
     shown = film((320, 240), 5, 4)
@@ -110,7 +110,7 @@ def _ask(player: Player, camera: str, at_ns: int) -> float:
     row = player.find(camera, at_ns, at_ns + SECOND_NS)[0]
     reader = player.reader(row)
     head = reader.between((at_ns - row.start_ns) // 1_000_000, (at_ns - row.start_ns) // 1_000_000 + 1000)[0]
-    data = reader.part(reader.heads[0]).data + reader.part(head).data
+    data = reader.read_fragment(reader.fragment_headers[0]).data + reader.read_fragment(head).data
     took_ms = (time.perf_counter() - began) * 1000
     assert b"moof" in data
     return took_ms

@@ -29,7 +29,7 @@ from protocol.signing import checkpoints, trust_anchor
 from protocol.topics import BoxTopics
 
 RELAY_S = 8.0
-"""Less than the aggregator waits for an answer."""
+"""Less than the aggregator's time-out for a reply."""
 
 
 class AccessControl:
@@ -38,15 +38,15 @@ class AccessControl:
     Args:
         settings: The box's.
         base: Folder that their files are relative to.
-        link: The broker: lists, checkpoints and commands come from there.
+        link: The broker connection; delivers lists, checkpoints and commands.
         clock: Wall and monotonic.
-        reporter: The way into the outbox.
+        reporter: Writes events to the outbox.
         readers: Models that read plates; None where no camera is a gate.
-        more: Other commands that the box can do.
+        more: Handlers of the box's other commands.
 
     Raises:
         SettingsError: A file of the settings cannot be used.
-        ListError: The lists that were kept cannot be read.
+        ListError: The stored lists cannot be read.
     """
 
     def __init__(
@@ -81,33 +81,33 @@ class AccessControl:
             self.gates.start()
 
     def stop(self) -> None:
-        """End them; what they had to say is with the reporter."""
+        """Stop every part; their events have been passed to the reporter."""
         if self.gates is not None:
             self.gates.stop()
         self.doors.stop()
         self._remote.stop()
 
     def report(self, report: Report) -> None:
-        """Findings of a camera: into the outbox, and the crossings of a door's line to that door."""
+        """Store a camera's findings in the outbox, and pass line crossings to the door of that line."""
         self._reporter.report(report)
-        self.doors.see(report.camera, report.findings)
+        self.doors.handle_findings(report.camera, report.findings)
 
-    def watcher(self, camera: str) -> FrameObserver | None:
-        """What reads plates in a camera's pictures; None where it is no gate."""
-        return self.gates.lanes.get(camera) if self.gates is not None else None
+    def frame_observer(self, camera: str) -> FrameObserver | None:
+        """The plate reader of a camera; None if the camera is not a gate."""
+        return self.gates.plate_readers.get(camera) if self.gates is not None else None
 
     def bind_metrics(self, metrics: Metrics) -> None:
-        """Have the metrics read doors and gates."""
+        """Register the counters of doors and gates."""
         self.doors.bind_metrics(metrics.doors)
         if self.gates is not None:
             self.gates.bind_metrics(metrics.gates)
 
     def door_statuses(self) -> list[DoorStatus]:
-        """How the doors stand."""
+        """The status of every door."""
         return self.doors.statuses()
 
     def gate_statuses(self) -> list[GateStatus]:
-        """Which gates there are."""
+        """The gates and their cameras."""
         return [GateStatus(name=it.gate.name, camera=it.id) for it in self._settings.cameras if it.gate is not None]
 
     def _gates(self, base: Path, readers: Readers, pseudonym: Callable[[str], str]) -> Gates:
@@ -140,7 +140,7 @@ class AccessControl:
     def _open_gate(self, command: Command) -> None:
         if self.gates is None:
             raise RelayError("this box has no gates")
-        self.gates.open_by_hand(command.target, RELAY_S)
+        self.gates.open_manually(command.target, RELAY_S)
 
     def _unlock(self, command: Command) -> None:
         self.doors.unlock(command.target)

@@ -38,7 +38,7 @@ def _read(options: argparse.Namespace) -> int:
         raise SettingsError("paifang gate read", "--grammar", str(error)) from error
     from edge import loaded_models  # the models' runtime takes a second to import
 
-    look = loaded_models.gate_readers().look(grammars)
+    pipeline = loaded_models.gate_readers().pipeline(grammars)
     failed = 0
     for path in options.pictures:
         picture = cv2.imread(str(path))
@@ -48,7 +48,7 @@ def _read(options: argparse.Namespace) -> int:
             continue
         shown: Picture = np.asarray(picture, np.uint8)
         try:
-            _tell(path, look.everything(shown), options.json)
+            _tell(path, pipeline.everything(shown), options.json)
         except ModelError as error:
             print(f"{path}: {error}", file=sys.stderr)  # noqa: T201
             failed = 1

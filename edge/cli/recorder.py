@@ -1,4 +1,4 @@
-"""The words of `paifang footage`: `list`, `export`, `verify`, `key`, `hold`, `erase`. On the box."""
+"""The subcommands of `paifang footage`: `list`, `export`, `verify`, `key`, `hold`, `erase`. On the box."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from protocol.identifiers import from_rfc3339, to_rfc3339, uuid7
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this part's words to the command's parser."""
+    """Add the subcommands to the parser."""
     words = parser.add_subparsers(dest="word", required=True, metavar="list|export|verify|key|hold|erase")
-    listed = words.add_parser("list", help="what is kept, missing and held, by camera and day")
+    listed = words.add_parser("list", help="recorded footage, gaps and holds, by camera and day")
     listed.add_argument("config", type=Path, metavar="CONFIG")
     listed.add_argument("--camera", metavar="ID")
     listed.add_argument("--json", action="store_true")
     listed.set_defaults(call=_list)
-    export = words.add_parser("export", help="a covered copy of a stretch, with a signed manifest")
+    export = words.add_parser("export", help="a redacted copy of a range, with a signed manifest")
     export.add_argument("config", type=Path, metavar="CONFIG")
     export.add_argument("out", type=Path, metavar="OUT")
     for name in ("camera", "from", "to", "who", "why", "case"):
@@ -42,20 +42,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     export.add_argument("--audio", action="store_true")
     export.add_argument("--json", action="store_true")
     export.set_defaults(call=_export)
-    check = words.add_parser("verify", help="an export against its manifest; needs no box")
+    check = words.add_parser("verify", help="check an export against its manifest; needs no box")
     check.add_argument("file", type=Path, metavar="FILE")
     check.add_argument("manifest", type=Path, metavar="MANIFEST")
     check.add_argument("--key", metavar="HEX")
     check.set_defaults(call=_verify)
-    key = words.add_parser("key", help="the box's public key, for whoever checks its exports")
+    key = words.add_parser("key", help="print the box's public key, which verifies its exports")
     key.add_argument("config", type=Path, metavar="CONFIG")
     key.set_defaults(call=_key)
-    hold = words.add_parser("hold", help="keep a stretch beyond its ceiling")
+    hold = words.add_parser("hold", help="keep a range past its maximum retention")
     hold.add_argument("config", type=Path, metavar="CONFIG")
     for name in ("camera", "from", "to", "until", "owner", "reason", "case"):
         hold.add_argument(f"--{name}", required=True, dest=f"{name}_", metavar=name.upper())
     hold.set_defaults(call=_hold)
-    erase = words.add_parser("erase", help="erase a camera's day that is past its floor")
+    erase = words.add_parser("erase", help="erase a camera's day that is past its minimum retention")
     erase.add_argument("config", type=Path, metavar="CONFIG")
     for name in ("camera", "day", "reason"):
         erase.add_argument(f"--{name}", required=True, metavar=name.upper())
@@ -111,8 +111,8 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _told(from_ns: int, to_ns: int | None, seconds: float, cause: str) -> dict[str, object]:
-    told = {"from": to_rfc3339(from_ns), "to": None if to_ns is None else to_rfc3339(to_ns)}
-    return {**told, "seconds": round(seconds, 3), "cause": cause}
+    about = {"from": to_rfc3339(from_ns), "to": None if to_ns is None else to_rfc3339(to_ns)}
+    return {**about, "seconds": round(seconds, 3), "cause": cause}
 
 
 def _key(options: argparse.Namespace) -> int:
@@ -144,16 +144,16 @@ def _export(options: argparse.Namespace) -> int:
         sound=options.audio,
     )
     base = options.config.resolve().parent
-    store.player.check(asked.camera, asked.from_ns, asked.to_ns)  # an absurd range is refused before models load
+    store.player.check(asked.camera, asked.from_ns, asked.to_ns)  # an invalid range is refused before models load
     key = signing_key(base / box.data / "signing.key")
     redactor = loaded_models.video_redactor(base / box.models if box.models else None)
     exporter = Exporter(store.player, store.index, app.system_clock(), key, redactor)
     new_file(options.out)
     place = exporter.export(asked, options.out, progress_on(sys.stderr))
-    told = verify(options.out, place, None)
-    done = {"file": str(options.out), "manifest": str(place), "sha256": told.sha256, "counts": told.counts}
-    sys.stdout.write(msgspec.json.encode(done).decode() + "\n" if options.json else summary(options.out, told.counts))
-    return int(told.counts.black == told.counts.frames)
+    about = verify(options.out, place, None)
+    done = {"file": str(options.out), "manifest": str(place), "sha256": about.sha256, "counts": about.counts}
+    sys.stdout.write(msgspec.json.encode(done).decode() + "\n" if options.json else summary(options.out, about.counts))
+    return int(about.counts.black == about.counts.frames)
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -163,8 +163,10 @@ def _verify(options: argparse.Namespace) -> int:
         check_file(options.file, copy.sha256)
         sys.stdout.write(f"good: made {copy.made} from the file with SHA-256 {copy.original}\n")
     else:
-        told = verify(options.file, options.manifest, options.key)
-        sys.stdout.write(f"good: camera {told.camera}, {told.from_} to {told.to}, case {told.case}, by {told.who}\n")
+        about = verify(options.file, options.manifest, options.key)
+        sys.stdout.write(
+            f"good: camera {about.camera}, {about.from_} to {about.to}, case {about.case}, by {about.who}\n"
+        )
     if options.key is None:
         sys.stdout.write("no --key was given: whose box signed it was not checked\n")
     return 0
@@ -200,8 +202,8 @@ def _erase(options: argparse.Namespace) -> int:
 
     day = _moment("--day", f"{options.day}T00:00:00Z") // DAY_NS
     cameras = [camera.id for camera in box.cameras]
-    _, sweeper = store.tools(box.recorder, cameras, app.system_clock(), lambda _draft: None, box.box)
-    use = sweeper.erase(options.camera, day, f"by hand: {options.reason}")
+    _, retention = store.create_workers(box.recorder, cameras, app.system_clock(), lambda _draft: None, box.box)
+    use = retention.erase(options.camera, day, f"by hand: {options.reason}")
     sys.stdout.write(f"erased: {use.segments} segments, {use.bytes / 1e6:.1f} MB; the key of the day first\n")
     return 0
 

@@ -14,7 +14,7 @@ import msgspec
 from common.errors import RedactionError
 from edge.media.redaction_statistics import Counts
 from edge.media.signed_manifest import signing_key
-from edge.redaction.redaction_manifest import Derivation, beside, hash_of, verify, write
+from edge.redaction.redaction_manifest import Derivation, hash_of, manifest_path, verify, write
 from edge.redaction.two_pass_redactor import Progress
 from edge.redaction.video_reader import film_of
 from protocol.identifiers import to_rfc3339
@@ -49,7 +49,7 @@ def redact(options: argparse.Namespace) -> int:
     counts = redactor.redact(opener, options.copy, sound=options.audio, progress=progress_on(sys.stderr))
     seconds = round(time.monotonic() - start, 3)
     sha256, size = hash_of(options.copy)
-    told = Derivation(
+    manifest = Derivation(
         file=options.copy.name,
         sha256=sha256,
         bytes=size,
@@ -61,20 +61,20 @@ def redact(options: argparse.Namespace) -> int:
         counts=counts,
         made=to_rfc3339(app.system_clock().wall_ns()),
     )
-    place = write(told, options.copy, key)
+    place = write(manifest, options.copy, key)
     done = {"file": str(options.copy), "manifest": str(place), "sha256": sha256, "seconds": seconds, "counts": counts}
     sys.stdout.write(msgspec.json.encode(done).decode() + "\n" if options.json else summary(options.copy, counts))
     return int(counts.black == counts.frames)
 
 
 def _verify(options: argparse.Namespace) -> int:
-    told = verify(options.source, options.copy, options.key)
+    manifest = verify(options.source, options.copy, options.key)
     if options.json:
-        sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
+        sys.stdout.write(msgspec.json.encode(manifest).decode() + "\n")
         return 0
-    sys.stdout.write(f"good: {options.copy} was made {told.made} from {options.source}: {told.redaction}\n")
+    sys.stdout.write(f"good: {options.copy} was made {manifest.made} from {options.source}: {manifest.redaction}\n")
     if options.key is None:
-        sys.stdout.write(f"no --key was given: who signed {beside(options.copy).name} was not checked\n")
+        sys.stdout.write(f"no --key was given: who signed {manifest_path(options.copy).name} was not checked\n")
     return 0
 
 
@@ -84,7 +84,7 @@ def new_file(path: Path) -> None:
     Raises:
         RedactionError: It is there already, or its folder is not.
     """
-    if path.exists() or beside(path).exists():
+    if path.exists() or manifest_path(path).exists():
         raise RedactionError(f"{path}: is there already; name a new file")
     if not path.parent.is_dir():
         raise RedactionError(f"{path.parent}: is no folder")
@@ -97,7 +97,7 @@ def summary(file: Path, counts: Counts) -> str:
         text += f", {counts.black} frames black ({counts.failed_looks + counts.timed_out} searches failed)"
     if counts.undecodable or counts.ended_early:
         text += f", {counts.undecodable} packets gave no picture" + ", the file breaks off" * counts.ended_early
-    return text + f"; {beside(file).name} says how\n"
+    return text + f"; {manifest_path(file).name} says how\n"
 
 
 def progress_on(stream: TextIO) -> Progress | None:

@@ -45,7 +45,7 @@ class AudioFormat(msgspec.Struct, frozen=True, gc=False):
     config: bytes = b""
 
 
-class AudioPacket(msgspec.Struct, frozen=True, gc=False):
+class EncodedAudio(msgspec.Struct, frozen=True, gc=False):
     """One packet of sound.
 
     Attributes:
@@ -70,7 +70,7 @@ class AudioClock:
         self._offset_ns: int | None = None
         self._end_ns = 0
 
-    def place(self, sound: AudioPacket) -> int:
+    def place(self, sound: EncodedAudio) -> int:
         """Monotonic time at which a packet begins."""
         stamp_ns = sound.stamp_ns if sound.stamp_ns is not None else self._end_ns
         self._end_ns = stamp_ns + sound.duration_ns
@@ -85,17 +85,17 @@ class SoundTrack:
     """The sound of one segment.
 
     Args:
-        voice: What it is.
+        audio_format: What it is.
         begin_ns: Monotonic clock at the segment's start.
     """
 
-    def __init__(self, voice: AudioFormat, begin_ns: int) -> None:
-        self._rate, self._begin_ns = voice.rate, begin_ns
+    def __init__(self, audio_format: AudioFormat, begin_ns: int) -> None:
+        self._rate, self._begin_ns = audio_format.rate, begin_ns
         self._next: int | None = None
         self._runs: list[tuple[int, list[Sample], list[bytes]]] = []
         self._bytes = 0
 
-    def add(self, sound: AudioPacket, at_ns: int) -> bool:
+    def add(self, sound: EncodedAudio, at_ns: int) -> bool:
         """Take a packet that begins at a monotonic time; whether it has a place here."""
         ticks = sound.duration_ns * self._rate // SECOND_NS or _SAMPLES
         start = (at_ns - self._begin_ns) * self._rate // SECOND_NS
@@ -120,24 +120,24 @@ class SoundTrack:
         ]
 
 
-def trak(voice: AudioFormat) -> bytes:
+def trak(audio_format: AudioFormat) -> bytes:
     """Body of a sound track's `trak`."""
     tkhd = struct.pack(">IIIIIQHHHH", 0, 0, SOUND, 0, 0, 0, 0, 1, 0x0100, 0) + _MATRIX + bytes(8)
-    mdhd = struct.pack(">IIIIHH", 0, 0, voice.rate, 0, 0x55C4, 0)
+    mdhd = struct.pack(">IIIIHH", 0, 0, audio_format.rate, 0, 0x55C4, 0)
     hdlr = bytes(4) + b"soun" + bytes(12) + b"Sound\0"
     dinf = box(b"dinf", full(b"dref", 0, 0, (1).to_bytes(4, "big"), full(b"url ", 0, 1)))
     none = bytes(4)
     tables = [full(b"stts", 0, 0, none), full(b"stsc", 0, 0, none), full(b"stsz", 0, 0, bytes(8))]
-    stsd = full(b"stsd", 0, 0, (1).to_bytes(4, "big"), _mp4a(voice))
+    stsd = full(b"stsd", 0, 0, (1).to_bytes(4, "big"), _mp4a(audio_format))
     stbl = box(b"stbl", stsd, *tables, full(b"stco", 0, 0, none))
     minf = box(b"minf", full(b"smhd", 0, 0, bytes(4)), dinf, stbl)
     return full(b"tkhd", 0, 7, tkhd) + box(b"mdia", full(b"mdhd", 0, 0, mdhd), full(b"hdlr", 0, 0, hdlr), minf)
 
 
-def _mp4a(voice: AudioFormat) -> bytes:
-    rate = voice.rate << 16 if voice.rate < 1 << 16 else 0
-    fixed = bytes(6) + struct.pack(">HQHHHHI", 1, 0, voice.channels, 16, 0, 0, rate)
-    decoder = bytes([0x40, 0x15]) + bytes(11) + _descriptor(5, voice.config)
+def _mp4a(audio_format: AudioFormat) -> bytes:
+    rate = audio_format.rate << 16 if audio_format.rate < 1 << 16 else 0
+    fixed = bytes(6) + struct.pack(">HQHHHHI", 1, 0, audio_format.channels, 16, 0, 0, rate)
+    decoder = bytes([0x40, 0x15]) + bytes(11) + _descriptor(5, audio_format.config)
     stream = struct.pack(">HB", SOUND, 0) + _descriptor(4, decoder) + _descriptor(6, b"\x02")
     return box(b"mp4a", fixed, full(b"esds", 0, 0, _descriptor(3, stream)))
 

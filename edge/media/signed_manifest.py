@@ -27,7 +27,7 @@ class KeptSegment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MissingStretch(msgspec.Struct, frozen=True, kw_only=True):
-    """A gap of the ledger inside the range."""
+    """A gap inside the range."""
 
     from_: str = msgspec.field(name="from")
     to: str

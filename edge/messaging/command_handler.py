@@ -21,10 +21,10 @@ from protocol.topics import BoxTopics
 
 Action = Callable[[Command], Reply | None]
 """Does it, or raises a `PaifangError` whose text says why not; a question is answered with a reply."""
-REMEMBERED = 1_000
+MAX_RECENT_IDS = 1_000
 START_TOLERANCE_NS = 2 * SECOND_NS
 """The clocks of aggregator and box may be this far apart when a command is held against the start."""
-WAITING = 16
+QUEUE_SIZE = 16
 
 
 class CommandDispatcher:
@@ -44,8 +44,8 @@ class CommandDispatcher:
         self._link, self._topics, self._trust = link, topics, trust
         self._clock, self._actions = clock, actions
         self._started = clock.wall_ns(), clock.monotonic_ns()
-        self._known: OrderedDict[str, None] = OrderedDict()
-        self._queue: queue.Queue[Command | None] = queue.Queue(WAITING)
+        self._recent_ids: OrderedDict[str, None] = OrderedDict()
+        self._queue: queue.Queue[Command | None] = queue.Queue(QUEUE_SIZE)
         self._log = logging_setup.get("remote")
         self.done = self.refused = 0
         for name in COMMANDS:
@@ -62,15 +62,15 @@ class CommandDispatcher:
         self._thread.join()
 
     def _listener(self, name: str) -> Callable[[bytes], None]:
-        return lambda message: self._take(name, message)
+        return lambda message: self._handle(name, message)
 
-    def _take(self, name: str, message: bytes) -> None:
+    def _handle(self, name: str, message: bytes) -> None:
         """From the broker's thread: check and put aside; must not block."""
         try:
             if self._trust is None:
                 raise ContractError("a command came, but there is no trust_file to check it with")
             command = unpack(message, name, self._topics, self._trust.aggregator, self._clock.wall_ns())
-            if command.id in self._known:
+            if command.id in self._recent_ids:
                 return
             self._check_start(command)
             self._queue.put_nowait(command)
@@ -78,9 +78,9 @@ class CommandDispatcher:
             self.refused += 1
             self._log.warning("command refused", command=name, error=str(error) or "too many at once")
             return
-        self._known[command.id] = None
-        while len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
+        self._recent_ids[command.id] = None
+        while len(self._recent_ids) > MAX_RECENT_IDS:
+            self._recent_ids.popitem(last=False)
 
     def _check_start(self, command: Command) -> None:
         """Refuse what was given before this process started: it may have been done before, and delivered again.
@@ -88,13 +88,13 @@ class CommandDispatcher:
         Later on such a command is too old anyway, and a clock that was set back meanwhile must refuse nothing.
         """
         wall_ns, monotonic_ns = self._started
-        recent = self._clock.monotonic_ns() - monotonic_ns < 2 * LIFE_S * SECOND_NS
-        if recent and command.time_ns < wall_ns - START_TOLERANCE_NS:
+        ids = self._clock.monotonic_ns() - monotonic_ns < 2 * LIFE_S * SECOND_NS
+        if ids and command.time_ns < wall_ns - START_TOLERANCE_NS:
             raise ContractError("it was given before the box started; give it again")
 
     def _run(self) -> None:
         while (command := self._queue.get()) is not None:
-            reply = self._do(command)
+            reply = self._execute(command)
             self.done += reply.done
             self._log.info("command", command=command.name, target=command.target, by=command.by, problem=reply.problem)
             try:
@@ -102,7 +102,7 @@ class CommandDispatcher:
             except BrokerError as error:
                 self._log.warning("reply not sent", error=str(error))
 
-    def _do(self, command: Command) -> Reply:
+    def _execute(self, command: Command) -> Reply:
         action = self._actions.get(command.name)
         if action is None:
             problem = f"this box has nothing that can {command.name}"

@@ -21,9 +21,9 @@ from protocol.event_types import ZoneLeft
 
 UNSEEN = frozenset({ZoneLeft})
 """Kinds that open no alert and need no picture: nobody is there any more."""
-KEPT = 5_000
+MAX_UNSAVED = 5_000
 """Events kept in memory while the disk takes none."""
-WAITING = 32
+QUEUE_SIZE = 32
 """Findings that wait for their picture; more go without."""
 
 
@@ -37,10 +37,10 @@ class EventReporter:
 
     def __init__(self, put: Callable[[list[UnsequencedEvent]], None], redactor: SnapshotRedactor) -> None:
         self._put, self._redactor = put, redactor
-        self._queue: queue.Queue[Report | None] = queue.Queue(WAITING)
+        self._queue: queue.Queue[Report | None] = queue.Queue(QUEUE_SIZE)
         self._log = logging_setup.get("reporter")
         self.without_picture = 0
-        self.forgotten = 0
+        self.discarded = 0
         self.unsaved: list[UnsequencedEvent] = []
         self._lock = threading.Lock()
         self._thread = Worker(self._run, "reporter")
@@ -65,8 +65,8 @@ class EventReporter:
     def send(self, drafts: list[UnsequencedEvent]) -> None:
         """Put drafts into the outbox.
 
-        What a full or broken disk does not take is kept in memory, up to `KEPT`, and goes first the next time. Nothing
-        is raised into a camera. No lock is held while the outbox writes: threads that wait there share one commit.
+        Events that a full or broken disk rejects stay in memory, up to `MAX_UNSAVED`, and are stored first at the next
+        call. Never raises. No lock is held while the outbox writes: concurrent threads share one commit.
         """
         with self._lock:
             waiting, self.unsaved = self.unsaved + drafts, []
@@ -76,8 +76,8 @@ class EventReporter:
         except OutboxError as error:
             with self._lock:
                 unsaved = waiting + self.unsaved
-                self.forgotten += max(0, len(unsaved) - KEPT)
-                self.unsaved = unsaved[-KEPT:]
+                self.discarded += max(0, len(unsaved) - MAX_UNSAVED)
+                self.unsaved = unsaved[-MAX_UNSAVED:]
             self._log.error("events not stored", count=len(waiting), error=str(error))
 
     def retry(self) -> None:
@@ -97,13 +97,13 @@ class EventReporter:
 
     def _pictures(self, report: Report) -> list[bytes | None]:
         """A picture for each finding that somebody will look at."""
-        shown = [finding for finding in report.findings if type(finding.data) not in UNSEEN]
-        if not shown:
+        described = [finding for finding in report.findings if type(finding.data) not in UNSEEN]
+        if not described:
             return [None] * len(report.findings)
         try:
-            subjects = [_subject(finding) for finding in shown]
-            taken = self._redactor.snapshots(report.picture, subjects, report.people, report.plates)
-            pictures = dict(zip(map(id, shown), taken, strict=True))
+            subjects = [_subject(finding) for finding in described]
+            batch = self._redactor.snapshots(report.picture, subjects, report.people, report.plates)
+            pictures = dict(zip(map(id, described), batch, strict=True))
             return [pictures.get(id(finding)) for finding in report.findings]
         except RedactionError as error:
             self._log.warning("events without picture", camera=report.camera, error=str(error))

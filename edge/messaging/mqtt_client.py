@@ -91,7 +91,7 @@ class MqttClient:
         client.on_connect, client.on_disconnect = guarded(self._on_connect), guarded(self._on_disconnect)
         client.on_message, client.on_publish = guarded(self._on_message), guarded(self._on_publish)
         client.on_subscribe = guarded(self._on_subscribe)
-        client.on_connect_fail = guarded(lambda *_: self._wait_longer())
+        client.on_connect_fail = guarded(lambda *_: self._increase_backoff())
         return client
 
     @property
@@ -113,7 +113,7 @@ class MqttClient:
 
     def start(self) -> None:
         """Connect and stay connected, in a thread of paho's."""
-        self._wait_longer()
+        self._increase_backoff()
         self._begin()
         self._started = True
 
@@ -121,7 +121,7 @@ class MqttClient:
         self._client.connect_async(self._settings.host, self._settings.port, keepalive=KEEPALIVE_S)
         self._client.loop_start()
 
-    def tend(self) -> None:
+    def restart_if_stopped(self) -> None:
         """Start paho's thread again if it has ended; to be called now and then."""
         if self._started and not any(it.name == self._thread_name for it in threading.enumerate()):
             self.restarts += 1
@@ -164,7 +164,7 @@ class MqttClient:
         if reason.is_failure:
             self.refused = BrokerRefused(f"{self._settings.host}:{self._settings.port} refused us: {reason}")
             self._log.error("broker refused", reason=str(reason))
-            self._wait_longer()
+            self._increase_backoff()
             return
         self.refused = None
         self.connects += 1
@@ -178,7 +178,7 @@ class MqttClient:
     ) -> None:
         if self._connected:
             self._log.warning("broker gone", reason=str(reason))
-        self._wait_longer()
+        self._increase_backoff()
         self._set(False)
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
@@ -205,7 +205,7 @@ class MqttClient:
         for listener in self._states:
             self._guarded(listener)(connected)
 
-    def _wait_longer(self) -> None:
+    def _increase_backoff(self) -> None:
         """Set paho's next delay: it knows exponential delays, but no jitter."""
         delay = max(1, round(self._backoff.next_s()))
         self._client.reconnect_delay_set(delay, delay)

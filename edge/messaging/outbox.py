@@ -80,7 +80,7 @@ class Outbox:
         return self._store
 
     @property
-    def alive(self) -> bool:
+    def is_running(self) -> bool:
         """Whether its thread runs."""
         return self._thread.is_alive()
 
@@ -104,13 +104,13 @@ class Outbox:
     def submit(self, drafts: Iterable[UnsequencedEvent]) -> Future[None]:
         """Hand events over; the future ends when they are on disk."""
         done: Future[None] = Future()
-        self._send(_Put(tuple(drafts), done))
+        self._notify(_Put(tuple(drafts), done))
         return done
 
     def forget(self, ranges: Iterable[Range]) -> None:
         """Drop events that the aggregator has committed."""
         done: Future[None] = Future()
-        self._send(_Forget(tuple(ranges), done))
+        self._notify(_Forget(tuple(ranges), done))
         done.result()
 
     def read(self, after: int, limit: int) -> list[PendingEvent]:
@@ -123,7 +123,7 @@ class Outbox:
 
     def _rows(self, after: int, limit: int, *, lost: bool) -> list[PendingEvent]:
         done: Future[list[PendingEvent]] = Future()
-        self._send(_Read(after, limit, lost, done))
+        self._notify(_Read(after, limit, lost, done))
         return done.result()
 
     def close(self) -> None:
@@ -133,7 +133,7 @@ class Outbox:
             self._jobs.put(None)
         self._thread.join()
 
-    def _send(self, job: _Put | _Forget | _Read) -> None:
+    def _notify(self, job: _Put | _Forget | _Read) -> None:
         if self._closed:
             raise OutboxError("the outbox is closed")
         self._jobs.put(job)
@@ -146,11 +146,11 @@ class Outbox:
             return
         self._store = store
         self._ready.set_result(None)
-        while self._round(store):
+        while self._commit_batch(store):
             pass
         store.close()
 
-    def _round(self, store: OutboxStore) -> bool:
+    def _commit_batch(self, store: OutboxStore) -> bool:
         """Take what has gathered, do it in one transaction; False when asked to stop."""
         jobs: list[_Put | _Forget | _Read] = []
         job = self._jobs.get()
@@ -175,7 +175,7 @@ class Outbox:
             problem = OutboxError(f"cannot write: {error}")
         for job in jobs:
             if isinstance(job, _Read):
-                _answer_read(store, job)
+                _execute_read(store, job)
             elif problem is not None:
                 job.done.set_exception(problem)
             else:
@@ -188,7 +188,7 @@ class Outbox:
                     logging_setup.get("outbox").exception("listener failed")
 
 
-def _answer_read(store: OutboxStore, job: _Read) -> None:
+def _execute_read(store: OutboxStore, job: _Read) -> None:
     try:
         job.done.set_result(store.read_lost(job.limit) if job.lost else store.read(job.after, job.limit))
     except Exception as error:

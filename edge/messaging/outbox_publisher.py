@@ -33,7 +33,7 @@ RECEIPT_S = 30.0
 """After this long without a receipt an event is published again; doubles up to `RECEIPT_CAP_S`."""
 RECEIPT_CAP_S = 600.0
 CHECK_S = 0.5
-HOLE_S = 2.0
+GAP_S = 2.0
 """A hole in the receipt is believed when the event was published at least this long ago."""
 
 
@@ -42,7 +42,7 @@ class _Sent:
     """One published event."""
 
     at_ns: int
-    tries: int = 1
+    attempts: int = 1
     acknowledged: bool = False
 
 
@@ -51,7 +51,7 @@ class InFlightTracker:
     """What has been sent and not yet receipted. Pure: the publisher's decisions without its I/O."""
 
     sent: dict[int, _Sent] = field(default_factory=dict)
-    flying: int = 0
+    in_flight: int = 0
     resent: int = 0
     _receipt: tuple[int, int] = (0, 0)
 
@@ -60,18 +60,18 @@ class InFlightTracker:
         before = self.sent.get(sequence)
         if before is None:
             self.sent[sequence] = _Sent(now_ns)
-            self.flying += 1
+            self.in_flight += 1
             return
-        self.flying += before.acknowledged
+        self.in_flight += before.acknowledged
         self.resent += 1
-        self.sent[sequence] = _Sent(now_ns, before.tries + 1)
+        self.sent[sequence] = _Sent(now_ns, before.attempts + 1)
 
     def acknowledged(self, sequence: int) -> None:
         """The broker has it."""
         sent = self.sent.get(sequence)
         if sent is not None and not sent.acknowledged:
             sent.acknowledged = True
-            self.flying -= 1
+            self.in_flight -= 1
 
     def receipted(self, committed: Ranges) -> list[int]:
         """The aggregator has committed these.
@@ -80,19 +80,19 @@ class InFlightTracker:
             Those of them that were sent, in order: only they may be forgotten, whatever else a receipt names.
         """
         spans = list(committed)
-        whole = len(spans) < RECEIPT_RANGES
-        self._receipt = (0 if whole else spans[0][0], spans[-1][1]) if spans else (0, 0)
+        is_full = len(spans) < RECEIPT_RANGES
+        self._receipt = (0 if is_full else spans[0][0], spans[-1][1]) if spans else (0, 0)
         covered = sorted(number for number in self.sent if number in committed)
         for sequence in covered:
             if not self.sent.pop(sequence).acknowledged:
-                self.flying -= 1
+                self.in_flight -= 1
         return covered
 
     def disconnected(self) -> None:
         """The connection is gone: what had no PUBACK must be published again."""
         for sequence in [number for number, sent in self.sent.items() if not sent.acknowledged]:
             del self.sent[sequence]
-        self.flying = 0
+        self.in_flight = 0
 
     def overdue(self, now_ns: int) -> list[int]:
         """Events to publish again."""
@@ -100,9 +100,9 @@ class InFlightTracker:
 
     def _is_overdue(self, number: int, sent: _Sent, now_ns: int) -> bool:
         waited_s = (now_ns - sent.at_ns) / SECOND_NS
-        patience_s = exponential_s(RECEIPT_S, RECEIPT_CAP_S, sent.tries - 1)
+        patience_s = exponential_s(RECEIPT_S, RECEIPT_CAP_S, sent.attempts - 1)
         if self._receipt[0] <= number < self._receipt[1]:
-            patience_s = min(patience_s, exponential_s(HOLE_S, 32 * HOLE_S, sent.tries - 1))
+            patience_s = min(patience_s, exponential_s(GAP_S, 32 * GAP_S, sent.attempts - 1))
         return sent.acknowledged and waited_s >= patience_s
 
 
@@ -119,19 +119,19 @@ class OutboxPublisher:
     def __init__(self, outbox: Outbox, link: BrokerLink, topics: BoxTopics, clock: Clock) -> None:
         self._outbox, self._link, self._topics, self._clock = outbox, link, topics, clock
         self._lock = threading.Lock()
-        self._wake = threading.Event()
+        self._work_available = threading.Event()
         self._stopping = threading.Event()
         self._progress = InFlightTracker()
         self._pending: list[PendingEvent] = []
         self._receipt: Ranges | None = None
         self._mids: dict[int, int] = {}
-        self._early: set[int] = set()
+        self._acknowledged_early: set[int] = set()
         self._cursor = 0
         self._lost_first = True
         self._checked_ns = 0
         self._log = logging_setup.get("publisher")
         self._thread = Worker(self._run, "publisher")
-        outbox.on_commit(self._wake.set)
+        outbox.on_commit(self._work_available.set)
         link.subscribe(topics.receipts, self._on_receipt)
         link.on_state(self._on_state)
         link.on_puback(self._on_puback)
@@ -154,15 +154,15 @@ class OutboxPublisher:
         patience = threading.Event()
         deadline_ns = self._clock.monotonic_ns() + round(drain_s * SECOND_NS)
         while self._link.connected and self._unsent() and self._clock.monotonic_ns() < deadline_ns:
-            self._wake.set()
+            self._work_available.set()
             patience.wait(0.02)
         self._stopping.set()
-        self._wake.set()
+        self._work_available.set()
         self._thread.join()
 
     def _unsent(self) -> bool:
         with self._lock:
-            return self._progress.flying > 0 or self._cursor < self._outbox.store.last
+            return self._progress.in_flight > 0 or self._cursor < self._outbox.store.last
 
     def _on_receipt(self, payload: bytes) -> None:
         try:
@@ -173,31 +173,31 @@ class OutboxPublisher:
         if epoch == self._outbox.epoch:
             with self._lock:
                 self._receipt = committed
-            self._wake.set()
+            self._work_available.set()
 
     def _on_state(self, connected: bool) -> None:
         if not connected:
             with self._lock:
                 self._progress.disconnected()
                 self._mids.clear()
-                self._early.clear()
+                self._acknowledged_early.clear()
                 self._cursor = 0
                 self._lost_first = True
-        self._wake.set()
+        self._work_available.set()
 
     def _on_puback(self, mid: int) -> None:
         with self._lock:
             sequence = self._mids.pop(mid, None)
             if sequence is None:
-                self._early.add(mid)
+                self._acknowledged_early.add(mid)
             else:
                 self._progress.acknowledged(sequence)
-        self._wake.set()
+        self._work_available.set()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._wake.wait(timeout=1.0)
-            self._wake.clear()
+            self._work_available.wait(timeout=1.0)
+            self._work_available.clear()
             self._guarded(self._take_receipts)
             self._guarded(self._send)
 
@@ -221,9 +221,9 @@ class OutboxPublisher:
         while self._link.connected and not self._stopping.is_set():
             now_ns = self._clock.monotonic_ns()
             with self._lock:
-                room = min(WINDOW - self._progress.flying, AHEAD - len(self._progress.sent))
-                again = self._overdue(now_ns)[: max(0, WINDOW - self._progress.flying)]
-            batch = [row for number in again for row in self._outbox.read(number - 1, 1) if row.sequence == number]
+                room = min(WINDOW - self._progress.in_flight, AHEAD - len(self._progress.sent))
+                retry = self._overdue(now_ns)[: max(0, WINDOW - self._progress.in_flight)]
+            batch = [row for number in retry for row in self._outbox.read(number - 1, 1) if row.sequence == number]
             batch += self._next(room) if room > 0 else []
             if not batch:
                 return
@@ -265,8 +265,8 @@ class OutboxPublisher:
             self._progress.published(waiting.sequence, now_ns)
         mid = self._link.publish(self._topics.events, waiting.body)
         with self._lock:
-            if mid in self._early:
-                self._early.discard(mid)
+            if mid in self._acknowledged_early:
+                self._acknowledged_early.discard(mid)
                 self._progress.acknowledged(waiting.sequence)
             else:
                 self._mids[mid] = waiting.sequence

@@ -69,9 +69,9 @@ class OutboxStore:
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)
         self._db.execute("INSERT OR IGNORE INTO meta VALUES ('epoch', ?), ('last', '0')", (identity.random(8).hex(),))
-        facts = dict(self._db.execute("SELECT key, value FROM meta").fetchall())
-        self.epoch: str = facts["epoch"]
-        self.last = int(facts["last"])
+        counts = dict(self._db.execute("SELECT key, value FROM meta").fetchall())
+        self.epoch: str = counts["epoch"]
+        self.last = int(counts["last"])
         totals = self._db.execute("SELECT count(*), coalesce(sum(length(body)), 0) FROM events").fetchone()
         self.waiting, self.waiting_bytes = int(totals[0]), int(totals[1])
         self.dropped = self.pictures_dropped = 0
@@ -93,7 +93,7 @@ class OutboxStore:
                 self._delete("sequence BETWEEN ? AND ?", (first, last))
             self._insert(drafts)
             if self.waiting_bytes > self._max_bytes:
-                self._give_up()
+                self._drop_events()
             self._db.execute("UPDATE meta SET value = ? WHERE key = 'last'", (str(self.last),))
             self._db.execute("COMMIT")
         except BaseException:
@@ -150,17 +150,17 @@ class OutboxStore:
         self.waiting_bytes -= sum(size for _, size in rows)
         return Ranges((sequence, sequence) for sequence, _ in sorted(rows))
 
-    def _give_up(self) -> None:
+    def _drop_events(self) -> None:
         """Pictures first, then events; lowest rank and oldest first. What was lost is confessed in the same commit."""
         lost = Ranges()
         while self.waiting_bytes > self._max_bytes and self._strip_pictures():
             pass
         while self.waiting_bytes > self._max_bytes:
-            doomed = "sequence IN (SELECT sequence FROM events WHERE rank < ? ORDER BY rank, sequence LIMIT ?)"
-            gone = self._delete(doomed, (NEVER, _CHUNK))
-            if not gone:
+            dropped_rows = "sequence IN (SELECT sequence FROM events WHERE rank < ? ORDER BY rank, sequence LIMIT ?)"
+            deleted = self._delete(dropped_rows, (NEVER, _CHUNK))
+            if not deleted:
                 break
-            for first, last in gone:
+            for first, last in deleted:
                 lost.add_range(first, last)
         if lost:
             self.dropped += lost.count()
@@ -172,8 +172,8 @@ class OutboxStore:
             "SELECT sequence, body FROM events WHERE picture = 1 ORDER BY rank, sequence LIMIT ?", (_CHUNK,)
         ).fetchall()
         for sequence, body in rows:
-            bare = encode(dataclasses.replace(decode(body), picture=None))
-            self._db.execute("UPDATE events SET picture = 0, body = ? WHERE sequence = ?", (bare, sequence))
-            self.waiting_bytes += len(bare) - len(body)
+            without_pictures = encode(dataclasses.replace(decode(body), picture=None))
+            self._db.execute("UPDATE events SET picture = 0, body = ? WHERE sequence = ?", (without_pictures, sequence))
+            self.waiting_bytes += len(without_pictures) - len(body)
             self.pictures_dropped += 1
         return bool(rows)

@@ -28,7 +28,7 @@ from edge.video.latest_frame_queue import LatestFrameQueue
 
 def read_camera(metrics: CameraMetrics, camera: CameraWorker) -> None:
     """One camera."""
-    counters, analyzer = camera.counters, camera.eye
+    counters, analyzer = camera.counters, camera.analyzer
     for metric, read in (
         (metrics.packets, lambda: counters.packets),
         (metrics.frames, lambda: counters.frames),
@@ -63,14 +63,14 @@ def read_delivery(
 ) -> None:
     """Outbox and broker."""
     metrics.not_stored.set_function(lambda: len(reporter.unsaved))
-    metrics.forgotten.set_function(lambda: reporter.forgotten)
+    metrics.forgotten.set_function(lambda: reporter.discarded)
     metrics.waiting.set_function(lambda: store.waiting)
     metrics.waiting_bytes.set_function(lambda: store.waiting_bytes)
     metrics.dropped.set_function(lambda: store.dropped)
     metrics.pictures_dropped.set_function(lambda: store.pictures_dropped)
     metrics.connected.set_function(lambda: float(link.connected))
     metrics.connects.set_function(lambda: link.connects)
-    metrics.in_flight.set_function(lambda: publisher.progress.flying)
+    metrics.in_flight.set_function(lambda: publisher.progress.in_flight)
     metrics.resent.set_function(lambda: publisher.progress.resent)
 
 
@@ -85,13 +85,13 @@ def read_footage(metrics: FootageMetrics, service: RecorderService) -> None:
     """The recorder."""
     counts, recorder, writer = service.writer.counts, service.recorder, service.writer
     metrics.packets.set_function(lambda: counts.packets)
-    metrics.fragments.set_function(lambda: counts.parts)
+    metrics.fragments.set_function(lambda: counts.fragments)
     metrics.segments.set_function(lambda: counts.segments)
     metrics.written_bytes.set_function(lambda: counts.bytes)
     metrics.aborted.set_function(lambda: counts.aborted)
     metrics.refused.set_function(lambda: counts.refused)
-    metrics.dropped.set_function(lambda: recorder.inbox.dropped)
-    metrics.audio_packets.set_function(lambda: counts.sounds)
-    metrics.audio_refused.set_function(lambda: recorder.unheard)
+    metrics.dropped.set_function(lambda: recorder.queue.dropped)
+    metrics.audio_packets.set_function(lambda: counts.audio_packets)
+    metrics.audio_refused.set_function(lambda: recorder.unsupported_audio)
     metrics.failures.set_function(lambda: recorder.failures)
     metrics.cameras_stopped.set_function(lambda: len(writer.stopped))

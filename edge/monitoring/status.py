@@ -39,7 +39,7 @@ def camera_status(camera: CameraWorker, settings: CameraSettings) -> CameraStatu
 
 def _state(camera: CameraWorker) -> CameraState:
     if camera.up:
-        return camera.eye.health.trouble or "up"
+        return camera.analyzer.health.trouble or "up"
     if camera.refused:
         return "refused"
     return "lost" if camera.counters.reconnects else "starting"

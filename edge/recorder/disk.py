@@ -27,23 +27,23 @@ class Handle(Protocol):
         """Return when everything written is on the medium."""
 
     def close(self) -> None:
-        """Let go; does not sync."""
+        """Close without sync."""
 
 
 class Disk(Protocol):
-    """What the recorder asks of a file system. Every method raises `DiskTrouble`."""
+    """The file system operations of the recorder. Every method raises `DiskTrouble`."""
 
     def create(self, path: str) -> Handle:
-        """A new file, mode 0600; it must not be there yet. Missing folders are made, and made durable."""
+        """Create a new file, mode 0600; it must not exist. Missing folders are created durably."""
 
     def read(self, path: str, offset: int, size: int) -> bytes:
         """At most `size` bytes."""
 
     def size(self, path: str) -> int | None:
-        """Bytes of a file; None where there is none."""
+        """Size of a file in bytes; None if there is none."""
 
     def unlink(self, path: str) -> None:
-        """Remove a file; one that is not there is no error."""
+        """Remove a file; a missing one is no error."""
 
     def sync_folder(self, path: str) -> None:
         """Make creations and removals inside a folder durable."""
@@ -52,11 +52,11 @@ class Disk(Protocol):
         """All files below a folder, sorted."""
 
     def free_bytes(self) -> int:
-        """What can still be written."""
+        """Free space in bytes."""
 
 
 def trouble(error: OSError) -> DiskTrouble:
-    """Our error for the system's; the text names no content."""
+    """Convert a system error; the text contains no file content."""
     if error.errno in FULL:
         return DiskTrouble("full", "the disk is full")
     reason = error.strerror or type(error).__name__
@@ -139,7 +139,7 @@ class RealDisk:
             raise trouble(error) from error
 
     def sync_folder(self, path: str) -> None:
-        """See `Disk`; a folder that is not there needs no flush."""
+        """See `Disk`; a missing folder needs no flush."""
         try:
             self.folder_syncs += 1
             fsync_folder(self.folder / path)
@@ -164,7 +164,7 @@ class RealDisk:
         return facts.f_bavail * facts.f_frsize
 
     def _make(self, folder: Path) -> None:
-        """Make a folder and flush the one it stands in. The disk's own folder is never made: it may be unmounted."""
+        """Create a folder and flush its parent. The disk's own folder is never created: it may be unmounted."""
         if folder == self.folder or folder.is_dir():
             return
         self._make(folder.parent)

@@ -1,4 +1,4 @@
-"""The recorder, put together from its settings; `edge/app.py` and the command's words use it."""
+"""Builds the recorder from its settings; used by `edge/app.py` and the command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edge.recorder.disk import RealDisk
 from edge.recorder.footage.playback import Player
 from edge.recorder.index import Index
 from edge.recorder.recorder import Recorder
-from edge.recorder.retention.keys import FileWrapper, Keys
+from edge.recorder.retention.keys import DayKeyStore, FileWrapper
 from edge.recorder.retention.legal_holds import Holds
 from edge.recorder.retention.retention import Policy
 from edge.recorder.retention.retention_worker import RetentionWorker
@@ -28,10 +28,10 @@ from protocol.envelope import UnsequencedEvent
 
 
 class FootageStore:
-    """A box's footage, opened: for the recorder, and for the words of `paifang footage`.
+    """A box's stored footage, for the recorder and for `paifang footage`.
 
     Args:
-        told: The recorder's settings.
+        settings: The recorder's settings.
         base: Folder that they are relative to.
         data: The box's data folder, relative to it: index and keys.
 
@@ -39,19 +39,21 @@ class FootageStore:
         FootageError: Index or key cannot be used.
     """
 
-    def __init__(self, told: RecorderSettings, base: Path, data: str) -> None:
-        self.disk = RealDisk(base / told.folder)
-        wrapper = FileWrapper(base / told.key_file if told.key_file else base / data / "footage.key")
+    def __init__(self, settings: RecorderSettings, base: Path, data: str) -> None:
+        self.disk = RealDisk(base / settings.folder)
+        wrapper = FileWrapper(base / settings.key_file if settings.key_file else base / data / "footage.key")
         log = logging_setup.get("recorder")
         path = base / data / "footage.sqlite3"
-        self.index: Index = open_index(path, lambda text: log.error("the index is damaged and made anew", problem=text))
-        self.keys = Keys(self.disk, wrapper)
+        self.index: Index = open_index(
+            path, lambda text: log.error("the index is damaged and is rebuilt", problem=text)
+        )
+        self.keys = DayKeyStore(self.disk, wrapper)
         self.holds = Holds(self.disk)
         self.player = Player(self.disk, self.keys.find, self.index)
 
-    def tools(
+    def create_workers(
         self,
-        told: RecorderSettings,
+        settings: RecorderSettings,
         cameras: Sequence[str],
         clock: Clock,
         send: Callable[[UnsequencedEvent], None],
@@ -59,44 +61,44 @@ class FootageStore:
         *,
         put: Callable[[UnsequencedEvent], None] | None = None,
     ) -> tuple[Writer, RetentionWorker]:
-        """The writer, not started, and the sweeper beside it."""
+        """The writer (not started) and the retention worker."""
         writer = Writer(self.disk, self.keys, self.index, clock, os.urandom, send, box)
-        sweeper = RetentionWorker(
+        retention = RetentionWorker(
             disk=self.disk,
             keys=self.keys,
             index=self.index,
             holds=self.holds,
             writer=writer,
-            policies=policies(told, cameras),
-            reserve_bytes=told.reserve_mb * 1_000_000,
+            policies=policies(settings, cameras),
+            reserve_bytes=settings.reserve_mb * 1_000_000,
             clock=clock,
             send=send,
             box=box,
             put=put,
         )
-        return writer, sweeper
+        return writer, retention
 
 
 class RecorderService:
-    """The running recorder: tap, writer's thread, sweeper's thread.
+    """The running recorder: packet tap, writer thread, retention thread.
 
     Args:
-        told: The recorder's settings.
+        settings: The recorder's settings.
         cameras: Ids in the order of the settings.
         base: Folder that the settings are relative to.
         data: The box's data folder.
         clock: Wall and monotonic.
-        send: Takes drafts.
+        send: Sends events.
         box: The box's id.
-        put: Takes a draft and returns once it is safe; None: `send`.
+        put: Stores an event and returns once it is committed; None: `send`.
 
     Raises:
-        FootageError: See `Store`.
+        FootageError: See `FootageStore`.
     """
 
     def __init__(
         self,
-        told: RecorderSettings,
+        settings: RecorderSettings,
         cameras: Sequence[str],
         base: Path,
         data: str,
@@ -106,35 +108,35 @@ class RecorderService:
         box: str,
         put: Callable[[UnsequencedEvent], None] | None = None,
     ) -> None:
-        self.store = FootageStore(told, base, data)
-        self.writer, self._sweep = self.store.tools(told, cameras, clock, send, box, put=put)
+        self.store = FootageStore(settings, base, data)
+        self.writer, self._retention = self.store.create_workers(settings, cameras, clock, send, box, put=put)
         self.recorder = Recorder(self.writer, clock)
-        self._mute = frozenset(told.mute)
+        self._muted_cameras = frozenset(settings.mute)
         self._stop = threading.Event()
-        self._sweeper = Worker(lambda: self._sweep.run(self._stop), "footage-retention", self._stop.wait)
+        self._retention_thread = Worker(lambda: self._retention.run(self._stop), "footage-retention", self._stop.wait)
 
-    def ear(self, camera: str) -> AudioListener | None:
-        """What hears a camera's sound; None where the settings mute it."""
-        return None if camera in self._mute else self.recorder.ear(camera)
+    def audio_listener(self, camera: str) -> AudioListener | None:
+        """Records a camera's audio; None where the settings mute it."""
+        return None if camera in self._muted_cameras else self.recorder.audio_listener(camera)
 
     def start(self) -> None:
         """Start both threads."""
         self.recorder.start()
-        self._sweeper.start()
+        self._retention_thread.start()
 
     def stop(self) -> None:
-        """End both, and finish every segment. Nothing may be fed any more."""
+        """Stop both threads and finish every segment. No packet may be added afterwards."""
         self._stop.set()
-        self._sweeper.join()
+        self._retention_thread.join()
         self.recorder.stop()
-        with contextlib.suppress(FootageError):  # then they go after the next start
-            self._sweep.tell()
+        with contextlib.suppress(FootageError):  # the entries are sent after the next start
+            self._retention.send_events()
         self.store.index.close()
 
 
-def policies(told: RecorderSettings, cameras: Sequence[str]) -> dict[str, Policy]:
+def policies(settings: RecorderSettings, cameras: Sequence[str]) -> dict[str, Policy]:
     """Each camera's policy."""
     return {
-        camera: Policy(*told.kept(camera)[:2], told.priorities.get(camera, 0), order)
+        camera: Policy(*settings.kept(camera)[:2], settings.priorities.get(camera, 0), order)
         for order, camera in enumerate(cameras)
     }

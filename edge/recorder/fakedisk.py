@@ -1,4 +1,4 @@
-"""A disk in memory that loses power: what was not flushed is dropped, torn, or arrives in another order."""
+"""An in-memory disk with power cuts: unflushed data is dropped, torn, or written in another order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from common.errors import DiskTrouble
 
 
 class PowerCut(BaseException):
-    """The power is gone. No code of ours may catch it."""
+    """A power cut. No production code may catch it."""
 
 
 @dataclass
@@ -20,7 +20,7 @@ class _File:
     """Its name is durable."""
 
     def seen(self) -> bytes:
-        """What a reader gets while the power is on."""
+        """The content that a reader gets before a power cut."""
         data = bytearray(self.durable)
         for offset, piece in self.pending:
             _put(data, offset, piece)
@@ -41,7 +41,7 @@ class _FakeHandle:
         """Append, to be flushed later."""
         if self._disk.used + len(data) > self._disk.capacity:
             raise DiskTrouble("full", "the disk is full")
-        for start in range(0, len(data), 4096):  # a disk writes pages, in the order it likes
+        for start in range(0, len(data), 4096):  # a disk writes pages in any order
             self._disk.step()
             piece = data[start : start + 4096]
             self._file.pending.append((self._end, piece))
@@ -84,13 +84,13 @@ class FakeDisk:
         return sum(len(file.durable) + sum(len(p) for _, p in file.pending) for file in self._files.values())
 
     def step(self) -> None:
-        """One operation; the power may go before it."""
+        """Count one operation; a power cut may happen before it."""
         if self.steps == self.cut_at:
             raise PowerCut
         self.steps += 1
 
     def crash(self) -> None:
-        """Come back after a cut: keep what was flushed, and of the rest whatever chance keeps."""
+        """Restart after a power cut: keep flushed data, and a random part of the rest."""
         for path, file in list(self._files.items()):
             if not file.named and self._random.random() < 0.5:
                 del self._files[path]

@@ -1,4 +1,4 @@
-"""The ledger of what is missing: every gap over a second, with its cause, as a row and as an event."""
+"""The gap log: every gap over a second, with its cause, as a row and as an event."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ CAMERA_LOST, DISK_FULL, DISK_CHANGED, DISK_FAILED = "camera lost", "disk full", 
 BOX_DOWN, LATE_WRITER, CLOCK_STEP, STOPPED = "box down", "late writer", "clock step", "stopped for want of space"
 NOT_OVER = "no footage since; the camera, its disk or the box is down"
 OPEN_NS = 15 * SECOND_NS
-"""Without footage for this long, a camera misses some now; a part is a second, a segment is closed after five."""
+"""Without footage for this long a camera has an open gap; a fragment is a second, a segment is closed after five."""
 BROKEN_STREAM, FILE_MISSING = "stream cannot be recorded", "file missing"
 CAUSES = (
     *(CAMERA_LOST, DISK_FULL, DISK_CHANGED, DISK_FAILED, BOX_DOWN, LATE_WRITER, CLOCK_STEP, STOPPED),
     *(BROKEN_STREAM, FILE_MISSING),
 )
 DISK_CAUSES = {"full": DISK_FULL, "changed": DISK_CHANGED, "failed": DISK_FAILED}
-"""`DiskTrouble.cause` → the ledger's."""
+"""`DiskTrouble.cause` → cause in the gap log."""
 
 
 class GapLog:
-    """Writes gaps down.
+    """Stores gaps and reports them as events.
 
     Args:
-        index: Where they are kept.
-        send: Takes drafts.
+        index: Stores the gaps.
+        send: Sends events.
     """
 
     def __init__(self, index: Index, send: Callable[[UnsequencedEvent], None]) -> None:
         self._index, self._send = index, send
 
-    def note(self, camera: str, from_ns: int, to_ns: int, missing_ns: int, cause: str) -> None:
-        """A stretch is missing; up to a second is nothing.
+    def log_gap(self, camera: str, from_ns: int, to_ns: int, missing_ns: int, cause: str) -> None:
+        """Log a gap; up to a second is ignored.
 
         Args:
             camera: The camera's id.
@@ -54,24 +54,24 @@ class GapLog:
 
 
 def total_s(gaps: Sequence[Gap]) -> float:
-    """Seconds that are missing in all; a step of the clock misses nothing."""
+    """Total seconds of missing footage; a clock step does not count."""
     return sum(gap.seconds for gap in gaps if gap.cause != CLOCK_STEP)
 
 
 def open_gaps(index: Index, end_of: Callable[[Segment], int], now_ns: int) -> list[Gap]:
-    """Gaps that are not over: cameras that have recorded and do not now.
+    """Open gaps: cameras that have recorded and currently do not.
 
     Args:
-        index: What there is.
-        end_of: Wall clock at the end of a segment's footage; asked of the last one, which may be under way.
+        index: The footage's index.
+        end_of: Wall clock at the end of a segment's footage; called for the last one, which may be unfinished.
         now_ns: Wall clock.
     """
-    found = []
+    gaps = []
     for camera in index.cameras():
         last = index.last(camera)
         if last is None:
             continue
         end_ns = last.end_ns if last.finished else end_of(last)
         if now_ns - end_ns > OPEN_NS:
-            found.append(Gap(camera, end_ns, now_ns, (now_ns - end_ns) / SECOND_NS, NOT_OVER))
-    return found
+            gaps.append(Gap(camera, end_ns, now_ns, (now_ns - end_ns) / SECOND_NS, NOT_OVER))
+    return gaps

@@ -1,7 +1,7 @@
-"""The index: which footage there is, which is missing, and which is being erased. SQLite, one connection, one lock.
+"""The footage's index: segments, gaps, and files to delete. SQLite, one connection, one lock.
 
 It stands in the box's data folder, not on the footage's disk; so a disk that was swapped shows. What it says can be
-had again from the files (`startup.py`), but for the ledger's gaps.
+rebuilt from the files (`startup_recovery.py`), except the gaps.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from edge.recorder.segments.segment import DAY_NS
 from edge.recorder.segments.segment import path_of as segment_path
 
 LONGEST_NS = 900 * SECOND_NS
-"""No segment is longer; `Track` cuts before."""
+"""No segment is longer; `CameraRecorder` cuts before."""
 MIGRATIONS = (
     """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -47,7 +47,7 @@ CREATE TABLE notices (
   at_ns INTEGER NOT NULL) STRICT;
 """,
 )
-"""Forward only: a new schema is one more entry; `PRAGMA user_version` counts them."""
+"""Forward only: a new schema adds one entry; `PRAGMA user_version` counts them."""
 
 
 class Segment(msgspec.Struct, frozen=True):
@@ -57,9 +57,9 @@ class Segment(msgspec.Struct, frozen=True):
         camera: The camera's id.
         id: UUIDv7.
         start_ns: Wall clock at its start, UTC nanoseconds.
-        end_ns: And at the end of what is on the medium.
+        end_ns: Wall clock at the end of the durable footage.
         bytes: Length of the file, as far as it is known to be good.
-        finished: Nothing will be added.
+        finished: Whether the segment is complete.
     """
 
     camera: str
@@ -81,14 +81,14 @@ class Segment(msgspec.Struct, frozen=True):
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """A stretch without footage.
+    """A range without footage.
 
     Attributes:
         camera: The camera's id.
         from_ns: Wall clock of the last footage before it.
-        to_ns: And of the first after it.
-        seconds: How long it was, by the monotonic clock where that ran on.
-        cause: One of `ledger.CAUSES`.
+        to_ns: Wall clock of the first footage after it.
+        seconds: Its duration, by the monotonic clock if available.
+        cause: One of `gap_log.CAUSES`.
     """
 
     camera: str
@@ -110,10 +110,10 @@ class DayUse(msgspec.Struct, frozen=True):
 
 
 class Index:
-    """See the module.
+    """The index's database.
 
     Args:
-        path: Of the database; `:memory:` for trials.
+        path: Of the database; `:memory:` for tests.
 
     Raises:
         FootageError: It cannot be opened, is damaged, or was written by a newer version.
@@ -137,7 +137,7 @@ class Index:
             self._db.close()
 
     def begin(self, row: Segment) -> None:
-        """A segment has its first part on the medium."""
+        """Add a segment whose first fragment is on the medium."""
         self.add([row])
 
     def add(self, rows: Sequence[Segment]) -> None:
@@ -152,7 +152,7 @@ class Index:
             )
 
     def find(self, camera: str, from_ns: int, to_ns: int) -> list[Segment]:
-        """A camera's segments that overlap a range, in order of time; one under way may reach as far as it likes."""
+        """A camera's segments that overlap a range, in order of time; an unfinished one may end later."""
         number = self._cameras.get(camera)
         if number is None:
             return []
@@ -187,7 +187,7 @@ class Index:
         return [row for row in found if row.day == day]
 
     def unfinished(self) -> list[Segment]:
-        """Segments that were under way."""
+        """Unfinished segments."""
         rows = self._all(
             "SELECT name, id, start_ns, end_ns, bytes, finished FROM segments, cameras"
             " WHERE finished = 0 AND camera = number"
@@ -195,7 +195,7 @@ class Index:
         return [_segment(name, row) for name, *row in rows]
 
     def days(self) -> list[DayUse]:
-        """What each camera and day holds."""
+        """Footage by camera and day."""
         rows = self._all(
             "SELECT name, start_ns / ?1, sum(bytes), count(*), min(start_ns), max(end_ns) FROM segments, cameras"
             " WHERE camera = number GROUP BY 1, 2 ORDER BY 2, 1",
@@ -204,31 +204,31 @@ class Index:
         return [DayUse(*row) for row in rows]
 
     def discard(self, rows: Sequence[Segment], key: tuple[str, int] | None) -> None:
-        """Rows to garbage, the day's key before them; committed when this returns."""
+        """Mark rows, and the day's key before them, for deletion; committed on return."""
         with self._write():
             paths = ([key_path(*key)] if key else []) + [row.path for row in rows]
             self._db.executemany("INSERT OR IGNORE INTO garbage (path) VALUES (?)", [(path,) for path in paths])
             self.drop_rows(rows)
 
     def drop_rows(self, rows: Sequence[Segment]) -> None:
-        """Forget rows whose files are gone."""
+        """Delete rows whose files are missing."""
         with self._write():
             self._db.executemany(
                 "DELETE FROM segments WHERE camera = ? AND start_ns = ? AND id = ?",
                 [(self._number(row.camera), row.start_ns, UUID(row.id).bytes) for row in rows],
             )
 
-    def garbage(self) -> list[str]:
-        """Files that must go, keys before footage."""
+    def files_to_delete(self) -> list[str]:
+        """Files to delete, keys before footage."""
         return [path for (path,) in self._all("SELECT path FROM garbage ORDER BY number")]
 
-    def drop_garbage(self, paths: Sequence[str]) -> None:
-        """They are gone, durably."""
+    def drop_deleted_files(self, paths: Sequence[str]) -> None:
+        """Drop files that were deleted durably."""
         with self._write():
             self._db.executemany("DELETE FROM garbage WHERE path = ?", [(path,) for path in paths])
 
     def note_gap(self, gap: Gap) -> None:
-        """Into the ledger."""
+        """Store a gap."""
         with self._write():
             self._db.execute(
                 "INSERT INTO gaps (camera, from_ns, to_ns, seconds, cause) VALUES (?, ?, ?, ?, ?)",
@@ -236,7 +236,7 @@ class Index:
             )
 
     def gaps(self, camera: str, from_ns: int, to_ns: int) -> list[Gap]:
-        """The ledger's gaps that overlap a range."""
+        """Gaps that overlap a range."""
         rows = self._all(
             "SELECT camera, from_ns, to_ns, seconds, cause FROM gaps"
             " WHERE camera = ? AND from_ns < ? AND to_ns > ? ORDER BY from_ns, number",
@@ -257,33 +257,33 @@ class Index:
         return self._all("SELECT camera, day, at_ns, segments, bytes, cause FROM erased ORDER BY number")
 
     def fact(self, key: str) -> str | None:
-        """One of the box's small facts about its footage: the disk's id, the highest time seen."""
+        """A stored value by name: the disk's id, the trusted time."""
         rows = self._all("SELECT value FROM meta WHERE key = ?", (key,))
         return str(rows[0][0]) if rows else None
 
     def set_fact(self, key: str, value: str) -> None:
-        """Remember one."""
+        """Store a value by name."""
         with self._write():
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
-    def add_notice(self, place: str, kind: str, body: bytes, at_ns: int) -> None:
-        """An event's parts; see `notices.py`."""
+    def add_outbox_entry(self, place: str, kind: str, body: bytes, at_ns: int) -> None:
+        """Store an event; see `footage/transactional_outbox.py`."""
         with self._write():
             self._db.execute(
                 "INSERT INTO notices (place, kind, body, at_ns) VALUES (?, ?, ?, ?)", (place, kind, body, at_ns)
             )
 
-    def notices(self) -> list[tuple[int, str, str, bytes, int]]:
-        """Number, place, kind, body, time; in the order in which they were left."""
+    def outbox_entries(self) -> list[tuple[int, str, str, bytes, int]]:
+        """Number, place, kind, body, time; in order of insertion."""
         return self._all("SELECT number, place, kind, body, at_ns FROM notices ORDER BY number")
 
-    def drop_notice(self, number: int) -> None:
-        """It is safe elsewhere."""
+    def drop_outbox_entry(self, number: int) -> None:
+        """Delete an entry that the outbox has committed."""
         with self._write():
             self._db.execute("DELETE FROM notices WHERE number = ?", (number,))
 
     def transaction(self) -> AbstractContextManager[None]:
-        """What is written inside is committed together, or not at all."""
+        """All changes inside are committed together, or none."""
         return self._write()
 
     def _prepare(self) -> None:

@@ -1,4 +1,4 @@
-"""Reads a main stream that is only recorded: a camera's loop without its eye."""
+"""Reads a main stream that is recorded but not analysed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge.video.camera_worker import PacketTap
 
 @dataclass
 class MainReader:
-    """One camera's main stream, beside the sub-stream that is watched.
+    """Reads one camera's main stream, while the sub-stream is analysed.
 
     Args:
         id: The camera's id.
@@ -24,9 +24,9 @@ class MainReader:
         stop: Ends the loop.
 
     Attributes:
-        packets: Read so far.
+        packets: Packets read.
         reconnects: Connections lost or refused.
-        problem: Why there is none now; empty while there is.
+        problem: Why there is no connection; empty while connected.
     """
 
     id: str
@@ -46,7 +46,7 @@ class MainReader:
                 self.run_once()
             except SourceError as error:
                 if str(error) != self.problem:
-                    log.warning("main stream trouble", error=str(error))
+                    log.warning("main stream failed", error=str(error))
                 self.problem = str(error)
             if not self.stop.is_set():
                 self.reconnects += 1

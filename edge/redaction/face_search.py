@@ -1,4 +1,4 @@
-"""How each face model is asked: sizes and least scores for videos, live views and stills.
+"""Parameters of each face model: sizes and minimum scores for videos, live views and stills.
 
 The figures of a new model are measured with `python -m benchmarks redact`, which compares all face models.
 """
@@ -24,15 +24,15 @@ SMALL_PX = 640
 
 @dataclass(frozen=True)
 class FaceSearch:
-    """How one model is asked. Sizes are long sides in pixels, which the picture is brought to.
+    """Parameters of one model. Sizes are long sides in pixels, to which the picture is scaled.
 
     Attributes:
-        live_score: Least score in live views.
-        still_score: Least score in stills.
-        live_small: Sizes that frames of a live view are searched at in turn, when they are small.
-        live_large: The same of larger ones.
-        still: Sizes that each still is searched at.
-        thorough: Videos are searched at both sizes in each look, small ones enlarged as well.
+        live_score: Minimum score in live views.
+        still_score: Minimum score in stills.
+        live_small: Sizes used in turn for small frames of a live view.
+        live_large: Sizes used in turn for larger frames.
+        still: Sizes used for each still.
+        thorough: Videos are searched at both sizes in each inspection, small ones enlarged as well.
     """
 
     live_score: float
@@ -49,12 +49,12 @@ FACE_SEARCH = {
         0.2, 0.2, live_small=(640, 480), live_large=(960, 640, 640), still=(960, 480), thorough=True
     ),
 }
-"""Model → how it is asked. CenterFace misses small faces at one size, and others when it enlarges the picture: of 222
+"""Model → parameters. CenterFace misses small faces at one size, and others when it enlarges the picture: of 222
 faces that YuNet saw at 960 pixels in 77 frames, stills at 640 left 37 open, at 960 16, at 960 and 480 6 (YuNet: 81)."""
 
 
-class FaceTurns(NamedTuple):
-    """Detectors that are asked in turn, each with its long side in pixels.
+class FaceDetectorRotation(NamedTuple):
+    """Detectors used in rotation, each with its long side in pixels.
 
     Attributes:
         small: For small pictures.
@@ -65,19 +65,19 @@ class FaceTurns(NamedTuple):
     large: tuple[tuple[Detector, int], ...]
 
     @staticmethod
-    def always(detector: Detector, long_side: int = SMALL_PX) -> FaceTurns:
+    def single(detector: Detector, long_side: int = SMALL_PX) -> FaceDetectorRotation:
         """One detector for all."""
-        return FaceTurns(((detector, long_side),), ((detector, long_side),))
+        return FaceDetectorRotation(((detector, long_side),), ((detector, long_side),))
 
-    def at(self, look: int, long_px: int) -> tuple[Detector, int]:
-        """Which is asked about a frame.
+    def at(self, inspection: int, long_px: int) -> tuple[Detector, int]:
+        """The detector for a frame.
 
         Args:
-            look: Number of the look, from 0.
+            inspection: Number of the look, from 0.
             long_px: The frame's longer side.
         """
         turns = self.small if long_px <= SMALL_PX else self.large
-        return turns[look % len(turns)]
+        return turns[inspection % len(turns)]
 
 
 class AllSizes:
@@ -91,7 +91,7 @@ class AllSizes:
         self._detectors = detectors
 
     def detect(self, picture: Picture) -> Detections:
-        """What any of them finds; boxes of two sizes are both kept, since each covers what the other may not.
+        """The detections of all sizes; overlapping boxes are both kept, since each may cover more.
 
         Raises:
             ModelError: One could not run.
@@ -102,7 +102,7 @@ class AllSizes:
 
 
 def face_model(store: ModelStore) -> str:
-    """Name of the face model that is used: the first choice that is here.
+    """Name of the face model in use: the first available choice.
 
     Raises:
         ModelUnavailable: None is; tells the command that fetches one.
@@ -112,11 +112,11 @@ def face_model(store: ModelStore) -> str:
 
 
 def still_faces(store: ModelStore, name: str | None = None) -> Detector:
-    """What finds faces in stills.
+    """The face detector for stills.
 
     Args:
         store: Where the models are.
-        name: A face model; the first choice that is here unless given.
+        name: A face model; default: the first available choice.
 
     Raises:
         ModelUnavailable: It is missing; tells the command that fetches it.
@@ -130,8 +130,8 @@ def still_faces(store: ModelStore, name: str | None = None) -> Detector:
     return AllSizes(sizes) if len(sizes) > 1 else sizes[0]
 
 
-def live_faces(store: ModelStore, name: str | None = None) -> FaceTurns:
-    """What finds faces in live views; arguments and errors as of `still_faces`."""
+def live_faces(store: ModelStore, name: str | None = None) -> FaceDetectorRotation:
+    """The face detectors for live views; arguments and errors as of `still_faces`."""
     model = name or face_model(store)
     search = FACE_SEARCH[model]
 
@@ -139,4 +139,6 @@ def live_faces(store: ModelStore, name: str | None = None) -> FaceTurns:
     def sized(size: int) -> Detector:
         return open_model(model, store, Options(long_side=size, threshold=search.live_score))
 
-    return FaceTurns(*(tuple((sized(it), it) for it in sizes) for sizes in (search.live_small, search.live_large)))
+    return FaceDetectorRotation(
+        *(tuple((sized(it), it) for it in sizes) for sizes in (search.live_small, search.live_large))
+    )

@@ -1,4 +1,4 @@
-"""The video redactors, put together from the models that are here; `edge/app.py` hands over the store."""
+"""Builds the video redactors from the available models."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from models.session import Options
 from pipelines.types import Detector
 
 LEAST = 0.2
-"""Least score for whole videos: far below the usual one, since covering too much costs little."""
+"""Minimum score for whole videos: far below the usual one, since an excess mask costs little."""
 LEAST_SCORE = {"clp_det": 0.3, "ppocr_det": 0.3}
-"""The same of models whose scores mean something else. Scores of face models mean the same (`centerface.py`)."""
+"""Minimum score of models with another score scale. Face models share one scale (`centerface.py`)."""
 
 
 def export_redactor(
     store: ModelStore, faces_only: bool = False, threads: int = THREADS, face_model: str | None = None
 ) -> ExportRedactor:
-    """What covers whole videos.
+    """A redactor of whole videos.
 
     Args:
-        store: Where the models are.
-        faces_only: Leave plates alone.
-        threads: Searches at a time; a running box has one, since each needs the memory of its input.
-        face_model: Name of the face model; the first choice that is here unless given.
+        store: The model store.
+        faces_only: Do not mask plates.
+        threads: Parallel searches; a running box uses one, since each needs memory for its input.
+        face_model: Name of the face model; default: the first available choice.
 
     Raises:
         ModelUnavailable: A model is missing; tells the command that fetches it.
@@ -48,7 +48,7 @@ def export_redactor(
 
 
 def live_redactor(store: ModelStore, rate: float, lead: int) -> LiveRedactor:
-    """What covers one view, live or of footage.
+    """A redactor of one view, live or recorded.
 
     Raises:
         ModelUnavailable: A model is missing; tells the command that fetches it.
@@ -58,13 +58,13 @@ def live_redactor(store: ModelStore, rate: float, lead: int) -> LiveRedactor:
 
 
 def _sized(task: Task, store: ModelStore, name: str | None, in_box: bool) -> tuple[Sized, UsedModel]:
-    """A task's first model that is here, or the named one, opened for each size once, at the first use.
+    """A task's first available model, or the named one; opened once for each size, at the first use.
 
     Giving memory back costs 8 % of the time of a small input. In a box it is given back after each: all models share
     one arena, which inputs of many sizes in turn would split and grow.
     """
     if name is None:
-        open_detector(task, store)  # says what is missing, now
+        open_detector(task, store)  # raises now if a model is missing
     else:
         open_model(name, store)
     here = (it for it in store.for_task(task) if it.name in WRAPPERS and store.has(it.name))

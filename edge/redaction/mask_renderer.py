@@ -1,4 +1,4 @@
-"""The only place that makes a frame fit to be shown: covered, or black."""
+"""Renders masks. The only module that creates a `RedactedFrame`: masked, or black."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ PIXELS = {
     *("yuv420p10le", "yuv422p10le", "yuv444p10le", "p010le", "yuv420p12le"),
     *FULL_RANGE,
 }
-"""Pixel formats that are known to be read rightly; a frame of any other is black."""
+"""Supported pixel formats; a frame of any other is black."""
 
 
 @dataclass(frozen=True)
 class RedactedFrame:
-    """A frame that may be shown. Only this module makes one; only such a one is encoded.
+    """A redacted frame. Only this module creates one; only redacted frames are encoded.
 
     Attributes:
         frame: 4:2:0.
-        black: There is nothing to see, for something went wrong.
+        black: The frame is black because redaction failed.
     """
 
     frame: av.VideoFrame
@@ -37,7 +37,7 @@ class RedactedFrame:
 
 @dataclass(frozen=True)
 class FrameFormat:
-    """What all frames of a video are brought to.
+    """Size and pixel format of all frames of a video.
 
     Attributes:
         width: Pixels, even.
@@ -51,7 +51,7 @@ class FrameFormat:
 
     @staticmethod
     def of(frame: av.VideoFrame) -> FrameFormat:
-        """As a video's first frame wants it."""
+        """The format for a video's first frame."""
         form = "yuvj420p" if frame.format.name in FULL_RANGE else "yuv420p"
         return FrameFormat(max(2, frame.width // 2 * 2), max(2, frame.height // 2 * 2), form)
 
@@ -64,29 +64,29 @@ def known(frame: av.VideoFrame) -> bool:
 def paint(
     frame: av.VideoFrame, boxes: Sequence[Box], canvas: FrameFormat, random: np.random.Generator
 ) -> RedactedFrame:
-    """The frame with the boxes covered; black where its pixels cannot be read.
+    """The frame with masked boxes; black if its pixel format is not supported.
 
     Args:
         frame: Not changed.
         boxes: Pixels of the frame.
-        canvas: What comes out.
-        random: Noise of the covers.
+        canvas: Output format.
+        random: Generator of the masks' noise.
     """
     if not known(frame):
         return black(canvas)
     try:
         plain = frame if frame.format.name == canvas.form else frame.reformat(format=canvas.form)
-        shown = _covered(plain, boxes, random) if boxes else plain
-        if (shown.width, shown.height) != (canvas.width, canvas.height):
-            shown = fitted(shown, canvas)
+        masked = _mask_boxes(plain, boxes, random) if boxes else plain
+        if (masked.width, masked.height) != (canvas.width, canvas.height):
+            masked = fitted(masked, canvas)
     except (av.error.FFmpegError, cv2.error, ValueError, MemoryError):
         return black(canvas)
-    shown.pict_type = PictureType.NONE  # the encoder's own choice, not the camera's
-    return RedactedFrame(shown, black=False)
+    masked.pict_type = PictureType.NONE  # the encoder's own choice, not the camera's
+    return RedactedFrame(masked, black=False)
 
 
 def black(canvas: FrameFormat) -> RedactedFrame:
-    """Nothing to see."""
+    """A black frame."""
     frame = av.VideoFrame(canvas.width, canvas.height, canvas.form)
     for plane, level in zip(planes(frame), (0 if canvas.form in FULL_RANGE else 16, 128, 128), strict=True):
         plane[...] = level
@@ -94,7 +94,7 @@ def black(canvas: FrameFormat) -> RedactedFrame:
 
 
 def small_picture(frame: av.VideoFrame, long_side: int) -> Picture:
-    """A frame as detectors want it, BGR, its longer side at most `long_side` pixels.
+    """A frame as detector input, BGR, its longer side at most `long_side` pixels.
 
     Raises:
         ValueError: Its pixel format cannot be converted.
@@ -116,7 +116,7 @@ def small_luma(frame: av.VideoFrame, width: int = 160) -> Luma:
     return np.asarray(cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _covered(frame: av.VideoFrame, boxes: Sequence[Box], random: np.random.Generator) -> av.VideoFrame:
+def _mask_boxes(frame: av.VideoFrame, boxes: Sequence[Box], random: np.random.Generator) -> av.VideoFrame:
     """A copy, for the decoder still needs its own frame to predict the next ones."""
     copy = av.VideoFrame(frame.width, frame.height, frame.format.name)
     copied = planes(copy)

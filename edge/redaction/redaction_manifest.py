@@ -1,4 +1,4 @@
-"""What a covered copy says of itself, signed: from which bytes it was made, by which models, and what went wrong."""
+"""The signed manifest of a redacted copy: its original, the models, and redaction statistics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge.media.signed_manifest import check_file, opened, sign
 
 
 class Derivation(msgspec.Struct, frozen=True, kw_only=True):
-    """The manifest of one covered copy.
+    """The manifest of one redacted copy.
 
     Attributes:
         file: The copy's name.
@@ -23,10 +23,10 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True):
         bytes: Its length.
         original: Hash of the file that it was made from.
         original_bytes: Its length.
-        redaction: What was done.
-        models: With what.
+        redaction: Description of the redaction.
+        models: The models used.
         sound: Whether the sound was copied.
-        counts: What happened.
+        counts: Redaction statistics.
         made: When, RFC 3339.
     """
 
@@ -45,8 +45,8 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True):
 _DERIVATION = JsonDecoder(Derivation)
 
 
-def beside(file: Path) -> Path:
-    """Where a file's manifest lies."""
+def manifest_path(file: Path) -> Path:
+    """Path of a file's manifest."""
     return file.with_name(file.name + ".manifest.json")
 
 
@@ -67,45 +67,45 @@ def hash_of(file: Path) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def write(told: Derivation, copy: Path, key: Ed25519PrivateKey) -> Path:
-    """Put the signed manifest beside the copy.
+def write(manifest: Derivation, copy: Path, key: Ed25519PrivateKey) -> Path:
+    """Write the signed manifest next to the copy.
 
     Raises:
         RedactionError: It cannot be written.
     """
-    place = beside(copy)
+    path = manifest_path(copy)
     try:
-        place.write_bytes(sign(told, key))
+        path.write_bytes(sign(manifest, key))
     except OSError as error:
-        raise RedactionError(f"{place}: cannot be written: {error.strerror}") from error
-    return place
+        raise RedactionError(f"{path}: cannot be written: {error.strerror}") from error
+    return path
 
 
 def verify(original: Path, copy: Path, trusted_key: str | None) -> Derivation:
     """Check that a copy is the one that was made from an original.
 
     Args:
-        original: The clear file.
-        copy: The covered one, its manifest beside it.
+        original: The unredacted file.
+        copy: The redacted file, with its manifest next to it.
         trusted_key: The signer's public key, hexadecimal; None: only that the three belong together.
 
     Raises:
         FootageError: Not a manifest, another signer's, changed, or of other files.
     """
-    told = derivation(beside(copy), trusted_key)
-    check_file(copy, told.sha256)
-    if hash_of(original)[0] != told.original:
+    manifest = derivation(manifest_path(copy), trusted_key)
+    check_file(copy, manifest.sha256)
+    if hash_of(original)[0] != manifest.original:
         raise FootageError(f"{original}: its bytes are not the ones that {copy.name} was made from")
-    return told
+    return manifest
 
 
-def derivation(place: Path, trusted_key: str | None) -> Derivation:
+def derivation(path: Path, trusted_key: str | None) -> Derivation:
     """Read a manifest; its signature holds.
 
     Raises:
         FootageError: Not a manifest of a covered copy, another signer's, or changed.
     """
     try:
-        return _DERIVATION.decode(opened(place, trusted_key))
+        return _DERIVATION.decode(opened(path, trusted_key))
     except ContractError as error:
-        raise FootageError(f"{place}: not a manifest of a covered copy: {error}") from error
+        raise FootageError(f"{path}: not a manifest of a covered copy: {error}") from error

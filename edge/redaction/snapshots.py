@@ -1,4 +1,4 @@
-"""Snapshots: the only place that turns a frame into a picture that is kept or sent.
+"""Snapshots: the only module that turns a frame into a stored or sent picture.
 
 It never gives a clear one: whatever goes wrong on the way means no picture.
 """
@@ -24,11 +24,11 @@ OUTLINE = (40, 160, 255)
 
 @dataclass(frozen=True)
 class Subject:
-    """What a snapshot is about.
+    """The subject of a snapshot.
 
     Attributes:
         box: Pixels of the frame.
-        person: It is a person: the head is covered whether or not a face is found.
+        person: Whether it is a person: the head is masked even without a detected face.
     """
 
     box: Box
@@ -37,12 +37,12 @@ class Subject:
 
 @dataclass
 class SnapshotRedactor:
-    """Blurs faces and plates and encodes what is left.
+    """Masks faces and plates and encodes the picture.
 
     Args:
-        faces: Finds faces.
-        plates: Finds plates.
-        random: Noise of the cover.
+        faces: Detects faces.
+        plates: Detects plates.
+        random: Generator of the masks' noise.
     """
 
     faces: Detector
@@ -55,23 +55,23 @@ class SnapshotRedactor:
         self,
         picture: Picture,
         subjects: Sequence[Subject | None],
-        people: Sequence[Box],
+        persons: Sequence[Box],
         plates: Sequence[Box] = (),
     ) -> list[bytes]:
-        """A redacted JPEG of a frame for each subject; faces and plates are looked for once.
+        """A redacted JPEG of a frame for each subject; faces and plates are detected once.
 
         Args:
             picture: H x W x 3 uint8 BGR; not changed.
             subjects: What each picture outlines; None for nothing.
-            people: Persons in the frame, pixels; their heads are covered too.
+            persons: Persons in the frame, pixels; their heads are covered too.
             plates: Plates that are known already, pixels; covered whether or not they are found again.
 
         Raises:
             RedactionError: Anything went wrong; there is no picture then.
         """
         try:
-            persons = [*people, *(subject.box for subject in subjects if subject is not None and subject.person)]
-            covered, scale = self._covered(picture, persons, plates)
+            persons = [*persons, *(subject.box for subject in subjects if subject is not None and subject.person)]
+            covered, scale = self._redact(picture, persons, plates)
             jpegs = [_encode(covered, subject, scale) for subject in subjects]
         except (ModelError, cv2.error, ValueError, MemoryError) as error:
             self.failures += 1
@@ -79,13 +79,13 @@ class SnapshotRedactor:
         self.pictures += len(jpegs)
         return jpegs
 
-    def _covered(self, picture: Picture, persons: Sequence[Box], plates: Sequence[Box]) -> tuple[Picture, float]:
-        """A copy of the frame in the size that is sent, with everything covered, and its scale."""
+    def _redact(self, picture: Picture, persons: Sequence[Box], plates: Sequence[Box]) -> tuple[Picture, float]:
+        """A masked copy of the frame in the output size, and its scale."""
         scale = min(1.0, WIDTH_PX / picture.shape[1])
         size = (round(picture.shape[1] * scale), max(1, round(picture.shape[0] * scale)))
         small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture.copy()
-        shown: Picture = np.asarray(small, np.uint8)
-        faces, plates_found = self.faces.detect(shown), self.plates.detect(shown)
+        scaled: Picture = np.asarray(small, np.uint8)
+        faces, plates_found = self.faces.detect(scaled), self.plates.detect(scaled)
         found = [
             *faces.boxes[plausible(faces.boxes, faces.scores, size, SURE_FACE)].tolist(),
             *plates_found.boxes[plausible(plates_found.boxes, plates_found.scores, size, SURE_PLATE)].tolist(),
@@ -93,8 +93,8 @@ class SnapshotRedactor:
         boxes = [with_margin(Box(*row), *size) for row in found]
         boxes += [with_margin(_scaled(plate, scale), *size) for plate in plates]
         heads = [head_of(_scaled(person, scale)) for person in persons]
-        cover(shown, [*boxes, *heads], self.random)
-        return shown, scale
+        cover(scaled, [*boxes, *heads], self.random)
+        return scaled, scale
 
 
 def _scaled(box: Box, scale: float) -> Box:

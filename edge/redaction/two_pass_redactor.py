@@ -1,6 +1,6 @@
-"""A whole video, covered with knowledge of what comes next: two passes, the first some frames ahead of the second.
+"""Redacts a whole video in two passes; detection runs some frames ahead of masking and encoding.
 
-No frame is held for longer than it takes to search or to encode it, so memory does not grow with the length.
+Frames are held only while they are searched or encoded, so memory does not grow with the video's length.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 
 from common.errors import RedactionError
 from edge.media.redaction_statistics import Counts, UsedModel
-from edge.redaction.detection_plan import Cadence, Detectors, pace_of
+from edge.redaction.detection_plan import Cadence, Detectors, cadence_of
 from edge.redaction.encoder import FILE, FRAGMENTS, AudioPacket, Encoder, Writable
-from edge.redaction.lookahead_detector import LookaheadDetector, Seen
+from edge.redaction.lookahead_detector import DetectedFrame, LookaheadDetector
 from edge.redaction.mask_renderer import FrameFormat, RedactedFrame, black, known, paint
-from edge.redaction.trim import Cut
+from edge.redaction.trim import LeadTrimmer
 from edge.redaction.video_reader import Opener, VideoFrame, VideoReader
 from pipelines.masks.large_masks import GIANT
 from pipelines.masks.temporal_mask_interpolation import Masks
@@ -27,19 +27,19 @@ from pipelines.types import Box
 
 TIMEOUT_S = 30.0
 THREADS = 2
-MOST_SOUNDS = 10_000
-"""Packets of sound that wait for the first picture; what is before it is left out anyway."""
+MAX_AUDIO_PACKETS = 10_000
+"""Maximum number of audio packets that wait for the first picture; earlier ones are dropped."""
 Progress = Callable[[int, int], None]
 """Called with frames done and frames expected (0: not known)."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """More of a copy.
+    """Options of a copy.
 
     Attributes:
-        skip_s: Seconds of the original that are left out at its beginning.
-        about: A text that the copy bears.
+        skip_s: Seconds of the original to leave out at its start.
+        about: Text in the copy's metadata.
     """
 
     skip_s: Fraction = Fraction(0)
@@ -51,17 +51,17 @@ NOTHING = Told()
 
 @dataclass
 class ExportRedactor:
-    """Covers whole videos.
+    """Masks faces and plates of whole videos.
 
     Args:
-        finders: Search.
-        random: Noise of the covers.
-        models: What `finders` run; stands in manifests.
-        timeout_s: How long a search may take.
-        threads: Searches at a time.
+        detectors: The detectors.
+        random: Generator of the masks' noise.
+        models: Models of the detectors, for manifests.
+        timeout_s: Time-out of a search.
+        threads: Parallel searches.
     """
 
-    finders: Detectors
+    detectors: Detectors
     random: np.random.Generator
     models: tuple[UsedModel, ...] = ()
     timeout_s: float = TIMEOUT_S
@@ -69,9 +69,9 @@ class ExportRedactor:
 
     @property
     def name(self) -> str:
-        """What it does, for manifests."""
-        what = "faces" if self.finders.plates is None else "faces and plates"
-        return f"{what} covered by at most 6 x 6 cells with noise, in two passes"
+        """Its description, for manifests."""
+        subject = "faces" if self.detectors.plates is None else "faces and plates"
+        return f"{subject} covered by at most 6 x 6 cells with noise, in two passes"
 
     def redact(
         self,
@@ -82,73 +82,73 @@ class ExportRedactor:
         progress: Progress | None = None,
         told: Told = NOTHING,
     ) -> Counts:
-        """Write a covered copy.
+        """Write a redacted copy.
 
         Args:
             opener: Opens the video; called twice.
-            target: A new MP4 file, which is there only when all went well; or what takes bytes (then in fragments).
+            target: A new MP4 file, which exists only on success; or a byte stream (then fragmented MP4).
             sound: Copy the first sound track.
-            progress: Told of each frame.
-            told: Where it begins, and what it says of itself.
+            progress: Called for each frame.
+            told: Start and metadata text.
 
         Raises:
             RedactionError: Nothing can be read or written. There is no file then.
         """
-        film = opener()
-        half = target.with_name(target.name + ".part") if isinstance(target, Path) else None
+        video = opener()
+        partial = target.with_name(target.name + ".part") if isinstance(target, Path) else None
         try:
-            pace = pace_of(film.rate)
-            scout = LookaheadDetector(opener, self.finders, pace, self.timeout_s, self.threads)
+            cadence = cadence_of(video.rate)
+            lookahead = LookaheadDetector(opener, self.detectors, cadence, self.timeout_s, self.threads)
             try:
-                options = FILE if half else FRAGMENTS
-                job = _Job(film, pace, scout, self.random, half or target, sound, progress, options, told)
+                options = FILE if partial else FRAGMENTS
+                job = _Job(video, cadence, lookahead, self.random, partial or target, sound, progress, options, told)
                 counts = job.run()
             finally:
-                scout.close()
-            if half is not None and isinstance(target, Path):
-                half.rename(target)
+                lookahead.close()
+            if partial is not None and isinstance(target, Path):
+                partial.rename(target)
             return counts
         except OSError as error:
             raise RedactionError(f"cannot be written: {error}") from error
         finally:
-            film.close()
-            if half is not None:
-                half.unlink(missing_ok=True)
+            video.close()
+            if partial is not None:
+                partial.unlink(missing_ok=True)
 
 
 @dataclass
 class LookaheadBuffer:
-    """What the first pass has said so far, and what follows from it for a frame.
+    """Results of the first pass so far, and the masks of a frame.
 
     Args:
-        scout: The first pass.
-        pace: How far detections reach.
-        counts: Told of looks.
+        lookahead: The first pass.
+        cadence: Validity of detections.
+        counts: Statistics to update.
     """
 
-    scout: LookaheadDetector
-    pace: Cadence
+    lookahead: LookaheadDetector
+    cadence: Cadence
     counts: Counts
     _stamps: dict[int, int | None] = field(default_factory=dict)
-    _dark: list[int] = field(default_factory=list)
-    _known: int = -1
+    _failed_frames: list[int] = field(default_factory=list)
+    _last_number: int = -1
     _ended: bool = False
 
     def __post_init__(self) -> None:
-        self._faces, self._plates = Masks(self.pace.faces), Masks(self.pace.plates)
+        self._faces, self._plates = Masks(self.cadence.faces), Masks(self.cadence.plates)
 
-    def same(self, number: int, pts: int | None) -> bool:
-        """Whether the first pass saw this very frame."""
-        self._know(number + self.pace.ahead)
+    def is_same_frame(self, number: int, pts: int | None) -> bool:
+        """Whether the first pass decoded the same frame."""
+        self._read_until(number + self.cadence.ahead)
         return number in self._stamps and self._stamps.pop(number) == pts
 
-    def dark(self, number: int) -> bool:
-        """Whether a search failed here, or for the frames right beside."""
-        self._dark = [it for it in self._dark if it + self.pace.every > number]
-        return any(abs(it - number) < self.pace.every for it in self._dark)
+    def is_failed(self, number: int) -> bool:
+        """Whether the search of this frame or of adjacent frames failed."""
+        self._failed_frames = [it for it in self._failed_frames if it + self.cadence.every > number]
+        return any(abs(it - number) < self.cadence.every for it in self._failed_frames)
 
     def boxes(self, number: int, area_px: int) -> tuple[list[Box], list[Box]]:
-        """What to cover, for faces and for plates; frames rise from call to call.
+        """The boxes to mask, of faces and of plates; frame numbers must increase.
 
         Args:
             number: Of the frame.
@@ -157,37 +157,37 @@ class LookaheadBuffer:
         most_px = GIANT * area_px
         return self._faces.at(number, most_px), self._plates.at(number, most_px)
 
-    def _know(self, until: int) -> None:
-        while self._known < until and not self._ended:
-            seen = self.scout.next()
-            if seen is None:
+    def _read_until(self, until: int) -> None:
+        while self._last_number < until and not self._ended:
+            detected = self.lookahead.next()
+            if detected is None:
                 self._ended = True
                 return
-            self._known = seen.number
-            self._stamps[seen.number] = seen.pts
-            self._take(seen)
+            self._last_number = detected.number
+            self._stamps[detected.number] = detected.pts
+            self._add(detected)
 
-    def _take(self, seen: Seen) -> None:
-        self.counts.looks += seen.searched
-        if seen.failed:
-            self._dark.append(seen.number)
-            self.counts.failed_looks += seen.searched and not seen.timed_out
-            self.counts.timed_out += seen.timed_out
+    def _add(self, detected: DetectedFrame) -> None:
+        self.counts.looks += detected.searched
+        if detected.failed:
+            self._failed_frames.append(detected.number)
+            self.counts.failed_looks += detected.searched and not detected.timed_out
+            self.counts.timed_out += detected.timed_out
             return
-        if seen.faces is not None:
-            self._faces.add(seen.number, *seen.faces)
-            self.counts.unchanged += not seen.searched
-        if seen.plates is not None:
-            self._plates.add(seen.number, *seen.plates)
+        if detected.faces is not None:
+            self._faces.add(detected.number, *detected.faces)
+            self.counts.unchanged += not detected.searched
+        if detected.plates is not None:
+            self._plates.add(detected.number, *detected.plates)
 
 
 @dataclass
 class _Job:
     """The second pass over one video."""
 
-    film: VideoReader
-    pace: Cadence
-    scout: LookaheadDetector
+    video: VideoReader
+    cadence: Cadence
+    lookahead: LookaheadDetector
     random: np.random.Generator
     target: Path | Writable
     sound: bool
@@ -195,29 +195,29 @@ class _Job:
     options: dict[str, str]
     told: Told
     counts: Counts = field(default_factory=Counts)
-    _sounds: deque[AudioPacket] = field(default_factory=lambda: deque(maxlen=MOST_SOUNDS))
+    _audio_packets: deque[AudioPacket] = field(default_factory=lambda: deque(maxlen=MAX_AUDIO_PACKETS))
     _encoder: Encoder | None = None
-    _canvas: FrameFormat | None = None
+    _format: FrameFormat | None = None
 
     def __post_init__(self) -> None:
-        self.ahead = LookaheadBuffer(self.scout, self.pace, self.counts)
-        self._cut = Cut(self.told.skip_s, self.film.base)
+        self.ahead = LookaheadBuffer(self.lookahead, self.cadence, self.counts)
+        self._trim = LeadTrimmer(self.told.skip_s, self.video.base)
 
     def run(self) -> Counts:
-        """Cover every frame."""
+        """Redact every frame."""
         try:
-            for item in self.film.shots(self.sound):
+            for item in self.video.shots(self.sound):
                 if isinstance(item, VideoFrame):
-                    for shot, pts in self._cut.take(item):
-                        self._put(shot, pts)
+                    for video_frame, pts in self._trim.take(item):
+                        self._encode(video_frame, pts)
                 else:
-                    self._sounds.append(item)
-                self._copy_sound()
-            for shot, pts in self._cut.rest():
-                self._put(shot, pts)
-            self.counts.undecodable, self.counts.ended_early = self.film.undecodable, self.film.ended_early
+                    self._audio_packets.append(item)
+                self._copy_audio()
+            for video_frame, pts in self._trim.rest():
+                self._encode(video_frame, pts)
+            self.counts.undecodable, self.counts.ended_early = self.video.undecodable, self.video.ended_early
             if self._encoder is None:
-                raise RedactionError(f"{self.film.where}: not one frame of it can be read")
+                raise RedactionError(f"{self.video.where}: not one frame of it can be read")
             self._encoder.close()
         except BaseException:
             if self._encoder is not None:
@@ -225,32 +225,35 @@ class _Job:
             raise
         return self.counts
 
-    def _put(self, shot: VideoFrame, pts: int | None) -> None:
-        if self._encoder is None or self._canvas is None:
-            self._canvas = FrameFormat.of(shot.frame)
+    def _encode(self, video_frame: VideoFrame, pts: int | None) -> None:
+        if self._encoder is None or self._format is None:
+            self._format = FrameFormat.of(video_frame.frame)
             where = str(self.target) if isinstance(self.target, Path) else self.target
-            origin, about = self.film.origin(self.sound), self.told.about
-            self._encoder = Encoder(where, self._canvas, origin, options=self.options, about=about)
-        covered = self._covered(shot, self._canvas)
+            origin, about = self.video.origin(self.sound), self.told.about
+            self._encoder = Encoder(where, self._format, origin, options=self.options, about=about)
+        redacted = self._redact(video_frame, self._format)
         self.counts.frames += 1
-        self.counts.black += covered.black
-        self._encoder.put(covered, pts)
+        self.counts.black += redacted.black
+        self._encoder.put(redacted, pts)
         if self.progress is not None:
-            self.progress(self.counts.frames, self.film.expected)
+            self.progress(self.counts.frames, self.video.expected)
 
-    def _copy_sound(self) -> None:
-        if self._encoder is not None and self._sounds:
-            self.counts.sound_packets += sum([self._encoder.copy(packet) for packet in self._sounds])
-            self._sounds.clear()
+    def _copy_audio(self) -> None:
+        if self._encoder is not None and self._audio_packets:
+            self.counts.sound_packets += sum([self._encoder.copy(packet) for packet in self._audio_packets])
+            self._audio_packets.clear()
 
-    def _covered(self, shot: VideoFrame, canvas: FrameFormat) -> RedactedFrame:
-        same, dark = self.ahead.same(shot.number, shot.frame.pts), self.ahead.dark(shot.number)
-        faces, plates = self.ahead.boxes(shot.number, shot.frame.width * shot.frame.height)
+    def _redact(self, video_frame: VideoFrame, frame_format: FrameFormat) -> RedactedFrame:
+        is_same_frame, is_failed = (
+            self.ahead.is_same_frame(video_frame.number, video_frame.frame.pts),
+            self.ahead.is_failed(video_frame.number),
+        )
+        faces, plates = self.ahead.boxes(video_frame.number, video_frame.frame.width * video_frame.frame.height)
         boxes = [*faces, *plates]
-        self.counts.disagreed += not same
-        self.counts.corrupt += shot.corrupt
-        self.counts.unknown_pixels += not known(shot.frame)
-        if dark or shot.corrupt or not same:
-            return black(canvas)
+        self.counts.disagreed += not is_same_frame
+        self.counts.corrupt += video_frame.corrupt
+        self.counts.unknown_pixels += not known(video_frame.frame)
+        if is_failed or video_frame.corrupt or not is_same_frame:
+            return black(frame_format)
         self.counts.covers += len(boxes)
-        return paint(shot.frame, boxes, canvas, self.random)
+        return paint(video_frame.frame, boxes, frame_format, self.random)

@@ -1,4 +1,4 @@
-"""A video, opened for decoding: frame after frame, upright, whatever is wrong with some of them."""
+"""Reads a video: upright frames in order; damaged frames are marked."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from edge.sources.base import VideoPacket
 from edge.sources.container import mapped, open_video, sound_of, video_of
 
 THREADS, LARGE_PX = 2, 1280 * 736
-"""Of the decoder; each holds some frames, so larger pictures have one."""
+"""Decoder threads; each holds some frames, so larger pictures use one."""
 
 
 class VideoFrame(NamedTuple):
     """One frame.
 
     Attributes:
-        number: From 0, in the order of showing.
+        number: From 0, in presentation order.
         frame: Upright.
-        corrupt: The decoder calls it damaged.
+        corrupt: The decoder marked it as damaged.
     """
 
     number: int
@@ -41,12 +41,12 @@ class VideoReader:
 
     Args:
         container: Open, with video.
-        where: What to call it in errors.
+        where: Its name in errors.
 
     Attributes:
-        undecodable: Packets that gave no picture, so far.
-        ended_early: It broke off.
-        config: Of its sound, where that is told before each frame only.
+        undecodable: Packets without a picture, so far.
+        ended_early: The file ends early.
+        config: Configuration of its audio, where each frame carries it (ADTS).
     """
 
     def __init__(self, container: InputContainer, where: str) -> None:
@@ -63,7 +63,7 @@ class VideoReader:
 
     @property
     def rate(self) -> float:
-        """Frames a second, guessed where the file does not say."""
+        """Frame rate, estimated where the file does not contain it."""
         return min(120.0, max(1.0, float(self.video.average_rate or self.video.guessed_rate or 15)))
 
     @property
@@ -73,25 +73,25 @@ class VideoReader:
 
     @property
     def expected(self) -> int:
-        """Frames that there may be; 0 where the file does not say."""
+        """Expected number of frames; 0 where the file does not contain it."""
         if self.video.frames or not self.video.duration:
             return self.video.frames
         return round(float(self.video.duration * self.base) * self.rate)
 
     @property
     def sound(self) -> av.AudioStream | None:
-        """Its first sound track that an MP4 can carry; else its first, so that it can be said why it cannot."""
+        """Its first audio track that MP4 supports; else its first, for the error message."""
         return sound_of(self._container, SOUNDS)
 
     def origin(self, sound: bool) -> Origin:
-        """What an encoder must know of it, once the first frame has come: that says how it is turned."""
+        """Properties for an encoder; valid after the first frame, which has the orientation."""
         said = self.video.codec_context
         colours = int(said.colorspace), int(said.color_primaries), int(said.color_trc), int(said.color_range)
         aspect = aspect_of(self.video.sample_aspect_ratio or said.sample_aspect_ratio, self._matrix)
         return Origin(self.base, self.rate, colours, self.sound if sound else None, aspect, self.config)
 
     def shots(self, sound: bool = False) -> Iterator[VideoFrame | AudioPacket]:
-        """Frames, and the sound's packets between them where asked for."""
+        """Frames, with audio packets between them if `sound`."""
         wanted = [self.video, self.sound] if sound and self.sound is not None else [self.video]
         packets = self._container.demux(*wanted)
         while True:
@@ -109,7 +109,7 @@ class VideoReader:
                 yield cast(AudioPacket, packet)
 
     def packets(self) -> Iterator[VideoPacket]:
-        """What `shots` decodes, as it is; ends early where it breaks off."""
+        """The undecoded video packets; ends where the file is damaged."""
         packets = self._container.demux(self.video)
         with contextlib.suppress(StopIteration, av.error.FFmpegError, OSError):
             while True:
@@ -136,11 +136,11 @@ class VideoReader:
 
 
 Opener = Callable[[], VideoReader]
-"""Opens the same video again each time: a redactor that knows what comes next reads it twice."""
+"""Opens the same video on each call: the two-pass redactor reads it twice."""
 
 
 def film_of(path: Path) -> Opener:
-    """A file.
+    """An opener for a file.
 
     The opener raises RedactionError where it cannot be read or has no video.
     """
@@ -162,7 +162,7 @@ def film_of(path: Path) -> Opener:
 
 
 def _config(path: Path) -> bytes:
-    """The configuration that the first packet of a file's sound tells."""
+    """The audio configuration from the first audio packet of a file."""
     with contextlib.suppress(av.error.FFmpegError, OSError), av.open(str(path)) as container:
         track = sound_of(container, SOUNDS)
         return next((described(bytes(it)) for it in container.demux(track) if it.size), b"") if track else b""
@@ -170,7 +170,7 @@ def _config(path: Path) -> bytes:
 
 
 def film_of_pieces(play: Callable[[], Iterator[bytes]], where: str) -> Opener:
-    """A fragmented MP4 that is made piece by piece, anew each time.
+    """An opener for a fragmented MP4 that is generated in pieces on each call.
 
     The opener raises RedactionError where it cannot be read or has no video.
     """
@@ -190,7 +190,7 @@ def film_of_pieces(play: Callable[[], Iterator[bytes]], where: str) -> Opener:
 
 
 class _Pieces:
-    """Pieces as a file that is read once."""
+    """A read-once file object over pieces."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces, self._rest = pieces, memoryview(b"")

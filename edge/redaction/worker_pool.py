@@ -1,4 +1,4 @@
-"""Threads that search pictures, and a limit to how long anybody waits for them."""
+"""Worker threads with time-outs; stuck threads are replaced."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 MOST_STUCK = 4
-"""Threads that never came back, after which nothing is asked any more."""
+"""Number of stuck threads after which the pool is exhausted."""
 
 
-class Promise(Generic[T]):
-    """An answer that is on its way."""
+class PendingResult(Generic[T]):
+    """A result that is not available yet."""
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
@@ -21,22 +21,22 @@ class Promise(Generic[T]):
         self._value: T | None = None
         self._error: Exception | None = None
 
-    def keep(self) -> None:
+    def run(self) -> None:
         """Do the work."""
         try:
             self._value = self._work()
-        except Exception as error:  # whatever a model raises: the frame becomes black
+        except Exception as error:  # on any error of a model the frame is black
             self._error = error
-        del self._work  # and with it the frame
+        del self._work  # releases the frame
         self._done.set()
 
     @property
     def ready(self) -> bool:
-        """Whether there is an answer."""
+        """Whether the result is available."""
         return self._done.is_set()
 
     def value(self, timeout_s: float) -> T:
-        """The answer.
+        """The result.
 
         Raises:
             TimeoutError: None came in time.
@@ -50,44 +50,44 @@ class Promise(Generic[T]):
 
 
 class WorkerPool(Generic[T]):
-    """Some threads. One that is stuck is left behind and another one takes its place, `MOST_STUCK` times.
+    """Some threads. A stuck one is abandoned and replaced, at most `MOST_STUCK` times.
 
     Args:
-        threads: How many.
+        threads: Number of threads.
     """
 
     def __init__(self, threads: int) -> None:
-        self._asked: queue.SimpleQueue[Promise[T] | None] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[PendingResult[T] | None] = queue.SimpleQueue()
         self._threads = threads
         self.stuck = 0
         for _ in range(threads):
-            self._hire()
+            self._start_thread()
 
     @property
-    def hopeless(self) -> bool:
+    def is_exhausted(self) -> bool:
         """Too many threads are stuck."""
         return self.stuck > MOST_STUCK
 
-    def ask(self, work: Callable[[], T]) -> Promise[T]:
-        """Have something done."""
-        promise = Promise(work)
+    def submit(self, work: Callable[[], T]) -> PendingResult[T]:
+        """Submit work."""
+        promise = PendingResult(work)
         self._asked.put(promise)
         return promise
 
     def replace(self) -> None:
-        """One of them does not come back."""
+        """Replace a stuck thread."""
         self.stuck += 1
-        if not self.hopeless:
-            self._hire()
+        if not self.is_exhausted:
+            self._start_thread()
 
     def close(self) -> None:
-        """Let them go when they are done."""
+        """Let the threads end after their work."""
         for _ in range(self._threads + self.stuck):
             self._asked.put(None)
 
-    def _hire(self) -> None:
+    def _start_thread(self) -> None:
         threading.Thread(target=self._run, name="blur", daemon=True).start()
 
     def _run(self) -> None:
         while (promise := self._asked.get()) is not None:
-            promise.keep()
+            promise.run()

@@ -17,11 +17,13 @@ SOURCES: dict[str, type[Opener]] = {"rtsp": RtspOpener, "rtsps": RtspOpener, "":
 __all__ = ["SOURCES", "Login", "Opener", "Stream", "login", "opener"]
 
 
-def opener(url: str, who: Login, clock: Clock, ear: AudioListener | None = None, stopped: Stopped = never) -> Opener:
-    """The opener for a URL or a file's path; `ear` hears its sound, `stopped` ends the waiting for pictures."""
+def opener(
+    url: str, credentials: Login, clock: Clock, audio_listener: AudioListener | None = None, stopped: Stopped = never
+) -> Opener:
+    """The opener for a URL or a file's path; `audio_listener` receives its audio, `stopped` ends waiting."""
     scheme = urlsplit(url).scheme if "://" in url else ""
     url = scheme + url[len(scheme) :]  # FFmpeg knows its protocols in small letters
-    return SOURCES[scheme](url, who, clock, ear, stopped)
+    return SOURCES[scheme](url, credentials, clock, audio_listener, stopped)
 
 
 def login(username: str, password_file: str, base: Path) -> Login:

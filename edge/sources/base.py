@@ -50,7 +50,7 @@ class AudioListener(Protocol):
     def listen(self, track: av.AudioStream | None) -> None:
         """A connection begins; None: it has no sound."""
 
-    def hear(self, packet: AudioPacket) -> None:
+    def receive(self, packet: AudioPacket) -> None:
         """One packet of sound, as it came."""
 
 
@@ -98,10 +98,15 @@ def never() -> bool:
 
 
 class Opener(Protocol):
-    """Opens one stream again and again; an `ear` is told of its sound, `stopped` is asked while nothing comes."""
+    """Opens one stream repeatedly; `audio_listener` gets its audio, `stopped` is checked while waiting."""
 
     def __init__(
-        self, url: str, who: Login, clock: Clock, ear: AudioListener | None = None, stopped: Stopped = never
+        self,
+        url: str,
+        credentials: Login,
+        clock: Clock,
+        audio_listener: AudioListener | None = None,
+        stopped: Stopped = never,
     ) -> None: ...
 
     def open(self) -> Stream:

@@ -74,8 +74,8 @@ class ContainerStream:
     matrix = b""
     grouped = False
 
-    def __init__(self, container: InputContainer, where: str, ear: AudioListener | None = None) -> None:
-        self._container, self._where, self._ear = container, where, ear
+    def __init__(self, container: InputContainer, where: str, audio_listener: AudioListener | None = None) -> None:
+        self._container, self._where, self._audio_listener = container, where, audio_listener
         video = video_of(container, CODECS)
         if video is None:
             raise StreamBroken(f"{where}: there is no video in it")
@@ -97,7 +97,7 @@ class ContainerStream:
         return Fraction(self.video.time_base or Fraction(1, 90_000))
 
     def demux(self) -> Iterator[VideoPacket]:
-        """Packets of video with something in them, until the end; packets of sound go to the ear.
+        """Packets of video with something in them, until the end; packets of sound go to the audio_listener.
 
         Raises:
             SourceLost: At the end, however it came.
@@ -108,18 +108,18 @@ class ContainerStream:
             for packet in self._container.demux(*wanted):
                 if packet.size and packet.stream is self.video:
                     yield cast(VideoPacket, packet)
-                elif packet.size and self._ear is not None:
-                    self._ear.hear(cast(AudioPacket, packet))
+                elif packet.size and self._audio_listener is not None:
+                    self._audio_listener.receive(cast(AudioPacket, packet))
         except (av.error.FFmpegError, OSError) as error:
             raise mapped(error, self._where) from None
         raise SourceLost(f"{self._where}: the stream ended")
 
     def begin(self) -> av.AudioStream | None:
-        """Tell the ear what it will hear; gives the track, or None where nobody hears or there is none."""
-        if self._ear is None:
+        """Tell the audio_listener what it will hear; gives the track, or None where nobody hears or there is none."""
+        if self._audio_listener is None:
             return None
         track = sound_of(self._container, CARRIED)
-        self._ear.listen(track)
+        self._audio_listener.listen(track)
         return track
 
     def close(self) -> None:

@@ -20,23 +20,28 @@ class FileOpener:
 
     Args:
         url: Its path.
-        who: Not used.
+        credentials: Not used.
         clock: The first packet is taken to have come when the file is opened.
-        ear: Hears the sound.
+        audio_listener: Hears the sound.
         stopped: Not used.
     """
 
     def __init__(
-        self, url: str, who: Login, clock: Clock, ear: AudioListener | None = None, stopped: Stopped = never
+        self,
+        url: str,
+        credentials: Login,
+        clock: Clock,
+        audio_listener: AudioListener | None = None,
+        stopped: Stopped = never,
     ) -> None:
-        del who, stopped
-        self._path, self._clock, self._ear = url, clock, ear
+        del credentials, stopped
+        self._path, self._clock, self._audio_listener = url, clock, audio_listener
 
     def open(self) -> Stream:
         """Open the file."""
         with open_video(self._path, self._path, {}, None) as once:
             matrix = _matrix(once)
-        stream = FileStream(open_video(self._path, self._path, {}, None), self._path, self._clock, self._ear)
+        stream = FileStream(open_video(self._path, self._path, {}, None), self._path, self._clock, self._audio_listener)
         stream.matrix = matrix
         return stream
 
@@ -44,8 +49,10 @@ class FileOpener:
 class FileStream(ContainerStream):
     """A file's video; time runs with its time stamps."""
 
-    def __init__(self, container: object, where: str, clock: Clock, ear: AudioListener | None = None) -> None:
-        super().__init__(container, where, ear)  # type: ignore[arg-type]
+    def __init__(
+        self, container: object, where: str, clock: Clock, audio_listener: AudioListener | None = None
+    ) -> None:
+        super().__init__(container, where, audio_listener)  # type: ignore[arg-type]
         self._start_ns = clock.wall_ns()
 
     def packets(self) -> Iterator[TimedPacket]:

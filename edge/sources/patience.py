@@ -42,7 +42,7 @@ class Patience:
         self._between, self._between_keys = Longest(), Longest()
         self._last_ns: int | None = None
         self._last_key_ns: int | None = None
-        self._vain = 0
+        self._failed_connections = 0
 
     def connected(self) -> None:
         """A connection begins: the time before it is no interval."""
@@ -57,16 +57,16 @@ class Patience:
         """
         if self._last_ns is not None:
             self._between.add(mono_ns - self._last_ns, mono_ns)
-            self._vain = 0
+            self._failed_connections = 0
         self._last_ns = mono_ns
         if key:
             if self._last_key_ns is not None:
                 self._between_keys.add(mono_ns - self._last_key_ns, mono_ns)
             self._last_key_ns = mono_ns
 
-    def in_vain(self) -> None:
+    def connection_failed(self) -> None:
         """A connection ended because no picture came: the next one may take twice as long for its first."""
-        self._vain += 1
+        self._failed_connections += 1
 
     @property
     def silence_s(self) -> float:
@@ -84,4 +84,4 @@ class Patience:
         """Seconds that a connection may take for its first picture."""
         known_s = max(self._between.ns, self._between_keys.ns) / SECOND_NS
         base_s = max(FIRST_S, 1.5 * known_s + 5.0) if known_s else UNKNOWN_S
-        return exponential_s(base_s, LONGEST_S, self._vain)
+        return exponential_s(base_s, LONGEST_S, self._failed_connections)

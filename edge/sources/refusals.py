@@ -16,19 +16,19 @@ from edge.sources.base import Login
 WAIT_S = 300.0
 """After a refused log-in; it doubles up to `LONGEST_S`. Cameras lock a user out after about five tries."""
 LONGEST_S = 3600.0
-TURN_S = 10.0
+ATTEMPT_WAIT_S = 10.0
 """A reader waits so long for the answer that another reader gets to the same log-in."""
 _POLL_S = 0.2
 _MOST = 1_000
 
 
 @dataclass
-class _Tried:
+class _Attempt:
     """One log-in at one camera."""
 
     refused: int = 0
-    again_ns: int = 0
-    trying: bool = False
+    retry_ns: int = 0
+    in_progress: bool = False
 
 
 class Refusals:
@@ -36,63 +36,63 @@ class Refusals:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._tried: dict[bytes, _Tried] = {}
+        self._attempts: dict[bytes, _Attempt] = {}
 
     @contextmanager
-    def one_try(
-        self, where: str, host: str, who: Login, now: Callable[[], int], stopped: Callable[[], bool]
+    def single_attempt(
+        self, where: str, host: str, credentials: Login, now: Callable[[], int], stopped: Callable[[], bool]
     ) -> Iterator[None]:
         """Around one try to log in; `LoginRefused` raised inside is remembered.
 
         Args:
             where: Names the stream in errors.
             host: The camera's host and port.
-            who: User and password.
+            credentials: User and password.
             now: Monotonic clock, nanoseconds.
             stopped: Ends the waiting for another reader's try.
 
         Raises:
             LoginRefused: This log-in was refused, and its time has not come again.
         """
-        if not who.username:
+        if not credentials.username:
             yield
             return
-        tried = self._enter(where, _key(host, who), now, stopped)
+        attempt = self._enter(where, _key(host, credentials), now, stopped)
         try:
             yield
         except LoginRefused:
-            self._refused(tried, now())
+            self._refused(attempt, now())
             raise
         else:
-            tried.refused = tried.again_ns = 0
+            attempt.refused = attempt.retry_ns = 0
         finally:
             with self._changed:
-                tried.trying = False
+                attempt.in_progress = False
                 self._changed.notify_all()
 
-    def _enter(self, where: str, key: bytes, now: Callable[[], int], stopped: Callable[[], bool]) -> _Tried:
+    def _enter(self, where: str, key: bytes, now: Callable[[], int], stopped: Callable[[], bool]) -> _Attempt:
         with self._changed:
-            if len(self._tried) >= _MOST and key not in self._tried:
-                self._tried.pop(next(iter(self._tried)))
-            tried = self._tried.setdefault(key, _Tried())
-            until_ns = now() + round(TURN_S * SECOND_NS)
-            while tried.trying and now() < until_ns and not stopped():
+            if len(self._attempts) >= _MOST and key not in self._attempts:
+                self._attempts.pop(next(iter(self._attempts)))
+            attempt = self._attempts.setdefault(key, _Attempt())
+            until_ns = now() + round(ATTEMPT_WAIT_S * SECOND_NS)
+            while attempt.in_progress and now() < until_ns and not stopped():
                 self._changed.wait(_POLL_S)
-            if tried.refused and now() < tried.again_ns:
+            if attempt.refused and now() < attempt.retry_ns:
                 raise LoginRefused(f"{where}: wrong user or password; the camera is asked again after some minutes")
-            tried.trying = True
-            return tried
+            attempt.in_progress = True
+            return attempt
 
-    def _refused(self, tried: _Tried, now_ns: int) -> None:
+    def _refused(self, attempt: _Attempt, now_ns: int) -> None:
         with self._changed:
-            wait_s = exponential_s(WAIT_S, LONGEST_S, tried.refused)
-            tried.refused += 1
-            tried.again_ns = now_ns + round(wait_s * SECOND_NS)
+            wait_s = exponential_s(WAIT_S, LONGEST_S, attempt.refused)
+            attempt.refused += 1
+            attempt.retry_ns = now_ns + round(wait_s * SECOND_NS)
 
 
-def _key(host: str, who: Login) -> bytes:
+def _key(host: str, credentials: Login) -> bytes:
     """Another password is another log-in; none is kept in clear."""
-    return hashlib.sha256(f"{host}\0{who.username}\0{who.password.reveal()}".encode()).digest()
+    return hashlib.sha256(f"{host}\0{credentials.username}\0{credentials.password.reveal()}".encode()).digest()
 
 
 SHARED = Refusals()

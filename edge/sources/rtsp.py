@@ -46,9 +46,9 @@ class RtspOpener:
 
     Args:
         url: Without user and password.
-        who: User and password.
+        credentials: User and password.
         clock: Time of arrival.
-        ear: Hears the sound.
+        audio_listener: Hears the sound.
         stopped: Asked while nothing comes.
 
     Attributes:
@@ -57,24 +57,35 @@ class RtspOpener:
     """
 
     def __init__(
-        self, url: str, who: Login, clock: Clock, ear: AudioListener | None = None, stopped: Stopped = never
+        self,
+        url: str,
+        credentials: Login,
+        clock: Clock,
+        audio_listener: AudioListener | None = None,
+        stopped: Stopped = never,
     ) -> None:
-        self._url, self._who, self._clock, self._ear, self._stopped = url, who, clock, ear, stopped
+        self._url, self._who, self._clock, self._audio_listener, self._stopped = (
+            url,
+            credentials,
+            clock,
+            audio_listener,
+            stopped,
+        )
         self.patience, self.refusals = Patience(), SHARED
 
     def open(self) -> Stream:
         """Connect and wait for the first packet."""
         first_s, began_ns = self.patience.first_s, self._clock.monotonic_ns()
         peer = Peer.of(self._url)
-        turn = self.refusals.one_try(
+        attempt = self.refusals.single_attempt(
             self._url, f"{peer.host}:{peer.port}", self._who, self._clock.monotonic_ns, self._stopped
         )
         try:
-            with turn:
+            with attempt:
                 return self._opened(first_s, self._relay(first_s))
         except SourceLost:
             if self._clock.monotonic_ns() - began_ns >= first_s * SECOND_NS:
-                self.patience.in_vain()
+                self.patience.connection_failed()
                 raise SourceLost(f"{self._url}: no picture came in {first_s:.0f} s") from None
             raise
 
@@ -86,9 +97,9 @@ class RtspOpener:
         """
         if not self._who.username or "{password}" in self._url:
             return None
-        probed = probe(self._url, timeout_s, self._stopped)
-        offered = challenges(list(probed.challenges))
-        if not offered or (ffmpeg_can(offered, self._who) and not probed.hangs_up):
+        probe_result = probe(self._url, timeout_s, self._stopped)
+        offered = challenges(list(probe_result.challenges))
+        if not offered or (ffmpeg_can(offered, self._who) and not probe_result.closes_after_challenge):
             return None
         if best(offered) is None:
             kinds = ", ".join(sorted({f"{it.scheme} {it.parameters.get('algorithm', '')}".strip() for it in offered}))
@@ -114,7 +125,7 @@ class RtspOpener:
         # after a silence of `first_s` FFmpeg gives what it has: that came before the silence
         late_s = first_s if took_s >= first_s else 0.0
         reading = Reading(self._clock, self.patience, late_s)
-        stream = RtspStream(container, self._url, reading, self._ear)
+        stream = RtspStream(container, self._url, reading, self._audio_listener)
         stream.began_ns = None if late_s else began_ns
         stream.stopped, stream.socket = self._stopped, connection.watched()
         return stream
@@ -130,9 +141,9 @@ class RtspStream(ContainerStream):
     """
 
     def __init__(
-        self, container: InputContainer, where: str, reading: Reading, ear: AudioListener | None = None
+        self, container: InputContainer, where: str, reading: Reading, audio_listener: AudioListener | None = None
     ) -> None:
-        super().__init__(container, where, ear)
+        super().__init__(container, where, audio_listener)
         self._reading = reading
         self.stopped: Stopped = never
         self.socket: Watched | None = None
@@ -188,8 +199,8 @@ class RtspStream(ContainerStream):
                     continue  # a camera whose picture has just come is not silent
             else:
                 reading.other()
-                if packet.size and packet.stream is track and self._ear is not None:
-                    self._ear.hear(cast(AudioPacket, packet))
+                if packet.size and packet.stream is track and self._audio_listener is not None:
+                    self._audio_listener.receive(cast(AudioPacket, packet))
             self._check()
 
     def close(self) -> None:
@@ -211,7 +222,7 @@ class RtspStream(ContainerStream):
         if self.stopped():
             raise SourceLost(f"{self._where}: stopping")
         if self._reading.silent_s > 0:
-            self._reading.patience.in_vain()
+            self._reading.patience.connection_failed()
             raise SourceLost(f"{self._where}: no picture came for too long")
 
 
@@ -222,8 +233,8 @@ def _earlier(held: list[TimedPacket]) -> TimedPacket:
     return TimedPacket(first.packet, second.time_ns - step_ns, (second.mono_ns or 0) - step_ns)
 
 
-def _with_login(url: str, who: Login) -> str:
-    username, password = quote(who.username, safe=""), quote(who.password.reveal(), safe="")
+def _with_login(url: str, credentials: Login) -> str:
+    username, password = quote(credentials.username, safe=""), quote(credentials.password.reveal(), safe="")
     if "{password}" in url:  # cameras that take the login in the address alone
         return url.replace("{username}", username).replace("{password}", password)
     if not username:

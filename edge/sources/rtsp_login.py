@@ -115,18 +115,18 @@ def best(offered: Iterable[Challenge]) -> Challenge | None:
     return next(iter([*digests, *known]), None)
 
 
-def ffmpeg_can(offered: list[Challenge], who: Login) -> bool:
+def ffmpeg_can(offered: list[Challenge], credentials: Login) -> bool:
     """Whether FFmpeg's own log-in answers rightly: it knows MD5, and takes the last of several Digest challenges."""
     digests = [it for it in offered if it.scheme == "digest"]
     if not all(it.alone for it in offered) or len(digests) > 1 or best(offered) is None:
         return False
-    pair = f"{quote(who.username, safe='')}:{quote(who.password.reveal(), safe='')}"
-    kept = {"login": pair} | {
+    pair = f"{quote(credentials.username, safe='')}:{quote(credentials.password.reveal(), safe='')}"
+    used = {"login": pair} | {
         name: it.parameters.get(name, "") for it in digests for name in ("realm", "nonce", "opaque")
     }
-    if any(len(text.encode()) > _FFMPEG_BYTES[name] for name, text in kept.items()):
+    if any(len(text.encode()) > _FFMPEG_BYTES[name] for name, text in used.items()):
         return False
-    quoting = any(sign in text for sign in '"\\' for text in (who.username, *list(kept.values())[1:]))
+    quoting = any(sign in text for sign in '"\\' for text in (credentials.username, *list(used.values())[1:]))
     one = digests[0] if digests else None
     return one is None or (
         one.known
@@ -142,12 +142,12 @@ class Answers:
 
     Args:
         challenge: Known.
-        who: User and password.
+        credentials: User and password.
         cnonce: Makes a new random text of the client.
     """
 
-    def __init__(self, challenge: Challenge, who: Login, cnonce: Callable[[], str]) -> None:
-        self.challenge, self._who = challenge, who
+    def __init__(self, challenge: Challenge, credentials: Login, cnonce: Callable[[], str]) -> None:
+        self.challenge, self._who = challenge, credentials
         self._cnonce, self._count = cnonce(), 0
 
     def header(self, method: str, uri: str, body: bytes = b"") -> str:
@@ -164,21 +164,21 @@ class Answers:
         return "Digest " + ", ".join(f"{name}={value}" for name, value in self._fields(method, uri, body).items())
 
     def _fields(self, method: str, uri: str, body: bytes) -> dict[str, str]:
-        given, qop = self.challenge.parameters, self.challenge.qop
-        user, realm, nonce = self._who.username, given.get("realm", ""), given["nonce"]
+        parameters, qop = self.challenge.parameters, self.challenge.qop
+        user, realm, nonce = self._who.username, parameters.get("realm", ""), parameters["nonce"]
         self._count += 1
         counter = f"{self._count:08x}"
         secret = self._hash(f"{user}:{realm}:{self._who.password.reveal()}")
         if self.challenge.session:
             secret = self._hash(f"{secret}:{nonce}:{self._cnonce}")
-        asked = self._hash(f"{method}:{uri}" + (f":{self._hash(body)}" if qop == "auth-int" else ""))
+        request_hash = self._hash(f"{method}:{uri}" + (f":{self._hash(body)}" if qop == "auth-int" else ""))
         middle = f"{nonce}:{counter}:{self._cnonce}:{qop}" if qop else nonce
         fields = self._user(realm) | {"realm": _quoted(realm), "nonce": _quoted(nonce), "uri": _quoted(uri)}
-        fields["response"] = _quoted(self._hash(f"{secret}:{middle}:{asked}"))
-        if "algorithm" in given:
-            fields["algorithm"] = given["algorithm"]
-        if "opaque" in given:
-            fields["opaque"] = _quoted(given["opaque"])
+        fields["response"] = _quoted(self._hash(f"{secret}:{middle}:{request_hash}"))
+        if "algorithm" in parameters:
+            fields["algorithm"] = parameters["algorithm"]
+        if "opaque" in parameters:
+            fields["opaque"] = _quoted(parameters["opaque"])
         if qop:
             fields |= {"qop": qop, "nc": counter}
         if qop or self.challenge.session:
@@ -186,10 +186,10 @@ class Answers:
         return fields
 
     def _user(self, realm: str) -> dict[str, str]:
-        user, given = self._who.username, self.challenge.parameters
-        if given.get("userhash", "").lower() == "true":
+        user, parameters = self._who.username, self.challenge.parameters
+        if parameters.get("userhash", "").lower() == "true":
             return {"username": _quoted(self._hash(f"{user}:{realm}")), "userhash": "true"}
-        if not user.isascii() and given.get("charset", "").upper() == "UTF-8":
+        if not user.isascii() and parameters.get("charset", "").upper() == "UTF-8":
             return {"username*": "UTF-8''" + quote(user, safe="")}
         return {"username": _quoted(user)}
 

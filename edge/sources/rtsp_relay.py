@@ -78,12 +78,12 @@ class Peer:
 
 
 @dataclass
-class _Asked:
+class _PendingRequest:
     """A request that the camera has not answered yet."""
 
     request: Message
     cseq: str
-    again: int = 0
+    retries: int = 0
     nonce: str = ""
 
 
@@ -91,18 +91,18 @@ class LoginExchange:
     """Adds the log-in to requests and takes the challenges out of responses. Pure.
 
     Args:
-        who: User and password.
+        credentials: User and password.
         cnonce: Makes a new random text.
-        places: (the relay's address, the camera's), as they stand in URLs, with the scheme.
+        addresses: (the relay's address, the camera's), as they stand in URLs, with the scheme.
     """
 
-    def __init__(self, who: Login, cnonce: Callable[[], str], places: tuple[str, str]) -> None:
-        self._who, self._cnonce = who, cnonce
-        self._relay, self._camera = places
+    def __init__(self, credentials: Login, cnonce: Callable[[], str], addresses: tuple[str, str]) -> None:
+        self._who, self._cnonce = credentials, cnonce
+        self._relay, self._camera = addresses
         self._answers: Answers | None = None
-        self._accepted = self._refused = False
+        self._accept = self._refused = False
         self._next = 0
-        self._asked: dict[str, _Asked] = {}
+        self._pending: dict[str, _PendingRequest] = {}
 
     def request(self, message: Message) -> bytes:
         """What to send to the camera for a message of FFmpeg."""
@@ -112,61 +112,64 @@ class LoginExchange:
         if uri == self._relay or uri.startswith(self._relay + "/"):
             uri = self._camera + uri[len(self._relay) :]
         plain = Message(f"{method} {uri} {version}", message.without("authorization"), message.body)
-        return self._sent(_Asked(plain, message.get("CSeq")))
+        return self._encode(_PendingRequest(plain, message.get("CSeq")))
 
     def response(self, message: Message) -> tuple[bytes, bytes]:
         """What to send to the camera and to FFmpeg for a message of the camera."""
         cseq = message.get("CSeq")
-        asked = self._asked.pop(cseq, None) if message.status is not None and message.status >= 200 else None
-        if asked is None:
+        pending = self._pending.pop(cseq, None) if message.status is not None and message.status >= 200 else None
+        if pending is None:
             return b"", message.encoded()
-        if message.status == 401 and self._again(asked, challenges(message.all("WWW-Authenticate"))):
-            return self._sent(asked), b""
-        self._accepted = self._accepted or (asked.nonce != "" and message.status != 401)
+        if message.status == 401 and self._retry_with_login(pending, challenges(message.all("WWW-Authenticate"))):
+            return self._encode(pending), b""
+        self._accept = self._accept or (pending.nonce != "" and message.status != 401)
         # without the challenges FFmpeg does not try once more
         headers = message.without("www-authenticate") if message.status == 401 else message.headers
-        changed = [(name, self._here(name, asked.cseq if name.lower() == "cseq" else value)) for name, value in headers]
+        changed = [
+            (name, self._to_relay_address(name, pending.cseq if name.lower() == "cseq" else value))
+            for name, value in headers
+        ]
         return b"", replace(message, headers=changed).encoded()
 
     @property
-    def hung_up(self) -> bool:
+    def must_reconnect(self) -> bool:
         """Whether a camera that ends the connection now does so on a log-in, which it may take on the next one."""
-        return not self._accepted and any(it.again for it in self._asked.values())
+        return not self._accept and any(it.retries for it in self._pending.values())
 
-    def anew(self) -> bytes:
+    def pending_requests(self) -> bytes:
         """What to send first on a new connection to the camera: the requests that have no answer."""
-        waiting, self._asked = list(self._asked.values()), {}
-        return b"".join(self._sent(it) for it in waiting)
+        waiting, self._pending = list(self._pending.values()), {}
+        return b"".join(self._encode(it) for it in waiting)
 
-    def _again(self, asked: _Asked, offered: list[Challenge]) -> bool:
+    def _retry_with_login(self, pending: _PendingRequest, offered: list[Challenge]) -> bool:
         challenge = best(offered)
         if challenge is None or self._refused:
             return False
         nonce = challenge.parameters.get("nonce", "-")
-        fresh = nonce != asked.nonce and (challenge.stale or self._accepted)
-        if asked.nonce and not (fresh and asked.again < 2):
+        fresh = nonce != pending.nonce and (challenge.stale or self._accept)
+        if pending.nonce and not (fresh and pending.retries < 2):
             self._answers, self._refused = None, True  # user and password are wrong: nothing is tried again
             return False
-        asked.again += 1
+        pending.retries += 1
         if self._answers is None or self._answers.challenge != challenge:
             self._answers = Answers(challenge, self._who, self._cnonce)
         return True
 
-    def _sent(self, asked: _Asked) -> bytes:
+    def _encode(self, pending: _PendingRequest) -> bytes:
         self._next += 1
-        method, uri, _ = asked.request.first.split(" ")
+        method, uri, _ = pending.request.first.split(" ")
         headers = [
-            (name, str(self._next) if name.lower() == "cseq" else value) for name, value in asked.request.headers
+            (name, str(self._next) if name.lower() == "cseq" else value) for name, value in pending.request.headers
         ]
         if self._answers is not None:
-            asked.nonce = self._answers.challenge.parameters.get("nonce", "-")
-            headers.append(("Authorization", self._answers.header(method, uri, asked.request.body)))
-        while len(self._asked) >= _MOST_OPEN:
-            self._asked.pop(next(iter(self._asked)))
-        self._asked[str(self._next)] = asked
-        return replace(asked.request, headers=headers).encoded()
+            pending.nonce = self._answers.challenge.parameters.get("nonce", "-")
+            headers.append(("Authorization", self._answers.header(method, uri, pending.request.body)))
+        while len(self._pending) >= _MOST_OPEN:
+            self._pending.pop(next(iter(self._pending)))
+        self._pending[str(self._next)] = pending
+        return replace(pending.request, headers=headers).encoded()
 
-    def _here(self, name: str, value: str) -> str:
+    def _to_relay_address(self, name: str, value: str) -> str:
         if name.lower() not in _ABOUT_PLACES:
             return value
         return re.sub(re.escape(self._camera) + r"(?=[/;,\s]|$)", self._relay, value, flags=re.IGNORECASE)
@@ -177,7 +180,7 @@ class Relay:
 
     Args:
         url: The camera's, without user and password.
-        who: User and password.
+        credentials: User and password.
         timeout_s: To connect to the camera.
         cnonce: Makes a new random text.
         stopped: Ends it.
@@ -187,14 +190,16 @@ class Relay:
         port: Of loopback.
     """
 
-    def __init__(self, url: str, who: Login, timeout_s: float, cnonce: Callable[[], str], stopped: Stopped) -> None:
+    def __init__(
+        self, url: str, credentials: Login, timeout_s: float, cnonce: Callable[[], str], stopped: Stopped
+    ) -> None:
         self._peer, self._timeout_s, self._stopped = Peer.of(url), timeout_s, stopped
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1)
         self.port = int(self._listener.getsockname()[1])
         parts, here = urlsplit(url), f"127.0.0.1:{self.port}"
         self.url = urlunsplit(parts._replace(scheme="rtsp", netloc=here))
-        places = (f"rtsp://{here}", f"{parts.scheme}://{parts.netloc}")
-        self._exchange = LoginExchange(who, cnonce, places)
+        addresses = (f"rtsp://{here}", f"{parts.scheme}://{parts.netloc}")
+        self._exchange = LoginExchange(credentials, cnonce, addresses)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"rtsp-login:{self._peer.host}", daemon=True)
         self._thread.start()
@@ -203,28 +208,28 @@ class Relay:
         """End it, also when nobody has opened it."""
         self._ended.set()
 
-    def _ends(self) -> bool:
+    def _is_stopped(self) -> bool:
         return self._ended.is_set() or self._stopped()
 
     def _run(self) -> None:
         try:
-            client = self._accepted()
+            client = self._accept()
             if client is None:
                 return
             with client:
-                asks = Splitter()
+                from_ffmpeg = Splitter()
                 for _ in range(_CONNECTIONS):
                     with self._peer.connect(self._timeout_s) as camera:
-                        camera.sendall(self._exchange.anew())
-                        if not self._pass_on(client, camera, asks):
+                        camera.sendall(self._exchange.pending_requests())
+                        if not self._forward(client, camera, from_ffmpeg):
                             return
         except (OSError, BadRtsp) as error:
             logging_setup.get("rtsp-login").debug("connection ended", camera=self._peer.host, error=str(error))
 
-    def _accepted(self) -> socket.socket | None:
+    def _accept(self) -> socket.socket | None:
         until_s = time.monotonic() + ACCEPT_S
         with self._listener as listener:
-            while time.monotonic() < until_s and not self._ends():
+            while time.monotonic() < until_s and not self._is_stopped():
                 if not select.select([listener], [], [], _POLL_S)[0]:
                     continue
                 client, address = listener.accept()
@@ -234,20 +239,20 @@ class Relay:
                 client.close()
         return None
 
-    def _pass_on(self, client: socket.socket, camera: socket.socket, asks: Splitter) -> bool:
+    def _forward(self, client: socket.socket, camera: socket.socket, from_ffmpeg: Splitter) -> bool:
         """Until one of them ends; True: the camera has, and is to be connected to once more."""
         try:
-            self._exchanged(client, camera, asks)
+            self._exchanged(client, camera, from_ffmpeg)
         except OSError:
-            if not self._exchange.hung_up:
+            if not self._exchange.must_reconnect:
                 raise
-        return self._exchange.hung_up
+        return self._exchange.must_reconnect
 
-    def _exchanged(self, client: socket.socket, camera: socket.socket, asks: Splitter) -> None:
+    def _exchanged(self, client: socket.socket, camera: socket.socket, from_ffmpeg: Splitter) -> None:
         for one in (client, camera):
             one.settimeout(SEND_S)
-        says = Splitter()
-        while not self._ends():
+        message = Splitter()
+        while not self._is_stopped():
             waiting = isinstance(camera, ssl.SSLSocket) and camera.pending() > 0
             ready = [camera] if waiting else select.select([client, camera], [], [], _POLL_S)[0]
             for one in ready:
@@ -255,45 +260,45 @@ class Relay:
                 if not data:
                     return
                 if one is client:
-                    for part in asks.feed(data):
-                        camera.sendall(self._exchange.request(part) if isinstance(part, Message) else part)
+                    for chunk in from_ffmpeg.feed(data):
+                        camera.sendall(self._exchange.request(chunk) if isinstance(chunk, Message) else chunk)
                     continue
-                for part in says.feed(data):
-                    if isinstance(part, Message):
-                        back, on = self._exchange.response(part)
-                        camera.sendall(back)
+                for chunk in message.feed(data):
+                    if isinstance(chunk, Message):
+                        response, on = self._exchange.response(chunk)
+                        camera.sendall(response)
                         client.sendall(on)
                     else:
-                        client.sendall(part)
+                        client.sendall(chunk)
 
 
 @dataclass(frozen=True)
-class Probed:
+class ProbeResult:
     """How a camera asks for a log-in.
 
     Attributes:
         challenges: Its `WWW-Authenticate` headers; none where it asks for no log-in, or answers otherwise.
-        hangs_up: It ends the connection when it has asked, and FFmpeg does not connect anew.
+        closes_after_challenge: It ends the connection when it has asked, and FFmpeg does not connect anew.
     """
 
     challenges: tuple[str, ...] = ()
-    hangs_up: bool = False
+    closes_after_challenge: bool = False
 
 
-def _probed(answer: Message, camera: socket.socket) -> Probed:
+def _read_probe(answer: Message, camera: socket.socket) -> ProbeResult:
     if answer.status != 401:
-        return Probed()
+        return ProbeResult()
     camera.settimeout(_HANGS_UP_S)
     try:
-        hangs_up = camera.recv(1) == b""
+        closes_after_challenge = camera.recv(1) == b""
     except TimeoutError:
-        hangs_up = False
+        closes_after_challenge = False
     except OSError:
-        hangs_up = True
-    return Probed(tuple(answer.all("WWW-Authenticate")), hangs_up)
+        closes_after_challenge = True
+    return ProbeResult(tuple(answer.all("WWW-Authenticate")), closes_after_challenge)
 
 
-def probe(url: str, timeout_s: float, stopped: Stopped, now_s: Callable[[], float] = time.monotonic) -> Probed:
+def probe(url: str, timeout_s: float, stopped: Stopped, now_s: Callable[[], float] = time.monotonic) -> ProbeResult:
     """The challenges of a camera: it is asked once for the stream, without a log-in.
 
     Args:
@@ -316,13 +321,13 @@ def probe(url: str, timeout_s: float, stopped: Stopped, now_s: Callable[[], floa
                     data = camera.recv(65_536)
                 except TimeoutError:
                     continue
-                for part in splitter.feed(data):
-                    if isinstance(part, Message) and (part.status or 0) >= 200:
-                        return _probed(part, camera)
+                for chunk in splitter.feed(data):
+                    if isinstance(chunk, Message) and (chunk.status or 0) >= 200:
+                        return _read_probe(chunk, camera)
                 if not data:
-                    return Probed()
+                    return ProbeResult()
     except BadRtsp:
-        return Probed()
+        return ProbeResult()
     except OSError as error:
         raise SourceLost(f"{url}: {error.strerror or type(error).__name__}") from None
     raise SourceLost(f"{url}: the camera does not answer")

@@ -1,6 +1,6 @@
-"""One camera's loop: connect, read, tap, decode, look; and again, with back-off, when it is lost.
+"""One camera's loop: connect, read, tap, decode, analyse; reconnects with back-off.
 
-`run()` supervises, `run_once()` works and raises. A thread each; the thread that opens a stream closes it.
+`run()` supervises, `run_once()` works and raises. One thread for each camera, which opens and closes the stream.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from pipelines.motion_detector import to_grid
 from protocol.envelope import UnsequencedEvent
 from protocol.event_types import CameraBack, CameraLost
 
-MOST_WAITING = 16
-"""Packets that wait to be decoded at most."""
+MAX_UNDECODED = 16
+"""Maximum number of packets that wait for decoding."""
 LOST_S = 3.0
-"""A camera that is not there for this long is reported: see `Camera.check`."""
+"""A camera that is lost for this long is reported: see `CameraWorker.check`."""
 
 
 class PacketTap(Protocol):
-    """The recorder's place: sees every packet before anything is decided about it. Must be quick and never raise."""
+    """Receives every packet before decoding (the recorder). Must be fast and never raise."""
 
     def packet(self, camera: str, arrival: TimedPacket) -> None:
-        """One packet, as it came."""
+        """Receive one packet."""
 
 
 @dataclass
 class Counters:
-    """What a camera counts, for metrics and status."""
+    """A camera's counters, for metrics and status."""
 
     packets: int = 0
     frames: int = 0
@@ -56,7 +56,7 @@ class FrameRate:
     _since_ns: int = 0
 
     def tick(self, mono_ns: int) -> None:
-        """One picture came."""
+        """Count one picture."""
         self._count += 1
         if mono_ns - self._since_ns >= 10 * SECOND_NS:
             if self._since_ns:
@@ -71,19 +71,19 @@ class CameraWorker:
     Args:
         id: The camera's id.
         opener: Opens its stream.
-        eye: Looks at its pictures.
-        economy: None to decode every frame; else the keeper of what is not decoded.
+        analyzer: Analyses its frames.
+        keyframe_mode: Key-frame mode; None: decode every frame.
         clock: Wall and monotonic.
         backoff: Delays between tries.
-        send: Takes drafts about the camera itself.
+        send: Sends events about the camera.
         stop: Ends the loop.
-        taps: See every packet.
+        taps: Receive every packet.
     """
 
     id: str
     opener: Opener
-    eye: FrameAnalyzer
-    economy: KeyframeMode | None
+    analyzer: FrameAnalyzer
+    keyframe_mode: KeyframeMode | None
     clock: Clock
     backoff: Backoff
     send: Callable[[UnsequencedEvent], None]
@@ -96,30 +96,30 @@ class CameraWorker:
     refused: bool = False
     _lost_since_ns: int | None = None
     _reported: bool = True
-    _heard_ns: int = 0
-    _telling: threading.Lock = field(default_factory=threading.Lock)
-    _waiting: list[TimedPacket] = field(default_factory=list)
+    _last_packet_ns: int = 0
+    _report_lock: threading.Lock = field(default_factory=threading.Lock)
+    _undecoded: list[TimedPacket] = field(default_factory=list)
 
     def run(self) -> None:
         """Until `stop` is set."""
         log = logging_setup.get("camera").bind(camera=self.id)
-        self._heard_ns = self.clock.monotonic_ns()
+        self._last_packet_ns = self.clock.monotonic_ns()
         self._reported = False
         while not self.stop.is_set():
             try:
                 self.run_once()
             except SourceError as error:
                 if str(error) != self.problem:
-                    log.warning("camera trouble", error=str(error), reconnects=self.counters.reconnects)
-                self._again(str(error), refused=isinstance(error, LoginRefused))
-            except Exception as error:  # a mistake of ours about one picture must not blind the camera for good
+                    log.warning("camera failed", error=str(error), reconnects=self.counters.reconnects)
+                self._retry_later(str(error), refused=isinstance(error, LoginRefused))
+            except Exception as error:  # an internal error at one picture must not end the thread
                 log.exception("camera loop failed")
                 self.counters.failures += 1
-                self._again(type(error).__name__)
+                self._retry_later(type(error).__name__)
 
-    def _again(self, problem: str, *, refused: bool = False) -> None:
+    def _retry_later(self, problem: str, *, refused: bool = False) -> None:
         self.problem, self.refused = problem, refused
-        self._down()
+        self._on_lost()
         self.counters.reconnects += 1
         self.stop.wait(self.backoff.next_s())
 
@@ -130,21 +130,21 @@ class CameraWorker:
             SourceError: It ended, broke, or could not be opened.
         """
         stream = self.opener.open()
-        self._waiting = []
+        self._undecoded = []
         try:
             decoder = Decoder(stream.codec, stream.extradata, stream.matrix)
             last_dts: int | None = None
             for arrival in stream.packets():
-                self._heard(arrival)
+                self._count_packet(arrival)
                 dts = arrival.packet.dts
                 if dts is not None:
                     self.counters.backwards += last_dts is not None and dts < last_dts
                     last_dts = dts
                 for tap in self.taps:
                     tap.packet(self.id, arrival)
-                self._work(decoder, arrival)
-                # a recorder keeps the time at which each packet came
-                stream.grouped = not self.taps and self.economy is not None and not self.economy.awake
+                self._process(decoder, arrival)
+                # a recorder needs each packet's arrival time
+                stream.grouped = not self.taps and self.keyframe_mode is not None and not self.keyframe_mode.full_decode
                 if decoder.broken:
                     self.counters.broken, decoder.broken = self.counters.broken + decoder.broken, 0
                 if self.stop.is_set():
@@ -152,86 +152,86 @@ class CameraWorker:
         finally:
             stream.close()
 
-    def _work(self, decoder: Decoder, arrival: TimedPacket) -> None:
-        if self.economy is None or self.economy.awake:
-            self._watch(decoder, arrival)
-            if self.economy is not None:
-                self.economy.rest(self.eye.active, arrival.time_ns)
-                self._waiting = self._waiting if self.economy.awake else []
+    def _process(self, decoder: Decoder, arrival: TimedPacket) -> None:
+        if self.keyframe_mode is None or self.keyframe_mode.full_decode:
+            self._decode_when_due(decoder, arrival)
+            if self.keyframe_mode is not None:
+                self.keyframe_mode.maybe_leave(self.analyzer.active, arrival.time_ns)
+                self._undecoded = self._undecoded if self.keyframe_mode.full_decode else []
             return
         if not arrival.packet.is_keyframe:
-            self.economy.keep(arrival)
+            self.keyframe_mode.buffer(arrival)
             return
-        self._sentry(decoder, arrival, self.economy)
+        self._decode_key_frame(decoder, arrival, self.keyframe_mode)
 
-    def _watch(self, decoder: Decoder, arrival: TimedPacket, past: bool = False) -> None:
-        """Decode and look.
+    def _decode_when_due(self, decoder: Decoder, arrival: TimedPacket, past: bool = False) -> None:
+        """Decode and analyse when the frame is due.
 
-        While nothing moves, pictures between two looks are decoded together with the one that is looked at. Decoded
-        one at a time, each starts with cold processor caches, which costs a quarter more.
+        Without motion, pictures between two inspections are decoded together with the inspected one. Decoded one at a
+        time, each starts with cold processor caches, which costs a quarter more.
         """
-        if not past and len(self._waiting) < MOST_WAITING and not self.eye.wants(arrival.time_ns):
-            self._waiting.append(arrival)
+        if not past and len(self._undecoded) < MAX_UNDECODED and not self.analyzer.wants(arrival.time_ns):
+            self._undecoded.append(arrival)
             return
-        waiting, self._waiting = self._waiting, []
-        for earlier in waiting:
+        undecoded, self._undecoded = self._undecoded, []
+        for earlier in undecoded:
             self._decode(decoder, earlier)
         self._decode(decoder, arrival, past)
 
     def _decode(self, decoder: Decoder, arrival: TimedPacket, past: bool = False) -> None:
         for frame in decoder.decode(arrival.packet, arrival.mono_ns or arrival.time_ns):
-            self._alive(arrival.time_ns)
-            self.eye.see(frame, arrival.time_ns, past)
+            self._on_picture(arrival.time_ns)
+            self.analyzer.see(frame, arrival.time_ns, past)
 
-    def _sentry(self, decoder: Decoder, arrival: TimedPacket, economy: KeyframeMode) -> None:
-        """Decode one key frame; wake up when something moved since the last, and decode what was kept."""
+    def _decode_key_frame(self, decoder: Decoder, arrival: TimedPacket, keyframe_mode: KeyframeMode) -> None:
+        """Decode one key frame; on motion since the last, leave key-frame mode and decode the buffered packets."""
         decoder.skip_to_key()
         frames = decoder.decode(arrival.packet, arrival.mono_ns or arrival.time_ns)
         for frame in frames:
-            self._alive(arrival.time_ns)
+            self._on_picture(arrival.time_ns)
             grid = to_grid(luma_of(frame))
-            if economy.stirs(grid, arrival.time_ns):
-                past = economy.wake(arrival.time_ns)
+            if keyframe_mode.has_motion(grid, arrival.time_ns):
+                past = keyframe_mode.enter_full_decode(arrival.time_ns)
                 decoder.skip_to_key()
-                for kept in [*past, arrival]:
-                    self._watch(decoder, kept, past=True)
+                for buffered in [*past, arrival]:
+                    self._decode_when_due(decoder, buffered, past=True)
                 return
-            self.eye.see(frame, arrival.time_ns, grid=grid)
-        economy.keep(arrival)
+            self.analyzer.see(frame, arrival.time_ns, grid=grid)
+        keyframe_mode.buffer(arrival)
 
-    def _heard(self, arrival: TimedPacket) -> None:
-        """A picture came, decodable or not yet: that is what a camera lives by."""
-        self._heard_ns = arrival.mono_ns if arrival.mono_ns is not None else self.clock.monotonic_ns()
+    def _count_packet(self, arrival: TimedPacket) -> None:
+        """A packet arrived, decodable or not: the camera is connected."""
+        self._last_packet_ns = arrival.mono_ns if arrival.mono_ns is not None else self.clock.monotonic_ns()
         self.counters.packets += 1
-        self.rate.tick(self._heard_ns)
+        self.rate.tick(self._last_packet_ns)
 
-    def _alive(self, time_ns: int) -> None:
+    def _on_picture(self, time_ns: int) -> None:
         """A picture was decoded: the camera is up."""
         self.counters.frames += 1
         if self.up:
             return
-        with self._telling:
+        with self._report_lock:
             self.up, self.problem = True, ""
             self.backoff.reset()
             since_ns, self._lost_since_ns, self._reported = self._lost_since_ns, None, False
-            gone_ns = self.clock.monotonic_ns() - since_ns if since_ns is not None else 0
-            self.send(UnsequencedEvent(self.id, CameraBack(seconds=gone_ns / SECOND_NS), time_ns))
+            lost_ns = self.clock.monotonic_ns() - since_ns if since_ns is not None else 0
+            self.send(UnsequencedEvent(self.id, CameraBack(seconds=lost_ns / SECOND_NS), time_ns))
 
-    def _down(self) -> None:
-        """No stream: report it once it has lasted."""
-        with self._telling:
+    def _on_lost(self) -> None:
+        """The stream is lost: report it once it lasts."""
+        with self._report_lock:
             self.up = False
             if self._lost_since_ns is None:
-                self._lost_since_ns = self._heard_ns
+                self._lost_since_ns = self._last_packet_ns
         self.check()
 
     def check(self) -> None:
-        """Report a camera that has been lost for long; also called from outside, since connecting takes its time."""
-        with self._telling:
+        """Report a camera that has been lost for long; also called from another thread, since connecting blocks."""
+        with self._report_lock:
             if self._lost_since_ns is None or self._reported:
                 return
             now_ns = self.clock.monotonic_ns()
-            if now_ns - max(self._lost_since_ns, self._heard_ns) >= LOST_S * SECOND_NS:
+            if now_ns - max(self._lost_since_ns, self._last_packet_ns) >= LOST_S * SECOND_NS:
                 self._reported = True
-                gone_s = (now_ns - self._lost_since_ns) / SECOND_NS
-                self.send(UnsequencedEvent(self.id, CameraLost(seconds=gone_s), self.clock.wall_ns()))
+                lost_s = (now_ns - self._lost_since_ns) / SECOND_NS
+                self.send(UnsequencedEvent(self.id, CameraLost(seconds=lost_s), self.clock.wall_ns()))

@@ -1,4 +1,4 @@
-"""From packets to pictures; a decoder that stumbles is replaced and waits for the next key frame."""
+"""Decodes packets; after an error the decoder is replaced and waits for the next key frame."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edge.sources.base import VideoPacket
 from pipelines.types import Luma, Picture
 
 BROKEN_S, BROKEN_PACKETS = 10.0, 8
-"""A stream is given up when as many packets in a row, over as long a time, gave no picture. Waiting for a key frame
+"""A stream fails when this many packets in a row, over this time, gave no picture. Waiting for a key frame
 does not count: cameras with smart codecs send one in a minute or less often."""
 
 READ_EVERY = 16
@@ -34,17 +34,17 @@ class Decoder:
         matrix: Display matrix for frames without one of their own; see `edge.media.orientation`.
 
     Attributes:
-        broken: Packets that could not be decoded, or only with holes in the picture.
+        broken: Packets that could not be decoded, or only to an incomplete picture.
     """
 
     def __init__(self, codec: str, extradata: bytes, matrix: bytes = b"") -> None:
         self._codec, self._extradata, self._matrix = codec, extradata, matrix
         self.broken = 0
-        self._fruitless = 0
+        self._packets_without_picture = 0
         self._since_ns: int | None = None
         self._waits_for_key = True
         self._plain, self._unread = False, READ_EVERY
-        self._context = self._make()
+        self._context = self._create_context()
 
     def decode(self, packet: VideoPacket, now_ns: int = 0) -> list[av.VideoFrame]:
         """Pictures that this packet completes, upright and with square pixels.
@@ -63,48 +63,48 @@ class Decoder:
         except (av.error.FFmpegError, ValueError):
             self.broken += 1
             self.restart()
-            return self._without(now_ns)
+            return self._on_missing_picture(now_ns)
         self._waits_for_key = False
-        whole = [frame for frame in frames if not frame.is_corrupt]  # patched-up pictures would look like motion
-        self.broken += len(frames) - len(whole)
-        if not whole:
-            return self._without(now_ns)
-        self._fruitless, self._since_ns = 0, None
-        return whole if self._is_plain(whole) else [self._shown(frame) for frame in whole]
+        complete = [frame for frame in frames if not frame.is_corrupt]  # incomplete pictures would look like motion
+        self.broken += len(frames) - len(complete)
+        if not complete:
+            return self._on_missing_picture(now_ns)
+        self._packets_without_picture, self._since_ns = 0, None
+        return complete if self._is_plain(complete) else [self._upright(frame) for frame in complete]
 
     def _is_plain(self, frames: list[av.VideoFrame]) -> bool:
-        """Whether the frames need no turning and no stretching.
+        """Whether the frames need no rotation and no scaling.
 
         Streams give it with their key frames. Reading it from each frame costs a thirtieth of the decoding.
         """
         self._unread += 1
         if self._unread >= READ_EVERY or any(frame.key_frame for frame in frames):
             self._unread = 0
-            self._plain = all(self._shown(frame) is frame for frame in frames)
+            self._plain = all(self._upright(frame) is frame for frame in frames)
         return self._plain
 
-    def _shown(self, frame: av.VideoFrame) -> av.VideoFrame:
+    def _upright(self, frame: av.VideoFrame) -> av.VideoFrame:
         return shown(frame, self._context.sample_aspect_ratio, self._matrix)
 
     def skip_to_key(self) -> None:
-        """Forget the pictures so far and wait for a key frame; cheaper than `restart`, for a stream that is sound."""
+        """Forget the pictures so far and wait for a key frame; cheaper than `restart`, for an undamaged stream."""
         self._context.flush_buffers()
         self._waits_for_key = True
 
     def restart(self) -> None:
         """Forget everything and wait for a key frame."""
-        self._context = self._make()
+        self._context = self._create_context()
         self._waits_for_key = True
 
-    def _without(self, now_ns: int) -> list[av.VideoFrame]:
-        """A packet that ought to have given a picture did not."""
-        self._fruitless += 1
+    def _on_missing_picture(self, now_ns: int) -> list[av.VideoFrame]:
+        """A packet gave no picture although one was expected."""
+        self._packets_without_picture += 1
         self._since_ns = now_ns if self._since_ns is None else self._since_ns
-        if self._fruitless > BROKEN_PACKETS and now_ns - self._since_ns > BROKEN_S * SECOND_NS:
+        if self._packets_without_picture > BROKEN_PACKETS and now_ns - self._since_ns > BROKEN_S * SECOND_NS:
             raise StreamBroken(f"no picture in {BROKEN_S:.0f} s")
         return []
 
-    def _make(self) -> av.VideoCodecContext:
+    def _create_context(self) -> av.VideoCodecContext:
         context = av.CodecContext.create(self._codec, "r")
         assert isinstance(context, av.VideoCodecContext)
         context.thread_count = 1
@@ -125,15 +125,15 @@ def luma_of(frame: av.VideoFrame) -> Luma:
 
 
 class _Reformatters(threading.local):
-    """One a thread: a frame's own is not safe where the detector and a gate's lane take one frame at a time."""
+    """One a thread: a frame's own is not thread-safe when the detector and a plate reader use one frame."""
 
     def __init__(self) -> None:
-        self.mine = VideoReformatter()
+        self.reformatters = VideoReformatter()
 
 
 _reformatters = _Reformatters()
 
 
 def picture_of(frame: av.VideoFrame) -> Picture:
-    """H x W x 3 uint8 BGR. Several threads may ask for the same frame's."""
-    return np.asarray(_reformatters.mine.reformat(frame, format="bgr24").to_ndarray(), np.uint8)
+    """H x W x 3 uint8 BGR. Safe to call for one frame from several threads."""
+    return np.asarray(_reformatters.reformatters.reformat(frame, format="bgr24").to_ndarray(), np.uint8)

@@ -1,8 +1,7 @@
-"""Economy mode: while nothing moves only key frames are decoded, and what came between is kept until the next one.
+"""Key-frame mode: without motion only key frames are decoded; packets between them are buffered until the next one.
 
-When a key frame shows that something moved since the last one, the packets in between are decoded after all, with the
-times at which they came, so that an event tells when it really happened. Then everything is decoded until it has been
-quiet for `QUIET_S`.
+When a key frame shows motion since the last one, the buffered packets are decoded with their arrival times, so that
+events have the right time. Then every frame is decoded until there has been no motion for `QUIET_S`.
 """
 
 from __future__ import annotations
@@ -21,56 +20,56 @@ MAX_BYTES = 16_000_000
 
 @dataclass
 class KeyframeMode:
-    """What one camera keeps while it sleeps. Single-threaded.
+    """Key-frame mode of one camera, with its packet buffer. Single-threaded.
 
     Attributes:
-        awake: Everything is decoded.
-        overflows: Groups that were too large to keep; what happened in them is seen late.
-        woken: How often it woke up.
+        full_decode: Every frame is decoded.
+        overflows: Groups of pictures that exceeded the buffer; their events have a later time.
+        activations: Number of changes to full decoding.
     """
 
-    awake: bool = False
+    full_decode: bool = False
     overflows: int = 0
-    woken: int = 0
-    _gate: MotionDetector = field(default_factory=MotionDetector)
-    _group: list[TimedPacket] = field(default_factory=list)
+    activations: int = 0
+    _motion_detector: MotionDetector = field(default_factory=MotionDetector)
+    _buffered: list[TimedPacket] = field(default_factory=list)
     _bytes: int = 0
-    _busy_ns: int = 0
-    _complete: bool = True
+    _last_motion_ns: int = 0
+    _is_complete: bool = True
 
-    def keep(self, arrival: TimedPacket) -> None:
-        """Keep a packet; a key frame starts a new group (`take` empties the old one first)."""
+    def buffer(self, arrival: TimedPacket) -> None:
+        """Buffer a packet; a key frame starts a new group of pictures."""
         packet = arrival.packet
         if packet.is_keyframe:
-            self._group, self._bytes, self._complete = [], 0, True
+            self._buffered, self._bytes, self._is_complete = [], 0, True
         self._bytes += packet.size
-        if len(self._group) >= MAX_PACKETS or self._bytes > MAX_BYTES:
-            self.overflows += self._complete
-            self._complete = False
-            self._group = self._group[:1]
-        if self._complete:
-            self._group.append(arrival)
+        if len(self._buffered) >= MAX_PACKETS or self._bytes > MAX_BYTES:
+            self.overflows += self._is_complete
+            self._is_complete = False
+            self._buffered = self._buffered[:1]
+        if self._is_complete:
+            self._buffered.append(arrival)
 
-    def stirs(self, grid: Luma, time_ns: int) -> bool:
-        """Whether a key frame shows that something moved since the last one.
+    def has_motion(self, grid: Luma, time_ns: int) -> bool:
+        """Whether a key frame shows motion since the last one.
 
         Args:
-            grid: Luma at the gate's resolution.
+            grid: Luma at the motion detector's resolution.
             time_ns: Of the key frame.
         """
-        return bool(self._gate.look(grid, time_ns).regions)
+        return bool(self._motion_detector.look(grid, time_ns).regions)
 
-    def wake(self, time_ns: int) -> list[TimedPacket]:
-        """Wake up; returns the packets since the last key frame, that one first."""
-        self.awake, self._busy_ns, self.woken = True, time_ns, self.woken + 1
-        group, self._group, self._bytes = self._group, [], 0
+    def enter_full_decode(self, time_ns: int) -> list[TimedPacket]:
+        """Change to full decoding; returns the packets since the last key frame, that one first."""
+        self.full_decode, self._last_motion_ns, self.activations = True, time_ns, self.activations + 1
+        group, self._buffered, self._bytes = self._buffered, [], 0
         return group
 
-    def rest(self, busy: bool, time_ns: int) -> None:
-        """Told after every picture while awake; falls asleep when it has been quiet."""
-        if busy or time_ns < self._busy_ns:
-            self._busy_ns = time_ns
-        elif time_ns - self._busy_ns > QUIET_S * SECOND_NS:
-            self.awake = False
-            self._gate = MotionDetector()
-            self._group, self._bytes, self._complete = [], 0, False
+    def maybe_leave(self, has_motion: bool, time_ns: int) -> None:
+        """Call after every picture in full decoding; returns to key frames after `QUIET_S` without motion."""
+        if has_motion or time_ns < self._last_motion_ns:
+            self._last_motion_ns = time_ns
+        elif time_ns - self._last_motion_ns > QUIET_S * SECOND_NS:
+            self.full_decode = False
+            self._motion_detector = MotionDetector()
+            self._buffered, self._bytes, self._is_complete = [], 0, False

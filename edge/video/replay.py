@@ -44,7 +44,7 @@ class Replay:
         frames: Pictures decoded so far.
         seconds: Time within the file so far.
         broken: Packets that could not be decoded.
-        eye: The camera's eye.
+        analyzer: The camera's eye.
     """
 
     camera: CameraSettings
@@ -54,14 +54,16 @@ class Replay:
     frames: int = 0
     seconds: float = 0.0
     broken: int = 0
-    eye: FrameAnalyzer = field(init=False)
+    analyzer: FrameAnalyzer = field(init=False)
     _first_s: float = 0.0
     _drafts: list[UnsequencedEvent] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         health = CameraHealth(self.camera.health)
-        look, conclude, send = self.camera.looks_per_s, self._inspect, self._drafts.append
-        self.eye = FrameAnalyzer(self.camera.id, self.make_pipeline, health, look, conclude, self._report, send)
+        inspection, conclude, send = self.camera.looks_per_s, self._inspect, self._drafts.append
+        self.analyzer = FrameAnalyzer(
+            self.camera.id, self.make_pipeline, health, inspection, conclude, self._report, send
+        )
 
     def run(self, file: Path) -> Iterator[UnsequencedEvent]:
         """Events of the file, without pictures, in the order in which they are known.
@@ -75,8 +77,8 @@ class Replay:
             stream = ContainerStream(container, file.name)
             step_s = 1 / float(stream.video.average_rate or 15)
             for frame in self._frames_of(stream):
-                self._see(frame, stream.time_base, step_s)
-                yield from self._taken()
+                self._analyze(frame, stream.time_base, step_s)
+                yield from self._drain()
         finally:
             container.close()
 
@@ -98,25 +100,25 @@ class Replay:
                 yield from (shown(frame, context.sample_aspect_ratio) for frame in frames)
         yield from (shown(frame, context.sample_aspect_ratio) for frame in context.decode(None))
 
-    def _see(self, frame: av.VideoFrame, time_base: Fraction, step_s: float) -> None:
-        told_s = None if frame.pts is None else float(frame.pts * time_base)
+    def _analyze(self, frame: av.VideoFrame, time_base: Fraction, step_s: float) -> None:
+        frame_s = None if frame.pts is None else float(frame.pts * time_base)
         if not self.frames:
-            self._first_s = told_s or 0.0
-        elif told_s is not None and told_s - self._first_s > self.seconds:
-            self.seconds = told_s - self._first_s
+            self._first_s = frame_s or 0.0
+        elif frame_s is not None and frame_s - self._first_s > self.seconds:
+            self.seconds = frame_s - self._first_s
         else:
             self.seconds += step_s
         self.frames += 1
-        self.eye.see(frame, self.start_ns + round(self.seconds * SECOND_NS))
+        self.analyzer.see(frame, self.start_ns + round(self.seconds * SECOND_NS))
 
     def _inspect(self, job: InferenceRequest) -> None:
         picture = picture_of(job.frame)
-        self.eye.conclude(job, run_views(self.detector, job, picture), picture)
+        self.analyzer.conclude(job, run_views(self.detector, job, picture), picture)
 
     def _report(self, report: Report) -> None:
         self._drafts += [UnsequencedEvent(report.camera, finding.data, finding.time_ns) for finding in report.findings]
 
-    def _taken(self) -> list[UnsequencedEvent]:
+    def _drain(self) -> list[UnsequencedEvent]:
         drafts, self._drafts[:] = list(self._drafts), []
         return drafts
 

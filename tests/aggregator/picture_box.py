@@ -74,7 +74,7 @@ class Running:
         """Wait for footage."""
         assert self.box.footage is not None
         counts = self.box.footage.writer.counts
-        wait_until(lambda: counts.parts >= parts, 60)
+        wait_until(lambda: counts.fragments >= parts, 60)
 
 
 @contextlib.contextmanager

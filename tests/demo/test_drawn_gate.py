@@ -31,8 +31,8 @@ def test_each_plate_is_read_while_its_vehicle_stands(
     obtain(model_store, "plate-find", "plate-read")
     for name in ("ppocr_det", "clp_rec"):
         model_store.fetch(name)
-    look = load_readers(model_store).look(choose([], [drawn_gate.PATTERN]))
-    seen = look.everything(standing[number])
+    pipeline = load_readers(model_store).pipeline(choose([], [drawn_gate.PATTERN]))
+    seen = pipeline.everything(standing[number])
     texts = {it.reading.text.reveal() for it in seen if it.reading is not None and it.reading.confidence > 0.9}
     assert texts == {drawn_gate.PLATES[number]}
 

@@ -42,19 +42,20 @@ def lane(
     look = PlatePipeline(finder or SaidFinder(), EnsembleReader([SaidReader(TEXT), SaidReader(TEXT)], MAINLAND))
     passages = PassageTracker(MAINLAND, b"k" * 32)
     made = PlateReaderWorker(
-        camera="c", gate="lane", look=look, passages=passages, region=Region(()), terms=terms, site=site,
-        opener=cast(RelayController, hand), pseudonym=lambda _: "0" * 32, report=reports.append, clock=SystemClock(),
+        camera="c", gate="lane", pipeline=look, passages=passages, region=Region(()), policy=terms, site=site,
+        relay_controller=cast(RelayController, hand),
+        pseudonym=lambda _: "0" * 32, report=reports.append, clock=SystemClock(),
     )  # fmt: skip
     return made, reports
 
 
 def drive(made: PlateReaderWorker, seconds: float = 6.0) -> None:
     """A plate passes from left to right and is gone."""
-    finder = made.look.finder
+    finder = made.pipeline.finder
     for i in range(round(seconds * 5)):
         if isinstance(finder, SaidFinder):
             finder.boxes = [Box(100 + 40 * i, 300, 240 + 40 * i, 345)] if i < 12 else []
-        made.see(PICTURE, i * 200_000_000)
+        made.process_frame(PICTURE, i * 200_000_000)
 
 
 def data(reports: list[Report]) -> list[Any]:

@@ -18,9 +18,9 @@ from common.clock import SECOND_NS, FakeClock, SystemClock
 from edge.media.nal import configuration, to_byte_stream
 from edge.recorder.disk import Disk, RealDisk
 from edge.recorder.index import Index, Segment
-from edge.recorder.retention.keys import FileWrapper, Keys, Wrapper
+from edge.recorder.retention.keys import DayKeyStore, FileWrapper, Wrapper
 from edge.recorder.segments.segment import SegmentReader
-from edge.recorder.segments.timeline import Item
+from edge.recorder.segments.timeline import RecordedPacket
 from edge.recorder.segments.writer import Writer
 from protocol.envelope import UnsequencedEvent
 
@@ -51,13 +51,13 @@ def in_band(clip: Packets) -> Packets:
 
 def stream(
     clock: FakeClock, seconds: float, camera: str = "cam-1", session: int = 1, clip: Packets | None = None
-) -> Iterator[Item]:
+) -> Iterator[RecordedPacket]:
     """Packets as they come, while the clock runs."""
     codec, extradata, found = clip or packets()
     for number in range(round(seconds * RATE)):
         data, _, key = found[number % len(found)]
         ticks = clock.mono_ns * 9 // 100_000
-        yield Item(
+        yield RecordedPacket(
             camera, data, ticks, ticks, Fraction(1, 90_000), key, clock.now_ns, clock.mono_ns, codec, extradata, session
         )
         clock.advance(1 / RATE)
@@ -84,7 +84,7 @@ class Store:
         self.writer = self.reopen()
 
     def reopen(self) -> Writer:
-        self.keys = Keys(self.disk, self.wrapper)
+        self.keys = DayKeyStore(self.disk, self.wrapper)
         noise = random.Random(self.clock.now_ns)
         self.writer = Writer(self.disk, self.keys, self.index, self.clock, noise.randbytes, self.sent.append, "box")
         self.writer.start()
@@ -111,7 +111,7 @@ def real_store(folder: Path) -> tuple[Writer, Index, RealDisk]:
     """A writer on a real file system."""
     folder.mkdir(exist_ok=True)
     disk, index = RealDisk(folder), Index(folder / "index.sqlite3")
-    keys = Keys(disk, PlainWrapper())
+    keys = DayKeyStore(disk, PlainWrapper())
     return Writer(disk, keys, index, SystemClock(), os.urandom, lambda _draft: None, "box"), index, disk
 
 

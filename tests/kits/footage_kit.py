@@ -11,7 +11,7 @@ import av
 import numpy as np
 
 from common.clock import FakeClock
-from edge.recorder.segments.timeline import Item
+from edge.recorder.segments.timeline import RecordedPacket
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ def film(size: tuple[int, int], fps: int, seconds: float, bit_rate: int | None =
         return Film(video.codec_context.name, bytes(video.codec_context.extradata or b""), found, fps)
 
 
-def items(shown: Film, clock: FakeClock, seconds: float, cameras: int) -> Iterator[Item]:
+def items(shown: Film, clock: FakeClock, seconds: float, cameras: int) -> Iterator[RecordedPacket]:
     """Packets of several cameras in step, while the clock runs."""
     for number in range(round(seconds * shown.fps)):
         data, key = shown.packets[number % len(shown.packets)]
         ticks = clock.mono_ns * 9 // 100_000
         for camera in range(cameras):
-            yield Item(
+            yield RecordedPacket(
                 camera=f"cam-{camera}",
                 data=data,
                 pts=ticks,

@@ -15,7 +15,7 @@ import numpy as np
 from shared_clips import DATA
 
 from edge.media.redaction_statistics import Counts
-from edge.redaction.detection_plan import pace_of
+from edge.redaction.detection_plan import cadence_of
 from edge.redaction.lookahead_detector import LookaheadDetector
 from edge.redaction.two_pass_redactor import ExportRedactor, LookaheadBuffer
 from edge.redaction.video_reader import VideoFrame, film_of
@@ -131,13 +131,13 @@ def plans(redactor: ExportRedactor, clip: Path) -> Iterator[Plan]:
     """What the export covers in each frame: its first pass, and its second without painting."""
     opener = film_of(clip)
     film = opener()
-    pace = pace_of(film.rate)
-    scout = LookaheadDetector(opener, redactor.finders, pace, redactor.timeout_s, redactor.threads)
+    pace = cadence_of(film.rate)
+    scout = LookaheadDetector(opener, redactor.detectors, pace, redactor.timeout_s, redactor.threads)
     ahead = LookaheadBuffer(scout, pace, Counts())
     try:
         for shot in film.shots():
             if isinstance(shot, VideoFrame):
-                ahead.same(shot.number, shot.frame.pts)
+                ahead.is_same_frame(shot.number, shot.frame.pts)
                 yield Plan(shot, *ahead.boxes(shot.number, shot.frame.width * shot.frame.height))
     finally:
         scout.close()

@@ -84,10 +84,10 @@ if CROPS.is_dir():
 
         for name in ("clp_det", "ppocr_rec", "clp_rec"):
             model_store.fetch(name)
-        look = load_readers(model_store).look(MAINLAND)
+        pipeline = load_readers(model_store).pipeline(MAINLAND)
         rows = [json.loads(line) for line in (CROPS / "truth.jsonl").read_text(encoding="utf-8").splitlines()][::23]
         right = 0
         for row in rows:
-            found = look.crop(np.asarray(cv2.imread(str(CROPS / row["file"])), np.uint8))
+            found = pipeline.crop(np.asarray(cv2.imread(str(CROPS / row["file"])), np.uint8))
             right += found is not None and found.text.reveal() == row["plate"]
         assert right >= 0.9 * len(rows)

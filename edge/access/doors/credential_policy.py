@@ -1,11 +1,11 @@
-"""What the box makes of a credential: a decision, an entry of the site's list, and the pseudonym that leaves the box.
+"""Decisions about credentials: the verdict, the matching list entry, and the pseudonym that leaves the box.
 
-It decides where the controller leaves it to the box, and always says where a credential is revoked.
+The box decides where the controller does not, and always reports a revoked credential.
 
 The file of allowed credentials belongs to one door or to several. Its first line is `key` and 64 hexadecimal digits,
 every other line the HMAC-SHA-256 of a normalised credential under that key, with `duress` behind it where it is a
-duress code. That keeps card numbers from being read in passing; it does not keep them from somebody who has the file
-and tries all numbers, so the file has mode 0600.
+duress code. The digests hide card numbers from a reader of the file; they do not protect against somebody who has the
+file and tries all numbers, so the file has mode 0600.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Literal
 from common import logging_setup, text_file
 from common.errors import DoorRefused
 from common.secret import Secret, write_private
-from edge.access.doors.door_signals import CredentialPresented, normal, told_reason
+from edge.access.doors.door_signals import CredentialPresented, normal, standard_reason
 from edge.access.doors.door_state_machine import CredentialDecision
 from edge.access.site_lists.matching import SiteList
 
@@ -29,9 +29,9 @@ KEY_BYTES = 32
 
 
 class Allowlist:
-    """The credentials that a door lets in, read again whenever the file has changed.
+    """The credentials that a door accepts; reloaded whenever the file has changed.
 
-    A file that cannot be read lets nobody in: the door keeps its last safe state, which is locked.
+    Without a readable file no credential is accepted: the door stays locked, its safe state.
 
     Args:
         path: The file.
@@ -39,19 +39,19 @@ class Allowlist:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seen: tuple[int, int] | None = None
+        self._file_version: tuple[int, int] | None = None
         self._key, self._entries = b"", dict[str, Allows]()
 
     def check(self, credential: Secret) -> Allows:
-        """Whether a credential is in the file, and as what."""
-        self._read_again()
+        """Whether a credential is allowed, and whether it is a duress code."""
+        self._reload_if_changed()
         return self._entries.get(_digest(self._key, credential), "no") if self._key else "no"
 
     def add(self, credentials: Iterable[Secret], duress: bool, random: Callable[[int], bytes]) -> int:
         """Write the file anew with more credentials; returns how many were new.
 
         Raises:
-            DoorRefused: There is a file, and it is not one of these.
+            DoorRefused: The existing file has another format.
         """
         if self._path.exists():
             self._key, self._entries = _parse(self._path)
@@ -62,16 +62,16 @@ class Allowlist:
         write_private(self._path, "\n".join([f"key {self._key.hex()}", *lines, ""]).encode())
         return len(self._entries) - before
 
-    def _read_again(self) -> None:
+    def _reload_if_changed(self) -> None:
         try:
-            found = self._path.stat()
-            if (found.st_mtime_ns, found.st_ino) != self._seen:
-                self._seen = found.st_mtime_ns, found.st_ino
+            status = self._path.stat()
+            if (status.st_mtime_ns, status.st_ino) != self._file_version:
+                self._file_version = status.st_mtime_ns, status.st_ino
                 self._key, self._entries = _parse(self._path)
         except (OSError, DoorRefused) as error:
             self._key, self._entries = b"", {}
             logging_setup.get("doors").error(
-                "nobody is let in: the allowed credentials cannot be read", error=str(error)
+                "no credential is accepted: the file of allowed credentials cannot be read", error=str(error)
             )
 
 
@@ -95,35 +95,35 @@ def _digest(key: bytes, credential: Secret) -> str:
 
 
 class CredentialPolicy:
-    """Looks at every credential once; after it only pseudonyms are left.
+    """Decides about every credential once; only the pseudonym is passed on.
 
     Args:
         pseudonym: See `edge.access.pseudonyms`.
-        revoked: The site's revoked and lost credentials; None: there is no list.
+        revoked: The site's revoked and lost credentials; None without a list.
     """
 
     def __init__(self, pseudonym: Pseudonym, revoked: SiteList | None) -> None:
         self._pseudonym, self._revoked = pseudonym, revoked
 
-    def judge(self, card: CredentialPresented, allowed: Allowlist | None, wall_ns: int) -> CredentialDecision:
-        """What the door's state machine hears, and what leaves the box.
+    def judge(self, presented: CredentialPresented, allowed: Allowlist | None, wall_ns: int) -> CredentialDecision:
+        """The decision for the door's state machine, with the pseudonym that leaves the box.
 
         Args:
-            card: What the controller said.
+            presented: The controller's message.
             allowed: The door's own list, where the box decides.
             wall_ns: Now, UTC nanoseconds.
         """
-        if card.credential is None:
-            verdict = "denied" if card.verdict == "shown" else card.verdict
-            return CredentialDecision(verdict, None, told_reason(card.reason))
-        text = normal(card.credential.reveal())
+        if presented.credential is None:
+            verdict = "denied" if presented.verdict == "shown" else presented.verdict
+            return CredentialDecision(verdict, None, standard_reason(presented.reason))
+        text = normal(presented.credential.reveal())
         credential = self._pseudonym("credential", text)
         match = self._revoked.find(text, wall_ns) if self._revoked is not None else None
         revoked = match is not None and match.standing == "revoked" and match.valid
-        reason = f"revoked:{match.entry}" if match is not None and revoked else told_reason(card.reason)
-        if card.verdict != "shown":
-            return CredentialDecision(card.verdict, credential, reason)
-        allows = allowed.check(card.credential) if allowed is not None else "no"
+        reason = f"revoked:{match.entry}" if match is not None and revoked else standard_reason(presented.reason)
+        if presented.verdict != "shown":
+            return CredentialDecision(presented.verdict, credential, reason)
+        allows = allowed.check(presented.credential) if allowed is not None else "no"
         if revoked or allows == "no":
             return CredentialDecision("denied", credential, reason or "unknown")
         return CredentialDecision("duress" if allows == "duress" else "granted", credential, reason)

@@ -126,8 +126,8 @@ def normal(text: str) -> str:
     return re.sub(r"[\W_]+", "", text).upper()
 
 
-def told_reason(text: str) -> str:
-    """A controller's reason in our words; empty where it gave none.
+def standard_reason(text: str) -> str:
+    """A controller's reason as one of the standard reasons; empty without one.
 
     >>> told_reason("Expired"), told_reason("Mr Li's card"), told_reason("")
     ('expired', 'other', '')

@@ -1,4 +1,4 @@
-"""A box's doors, put together from their settings; `edge/app.py` uses it."""
+"""Builds a box's doors from their settings; used by `edge/app.py`."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ from protocol.identifiers import to_rfc3339
 from protocol.receipts import DoorStanding, DoorStatus
 
 _OWN_TIME = (OnvifDoor, WebhookDoor, MqttDoor)
-"""Controllers that say when something happened."""
+"""Controllers whose messages carry their own time."""
 
 
 class Doors:
-    """All doors of a box: the desk's thread and a thread for each adapter.
+    """All doors of a box: the event loop's thread and a thread for each adapter.
 
     Args:
         settings: The doors' settings.
         base: Folder that their files are relative to.
         clock: Wall and monotonic.
-        send: Puts drafts into the outbox and returns when they are there.
+        send: Stores events in the outbox and returns when they are committed.
         pseudonym: Makes daily pseudonyms.
         random: Uniform in [0, 1), for back-off.
         schedules: The box's schedules, by name.
         zone: Its time zone.
-        revoked: The site's revoked credentials; None: there is no list.
-        box: `SITE/BOX`: what tells this box from others at a broker that they share.
+        revoked: The site's revoked credentials; None without a list.
+        box: `SITE/BOX`: distinguishes this box from others at a shared broker.
 
     Raises:
         SettingsError: A file of the settings cannot be used.
@@ -66,25 +66,27 @@ class Doors:
         box: str = "",
     ) -> None:
         self._settings = {door.id: door for door in settings}
-        self._ending, self._ended = threading.Event(), threading.Event()
-        self._held = {name: Schedule(windows, zone) for name, windows in schedules.items()} | {"": Schedule((), zone)}
-        self._of_line: dict[tuple[str, str, str], list[str]] = {}
+        self._stopping, self._loop_stop = threading.Event(), threading.Event()
+        self._schedules = {name: Schedule(windows, zone) for name, windows in schedules.items()} | {
+            "": Schedule((), zone)
+        }
+        self._doors_of_line: dict[tuple[str, str, str], list[str]] = {}
         for door in self._settings.values():
             if door.passage is not None:
-                self._of_line.setdefault((door.camera, door.passage.line, door.passage.entry), []).append(door.id)
+                self._doors_of_line.setdefault((door.camera, door.passage.line, door.passage.entry), []).append(door.id)
         self._clock = clock
         doors = {door.id: self._door(door, base) for door in self._settings.values()}
-        self.desk = DoorEventLoop(doors, CredentialPolicy(pseudonym, revoked), clock, send, self._ended)
-        context = AdapterContext(base, self.desk.submit, clock, self._ending, random, box)
+        self.event_loop = DoorEventLoop(doors, CredentialPolicy(pseudonym, revoked), clock, send, self._loop_stop)
+        context = AdapterContext(base, self.event_loop.submit, clock, self._stopping, random, box)
         self.adapters = self._adapters(context)
         self._threads = [
             threading.Thread(target=supervise, args=(adapter, context), name=f"doors-{adapter.doors[0]}", daemon=True)
             for adapter in self.adapters
         ]
-        self._desk = Worker(self.desk.run, "doors")
+        self._event_loop_thread = Worker(self.event_loop.run, "doors")
 
     def bind_metrics(self, metrics: DoorMetrics) -> None:
-        """Have the metrics read all doors."""
+        """Register the counters of all doors."""
         counts = self.counts
         metrics.messages.set_function(lambda: counts.messages)
         metrics.refused.set_function(lambda: counts.refused)
@@ -94,35 +96,35 @@ class Doors:
 
     @property
     def counts(self) -> Counts:
-        """What the metrics read."""
-        return self.desk.counts
+        """Counters for the metrics."""
+        return self.event_loop.counts
 
     def start(self) -> None:
         """Start every thread; a box without doors has none."""
         if self._settings:
-            self._desk.start()
+            self._event_loop_thread.start()
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """End the adapters, then the desk, after all that they said has been judged and stored."""
-        self._ending.set()
+        """Stop the adapters, then the event loop after it has processed and stored every queued message."""
+        self._stopping.set()
         for thread in self._threads:
             thread.join()
-        self.stop_desk()
-        if self._desk.is_alive():
-            self._desk.join()
+        self.stop_event_loop()
+        if self._event_loop_thread.is_alive():
+            self._event_loop_thread.join()
 
-    def stop_desk(self) -> None:
-        """Have the desk end, after what waits."""
-        self._ended.set()
-        self.desk.wake()
+    def stop_event_loop(self) -> None:
+        """Let the event loop end after the queued messages."""
+        self._loop_stop.set()
+        self.event_loop.notify()
 
     def unlock(self, door: str) -> None:
-        """Let somebody in.
+        """Unlock a door.
 
         Raises:
-            DoorError: It cannot be done.
+            DoorError: It cannot be unlocked.
         """
         self._adapter(door).unlock(door)
 
@@ -134,17 +136,17 @@ class Doors:
         """
         return self._adapter(door).outputs(door)
 
-    def see(self, camera: str, findings: Iterable[Finding | Passing]) -> None:
-        """Take what a camera's rules found: people over the line of a door of that camera."""
+    def handle_findings(self, camera: str, findings: Iterable[Finding | Passing]) -> None:
+        """Pass crossings of a door's line by people to the event loop."""
         for finding in findings:
             data = finding.data
             if isinstance(data, LineCrossed) and data.object == "person":
-                for door in self._of_line.get((camera, data.line, data.direction), ()):
-                    self.desk.see(door, [Crossing(finding.time_ns, data.track)])
+                for door in self._doors_of_line.get((camera, data.line, data.direction), ()):
+                    self.event_loop.submit_crossings(door, [Crossing(finding.time_ns, data.track)])
 
     def statuses(self) -> list[DoorStatus]:
-        """How every door stands, for the box's status."""
-        return [self._status(settings, self.desk.doors[name].state) for name, settings in self._settings.items()]
+        """The status of every door."""
+        return [self._status(settings, self.event_loop.doors[name].state) for name, settings in self._settings.items()]
 
     def _status(self, settings: DoorSettings, state: DoorState) -> DoorStatus:
         opened = to_rfc3339(state.opened.wall_ns) if state.opened is not None else ""
@@ -152,7 +154,7 @@ class Doors:
         return DoorStatus(
             id=settings.id,
             name=settings.name or settings.id,
-            state=standing(state),
+            state=door_state_name(state),
             locked=state.locked,
             opened=opened,
             held_limit_s=limit_s,
@@ -177,9 +179,9 @@ class Doors:
 
     def _limit(self, settings: DoorSettings) -> Callable[[int], float | None]:
         def limit_s(wall_ns: int) -> float | None:
-            for limit in settings.held or (HeldLimit(),):
-                if self._held[limit.schedule].open_at(wall_ns):
-                    return limit.limit_s
+            for held_limit in settings.held or (HeldLimit(),):
+                if self._schedules[held_limit.schedule].open_at(wall_ns):
+                    return held_limit.limit_s
             return None
 
         return limit_s
@@ -197,8 +199,8 @@ class Doors:
         raise DoorRefused(f"there is no door '{door}' on this box")
 
 
-def standing(state: DoorState) -> DoorStanding:
-    """How a door stands, in one word: the worst first.
+def door_state_name(state: DoorState) -> DoorStanding:
+    """The state of a door as one name; the most severe state wins.
 
     >>> standing(DoorState(online=True, open=False))
     'closed'

@@ -1,4 +1,4 @@
-"""Puts messages that carry their controller's own time back into order, within a window."""
+"""Reorders messages by their controller's own time, within a window."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Item = TypeVar("Item")
 
 @dataclass
 class ReorderBuffer(Generic[Item]):
-    """Keeps what came until nothing older is expected any more.
+    """Holds each message until no older one is expected.
 
-    What is older than the window when it comes goes on at once: it is late, and whoever takes it must be told so by
-    its time. What comes from the future counts as from now.
+    A message that is older than the window is released at once; its time shows that it is late. A time in the future
+    counts as now.
 
     Args:
         window_ns: How long to wait for something older.
@@ -26,15 +26,15 @@ class ReorderBuffer(Generic[Item]):
     _number: itertools.count[int] = field(default_factory=itertools.count)
 
     def push(self, at_ns: int, item: Item) -> None:
-        """Take a message that happened at a monotonic time."""
+        """Add a message with its monotonic time."""
         heapq.heappush(self._heap, (at_ns, next(self._number), item))
 
     def due_ns(self) -> int | None:
-        """When the next one goes on; None: there is none."""
+        """When the next message is released; None if there is none."""
         return self._heap[0][0] + self.window_ns if self._heap else None
 
     def ready(self, now_ns: int) -> list[Item]:
-        """What goes on now, oldest first; of one time in the order of arrival."""
+        """The messages to release now, oldest first; equal times in order of arrival."""
         found = []
         while self._heap and self._heap[0][0] + self.window_ns <= now_ns:
             found.append(heapq.heappop(self._heap)[2])

@@ -1,1 +1,1 @@
-"""Gates: a camera that reads plates, decides with the site's own list, opens, and forgets."""
+"""Gates: read plates from a camera, match them with the site's vehicle list and operate the barrier relay."""

@@ -1,14 +1,14 @@
-"""From what was read and what the list says to what is done: pure, a table in a function.
+"""The access decision: a pure function of the reading and the list entry.
 
 | read | on the list | standing | opens |
 | --- | --- | --- | --- |
-| nothing, or too unsure | – | unreadable | only fail-safe, while reader or list fail |
-| sure or not | not at all | unlisted | never |
-| sure or not | expired, or not begun | unlisted, with the entry | never |
-| sure or not | barred | barred | never |
+| nothing, or low confidence | – | unreadable | only fail-safe, while reader or list fail |
+| any confidence | no entry | unlisted | never |
+| any confidence | expired, or not yet valid | unlisted, with the entry | never |
+| any confidence | barred | barred | never |
 | below the site's confidence | registered, visitor | as listed | never |
-| sure | registered, visitor | as listed | yes |
-| sure | a variant of it is | as listed | only where the site says so |
+| above it | registered, visitor | as listed | yes |
+| above it | a variant of the text is listed | as listed | only with `open_on_variant` |
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from protocol.event_types import (
 
 Standing = Literal["registered", "visitor", "barred", "unlisted", "unreadable"]
 READABLE = 0.5
-"""Below this nothing was read."""
+"""A reading with less confidence counts as unreadable."""
 OPENING: frozenset[str] = frozenset({"registered", "visitor"})
 
 
 @dataclass(frozen=True)
 class GatePolicy:
-    """What the site demands before a gate opens.
+    """The site's conditions for opening a gate.
 
     Attributes:
-        confidence: Least confidence.
-        on_variant: A text that is one mistake away from a listed one will do.
-        fail_safe: Let in while reader or list fail.
+        confidence: Minimum confidence of the reading.
+        on_variant: A text that differs from a listed one in one easily confused character is accepted.
+        fail_safe: Open while the reader or the list fails.
     """
 
     confidence: float
@@ -50,11 +50,11 @@ class GatePolicy:
 
 @dataclass(frozen=True)
 class Decision:
-    """What is done about a passage.
+    """The decision about a passage.
 
     Attributes:
         standing: The event's kind.
-        open: The barrier is to be opened.
+        open: Whether the barrier is opened.
         entry: Id of the list entry where the event may carry it: barred, or expired.
     """
 
@@ -63,17 +63,17 @@ class Decision:
     entry: str | None = None
 
 
-def decide(confidence: float, match: Match | None, terms: GatePolicy, failing: bool = False) -> Decision:
+def decide(confidence: float, match: Match | None, policy: GatePolicy, failing: bool = False) -> Decision:
     """Decide about one passage.
 
     Args:
-        confidence: Of what was read; 0 where nothing was.
-        match: What the list has for it.
-        terms: The site's.
-        failing: The reader or the list does not work at the moment.
+        confidence: Confidence of the reading; 0 without a reading.
+        match: The list entry that matched, if any.
+        policy: The site's conditions.
+        failing: The reader or the list currently fails.
     """
     if failing:
-        return Decision("unreadable", open=terms.fail_safe)
+        return Decision("unreadable", open=policy.fail_safe)
     if confidence < READABLE:
         return Decision("unreadable")
     if match is None or match.standing == "revoked":
@@ -82,19 +82,19 @@ def decide(confidence: float, match: Match | None, terms: GatePolicy, failing: b
         return Decision("unlisted", entry=match.entry)
     if match.standing == "barred":
         return Decision("barred", entry=match.entry)
-    sure = confidence >= terms.confidence and (match.exact or terms.on_variant)
+    sure = confidence >= policy.confidence and (match.exact or policy.on_variant)
     return Decision(match.standing, open=sure)
 
 
 def to_event(decision: Decision, gate: str, confidence: float, opened: bool, pseudonym: Callable[[], str]) -> Data:
-    """The event's data: the decision and nothing of the plate.
+    """The event's data: the decision, without any part of the plate's text.
 
     Args:
-        decision: What was decided.
+        decision: The decision.
         gate: The gate's name.
-        confidence: Of what was read.
-        opened: The relay took the command.
-        pseudonym: Makes the vehicle's pseudonym of the day; asked for registered and visitor only.
+        confidence: Confidence of the reading.
+        opened: The relay accepted the command.
+        pseudonym: Makes the vehicle's daily pseudonym; called for registered and visitor only.
     """
     share = round(min(1.0, max(0.0, confidence)), 3)
     match decision.standing:

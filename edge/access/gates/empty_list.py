@@ -1,4 +1,4 @@
-"""A site without a vehicle list: everybody is unlisted."""
+"""The list of a site that has no vehicle list: every plate is unlisted."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from edge.access.site_lists.matching import Match
 
 
 class EmptyList:
-    """Knows nobody; also the fake of tests."""
+    """A list without entries; tests use it with given entries."""
 
     def __init__(self, known: dict[str, Match] | None = None) -> None:
         self._known = known or {}
 
     def find(self, text: str, wall_ns: int) -> Match | None:
-        """What it was made with; nothing for most sites that have no list yet.
+        """The entry for a text among the given entries; None without one.
 
         Args:
             text: Normalised.

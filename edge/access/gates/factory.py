@@ -1,4 +1,4 @@
-"""A box's gates, put together from their settings; `edge/app.py` and the command's words use it."""
+"""Builds a box's gates from their settings; used by `edge/app.py` and the command line."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from pipelines.plates.plate_pipeline import HINT, PlatePipeline
 from pipelines.types import CornerFinder, LineReader
 from protocol.plate_grammar import Grammar, choose
 
-HAND_S = 0.5
-"""How often the file of the local override is looked for."""
+OVERRIDE_CHECK_S = 0.5
+"""Interval of the check for the override file."""
 
 
 class Readers:
@@ -42,15 +42,15 @@ class Readers:
 
     Args:
         finder: Finds plates with their corners.
-        lines: Read them.
-        fallback: Finds any text; None where it was not fetched.
+        lines: Models that read a plate's text.
+        fallback: Detects any text; None if the model was not fetched.
     """
 
     def __init__(self, finder: CornerFinder, lines: list[LineReader], fallback: CornerFinder | None) -> None:
         self._finder, self._lines, self._fallback = finder, lines, fallback
 
-    def look(self, grammars: tuple[Grammar, ...]) -> PlatePipeline:
-        """A reader for these grammars."""
+    def pipeline(self, grammars: tuple[Grammar, ...]) -> PlatePipeline:
+        """A plate pipeline for these grammars."""
         return PlatePipeline(self._finder, EnsembleReader(self._lines, grammars), self._fallback)
 
 
@@ -58,13 +58,15 @@ def load_readers(store: ModelStore) -> Readers:
     """Open the gates' models.
 
     Raises:
-        ModelUnavailable: One is missing; tells the command that fetches it.
+        ModelUnavailable: A model is missing; the message names the command that fetches it.
     """
     first = store.has("clp_det")
     finder = open_corners(*(("clp_det", store, Options(threshold=HINT)) if first else ("ppocr_det", store)))
     fallback = open_corners("ppocr_det", store) if first and store.has("ppocr_det") else None
     readers = Readers(finder, open_readers(store), fallback)
-    readers.look(choose(["mainland"])).everything(np.full((64, 96, 3), 127, np.uint8))  # warm up before the first car
+    readers.pipeline(choose(["mainland"])).everything(
+        np.full((64, 96, 3), 127, np.uint8)
+    )  # warm up before the first car
     return readers
 
 
@@ -72,14 +74,14 @@ class Gates:
     """All gates of a box.
 
     Args:
-        told: Camera's id → its gate's settings.
+        gates: Camera's id → its gate's settings.
         base: Folder that the settings' files are relative to.
         data: The box's data folder: `gate-NAME.open` in it opens a gate by hand.
         readers: Loaded models.
         site: The site's vehicle list.
         clock: Wall and monotonic.
-        pseudonym: Makes the pseudonym of the day from a normalised text.
-        report: Takes what was decided.
+        pseudonym: Makes the daily pseudonym of a normalised text.
+        report: Receives each passage.
         outputs: A door's outputs, by the door's id.
 
     Raises:
@@ -88,7 +90,7 @@ class Gates:
 
     def __init__(
         self,
-        told: Mapping[str, GateSettings],
+        gates: Mapping[str, GateSettings],
         base: Path,
         data: Path,
         *,
@@ -99,101 +101,104 @@ class Gates:
         report: Callable[[Report], None],
         outputs: Callable[[str], Outputs],
     ) -> None:
-        self._ending = threading.Event()
+        self._stopping = threading.Event()
         self._data = data
-        self.openers: dict[str, RelayController] = {}
-        self.lanes: dict[str, PlateReaderWorker] = {}
-        for camera, gate in told.items():
-            means = RelayContext(base, gate.name, clock, outputs, self._ending.wait)
+        self.relays: dict[str, RelayController] = {}
+        self.plate_readers: dict[str, PlateReaderWorker] = {}
+        for camera, gate in gates.items():
+            context = RelayContext(base, gate.name, clock, outputs, self._stopping.wait)
             limits = RateLimit(gate.hold_off_s, gate.most_per_minute)
-            relay = RELAYS[type(gate.relay)](gate.relay, means)
-            opener = self.openers[gate.name] = RelayController(gate.name, relay, limits, gate.pulse_s, clock)
+            relay = RELAYS[type(gate.relay)](gate.relay, context)
+            relay_controller = self.relays[gate.name] = RelayController(gate.name, relay, limits, gate.pulse_s, clock)
             grammars = choose(gate.grammars, gate.patterns)
-            self.lanes[camera] = PlateReaderWorker(
+            self.plate_readers[camera] = PlateReaderWorker(
                 camera=camera,
                 gate=gate.name,
-                look=readers.look(grammars),
+                pipeline=readers.pipeline(grammars),
                 passages=PassageTracker(grammars, os.urandom(32), Timeouts(certain=gate.confidence)),
                 region=Region(gate.region),
-                terms=GatePolicy(gate.confidence, gate.open_on_variant, gate.fail == "safe"),
+                policy=GatePolicy(gate.confidence, gate.open_on_variant, gate.fail == "safe"),
                 site=site,
-                opener=opener,
+                relay_controller=relay_controller,
                 pseudonym=pseudonym,
                 report=report,
                 clock=clock,
             )
-        self._hand = Worker(
-            lambda: run_periodically(self._by_hand, HAND_S, self._ending.wait, "gates by hand"), "gates-by-hand"
+        self._override_thread = Worker(
+            lambda: run_periodically(
+                self._check_override_files, OVERRIDE_CHECK_S, self._stopping.wait, "gates by hand"
+            ),
+            "gates-by-hand",
         )
 
     def start(self) -> None:
-        """Start every lane and relay."""
-        for opener in self.openers.values():
-            opener.start()
-        for lane in self.lanes.values():
-            lane.start()
-        self._hand.start()
+        """Start every plate reader and relay controller."""
+        for relay_controller in self.relays.values():
+            relay_controller.start()
+        for reader in self.plate_readers.values():
+            reader.start()
+        self._override_thread.start()
 
     def stop(self) -> None:
-        """End them: lanes first, so that nothing is asked of a relay any more."""
-        self._ending.set()
-        self._hand.join()
-        for lane in self.lanes.values():
-            lane.stop()
-        for opener in self.openers.values():
-            opener.stop()
+        """Stop them: plate readers first, so that no relay gets another command."""
+        self._stopping.set()
+        self._override_thread.join()
+        for reader in self.plate_readers.values():
+            reader.stop()
+        for relay_controller in self.relays.values():
+            relay_controller.stop()
 
     def bind_metrics(self, metrics: GateMetrics) -> None:
-        """Have the metrics read all gates."""
-        lanes, openers = list(self.lanes.values()), list(self.openers.values())
-        metrics.inspected.set_function(lambda: sum(lane.looks for lane in lanes))
-        metrics.failures.set_function(lambda: sum(lane.failures for lane in lanes))
-        metrics.passages.set_function(lambda: sum(lane.told for lane in lanes))
-        metrics.openings.set_function(lambda: sum(opener.commands for opener in openers))
-        metrics.relay_failures.set_function(lambda: sum(opener.failures for opener in openers))
-        metrics.limited.set_function(lambda: sum(opener.limited for opener in openers))
-        metrics.seconds.set_function(lambda: max((lane.last_s for lane in lanes), default=0.0))
+        """Register the counters of all gates."""
+        plate_readers, relays = list(self.plate_readers.values()), list(self.relays.values())
+        metrics.inspected.set_function(lambda: sum(reader.inspections for reader in plate_readers))
+        metrics.failures.set_function(lambda: sum(reader.failures for reader in plate_readers))
+        metrics.passages.set_function(lambda: sum(reader.reported for reader in plate_readers))
+        metrics.openings.set_function(lambda: sum(relay_controller.commands for relay_controller in relays))
+        metrics.relay_failures.set_function(lambda: sum(relay_controller.failures for relay_controller in relays))
+        metrics.limited.set_function(lambda: sum(relay_controller.limited for relay_controller in relays))
+        metrics.seconds.set_function(lambda: max((reader.last_s for reader in plate_readers), default=0.0))
 
-    def manual(self, gate: str, done: Callable[[bool], None] | None = None) -> bool:
-        """Open a gate by hand; who asked and why is on the caller's record.
+    def request_opening(self, gate: str, done: Callable[[bool], None] | None = None) -> bool:
+        """Request a manual opening; the caller logs the principal and the reason.
 
         Args:
             gate: The gate's name.
-            done: Told, in another thread, whether the relay took the command.
+            done: Called in another thread with whether the relay accepted the command.
 
         Returns:
-            False where there is no such gate.
+            False if there is no such gate.
         """
-        opener = self.openers.get(gate)
-        if opener is None:
+        relay_controller = self.relays.get(gate)
+        if relay_controller is None:
             return False
-        logging_setup.get("gate").info("opened by hand", gate=gate)
-        opener.open(done or (lambda _: None), by_hand=True)
+        logging_setup.get("gate").info("manual opening requested", gate=gate)
+        relay_controller.open(done or (lambda _: None), manual=True)
         return True
 
-    def open_by_hand(self, gate: str, timeout_s: float) -> None:
-        """Open a gate by hand and wait until the relay has taken the command.
+    def open_manually(self, gate: str, timeout_s: float) -> None:
+        """Open a gate manually and wait until the relay has accepted the command.
 
         Args:
             gate: The gate's name.
             timeout_s: How long to wait.
 
         Raises:
-            RelayError: There is no such gate, or its relay did not take the command in time.
+            RelayError: There is no such gate, or its relay did not accept the command in time.
         """
-        taken: queue.Queue[bool] = queue.Queue(1)
-        if not self.manual(gate, taken.put_nowait):
+        confirmed: queue.Queue[bool] = queue.Queue(1)
+        if not self.request_opening(gate, confirmed.put_nowait):
             raise RelayError(f"there is no gate '{gate}' at this box")
         try:
-            if not taken.get(timeout=timeout_s):
-                raise RelayError(f"the relay of gate '{gate}' did not take the command")
+            if not confirmed.get(timeout=timeout_s):
+                raise RelayError(f"the relay of gate '{gate}' did not accept the command")
         except queue.Empty as error:
             raise RelayError(f"the relay of gate '{gate}' does not answer") from error
 
-    def _by_hand(self) -> None:
-        """The override that needs no network: whoever may write the data folder may open."""
-        for name in self.openers:
+    def _check_override_files(self) -> None:
+        """The override without a network: a file in the data folder requests a manual opening."""
+        for name in self.relays:
             path = self._data / f"gate-{name}.open"
             if path.exists():
                 path.unlink(missing_ok=True)
-                self.manual(name)
+                self.request_opening(name)

@@ -1,8 +1,8 @@
-"""A gate, live: a thread of its own takes the newest frame, looks for plates, and acts on what the vote says.
+"""Reads plates at one gate: a worker thread takes the newest frame, reads plates and acts on the vote's result.
 
-It works while something moved a moment ago, and now and then while a vehicle stands there. A plate's text lives in the
-vote and in the call to the list; after the passage nothing of it is left (pipelines/plates/recent_passage_cache.py
-keeps a digest under a key of this process for as long as the same vehicle may come back into view).
+It inspects frames for a short time after motion, and at intervals while a vehicle is stationary. A plate's text exists
+only in the vote and in the call to the list, and is discarded after the passage (pipelines/plates/
+recent_passage_cache.py keeps a digest under a key of this process while the same vehicle may come back into view).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from common.clock import SECOND_NS, Clock
 from common.errors import ModelError, PaifangError
 from common.threads import Worker
 from edge.access.gates.decision import READABLE, Decision, GatePolicy, decide, to_event
-from edge.access.gates.region_of_interest import Region, Rungs
+from edge.access.gates.region_of_interest import Region, ScaleSelector
 from edge.access.gates.relay_controller import RelayController
 from edge.access.site_lists.matching import Match, SiteList
 from edge.video.decoder import picture_of
@@ -30,17 +30,17 @@ from pipelines.plates.reading import Sighting
 from pipelines.plates.stationary_plate_filter import StationaryPlateFilter
 from pipelines.types import Box, Picture
 
-AWAKE_S = 2.5
-"""Looks go on for this long after the last motion."""
+ACTIVE_S = 2.5
+"""Inspections continue for this long after the last motion."""
 RECHECK_S = 1.0
-"""How often a vehicle that stands is looked at."""
-WHOLE_EVERY = 3
-"""While a plate is followed, so often the whole picture is looked at: there may be another one."""
+"""Interval between inspections of a stationary vehicle."""
+WHOLE_PICTURE_EVERY = 3
+"""While a plate is followed, every n-th inspection searches the whole picture for other plates."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What waits for the lane."""
+    """The newest frame, not yet inspected."""
 
     frame: av.VideoFrame
     time_ns: int
@@ -48,70 +48,70 @@ class Frame:
 
 @dataclass
 class PlateReaderWorker:
-    """One gate's lane. `frame`, `moved` and `vehicles` are called from the camera's and the detector's threads.
+    """Reads the plates of one gate. Other threads (camera, detector) call `frame`, `moved` and `vehicles`.
 
     Args:
         camera: The camera's id.
         gate: The gate's name.
-        look: Finds and reads plates.
-        passages: Votes.
-        region: What counts of the picture.
-        terms: What the site demands.
-        vehicles_list: The site's list.
-        opener: The hand on the relay.
-        pseudonym: Makes the pseudonym of the day from a normalised text.
-        report: Takes what was decided, with the picture.
+        pipeline: Finds and reads plates.
+        passages: Follows passages and votes on their text.
+        region: The part of the picture in which plates are read.
+        policy: The site's conditions for opening.
+        site: The site's vehicle list.
+        relay_controller: Operates the barrier's relay.
+        pseudonym: Makes the daily pseudonym of a normalised text.
+        report: Receives each passage with its picture.
         clock: Monotonic, for measuring.
     """
 
     camera: str
     gate: str
-    look: PlatePipeline
+    pipeline: PlatePipeline
     passages: PassageTracker
     region: Region
-    terms: GatePolicy
+    policy: GatePolicy
     site: SiteList
-    opener: RelayController
+    relay_controller: RelayController
     pseudonym: Callable[[str], str]
     report: Callable[[Report], None]
     clock: Clock
-    looks: int = 0
+    inspections: int = 0
     failures: int = 0
-    told: int = 0
+    reported: int = 0
     last_s: float = 0.0
-    _rungs: Rungs = field(default_factory=Rungs)
-    _arrivals: StationaryPlateFilter = field(default_factory=StationaryPlateFilter)
+    _scale_selector: ScaleSelector = field(default_factory=ScaleSelector)
+    _stationary_filter: StationaryPlateFilter = field(default_factory=StationaryPlateFilter)
     _failing: bool = False
-    _last: Box | None = None
-    _followed: bool = False
-    _slot: Frame | None = None
+    _last_plate: Box | None = None
+    _is_following_plate: bool = False
+    _pending_frame: Frame | None = None
     _vehicles: tuple[Vehicle, ...] = ()
-    _stirred_ns: int = -(2**62)
-    _looked_ns: int = -(2**62)
+    _last_motion_ns: int = -(2**62)
+    _last_inspection_ns: int = -(2**62)
     _closed: bool = False
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _thread: threading.Thread | None = None
 
     def frame(self, frame: av.VideoFrame, time_ns: int) -> None:
-        """Leave the newest frame; one that still waits is dropped."""
+        """Store the newest frame; a pending older one is dropped."""
         with self._changed:
-            if time_ns < self._looked_ns:
-                self._looked_ns = self._stirred_ns = -(2**62)  # the clock was set back
-            if self._looked_ns < 0:
-                self._stirred_ns = max(self._stirred_ns, time_ns)  # somebody may be waiting already
-            quiet = time_ns - self._stirred_ns > AWAKE_S * SECOND_NS
-            if quiet and not (self.passages.waiting and time_ns - self._looked_ns > RECHECK_S * SECOND_NS):
+            if time_ns < self._last_inspection_ns:
+                self._last_inspection_ns = self._last_motion_ns = -(2**62)  # the clock was set back
+            if self._last_inspection_ns < 0:
+                self._last_motion_ns = max(self._last_motion_ns, time_ns)  # a vehicle may already be there
+            quiet = time_ns - self._last_motion_ns > ACTIVE_S * SECOND_NS
+            if quiet and not (self.passages.waiting and time_ns - self._last_inspection_ns > RECHECK_S * SECOND_NS):
                 return
-            self._slot = Frame(frame, time_ns)
+            self._pending_frame = Frame(frame, time_ns)
             self._changed.notify()
 
     def moved(self, time_ns: int) -> None:
-        """Something moved: stay awake."""
+        """Motion was detected: continue inspections for `ACTIVE_S`."""
         with self._changed:
-            self._stirred_ns = time_ns
+            self._last_motion_ns = time_ns
 
     def vehicles(self, vehicles: tuple[Vehicle, ...], time_ns: int) -> None:
-        """What the camera's tracker follows now."""
+        """Take the vehicles that the camera's tracker follows."""
         del time_ns
         with self._changed:
             self._vehicles = vehicles
@@ -122,7 +122,7 @@ class PlateReaderWorker:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; what was read is forgotten with it."""
+        """Stop the thread and discard all readings."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -131,43 +131,43 @@ class PlateReaderWorker:
 
     def _run(self) -> None:
         log = logging_setup.get("gate").bind(gate=self.gate)
-        while (taken := self._take()) is not None:
+        while (pending := self._take()) is not None:
             began_ns = self.clock.monotonic_ns()
             try:
-                self.see(picture_of(taken.frame), taken.time_ns)
-            except Exception as error:  # one frame must not end the gate; the trace could hold what was read
+                self.process_frame(picture_of(pending.frame), pending.time_ns)
+            except Exception as error:  # one frame must not end the thread; a traceback could contain the text
                 self.failures += 1
-                log.error("look failed", kind=type(error).__name__)
+                log.error("inspection failed", kind=type(error).__name__)
             self.last_s = (self.clock.monotonic_ns() - began_ns) / SECOND_NS
 
     def _take(self) -> Frame | None:
         with self._changed:
-            while self._slot is None and not self._closed:
+            while self._pending_frame is None and not self._closed:
                 self._changed.wait()
-            taken, self._slot = self._slot, None
-            return None if self._closed else taken
+            pending, self._pending_frame = self._pending_frame, None
+            return None if self._closed else pending
 
-    def see(self, picture: Picture, time_ns: int) -> None:
-        """One look; acts on what is ripe.
+    def process_frame(self, picture: Picture, time_ns: int) -> None:
+        """Inspect one picture and decide about the passages that are complete.
 
         Args:
             picture: H x W x 3 uint8 BGR.
-            time_ns: When it was seen.
+            time_ns: Capture time.
         """
-        self._looked_ns = time_ns
+        self._last_inspection_ns = time_ns
         size = (picture.shape[1], picture.shape[0])
-        vehicles = tuple(each for each in self._vehicles if self.region.holds(each.box, size))
-        seen = self._sightings(picture, any(each.still for each in vehicles))
-        seen = [each for each in seen if self.region.holds(each.box, size)]
-        came = self._arrivals.came(picture, [each.box for each in seen], time_ns)
-        sightings = [replace(each, came=new) for each, new in zip(seen, came, strict=True)]
+        vehicles = tuple(each for each in self._vehicles if self.region.contains(each.box, size))
+        sightings_found = self._inspect(picture, any(each.still for each in vehicles))
+        sightings_found = [each for each in sightings_found if self.region.contains(each.box, size)]
+        came = self._stationary_filter.came(picture, [each.box for each in sightings_found], time_ns)
+        sightings = [replace(each, came=new) for each, new in zip(sightings_found, came, strict=True)]
         for proposal in self.passages.look(sightings, vehicles, time_ns):
-            self._consider(proposal, picture, [each.box for each in sightings], time_ns)
+            self._decide(proposal, picture, [each.box for each in sightings], time_ns)
 
-    def _sightings(self, picture: Picture, stands: bool) -> list[Sighting]:
-        self.looks += 1
+    def _inspect(self, picture: Picture, vehicle_is_still: bool) -> list[Sighting]:
+        self.inspections += 1
         try:
-            seen = self._looked(picture, stands)
+            sightings_found = self._read_plates(picture, vehicle_is_still)
         except ModelError as error:
             self.failures += 1
             if not self._failing:
@@ -175,50 +175,50 @@ class PlateReaderWorker:
             self._failing = True
             return []
         self._failing = False
-        legible = [each for each in seen if each.reading and each.reading.confidence >= READABLE]
-        if not self._followed or not legible:
-            self._rungs.result(bool(legible) or self._followed)
-        self._last = legible[0].box if legible else None
-        return seen
+        legible = [each for each in sightings_found if each.reading and each.reading.confidence >= READABLE]
+        if not self._is_following_plate or not legible:
+            self._scale_selector.result(bool(legible) or self._is_following_plate)
+        self._last_plate = legible[0].box if legible else None
+        return sightings_found
 
-    def _looked(self, picture: Picture, stands: bool) -> list[Sighting]:
-        """At where the plate was, or, every third time and where there was none, at the whole picture."""
-        whole = self.looks % WHOLE_EVERY == 0
-        self._followed = self._last is not None and not whole
-        effort = Effort.PATIENT if stands else Effort.THOROUGH if whole else Effort.QUICK
-        if self._followed and self._last is not None:
-            return self.look.near(picture, self._last, effort)
-        rung = self._rungs.next(picture, stands)
-        if rung is None:
-            return self.look.any_text(picture, Effort.THOROUGH)
-        return self.look.at(picture, rung, effort)
+    def _read_plates(self, picture: Picture, vehicle_is_still: bool) -> list[Sighting]:
+        """Search near the last plate; every `WHOLE_PICTURE_EVERY` inspections, and without one, the whole picture."""
+        is_whole_picture = self.inspections % WHOLE_PICTURE_EVERY == 0
+        self._is_following_plate = self._last_plate is not None and not is_whole_picture
+        effort = Effort.PATIENT if vehicle_is_still else Effort.THOROUGH if is_whole_picture else Effort.QUICK
+        if self._is_following_plate and self._last_plate is not None:
+            return self.pipeline.near(picture, self._last_plate, effort)
+        input_px = self._scale_selector.next(picture, vehicle_is_still)
+        if input_px is None:
+            return self.pipeline.any_text(picture, Effort.THOROUGH)
+        return self.pipeline.at(picture, input_px, effort)
 
-    def _consider(self, proposal: PlateHypothesis, picture: Picture, plates: list[Box], time_ns: int) -> None:
-        """Settle a passage when there is no use in waiting, or when it may go in, or must not."""
-        match, failing = self._listed(proposal)
+    def _decide(self, proposal: PlateHypothesis, picture: Picture, plates: list[Box], time_ns: int) -> None:
+        """Decide about a passage that is complete, may enter, or is barred."""
+        match, failing = self._find_list_entry(proposal)
         if proposal.fixed and match is None:
-            return  # a caption, a sign, or a stranger who waits: told once it moves
-        decision = decide(proposal.confidence if proposal.text else 0.0, match, self.terms, failing or self._failing)
+            return  # a caption, a sign or a waiting unlisted vehicle: reported once it moves
+        decision = decide(proposal.confidence if proposal.text else 0.0, match, self.policy, failing or self._failing)
         if not (proposal.ripe or decision.open or decision.standing == "barred"):
             return
         self.passages.settle(proposal.passage)
-        self.told += 1
+        self.reported += 1
         name = self.pseudonym(proposal.text.reveal()) if proposal.text and decision.standing in NAMED else ""
-        ending = PassageResult(self, decision, proposal.confidence, name, proposal.box, picture, tuple(plates), time_ns)
+        result = PassageResult(self, decision, proposal.confidence, name, proposal.box, picture, tuple(plates), time_ns)
         if decision.open:
-            self.opener.open(ending.tell)
+            self.relay_controller.open(result.report_passage)
         else:
-            ending.tell(opened=False)
+            result.report_passage(opened=False)
 
-    def _listed(self, proposal: PlateHypothesis) -> tuple[Match | None, bool]:
-        """What the list has, and whether it fails."""
+    def _find_list_entry(self, proposal: PlateHypothesis) -> tuple[Match | None, bool]:
+        """The matching list entry, and whether the list failed."""
         if proposal.text is None or proposal.confidence < READABLE:
             return None, False
         try:
             return self.site.find(proposal.text.reveal(), self.clock.wall_ns()), False
         except PaifangError as error:
             self.failures += 1
-            logging_setup.get("gate").bind(gate=self.gate).error("the list cannot be asked", kind=type(error).__name__)
+            logging_setup.get("gate").bind(gate=self.gate).error("list query failed", kind=type(error).__name__)
             return None, True
 
 
@@ -227,9 +227,9 @@ NAMED = frozenset({"registered", "visitor"})
 
 @dataclass(frozen=True)
 class PassageResult:
-    """What is reported once it is known whether the barrier opened; holds no text."""
+    """The data of a passage's report, kept until the relay's answer is known; contains no plate text."""
 
-    lane: PlateReaderWorker = field(repr=False)
+    worker: PlateReaderWorker = field(repr=False)
     decision: Decision
     confidence: float
     name: str
@@ -238,8 +238,8 @@ class PassageResult:
     plates: tuple[Box, ...]
     time_ns: int
 
-    def tell(self, opened: bool) -> None:
+    def report_passage(self, opened: bool) -> None:
         """Report the passage."""
-        data = to_event(self.decision, self.lane.gate, self.confidence, opened, lambda: self.name)
+        data = to_event(self.decision, self.worker.gate, self.confidence, opened, lambda: self.name)
         passing = Passing(data, self.box, self.time_ns)
-        self.lane.report(Report(self.lane.camera, [passing], self.picture, (), (self.box, *self.plates)))
+        self.worker.report(Report(self.worker.camera, [passing], self.picture, (), (self.box, *self.plates)))

@@ -1,4 +1,4 @@
-"""Where in the picture a gate looks, and how large: its region, and the rungs of the finder's ladder in turn."""
+"""The region of the picture in which a gate reads plates, and the detector's input size for each inspection."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Region:
     def __init__(self, corners: Sequence[Point]) -> None:
         self._corners = np.array(corners, np.float32).reshape(-1, 1, 2)
 
-    def holds(self, box: Box, size: tuple[int, int]) -> bool:
+    def contains(self, box: Box, size: tuple[int, int]) -> bool:
         """Whether the middle of a box lies inside.
 
         Args:
@@ -37,38 +37,38 @@ class Region:
 
 
 @dataclass
-class Rungs:
-    """Takes turns over the ladder until something is legible, and then stays where that was.
+class ScaleSelector:
+    """Tries the input sizes in turn until a plate is legible, then prefers the size that worked.
 
-    A camera does not move, and vehicles come the same way: once something was legible, two looks of three are at the
-    rung where it was.
+    A camera is fixed and vehicles take the same path: once a plate was legible, two of three inspections use the
+    size that worked.
     """
 
-    _place: int = 0
-    _good: int | None = None
-    _fruitless: int = 0
-    _asked: int | None = None
+    _index: int = 0
+    _best: int | None = None
+    _failures_in_row: int = 0
+    _last_choice: int | None = None
 
-    def next(self, picture: Picture, stands: bool) -> int | None:
-        """The finder's input size for the next look; None: look for any text instead.
+    def next(self, picture: Picture, vehicle_is_still: bool) -> int | None:
+        """The detector's input size for the next inspection; None: search for any text instead.
 
         Args:
             picture: H x W x 3.
-            stands: A vehicle stands there; only then the dearest tries are worth it: very near, and any text.
+            vehicle_is_still: A vehicle is stationary; only then the most expensive searches are used (large, any text).
         """
         *ladder, small = rungs(picture, stretch=1.0)
-        turns: list[int | None] = [*ladder, *([small, None] if stands else [])]
-        if self._place >= len(turns):
-            self._place = 0
-        good = self._good is not None and self._fruitless % 3 != 2
-        self._asked = self._good if good else turns[self._place]
-        return self._asked
+        choices: list[int | None] = [*ladder, *([small, None] if vehicle_is_still else [])]
+        if self._index >= len(choices):
+            self._index = 0
+        use_best = self._best is not None and self._failures_in_row % 3 != 2
+        self._last_choice = self._best if use_best else choices[self._index]
+        return self._last_choice
 
     def result(self, legible: bool) -> None:
-        """Whether the last look could read something."""
+        """Report whether the last inspection found a legible plate."""
         if legible:
-            self._good, self._fruitless = self._asked, 0
+            self._best, self._failures_in_row = self._last_choice, 0
             return
-        if self._good is None or self._fruitless % 3 == 2:
-            self._place += 1
-        self._fruitless += 1
+        if self._best is None or self._failures_in_row % 3 == 2:
+            self._index += 1
+        self._failures_in_row += 1

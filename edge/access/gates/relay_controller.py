@@ -17,17 +17,17 @@ from edge.access.gates.relays import Relay
 TRIES = 3
 WAIT_S = 0.2
 LATE_S = 3.0
-"""A command that could not be given within this is dropped: by then somebody else may stand there."""
+"""A command that was not executed within this is dropped: by then another vehicle may be at the barrier."""
 WAITING = 4
 
 
 @dataclass
 class RateLimit:
-    """How often a barrier may be told to open. Pure.
+    """Limits how often a barrier opens. Pure.
 
     Attributes:
-        hold_off_s: At least this long between two.
-        most_per_minute: In any minute.
+        hold_off_s: Minimum time between two openings.
+        most_per_minute: Maximum number of openings in any minute.
     """
 
     hold_off_s: float
@@ -47,27 +47,27 @@ class RateLimit:
 
 @dataclass(frozen=True)
 class _Command:
-    asked_ns: int
-    by_hand: bool
+    requested_ns: int
+    manual: bool
     done: Callable[[bool], None]
 
 
 class RelayController:
-    """Gives commands to one relay.
+    """Sends commands to one relay.
 
-    A command within the hold-off or above the rate limit is not given and not done. People are not limited.
+    A command within the hold-off or above the rate limit is not sent and not done. Manual openings are not limited.
 
     Args:
         gate: The gate's name, for the log.
-        relay: What opens.
-        limits: How often.
+        relay: The relay.
+        limits: The rate limit.
         pulse_s: For how long the output is on.
         clock: Monotonic.
 
     Attributes:
-        commands: Pulses that the relay took.
-        failures: Commands that it did not take, all tries.
-        limited: Commands that the limits held back.
+        commands: Pulses that the relay accepted.
+        failures: Commands that failed after all attempts.
+        limited: Commands that the rate limit rejected.
     """
 
     def __init__(self, gate: str, relay: Relay, limits: RateLimit, pulse_s: float, clock: Clock) -> None:
@@ -75,24 +75,24 @@ class RelayController:
         self._log = logging_setup.get("gate").bind(gate=gate)
         self._queue: queue.Queue[_Command | None] = queue.Queue(WAITING)
         self._thread = Worker(self._run, f"relay-{gate}")
-        self._ending = threading.Event()
+        self._stopping = threading.Event()
         self.commands = self.failures = self.limited = 0
-        self.given_ns = 0
+        self.last_pulse_ns = 0
 
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Give what waits, then end."""
-        self._ending.set()
+        """Execute the queued commands, then stop."""
+        self._stopping.set()
         self._queue.put(None)
         self._thread.join()
 
-    def open(self, done: Callable[[bool], None], by_hand: bool = False) -> None:
-        """Ask for an opening; `done` is told, in another thread, whether the relay took the command."""
+    def open(self, done: Callable[[bool], None], manual: bool = False) -> None:
+        """Request an opening; `done` is called in another thread with whether the relay accepted the command."""
         try:
-            self._queue.put_nowait(_Command(self._clock.monotonic_ns(), by_hand, done))
+            self._queue.put_nowait(_Command(self._clock.monotonic_ns(), manual, done))
         except queue.Full:
             self.failures += 1
             done(False)
@@ -100,31 +100,31 @@ class RelayController:
     def _run(self) -> None:
         while (command := self._queue.get()) is not None:
             try:
-                self._give(command)
-            except Exception as error:  # a mistake of ours must not leave the gate without its relay
+                self._execute(command)
+            except Exception as error:  # an internal error must not end the relay's thread
                 self.failures += 1
                 self._log.exception("relay failed", kind=type(error).__name__)
                 command.done(False)
 
-    def _give(self, command: _Command) -> None:
-        if not command.by_hand and not self._limits.allows(self._clock.monotonic_ns()):
+    def _execute(self, command: _Command) -> None:
+        if not command.manual and not self._limits.allows(self._clock.monotonic_ns()):
             self.limited += 1
             command.done(False)
             return
         for _ in range(TRIES):
-            if self._clock.monotonic_ns() - command.asked_ns > LATE_S * SECOND_NS:
+            if self._clock.monotonic_ns() - command.requested_ns > LATE_S * SECOND_NS:
                 break
             try:
                 self._pulse(command)
                 return
             except RelayError as error:
-                self._log.warning("relay did not take the command", error=str(error))
-                self._ending.wait(WAIT_S)
+                self._log.warning("relay did not accept the command", error=str(error))
+                self._stopping.wait(WAIT_S)
         self.failures += 1
         command.done(False)
 
     def _pulse(self, command: _Command) -> None:
         self._relay.pulse(self._pulse_s)
         self.commands += 1
-        self.given_ns = self._clock.monotonic_ns()
+        self.last_pulse_ns = self._clock.monotonic_ns()
         command.done(True)

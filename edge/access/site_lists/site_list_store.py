@@ -1,8 +1,8 @@
-"""The site's lists as the box keeps them: keyed hashes and what each entry is, never a plate or a card.
+"""The site's lists as the box stores them: keyed hashes and each entry's status, never a plate or a card number.
 
-HMAC-SHA-256 under a key of this box, cut to 16 bytes: with the file alone nobody can tell which plates are on it, and
-somebody with the key still has to try all plates. Written whole, atomically, before it takes effect; without the
-aggregator the last version goes on working.
+HMAC-SHA-256 under a key of this box, truncated to 16 bytes: the file alone does not reveal plates, and with the key
+all plates must still be tried. The file is replaced atomically before it takes effect; without the aggregator the last
+version stays in effect.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ KEY_FILE, LISTS_FILE = "lists.key", "lists.bin"
 DIGEST_BYTES = 16
 
 
-class _Kept(msgspec.Struct, frozen=True, array_like=True):
+class _StoredEntry(msgspec.Struct, frozen=True, array_like=True):
     """An entry without its text."""
 
     entry: str
@@ -42,49 +42,49 @@ class _Kept(msgspec.Struct, frozen=True, array_like=True):
 
 
 class _File(msgspec.Struct, frozen=True, array_like=True):
-    """What stands in the file: digests → place in `entries`; -1 where several entries share a variant."""
+    """The file's content: digest → index in `entries`; -1 where several entries share a variant."""
 
     version: int = 0
-    entries: tuple[_Kept, ...] = ()
+    entries: tuple[_StoredEntry, ...] = ()
     exact: dict[bytes, int] = {}
-    near: dict[bytes, int] = {}
+    variants_index: dict[bytes, int] = {}
 
 
 class ListStore:
-    """A site's lists. `find` may be called from any thread while `take` brings news.
+    """A site's lists. `find` may be called from any thread while `take` replaces them.
 
     Args:
         folder: The box's data folder.
         site: The site's id.
-        trust: Whom to believe; None where the box was given no trust file: then the lists stay empty.
+        trust: Keys that verify the lists; None without a trust file: the lists stay empty.
 
     Raises:
-        ListError: What is kept cannot be read.
+        ListError: The stored file cannot be read.
     """
 
     def __init__(self, folder: Path, site: str, trust: Trust | None) -> None:
         self._path, self._site, self._trust = folder / LISTS_FILE, site, trust
         self._key = _key(folder / KEY_FILE)
         self._lock = threading.Lock()
-        self._now = self._load()
+        self._current = self._load()
         self.refused = 0
         self._log = logging_setup.get("lists")
 
     @property
     def version(self) -> int:
-        """Of what is in effect; 0 before the first."""
-        return self._now.version
+        """The version in effect; 0 before the first."""
+        return self._current.version
 
     @property
     def entries(self) -> int:
         """How many entries are in effect."""
-        return len(self._now.entries)
+        return len(self._current.entries)
 
     def take(self, message: bytes) -> None:
-        """News from the aggregator; what is wrong with it is counted and logged, and the old lists stay."""
+        """Take a list message; an invalid one is counted and logged, and the old lists stay in effect."""
         try:
             if self._trust is None:
-                raise ContractError("lists came, but there is no trust_file to check them with")
+                raise ContractError("lists were received, but there is no trust_file to verify them")
             lists = unpack(message, self._site, self._trust.aggregator, self._trust.sealing)
             with self._lock:
                 self._replace(lists)
@@ -94,7 +94,7 @@ class ListStore:
 
     def _replace(self, lists: SiteLists) -> None:
         if lists.version == self.version:
-            return  # the broker gives it again with every connection
+            return  # the retained message arrives at every connection
         if lists.version < self.version:
             raise ContractError(f"lists: version {lists.version} is older than {self.version}, which is in effect")
         new = self._hashed(lists)
@@ -102,30 +102,30 @@ class ListStore:
             write_private(self._path, msgspec.msgpack.encode(new))
         except OSError as error:
             raise ListError(f"{self._path.name}: cannot be written: {error.strerror}") from error
-        self._now = new
+        self._current = new
         self._log.info("lists in effect", version=new.version, entries=len(new.entries))
 
     def _hashed(self, lists: SiteLists) -> _File:
         grammars = _grammars(lists.grammars)
         new = _File(lists.version, (*_vehicles(lists), *_credentials(lists)))
-        for place, vehicle in enumerate(lists.vehicles):
+        for index, vehicle in enumerate(lists.vehicles):
             plate = normalise(vehicle.plate)
-            new.exact[self._digest("vehicle", plate)] = place
+            new.exact[self._digest("vehicle", plate)] = index
             for text in variants(plate, grammars):
                 digest = self._digest("vehicle", text)
-                new.near[digest] = place if new.near.get(digest, place) == place else -1
-        for place, revoked in enumerate(lists.credentials, len(lists.vehicles)):
-            new.exact[self._digest("credential", revoked.credential)] = place
+                new.variants_index[digest] = index if new.variants_index.get(digest, index) == index else -1
+        for index, revoked in enumerate(lists.credentials, len(lists.vehicles)):
+            new.exact[self._digest("credential", revoked.credential)] = index
         return new
 
     def find(self, domain: str, text: str, wall_ns: int) -> Match | None:
         """The entry for a text, as `matching.SiteList` finds it. `domain` is `vehicle` or `credential`."""
-        now, digest = self._now, self._digest(domain, text)
-        place = now.exact.get(digest)
-        if place is not None:
-            return now.entries[place].match(wall_ns, exact=True)
-        place = now.near.get(digest, -1)
-        return now.entries[place].match(wall_ns, exact=False) if place >= 0 else None
+        current, digest = self._current, self._digest(domain, text)
+        index = current.exact.get(digest)
+        if index is not None:
+            return current.entries[index].match(wall_ns, exact=True)
+        index = current.variants_index.get(digest, -1)
+        return current.entries[index].match(wall_ns, exact=False) if index >= 0 else None
 
     def _digest(self, domain: str, text: str) -> bytes:
         text = normal(text) if domain == "credential" else text
@@ -143,7 +143,7 @@ class ListStore:
 
 
 class ListView:
-    """One of the store's lists, as gates and doors ask it (`SiteList`)."""
+    """One of the store's lists, as gates and doors query it (`SiteList`)."""
 
     def __init__(self, store: ListStore, domain: str) -> None:
         self._store, self._domain = store, domain
@@ -153,12 +153,12 @@ class ListView:
         return self._store.find(self._domain, text, wall_ns)
 
 
-def _vehicles(lists: SiteLists) -> Iterable[_Kept]:
-    return (_Kept(it.id, it.standing, it.from_ns, it.until_ns) for it in lists.vehicles)
+def _vehicles(lists: SiteLists) -> Iterable[_StoredEntry]:
+    return (_StoredEntry(it.id, it.standing, it.from_ns, it.until_ns) for it in lists.vehicles)
 
 
-def _credentials(lists: SiteLists) -> Iterable[_Kept]:
-    return (_Kept(it.id, "revoked", it.from_ns, it.until_ns) for it in lists.credentials)
+def _credentials(lists: SiteLists) -> Iterable[_StoredEntry]:
+    return (_StoredEntry(it.id, "revoked", it.from_ns, it.until_ns) for it in lists.credentials)
 
 
 def _grammars(names: tuple[str, ...]) -> tuple[Grammar, ...]:

@@ -28,8 +28,8 @@ from common.secret import write_private
 from edge.media.signed_manifest import ManifestCache, signing_key
 from edge.recorder.factory import FootageStore
 from edge.recorder.footage import transactional_outbox
-from edge.recorder.footage.export import Exporter, ExportRequest, VideoRedactor, exported
-from edge.recorder.footage.query_handler import kept_of
+from edge.recorder.footage.export import Exporter, ExportRequest, VideoRedactor, export_event
+from edge.recorder.footage.query_handler import recorded_ranges
 from edge.recorder.footage.video_stream import ClientGone, VideoStream
 from protocol.commands import Span
 from protocol.identifiers import from_rfc3339, to_rfc3339
@@ -37,24 +37,24 @@ from protocol.identifiers import from_rfc3339, to_rfc3339
 MAX_VIDEO_NS = 6 * 3600 * SECOND_NS
 MAX_LIST_NS = 48 * 3600 * SECOND_NS
 BY = "api"
-"""Who requested it, where the request does not say it: the token has no name."""
+"""The requesting person, if the request does not name one: the token has no name."""
 _REASON_CHARACTERS, _NAME_CHARACTERS = (3, 200), (1, 64)
 MANIFEST = "Paifang-Manifest"
-"""Header of a video: where its manifest will be."""
+"""Response header of a video: path of its manifest."""
 _MANIFESTS = "manifests/"
 MOST_MANIFESTS = 1_000
 MAX_THREADS = 16
 
 
 class _Refused(Exception):
-    """What to answer instead. Stays in this module."""
+    """An error response. Used in this module only."""
 
     def __init__(self, status: int, field: str, problem: str, headers: dict[str, str] | None = None) -> None:
         self.status, self.field, self.problem, self.headers = status, field, problem, headers or {}
 
 
 def api_token(path: Path) -> bytes:
-    """The API's token; made on first use, mode 0600.
+    """The API's token; created on first use, mode 0600.
 
     Raises:
         FootageError: Others can read it, or it is too short to be one.
@@ -75,8 +75,8 @@ class FootageApi:
 
     Args:
         store: The footage.
-        redactor: Makes the redactor, at the first video.
-        clock: Now.
+        redactor: Creates the redactor at the first video.
+        clock: Wall clock.
         data: The box's data folder: the API's token, its signing key, and manifests.
 
     Raises:
@@ -119,13 +119,18 @@ class FootageApi:
         kind, _, given = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token):
             challenge = {"WWW-Authenticate": 'Bearer realm="paifang box"'}
-            raise _Refused(401, "Authorization", "bear the token in 'api-token' of the box's data folder", challenge)
+            raise _Refused(
+                401,
+                "Authorization",
+                "send the token from 'api-token' of the box's data folder as a bearer token",
+                challenge,
+            )
 
     def _list(self, query: dict[str, list[str]]) -> dict[str, object]:
         span = _span(query, MAX_LIST_NS)
         wanted = [_one(query, "camera")] if "camera" in query else self._store.index.cameras()
         now_ns = self._clock.wall_ns()
-        found = [(camera, kept_of(self._store, self._known(camera), span, now_ns)) for camera in wanted]
+        found = [(camera, recorded_ranges(self._store, self._known(camera), span, now_ns)) for camera in wanted]
         rows = [
             {
                 "camera": camera,
@@ -157,7 +162,7 @@ class FootageApi:
 
     async def _video(self, request: Request, export: ExportRequest) -> Response:
         if request.scope["http_version"] == "1.0":
-            raise _Refused(400, "", "a video is sent in chunks; ask in HTTP/1.1")
+            raise _Refused(400, "", "a video is sent in chunks; use HTTP/1.1")
         if not self._busy.acquire(blocking=False):
             raise _Refused(429, "", "a video is being made; one at a time", {"Retry-After": "10"})
         stream, number = VideoStream(), secrets.token_hex(16)
@@ -166,18 +171,18 @@ class FootageApi:
         return await stream.response(request, headers)
 
     def _produce(self, export: ExportRequest, number: str, stream: VideoStream) -> None:
-        """Make the video, and write it to the stream."""
+        """Create the video and write it to the stream."""
         failure: Exception | None = None
         try:
             self._make_video(export, number, stream)
         except (PaifangError, _Refused) as error:
             failure = error
         except Exception as error:
-            logging_setup.get("recorder").exception("making a video failed", camera=export.camera)
+            logging_setup.get("recorder").exception("video failed", camera=export.camera)
             failure = FootageError(f"internal error: {type(error).__name__}")
         finally:
             self._busy.release()
-        with contextlib.suppress(ClientGone):  # after the release: the client may ask for the next video at once
+        with contextlib.suppress(ClientGone):  # after the release: the client may request the next video at once
             stream.finish(failure)
 
     def _redactor_or_refusal(self) -> VideoRedactor:
@@ -190,14 +195,14 @@ class FootageApi:
     def _make_video(self, export: ExportRequest, number: str, stream: VideoStream) -> None:
         self._store.player.check(export.camera, export.from_ns, export.to_ns)
         exporter = Exporter(self._store.player, self._store.index, self._clock, self._key, self._redactor_or_refusal())
-        transactional_outbox.enqueue(self._store.index, exported(export, self._clock.wall_ns()))
+        transactional_outbox.enqueue(self._store.index, export_event(export, self._clock.wall_ns()))
         try:
             rows = self._store.player.find(export.camera, export.from_ns, export.to_ns)
             counts = exporter.redact(export, stream)
             file = (f"{export.camera}.mp4", stream.digest.hexdigest(), stream.bytes)
             self._manifests.put(number, exporter.manifest(export, rows, counts, file), MOST_MANIFESTS)
         except (PaifangError, OSError) as error:
-            logging_setup.get("recorder").warning("a video ended early", camera=export.camera, error=str(error))
+            logging_setup.get("recorder").warning("video ended early", camera=export.camera, error=str(error))
             raise _Refused(503, "", "the video could not be redacted, so there is none") from error
 
     def _manifest(self, number: str) -> bytes:
@@ -236,7 +241,7 @@ def _one(query: dict[str, list[str]], field: str) -> str:
 def _text(query: dict[str, list[str]], field: str, characters: tuple[int, int]) -> str:
     text, (least, most) = _one(query, field).strip(), characters
     if not least <= len(text) <= most or not text.isprintable():
-        raise _Refused(400, field, f"say it in {least} to {most} characters; it stands on the record")
+        raise _Refused(400, field, f"needs {least} to {most} printable characters; it is logged")
     return text
 
 

@@ -1,8 +1,8 @@
-"""Segments one after another in one movie: new heads around the old bytes, part by part; nothing is decoded.
+"""Concatenates segments to one movie: new fragment headers around the same data; nothing is decoded.
 
-What is missing between segments stays a hole in the movie's time. Pictures of another form have a sample entry of
-their own, which fragments name (ISO/IEC 14496-12, 8.8.7); their parameter sets stand in the first of them as well,
-since FFmpeg and what is built on it look at the first sample entry only.
+A gap between segments stays a gap in the movie's time. Pictures of another format have their own sample entry, which
+fragments reference (ISO/IEC 14496-12, 8.8.7); their parameter sets are also in their first picture, since FFmpeg and
+players based on it read the first sample entry only.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ _LENGTH_BYTES = 4
 
 @dataclass(frozen=True)
 class FragmentPosition:
-    """Where a part belongs.
+    """Position of a fragment in the movie.
 
     Attributes:
         wall_ns: Wall clock at its segment's start.
         description: Number of its sample entry, from 1.
-        heard: Its sound goes along.
+        has_audio: Its audio is included.
     """
 
     wall_ns: int
     description: int
-    heard: bool
+    has_audio: bool
 
 
 class ConcatenatedMovie:
@@ -42,7 +42,7 @@ class ConcatenatedMovie:
 
     Args:
         entries: Sample entries of video.
-        sound: Body of the sound's `trak`, or None.
+        sound: Body of the audio's `trak`, or None.
         to_ns: Wall clock at which it ends.
     """
 
@@ -56,53 +56,53 @@ class ConcatenatedMovie:
         self._next = self._sound_next = 0
         self._sequence = 0
 
-    def add(self, part: bytes, place: FragmentPosition) -> bytes:
-        """A part, as it stands in the movie; empty where all of it lies after the end.
+    def add(self, part: bytes, position: FragmentPosition) -> bytes:
+        """A fragment, with its position in the movie; empty if it lies after the end.
 
         Raises:
-            FootageBroken: Not a part of ours.
+            FootageBroken: Not a fragment of the recorder.
         """
         out = []
         for fragment in parse(part):
             moved = None
             if fragment.track == VIDEO:
-                moved = self._pictures(fragment, place)
-            elif fragment.track == SOUND and place.heard:
-                moved = self._heard(fragment, place)
+                moved = self._pictures(fragment, position)
+            elif fragment.track == SOUND and position.has_audio:
+                moved = self._audio(fragment, position)
             if moved is not None:
                 self._sequence += 1
-                out.append(build(moved, self._sequence, place.description if fragment.track == VIDEO else 1))
+                out.append(build(moved, self._sequence, position.description if fragment.track == VIDEO else 1))
         return b"".join(out)
 
-    def _pictures(self, fragment: Fragment, place: FragmentPosition) -> Fragment | None:
-        at_ns = place.wall_ns + fragment.start * SECOND_NS // TICKS
+    def _pictures(self, fragment: Fragment, position: FragmentPosition) -> Fragment | None:
+        at_ns = position.wall_ns + fragment.start * SECOND_NS // TICKS
         samples = _before(fragment.samples, (self._to_ns - at_ns) * TICKS, SECOND_NS)
         if not samples:
             return None
         if self._origin_ns is None:
-            self._origin_ns, self._description = at_ns, place.description
+            self._origin_ns, self._description = at_ns, position.description
         data = fragment.data[: sum(it.size for it in samples)]
-        if place.description != self._description:
+        if position.description != self._description:
             if samples[0].flags & NOT_KEY:
-                return None  # what a key frame must come before
-            samples[0], data = self._introduced(samples[0], data, self._sets[place.description - 1])
-            self._description = place.description
+                return None  # a key frame must come first
+            samples[0], data = self._introduced(samples[0], data, self._sets[position.description - 1])
+            self._description = position.description
         start = max(self._next, (at_ns - self._origin_ns) * TICKS // SECOND_NS)
         self._next = start + sum(it.duration for it in samples[:-1]) + 1
         return Fragment(VIDEO, start, samples, data)
 
     def _introduced(self, sample: Sample, data: bytes, sets: bytes) -> tuple[Sample, bytes]:
-        """A key frame with its parameter sets, behind the delimiter where it has one."""
+        """A key frame with its parameter sets, after the delimiter if there is one."""
         size = int.from_bytes(data[:_LENGTH_BYTES], "big")
         delimited = unit_type(data[_LENGTH_BYTES : _LENGTH_BYTES + 1], self._codec) == _DELIMITER[self._codec]
         at = _LENGTH_BYTES + size if delimited else 0
         return sample._replace(size=sample.size + len(sets)), data[:at] + sets + data[at:]
 
-    def _heard(self, fragment: Fragment, place: FragmentPosition) -> Fragment | None:
-        """Sound from the first picture on; what overlaps what is there already goes."""
+    def _audio(self, fragment: Fragment, position: FragmentPosition) -> Fragment | None:
+        """Audio from the first picture on; samples that overlap earlier ones are dropped."""
         if self._origin_ns is None:
             return None
-        at_ns = place.wall_ns + fragment.start * SECOND_NS // self._rate
+        at_ns = position.wall_ns + fragment.start * SECOND_NS // self._rate
         samples = _before(fragment.samples, (self._to_ns - at_ns) * self._rate, SECOND_NS)
         start = (at_ns - self._origin_ns) * self._rate // SECOND_NS
         if self._sound_next and abs(start - self._sound_next) * SECOND_NS <= HOLE_NS * self._rate:
@@ -129,8 +129,8 @@ def _before(samples: Sequence[Sample], limit: int, scale: int) -> list[Sample]:
 
 
 def _sets(entry: bytes) -> bytes:
-    """A sample entry's parameter sets, each behind its length, as samples have them."""
+    """A sample entry's parameter sets, each after its length, as in samples."""
     stream, length_bytes = configuration(configuration_of(entry), CODECS[entry[4:8]])
     if length_bytes != _LENGTH_BYTES:
-        raise FootageBroken("the movie's units have lengths that the recorder does not write")
+        raise FootageBroken("the movie's NAL unit lengths are not those of the recorder")
     return b"".join(len(unit).to_bytes(_LENGTH_BYTES, "big") + unit for unit in units(stream))

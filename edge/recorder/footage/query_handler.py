@@ -1,4 +1,4 @@
-"""Questions about footage from afar: what is kept of a camera, and single pictures of it, redacted here."""
+"""Answers the aggregator's footage queries: recorded ranges of a camera, and single redacted pictures."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ from pipelines.types import CLASSES, Box, Picture
 from protocol.commands import Command, RecordedRanges, Reply, Span
 
 JOIN_NS = round(1.5 * SECOND_NS)
-"""Segments this close together are one stretch."""
+"""Segments this close together are one range."""
 MOST_SPANS = 2_000
-STILL_NS = 5 * SECOND_NS
-"""A moment without a picture of its own gets the next one, no later than this."""
+STILL_WINDOW_NS = 5 * SECOND_NS
+"""A query for a time without a picture gets the next one within this time."""
 INPUT_PX = (640, 384)
 PERSON = CLASSES.index("person")
 
 
-class Looks:
+class FootageQueryHandler:
     """Answers `footage-spans` and `footage-still`.
 
     Args:
         store: The footage.
-        redactor: Nothing leaves without it.
-        objects: Finds persons, whose heads are covered whether or not a face is found.
-        clock: Says which holds have ended.
+        redactor: Redacts every picture.
+        objects: Detects persons, whose heads are masked even without a detected face.
+        clock: Decides which holds have ended.
     """
 
     def __init__(self, store: FootageStore, redactor: SnapshotRedactor, objects: SizedDetector, clock: Clock) -> None:
         self._store, self._redactor, self._objects, self._clock = store, redactor, objects, clock
 
     def spans(self, command: Command) -> Reply:
-        """What is kept, missing and held in a range.
+        """Recorded ranges, gaps and holds in a range.
 
         Raises:
-            FootageError: An unknown camera, or an absurd range.
+            FootageError: Unknown camera, or invalid range.
         """
         camera, from_ns, to_ns = command.target, command.from_ns, command.to_ns
         if not from_ns < to_ns <= from_ns + 2 * LONGEST_RANGE_NS:
@@ -54,39 +54,39 @@ class Looks:
         known = self._store.index.cameras()
         if camera not in known:
             raise FootageError(f"camera '{camera}' never recorded; known: {', '.join(known) or 'none'}")
-        kept = kept_of(self._store, camera, (from_ns, to_ns), self._clock.wall_ns())
-        return Reply(id=command.id, done=True, kept=kept)
+        recorded = recorded_ranges(self._store, camera, (from_ns, to_ns), self._clock.wall_ns())
+        return Reply(id=command.id, done=True, kept=recorded)
 
     def still(self, command: Command) -> Reply:
-        """The picture at a moment, redacted.
+        """The redacted picture at a time.
 
         Raises:
             FootageError: There is no footage of it.
-            RedactionError: It cannot be redacted: then there is no picture.
+            RedactionError: It cannot be redacted; no picture is returned.
         """
         picture = self._picture(command.target, command.from_ns)
-        found = self._objects.detect_at(picture, INPUT_PX)
-        people = [Box(*box) for box in found.boxes[found.classes == PERSON].tolist()]
-        (jpeg,) = self._redactor.snapshots(picture, [None], people)
+        ranges = self._objects.detect_at(picture, INPUT_PX)
+        persons = [Box(*box) for box in ranges.boxes[ranges.classes == PERSON].tolist()]
+        (jpeg,) = self._redactor.snapshots(picture, [None], persons)
         return Reply(id=command.id, done=True, picture=jpeg)
 
     def _picture(self, camera: str, at_ns: int) -> Picture:
-        """The first picture at or after a moment, H x W x 3 uint8 BGR."""
+        """The first picture at or after a time, H x W x 3 uint8 BGR."""
         player = self._store.player
-        begins_ns = player.begins_ns(camera, at_ns, at_ns + STILL_NS)
-        data = b"".join(player.play(camera, at_ns, at_ns + STILL_NS))
-        skip_s = max(0, at_ns - begins_ns) / SECOND_NS  # what is played starts at the key frame before the moment
+        begins_ns = player.begins_ns(camera, at_ns, at_ns + STILL_WINDOW_NS)
+        data = b"".join(player.play(camera, at_ns, at_ns + STILL_WINDOW_NS))
+        skip_s = max(0, at_ns - begins_ns) / SECOND_NS  # playback starts at the key frame before the time
         try:
             last = first_picture(data, skip_s)
         except av.error.FFmpegError as error:
-            raise FootageError(f"the footage of this moment cannot be decoded: {error}") from error
+            raise FootageError(f"the footage at this time cannot be decoded: {error}") from error
         if last is None:
-            raise FootageError("there is no picture at this moment")
+            raise FootageError("there is no picture at this time")
         return last
 
 
 def first_picture(data: bytes, skip_s: float) -> Picture | None:
-    """The first picture of a movie from a time on, else its last; upright, its pixels square; None: there is none.
+    """The first picture of a movie from a time on, else its last; upright, with square pixels; None without one.
 
     Args:
         data: The movie.
@@ -101,17 +101,17 @@ def first_picture(data: bytes, skip_s: float) -> Picture | None:
         return None if last is None else picture_of(shown(last, aspect))
 
 
-def kept_of(store: FootageStore, camera: str, span: tuple[int, int], now_ns: int) -> RecordedRanges:
-    """What is kept, missing and held of a camera in a stretch of wall-clock time, nanoseconds.
+def recorded_ranges(store: FootageStore, camera: str, span: tuple[int, int], now_ns: int) -> RecordedRanges:
+    """Recorded ranges, gaps and holds of a camera in a range of wall-clock time, nanoseconds.
 
     Raises:
         FootageError: Index or disk failed.
     """
     from_ns, to_ns = span
     holds = [it for it in store.holds.all()[0] if it.covers(camera, from_ns, to_ns, now_ns)]
-    found = ((max(row.start_ns, from_ns), min(row.end_ns, to_ns)) for row in store.index.find(camera, from_ns, to_ns))
+    ranges = ((max(row.start_ns, from_ns), min(row.end_ns, to_ns)) for row in store.index.find(camera, from_ns, to_ns))
     return RecordedRanges(
-        spans=joined(found)[:MOST_SPANS],
+        spans=merge_spans(ranges)[:MOST_SPANS],
         gaps=tuple(Span(it.from_ns, it.to_ns, it.cause) for it in store.index.gaps(camera, from_ns, to_ns))[
             :MOST_SPANS
         ],
@@ -119,16 +119,16 @@ def kept_of(store: FootageStore, camera: str, span: tuple[int, int], now_ns: int
     )
 
 
-def joined(stretches: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
-    """Stretches that touch, as one.
+def merge_spans(stretches: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
+    """Merge ranges that touch.
 
     >>> joined([(0, 10), (10, 20)])
     (Span(from_ns=0, to_ns=20, about=''),)
     """
-    made: list[Span] = []
+    merged: list[Span] = []
     for from_ns, to_ns in sorted(stretches):
-        if made and from_ns - made[-1].to_ns <= JOIN_NS:
-            made[-1] = Span(made[-1].from_ns, max(made[-1].to_ns, to_ns))
+        if merged and from_ns - merged[-1].to_ns <= JOIN_NS:
+            merged[-1] = Span(merged[-1].from_ns, max(merged[-1].to_ns, to_ns))
         else:
-            made.append(Span(from_ns, to_ns))
-    return tuple(made)
+            merged.append(Span(from_ns, to_ns))
+    return tuple(merged)

@@ -1,8 +1,7 @@
-"""What must be told of footage and may be done by another process: kept in the index until the outbox has it.
+"""Transactional outbox of footage events, also for other processes: stored in the index until the outbox has them.
 
-A notice is committed with the act that it tells of, or before it. The running box hands it to the outbox and drops it
-when the outbox has committed. A crash between those two sends it twice: two events with the same time, place and words,
-of which one tells nothing new. The other order could lose one.
+An entry is committed with the action that it reports, or before it. The running box passes it to its outbox and drops
+it when that has committed. A crash in between sends it twice: two equal events. The other order could lose one.
 """
 
 from __future__ import annotations
@@ -22,30 +21,30 @@ _ANNOUNCED = "announced_holds"
 
 
 def enqueue(index: Index, draft: UnsequencedEvent) -> None:
-    """Leave a notice; inside `index.transaction()` it is committed with what else happens there.
+    """Add an event; inside `index.transaction()` it is committed with the other changes.
 
     Raises:
-        FootageError: It could not be kept. What it would tell of must not happen then.
+        FootageError: It could not be stored. The action that it reports must not happen then.
     """
-    index.add_notice(draft.place, draft.kind, msgspec.json.encode(draft.data), draft.time_ns)
+    index.add_outbox_entry(draft.place, draft.kind, msgspec.json.encode(draft.data), draft.time_ns)
 
 
 def drain(index: Index, put: Callable[[UnsequencedEvent], None]) -> int:
-    """Hand every notice over, oldest first; `put` returns once it is safe, or raises. How many went.
+    """Send every entry, oldest first; `put` returns once it is committed, or raises. Returns the number sent.
 
     Raises:
         FootageError: The index cannot be read or written.
-        Exception: What `put` raises: the notice stays, and those behind it.
+        Exception: What `put` raises: this entry and later ones stay.
     """
-    rows = index.notices()
+    rows = index.outbox_entries()
     for number, place, kind, body, at_ns in rows:
         put(UnsequencedEvent(place, msgspec.json.decode(body, type=KINDS[kind]), at_ns))
-        index.drop_notice(number)
+        index.drop_outbox_entry(number)
     return len(rows)
 
 
 def announce(index: Index, holds: Sequence[Hold], now_ns: int) -> None:
-    """Leave a notice of every hold that is new, and of every one whose time is over; each once.
+    """Add an event for every new hold and for every hold that has ended; each once.
 
     Raises:
         FootageError: The index cannot be written.
@@ -59,10 +58,10 @@ def announce(index: Index, holds: Sequence[Hold], now_ns: int) -> None:
         for hold in ended:
             enqueue(index, UnsequencedEvent(hold.camera, _held(hold, ENDED), hold.end_ns))
         if new or ended:
-            left = (known | {hold.id for hold in new}) - {hold.id for hold in ended}
-            index.set_fact(_ANNOUNCED, " ".join(sorted(left)))
+            announced = (known | {hold.id for hold in new}) - {hold.id for hold in ended}
+            index.set_fact(_ANNOUNCED, " ".join(sorted(announced)))
 
 
-def _held(hold: Hold, said: str) -> FootageHeld:
-    cause = f"{said}{hold.case}: {hold.reason}"
+def _held(hold: Hold, prefix: str) -> FootageHeld:
+    cause = f"{prefix}{hold.case}: {hold.reason}"
     return FootageHeld(from_=to_rfc3339(hold.from_ns), to=to_rfc3339(hold.to_ns), cause=cause, by=hold.owner)

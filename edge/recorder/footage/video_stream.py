@@ -15,16 +15,16 @@ from common.http_server.bounded_protocol import CLOSE
 
 
 class ClientGone(OSError):
-    """The client takes no more of the video."""
+    """The client has closed the connection."""
 
 
 class VideoStream:
-    """What the thread writes to. The response begins with the first chunk, so that what fails before is an error.
+    """The thread's output. The response starts with the first chunk, so that an earlier failure is an error response.
 
     Attributes:
-        digest: SHA-256 of what was written.
-        bytes: How many that were.
-        started: Something was written.
+        digest: SHA-256 of the written bytes.
+        bytes: Number of written bytes.
+        started: Whether anything was written.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class VideoStream:
         return len(data)
 
     def finish(self, error: Exception | None = None) -> None:
-        """End the response; with an error it stays incomplete, so that the client can tell. In the thread.
+        """End the response; with an error it stays incomplete, which the client can detect. In the thread.
 
         Raises:
             ClientGone: Nobody receives it.

@@ -1,7 +1,7 @@
 """A key per camera and day, wrapped by the box's key (AES key wrap, RFC 3394), in files on the footage's disk.
 
-`Wrapper` is the place for a TPM or PKCS#11: anything that wraps 32 bytes. `FileWrapper` keeps the box's key in a file
-with mode 0600.
+A `Wrapper` can use a TPM or PKCS#11: anything that wraps 32 bytes. `FileWrapper` stores the box's key in a file with
+mode 0600.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Wrapper(Protocol):
         """32 bytes to 40."""
 
     def unwrap(self, wrapped: bytes) -> bytes:
-        """And back.
+        """40 bytes to 32.
 
         Raises:
             FootageBroken: Wrapped by another key, or changed.
@@ -63,7 +63,7 @@ class FileWrapper:
             raise FootageBroken("the day's key does not open with this box's key") from error
 
 
-class Keys:
+class DayKeyStore:
     """The day keys of one disk. A key is on the medium before the first segment that needs it is created."""
 
     def __init__(self, disk: Disk, wrapper: Wrapper) -> None:
@@ -71,20 +71,20 @@ class Keys:
         self._last: dict[str, tuple[int, bytes]] = {}
 
     def obtain(self, camera: str, day: int) -> bytes:
-        """The key to write with; made where there is none. One whose writing was cut short is made anew.
+        """The key to write with; created if missing. An incompletely written one is replaced.
 
         Raises:
-            FootageBroken: It is there and was wrapped by another box's key.
+            FootageBroken: It exists and was wrapped by another box's key.
             DiskTrouble: It cannot be written.
         """
-        kept = self._last.get(camera)
-        if kept is not None and kept[0] == day:
-            return kept[1]
+        cached = self._last.get(camera)
+        if cached is not None and cached[0] == day:
+            return cached[1]
         path = path_of(camera, day)
-        whole = self._disk.size(path) == WRAPPED_BYTES and any(self._disk.read(path, 0, WRAPPED_BYTES))
-        if not whole and self._disk.size(path) is not None:
-            self._disk.unlink(path)  # cut short while it was made: nothing was ever sealed with it
-        key = self.find(camera, day) if whole else self._make(path)
+        is_complete = self._disk.size(path) == WRAPPED_BYTES and any(self._disk.read(path, 0, WRAPPED_BYTES))
+        if not is_complete and self._disk.size(path) is not None:
+            self._disk.unlink(path)  # incompletely written: no data was ever encrypted with it
+        key = self.find(camera, day) if is_complete else self._make(path)
         self._last[camera] = day, key
         return key
 
@@ -92,15 +92,15 @@ class Keys:
         """The key to read with.
 
         Raises:
-            FootageBroken: Destroyed, never there, or not openable.
+            FootageBroken: Destroyed, missing, or it cannot be unwrapped.
         """
         path = path_of(camera, day)
         if self._disk.size(path) is None:
-            raise FootageBroken(f"camera '{camera}', day {day}: its key is not there; erased, or another disk")
+            raise FootageBroken(f"camera '{camera}', day {day}: its key is missing; erased, or another disk")
         return self._wrapper.unwrap(self._disk.read(path, 0, WRAPPED_BYTES + 1))
 
     def destroy(self, camera: str, day: int) -> None:
-        """Remove a day's key for good, durably."""
+        """Destroy a day's key durably."""
         self._last.pop(camera, None)
         path = path_of(camera, day)
         self._disk.unlink(path)
@@ -119,5 +119,5 @@ class Keys:
 
 
 def path_of(camera: str, day: int) -> str:
-    """Where a day's key stands."""
+    """Path of a day's key."""
     return f"{KEYS}/cam-{camera}/{day}.key"

@@ -1,6 +1,6 @@
-"""Holds: footage that must stay although its time is over, each with an owner, a reason, a case and an end.
+"""Legal holds: footage kept past its maximum retention, each with an owner, a reason, a case and an end.
 
-They stand as files on the footage's disk, so that they survive the loss of the index as well.
+They are files on the footage's disk, so that they survive the loss of the index.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from edge.recorder.disk import Disk
 
 HOLDS = "holds"
 LONGEST_NS = 366 * 86_400 * SECOND_NS
-"""A hold that is needed for longer is placed again; nothing stays for ever by default."""
+"""A hold that is needed for longer must be placed again."""
 _TEXT = re.compile(r"\S")
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """One hold.
+    """One legal hold.
 
     Attributes:
         id: UUIDv7.
         camera: The camera's id.
         from_ns: Start of the footage, UTC nanoseconds.
         to_ns: Its end.
-        owner: Who answers for it.
+        owner: The responsible person.
         reason: Why.
-        case: The reference it is made under.
+        case: Its case reference.
         made_ns: When it was placed.
         end_ns: When it ends.
     """
@@ -45,15 +45,15 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     end_ns: int
 
     def covers(self, camera: str, from_ns: int, to_ns: int, now_ns: int) -> bool:
-        """Whether it keeps a stretch now."""
+        """Whether it covers a part of the range now."""
         return self.camera == camera and self.from_ns < to_ns and self.to_ns > from_ns and now_ns < self.end_ns
 
 
 _DECODER = msgspec.json.Decoder(Hold)
 
 
-def checked(hold: Hold) -> Hold:
-    """The hold, if it may be placed.
+def validated(hold: Hold) -> Hold:
+    """The hold, if it is valid.
 
     Raises:
         FootageError: Something is missing, the range is empty, or it ends in the past or too late; names the field.
@@ -77,12 +77,12 @@ class Holds:
         self._disk = disk
 
     def place(self, hold: Hold) -> None:
-        """Keep a hold, durably.
+        """Store a hold durably.
 
         Raises:
-            FootageError: See `checked`; or the disk failed.
+            FootageError: See `validated`; or the disk failed.
         """
-        body = msgspec.json.encode(checked(hold))
+        body = msgspec.json.encode(validated(hold))
         handle = self._disk.create(f"{HOLDS}/{hold.id}.json")
         try:
             handle.write(body)
@@ -92,17 +92,17 @@ class Holds:
         self._disk.sync_folder(HOLDS)
 
     def all(self) -> tuple[list[Hold], list[str]]:
-        """The holds, and the files that are none."""
-        found, bad = [], []
+        """The holds, and the paths of invalid files."""
+        holds, invalid_files = [], []
         for path in self._disk.walk(HOLDS):
             try:
-                found.append(_DECODER.decode(self._disk.read(path, 0, 65_536)))
+                holds.append(_DECODER.decode(self._disk.read(path, 0, 65_536)))
             except msgspec.DecodeError:
-                bad.append(path)
-        return found, bad
+                invalid_files.append(path)
+        return holds, invalid_files
 
     def drop_ended(self, now_ns: int) -> list[Hold]:
-        """Remove the holds whose time is over, and say which."""
+        """Remove the holds that have ended; returns them."""
         ended = [hold for hold in self.all()[0] if hold.end_ns <= now_ns]
         for hold in ended:
             self._disk.unlink(f"{HOLDS}/{hold.id}.json")

@@ -1,7 +1,7 @@
-"""What to erase, whom to stop, what to warn of: pure functions of what is kept and how long it may and must be.
+"""Decides what to erase, which camera to stop and when to warn: pure functions of the footage and the policies.
 
-The unit is a camera's UTC day. A day's age counts from its end, so that no second of it is erased before its floor;
-it is erased as soon as its ceiling has passed. UTC days know no daylight saving.
+The unit is a camera's UTC day. A day's age counts from its end, so that no second of it is erased before its minimum
+retention; it is erased as soon as its maximum retention has passed. UTC days have no daylight saving time.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ TRUST_NS = 3600 * 1_000_000_000
 
 @dataclass(frozen=True)
 class Policy:
-    """One camera's.
+    """The retention policy of one camera.
 
     Attributes:
-        floor_days: Never erased before.
-        ceiling_days: Always erased after.
+        floor_days: Minimum retention: never erased before.
+        ceiling_days: Maximum retention: always erased after.
         priority: Higher is kept recording for longer.
-        order: Position in the settings; the later camera is the newer.
+        order: Position in the settings; a later camera counts as newer.
     """
 
     floor_days: int = 30
@@ -36,28 +36,28 @@ class Policy:
 
 @dataclass(frozen=True)
 class Erasure:
-    """A day that goes: `whole`, with its key, or but for what a hold keeps."""
+    """A day to erase: the whole day with its key, or only the segments that no legal hold covers."""
 
     use: DayUse
-    whole: bool
+    is_whole_day: bool
     cause: Literal["ceiling", "space"]
 
 
 @dataclass(frozen=True)
 class Space:
-    """The disk: free bytes, and how many must stay free (about ten minutes of everything)."""
+    """The disk: free bytes, and how many must stay free (about ten minutes of all cameras)."""
 
-    free: int
+    free_bytes: int
     reserve: int
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a sweep does."""
+    """The result of planning one sweep."""
 
     erase: tuple[Erasure, ...]
     short: bool
-    """After all that may be erased the disk is still fuller than it may be."""
+    """After all permitted erasures there are still too few free bytes."""
 
 
 def age_days(day: int, now_ns: int) -> float:
@@ -70,33 +70,33 @@ def age_days(day: int, now_ns: int) -> float:
 
 
 def held(use: DayUse, holds: Sequence[Hold], now_ns: int) -> bool:
-    """Whether a hold keeps something of a day."""
+    """Whether a legal hold covers a part of the day."""
     return any(hold.covers(use.camera, use.first_ns, use.last_ns, now_ns) for hold in holds)
 
 
 def plan(
     days: Sequence[DayUse], policies: Mapping[str, Policy], holds: Sequence[Hold], space: Space, now_ns: int
 ) -> Plan:
-    """What goes: first what is past its ceiling, then, for want of space, the oldest that is past its floor.
+    """What to erase: days past their maximum retention; if space is short, the oldest past their minimum retention.
 
-    A camera that is no longer in the settings keeps the default policy: its footage ages as any other.
+    A camera that is no longer in the settings has the default policy.
     """
-    erase, free, spare = [], space.free, []
+    erase, free_bytes, erasable = [], space.free_bytes, []
     for use in days:
         policy = policies.get(use.camera, Policy())
         age = age_days(use.day, now_ns)
-        kept = held(use, holds, now_ns)
+        is_held = held(use, holds, now_ns)
         if age >= policy.ceiling_days:
-            erase.append(Erasure(use, not kept, "ceiling"))
-            free += 0 if kept else use.bytes
-        elif age >= policy.floor_days and not kept:
-            spare.append(use)
-    for use in sorted(spare, key=lambda it: (it.day, it.camera)):
-        if free >= space.reserve:
+            erase.append(Erasure(use, not is_held, "ceiling"))
+            free_bytes += 0 if is_held else use.bytes
+        elif age >= policy.floor_days and not is_held:
+            erasable.append(use)
+    for use in sorted(erasable, key=lambda it: (it.day, it.camera)):
+        if free_bytes >= space.reserve:
             break
         erase.append(Erasure(use, True, "space"))
-        free += use.bytes
-    return Plan(tuple(erase), free < space.reserve)
+        free_bytes += use.bytes
+    return Plan(tuple(erase), free_bytes < space.reserve)
 
 
 def camera_to_stop(running: Sequence[str], policies: Mapping[str, Policy]) -> str | None:
@@ -111,12 +111,12 @@ def camera_to_stop(running: Sequence[str], policies: Mapping[str, Policy]) -> st
 
 @dataclass(frozen=True)
 class Forecast:
-    """Whether the disk will hold every floor at today's bit rates.
+    """Whether the disk can hold the minimum retention of all cameras at the current bit rates.
 
     Attributes:
-        days: Until it will not; None where it will.
-        missing_bytes: What the disk lacks then.
-        floor_days: The longest floor (for all cameras alike) that it would hold.
+        days: Days until it cannot; None if it can.
+        missing_bytes: Bytes missing then.
+        floor_days: The longest minimum retention (the same for all cameras) that it can hold.
     """
 
     days: float | None
@@ -127,10 +127,10 @@ class Forecast:
 def forecast(
     days: Sequence[DayUse], rates: Mapping[str, float], policies: Mapping[str, Policy], space: Space, now_ns: int
 ) -> Forecast:
-    """Let the days to come pass at the present rates, erasing whatever may be erased.
+    """Simulate the coming days at the current rates, erasing whatever may be erased.
 
     Args:
-        days: What is kept.
+        days: The stored days.
         rates: Camera → bytes a day.
         policies: Camera → policy.
         space: The disk now.
@@ -139,34 +139,34 @@ def forecast(
     daily = sum(rates.values())
     today = now_ns // DAY_NS
     floors = {camera: policies.get(camera, Policy()).floor_days for camera in rates}
-    horizon = max(floors.values(), default=0) + 1
-    free, first, worst = float(space.free), None, 0.0
-    reclaim = dict.fromkeys(range(horizon + 1), 0.0)
+    horizon_days = max(floors.values(), default=0) + 1
+    free_bytes, first, worst = float(space.free_bytes), None, 0.0
+    reclaimable = dict.fromkeys(range(horizon_days + 1), 0.0)
     for use in days:
         floor = policies.get(use.camera, Policy()).floor_days
         due = max(0, use.day + 1 + floor - today)
-        if due in reclaim:
-            reclaim[due] += use.bytes
-    for ahead in range(horizon + 1):
-        free += reclaim[ahead] - (daily if ahead else 0.0)
-        lacking = space.reserve - free
+        if due in reclaimable:
+            reclaimable[due] += use.bytes
+    for ahead in range(horizon_days + 1):
+        free_bytes += reclaimable[ahead] - (daily if ahead else 0.0)
+        lacking = space.reserve - free_bytes
         if lacking > 0 and first is None:
             first = max(0.0, ahead - lacking / daily) if daily else float(ahead)
         worst = max(worst, lacking)
-    total = space.free + sum(use.bytes for use in days)
+    total = space.free_bytes + sum(use.bytes for use in days)
     affordable = int((total - space.reserve) / daily) - 1 if daily else max(floors.values(), default=0)
     return Forecast(first, round(max(0.0, worst)), max(0, affordable))
 
 
 @dataclass(frozen=True)
 class TrustedClock:
-    """The time that erasing goes by.
+    """The time that decides about erasure.
 
     Attributes:
-        wall_ns: The last wall clock that was believed.
-        mono_ns: The monotonic clock then.
-        since_ns: Monotonic clock since which the wall clock has said something else; None while it agrees.
-        offset_ns: Wall minus monotonic of what it says.
+        wall_ns: The last trusted wall clock.
+        mono_ns: The monotonic clock at that time.
+        since_ns: Monotonic clock since which the wall clock differs; None while it agrees.
+        offset_ns: Wall minus monotonic clock, as read.
     """
 
     wall_ns: int
@@ -176,10 +176,10 @@ class TrustedClock:
 
 
 def update_trusted_clock(trust: TrustedClock, wall_ns: int, mono_ns: int) -> TrustedClock:
-    """One look at both clocks. A jump forward of more than an hour is believed when it has stood for an hour.
+    """Update from both clocks. A forward jump of more than an hour is trusted after it has lasted for an hour.
 
-    So a clock that wakes up in another year for a while erases nothing. A step back is believed at once: it can only
-    keep footage for longer.
+    So a clock that is wrong for a while erases nothing. A step back is trusted at once: it can only keep footage for
+    longer.
     """
     expected_ns = trust.wall_ns + mono_ns - trust.mono_ns
     if wall_ns <= expected_ns + TRUST_NS:

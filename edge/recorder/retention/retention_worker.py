@@ -1,4 +1,4 @@
-"""Keeps to floor and ceiling: does what `retention.plan` says, stops cameras at a full disk, warns ahead."""
+"""Enforces the retention policies: executes `retention.plan`, stops cameras at a full disk, warns in advance."""
 
 from __future__ import annotations
 
@@ -14,52 +14,52 @@ from edge.recorder.disk import Disk
 from edge.recorder.footage import transactional_outbox
 from edge.recorder.index import DayUse, Index
 from edge.recorder.retention import retention
-from edge.recorder.retention.keys import Keys
+from edge.recorder.retention.keys import DayKeyStore
 from edge.recorder.retention.legal_holds import Hold, Holds
 from edge.recorder.retention.retention import Erasure, Plan, Policy, Space, TrustedClock
 from edge.recorder.segments.segment import DAY_NS, FOOTAGE, SUFFIX
 from edge.recorder.segments.writer import Writer
-from edge.recorder.startup_recovery import empty_garbage, same_disk
+from edge.recorder.startup_recovery import delete_marked_files, same_disk
 from protocol.envelope import UnsequencedEvent
 from protocol.event_types import DiskFull, FootageAtRisk, FootageErased
 from protocol.identifiers import to_rfc3339
 
-LOOK_S = 10.0
+CHECK_S = 10.0
 SWEEP_NS = 600 * SECOND_NS
 
 
 def measured_rates(days: list[DayUse], now_ns: int) -> dict[str, float]:
-    """Camera → bytes a day, from what it wrote today and yesterday."""
+    """Camera → bytes a day, from the footage of today and yesterday."""
     today = now_ns // DAY_NS
-    found: dict[str, float] = {}
+    matching: dict[str, float] = {}
     for camera in {use.camera for use in days}:
         recent = [use for use in days if use.camera == camera and today - 1 <= use.day <= today]
         if recent:
             spent_ns = max(3600 * SECOND_NS, max(it.last_ns for it in recent) - min(it.first_ns for it in recent))
-            found[camera] = sum(it.bytes for it in recent) * DAY_NS / spent_ns
-    return found
+            matching[camera] = sum(it.bytes for it in recent) * DAY_NS / spent_ns
+    return matching
 
 
 @dataclass
 class RetentionWorker:
-    """The executor.
+    """Executes the retention policies.
 
     Args:
-        disk: The footage's.
-        keys: Of the days.
-        index: Of the segments.
-        holds: What must stay.
-        writer: Stops cameras when told.
+        disk: The footage's disk.
+        keys: Day keys.
+        index: Segment index.
+        holds: Legal holds.
+        writer: Stops cameras.
         policies: Camera → policy.
-        reserve_bytes: What must stay free.
+        reserve_bytes: Bytes that must stay free.
         clock: Wall and monotonic.
-        send: Takes drafts.
+        send: Sends events.
         box: The box's id.
-        put: Takes drafts and returns once they are safe; raises OutboxError otherwise. None: `send`.
+        put: Stores an event and returns once it is committed; raises OutboxError otherwise. None: `send`.
     """
 
     disk: Disk
-    keys: Keys
+    keys: DayKeyStore
     index: Index
     holds: Holds
     writer: Writer
@@ -73,20 +73,20 @@ class RetentionWorker:
     def __post_init__(self) -> None:
         known = int(self.index.fact("believed_ns") or self.clock.wall_ns())
         self._trust = TrustedClock(known, self.clock.monotonic_ns())
-        self._swept_ns: int | None = None
+        self._last_sweep_ns: int | None = None
         self._warned_day = -1
 
     def run(self, stop: threading.Event) -> None:
-        """Look every ten seconds until `stop` is set."""
-        run_periodically(self._run_once, LOOK_S, stop.wait, "retention")
+        """Check every ten seconds until `stop` is set."""
+        run_periodically(self._run_once, CHECK_S, stop.wait, "retention")
 
     def _run_once(self) -> None:
-        self.tell()
-        self.look()
-        self.tell()
+        self.send_events()
+        self.check()
+        self.send_events()
 
-    def tell(self) -> None:
-        """Hand over what this process or another has left to be told; what the outbox does not take is kept.
+    def send_events(self) -> None:
+        """Send the pending events of this or another process; those that the outbox rejects stay pending.
 
         Raises:
             FootageError: The index failed.
@@ -94,99 +94,101 @@ class RetentionWorker:
         try:
             transactional_outbox.drain(self.index, self.put or self.send)
         except OutboxError as error:
-            logging_setup.get("recorder").warning("notices wait for the outbox", error=str(error))
+            logging_setup.get("recorder").warning("events stay pending: outbox failed", error=str(error))
 
-    def look(self) -> None:
-        """One look: a sweep when one is due or space is short.
+    def check(self) -> None:
+        """One check: a sweep when one is due or space is short.
 
         Raises:
-            FootageError: Disk or index failed; the next look tries again.
+            FootageError: Disk or index failed; the next check retries.
         """
         if not self.writer.ready or not same_disk(self.disk, self.index):
             return
         mono_ns = self.clock.monotonic_ns()
         self._trust = retention.update_trusted_clock(self._trust, self.clock.wall_ns(), mono_ns)
         short = self.disk.free_bytes() < self.reserve_bytes
-        if short or self._swept_ns is None or mono_ns - self._swept_ns >= SWEEP_NS:
-            self._swept_ns = mono_ns
+        if short or self._last_sweep_ns is None or mono_ns - self._last_sweep_ns >= SWEEP_NS:
+            self._last_sweep_ns = mono_ns
             self.sweep(self._trust.wall_ns)
 
     def sweep(self, now_ns: int) -> Plan:
-        """Erase what must and may go, then see to the space."""
+        """Erase what the plan names, then stop or restart cameras by the free space."""
         self.index.set_fact("believed_ns", str(now_ns))
-        empty_garbage(self.disk, self.index)
+        delete_marked_files(self.disk, self.index)
         transactional_outbox.announce(self.index, self.holds.all()[0], now_ns)
         for hold in self.holds.drop_ended(now_ns):
             logging_setup.get("recorder").info("a hold ended", hold=hold.id, case=hold.case, camera=hold.camera)
         holds, days = self.holds.all()[0], self.index.days()
         space = Space(self.disk.free_bytes(), self.reserve_bytes)
-        made = retention.plan(days, self.policies, holds, space, now_ns)
-        for erasure in made.erase:
+        sweep_plan = retention.plan(days, self.policies, holds, space, now_ns)
+        for erasure in sweep_plan.erase:
             self._erase(erasure, holds, now_ns)
-        self._fit(made.short)
+        self._adjust_cameras(sweep_plan.short)
         self._warn(self.index.days(), Space(self.disk.free_bytes(), self.reserve_bytes), now_ns)
-        self.tell()
-        return made
+        self.send_events()
+        return sweep_plan
 
     def erase(self, camera: str, day: int, cause: str) -> DayUse:
         """Erase one day now.
 
         Raises:
-            FootageRefused: It is inside its floor, or a hold keeps some of it.
-            FootageError: There is nothing of it.
+            FootageRefused: It is inside its minimum retention, or a legal hold covers a part of it.
+            FootageError: There is no footage of it.
         """
         now_ns = self._trust.wall_ns
-        found = [use for use in self.index.days() if (use.camera, use.day) == (camera, day)]
-        if not found:
+        matching = [use for use in self.index.days() if (use.camera, use.day) == (camera, day)]
+        if not matching:
             raise FootageError(f"camera '{camera}' has no footage of that day")
         floor = self.policies.get(camera, Policy()).floor_days
         if retention.age_days(day, now_ns) < floor:
             raise FootageRefused(f"that day is inside its floor of {floor} days; nothing is erased before")
-        if retention.held(found[0], self.holds.all()[0], now_ns):
+        if retention.held(matching[0], self.holds.all()[0], now_ns):
             raise FootageRefused("a hold keeps some of that day; it goes when the hold has ended")
-        self._erase_whole(found[0], cause, now_ns)
-        return found[0]
+        self._erase_whole(matching[0], cause, now_ns)
+        return matching[0]
 
     def _erase(self, erasure: Erasure, holds: list[Hold], now_ns: int) -> None:
-        if erasure.whole:
+        if erasure.is_whole_day:
             self._erase_whole(erasure.use, erasure.cause, now_ns)
             return
         use = erasure.use
-        loose = [
+        unheld_rows = [
             row
             for row in self.index.rows(use.camera, use.day)
             if not any(hold.covers(row.camera, row.start_ns, row.end_ns, now_ns) for hold in holds)
         ]
-        if loose:
-            gone = DayUse(use.camera, use.day, sum(row.bytes for row in loose), len(loose), use.first_ns, use.last_ns)
+        if unheld_rows:
+            erased = DayUse(
+                use.camera, use.day, sum(row.bytes for row in unheld_rows), len(unheld_rows), use.first_ns, use.last_ns
+            )
             with self.index.transaction():
-                self.index.discard(loose, None)
-                self._note(gone, "ceiling, but for what is held", now_ns)
-            empty_garbage(self.disk, self.index)
+                self.index.discard(unheld_rows, None)
+                self._log_erasure(erased, "ceiling, but for what is held", now_ns)
+            delete_marked_files(self.disk, self.index)
 
     def _erase_whole(self, use: DayUse, cause: str, now_ns: int) -> None:
-        """The key first, then the files, also those that no row names."""
+        """Destroy the key first, then the files, also those without an index row."""
         with self.index.transaction():
             self.index.discard(self.index.rows(use.camera, use.day), (use.camera, use.day))
-            self._note(use, cause, now_ns)
+            self._log_erasure(use, cause, now_ns)
         self.keys.destroy(use.camera, use.day)
-        empty_garbage(self.disk, self.index)
+        delete_marked_files(self.disk, self.index)
         folder = f"{FOOTAGE}/cam-{use.camera}/{use.day}"
-        left = [path for path in self.disk.walk(folder) if path.endswith(SUFFIX)]
-        for path in left:
+        remaining = [path for path in self.disk.walk(folder) if path.endswith(SUFFIX)]
+        for path in remaining:
             self.disk.unlink(path)
-        if left:
+        if remaining:
             self.disk.sync_folder(folder)
 
-    def _note(self, use: DayUse, cause: str, now_ns: int) -> None:
+    def _log_erasure(self, use: DayUse, cause: str, now_ns: int) -> None:
         self.index.note_erased(use, now_ns, cause)
         data = FootageErased(from_=to_rfc3339(use.first_ns), to=to_rfc3339(use.last_ns), cause=cause)
         transactional_outbox.enqueue(self.index, UnsequencedEvent(use.camera, data, now_ns))
 
-    def _fit(self, short: bool) -> None:
-        """At a full disk the newest camera of the lowest priority stops, and the next as the rest of the reserve goes.
+    def _adjust_cameras(self, short: bool) -> None:
+        """At a full disk stop the newest camera of the lowest priority, and the next as the reserve shrinks.
 
-        One comes back when there is room again.
+        A camera restarts when there is space again.
         """
         stopped, free = self.writer.stopped, self.disk.free_bytes()
         running = [camera for camera in self.policies if camera not in stopped]
@@ -205,15 +207,15 @@ class RetentionWorker:
         return self.policies.get(camera, Policy())
 
     def _warn(self, days: list[DayUse], space: Space, now_ns: int) -> None:
-        """Once a day while the disk will not hold the floor."""
-        told = retention.forecast(days, measured_rates(days, now_ns), self.policies, space, now_ns)
-        if told.days is None or self._warned_day == now_ns // DAY_NS:
+        """Warn once a day while the disk cannot hold the minimum retention."""
+        result = retention.forecast(days, measured_rates(days, now_ns), self.policies, space, now_ns)
+        if result.days is None or self._warned_day == now_ns // DAY_NS:
             return
         self._warned_day = now_ns // DAY_NS
         cause = (
-            f"at today's bit rates the disk is full in {told.days:.1f} days, before the floor; "
-            f"{told.missing_bytes / 1e9:.1f} GB more would help, or a floor of {told.floor_days} days"
+            f"at today's bit rates the disk is full in {result.days:.1f} days, before the floor; "
+            f"{result.missing_bytes / 1e9:.1f} GB more would help, or a floor of {result.floor_days} days"
         )
-        until_ns = now_ns + round(told.days * DAY_NS)
+        until_ns = now_ns + round(result.days * DAY_NS)
         data = FootageAtRisk(from_=to_rfc3339(now_ns), to=to_rfc3339(until_ns), cause=cause)
         self.send(UnsequencedEvent(self.box, data, now_ns))

@@ -1,11 +1,11 @@
-"""How a segment's file is framed and sealed.
+"""Framing and encryption of a segment's file.
 
-    magic 8 bytes | u32 length | header, JSON | frame 0: initialisation | frames: parts | table | u64 where | tail 8
+    magic 8 bytes | u32 length | header, JSON | frame 0: initialisation | frames: fragments | table | u64 where | tail 8
 
-A frame is `FRAME` (plain length, media time and duration in ms, flags) and AES-256-GCM over the part. Its key is
-HKDF-SHA-256 (RFC 5869) of the day's key with the hash of the header, so a changed header opens nothing. The nonce is
-the frame's number; number and head are authenticated too (NIST SP 800-38D: a nonce is never used twice under one key,
-since a segment's id, and with it its key, is used once).
+A frame is `FRAME` (plain length, media time, duration in ms, flags) and AES-256-GCM over the fragment. The key is
+HKDF-SHA-256 (RFC 5869) of the day's key with the hash of the header, so a changed header makes decryption fail. The
+nonce is the frame's number; number and head are authenticated too (NIST SP 800-38D: a nonce is never used twice under
+one key, since a segment's id, and with it its key, is used once).
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ TRAILER = struct.Struct(">Q8s")
 TAG_BYTES = 16
 TABLE_NUMBER = 0xFFFFFFFF
 KEY_FRAME = 1
-MAX_PART_BYTES = 256 << 20
+MAX_FRAGMENT_BYTES = 256 << 20
 _MAX_HEADER_BYTES = 4096
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """What a segment is, readable without its key and bound to it.
+    """A segment's header; readable without the key, and authenticated by it.
 
     Attributes:
         id: UUIDv7.
@@ -42,7 +42,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
         width: Pixels.
         height: Pixels.
         wall_ns: Wall clock at media time 0, UTC nanoseconds.
-        mono_ns: Monotonic clock at the same moment.
+        mono_ns: Monotonic clock at the same time.
     """
 
     id: str
@@ -55,13 +55,13 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     mono_ns: int
 
 
-class Part(msgspec.Struct, frozen=True):
+class SegmentFragment(msgspec.Struct, frozen=True):
     """One fragment.
 
     Attributes:
         data: Plain bytes.
         start_ms: Media time of its first packet, milliseconds from the segment's start.
-        duration_ms: Until the next part.
+        duration_ms: Time until the next fragment.
         key: It starts with a key frame.
     """
 
@@ -71,8 +71,8 @@ class Part(msgspec.Struct, frozen=True):
     key: bool = False
 
 
-class Head(msgspec.Struct, frozen=True):
-    """Where a frame lies and what it holds, without its bytes."""
+class FragmentHeader(msgspec.Struct, frozen=True):
+    """Position and properties of a frame, without its data."""
 
     number: int
     offset: int
@@ -103,10 +103,10 @@ def unpack_header(start: bytes) -> tuple[Header, int]:
         FootageBroken: Not the beginning of a segment: empty, cut short, or something else.
     """
     if len(start) < 12 or not start.startswith(MAGIC):
-        raise FootageBroken("not a segment: it does not begin as one")
+        raise FootageBroken("not a segment: unknown file signature")
     length = int.from_bytes(start[8:12], "big")
     if length > _MAX_HEADER_BYTES or len(start) < 12 + length:
-        raise FootageBroken("not a segment: its header is cut short")
+        raise FootageBroken("not a segment: its header is truncated")
     try:
         return _HEADER.decode(start[12 : 12 + length]), 12 + length
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -114,7 +114,7 @@ def unpack_header(start: bytes) -> tuple[Header, int]:
 
 
 class SegmentCipher:
-    """Seals and opens the frames of one segment.
+    """Encrypts and decrypts the frames of one segment.
 
     Args:
         day_key: 32 bytes.
@@ -122,28 +122,28 @@ class SegmentCipher:
     """
 
     def __init__(self, day_key: bytes, header: bytes) -> None:
-        self._bound = hashlib.sha256(header).digest()
-        derive = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"paifang segment 1" + self._bound)
+        self._header_hash = hashlib.sha256(header).digest()
+        derive = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"paifang segment 1" + self._header_hash)
         self._aes = AESGCM(derive.derive(day_key))
 
-    def seal(self, number: int, part: Part) -> bytes:
-        """A frame."""
-        head = FRAME.pack(len(part.data), part.start_ms, part.duration_ms, KEY_FRAME if part.key else 0)
-        return head + self._aes.encrypt(number.to_bytes(12, "big"), part.data, self._extra(number, head))
+    def encrypt(self, number: int, fragment: SegmentFragment) -> bytes:
+        """Encrypt a fragment to a frame."""
+        head = FRAME.pack(len(fragment.data), fragment.start_ms, fragment.duration_ms, KEY_FRAME if fragment.key else 0)
+        return head + self._aes.encrypt(number.to_bytes(12, "big"), fragment.data, self._associated_data(number, head))
 
-    def open(self, number: int, frame: bytes) -> Part:
-        """What a frame holds.
+    def decrypt(self, number: int, frame: bytes) -> SegmentFragment:
+        """Decrypt a frame.
 
         Raises:
-            FootageBroken: It does not authenticate: torn, changed, moved, or under another key.
+            FootageBroken: It does not authenticate: truncated, changed, moved, or under another key.
         """
-        head, sealed = frame[: FRAME.size], frame[FRAME.size :]
+        head, encrypted = frame[: FRAME.size], frame[FRAME.size :]
         try:
-            data = self._aes.decrypt(number.to_bytes(12, "big"), sealed, self._extra(number, head))
+            data = self._aes.decrypt(number.to_bytes(12, "big"), encrypted, self._associated_data(number, head))
             _, start_ms, duration_ms, flags = FRAME.unpack(head)
         except (InvalidTag, ValueError, struct.error) as error:
-            raise FootageBroken(f"part {number} does not authenticate") from error
-        return Part(data, start_ms, duration_ms, bool(flags & KEY_FRAME))
+            raise FootageBroken(f"fragment {number} does not authenticate") from error
+        return SegmentFragment(data, start_ms, duration_ms, bool(flags & KEY_FRAME))
 
-    def _extra(self, number: int, head: bytes) -> bytes:
-        return self._bound + number.to_bytes(4, "big") + head
+    def _associated_data(self, number: int, head: bytes) -> bytes:
+        return self._header_hash + number.to_bytes(4, "big") + head

@@ -1,4 +1,4 @@
-"""Packets into fragments of an MP4, by FFmpeg's muxer; nothing is encoded. Sound comes beside: see `sound.py`."""
+"""Packets to MP4 fragments, by FFmpeg's muxer, without encoding. For audio see `edge/media/audio_track.py`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from common.errors import StreamBroken
 from edge.media.audio_track import AudioFormat, SoundTrack, trak
 from edge.media.mp4_boxes import beginning, video_entry
 from edge.media.mp4_fragments import numbered
-from edge.recorder.retention.segment_encryption import Part
+from edge.recorder.retention.segment_encryption import SegmentFragment
 
 TICKS = 90_000
 BASE = Fraction(1, TICKS)
@@ -22,8 +22,8 @@ TAGS = {"h264": "avc1", "hevc": "hvc1"}
 FLAGS = "frag_keyframe+empty_moov+default_base_moof+skip_trailer"
 
 
-class Form:
-    """What packets look like, from a key frame; another form needs another segment.
+class StreamFormat:
+    """The video format of a stream, from a key frame; a change of format needs a new segment.
 
     Args:
         codec: `h264` or `hevc`.
@@ -33,7 +33,7 @@ class Form:
     Attributes:
         width: Pixels.
         height: Pixels.
-        template: A stream of this form, for the muxer.
+        template: A stream of this format, for the muxer.
 
     Raises:
         StreamBroken: FFmpeg finds no picture in it.
@@ -42,7 +42,7 @@ class Form:
     def __init__(self, codec: str, sets: bytes, key_frame: bytes) -> None:
         self.codec, self.sets = codec, sets
         try:
-            # three times: the probe wants to see where a picture ends
+            # three times: the probe needs the start of the next picture
             source = io.BytesIO((sets + key_frame) * 3)
             self._container = av.open(source, format=codec, options={"analyzeduration": "0"})
             self.template = self._container.streams.video[0]
@@ -53,28 +53,28 @@ class Form:
             raise StreamBroken("cannot be recorded: no parameter sets came with the key frame")
 
 
-class Sink:
-    """Where FFmpeg writes; it cannot seek, so what is written stays."""
+class OutputBuffer:
+    """FFmpeg's output; it cannot seek."""
 
     def __init__(self) -> None:
-        self.pieces: list[bytes] = []
+        self.chunks: list[bytes] = []
 
     def write(self, data: bytes) -> int:
-        """Take it."""
-        self.pieces.append(bytes(data))
+        """Append."""
+        self.chunks.append(bytes(data))
         return len(data)
 
     def take(self) -> bytes:
-        """What came since the last time."""
-        data = b"".join(self.pieces)
-        self.pieces.clear()
+        """The bytes written since the last call."""
+        data = b"".join(self.chunks)
+        self.chunks.clear()
         return data
 
 
-def part_us(frame_ticks: int) -> int:
-    """After which time a part is closed by the next packet, microseconds, so that it is a second long and no more.
+def fragment_us(frame_ticks: int) -> int:
+    """Time after which the next packet closes a fragment, microseconds, so that it is at most a second long.
 
-    A quarter of a frame is left for stamps that shake.
+    A quarter of a frame allows for jitter of the time stamps.
 
     >>> part_us(6_000)
     950001
@@ -83,49 +83,51 @@ def part_us(frame_ticks: int) -> int:
 
 
 class Remuxer:
-    """One segment's muxer.
+    """The muxer of one segment.
 
     Args:
-        form: What the packets look like.
-        frame_ticks: From one packet to the next, about.
-        voice: The sound; None or without a rate: silent.
-        begin_ns: Monotonic clock at the segment's start, for the sound.
+        stream_format: The video format.
+        frame_ticks: Average ticks between packets.
+        audio_format: The audio format; None or without a rate: no audio.
+        begin_ns: Monotonic clock at the segment's start, for the audio.
 
     Attributes:
-        initialisation: What a player needs first.
-        sound: Takes the sound; its fragments stand behind the pictures' in each part.
+        initialisation: The MP4 initialisation section.
+        audio: Adds audio; its MP4 fragments follow the video's in each fragment.
 
     Raises:
         StreamBroken: The muxer refuses the stream; from every method.
     """
 
-    def __init__(self, form: Form, frame_ticks: int, voice: AudioFormat | None = None, begin_ns: int = 0) -> None:
-        self._sink = Sink()
-        options = {"movflags": FLAGS, "frag_duration": str(part_us(frame_ticks))}
+    def __init__(
+        self, stream_format: StreamFormat, frame_ticks: int, audio_format: AudioFormat | None = None, begin_ns: int = 0
+    ) -> None:
+        self._output = OutputBuffer()
+        options = {"movflags": FLAGS, "frag_duration": str(fragment_us(frame_ticks))}
         try:
-            self._out = av.open(self._sink, "w", format="mp4", options=options, buffer_size=1 << 20)
-            self._stream = self._out.add_stream_from_template(form.template)
-            self._stream.codec_context.codec_tag = TAGS[form.codec]
+            self._out = av.open(self._output, "w", format="mp4", options=options, buffer_size=1 << 20)
+            self._stream = self._out.add_stream_from_template(stream_format.template)
+            self._stream.codec_context.codec_tag = TAGS[stream_format.codec]
             self._stream.time_base = BASE
             self._out.start_encoding()
         except (av.error.FFmpegError, ValueError, OSError) as error:
             raise StreamBroken(f"cannot be recorded: {error}") from error
         self._first: tuple[int, bool] | None = None
         self._end = 0
-        self.initialisation = self._sink.take()
+        self.initialisation = self._output.take()
         self._sequence = 1
-        self.sound: SoundTrack | None = None
-        if voice is not None and voice.rate:
-            self.sound = SoundTrack(voice, begin_ns)
-            self.initialisation = beginning(self.initialisation, [video_entry(self.initialisation)], trak(voice))
+        self.audio: SoundTrack | None = None
+        if audio_format is not None and audio_format.rate:
+            self.audio = SoundTrack(audio_format, begin_ns)
+            self.initialisation = beginning(self.initialisation, [video_entry(self.initialisation)], trak(audio_format))
 
-    def add(self, data: bytes, pts: int, dts: int, duration: int, key: bool) -> Part | None:
-        """Take a packet; gives the part that this one closed.
+    def add(self, data: bytes, pts: int, dts: int, duration: int, key: bool) -> SegmentFragment | None:
+        """Add a packet; returns the fragment that it closed.
 
         Args:
             data: One coded picture.
             pts: 1/90,000 s from the segment's start.
-            dts: The same; grows strictly.
+            dts: The same unit; strictly increasing.
             duration: The same unit.
             key: A key frame.
         """
@@ -138,40 +140,40 @@ class Remuxer:
             self._out.mux_one(packet)
         except (av.error.FFmpegError, ValueError) as error:
             raise StreamBroken(f"cannot be recorded: {error}") from error
-        done = self._part(dts)
+        done = self._take_fragment(dts)
         if self._first is None:
             self._first = dts, key
         self._end = dts + duration
         return done
 
-    def close(self, end: int | None = None) -> Part | None:
-        """The last part.
+    def close(self, end: int | None = None) -> SegmentFragment | None:
+        """The last fragment.
 
         Args:
-            end: 1/90,000 s from the segment's start, up to which the last picture stands; None: for its duration.
+            end: 1/90,000 s from the segment's start, at which the last picture ends; None: after its duration.
         """
         try:
             self._out.close()
         except (av.error.FFmpegError, ValueError) as error:
             raise StreamBroken(f"cannot be recorded: {error}") from error
-        return self._part(self._end if end is None else end)
+        return self._take_fragment(self._end if end is None else end)
 
-    def _part(self, end: int) -> Part | None:
-        data = self._sink.take()
+    def _take_fragment(self, end: int) -> SegmentFragment | None:
+        data = self._output.take()
         if not data or self._first is None:
             return None
         start, key = self._first
         self._first = None
-        if self.sound is not None:
-            data = self._with_sound(data, self.sound)
+        if self.audio is not None:
+            data = self._with_sound(data, self.audio)
         start_ms = _ms(start)
-        return Part(data, start_ms, max(1, _ms(end) - start_ms), key)
+        return SegmentFragment(data, start_ms, max(1, _ms(end) - start_ms), key)
 
-    def _with_sound(self, data: bytes, sound: SoundTrack) -> bytes:
-        heard = sound.take(self._sequence + 1)
+    def _with_sound(self, data: bytes, audio: SoundTrack) -> bytes:
+        audio_fragments = audio.take(self._sequence + 1)
         data = numbered(data, self._sequence)
-        self._sequence += 1 + len(heard)
-        return data + b"".join(heard)
+        self._sequence += 1 + len(audio_fragments)
+        return data + b"".join(audio_fragments)
 
 
 def _ms(ticks: int) -> int:

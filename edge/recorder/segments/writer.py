@@ -1,4 +1,4 @@
-"""All cameras of one disk: the work of the one writing thread, without the thread."""
+"""Writes the footage of all cameras on one disk; runs in the recorder's thread."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from common.clock import SECOND_NS, Clock
 from common.errors import DiskTrouble, FootageError
-from edge.media.audio_track import AudioFormat, AudioPacket
+from edge.media.audio_track import AudioFormat, EncodedAudio
 from edge.recorder.disk import Disk
 from edge.recorder.gap_log import GapLog
 from edge.recorder.index import Index
-from edge.recorder.retention.keys import Keys
-from edge.recorder.segments.segment_recorder import CameraRecorder, Counts, Place
-from edge.recorder.segments.timeline import SILENT_NS, Item
+from edge.recorder.retention.keys import DayKeyStore
+from edge.recorder.segments.segment_recorder import CameraRecorder, Counts, SegmentStorage
+from edge.recorder.segments.timeline import SILENT_NS, RecordedPacket
 from edge.recorder.startup_recovery import Report, check_disk, reconcile, same_disk
 from protocol.envelope import UnsequencedEvent
 from protocol.event_types import DiskChanged, DiskFull
@@ -25,26 +25,26 @@ CHECK_NS = 5 * SECOND_NS
 
 @dataclass
 class Writer:
-    """Writes what it is fed. Single-threaded.
+    """Writes packets to segments. Single-threaded.
 
     Args:
-        disk: Where footage goes.
-        keys: Of the days.
-        index: Of the segments.
+        disk: The footage's disk.
+        keys: Day keys.
+        index: Segment index.
         clock: Wall and monotonic.
-        random: Gives random bytes.
-        send: Takes drafts.
-        box: The box's id: where events about the disk are from.
+        random: Makes random bytes.
+        send: Sends events.
+        box: The box's id: source of disk events.
 
     Attributes:
-        ready: The disk is ours and can be written.
-        report: What start-up found.
+        ready: The disk has been recognised and can be written.
+        report: Result of start-up recovery.
         counts: For metrics.
-        stopped: Cameras that there is no space for; another thread replaces the whole set.
+        stopped: Cameras stopped for lack of space; another thread replaces the whole set.
     """
 
     disk: Disk
-    keys: Keys
+    keys: DayKeyStore
     index: Index
     clock: Clock
     random: Callable[[int], bytes]
@@ -56,56 +56,56 @@ class Writer:
     stopped: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        self._tracks: dict[str, CameraRecorder] = {}
-        self.ledger = GapLog(self.index, self.send)
-        self._place = Place(self.disk, self.keys, self.index, self.ledger, self._new_id)
+        self._cameras: dict[str, CameraRecorder] = {}
+        self.gap_log = GapLog(self.index, self.send)
+        self._storage = SegmentStorage(self.disk, self.keys, self.index, self.gap_log, self._new_id)
         self._checked_ns: int | None = None
-        self._told = ""
+        self._reported_cause = ""
         self._reconciled = False
 
     def start(self) -> None:
-        """Recognise the disk, reconcile. A disk that is not there now is looked for again by `tick`."""
+        """Check the disk and reconcile the index. `tick` checks again for a disk that is missing now."""
         self._checked_ns = self.clock.monotonic_ns()
         try:
-            fresh = self._new_id(self.clock.wall_ns())
-            check_disk(self.disk, self.index, fresh)
+            new_id = self._new_id(self.clock.wall_ns())
+            check_disk(self.disk, self.index, new_id)
             if not self._reconciled:
-                self.report = reconcile(self.disk, self.keys, self.index, self.ledger)
+                self.report = reconcile(self.disk, self.keys, self.index, self.gap_log)
                 self._reconciled = True
             self.ready = True
         except DiskTrouble as error:
-            self._tell(error)
+            self._report_trouble(error)
 
-    def feed(self, item: Item) -> None:
-        """One packet."""
+    def feed(self, item: RecordedPacket) -> None:
+        """Write one video packet."""
         if self.ready:
-            track = self.track(item.camera)
-            track.stopped = item.camera in self.stopped
-            track.feed(item)
-            if track.trouble is not None:
-                self._tell(track.trouble)
+            camera_recorder = self.camera_recorder(item.camera)
+            camera_recorder.stopped = item.camera in self.stopped
+            camera_recorder.feed(item)
+            if camera_recorder.disk_error is not None:
+                self._report_trouble(camera_recorder.disk_error)
 
-    def hear(self, item: AudioPacket | AudioFormat) -> None:
-        """One packet of sound, or what a connection's sound is."""
+    def put_audio(self, item: EncodedAudio | AudioFormat) -> None:
+        """Write one audio packet, or set a connection's audio format."""
         if isinstance(item, AudioFormat):
-            self.track(item.camera).voice = item
-        elif self.ready and item.camera in self._tracks:
-            self._tracks[item.camera].hear(item)
+            self.camera_recorder(item.camera).audio_format = item
+        elif self.ready and item.camera in self._cameras:
+            self._cameras[item.camera].put_audio(item)
 
-    def late(self, camera: str) -> None:
-        """Packets of a camera were dropped before they came here."""
-        if camera in self._tracks:
-            self._tracks[camera].late()
+    def end_segment(self, camera: str) -> None:
+        """Packets of a camera were dropped by the queue: end its segment."""
+        if camera in self._cameras:
+            self._cameras[camera].end_after_loss()
 
     def tick(self, now_ns: int | None = None) -> None:
-        """Now and then, at least every second: silence, and whether the disk is still ours.
+        """Periodic check, at least every second: silent cameras, and the disk's identity.
 
         Args:
             now_ns: Monotonic time up to which every packet has been fed (a queue may be behind); None: now.
         """
         now_ns = self.clock.monotonic_ns() if now_ns is None else now_ns
-        for track in self._tracks.values():
-            track.silent(now_ns, SILENT_NS)
+        for camera_recorder in self._cameras.values():
+            camera_recorder.check_silence(now_ns, SILENT_NS)
         if self._checked_ns is None or now_ns - self._checked_ns < CHECK_NS:
             return
         self._checked_ns = now_ns
@@ -113,37 +113,37 @@ class Writer:
             self.start()
         elif not same_disk(self.disk, self.index):
             self.ready = False
-            for track in self._tracks.values():
-                track.finish("disk changed")
-            self._tell(DiskTrouble("changed", "the footage's disk is not the one that it was"))
-        elif all(track.trouble is None for track in self._tracks.values()):
-            self._told = ""
+            for camera_recorder in self._cameras.values():
+                camera_recorder.finish("disk changed")
+            self._report_trouble(DiskTrouble("changed", "the footage's disk was replaced"))
+        elif all(camera_recorder.disk_error is None for camera_recorder in self._cameras.values()):
+            self._reported_cause = ""
 
     def close(self) -> None:
         """Finish every segment."""
-        for track in self._tracks.values():
-            track.finish(None)
+        for camera_recorder in self._cameras.values():
+            camera_recorder.finish(None)
 
     @property
     def recording(self) -> int:
         """Cameras with an open segment."""
-        return sum(track.recording for track in self._tracks.values())
+        return sum(camera_recorder.recording for camera_recorder in self._cameras.values())
 
-    def track(self, camera: str) -> CameraRecorder:
-        """A camera's track, made on its first packet."""
-        if camera not in self._tracks:
+    def camera_recorder(self, camera: str) -> CameraRecorder:
+        """The recorder of a camera, created at its first packet."""
+        if camera not in self._cameras:
             try:
                 last = self.index.last(camera)
             except FootageError:
                 last = None
-            self._tracks[camera] = CameraRecorder(self._place, last, self.counts)
-        return self._tracks[camera]
+            self._cameras[camera] = CameraRecorder(self._storage, last, self.counts)
+        return self._cameras[camera]
 
-    def _tell(self, error: DiskTrouble) -> None:
-        """Once for each trouble, until it is over."""
-        if error.cause == self._told:
+    def _report_trouble(self, error: DiskTrouble) -> None:
+        """Report a disk error once, until it is over."""
+        if error.cause == self._reported_cause:
             return
-        self._told = error.cause
+        self._reported_cause = error.cause
         data = DiskFull(cause=str(error)) if error.cause == "full" else DiskChanged(cause=str(error))
         self.send(UnsequencedEvent(self.box, data, self.clock.wall_ns()))
 

@@ -133,10 +133,10 @@ def test_a_refused_login_is_never_reported_as_connected(broker: Mosquitto, folde
     assert "wrong" not in str(link.refused)
     close(link)
     (folder / "secret").write_text("right\n")
-    again = link_to(broker.port, folder, username="box", password_file="secret")
-    again.start()
-    wait_until(lambda: again.connected)
-    close(again)
+    retry = link_to(broker.port, folder, username="box", password_file="secret")
+    retry.start()
+    wait_until(lambda: retry.connected)
+    close(retry)
 
 
 def test_a_killed_broker_loses_nothing(broker: Mosquitto, folder: Path) -> None:
@@ -290,11 +290,11 @@ def test_a_thread_of_the_client_that_has_ended_is_started_again(
     wait_until(lambda: link.connected)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     link._client.loop_stop()  # as after an exception inside the library
-    link.tend()
+    link.restart_if_stopped()
     assert link.restarts == 1
     wait_until(lambda: link.connected)
     link.publish(TOPICS.receipts, b"back")
     wait_until(lambda: heard == [b"back"])
-    link.tend()
+    link.restart_if_stopped()
     assert link.restarts == 1
     close(link)

@@ -47,11 +47,11 @@ def test_numbers_go_on_after_a_restart_even_when_nothing_waits(tmp_path: Path) -
     first.forget([(1, 2)])
     epoch = first.epoch
     first.close()
-    again = open_outbox(tmp_path / "o.db")
-    again.put([draft(3)])
-    assert [row.sequence for row in again.read(0, 9)] == [3]
-    assert (again.epoch, again.store.waiting) == (epoch, 1)
-    again.close()
+    retry = open_outbox(tmp_path / "o.db")
+    retry.put([draft(3)])
+    assert [row.sequence for row in retry.read(0, 9)] == [3]
+    assert (retry.epoch, retry.store.waiting) == (epoch, 1)
+    retry.close()
 
 
 def test_a_new_disk_is_a_new_epoch(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from edge_kit import draft, open_outbox, wait_until
 from common.clock import SECOND_NS, SystemClock
 from edge.messaging.mqtt_client import FakeBrokerLink
 from edge.messaging.outbox import Outbox
-from edge.messaging.outbox_publisher import HOLE_S, RECEIPT_CAP_S, RECEIPT_S, InFlightTracker, OutboxPublisher
+from edge.messaging.outbox_publisher import GAP_S, RECEIPT_CAP_S, RECEIPT_S, InFlightTracker, OutboxPublisher
 from protocol.envelope import UnsequencedEvent, decode
 from protocol.event_types import OutboxLost
 from protocol.ranges import Ranges
@@ -43,8 +43,8 @@ def test_a_hole_in_the_receipt_is_filled_at_once() -> None:
         progress.published(number, 0)
         progress.acknowledged(number)
     progress.receipted(Ranges([(1, 1), (3, 3)]))
-    assert progress.overdue(seconds(HOLE_S) - 1) == []
-    assert progress.overdue(seconds(HOLE_S)) == [2]
+    assert progress.overdue(seconds(GAP_S) - 1) == []
+    assert progress.overdue(seconds(GAP_S)) == [2]
 
 
 def test_a_receipt_that_is_a_window_says_nothing_of_what_lies_before_it() -> None:
@@ -53,7 +53,7 @@ def test_a_receipt_that_is_a_window_says_nothing_of_what_lies_before_it() -> Non
         progress.published(number, 0)
         progress.acknowledged(number)
     progress.receipted(Ranges((it, it) for it in range(4, 4 + 2 * RECEIPT_RANGES, 2)))
-    assert progress.overdue(seconds(HOLE_S)) == [5]
+    assert progress.overdue(seconds(GAP_S)) == [5]
 
 
 def test_a_lost_connection_takes_back_what_was_not_acknowledged() -> None:
@@ -62,19 +62,19 @@ def test_a_lost_connection_takes_back_what_was_not_acknowledged() -> None:
     progress.published(2, 0)
     progress.acknowledged(1)
     progress.disconnected()
-    assert (set(progress.sent), progress.flying) == ({1}, 0)
+    assert (set(progress.sent), progress.in_flight) == ({1}, 0)
 
 
 def test_flying_counts_what_is_between_publish_and_puback() -> None:
     progress = InFlightTracker()
     progress.published(1, 0)
     progress.published(2, 0)
-    assert progress.flying == 2
+    assert progress.in_flight == 2
     progress.acknowledged(1)
     progress.acknowledged(1)
-    assert progress.flying == 1
+    assert progress.in_flight == 1
     progress.receipted(Ranges([(1, 2)]))
-    assert (progress.flying, progress.sent) == (0, {})
+    assert (progress.in_flight, progress.sent) == (0, {})
 
 
 @pytest.fixture

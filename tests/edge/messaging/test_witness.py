@@ -27,8 +27,8 @@ def witness(tmp_path: Path) -> Witness:
 def test_checkpoints_are_kept_over_a_restart(witness: Witness, tmp_path: Path) -> None:
     for size in (3, 3, 8):
         witness.take(message(size))
-    again = Witness(tmp_path, TRUST)
-    assert (again.size, witness.refused) == (8, 0)
+    retry = Witness(tmp_path, TRUST)
+    assert (retry.size, witness.refused) == (8, 0)
     kept = (tmp_path / FILE).read_bytes().splitlines()
     assert [checkpoints.decode(line).size for line in kept] == [3, 8]
 

@@ -90,7 +90,7 @@ def box(tmp_path: Path) -> Iterator[Served]:
     clock = FakeClock(now_ns=START_NS)
     told = RecorderSettings(enabled=True)
     store = FootageStore(told, tmp_path, "data")
-    writer, _ = store.tools(told, ["cam-1"], clock, lambda _draft: None, "box")
+    writer, _ = store.create_workers(told, ["cam-1"], clock, lambda _draft: None, "box")
     writer.start()
     for number, (seconds, pause) in enumerate(((60, 10.0), (30, 0.0))):
         for item in stream(clock, seconds, session=number, clip=packets(size=SIZE)):
@@ -130,7 +130,7 @@ def test_what_is_kept_is_listed_with_gaps_and_holds(box: Served) -> None:
     assert [it["cause"] for it in camera["gaps"]] == ["camera lost"]
     assert [it["case"] for it in camera["holds"]] == ["A-1"]
     assert box.ask("/footage", from_=at(0), to=at(1), camera="cam-9").told["field"] == "camera"
-    assert box.store.index.notices() == []
+    assert box.store.index.outbox_entries() == []
 
 
 def test_a_film_is_covered_plays_and_leaves_a_notice(box: Served) -> None:
@@ -140,7 +140,7 @@ def test_a_film_is_covered_plays_and_leaves_a_notice(box: Served) -> None:
     assert decoded(answer.body) == pytest.approx(15 * RATE, abs=2)
     clear = b"".join(box.store.player.play("cam-1", START_NS + 55 * SECOND_NS, START_NS + 56 * SECOND_NS))
     assert bright(answer.body) < bright(clear) / 2
-    (row,) = box.store.index.notices()
+    (row,) = box.store.index.outbox_entries()
     assert (row[1], row[2]) == ("cam-1", "footage.exported")
     assert json.loads(row[3]) == {"from": at(55), "to": at(80), "reason": "theft of a bicycle", "by": "api"}
 
@@ -161,7 +161,7 @@ def test_a_film_s_manifest_is_signed_and_says_who_and_under_which_case(box: Serv
     (tmp_path / "film.mp4").write_bytes(answer.body + b"x")
     with pytest.raises(FootageError, match="not the ones"):
         verify(tmp_path / "film.mp4", tmp_path / "film.json", key)
-    (row,) = box.store.index.notices()
+    (row,) = box.store.index.outbox_entries()
     assert json.loads(row[3])["by"] == "li"
     assert (tmp_path / "data" / "manifests" / place.rsplit("/", 1)[1]).stat().st_mode & 0o077 == 0
     for wrong in ("0" * 32, "..%2Fapi-token", "../api-token", ""):
@@ -212,7 +212,7 @@ def test_what_cannot_be_is_refused_with_the_field_s_name(
     answer = box.ask(path, **query)
     assert (answer.status, answer.told["field"]) == (status, named)
     assert len(answer.told["problem"]) > 5
-    assert box.store.index.notices() == []
+    assert box.store.index.outbox_entries() == []
     assert MAX_VIDEO_NS == 6 * 3600 * SECOND_NS
 
 
@@ -313,7 +313,7 @@ def test_without_models_there_is_no_film(box: Served) -> None:
     box.make = missing
     answer = box.film(0, 3)
     assert (answer.status, "there is none" in answer.told["problem"]) == (503, True)
-    assert box.store.index.notices() == []
+    assert box.store.index.outbox_entries() == []
 
 
 def test_without_a_notice_there_is_no_film(box: Served) -> None:
@@ -375,7 +375,7 @@ def test_head_starts_no_film(box: Served) -> None:
     connection.request("HEAD", f"/footage/cam-1?{urlencode({'from': at(0), 'to': at(1), 'reason': 'theft'})}")
     assert connection.getresponse().status == 405
     connection.close()
-    assert box.store.index.notices() == []
+    assert box.store.index.outbox_entries() == []
 
 
 def test_the_box_stops_while_a_film_is_made(box: Served) -> None:

@@ -63,7 +63,7 @@ def test_a_running_box_gives_covered_films_with_sound_and_tells_of_each(
         box.start()
         try:
             assert box.footage is not None
-            wait_until(lambda: box.footage and box.footage.writer.counts.parts >= 10, 60)
+            wait_until(lambda: box.footage and box.footage.writer.counts.fragments >= 10, 60)
             films = {camera: film(box, tmp_path, camera) for camera in ("loud", "quiet")}
         finally:
             box.close()

@@ -22,7 +22,7 @@ from edge.recorder.factory import RecorderService, policies
 from edge.recorder.footage import transactional_outbox
 from edge.recorder.index import Index
 from edge.recorder.segments.segment_recorder import SEGMENT_NS
-from edge.recorder.segments.timeline import Item
+from edge.recorder.segments.timeline import RecordedPacket
 from edge.settings import node as config
 from edge.settings.recorder import KeepSettings, RecorderSettings
 from models.files.store import ModelStore
@@ -58,13 +58,13 @@ def box(tmp_path: Path) -> Path:
         footage.start()
         wait_until(partial(getattr, footage.writer, "ready"))
         for item in items(clock):
-            footage.recorder.inbox.put(item)
+            footage.recorder.queue.put(item)
         footage.stop()
         assert footage.recorder.failures == 0
     return path
 
 
-def items(clock: FakeClock) -> list[Item]:
+def items(clock: FakeClock) -> list[RecordedPacket]:
     from rec_kit import stream
 
     return list(stream(clock, SEGMENT_NS / 1e9 + 10, clip=packets()))

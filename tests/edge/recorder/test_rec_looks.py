@@ -12,7 +12,7 @@ from rec_kit import START_NS, stream
 from common.clock import SECOND_NS, FakeClock
 from common.errors import FootageError, ModelError, RedactionError
 from edge.recorder.factory import FootageStore
-from edge.recorder.footage.query_handler import Looks
+from edge.recorder.footage.query_handler import FootageQueryHandler
 from edge.recorder.retention.legal_holds import Hold
 from edge.redaction.snapshots import SnapshotRedactor
 from edge.settings.recorder import RecorderSettings
@@ -46,14 +46,14 @@ def finder() -> Finder:
 
 
 @pytest.fixture
-def looks(tmp_path: Path, finder: Finder) -> Iterator[Looks]:
+def looks(tmp_path: Path, finder: Finder) -> Iterator[FootageQueryHandler]:
     """A minute of footage, ten seconds of nothing, half a minute."""
     (tmp_path / "footage").mkdir()
     (tmp_path / "data").mkdir()
     clock = FakeClock(now_ns=START_NS)
     told = RecorderSettings(enabled=True)
     store = FootageStore(told, tmp_path, "data")
-    writer, _ = store.tools(told, ["cam-1"], clock, lambda _draft: None, "box")
+    writer, _ = store.create_workers(told, ["cam-1"], clock, lambda _draft: None, "box")
     writer.start()
     for item in stream(clock, 60):
         writer.feed(item)
@@ -61,7 +61,7 @@ def looks(tmp_path: Path, finder: Finder) -> Iterator[Looks]:
     for item in stream(clock, 30, session=2):
         writer.feed(item)
     writer.close()
-    yield Looks(store, SnapshotRedactor(finder, finder, np.random.default_rng(1)), finder, clock)
+    yield FootageQueryHandler(store, SnapshotRedactor(finder, finder, np.random.default_rng(1)), finder, clock)
     store.index.close()
 
 
@@ -73,7 +73,7 @@ def asked(name: str, from_s: float, to_s: float = 0, camera: str = "cam-1") -> C
     )  # fmt: skip
 
 
-def test_a_range_shows_what_is_kept_missing_and_held(looks: Looks) -> None:
+def test_a_range_shows_what_is_kept_missing_and_held(looks: FootageQueryHandler) -> None:
     hold = Hold(
         id="h", camera="cam-1", from_ns=START_NS, to_ns=START_NS + 5 * SECOND_NS, owner="li", reason="theft",
         case="A-1", made_ns=START_NS, end_ns=START_NS + 86_400 * SECOND_NS,
@@ -97,12 +97,12 @@ def test_a_range_shows_what_is_kept_missing_and_held(looks: Looks) -> None:
         (asked("still", 0, camera="other"), "never recorded"),
     ],
 )
-def test_what_is_not_there_is_said(looks: Looks, command: Command, problem: str) -> None:
+def test_what_is_not_there_is_said(looks: FootageQueryHandler, command: Command, problem: str) -> None:
     with pytest.raises(FootageError, match=problem):
         looks.still(command) if command.name == "footage-still" else looks.spans(command)
 
 
-def test_a_still_is_redacted_and_of_its_moment(looks: Looks, finder: Finder) -> None:
+def test_a_still_is_redacted_and_of_its_moment(looks: FootageQueryHandler, finder: Finder) -> None:
     shown = []
     for second in (0.5, 1.5, 41.2, 75.0):
         reply = looks.still(asked("still", second))
@@ -112,7 +112,7 @@ def test_a_still_is_redacted_and_of_its_moment(looks: Looks, finder: Finder) -> 
     assert np.abs(shown[0].astype(int) - shown[1].astype(int)).mean() > 0.5  # another second, another picture
 
 
-def test_without_the_redactor_there_is_no_still(looks: Looks, finder: Finder) -> None:
+def test_without_the_redactor_there_is_no_still(looks: FootageQueryHandler, finder: Finder) -> None:
     finder.problem = ModelError("broken")
     with pytest.raises((ModelError, RedactionError)):
         looks.still(asked("still", 1))

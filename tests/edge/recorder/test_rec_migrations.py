@@ -47,7 +47,7 @@ def test_rows_of_every_released_schema_survive_and_go_on(version: int, tmp_path:
     assert index.gaps("yard", 0, 2**62) == [
         Gap("yard", START_NS + 42 * 10**9, START_NS + 50 * 10**9, 8.0, "camera lost")
     ]
-    assert index.garbage() == ["keys/cam-yard/20600.key", "footage/cam-yard/20600/x.seg"]
+    assert index.files_to_delete() == ["keys/cam-yard/20600.key", "footage/cam-yard/20600/x.seg"]
     assert index.erased() == [("yard", 20_600, START_NS, 1440, 720_000_000, "ceiling")]
     assert index.fact("disk") == "01a0e4d9-5c00-7000-8000-000000000009"
     index.add([Segment("door", IDS[0][:-1] + "7", START_NS, START_NS + 1, 1, True)])
@@ -55,7 +55,7 @@ def test_rows_of_every_released_schema_survive_and_go_on(version: int, tmp_path:
     index.close()
     again = Index(path)
     assert again.cameras() == ["door", "gate", "yard"]
-    assert len(again.notices()) == 1
+    assert len(again.outbox_entries()) == 1
     again.close()
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
@@ -77,6 +77,6 @@ def test_a_migration_that_is_cut_short_is_done_again(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[1]}")  # and no COMMIT
     index = Index(path)
-    assert index.notices() == []
+    assert index.outbox_entries() == []
     assert len(index.find("gate", 0, 2**62)) == 2
     index.close()

@@ -16,7 +16,7 @@ from edge.recorder.factory import RecorderService
 from edge.recorder.footage import transactional_outbox
 from edge.recorder.index import Index
 from edge.recorder.retention.legal_holds import Hold
-from edge.recorder.retention.retention_worker import LOOK_S
+from edge.recorder.retention.retention_worker import CHECK_S
 from edge.settings.recorder import RecorderSettings
 from protocol.envelope import UnsequencedEvent, decode
 from protocol.event_types import FootageErased, FootageExported, FootageHeld
@@ -73,7 +73,7 @@ def test_a_notice_goes_with_its_act_or_neither_happens() -> None:
 
     with pytest.raises(RuntimeError):
         act()
-    assert (index.fact("disk"), index.notices()) == (None, [])
+    assert (index.fact("disk"), index.outbox_entries()) == (None, [])
 
 
 def test_a_hold_is_told_when_it_is_placed_and_when_it_ends_each_once() -> None:
@@ -97,7 +97,7 @@ def test_a_hold_is_told_when_it_is_placed_and_when_it_ends_each_once() -> None:
 def test_the_running_box_takes_what_another_process_left_into_its_outbox(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert LOOK_S <= 10
+    assert CHECK_S <= 10
     monkeypatch.setattr("edge.recorder.retention.retention_worker.LOOK_S", 0.05)
     (tmp_path / "footage").mkdir()
     outbox = open_outbox(tmp_path / "data" / "outbox.sqlite3")
@@ -110,10 +110,10 @@ def test_the_running_box_takes_what_another_process_left_into_its_outbox(
     other = Index(tmp_path / "data" / "footage.sqlite3")
     transactional_outbox.enqueue(other, EXPORTED)
     wait_until(lambda: outbox.store.waiting == 1)
-    wait_until(lambda: other.notices() == [])
+    wait_until(lambda: other.outbox_entries() == [])
     transactional_outbox.enqueue(other, ERASED)  # taken at the latest when the box stops
     footage.stop()
-    assert other.notices() == []
+    assert other.outbox_entries() == []
     other.close()
     assert [decode(it.body).data for it in outbox.read(0, 10)] == [EXPORTED.data, ERASED.data]
     outbox.close()

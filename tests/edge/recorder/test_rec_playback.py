@@ -165,7 +165,7 @@ def test_an_hour_is_played_in_pieces_and_only_a_part_is_held() -> None:
     store = Store(FakeDisk(random.Random(1)))
     store.record(3600)
     store.writer.close()
-    sizes = [head.size for row in store.rows() for head in store.reader(row).heads]
+    sizes = [head.size for row in store.rows() for head in store.reader(row).fragment_headers]
     pieces = [len(piece) for piece in player(store).play("cam-1", at(0), at(3600))]
     assert len(pieces) >= 3600
     assert max(pieces) < max(sizes) + 1000

@@ -26,8 +26,8 @@ from demo.media_loop import load
 from edge.recorder.fakedisk import FakeDisk
 from edge.recorder.footage.playback import Player
 from edge.recorder.main_stream_reader import MainReader
-from edge.recorder.recorder import Inbox, Recorder
-from edge.recorder.segments.timeline import Item
+from edge.recorder.recorder import PacketQueue, Recorder
+from edge.recorder.segments.timeline import RecordedPacket
 from edge.settings.recorder import RecorderSettings
 from edge.sources.base import NOBODY, FakeStream, TimedPacket
 from edge.sources.rtsp import RtspOpener
@@ -35,12 +35,12 @@ from edge.sources.rtsp import RtspOpener
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def item(key: bool = False, size: int = 100, camera: str = "cam-1") -> Item:
-    return Item(camera, bytes(size), 0, 0, Fraction(1, 90_000), key, 0, 0, "h264", b"", 1)
+def item(key: bool = False, size: int = 100, camera: str = "cam-1") -> RecordedPacket:
+    return RecordedPacket(camera, bytes(size), 0, 0, Fraction(1, 90_000), key, 0, 0, "h264", b"", 1)
 
 
 def test_a_full_queue_drops_a_camera_up_to_its_next_key_frame_and_marks_the_place() -> None:
-    inbox = Inbox(max_bytes=350)
+    inbox = PacketQueue(max_bytes=350)
     for _ in range(5):
         inbox.put(item())
     other = item(size=10, camera="cam-2")
@@ -63,7 +63,7 @@ def test_a_late_writer_ends_the_segment_and_stands_in_the_ledger() -> None:
     items = list(stream(store.clock, 30))
     for number, packet in enumerate(items):
         if number == 150:
-            store.writer.late("cam-1")
+            store.writer.end_segment("cam-1")
         if not 150 <= number < 225:
             store.writer.feed(packet)
     store.writer.close()
@@ -125,11 +125,11 @@ def test_a_real_camera_s_stream_is_recorded_and_plays(tmp_path: Path, codec: str
         thread = threading.Thread(target=reader.run)
         recorder.start()
         thread.start()
-        wait_until(lambda: writer.counts.parts >= 4)
+        wait_until(lambda: writer.counts.fragments >= 4)
         stop.set()
         thread.join()
         recorder.stop()
-    assert recorder.failures == recorder.inbox.dropped == 0
+    assert recorder.failures == recorder.queue.dropped == 0
     (row,) = index.find("cam", 0, 2**62)
     mp4 = b"".join(Player(disk, writer.keys.find, index).play("cam", row.start_ns, row.end_ns))
     assert decoded(mp4) >= 50

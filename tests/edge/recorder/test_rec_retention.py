@@ -10,7 +10,7 @@ from common.errors import FootageBroken, FootageError, FootageRefused
 from edge.recorder.fakedisk import FakeDisk
 from edge.recorder.index import DayUse
 from edge.recorder.retention import retention
-from edge.recorder.retention.legal_holds import Hold, Holds, checked
+from edge.recorder.retention.legal_holds import Hold, Holds, validated
 from edge.recorder.retention.retention import (
     Policy,
     Space,
@@ -59,13 +59,13 @@ def test_what_goes(  # noqa: PLR0917
     age: float, space: Space, policies: dict[str, Policy], holds: list[Hold], erased: bool, short: bool
 ) -> None:
     made = plan([use()], policies, holds, space, round((age + 1) * DAY_NS))
-    assert ([it.whole for it in made.erase] == [True]) == erased
+    assert ([it.is_whole_day for it in made.erase] == [True]) == erased
     assert made.short == short
 
 
 def test_a_held_day_past_its_ceiling_goes_but_for_what_is_held() -> None:
     (erasure,) = plan([use()], {}, [hold()], ROOM, 40 * DAY_NS).erase
-    assert not erasure.whole
+    assert not erasure.is_whole_day
 
 
 def test_for_want_of_space_the_oldest_go_first_and_no_more_than_needed() -> None:
@@ -121,9 +121,9 @@ def test_a_clock_in_another_year_is_believed_only_when_it_stays() -> None:
     ],
 )
 def test_a_hold_that_cannot_be_names_what_is_wrong(changes: dict[str, object], named: str) -> None:
-    assert checked(hold()) == hold()
+    assert validated(hold()) == hold()
     with pytest.raises(FootageError, match=named):
-        checked(hold(**changes))
+        validated(hold(**changes))
 
 
 class Kept:
@@ -159,7 +159,7 @@ class Kept:
     def days_on(self, days: float) -> None:
         for _ in range(round(days * 4)):  # the sweeper looks now and then, or it would not believe the clock
             self.store.clock.advance(86_400 / 4)
-            self.sweeper.look()
+            self.sweeper.check()
 
     def hold(self, from_ns: int, to_ns: int, until_days: float) -> Hold:
         now = self.store.clock.now_ns
@@ -232,18 +232,18 @@ def test_a_full_disk_stops_the_newest_lowest_camera_within_a_minute_and_erases_n
     kept.store.sent.clear()
     for _ in range(3):
         kept.store.clock.advance(10)
-        kept.sweeper.look()
+        kept.sweeper.check()
     assert kept.store.writer.stopped == {"cam-2"}
     assert sum(isinstance(draft.data, DiskFull) for draft in kept.store.sent) == 1
     assert "cam-2" in str([draft.data for draft in kept.store.sent if isinstance(draft.data, DiskFull)])
     kept.disk.capacity -= 1
     kept.store.clock.advance(10)
-    kept.sweeper.look()
+    kept.sweeper.check()
     assert kept.store.writer.stopped == {"cam-1", "cam-2"}
     assert kept.store.index.days() == before
     kept.disk.capacity = 1 << 40
     kept.store.clock.advance(700)
-    kept.sweeper.look()
+    kept.sweeper.check()
     assert kept.store.writer.stopped == {"cam-2"}
     kept.store.record(5, "cam-2", session=3)
     assert len(kept.store.rows("cam-2")) == 1
@@ -254,9 +254,9 @@ def test_people_are_told_days_ahead_and_once_a_day() -> None:
     rate = sum(measured_rates(kept.store.index.days(), kept.store.clock.now_ns).values())
     kept.disk.capacity = kept.disk.used + round(3 * rate)
     kept.store.clock.advance(700)
-    kept.sweeper.look()
+    kept.sweeper.check()
     kept.store.clock.advance(700)
-    kept.sweeper.look()
+    kept.sweeper.check()
     (told,) = [draft.data for draft in kept.store.sent if isinstance(draft.data, FootageAtRisk)]
     assert told.cause is not None
     assert "full in 3.0 days" in told.cause
@@ -281,11 +281,11 @@ def test_erasing_by_hand_is_refused_inside_the_floor_and_under_a_hold() -> None:
 
 def test_a_clock_that_jumps_a_year_for_half_an_hour_erases_nothing() -> None:
     kept = Kept()
-    kept.sweeper.look()
+    kept.sweeper.check()
     kept.store.clock.step_wall(365 * 86_400)
     for _ in range(100):
         kept.store.clock.advance(18)
-        kept.sweeper.look()
+        kept.sweeper.check()
     kept.store.clock.step_wall(-365 * 86_400)
     kept.days_on(1)
     assert len(kept.store.rows()) == 4

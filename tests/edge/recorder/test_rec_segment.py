@@ -9,8 +9,8 @@ from rec_kit import RATE, START_NS, PlainWrapper, Store, decoded, packets, strea
 from common.errors import DiskTrouble, FootageBroken, FootageError
 from edge.recorder.disk import RealDisk, trouble
 from edge.recorder.fakedisk import FakeDisk
-from edge.recorder.retention.keys import FileWrapper, Keys, path_of
-from edge.recorder.retention.segment_encryption import Part, SegmentCipher, pack_header, unpack_header
+from edge.recorder.retention.keys import DayKeyStore, FileWrapper, path_of
+from edge.recorder.retention.segment_encryption import SegmentCipher, SegmentFragment, pack_header, unpack_header
 from edge.recorder.segments.segment import SegmentReader
 
 
@@ -28,9 +28,9 @@ def test_a_minute_becomes_a_segment_that_plays_and_a_part_a_second(store: Store)
     assert all(row.finished and store.reader(row).finished for row in rows)
     assert store.index.gaps("cam-1", 0, 2**62) == []
     for row in rows:
-        heads = store.reader(row).heads[1:]
-        assert max(head.duration_ms for head in heads) <= 1000
-    assert store.writer.counts.parts == 130
+        fragment_headers = store.reader(row).fragment_headers[1:]
+        assert max(head.duration_ms for head in fragment_headers) <= 1000
+    assert store.writer.counts.fragments == 130
 
 
 @pytest.mark.parametrize(("encoder", "tag"), [("libx264", b"avc1"), ("libx265", b"hvc1")])
@@ -43,7 +43,7 @@ def test_packets_come_back_byte_for_byte(store: Store, encoder: str, tag: bytes)
     store.record(4, clip=clip)
     store.writer.close()
     reader = store.reader(store.rows()[0])
-    assert tag in reader.part(reader.heads[0]).data
+    assert tag in reader.read_fragment(reader.fragment_headers[0]).data
     with av.open(io.BytesIO(reader.read(0, reader.plain_bytes)), "r") as container:
         kept = [bytes(packet) for packet in container.demux(video=0) if packet.size]
     assert kept == [data for data, _, _ in clip[2]]
@@ -84,16 +84,16 @@ def _header() -> bytes:
 
 def test_a_part_that_was_changed_moved_or_sealed_by_another_key_does_not_open() -> None:
     sealer, header = sealed()
-    frame = sealer.seal(3, Part(b"picture", 5, 6, True))
-    assert sealer.open(3, frame) == Part(b"picture", 5, 6, True)
+    frame = sealer.encrypt(3, SegmentFragment(b"picture", 5, 6, True))
+    assert sealer.decrypt(3, frame) == SegmentFragment(b"picture", 5, 6, True)
     wrong = [(4, frame), (3, frame[:-1]), (3, frame[:4] + b"\xff" + frame[5:]), (3, frame[:-1] + b"\x00"), (3, b"")]
     for number, data in wrong:
         with pytest.raises(FootageBroken):
-            sealer.open(number, data)
+            sealer.decrypt(number, data)
     with pytest.raises(FootageBroken):
-        SegmentCipher(b"\x01" * 32, header).open(3, frame)
+        SegmentCipher(b"\x01" * 32, header).decrypt(3, frame)
     with pytest.raises(FootageBroken):
-        SegmentCipher(bytes(32), header.replace(b'"day":1', b'"day":2')).open(3, frame)
+        SegmentCipher(bytes(32), header.replace(b'"day":1', b'"day":2')).decrypt(3, frame)
 
 
 @pytest.mark.parametrize("start", [b"", b"PFSEG", b"not a segment at all", _header()[:20], _header()[:12] + b"{}" * 90])
@@ -118,11 +118,11 @@ def test_the_box_key_has_tight_permissions_and_another_one_opens_nothing(tmp_pat
     wrapper = FileWrapper(tmp_path / "deep" / "box.key")
     assert (tmp_path / "deep" / "box.key").stat().st_mode & 0o777 == 0o600
     disk = FakeDisk(random.Random(1))
-    key = Keys(disk, wrapper).obtain("cam", 5)
-    assert Keys(disk, FileWrapper(tmp_path / "deep" / "box.key")).find("cam", 5) == key
+    key = DayKeyStore(disk, wrapper).obtain("cam", 5)
+    assert DayKeyStore(disk, FileWrapper(tmp_path / "deep" / "box.key")).find("cam", 5) == key
     assert key not in disk.read(path_of("cam", 5), 0, 100)
     with pytest.raises(FootageBroken, match="does not open with this box's key"):
-        Keys(disk, FileWrapper(tmp_path / "other.key")).obtain("cam", 5)
+        DayKeyStore(disk, FileWrapper(tmp_path / "other.key")).obtain("cam", 5)
     (tmp_path / "other.key").chmod(0o644)
     with pytest.raises(FootageError, match="chmod 600"):
         FileWrapper(tmp_path / "other.key")
@@ -135,8 +135,8 @@ def test_a_key_whose_making_was_cut_short_is_made_anew() -> None:
         handle = disk.create(path_of("cam", 1))
         handle.write(content)
         handle.sync()
-        keys = Keys(disk, PlainWrapper())
-        assert keys.obtain("cam", 1) == Keys(disk, PlainWrapper()).find("cam", 1)
+        keys = DayKeyStore(disk, PlainWrapper())
+        assert keys.obtain("cam", 1) == DayKeyStore(disk, PlainWrapper()).find("cam", 1)
 
 
 def test_a_destroyed_key_leaves_footage_that_nobody_opens(store: Store) -> None:

@@ -22,7 +22,7 @@ from common.clock import SECOND_NS, FakeClock, SystemClock
 from common.errors import SettingsError, SourceLost
 from common.settings_loader import loads
 from demo.media_loop import load
-from edge.media.audio_track import HOLE_NS, AudioClock, AudioFormat, AudioPacket, SoundTrack
+from edge.media.audio_track import HOLE_NS, AudioClock, AudioFormat, EncodedAudio, SoundTrack
 from edge.media.mp4_fragments import Fragment, Sample, build, parse
 from edge.recorder.factory import RecorderService
 from edge.recorder.fakedisk import FakeDisk
@@ -53,11 +53,11 @@ def recorded(
         )
         recorder.start()
         thread.start()
-        wait_until(lambda: writer.counts.parts >= parts)
+        wait_until(lambda: writer.counts.fragments >= parts)
         stop.set()
         thread.join()
         recorder.stop()
-    assert recorder.failures == recorder.inbox.dropped == 0
+    assert recorder.failures == recorder.queue.dropped == 0
     rows = index.find("cam", 0, 2**62)
     mp4 = b"".join(Player(disk, writer.keys.find, index).play("cam", rows[0].start_ns, rows[-1].end_ns))
     index.close()
@@ -82,7 +82,7 @@ def beeps(mp4: bytes) -> list[float]:
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
 def test_a_real_camera_s_sound_is_recorded_and_lies_where_it_belongs(tmp_path: Path, codec: str) -> None:
     clip = make_clip(tmp_path / "clip.mp4", codec, sound="aac")
-    recorder, mp4 = recorded(tmp_path, clip, 5, lambda it: it.ear("cam"))
+    recorder, mp4 = recorded(tmp_path, clip, 5, lambda it: it.audio_listener("cam"))
     assert decoded(mp4) >= 4 * RATE
     heard = beeps(mp4)
     assert len(heard) >= 3
@@ -90,8 +90,8 @@ def test_a_real_camera_s_sound_is_recorded_and_lies_where_it_belongs(tmp_path: P
     assert np.allclose(steps, 1, atol=0.15), heard
     first = heard[0] % 1  # a beep and a key frame begin each second of the clip
     assert min(first, 1 - first) < 0.35, heard
-    assert recorder.writer.counts.sounds > 20
-    assert recorder.unheard == 0
+    assert recorder.writer.counts.audio_packets > 20
+    assert recorder.unsupported_audio == 0
 
 
 def test_a_muted_camera_is_recorded_without_sound(tmp_path: Path) -> None:
@@ -104,15 +104,15 @@ def test_a_muted_camera_is_recorded_without_sound(tmp_path: Path) -> None:
 
 def test_g711_is_left_out_counted_and_said_once(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mov", sound="pcm_alaw")
-    recorder, mp4 = recorded(tmp_path, clip, 3, lambda it: it.ear("cam"))
+    recorder, mp4 = recorded(tmp_path, clip, 3, lambda it: it.audio_listener("cam"))
     with av.open(io.BytesIO(mp4), "r") as container:
         assert len(container.streams.audio) == 0
     assert decoded(mp4) >= 2 * RATE
-    assert recorder.unheard > 5
+    assert recorder.unsupported_audio > 5
     structlog.reset_defaults()  # an earlier test may have raised the level
     with structlog.testing.capture_logs() as said:
         for codec in ("pcm_alaw", "pcm_mulaw", "pcm_mulaw"):
-            recorder.silent("cam", codec)
+            recorder.report_unsupported_audio("cam", codec)
     assert [it["codec"] for it in said] == ["pcm_mulaw"]  # the first was said when the camera was connected
 
 
@@ -125,7 +125,7 @@ def test_a_file_s_sound_is_heard_too(tmp_path: Path) -> None:
         def listen(self, track: av.AudioStream | None) -> None:
             self.tracks.append(track)
 
-        def hear(self, packet: object) -> None:
+        def receive(self, packet: object) -> None:
             self.packets += 1
 
     ear = Counting()
@@ -144,24 +144,24 @@ def test_a_file_s_sound_is_heard_too(tmp_path: Path) -> None:
     assert silent.tracks == [None]
 
 
-def aac(number: int, mono_ns: int) -> AudioPacket:
-    return AudioPacket("cam-1", bytes([33, 16, number & 0xFF, 0]), number * FRAME_NS, FRAME_NS, mono_ns)
+def aac(number: int, mono_ns: int) -> EncodedAudio:
+    return EncodedAudio("cam-1", bytes([33, 16, number & 0xFF, 0]), number * FRAME_NS, FRAME_NS, mono_ns)
 
 
 def test_sound_goes_on_over_segments_and_stops_with_the_pictures() -> None:
     store = Store(FakeDisk(random.Random(1)))
-    store.writer.hear(VOICE)
+    store.writer.put_audio(VOICE)
     number = 0
     for item in stream(store.clock, 130):
         store.writer.feed(item)
         while number * FRAME_NS <= item.mono_ns:
-            store.writer.hear(aac(number, item.mono_ns))
+            store.writer.put_audio(aac(number, item.mono_ns))
             number += 1
     store.writer.close()
     assert len(store.rows()) == 3
     for row in store.rows():
         reader = store.reader(row)
-        numbers = [data for head in reader.heads[1:] for data in sequences(reader.part(head).data)]
+        numbers = [data for head in reader.fragment_headers[1:] for data in sequences(reader.read_fragment(head).data)]
         assert numbers == list(range(1, len(numbers) + 1))
     mp4 = b"".join(Player(store.disk, store.keys.find, store.index).play("cam-1", START_NS, START_NS + 100 * SECOND_NS))
     assert decoded(mp4) == pytest.approx(100 * RATE, abs=1)
@@ -185,11 +185,11 @@ def test_a_connection_without_sound_is_recorded_silent_and_another_voice_is_not_
     for session, voice in enumerate(
         (VOICE, AudioFormat("cam-1"), AudioFormat("cam-1", 16_000, 1, bytes.fromhex("1408")), VOICE)
     ):
-        store.writer.hear(voice)
+        store.writer.put_audio(voice)
         for count, item in enumerate(stream(store.clock, 10, session=session)):
             store.writer.feed(item)
             if count % 2 == 0:
-                store.writer.hear(aac(count // 2, item.mono_ns))
+                store.writer.put_audio(aac(count // 2, item.mono_ns))
     store.writer.close()
     assert len(store.rows()) == 4
     mp4 = b"".join(Player(store.disk, store.keys.find, store.index).play("cam-1", START_NS, START_NS + 40 * SECOND_NS))
@@ -211,17 +211,17 @@ def test_a_connection_without_sound_is_recorded_silent_and_another_voice_is_not_
 )
 def test_sound_lies_on_the_monotonic_clock_by_its_own_stamps(come_ms: list[int], placed_ms: list[int]) -> None:
     line = AudioClock()
-    sounds = [AudioPacket("c", b"x", n * 20_000_000, 20_000_000, ms * 1_000_000) for n, ms in enumerate(come_ms)]
+    sounds = [EncodedAudio("c", b"x", n * 20_000_000, 20_000_000, ms * 1_000_000) for n, ms in enumerate(come_ms)]
     assert [line.place(it) // 1_000_000 for it in sounds] == pytest.approx(placed_ms, abs=2)
 
 
 def test_stamps_that_are_unset_follow_one_another_and_a_drifting_clock_is_followed() -> None:
     line = AudioClock()
-    unset = [AudioPacket("c", b"x", None, 20_000_000, n * 20_000_000) for n in range(50)]
+    unset = [EncodedAudio("c", b"x", None, 20_000_000, n * 20_000_000) for n in range(50)]
     assert [line.place(it) // 1_000_000 for it in unset] == [20 * n for n in range(50)]
     line = AudioClock()  # a camera whose clock runs 1 part in 1,000 slow, for an hour
     late_ns = max(
-        abs(line.place(AudioPacket("c", b"x", n * 64_000_000, 64_000_000, n * 64_064_000)) - n * 64_064_000)
+        abs(line.place(EncodedAudio("c", b"x", n * 64_000_000, 64_000_000, n * 64_064_000)) - n * 64_064_000)
         for n in range(56_000)
     )
     assert late_ns < HOLE_NS / 4
@@ -259,7 +259,7 @@ def test_only_cameras_of_this_box_can_be_muted(tmp_path: Path) -> None:
     footage = RecorderService(
         told, ["cam-1", "b"], tmp_path, "data", clock=FakeClock(), send=lambda _draft: None, box="box"
     )
-    assert footage.ear("cam-1") is None
-    assert footage.ear("b") is not None
+    assert footage.audio_listener("cam-1") is None
+    assert footage.audio_listener("b") is not None
     footage.store.index.close()
     assert packets()[0] == "h264"

@@ -90,10 +90,10 @@ def test_an_interrupted_deletion_is_finished(store: Store) -> None:
     store.writer.close()
     rows = store.rows()
     store.index.discard(rows, ("cam-1", rows[0].day))
-    assert store.index.garbage()[0].startswith("keys/")
+    assert store.index.files_to_delete()[0].startswith("keys/")
     store.reopen()
     assert store.writer.report.finished_deletions == 3
-    assert store.index.garbage() == []
+    assert store.index.files_to_delete() == []
     assert store.disk.walk("footage") == store.disk.walk("keys") == []
     assert store.writer.report.foreign == []
 

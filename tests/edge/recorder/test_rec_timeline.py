@@ -14,7 +14,7 @@ from rec_kit import START_NS, Store, packets
 from common.clock import SECOND_NS
 from edge.recorder.fakedisk import FakeDisk
 from edge.recorder.index import Segment
-from edge.recorder.segments.timeline import FAR_NS, Item, Timeline
+from edge.recorder.segments.timeline import FAR_NS, RecordedPacket, Timeline
 
 KEYS = packets(seconds=4.0)
 Stamp = Callable[[int, float], int | None]
@@ -25,21 +25,23 @@ def store() -> Store:
     return Store(FakeDisk(random.Random(1)))
 
 
-def item(dts: int | None, pts: int | None = None, session: int = 1, mono_s: float = 0) -> Item:
-    return Item("c", b"", pts, dts, Fraction(1, 90_000), False, 0, round(mono_s * SECOND_NS), "h264", b"", session)
+def item(dts: int | None, pts: int | None = None, session: int = 1, mono_s: float = 0) -> RecordedPacket:
+    return RecordedPacket(
+        "c", b"", pts, dts, Fraction(1, 90_000), False, 0, round(mono_s * SECOND_NS), "h264", b"", session
+    )
 
 
-def arriving(times_s: list[float], stamp: Stamp, all_keys: bool = False) -> Iterator[Item]:
+def arriving(times_s: list[float], stamp: Stamp, all_keys: bool = False) -> Iterator[RecordedPacket]:
     """Pictures that arrive at these times, with these time stamps (90,000 a second)."""
     codec, extradata, found = KEYS
     for number, at_s in enumerate(times_s):
         data, _, key = found[0 if all_keys else number % len(found)]
         ticks, ns = stamp(number, at_s), round(at_s * SECOND_NS)
         base = Fraction(1, 90_000)
-        yield Item("cam-1", data, ticks, ticks, base, key, START_NS + ns, ns, codec, extradata, 1)
+        yield RecordedPacket("cam-1", data, ticks, ticks, base, key, START_NS + ns, ns, codec, extradata, 1)
 
 
-def feed(store: Store, items: Iterator[Item]) -> list[float]:
+def feed(store: Store, items: Iterator[RecordedPacket]) -> list[float]:
     """Feeds them; how far the label of each is from its arrival, seconds."""
     found, line = [], Timeline()
     for it in items:
@@ -124,7 +126,7 @@ def test_a_minute_of_a_camera_that_sends_20_and_stamps_25_plays_for_a_minute(sto
     feed(store, arriving([number / 20 for number in range(20 * 130)], lambda number, _: number * 3600))
     first = store.rows()[0]
     assert (first.end_ns - first.start_ns) / SECOND_NS == pytest.approx(60, abs=4.1)
-    last = store.reader(first).heads[-1]
+    last = store.reader(first).fragment_headers[-1]
     assert last.start_ms + last.duration_ms == pytest.approx((first.end_ns - first.start_ns) / 1e6, abs=2)
 
 
@@ -158,9 +160,9 @@ def test_a_wall_clock_that_steps_backward_or_forward_is_no_gap_of_the_camera(sto
 
 def test_b_frames_are_shown_after_they_are_decoded_and_a_new_connection_is_another_stretch() -> None:
     line = Timeline()
-    assert line.place(item(0, 3600)).shown == 3600
-    assert line.place(item(3600, 18_000, mono_s=0.04)).shown == 14_400
-    assert line.place(item(7200, 10**9, mono_s=0.08)).shown == 0
+    assert line.place(item(0, 3600)).presentation_offset == 3600
+    assert line.place(item(3600, 18_000, mono_s=0.04)).presentation_offset == 14_400
+    assert line.place(item(7200, 10**9, mono_s=0.08)).presentation_offset == 0
     assert line.place(item(10_800, 10_800, session=2, mono_s=0.12)).step is None
 
 

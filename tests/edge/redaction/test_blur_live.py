@@ -105,7 +105,7 @@ def test_a_search_that_is_late_means_black_frames_until_it_is_done_and_nobody_wa
     assert shown == [False, False, True, True, True, True]
     assert (view.counts.timed_out, view.counts.looks) == (1, 3)
     stuck.go.set()
-    late = view._late
+    late = view._overdue
     assert late is not None
     late.value(20)
     assert not cover(view, frame_of(6)).black
@@ -123,9 +123,9 @@ def test_an_unknown_pixel_format_is_black() -> None:
 
 def test_a_crew_s_errors_and_answers_come_back_and_its_threads_end() -> None:
     crew: WorkerPool[int] = WorkerPool(2)
-    assert crew.ask(lambda: 7).value(20) == 7
+    assert crew.submit(lambda: 7).value(20) == 7
     with pytest.raises(ZeroDivisionError):
-        crew.ask(lambda: 1 // 0).value(20)
+        crew.submit(lambda: 1 // 0).value(20)
     crew.close()
     for thread in [it for it in threading.enumerate() if it.name == "blur"]:
         thread.join(20)

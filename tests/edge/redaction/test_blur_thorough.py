@@ -56,5 +56,5 @@ def test_sizes_of_larger_videos_are_the_same_for_all() -> None:
 def test_the_registrys_face_model_is_asked_thoroughly(model_store: ModelStore) -> None:
     for name in all_obtainable(model_store, "faces-to-blur"):
         redactor = export_redactor(model_store, faces_only=True, face_model=name)
-        assert redactor.finders.thorough == FACE_SEARCH[name].thorough
+        assert redactor.detectors.thorough == FACE_SEARCH[name].thorough
         assert [it.name for it in redactor.models] == [name]

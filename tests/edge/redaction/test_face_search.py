@@ -11,7 +11,7 @@ from model_kit import all_obtainable
 from redact_kit import render, share_covered, watch
 from shared_clips import PEOPLE_VEHICLES
 
-from edge.redaction.face_search import FACE_SEARCH, AllSizes, FaceTurns, still_faces
+from edge.redaction.face_search import FACE_SEARCH, AllSizes, FaceDetectorRotation, still_faces
 from edge.redaction.factory import export_redactor, live_redactor
 from edge.redaction.live_redactor import LiveRedactor
 from models import registry
@@ -50,7 +50,9 @@ def test_what_any_size_finds_is_covered() -> None:
 def test_live_frames_are_searched_at_one_size_in_turn(width: int, asked: list[str]) -> None:
     seen: list[str] = []
     a, b, c = (Sized(name, seen) for name in "abc")
-    view = LiveRedactor(FaceTurns(((a, 640), (b, 480)), ((c, 960),)), None, np.random.default_rng(1), 12, 20.0)
+    view = LiveRedactor(
+        FaceDetectorRotation(((a, 640), (b, 480)), ((c, 960),)), None, np.random.default_rng(1), 12, 20.0
+    )
     for number in range(3):
         view.take(av.VideoFrame.from_ndarray(np.zeros((240, width, 3), np.uint8), format="bgr24"), number)
     view.close()
@@ -60,7 +62,7 @@ def test_live_frames_are_searched_at_one_size_in_turn(width: int, asked: list[st
 def test_a_live_view_asks_the_model_that_is_here(model_store: ModelStore) -> None:
     view = live_redactor(model_store, 15.0, 0)
     view.close()
-    assert isinstance(view.faces, FaceTurns)
+    assert isinstance(view.faces, FaceDetectorRotation)
     search = FACE_SEARCH[all_obtainable(model_store, "faces-to-blur")[0]]
     assert [size for _, size in view.faces.large] == list(search.live_large)
 

@@ -27,14 +27,14 @@ def no_collector() -> Iterator[None]:
     gc.enable()
 
 
-def alive() -> int:
+def is_running() -> int:
     """Frames in memory."""
     return sum(type(it) is av.VideoFrame for it in gc.get_objects())
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
 def test_a_camera_s_decoder_keeps_no_frame_that_was_let_go(tmp_path: Path, codec: str) -> None:
-    most = before = alive()
+    most = before = is_running()
     with av.open(str(make_clip(tmp_path / "clip.mp4", codec))) as container:
         video = container.streams.video[0]
         decoder = Decoder(video.codec_context.name, bytes(video.codec_context.extradata or b""))
@@ -42,16 +42,16 @@ def test_a_camera_s_decoder_keeps_no_frame_that_was_let_go(tmp_path: Path, codec
             for frame in decoder.decode(packet) if packet.size else []:
                 luma_of(frame), picture_of(frame), orientation(frame)
                 del frame
-                most = max(most, alive())
+                most = max(most, is_running())
     assert most - before <= 4  # the lists that decoders return, and PyAV's next frame
 
 
 def test_a_redactor_holds_the_frames_that_it_works_on_and_no_others(tmp_path: Path) -> None:
-    film, before = make_film(tmp_path / "film.mp4", frames=90), alive()
+    film, before = make_film(tmp_path / "film.mp4", frames=90), is_running()
     held: list[int] = []
     counts = redactor(Bright(), threads=1).redact(
-        film_of(film), tmp_path / "covered.mp4", progress=lambda _done, _all: held.append(alive() - before)
+        film_of(film), tmp_path / "covered.mp4", progress=lambda _done, _all: held.append(is_running() - before)
     )
     assert counts.frames == len(held) == 90
     assert max(held) <= 12
-    assert alive() == before
+    assert is_running() == before

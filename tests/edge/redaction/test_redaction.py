@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from common.errors import ModelError, OutboxError, RedactionError
-from edge.messaging.event_reporter import KEPT, WAITING, EventReporter
+from edge.messaging.event_reporter import MAX_UNSAVED, QUEUE_SIZE, EventReporter
 from edge.redaction.snapshots import SnapshotRedactor, Subject
 from edge.video.frame_analyzer import Report
 from pipelines.findings import DeferredFindings, Finding
@@ -166,12 +166,12 @@ def test_an_event_goes_without_picture_when_the_redactor_fails() -> None:
 def test_no_event_is_dropped_when_pictures_pile_up() -> None:
     sent: list[UnsequencedEvent] = []
     reporter = EventReporter(sent.extend, redactor(Fixed(), Fixed()))
-    for _ in range(WAITING + 10):
+    for _ in range(QUEUE_SIZE + 10):
         reporter.report(Report("cam", [finding()], checkers(), ()))
     assert reporter.without_picture == 10
     reporter.start()
     reporter.stop()
-    assert len(sent) == WAITING + 10
+    assert len(sent) == QUEUE_SIZE + 10
     assert sum(draft.picture is None for draft in sent) == 10
 
 
@@ -191,10 +191,10 @@ def test_what_the_disk_does_not_take_is_kept_and_tried_again() -> None:
     assert (sent, reporter.unsaved) == ([], [first])
     full[0] = False
     reporter.send([second])
-    assert (sent, reporter.unsaved, reporter.forgotten) == ([first, second], [], 0)
+    assert (sent, reporter.unsaved, reporter.discarded) == ([first, second], [], 0)
     full[0] = True
-    reporter.send([first] * (KEPT + 7))
-    assert (len(reporter.unsaved), reporter.forgotten) == (KEPT, 7)
+    reporter.send([first] * (MAX_UNSAVED + 7))
+    assert (len(reporter.unsaved), reporter.discarded) == (MAX_UNSAVED, 7)
 
 
 def test_threads_wait_for_one_commit_together() -> None:

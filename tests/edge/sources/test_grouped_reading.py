@@ -168,8 +168,8 @@ def camera(source: Source, economy: KeyframeMode | None, taps: tuple[Tap, ...]) 
     return CameraWorker(
         id="cam",
         opener=source,
-        eye=eye,
-        economy=economy,
+        analyzer=eye,
+        keyframe_mode=economy,
         clock=FakeClock(),
         backoff=Backoff(random.random),
         send=lambda _draft: None,

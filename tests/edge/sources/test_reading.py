@@ -31,7 +31,7 @@ def test_patience_follows_the_camera_s_own_rate(interval_s: float, least_s: floa
 def test_a_camera_that_sends_its_first_picture_late_is_given_longer_each_time() -> None:
     patience = Patience()
     first_s = patience.first_s
-    patience.in_vain()
+    patience.connection_failed()
     assert patience.first_s == 2 * first_s
 
 

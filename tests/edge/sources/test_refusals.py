@@ -50,17 +50,17 @@ def test_a_wrong_password_costs_one_try_whoever_reads(tmp_path: Path) -> None:
         right.open().close()
 
 
-def attempt(refusals: Refusals, clock: FakeClock, answer: Exception | None, who: Login = WHO) -> bool:
+def attempt(refusals: Refusals, clock: FakeClock, answer: Exception | None, credentials: Login = WHO) -> bool:
     """One try; whether the camera was asked."""
-    asked = False
+    pending = False
     with (
         contextlib.suppress(LoginRefused, SourceLost),
-        refusals.one_try("rtsp://h/x", "h:554", who, clock.monotonic_ns, never),
+        refusals.single_attempt("rtsp://h/x", "h:554", credentials, clock.monotonic_ns, never),
     ):
-        asked = True
+        pending = True
         if answer is not None:
             raise answer
-    return asked
+    return pending
 
 
 def test_the_wait_doubles_up_to_an_hour_and_ends_with_a_success() -> None:
@@ -96,22 +96,22 @@ def test_another_password_another_user_and_nobody_are_not_kept_waiting() -> None
 
 
 def test_readers_that_begin_together_cost_one_try() -> None:
-    refusals, clock, asked = Refusals(), FakeClock(), []
+    refusals, clock, pending = Refusals(), FakeClock(), []
     inside, go = threading.Event(), threading.Event()
 
     def first() -> None:
         with (
             contextlib.suppress(LoginRefused),
-            refusals.one_try("rtsp://h/x", "h:554", WHO, clock.monotonic_ns, never),
+            refusals.single_attempt("rtsp://h/x", "h:554", WHO, clock.monotonic_ns, never),
         ):
-            asked.append(1)
+            pending.append(1)
             inside.set()
             go.wait(20)
             raise LoginRefused("no")
 
     def second() -> None:
         if attempt(refusals, clock, None):
-            asked.append(2)
+            pending.append(2)
 
     threads = [threading.Thread(target=first), threading.Thread(target=second)]
     threads[0].start()
@@ -120,4 +120,4 @@ def test_readers_that_begin_together_cost_one_try() -> None:
     go.set()
     for thread in threads:
         thread.join(20)
-    assert asked == [1]
+    assert pending == [1]

@@ -31,11 +31,11 @@ RFC_CNONCE = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
     ],
 )
 def test_the_examples_of_rfc_7616(algorithm: str, response: str) -> None:
-    asked = (
+    pending = (
         f'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm={algorithm}, nonce="{RFC_NONCE}", '
         'opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
     )
-    challenge = best(challenges([asked]))
+    challenge = best(challenges([pending]))
     assert challenge is not None
     answers = Answers(challenge, Login("Mufasa", Secret("Circle of Life")), lambda: RFC_CNONCE)
     header = answers.header("GET", "/dir/index.html")
@@ -101,8 +101,8 @@ def offered(*kinds: str) -> tuple[str, ...]:
     return tuple(f'Digest realm="{{realm}}", nonce="{{nonce}}", {kind}'.rstrip(", ") for kind in kinds)
 
 
-def reader(server: Served, who: Login = WHO) -> rtsp.RtspOpener:
-    made = rtsp.RtspOpener(server.url("main"), who, SystemClock())
+def reader(server: Served, credentials: Login = WHO) -> rtsp.RtspOpener:
+    made = rtsp.RtspOpener(server.url("main"), credentials, SystemClock())
     made.refusals = Refusals()
     return made
 

@@ -24,12 +24,12 @@ ALL = FRAME + ANSWER + FRAME * 2 + b"\0\0junk" + FRAME + REQUEST + ANSWER + FRAM
 def test_messages_and_frames_come_out_as_they_went_in(step: int) -> None:
     splitter, out, messages = Splitter(), b"", []
     for at in range(0, len(ALL), step):
-        for part in splitter.feed(ALL[at : at + step]):
-            if isinstance(part, Message):
-                messages.append(part)
-                out += part.encoded()
+        for chunk in splitter.feed(ALL[at : at + step]):
+            if isinstance(chunk, Message):
+                messages.append(chunk)
+                out += chunk.encoded()
             else:
-                out += bytes(part)
+                out += bytes(chunk)
     assert out == ALL
     assert [it.status for it in messages] == [200, None, 200]
     assert [it.body for it in messages] == [b"$body", b"", b"$body"]
@@ -50,20 +50,20 @@ def test_a_message_that_is_too_long_ends_the_connection(data: bytes) -> None:
 
 
 def test_addresses_and_numbers_are_those_of_each_side() -> None:
-    who = Login("u", Secret("p"))
-    exchange = LoginExchange(who, lambda: "c", ("rtsp://127.0.0.1:9", "rtsp://cam:554"))
+    credentials = Login("u", Secret("p"))
+    exchange = LoginExchange(credentials, lambda: "c", ("rtsp://127.0.0.1:9", "rtsp://cam:554"))
     first = Message("DESCRIBE rtsp://127.0.0.1:9/a?b=1 RTSP/1.0", [("CSeq", "7")])
     assert exchange.request(first).startswith(b"DESCRIBE rtsp://cam:554/a?b=1 RTSP/1.0\r\nCSeq: 1\r\n")
-    asked = 'Digest realm="r", nonce="n", algorithm=SHA-256'
-    back, on = exchange.response(Message("RTSP/1.0 401 No", [("CSeq", "1"), ("WWW-Authenticate", asked)]))
-    assert b"CSeq: 2\r\n" in back
-    assert b'uri="rtsp://cam:554/a?b=1"' in back
+    pending = 'Digest realm="r", nonce="n", algorithm=SHA-256'
+    response, on = exchange.response(Message("RTSP/1.0 401 No", [("CSeq", "1"), ("WWW-Authenticate", pending)]))
+    assert b"CSeq: 2\r\n" in response
+    assert b'uri="rtsp://cam:554/a?b=1"' in response
     assert on == b""
     good = [("CSeq", "2"), ("Content-Base", "rtsp://cam:554/a/"), ("RTP-Info", "url=rtsp://cam:5544/a;seq=1")]
-    back, on = exchange.response(Message("RTSP/1.0 200 OK", good, b"v=0"))
-    assert back == b""
+    response, on = exchange.response(Message("RTSP/1.0 200 OK", good, b"v=0"))
+    assert response == b""
     assert b"CSeq: 7\r\nContent-Base: rtsp://127.0.0.1:9/a/\r\nRTP-Info: url=rtsp://cam:5544/a;" in on
-    stray = Message("RTSP/1.0 401 No", [("CSeq", "99"), ("WWW-Authenticate", asked)])
+    stray = Message("RTSP/1.0 401 No", [("CSeq", "99"), ("WWW-Authenticate", pending)])
     assert exchange.response(stray) == (b"", stray.encoded())
 
 

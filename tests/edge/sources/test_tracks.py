@@ -51,7 +51,7 @@ class Counting:
         if track is not None:
             self.codec, self.rate = track.codec_context.name, track.codec_context.sample_rate
 
-    def hear(self, packet: AudioPacket) -> None:
+    def receive(self, packet: AudioPacket) -> None:
         self.packets += 1
 
 
@@ -96,12 +96,12 @@ def test_a_camera_is_recorded_with_its_sound(
     writer, index, disk = real_store(tmp_path / "store")
     recorder, stop = Recorder(writer, SystemClock()), threading.Event()
     with served({"cam": arranged(tracks, order)}) as server:
-        opener = RtspOpener(server.url("cam"), NOBODY, SystemClock(), recorder.ear("cam"))
+        opener = RtspOpener(server.url("cam"), NOBODY, SystemClock(), recorder.audio_listener("cam"))
         reader = MainReader("cam", opener, recorder, Backoff(random.random), stop)
         thread = threading.Thread(target=reader.run, daemon=True)
         recorder.start()
         thread.start()
-        wait_until(lambda: writer.counts.parts >= 3)
+        wait_until(lambda: writer.counts.fragments >= 3)
         stop.set()
         thread.join()
         recorder.stop()

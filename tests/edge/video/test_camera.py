@@ -52,12 +52,12 @@ def server(clip: Clip, hevc: Clip) -> Iterator[Served]:
 class Rig:
     """A camera in a thread, and everything it says."""
 
-    def __init__(self, url: str, who: Login = NOBODY, economy: KeyframeMode | None = None) -> None:
+    def __init__(self, url: str, who: Login = NOBODY, keyframe_mode: KeyframeMode | None = None) -> None:
         self.drafts: list[UnsequencedEvent] = []
         self.jobs: list[InferenceRequest] = []
         self.arrivals: list[TimedPacket] = []
         self.stop = threading.Event()
-        eye = FrameAnalyzer(
+        analyzer = FrameAnalyzer(
             camera="cam",
             make_pipeline=lambda size: CameraPipeline(size, []),
             health=CameraHealth(HealthSettings()),
@@ -70,8 +70,8 @@ class Rig:
         self.camera = CameraWorker(
             id="cam",
             opener=opener(url, who, clock),
-            eye=eye,
-            economy=economy,
+            analyzer=analyzer,
+            keyframe_mode=keyframe_mode,
             clock=clock,
             backoff=Backoff(lambda: 0.5, 0.1, 0.5),
             send=self.drafts.append,
@@ -110,11 +110,11 @@ class Rig:
 @pytest.mark.parametrize("path", ["a", "b"])
 def test_a_stream_is_tapped_decoded_and_looked_at(server: Served, path: str) -> None:
     with Rig(server.url(path)) as rig:
-        wait_until(lambda: rig.camera.eye.looks >= 8 and rig.jobs)
+        wait_until(lambda: rig.camera.analyzer.looks >= 8 and rig.jobs)
         assert rig.camera.up
         assert len(rig.arrivals) >= rig.camera.counters.frames
         assert rig.kinds == ["camera.back"]
-    looks_per_frame = rig.camera.eye.looks / rig.camera.counters.frames
+    looks_per_frame = rig.camera.analyzer.looks / rig.camera.counters.frames
     assert looks_per_frame < 0.6, "five looks a second at fifteen frames a second"
 
 
@@ -184,7 +184,7 @@ def test_time_stamps_that_go_back_are_counted_and_change_nothing(clip: Clip) -> 
 
     with served({"a": clip}) as server, Rig(server.url("a")) as rig:
         server.mount("a").tamper = back
-        wait_until(lambda: rig.camera.eye.looks >= 10)
+        wait_until(lambda: rig.camera.analyzer.looks >= 10)
     times = [arrival.time_ns for arrival in rig.arrivals]
     assert times == sorted(times)
 
@@ -244,7 +244,7 @@ def test_a_file_that_is_no_video_is_broken(tmp_path: Path) -> None:
 
 def test_one_broken_camera_leaves_the_others_alone(server: Served) -> None:
     with Rig(server.url("nowhere")) as broken, Rig(server.url("a")) as good:
-        wait_until(lambda: good.camera.eye.looks >= 10)
+        wait_until(lambda: good.camera.analyzer.looks >= 10)
         assert not broken.camera.up
         assert broken.camera.counters.reconnects >= 2
         assert good.camera.counters.reconnects == 0
@@ -261,7 +261,7 @@ def test_economy_decodes_little_while_nothing_moves_and_tells_the_true_time(clip
             moving.set()  # from the next picture on: a whole second before the next key frame
         return dataclasses.replace(still, timestamp=frame.timestamp) if frame.key else None
 
-    with served({"a": clip}) as server, Rig(server.url("a"), economy=KeyframeMode()) as rig:
+    with served({"a": clip}) as server, Rig(server.url("a"), keyframe_mode=KeyframeMode()) as rig:
         server.mount("a").tamper = freeze
         wait_until(lambda: rig.camera.counters.frames >= 3)
         assert not rig.jobs

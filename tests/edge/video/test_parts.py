@@ -110,33 +110,33 @@ def test_a_file_gives_every_packet_with_growing_times(tmp_path: Path) -> None:
 
 
 def test_economy_keeps_one_group_and_gives_it_back(tmp_path: Path) -> None:
-    economy = KeyframeMode()
+    keyframe_mode = KeyframeMode()
     for arrival in arrivals(tmp_path)[:40]:
-        economy.keep(arrival)
-    group = economy.wake(0)
+        keyframe_mode.buffer(arrival)
+    group = keyframe_mode.enter_full_decode(0)
     assert group[0].packet.is_keyframe
     assert len(group) == 10
-    assert economy.awake
+    assert keyframe_mode.full_decode
 
 
 def test_economy_is_bounded(tmp_path: Path) -> None:
-    economy = KeyframeMode()
+    keyframe_mode = KeyframeMode()
     first, second, *_ = arrivals(tmp_path)
-    economy.keep(first)
+    keyframe_mode.buffer(first)
     for _ in range(3 * MAX_PACKETS):
-        economy.keep(second)
-    assert economy.overflows == 1
-    assert len(economy.wake(0)) == 1
+        keyframe_mode.buffer(second)
+    assert keyframe_mode.overflows == 1
+    assert len(keyframe_mode.enter_full_decode(0)) == 1
 
 
 def test_economy_falls_asleep_when_it_has_been_quiet() -> None:
-    economy = KeyframeMode()
-    economy.wake(0)
-    economy.rest(True, 10**9)
-    economy.rest(False, 10**9 + round(QUIET_S * 1e9))
-    assert economy.awake
-    economy.rest(False, 10**9 + round(QUIET_S * 1e9) + 1)
-    assert not economy.awake
+    keyframe_mode = KeyframeMode()
+    keyframe_mode.enter_full_decode(0)
+    keyframe_mode.maybe_leave(True, 10**9)
+    keyframe_mode.maybe_leave(False, 10**9 + round(QUIET_S * 1e9))
+    assert keyframe_mode.full_decode
+    keyframe_mode.maybe_leave(False, 10**9 + round(QUIET_S * 1e9) + 1)
+    assert not keyframe_mode.full_decode
 
 
 def test_a_decoder_waits_for_a_key_frame_as_long_as_it_takes(tmp_path: Path) -> None:

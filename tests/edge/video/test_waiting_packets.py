@@ -38,7 +38,7 @@ class Tap:
         assert self.worker is not None
         assert arrival.packet.size
         self.waiting.append(self.worker.counters.packets - 1 - self.worker.counters.frames)
-        self.active.append(self.worker.eye.active)
+        self.active.append(self.worker.analyzer.active)
 
 
 def watched(path: Path, looks_per_s: float = 5) -> tuple[CameraWorker, Tap]:
@@ -48,7 +48,7 @@ def watched(path: Path, looks_per_s: float = 5) -> tuple[CameraWorker, Tap]:
         job.eye.conclude(job, Detections.none(), picture_of(job.frame))
 
     tap, clock = Tap(), FakeClock()
-    eye = FrameAnalyzer(
+    analyzer = FrameAnalyzer(
         camera="cam",
         make_pipeline=lambda size: CameraPipeline(size, []),
         health=CameraHealth(HealthSettings()),
@@ -60,8 +60,8 @@ def watched(path: Path, looks_per_s: float = 5) -> tuple[CameraWorker, Tap]:
     tap.worker = CameraWorker(
         id="cam",
         opener=FileOpener(str(path), NOBODY, clock),
-        eye=eye,
-        economy=None,
+        analyzer=analyzer,
+        keyframe_mode=None,
         clock=clock,
         backoff=Backoff(random.random),
         send=lambda _draft: None,
@@ -76,7 +76,7 @@ def watched(path: Path, looks_per_s: float = 5) -> tuple[CameraWorker, Tap]:
 def test_nothing_moves_and_pictures_are_decoded_in_groups(tmp_path: Path) -> None:
     worker, tap = watched(make_clip(tmp_path / "still.mp4", moving=False))
     assert set(tap.waiting) == {0, 1, 2}, "fifteen pictures a second, five looks"
-    assert worker.counters.frames + len(worker._waiting) == worker.counters.packets
+    assert worker.counters.frames + len(worker._undecoded) == worker.counters.packets
     assert worker.counters.broken == 0
 
 

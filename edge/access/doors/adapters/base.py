@@ -85,7 +85,7 @@ class Adapter(Protocol):
         """
 
     def outputs(self, door: str) -> Outputs:
-        """The outputs beside the door's lock.
+        """The controller's outputs other than the door's lock.
 
         Raises:
             DoorRefused: This kind of controller has none.
@@ -108,7 +108,7 @@ def supervise(adapter: Adapter, context: AdapterContext) -> None:
             reason = "a fault in the box"
         if context.stop.is_set():
             return
-        log.warning("doors are lost", reason=reason)
+        log.warning("door controller lost", reason=reason)
         for door in adapter.doors:
             context.report(door, ControllerLost(reason[:120]))
         if context.clock.monotonic_ns() - began_ns > 60_000_000_000:

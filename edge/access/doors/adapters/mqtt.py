@@ -1,8 +1,8 @@
-"""Controllers that publish JSON: which field says what, and what its words mean, is all in the settings.
+"""Controllers that publish JSON; the settings name the fields and map their values.
 
-The session is persistent and a message is acknowledged only when what it led to is on disk, so a broker that keeps
-its word delivers again what a power cut took. What is delivered late tells what happened and unlocks nothing:
-a retained message and a repetition are counted and dropped, one that waited at the broker makes events only.
+The session is persistent and a message is acknowledged only when its events are on disk, so the broker redelivers after
+a power cut. A message that is delivered late produces events but unlocks nothing; retained and repeated messages are
+counted and dropped.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from edge.access.doors.json_message_format import MAX_BODY_BYTES, MAX_CREDENTIAL
 from edge.settings.doors import DoorSettings, MqttDoor
 from protocol.identifiers import from_rfc3339
 
-Place = tuple[str, int, str, str, bool, str]
+ConnectionKey = tuple[str, int, str, str, bool, str]
 CONNECT_S = 10.0
 
 
@@ -47,7 +47,7 @@ class MqttBus:
     """One connection to a broker.
 
     Args:
-        doors: Settings of its doors; they have the broker in common.
+        doors: Settings of its doors; they share one broker.
         context: Its dependencies.
 
     Raises:
@@ -70,7 +70,7 @@ class MqttBus:
 
     def run_once(self) -> None:
         """Connect, subscribe, and stay until the connection ends."""
-        client, first = self._make(), self._first
+        client, first = self._create_client(), self._first
         self._down.clear()
         self._reason = "the broker does not answer"
         try:
@@ -91,19 +91,19 @@ class MqttBus:
             client.loop_stop()
 
     def unlock(self, door: str) -> None:
-        """Publish what unlocks the door."""
+        """Publish the door's unlock message."""
         settings, client = self._settings[door], self._client
         if not settings.unlock_topic:
             raise DoorRefused(f"door '{door}' cannot be unlocked: it has no unlock_topic")
         if client is None or not client.is_connected():
-            raise DoorLost(f"door '{door}' cannot be unlocked: the broker is not there")
+            raise DoorLost(f"door '{door}' cannot be unlocked: not connected to the broker")
         client.publish(settings.unlock_topic, settings.unlock_payload, qos=1)
 
     def outputs(self, door: str) -> Outputs:
         """It has none."""
         raise DoorRefused(f"door '{door}' has no outputs: by MQTT a door is only unlocked")
 
-    def _make(self) -> mqtt.Client:
+    def _create_client(self) -> mqtt.Client:
         first = self._first
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
@@ -119,7 +119,7 @@ class MqttBus:
                 ssl.create_default_context(cafile=str(self._context.base / first.ca_file) if first.ca_file else None)
             )
         client.on_connect, client.on_disconnect = self._connected, self._disconnected
-        client.on_message = self._guarded
+        client.on_message = self._on_message
         return client
 
     def _connected(
@@ -137,8 +137,8 @@ class MqttBus:
     def _disconnected(self, *_: Any) -> None:
         self._down.set()
 
-    def _guarded(self, client: mqtt.Client, data: Any, message: mqtt.MQTTMessage) -> None:
-        """Paho's thread ends with the first exception of a callback: connect anew instead."""
+    def _on_message(self, client: mqtt.Client, data: Any, message: mqtt.MQTTMessage) -> None:
+        """Paho's thread ends at the first exception of a callback: reconnect instead."""
         try:
             self._message(client, data, message)
         except Exception as error:
@@ -156,39 +156,39 @@ class MqttBus:
         time_ns: int | None = None
         what: DoorSignal
         try:
-            what, time_ns = self._heard(door, message)
+            what, time_ns = self._decode(door, message)
         except DoorRefused as error:
             what = Refused(str(error))
-        except Exception as error:  # a message that we misjudge must not leave the door unwatched
-            logging_setup.get("doors").exception("a door's message was not read", door=door, kind=type(error).__name__)
+        except Exception as error:  # an internal error must not leave the door unmonitored
+            logging_setup.get("doors").exception("door message failed", door=door, kind=type(error).__name__)
             what = Refused("a fault in the box")
         else:
             if not isinstance(what, ControllerLost | ControllerRestored | Stale):
                 self._context.report(door, ControllerRestored(), time_ns)
         self._context.report(door, what, time_ns, lambda: _ack(client, mid, qos))
 
-    def _heard(self, door: str, message: mqtt.MQTTMessage) -> tuple[DoorSignal, int | None]:
-        """What a message says, and when it happened by the controller's own time.
+    def _decode(self, door: str, message: mqtt.MQTTMessage) -> tuple[DoorSignal, int | None]:
+        """The signal of a message, and the controller's own time of it.
 
         Raises:
-            DoorRefused: It is not such a message.
+            DoorRefused: The message is invalid.
         """
         waited = self._backlog.waited(self._context.clock.monotonic_ns())
         if message.retain:
             return Stale(), None
         payload = bytes(message.payload)
-        what, time_ns = self._read(door, payload)
+        what, time_ns = self._parse(door, payload)
         if not isinstance(what, CredentialPresented | RequestToExit | Forced | Held):
-            return what, time_ns  # it says how the door stands: saying so again changes nothing
+            return what, time_ns  # a state report: repeating it changes nothing
         known = self._repetitions.known(message.topic, payload)
         if known and (message.dup or time_ns is not None):
-            return Stale(), None  # without a time of its own, the same words again may well be another event
+            return Stale(), None  # without its own time, an equal message may be another event
         if isinstance(what, CredentialPresented):
-            before = time_ns is not None and time_ns < self._began_ns  # it may have been heard before the restart
+            before = time_ns is not None and time_ns < self._began_ns  # it may have been processed before the restart
             what = dataclasses.replace(what, fresh=not (waited or message.dup or before))
         return what, time_ns
 
-    def _read(self, door: str, payload: bytes) -> tuple[DoorSignal, int | None]:
+    def _parse(self, door: str, payload: bytes) -> tuple[DoorSignal, int | None]:
         settings = self._settings[door]
         try:
             if len(payload) > MAX_BODY_BYTES:
@@ -196,14 +196,14 @@ class MqttBus:
             message = decode_any(payload)
         except (ValueError, ContractError) as error:
             raise DoorRefused("not JSON, or too long") from error
-        word = settings.words.get(str(field(message, settings.event_field)))
-        if word is None:
-            raise DoorRefused(f"{settings.event_field} is none of the words in the settings")
+        meaning_name = settings.words.get(str(field(message, settings.event_field)))
+        if meaning_name is None:
+            raise DoorRefused(f"{settings.event_field} has a value that the settings do not list")
         credential, reason = (field(message, path) for path in (settings.credential_field, settings.reason_field))
         if len(str(credential)) > MAX_CREDENTIAL:
             raise DoorRefused(f"{settings.credential_field} is too long")
         text = "" if credential is None else str(credential)
-        return meaning(word, text, "" if reason is None else str(reason)), self._time(settings, message)
+        return meaning(meaning_name, text, "" if reason is None else str(reason)), self._time(settings, message)
 
     def _time(self, settings: MqttDoor, message: Any) -> int | None:
         value = field(message, settings.time_field)
@@ -235,12 +235,12 @@ def _ack(client: mqtt.Client, mid: int, qos: int) -> None:
 
 
 def mqtt_buses(doors: Sequence[DoorSettings], context: AdapterContext) -> list[MqttBus]:
-    """One for each broker and account."""
-    places: dict[Place, list[DoorSettings]] = {}
+    """One connection for each broker and account."""
+    groups: dict[ConnectionKey, list[DoorSettings]] = {}
     for door in doors:
         settings = door.control
         assert isinstance(settings, MqttDoor)
-        place = (
+        key = (
             settings.host,
             settings.port,
             settings.username,
@@ -248,5 +248,5 @@ def mqtt_buses(doors: Sequence[DoorSettings], context: AdapterContext) -> list[M
             settings.tls,
             settings.ca_file,
         )
-        places.setdefault(place, []).append(door)
-    return [MqttBus(theirs, context) for theirs in places.values()]
+        groups.setdefault(key, []).append(door)
+    return [MqttBus(group_doors, context) for group_doors in groups.values()]

@@ -24,7 +24,7 @@ Items = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Notice:
+class Notification:
     """One notification, without its envelope.
 
     Attributes:
@@ -73,17 +73,19 @@ TOPICS: dict[str, Callable[[Items], DoorSignal | None]] = {
 """Topic → what its data mean; None: nothing for us."""
 
 
-def door_of(notice: Notice, doors: Mapping[str, str], points: Mapping[str, str]) -> str | None:
+def door_of(notification: Notification, doors: Mapping[str, str], points: Mapping[str, str]) -> str | None:
     """The door that a notification is about.
 
     Args:
-        notice: The notification.
+        notification: The notification.
         doors: Token → our id.
         points: Token of an access point → our id.
     """
-    return doors.get(notice.source.get("DoorToken", "")) or points.get(notice.source.get("AccessPointToken", ""))
+    return doors.get(notification.source.get("DoorToken", "")) or points.get(
+        notification.source.get("AccessPointToken", "")
+    )
 
 
-def meaning(notice: Notice) -> DoorSignal | None:
+def meaning(notification: Notification) -> DoorSignal | None:
     """What a notification says; None where it says nothing for us."""
-    return TOPICS[notice.topic](notice.data) if notice.topic in TOPICS else None
+    return TOPICS[notification.topic](notification.data) if notification.topic in TOPICS else None

@@ -1,9 +1,9 @@
-"""OSDP: the box is the control panel of a bus with readers, over libosdp, in one thread a bus.
+"""OSDP: the box is the control panel of a bus of readers; uses libosdp, one thread for each bus.
 
-A reader that falls silent is noticed here, by the frames on the line and not by the library, which takes 8 s and then
-rests for 300 s. Switching a reader off and on inside the library makes it try again at once, and leaves the other
-readers of the bus alone. For the library a single lost reply ends the secure channel; that is set up again at once,
-and is reported only where the reader stays away for as long as a silent one.
+A silent reader is detected here, by the frames on the line; the library takes 8 s and then pauses for 300 s. Disabling
+and enabling a reader in the library makes it retry at once without affecting the other readers of the bus. In the
+library a single lost reply ends the secure channel; it is set up again at once, and reported only if the reader is
+silent for `SILENT_S`.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from edge.settings.doors import DoorSettings, OsdpDoor
 
 LOOP_S = 0.005
 SILENT_S = 3.0
-"""No whole frame for so long: the reader is lost. At 9600 baud with 8 readers one is asked every 0.5 s."""
+"""Without a valid frame for this long, the reader is lost. At 9600 baud, each of 8 readers is polled every 0.5 s."""
 RETRY_S = 2.0
-"""So often a lost reader is tried again."""
+"""Retry interval of a lost reader."""
 RESUME_S = 1.0
-"""So often a secure channel that has just ended is set up again; a handshake takes about half of it."""
-ASKED_S = 1.0
-"""A reader that is gone so soon after it was asked how its inputs stand has answered NAK: it is not asked again. (For
-the library every NAK is a reader that is lost.)"""
+"""Retry interval of a secure channel that has just ended; a handshake takes about half of it."""
+STATUS_REPLY_S = 1.0
+"""A reader that is lost this soon after an input status request has replied NAK and gets no further request. (The
+library treats every NAK as a lost reader.)"""
 COMMAND_S = 1.0
 KEY_BYTES = 16
 _TEMPORARILY_ON = 5
@@ -41,7 +41,7 @@ _TEMPORARILY_ON = 5
 
 @dataclass
 class _Link:
-    """A reader's place on the bus."""
+    """The connection to one reader of the bus."""
 
     door: str
     settings: OsdpDoor
@@ -51,15 +51,15 @@ class _Link:
     online_ns: int = 0
     tried_ns: int = 0
     off: bool = False
-    asked_ns: int | None = None
-    asks: bool = True
+    status_requested_ns: int | None = None
+    supports_status_request: bool = True
 
 
 class OsdpBus:
     """One bus.
 
     Args:
-        doors: Settings of its doors; they have the serial device in common.
+        doors: Settings of its doors; they share one serial device.
         context: Its dependencies.
 
     Raises:
@@ -75,9 +75,9 @@ class OsdpBus:
             assert isinstance(door.control, OsdpDoor)
             key = secret_bytes(context.base, door.control.key_file, f"doors '{door.id}': control.key_file", KEY_BYTES)
             self._keys.append(key[:KEY_BYTES])
-            self._links.append(_Link(door.id, door.control, Reader(door.control, self._teller(door.id))))
-        self._orders: deque[tuple[int, dict[str, int], Future[None]]] = deque()
-        self.garbled = 0
+            self._links.append(_Link(door.id, door.control, Reader(door.control, self._reporter(door.id))))
+        self._commands: deque[tuple[int, dict[str, int], Future[None]]] = deque()
+        self.invalid_frames = 0
 
     def run_once(self) -> None:
         """Drive the bus until the stop."""
@@ -89,9 +89,9 @@ class OsdpBus:
             for link in self._links:
                 link.up, link.tried_ns, link.off, link.online = None, began_ns, False, False
             while not self._context.stop.wait(LOOP_S):
-                self._round(panel, line)
+                self._poll(panel, line)
         finally:
-            self._give_up()
+            self._fail_pending()
             line.close()
 
     def unlock(self, door: str) -> None:
@@ -104,7 +104,7 @@ class OsdpBus:
         self._link(door)
         return _ReaderOutputs(self, door)
 
-    def _teller(self, door: str) -> Any:
+    def _reporter(self, door: str) -> Any:
         def report(what: DoorSignal) -> None:
             self._context.report(door, what)
 
@@ -118,7 +118,7 @@ class OsdpBus:
         import osdp_sys
 
         class Channel(osdp.Channel):  # type: ignore[misc]
-            """The library's view of the line."""
+            """The library's interface to the line."""
 
             def read(self, max_bytes: int) -> bytes:
                 return line.read(max_bytes)
@@ -127,7 +127,7 @@ class OsdpBus:
                 return line.write(buf)
 
             def flush(self) -> None:
-                """Nothing is held back."""
+                """Nothing is buffered."""
 
         osdp_sys.set_loglevel(osdp.LogLevel.Emergency)
         channel = Channel()
@@ -136,113 +136,123 @@ class OsdpBus:
             for link, key in zip(self._links, self._keys, strict=True)
         ]
         panel = osdp_sys.ControlPanel([reader.get() for reader in readers])
-        panel.set_event_callback(self._heard)
+        panel.set_event_callback(self._on_event)
         return panel
 
-    def _heard(self, number: int, event: dict[str, Any]) -> int:
-        """From inside of the library: nothing may be raised here."""
+    def _on_event(self, number: int, event: dict[str, Any]) -> int:
+        """Called by the C library, which does not survive an exception."""
         try:
             self._links[number].reader.take(event, self._context.clock.monotonic_ns())
         except Exception:
             return -1
         return 0
 
-    def _round(self, panel: Any, line: SerialLine) -> None:
+    def _poll(self, panel: Any, line: SerialLine) -> None:
         panel.refresh()
         if line.problem:
             raise DoorLost(line.problem)
-        self.garbled = line.check.garbled
+        self.invalid_frames = line.check.invalid_frames
         now_ns, mask = self._context.clock.monotonic_ns(), panel.status()
         for number in range(len(self._links)):
-            self._watch(panel, line, number, now_ns, online=bool(mask >> number & 1))
-        for _ in range(len(self._orders)):
-            self._order(panel, *self._orders.popleft())
+            self._check_reader(panel, line, number, now_ns, online=bool(mask >> number & 1))
+        for _ in range(len(self._commands)):
+            self._send_command(panel, *self._commands.popleft())
 
-    def _order(self, panel: Any, number: int, order: dict[str, int], done: Future[None]) -> None:
-        """Give an order; one for a reader that is being tried again waits, for as long as somebody waits for it."""
+    def _send_command(self, panel: Any, number: int, command: dict[str, int], done: Future[None]) -> None:
+        """Send a command; for a reader that is reconnecting it stays queued until its caller's time-out."""
         if done.cancelled():
             return
         if not (self._links[number].up and self._links[number].online):
-            self._orders.append((number, order, done))
-        elif panel.submit_command(number, order):
+            self._commands.append((number, command, done))
+        elif panel.submit_command(number, command):
             done.set_result(None)
         else:
-            done.set_exception(DoorLost(f"door '{self._links[number].door}': the reader takes no orders"))
+            done.set_exception(DoorLost(f"door '{self._links[number].door}': the reader does not accept commands"))
 
-    def _watch(self, panel: Any, line: SerialLine, number: int, now_ns: int, *, online: bool) -> None:
+    def _check_reader(self, panel: Any, line: SerialLine, number: int, now_ns: int, *, online: bool) -> None:
         link = self._links[number]
-        heard_ns = line.check.heard_ns.get(link.settings.address, 0)
-        silent_ns = now_ns - (heard_ns if link.up else max(heard_ns, link.tried_ns))
+        last_frame_ns = line.check.last_frame_ns.get(link.settings.address, 0)
+        silent_ns = now_ns - (last_frame_ns if link.up else max(last_frame_ns, link.tried_ns))
         resumed = online and not link.online
         link.online = online
         link.online_ns = now_ns if online else link.online_ns
         if link.off:
-            if not panel.is_pd_enabled(number):  # switching off takes the library a few rounds
+            if not panel.is_pd_enabled(number):  # disabling takes the library a few polls
                 panel.enable_pd(number)
                 link.off = False
-        elif link.asked_ns is not None and not online and now_ns - link.asked_ns < ASKED_S * SECOND_NS:
-            link.asks, link.asked_ns, link.up = False, None, None  # it does not take the question, that is all
-            self._try_again(panel, number, now_ns)
+        elif (
+            link.status_requested_ns is not None
+            and not online
+            and now_ns - link.status_requested_ns < STATUS_REPLY_S * SECOND_NS
+        ):
+            link.supports_status_request, link.status_requested_ns, link.up = (
+                False,
+                None,
+                None,
+            )  # it only rejects this request
+            self._reconnect(panel, number, now_ns)
         elif online and silent_ns < SILENT_S * SECOND_NS:
             if not link.up:
-                self._found(panel, number, link)
+                self._on_reader_restored(panel, number, link)
             elif resumed:
-                self._ask(panel, number, link)
+                self._request_status(panel, number, link)
         elif link.up and max(silent_ns, now_ns - link.online_ns) < SILENT_S * SECOND_NS:
             if not online and now_ns - link.tried_ns > RESUME_S * SECOND_NS:
-                self._try_again(panel, number, now_ns)
+                self._reconnect(panel, number, now_ns)
         elif link.up or (link.up is None and now_ns - link.tried_ns > SILENT_S * SECOND_NS):
             link.up = False
-            self._context.report(link.door, ControllerLost(self._why(line, link, now_ns)))
-            self._try_again(panel, number, now_ns)
+            self._context.report(link.door, ControllerLost(self._loss_reason(line, link, now_ns)))
+            self._reconnect(panel, number, now_ns)
         elif link.up is False and now_ns - link.tried_ns > RETRY_S * SECOND_NS:
-            self._try_again(panel, number, now_ns)
+            self._reconnect(panel, number, now_ns)
 
-    def _try_again(self, panel: Any, number: int, now_ns: int) -> None:
-        """Switch a reader off; when that is done it is switched on again, and the library tries it at once."""
+    def _reconnect(self, panel: Any, number: int, now_ns: int) -> None:
+        """Disable a reader; once disabled it is enabled again, and the library connects to it at once."""
         panel.disable_pd(number)
         self._links[number].off, self._links[number].tried_ns = True, now_ns
 
-    def _found(self, panel: Any, number: int, link: _Link) -> None:
+    def _on_reader_restored(self, panel: Any, number: int, link: _Link) -> None:
         link.up = True
         link.reader.fresh()
         self._context.report(link.door, ControllerRestored())
-        self._ask(panel, number, link)
+        self._request_status(panel, number, link)
 
-    def _ask(self, panel: Any, number: int, link: _Link) -> None:
-        """Ask how the inputs stand: what changed while the reader was away was not reported."""
+    def _request_status(self, panel: Any, number: int, link: _Link) -> None:
+        """Request the input status: changes while the reader was offline were not reported."""
         import osdp
 
-        link.asked_ns = None
-        if link.asks and any(panel.check_capability(number, osdp.Capability.ContactStatusMonitoring)):
-            link.asked_ns = self._context.clock.monotonic_ns()
+        link.status_requested_ns = None
+        if link.supports_status_request and any(
+            panel.check_capability(number, osdp.Capability.ContactStatusMonitoring)
+        ):
+            link.status_requested_ns = self._context.clock.monotonic_ns()
             panel.submit_command(number, {"command": osdp.Command.Status, "type": 0, "report": b"\0"})
 
-    def _why(self, line: SerialLine, link: _Link, now_ns: int) -> str:
-        """Why a reader is lost, from what was on the line."""
+    def _loss_reason(self, line: SerialLine, link: _Link, now_ns: int) -> str:
+        """The reason of a loss, from the frames on the line."""
         check = line.check
-        if now_ns - check.heard_ns.get(link.settings.address, -(10**12)) < SILENT_S * SECOND_NS:
+        if now_ns - check.last_frame_ns.get(link.settings.address, -(10**12)) < SILENT_S * SECOND_NS:
             return "the secure channel cannot be set up: check the key and the line"
-        return "what it sends is garbled" if check.garbled > check.whole else "the reader does not answer"
+        return "its frames are invalid" if check.invalid_frames > check.valid_frames else "the reader does not answer"
 
     def _pulse(self, door: str, output: int, seconds: float) -> None:
         import osdp
 
         tenths = max(1, min(0xFFFF, round(seconds * 10)))
-        order = {"command": osdp.Command.Output, "output_no": output, "control_code": _TEMPORARILY_ON}
+        command = {"command": osdp.Command.Output, "output_no": output, "control_code": _TEMPORARILY_ON}
         done: Future[None] = Future()
-        self._orders.append((self.doors.index(door), {**order, "timer_count": tenths}, done))
+        self._commands.append((self.doors.index(door), {**command, "timer_count": tenths}, done))
         try:
             done.result(COMMAND_S)
         except FutureTimeout as error:
             done.cancel()
             raise DoorLost(f"door '{door}': the reader does not answer") from error
 
-    def _give_up(self) -> None:
-        while self._orders:
-            done = self._orders.popleft()[2]
+    def _fail_pending(self) -> None:
+        while self._commands:
+            done = self._commands.popleft()[2]
             if not done.cancelled():
-                done.set_exception(DoorLost("the bus is not there"))
+                done.set_exception(DoorLost("the bus is closed"))
 
 
 class _ReaderOutputs:
@@ -252,16 +262,16 @@ class _ReaderOutputs:
         self._bus, self._door = bus, door
 
     def pulse(self, output: int, seconds: float) -> None:
-        """Switch an output on for so long."""
+        """Switch an output on for a number of seconds."""
         if not 0 <= output <= 255:
             raise DoorRefused(f"there is no output {output}; 0 to 255")
         self._bus._pulse(self._door, output, seconds)
 
 
 def osdp_buses(doors: Sequence[DoorSettings], context: AdapterContext) -> list[OsdpBus]:
-    """One for each serial device."""
+    """One bus for each serial device."""
     ports: dict[str, list[DoorSettings]] = {}
     for door in doors:
         assert isinstance(door.control, OsdpDoor)
         ports.setdefault(door.control.port, []).append(door)
-    return [OsdpBus(theirs, context) for theirs in ports.values()]
+    return [OsdpBus(group_doors, context) for group_doors in ports.values()]

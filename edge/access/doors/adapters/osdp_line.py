@@ -1,4 +1,4 @@
-"""The serial line below OSDP: bytes, and which reader has lately sent a frame that is whole."""
+"""The serial line of OSDP: bytes, and the time of each reader's last valid frame."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from common.errors import DoorLost
 
-SOM, LONGEST = 0x53, 1440
+START_OF_MESSAGE, LONGEST = 0x53, 1440
 _CRC_START = 0x1D0F
 _REPLY, _WITH_CRC = 0x80, 0x04
 _BAUD = {
@@ -21,28 +21,28 @@ _BAUD = {
 
 @dataclass
 class FrameCheck:
-    """Reads along, frame by frame (SIA OSDP 2.2, section 5: start, address, length, control, data, check).
+    """Checks the received frames (SIA OSDP 2.2, section 5: start, address, length, control, data, check).
 
     Attributes:
-        heard_ns: Reader's address → when its last whole frame came, monotonic.
-        whole: Frames of readers that were whole.
-        garbled: Frames that were not.
+        last_frame_ns: Reader's address → time of its last valid frame, monotonic.
+        valid_frames: Number of valid frames from readers.
+        invalid_frames: Number of invalid frames.
     """
 
-    heard_ns: dict[int, int] = field(default_factory=dict)
-    whole: int = 0
-    garbled: int = 0
+    last_frame_ns: dict[int, int] = field(default_factory=dict)
+    valid_frames: int = 0
+    invalid_frames: int = 0
     _buffer: bytearray = field(default_factory=bytearray)
 
     def feed(self, data: bytes, now_ns: int) -> None:
-        """Take bytes as they come from the line."""
+        """Add bytes from the line."""
         self._buffer += data
         while self._step(now_ns):
             pass
 
     def _step(self, now_ns: int) -> bool:
-        """Take one frame off the buffer; False when there is no whole one."""
-        start = self._buffer.find(SOM)
+        """Remove one frame from the buffer; False if none is complete."""
+        start = self._buffer.find(START_OF_MESSAGE)
         if start < 0:
             self._buffer.clear()
             return False
@@ -55,30 +55,30 @@ class FrameCheck:
         if len(self._buffer) < length:
             return False
         frame = bytes(self._buffer[:length])
-        if not _whole(frame):
+        if not _is_valid(frame):
             return self._bad()
         del self._buffer[:length]
         if frame[1] & _REPLY:
-            self.whole += 1
-            self.heard_ns[frame[1] & 0x7F] = now_ns
+            self.valid_frames += 1
+            self.last_frame_ns[frame[1] & 0x7F] = now_ns
         return True
 
     def _bad(self) -> bool:
-        self.garbled += 1
+        self.invalid_frames += 1
         del self._buffer[:1]
         return True
 
 
-def _whole(frame: bytes) -> bool:
+def _is_valid(frame: bytes) -> bool:
     if frame[4] & _WITH_CRC:
         return binascii.crc_hqx(frame[:-2], _CRC_START) == frame[-2] | frame[-1] << 8
     return sum(frame) & 0xFF == 0
 
 
 class SerialLine:
-    """A serial device, raw and not blocking.
+    """A serial device in raw, non-blocking mode.
 
-    It is read from inside of a C library that does not survive an exception: what fails is kept in `problem`.
+    A C library that does not survive an exception calls it: errors are stored in `problem`.
 
     Args:
         path: The device.
@@ -106,25 +106,25 @@ class SerialLine:
             raise DoorLost(f"{path} is no serial device") from error
 
     def read(self, most: int) -> bytes:
-        """What has come, up to `most` bytes."""
+        """The received bytes, up to `most`."""
         try:
             data = os.read(self._handle, most)
         except BlockingIOError:
             return b""
         except OSError as error:
-            self.problem = f"the serial device is gone: {error.strerror}"
+            self.problem = f"the serial device was removed: {error.strerror}"
             return b""
         self.check.feed(data, self._now_ns())
         return data
 
     def write(self, data: bytes) -> int:
-        """Send; returns how many bytes were taken."""
+        """Write; returns the number of bytes written."""
         try:
             return os.write(self._handle, data)
         except BlockingIOError:
             return 0
         except OSError as error:
-            self.problem = f"the serial device is gone: {error.strerror}"
+            self.problem = f"the serial device was removed: {error.strerror}"
             return 0
 
     def close(self) -> None:

@@ -1,11 +1,11 @@
-"""Controllers that post: signed, fresh, and each message once.
+"""Controllers that post signed messages; old and repeated messages are rejected.
 
 A request to `/doors/ID` carries `X-Paifang-Time` (seconds since 1970, UTC), `X-Paifang-Nonce` (16 to 64 of letters
 and digits, never used before) and `X-Paifang-Signature`: hexadecimal HMAC-SHA-256 under the door's key of
 
     POST, path, time, nonce, body                 joined by single line feeds
 
-The answer 204 says that what it led to is on disk. 401: the signature is wrong; 409: the time or the nonce is.
+The answer 204 states that the resulting events are on disk. 401: wrong signature; 409: invalid time or nonce.
 """
 
 from __future__ import annotations
@@ -37,25 +37,25 @@ def sign(key: bytes, path: str, time: str, nonce: str, body: bytes) -> str:
 
 
 class Nonces:
-    """Remembers nonces for as long as their time could still be accepted.
+    """Stores used nonces for as long as their time could still be accepted.
 
     Args:
-        kept_ns: How long that is.
+        lifetime_ns: How long a nonce is stored.
     """
 
-    def __init__(self, kept_ns: int) -> None:
-        self._kept_ns = kept_ns
-        self._seen: dict[tuple[str, str], int] = {}
+    def __init__(self, lifetime_ns: int) -> None:
+        self._lifetime_ns = lifetime_ns
+        self._used: dict[tuple[str, str], int] = {}
 
     def fresh(self, door: str, nonce: str, now_ns: int) -> bool:
-        """Whether a nonce is new; from now on it is not."""
-        oldest = next(iter(self._seen.items()), None)
-        while oldest is not None and now_ns - oldest[1] > self._kept_ns:
-            del self._seen[oldest[0]]
-            oldest = next(iter(self._seen.items()), None)
-        if (door, nonce) in self._seen:
+        """Whether a nonce is new; marks it as used."""
+        oldest = next(iter(self._used.items()), None)
+        while oldest is not None and now_ns - oldest[1] > self._lifetime_ns:
+            del self._used[oldest[0]]
+            oldest = next(iter(self._used.items()), None)
+        if (door, nonce) in self._used:
             return False
-        self._seen[door, nonce] = now_ns
+        self._used[door, nonce] = now_ns
         return True
 
 
@@ -86,7 +86,7 @@ class Webhook:
 
     @property
     def port(self) -> int:
-        """Where it listens, once it does."""
+        """The port that it listens on."""
         return self._listener.port
 
     def run_once(self) -> None:
@@ -94,11 +94,11 @@ class Webhook:
         self._listener.serve(self._context.stop)
 
     def unlock(self, door: str) -> None:
-        """A webhook only speaks."""
+        """Not supported by a webhook."""
         raise DoorRefused(f"door '{door}' cannot be unlocked: a webhook only reports")
 
     def outputs(self, door: str) -> Outputs:
-        """It has none."""
+        """Not supported by a webhook."""
         raise DoorRefused(f"door '{door}' has no outputs: a webhook only reports")
 
     def _post(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
@@ -114,7 +114,7 @@ class Webhook:
             return 401, b"wrong signature\n"
         problem = self._stale(door, time)
         if problem:
-            report(door, Refused(problem))  # an old message that somebody sends again must not change the door's state
+            report(door, Refused(problem))  # a replayed message must not change the door's state
             return 409, f"{problem}\n".encode()
         if float(time) * SECOND_NS < self._began_ns:  # its nonce may have been used before the restart
             report(door, Refused("signed before the box started"))
@@ -124,16 +124,16 @@ class Webhook:
         if not fresh:
             report(door, Refused("replayed"))
             return 409, b"this nonce was used before, or is not 16 to 64 letters and digits\n"
-        return self._take(door, body)
+        return self._handle(door, body)
 
     def _stale(self, door: str, time: str) -> str:
-        """What is wrong with a signed message's time; empty: nothing."""
+        """The problem of a signed message's time; empty if valid."""
         if not _TIME.fullmatch(time):
-            return "the message's time is no number of seconds"
+            return "the message's time is not a number of seconds"
         off_s = float(time) - self._context.clock.wall_ns() / SECOND_NS
         return f"the controller's clock is off by {off_s:.0f} s" if abs(off_s) > self._settings[door].skew_s else ""
 
-    def _take(self, door: str, body: bytes) -> tuple[int, bytes]:
+    def _handle(self, door: str, body: bytes) -> tuple[int, bytes]:
         try:
             message = decode(body)
             time_ns = self._own_time(door, message)
@@ -146,7 +146,7 @@ class Webhook:
         return committed.answer()
 
     def _own_time(self, door: str, message: Message) -> int | None:
-        """When it happened; a controller may deliver late, never from the future."""
+        """The controller's own time; it may be in the past, not in the future."""
         if not message.time:
             return None
         try:
@@ -159,9 +159,9 @@ class Webhook:
 
 
 def webhooks(doors: Sequence[DoorSettings], context: AdapterContext) -> list[Webhook]:
-    """One for each address."""
-    places: dict[tuple[str, int], list[DoorSettings]] = {}
+    """One listener for each address."""
+    groups: dict[tuple[str, int], list[DoorSettings]] = {}
     for door in doors:
         assert isinstance(door.control, WebhookDoor)
-        places.setdefault((door.control.host, door.control.port), []).append(door)
-    return [Webhook(host, port, theirs, context) for (host, port), theirs in places.items()]
+        groups.setdefault((door.control.host, door.control.port), []).append(door)
+    return [Webhook(host, port, doors_at_address, context) for (host, port), doors_at_address in groups.items()]

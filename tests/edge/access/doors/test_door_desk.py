@@ -43,18 +43,18 @@ class Table:
             send=self.drafts.extend, random=lambda: 0.5, schedules={}, zone=ZoneInfo("UTC"),
             pseudonym=DailyPseudonyms(folder, self.clock, bytes),
         )  # fmt: skip
-        self.desk: DoorEventLoop = self.doors.desk
+        self.event_loop: DoorEventLoop = self.doors.event_loop
 
     def at(self, seconds: float, *said: DoorSignal, own_s: float | None = None) -> None:
         self.clock.advance(seconds - (self.clock.now_ns - START_NS) / SECOND_NS)
         for what in said:
-            self.desk.submit("lobby", what, None if own_s is None else START_NS + round(own_s * SECOND_NS))
-        self.desk.round(self.desk._gather(wait=False))
+            self.event_loop.submit("lobby", what, None if own_s is None else START_NS + round(own_s * SECOND_NS))
+        self.event_loop.process_batch(self.event_loop._collect(wait=False))
 
     def cross(self, seconds: float, track: int, **more: Any) -> None:
         fields: dict[str, Any] = {"line": "doorway", "direction": "forward", "object": "person", "track": track, **more}
         finding = Finding(LineCrossed(**fields), None, ("person",), START_NS + round(seconds * SECOND_NS))  # type: ignore[arg-type]
-        self.doors.see("hall", [finding])
+        self.doors.handle_findings("hall", [finding])
 
     @property
     def told(self) -> list[tuple[float, str]]:
@@ -103,7 +103,7 @@ def test_two_people_on_one_badge(tmp_path: Path) -> None:
 
 def test_what_is_told_is_stored_before_the_tailgate_rule_hears_of_it(tmp_path: Path) -> None:
     table = Table(tmp_path, passage=PASSAGE)
-    rule = table.desk.doors["lobby"].tailgate
+    rule = table.event_loop.doors["lobby"].tailgate
     assert rule is not None
     heard: list[int] = []
     hear = rule.hear
@@ -123,7 +123,7 @@ def test_a_lock_that_does_not_answer_is_a_denial(tmp_path: Path, monkeypatch: py
     def broken() -> None:
         raise DoorLost("no answer")
 
-    table.desk.doors["lobby"].unlock = broken
+    table.event_loop.doors["lobby"].unlock = broken
     table.at(1, CredentialPresented("shown", Secret("42")), CredentialPresented("shown", Secret("99")))
     assert [getattr(draft.data, "reason", "") for draft in table.drafts[1:]] == ["the lock does not answer", "unknown"]
 
@@ -138,31 +138,31 @@ def test_a_mistake_about_one_message_is_counted_and_silences_nothing(tmp_path: P
 def test_what_waits_is_told_at_the_end(tmp_path: Path) -> None:
     table = Table(tmp_path, "webhook")
     done: list[int] = []
-    table.desk.submit("lobby", GRANTED, START_NS, lambda: done.append(1))
-    table.desk.round(table.desk._gather(wait=False))
+    table.event_loop.submit("lobby", GRANTED, START_NS, lambda: done.append(1))
+    table.event_loop.process_batch(table.event_loop._collect(wait=False))
     assert (table.told, done) == ([], [])
-    table.desk._stop.set()
-    table.desk.run()
+    table.event_loop._stop.set()
+    table.event_loop.run()
     assert (table.told, done) == ([(0, "granted")], [1])
 
 
 def test_events_reach_a_real_outbox_from_many_threads_and_none_is_lost(tmp_path: Path) -> None:
     outbox = open_outbox(tmp_path / "o.db")
     table = Table(tmp_path)
-    table.desk._send = outbox.put
-    runner = threading.Thread(target=table.desk.run)
+    table.event_loop._send = outbox.put
+    runner = threading.Thread(target=table.event_loop.run)
     runner.start()
 
     def speak() -> None:
         for _ in range(500):
-            table.desk.submit("lobby", DENIED)
+            table.event_loop.submit("lobby", DENIED)
 
     speakers = [threading.Thread(target=speak) for _ in range(4)]
     for thread in speakers:
         thread.start()
     for thread in speakers:
         thread.join()
-    table.doors.stop_desk()
+    table.doors.stop_event_loop()
     runner.join()
     assert [decode(row.body).kind for row in outbox.read(0, 3000)] == ["door.denied"] * 2000
     outbox.close()

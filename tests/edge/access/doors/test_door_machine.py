@@ -21,7 +21,7 @@ from edge.access.doors.door_signals import (
     RequestToExit,
     Tamper,
 )
-from edge.access.doors.door_state_machine import CredentialDecision, DoorRules, DoorState, Heard, Moment
+from edge.access.doors.door_state_machine import CredentialDecision, DoorInput, DoorRules, DoorState, Timestamp
 from pipelines.rules.tailgate import Closed, Grant, Opened
 from protocol.event_types import KIND_OF
 
@@ -31,8 +31,8 @@ OPEN, SHUT = DoorContact(open=True), DoorContact(open=False)
 YES, NO = CredentialDecision("granted", "ab" * 16), CredentialDecision("denied", "cd" * 16, "expired")
 
 
-def at(seconds: float) -> Moment:
-    return Moment(0, WALL_NS).after(seconds)
+def at(seconds: float) -> Timestamp:
+    return Timestamp(0, WALL_NS).after(seconds)
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Run:
         self.moves: list[Any] = []
         self.late = 0
 
-    def hear(self, *story: tuple[float, Heard | None]) -> Run:
+    def hear(self, *story: tuple[float, DoorInput | None]) -> Run:
         for seconds, heard in story:
             if heard is None:
                 outcome = door_state_machine.tick(self.state, at(seconds), self.rules)
@@ -62,7 +62,7 @@ class Run:
         return self
 
 
-STORIES: dict[str, tuple[list[tuple[float, Heard | None]], list[tuple[float, str, str]]]] = {
+STORIES: dict[str, tuple[list[tuple[float, DoorInput | None]], list[tuple[float, str, str]]]] = {
     "granted, opened, closed": (
         [(0, YES), (1, OPEN), (3, SHUT), (9, None)],
         [(0, "granted", "")],
@@ -227,7 +227,7 @@ HEARD = st.sampled_from(
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 80), HEARD), max_size=40))
-def test_whatever_is_heard_alarms_end_and_alternate(story: list[tuple[int, Heard | None]]) -> None:
+def test_whatever_is_heard_alarms_end_and_alternate(story: list[tuple[int, DoorInput | None]]) -> None:
     """Forced and held are told at most once an opening; closed only after one of them; offline and online alternate."""
     now, timed = 0.0, []
     for tenths, heard in story:
@@ -252,7 +252,7 @@ def test_whatever_is_heard_alarms_end_and_alternate(story: list[tuple[int, Heard
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(-20, 40), HEARD), max_size=30))
-def test_no_grant_denial_or_late_message_is_ever_swallowed(story: list[tuple[int, Heard | None]]) -> None:
+def test_no_grant_denial_or_late_message_is_ever_swallowed(story: list[tuple[int, DoorInput | None]]) -> None:
     now, timed = 10.0, []
     for tenths, heard in story:
         now += tenths / 10

@@ -93,7 +93,9 @@ def test_the_credential_stands_nowhere(running: Running, capfd: pytest.CaptureFi
     running.kit.bad()
     running.kit.card()
     running.wait("door.granted", 2)
-    assert CARD not in repr(running.told) + repr(running.doors.desk.__dict__) + repr(vars(running.doors.adapters[0]))
+    assert CARD not in repr(running.told) + repr(running.doors.event_loop.__dict__) + repr(
+        vars(running.doors.adapters[0])
+    )
     assert all(CARD.encode() not in msgspec.json.encode(draft.data) for draft in running.told)
     written = capfd.readouterr()
     assert CARD not in written.out + written.err
@@ -127,7 +129,7 @@ def test_what_must_not_be_believed_is_told_and_moves_no_door(running: Running) -
     ]
     words = ("clock", "secure channel", "event", "answer")
     wait_until(lambda: any(word in str(it.reason) for it in reasons() for word in words), what="the refusal")
-    state = running.doors.desk.doors[DOOR].state
+    state = running.doors.event_loop.doors[DOOR].state
     assert (state.open, state.forced) == (False, False)
     running.kit.reconcile()
     running.stands("closed")

@@ -94,7 +94,7 @@ def plant(tmp_path: Path) -> Iterator[Plant]:
 def marked(plant: Plant, doors: Doors, at: int) -> None:
     """A message behind all others has come through: what was before it has been judged."""
     plant.say("shut", number=at)
-    wait_until(lambda: doors.desk.doors["front"].state.open is False, what="the mark")
+    wait_until(lambda: doors.event_loop.doors["front"].state.open is False, what="the mark")
 
 
 def test_a_retained_card_opens_nothing_and_is_told_once(plant: Plant) -> None:
@@ -176,7 +176,7 @@ def test_a_door_that_opens_twice_in_one_second_of_the_controller_is_open(plant: 
         for word in ("shut", "up", "shut", "up"):
             plant.say(word, at_s=at_s)
         plant.taken(doors, 8)
-        wait_until(lambda: doors.desk.doors["front"].state.open is True, what="the door is open")
+        wait_until(lambda: doors.event_loop.doors["front"].state.open is True, what="the door is open")
 
 
 def test_two_boxes_with_a_door_of_one_name_do_not_throw_each_other_out(plant: Plant) -> None:

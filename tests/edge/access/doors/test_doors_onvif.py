@@ -14,8 +14,8 @@ from common.clock import SystemClock
 from common.errors import DoorError, DoorLost, DoorRefused
 from common.secret import Secret
 from edge.access.doors.adapters.base import AdapterContext
-from edge.access.doors.adapters.onvif import OnvifController, notices
-from edge.access.doors.adapters.onvif_topics import TOPICS, Notice, door_of, meaning
+from edge.access.doors.adapters.onvif import OnvifController, notifications_in
+from edge.access.doors.adapters.onvif_topics import TOPICS, Notification, door_of, meaning
 from edge.access.doors.door_signals import (
     ControllerRestored,
     CredentialPresented,
@@ -59,22 +59,22 @@ TOKEN = {"CredentialToken": CARD}
     ],
 )  # fmt: skip
 def test_what_a_topic_means(topic: str, data: dict[str, str], said: DoorSignal | None) -> None:
-    notice = Notice(topic, {}, data)
+    notice = Notification(topic, {}, data)
     assert meaning(notice) == said
     assert CARD not in repr(notice)
 
 
 def test_every_topic_takes_a_notice_without_anything() -> None:
     for topic in TOPICS:
-        said = meaning(Notice(topic, {}, {}))
+        said = meaning(Notification(topic, {}, {}))
         assert said is None or isinstance(said, CredentialPresented)
 
 
 def test_a_notice_finds_its_door_by_its_token_or_its_access_point() -> None:
     doors, points = {"D1": "lobby"}, {"P1": "lobby", "P2": "attic"}
-    assert door_of(Notice("t", {"DoorToken": "D1"}, {}), doors, points) == "lobby"
-    assert door_of(Notice("t", {"AccessPointToken": "P2"}, {}), doors, points) == "attic"
-    assert door_of(Notice("t", {"DoorToken": "D9"}, {}), doors, points) is None
+    assert door_of(Notification("t", {"DoorToken": "D1"}, {}), doors, points) == "lobby"
+    assert door_of(Notification("t", {"AccessPointToken": "P2"}, {}), doors, points) == "attic"
+    assert door_of(Notification("t", {"DoorToken": "D9"}, {}), doors, points) is None
 
 
 def test_how_things_stand_has_no_time_and_what_is_no_notice_is_passed_over() -> None:
@@ -84,8 +84,10 @@ def test_how_things_stand_has_no_time_and_what_is_no_notice_is_passed_over() -> 
           <t:SimpleItem Name="State" Value="Normal"/></t:Data></t:Message></n:Message></n:NotificationMessage>
       <n:NotificationMessage><n:Topic>tns1:Door/State/DoorAlarm</n:Topic></n:NotificationMessage>
       <n:NotificationMessage/></e>"""
-    assert list(notices(ET.fromstring(text))) == [Notice("Door/State/DoorAlarm", {}, {"State": "Normal"})]
-    assert list(notices(None)) == []
+    assert list(notifications_in(ET.fromstring(text))) == [
+        Notification("Door/State/DoorAlarm", {}, {"State": "Normal"})
+    ]
+    assert list(notifications_in(None)) == []
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from common.errors import SettingsError
 from edge.access.doors.adapters.base import AdapterContext
 from edge.access.doors.adapters.webhook import Nonces, Webhook, sign
 from edge.access.doors.door_signals import ControllerRestored, CredentialPresented, DoorContact, DoorSignal, Refused
-from edge.access.doors.door_state_machine import DoorRules, DoorState, Moment, tick, transition
+from edge.access.doors.door_state_machine import DoorRules, DoorState, Timestamp, tick, transition
 from edge.settings.doors import DoorSettings, WebhookDoor
 from protocol.event_types import DoorForced
 from protocol.identifiers import to_rfc3339
@@ -86,7 +86,7 @@ def test_a_clock_that_is_off_is_refused_with_the_reason(hook: Hook, off_s: float
 def test_an_old_message_that_is_sent_again_leaves_the_door_as_it_was(tmp_path: Path) -> None:
     """Signed and genuine, but of an hour ago: whoever recorded it must not hide a forced door behind it."""
     hook, state, rules = Hook(tmp_path), DoorState(), DoorRules(DOOR, lambda _: 30.0)
-    at = Moment(0, 0)
+    at = Timestamp(0, 0)
     for said, seconds in ((ControllerRestored(), 0), (DoorContact(open=False), 10)):
         state = transition(state, said, at.after(seconds), rules).state
     before = tick(state, at.after(20), rules).state
@@ -158,7 +158,7 @@ def test_nonces_are_forgotten_when_their_time_is_over() -> None:
     assert nonces.fresh("other", "n", 101)
     for now in range(1000, 2000, 10):
         nonces.fresh("d", str(now), now)
-    assert len(nonces._seen) <= 12
+    assert len(nonces._used) <= 12
 
 
 def test_a_short_key_is_an_error_that_names_the_setting(tmp_path: Path) -> None:

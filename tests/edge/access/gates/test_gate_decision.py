@@ -40,11 +40,11 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("confidence", "match", "terms", "failing", "expected"), TABLE)
+@pytest.mark.parametrize(("confidence", "match", "policy", "failing", "expected"), TABLE)
 def test_the_table(
-    confidence: float, match: Match | None, terms: GatePolicy, failing: bool, expected: Decision
+    confidence: float, match: Match | None, policy: GatePolicy, failing: bool, expected: Decision
 ) -> None:
-    assert decide(confidence, match, terms, failing) == expected
+    assert decide(confidence, match, policy, failing) == expected
 
 
 ENTRIES: list[tuple[decision.Standing, str | None]] = [

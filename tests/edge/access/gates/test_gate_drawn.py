@@ -21,7 +21,7 @@ Colour = tuple[int, int, int]
 def look(model_store: ModelStore) -> PlatePipeline:
     for name in ("clp_det", "ppocr_det", "ppocr_rec"):
         model_store.fetch(name)
-    return load_readers(model_store).look(choose([], [PATTERN]))
+    return load_readers(model_store).pipeline(choose([], [PATTERN]))
 
 
 def road(seed: int) -> Picture:

@@ -11,7 +11,7 @@ from plates_kit import SaidFinder
 from common.errors import ModelError, StoreError
 from edge.access.gates.decision import GatePolicy
 from edge.access.gates.empty_list import EmptyList
-from edge.access.gates.region_of_interest import Region, Rungs
+from edge.access.gates.region_of_interest import Region, ScaleSelector
 from edge.access.site_lists.matching import Match
 from edge.video.frame_analyzer import Report
 from pipelines.plates.plate_tracking import Vehicle
@@ -97,15 +97,15 @@ def test_what_lies_outside_of_the_region_is_not_looked_at() -> None:
 def test_a_gate_where_nothing_moves_does_nothing_after_its_first_looks() -> None:
     made, _ = lane(EmptyList(), Hand())
     made.frame(None, 1_000_000_000)  # type: ignore[arg-type]
-    assert made._slot is not None
-    made.see(PICTURE, 1_000_000_000)
-    made._slot = None
+    assert made._pending_frame is not None
+    made.process_frame(PICTURE, 1_000_000_000)
+    made._pending_frame = None
     made.passages._plates.clear()
     made.frame(None, 5_000_000_000)  # type: ignore[arg-type]
-    assert made._slot is None
+    assert made._pending_frame is None
     made.moved(5_000_000_000)
     made.frame(None, 5_100_000_000)  # type: ignore[arg-type]
-    assert made._slot is not None
+    assert made._pending_frame is not None
 
 
 def stood(match: Match | None, start_s: float = 0.0) -> tuple[Hand, list[Report]]:
@@ -114,8 +114,8 @@ def stood(match: Match | None, start_s: float = 0.0) -> tuple[Hand, list[Report]
     made, reports = lane(EmptyList({TEXT: match} if match else {}), hand, finder=(finder := SaidFinder()))
     for i in range(60):
         finder.boxes = [Box(600, 300, 740, 345)] if i / 5 >= start_s else []
-        made._last = None  # the said finder says the same in a part of the picture, where it would be another place
-        made.see(PICTURE, i * 200_000_000)
+        made._last_plate = None
+        made.process_frame(PICTURE, i * 200_000_000)
     return hand, reports
 
 
@@ -139,22 +139,22 @@ def test_what_appears_later_without_having_come_is_nothing_even_where_it_is_list
 
 
 def test_rungs_take_turns_until_something_is_legible() -> None:
-    turns = Rungs()
+    turns = ScaleSelector()
     seen = []
     for _ in range(5):
-        seen.append(turns.next(PICTURE, stands=False))
+        seen.append(turns.next(PICTURE, vehicle_is_still=False))
         turns.result(legible=False)
     assert seen == [480, 960, 480, 960, 480]
     standing = []
     for _ in range(4):
-        standing.append(turns.next(PICTURE, stands=True))
+        standing.append(turns.next(PICTURE, vehicle_is_still=True))
         turns.result(legible=False)
     assert standing == [960, 256, None, 480]
-    again = turns.next(PICTURE, stands=False)
+    again = turns.next(PICTURE, vehicle_is_still=False)
     turns.result(legible=True)
     after = []
     for _ in range(6):
-        after.append(turns.next(PICTURE, stands=False))
+        after.append(turns.next(PICTURE, vehicle_is_still=False))
         turns.result(legible=False)
     assert after[:2] == after[3:5] == [again, again]
     assert {after[2], after[5]} == {480, 960}

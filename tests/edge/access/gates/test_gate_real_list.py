@@ -28,13 +28,13 @@ NOW_NS = SystemClock().wall_ns()
 OVER_NS, LATER_NS = NOW_NS - SECOND_NS, NOW_NS + 3600 * SECOND_NS
 
 
-def passed(tmp_path: Path, *listed: ListedVehicle, terms: GatePolicy = TERMS, key: Any = KEY) -> tuple[Any, int]:
+def passed(tmp_path: Path, *listed: ListedVehicle, policy: GatePolicy = TERMS, key: Any = KEY) -> tuple[Any, int]:
     """A car with `TEXT` passes; the one event's data, and how often the relay was asked."""
     store = ListStore(tmp_path, "village", TRUST)
     told = SiteLists(site="village", version=1, vehicles=listed)
     store.take(site_lists.pack(told, key, TRUST.sealing, os.urandom))
     hand = Hand()
-    made, reports = lane(ListView(store, "vehicle"), hand, terms)
+    made, reports = lane(ListView(store, "vehicle"), hand, policy)
     drive(made)
     (found,) = data(reports)
     assert TEXT not in repr(made) + repr(reports)
@@ -67,12 +67,12 @@ def test_barred_is_told_with_the_entry_and_stays_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("on_variant", "asked"), [(False, 0), (True, 1)])
 def test_a_variant_opens_only_where_the_site_says_so(tmp_path: Path, on_variant: bool, asked: int) -> None:
     near = ListedVehicle(id="e5", plate=NEAR, standing="registered")
-    found, opened = passed(tmp_path, near, terms=GatePolicy(0.9, on_variant=on_variant))
+    found, opened = passed(tmp_path, near, policy=GatePolicy(0.9, on_variant=on_variant))
     assert (type(found), found.opened, opened) == (VehicleRegistered, bool(asked), asked)
 
 
 def test_a_variant_of_a_barred_one_is_barred(tmp_path: Path) -> None:
-    found, asked = passed(tmp_path, ListedVehicle(id="e6", plate=NEAR, standing="barred"), terms=GatePolicy(0.9, True))
+    found, asked = passed(tmp_path, ListedVehicle(id="e6", plate=NEAR, standing="barred"), policy=GatePolicy(0.9, True))
     assert (type(found), found.entry, asked) == (VehicleBarred, "e6", 0)
 
 

@@ -39,7 +39,7 @@ class Door:
         self.pulses.append((output, seconds))
 
 
-def means(base: Path, door: Outputs | None = None) -> RelayContext:
+def context(base: Path, door: Outputs | None = None) -> RelayContext:
     return RelayContext(base, "lane", FakeClock(), lambda _: door or Door(), time.sleep)
 
 
@@ -123,7 +123,7 @@ def test_no_relay_can_close(tmp_path: Path) -> None:
     """There is one verb. A barrier closes by its own loop."""
     settings = [SimulatedRelay(), HttpRelay("http://x/"), ModbusRelay("x"), OsdpRelay("d")]
     for each in settings:
-        relay = RELAYS[type(each)](each, means(tmp_path))
+        relay = RELAYS[type(each)](each, context(tmp_path))
         verbs = [name for name in dir(relay) if callable(getattr(relay, name)) and not name.startswith("_")]
         assert verbs == ["pulse"] or isinstance(relay, Simulated)
 
@@ -133,7 +133,7 @@ def test_http_is_signed_and_says_what_to_open(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("word\n")
     with controller() as (url, asked):
         told = HttpRelay(url, secret_file="secret", username="box", password_file="password")
-        RELAYS[HttpRelay](told, means(tmp_path)).pulse(1.5)
+        RELAYS[HttpRelay](told, context(tmp_path)).pulse(1.5)
     ((headers, body),) = asked
     assert headers["X-Paifang-Signature"] == hmac.new(b"hush", body, hashlib.sha256).hexdigest()
     assert headers["Authorization"] == "Basic Ym94OndvcmQ="
@@ -149,13 +149,13 @@ def test_http_that_does_not_open_is_an_error(tmp_path: Path, status: int) -> Non
         controller(status, elsewhere) as (url, _),
         pytest.raises(RelayError, match=str(status)),
     ):
-        RELAYS[HttpRelay](HttpRelay(url), means(tmp_path)).pulse(1)
+        RELAYS[HttpRelay](HttpRelay(url), context(tmp_path)).pulse(1)
     assert led_astray == []
 
 
 def test_http_nobody_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RelayError, match="does not answer"):
-        RELAYS[HttpRelay](HttpRelay(f"http://127.0.0.1:{free_port()}/"), means(tmp_path)).pulse(1)
+        RELAYS[HttpRelay](HttpRelay(f"http://127.0.0.1:{free_port()}/"), context(tmp_path)).pulse(1)
 
 
 @contextmanager
@@ -178,18 +178,18 @@ def raw_answer(answer: bytes, *, close: bool) -> Iterator[str]:
 def test_the_body_of_an_answer_is_not_waited_for(tmp_path: Path) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\nopen"
     with raw_answer(head, close=False) as url:
-        RELAYS[HttpRelay](HttpRelay(url), means(tmp_path)).pulse(1)
+        RELAYS[HttpRelay](HttpRelay(url), context(tmp_path)).pulse(1)
 
 
 @pytest.mark.parametrize("answer", [b"", b"\x00\xff" * 50, b"HTTP/1.1 999999 No\r\n\r\n", b"HTTP/1.1 200 OK\r\nX"])
 def test_an_answer_that_is_not_http_is_an_error(tmp_path: Path, answer: bytes) -> None:
     with raw_answer(answer, close=True) as url, pytest.raises(RelayError, match=r"does not answer: .+"):
-        RELAYS[HttpRelay](HttpRelay(url), means(tmp_path)).pulse(1)
+        RELAYS[HttpRelay](HttpRelay(url), context(tmp_path)).pulse(1)
 
 
 def test_a_controller_that_does_not_answer_in_time_is_an_error(tmp_path: Path) -> None:
     with raw_answer(b"", close=False) as url, pytest.raises(RelayError, match=r"does not answer: .+"):
-        RELAYS[HttpRelay](HttpRelay(url, timeout_s=0.05), means(tmp_path)).pulse(1)
+        RELAYS[HttpRelay](HttpRelay(url, timeout_s=0.05), context(tmp_path)).pulse(1)
 
 
 @pytest.mark.parametrize("content", [None, "", "\n"])
@@ -197,13 +197,13 @@ def test_a_secret_that_cannot_be_used_names_its_key(tmp_path: Path, content: str
     if content is not None:
         (tmp_path / "secret").write_text(content)
     with pytest.raises(SettingsError, match=r"relay\.secret_file"):
-        RELAYS[HttpRelay](HttpRelay("http://x/", secret_file="secret"), means(tmp_path))
+        RELAYS[HttpRelay](HttpRelay("http://x/", secret_file="secret"), context(tmp_path))
 
 
 def test_modbus_switches_on_and_off_again(tmp_path: Path) -> None:
     module = Module()
     try:
-        relay = RELAYS[ModbusRelay](ModbusRelay("127.0.0.1", coil=3, port=module.port), means(tmp_path))
+        relay = RELAYS[ModbusRelay](ModbusRelay("127.0.0.1", coil=3, port=module.port), context(tmp_path))
         relay.pulse(0.8)
         assert [module.coil(number) for number in range(5)] == [False, False, False, True, False]
         until(lambda: not module.coil(3))
@@ -213,34 +213,34 @@ def test_modbus_switches_on_and_off_again(tmp_path: Path) -> None:
 
 def test_modbus_nobody_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RelayError, match="does not answer"):
-        RELAYS[ModbusRelay](ModbusRelay("127.0.0.1", port=free_port(), timeout_s=0.3), means(tmp_path)).pulse(0.1)
+        RELAYS[ModbusRelay](ModbusRelay("127.0.0.1", port=free_port(), timeout_s=0.3), context(tmp_path)).pulse(0.1)
 
 
 def test_osdp_pulses_a_doors_output(tmp_path: Path) -> None:
     door = Door()
-    RELAYS[OsdpRelay](OsdpRelay("barrier", 2), means(tmp_path, door)).pulse(1.0)
+    RELAYS[OsdpRelay](OsdpRelay("barrier", 2), context(tmp_path, door)).pulse(1.0)
     assert door.pulses == [(2, 1.0)]
     with pytest.raises(RelayError, match="does not answer"):
-        RELAYS[OsdpRelay](OsdpRelay("barrier", 2), means(tmp_path, Door(lost=True))).pulse(1.0)
+        RELAYS[OsdpRelay](OsdpRelay("barrier", 2), context(tmp_path, Door(lost=True))).pulse(1.0)
 
 
 def opened(
-    relay: Simulated, clock: FakeClock, limits: RateLimit, times: list[float], by_hand: bool = False
+    relay: Simulated, clock: FakeClock, limits: RateLimit, times: list[float], manual: bool = False
 ) -> list[bool]:
     """Ask at these moments; what the opener said each time."""
-    opener = RelayController("lane", relay, limits, 1.0, clock)
-    opener.start()
+    relay_controller = RelayController("lane", relay, limits, 1.0, clock)
+    relay_controller.start()
     said: list[bool] = []
     for number, moment in enumerate(times):
         clock.mono_ns = round(moment * 1e9)
-        opener.open(said.append, by_hand)
+        relay_controller.open(said.append, manual)
         until(lambda n=number: len(said) == n + 1)
-    opener.stop()
+    relay_controller.stop()
     return said
 
 
 def test_limits_hold_back_and_count(tmp_path: Path) -> None:
-    relay = Simulated(SimulatedRelay(), means(tmp_path))
+    relay = Simulated(SimulatedRelay(), context(tmp_path))
     assert opened(relay, FakeClock(), RateLimit(2.0, 3), [10, 11, 13, 16, 20, 75]) == [
         True,
         False,
@@ -253,11 +253,11 @@ def test_limits_hold_back_and_count(tmp_path: Path) -> None:
 
 
 def test_people_are_not_limited(tmp_path: Path) -> None:
-    relay = Simulated(SimulatedRelay(), means(tmp_path))
-    assert opened(relay, FakeClock(), RateLimit(60.0, 1), [1, 2, 3], by_hand=True) == [True] * 3
+    relay = Simulated(SimulatedRelay(), context(tmp_path))
+    assert opened(relay, FakeClock(), RateLimit(60.0, 1), [1, 2, 3], manual=True) == [True] * 3
 
 
 def test_a_broken_relay_is_tried_counted_and_told(tmp_path: Path) -> None:
-    relay = Simulated(SimulatedRelay(), means(tmp_path), broken=True)
+    relay = Simulated(SimulatedRelay(), context(tmp_path), broken=True)
     assert opened(relay, FakeClock(), RateLimit(0.0, 60), [1.0]) == [False]
     assert relay.pulses == []

@@ -99,7 +99,7 @@ def test_a_notice_with_both_names_is_left_before_the_first_picture(tmp_path: Pat
     asked = order()
     with pytest.raises(RedactionError):  # the target cannot be written
         made.make(asked, Path("/dev/null/copy"), GO)
-    ((_, place, kind, body, _),) = store.index.notices()
+    ((_, place, kind, body, _),) = store.index.outbox_entries()
     told = msgspec.json.decode(body, type=FootageExported)
     assert (place, kind, told.by) == ("cam-1", "footage.exported", "li")
     for part in (asked.job, "asked for by li", "approved by wang", "A-117: who broke the barrier"):
@@ -170,7 +170,7 @@ def test_a_range_without_footage_is_refused(tmp_path: Path, changed: dict[str, o
     made, _ = maker(store)
     with pytest.raises(FootageError, match=words):
         made.make(order(**changed), tmp_path / "copy.sealed", GO)
-    assert store.index.notices() == []
+    assert store.index.outbox_entries() == []
     assert not (tmp_path / "copy.sealed").exists()
 
 

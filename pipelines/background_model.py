@@ -24,7 +24,7 @@ GROW = 0.15
 """Things are masked with this margin, share of their size."""
 DIFFERS = 10.0
 """Grey levels by which a cell must differ, after the change of light that all cells share is taken out."""
-STANDS = 0.25
+FOREGROUND_SHARE = 0.25
 """Share of a box's cells that must differ for something to stand there."""
 KNOWN = 0.5
 """Share of a box's cells whose ground must be known."""
@@ -38,12 +38,12 @@ class BackgroundModel:
     _known: NDArray[np.bool_] | None = None
     _learned_ns: int | None = None
 
-    def learn(self, grid: Luma, things: Sequence[Box], time_ns: int) -> None:
+    def learn(self, grid: Luma, object_boxes: Sequence[Box], time_ns: int) -> None:
         """Take one look; once a second is enough, what comes earlier is passed over.
 
         Args:
             grid: H x W luma.
-            things: What moves or is followed, fractions of the picture.
+            object_boxes: What moves or is followed, fractions of the picture.
             time_ns: Of the look.
         """
         if self._learned_ns is not None and time_ns - self._learned_ns < EVERY_S * SECOND_NS:
@@ -52,7 +52,7 @@ class BackgroundModel:
         if self._mean is None or self._known is None or self._mean.shape != grid.shape:
             self._mean, self._known = grid.astype(np.float32), np.zeros(grid.shape, np.bool_)
         free = np.ones(grid.shape, np.uint8)
-        for box in things:
+        for box in object_boxes:
             rows, columns = _cells(box, grid.shape, GROW)
             free[rows, columns] = 0
         new = free.astype(bool) & ~self._known
@@ -60,7 +60,7 @@ class BackgroundModel:
         cv2.accumulateWeighted(grid, self._mean, SHARE, free)
         self._known |= new
 
-    def stands(self, grid: Luma, box: Box) -> bool:
+    def has_foreground(self, grid: Luma, box: Box) -> bool:
         """Whether something that is not the ground is where a thing was last seen.
 
         Args:
@@ -75,7 +75,7 @@ class BackgroundModel:
             return False
         change = grid.astype(np.float32) - self._mean
         shift = float(np.median(change))
-        return bool((np.abs(change[rows, columns][known] - shift) > DIFFERS).mean() >= STANDS)
+        return bool((np.abs(change[rows, columns][known] - shift) > DIFFERS).mean() >= FOREGROUND_SHARE)
 
 
 def _cells(box: Box, shape: tuple[int, ...], grow: float) -> tuple[slice, slice]:

@@ -1,8 +1,8 @@
 """One camera's pipeline from a decoded look to findings, without threads: the live box and replay share it.
 
-grid → notice() → a Request, when something is worth a look
-Request + detections → conclude() → findings
-nothing moved → idle() → findings that only time brings (loitering, blocked)
+grid → notice() → an InferencePlan, if something needs inspection
+InferencePlan + detections → conclude() → findings
+no motion → idle() → findings that depend on time only (loitering, blocked)
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from common.clock import SECOND_NS
 from pipelines.background_model import BackgroundModel
-from pipelines.crops.crop_planner import doubt, plan
+from pipelines.crops.crop_planner import plan, second_opinion_views
 from pipelines.crops.crop_view import CropView
 from pipelines.findings import DeferredFindings, Finding, Rule
 from pipelines.geometry import overlap
@@ -24,33 +24,33 @@ from pipelines.tracking.tracker import FrameObservation, Tracker
 from pipelines.types import Box, Detections, Luma
 
 RECHECK_S = 10.0
-"""Objects that stand still are looked at this often."""
+"""Inspection interval of stationary objects."""
 STOPPED_S = 0.8
-"""One that moved and that nothing stirs any more has stopped, or is gone: the detector looks after so long …"""
-DOUBTED_S = 2.0
-"""… and so often at one that it did not find where it stood."""
-MOST_DOUBTS = 2
-"""Second opinions in one look."""
+"""Time without motion after which an object that moved is inspected: it has stopped, or left …"""
+MISSING_RECHECK_S = 2.0
+"""… and the interval for one that was not found at its position."""
+MAX_SECOND_OPINIONS = 2
+"""Maximum number of second opinions in one frame."""
 
 
 @dataclass(frozen=True)
 class InferencePlan:
-    """Where the detector should look in one frame.
+    """The views of one frame for the detector.
 
     Attributes:
-        views: What it is shown.
-        activity: What moved.
+        views: Crops for the detector.
+        motion: What moved.
         time_ns: Of the frame.
     """
 
     views: tuple[CropView, ...]
-    activity: Motion
+    motion: Motion
     time_ns: int
 
 
 @dataclass
 class CameraPipeline:
-    """Gate, tracker and rules of one camera. Not thread-safe.
+    """Motion detector, tracker and rules of one camera. Not thread-safe.
 
     Args:
         size: Width and height of the watched picture, pixels.
@@ -61,101 +61,103 @@ class CameraPipeline:
     size: tuple[int, int]
     rules: list[Rule]
     side_px: int = 416
-    gate: MotionDetector = field(default_factory=MotionDetector)
+    motion_detector: MotionDetector = field(default_factory=MotionDetector)
     tracker: Tracker = field(init=False)
-    _ground: BackgroundModel = field(default_factory=BackgroundModel)
+    _background: BackgroundModel = field(default_factory=BackgroundModel)
     _grid: Luma | None = None
     _pending: DeferredFindings = field(default_factory=DeferredFindings)
-    _opinions: int = 0
-    _asked_ns: dict[int, int] = field(default_factory=dict)
+    _opinion_count: int = 0
+    _last_request_ns: dict[int, int] = field(default_factory=dict)
     _time_ns: int = 0
 
     def __post_init__(self) -> None:
         self.tracker = Tracker(self.size)
 
     def notice(self, grid: Luma, time_ns: int) -> InferencePlan | None:
-        """Run the gate on one look.
+        """Run motion detection on one frame.
 
         Args:
-            grid: Luma at the gate's resolution.
+            grid: Luma at the motion detector's resolution.
             time_ns: Of the frame.
 
         Returns:
-            Where to look, or None when nothing is worth it.
+            Views to inspect, or None if there are none.
         """
-        activity = self.gate.look(grid, time_ns)
-        followed = [self._fractions(track.box) for track in self.tracker.tracks if track.decided or track.moved]
-        self._ground.learn(grid, [*activity.regions, *activity.blobs, *followed], time_ns)
+        motion = self.motion_detector.update(grid, time_ns)
+        tracked_boxes = [self._fractions(track.box) for track in self.tracker.tracks if track.decided or track.moved]
+        self._background.learn(grid, [*motion.regions, *motion.blobs, *tracked_boxes], time_ns)
         self._grid = grid
-        regions = activity.regions + self._overdue(time_ns)
+        regions = motion.regions + self._overdue(time_ns)
         if not regions:
             return None
-        things = [track.box for track in self.tracker.tracks if track.decided]
-        things += [self._pixels(blob) for blob in activity.blobs]
-        views = plan(regions, tuple(things), self.size, self.side_px)
-        return InferencePlan(views + self._second_opinions(), activity, time_ns)
+        object_boxes = [track.box for track in self.tracker.tracks if track.decided]
+        object_boxes += [self._pixels(blob) for blob in motion.blobs]
+        views = plan(regions, tuple(object_boxes), self.size, self.side_px)
+        return InferencePlan(views + self._second_opinions(), motion, time_ns)
 
     def conclude(self, request: InferencePlan, found: Detections) -> list[Finding]:
-        """Take in what the detector found in the request's views (in pixels of the whole picture)."""
+        """Take the detections in the plan's views (in pixels of the whole picture)."""
         time_ns = self._time_ns = max(request.time_ns, self._time_ns)
-        blobs = [self._pixels(box) for box in request.activity.blobs]
-        moved = [self._pixels(box) for box in request.activity.regions]
-        looked = [view.box for view in request.views]
-        self.tracker.update(FrameObservation(found, looked, time_ns, blobs, moved, self._standing()))
-        things = [track.box for track in self.tracker.tracks if track.updated and (track.decided or track.moved)]
-        for region, box in zip(request.activity.regions, moved, strict=True):
-            self.gate.feedback(region, any(overlap(box, thing) for thing in things), time_ns)
-        return self._judge(time_ns)
+        blobs = [self._pixels(box) for box in request.motion.blobs]
+        moved = [self._pixels(box) for box in request.motion.regions]
+        inspected = [view.box for view in request.views]
+        self.tracker.update(FrameObservation(found, inspected, time_ns, blobs, moved, self._standing()))
+        object_boxes = [track.box for track in self.tracker.tracks if track.updated and (track.decided or track.moved)]
+        for region, box in zip(request.motion.regions, moved, strict=True):
+            self.motion_detector.feedback(region, any(overlap(box, object_box) for object_box in object_boxes), time_ns)
+        return self._evaluate_rules(time_ns)
 
     def idle(self, time_ns: int) -> list[Finding]:
-        """Let time pass over the rules when nothing moved."""
+        """Evaluate the rules without motion."""
         if not self.tracker.tracks:
             return []
         time_ns = self._time_ns = max(time_ns, self._time_ns)
         self.tracker.update(FrameObservation(Detections.none(), (), time_ns, standing=self._standing()))
-        return self._judge(time_ns)
+        return self._evaluate_rules(time_ns)
 
     def _standing(self) -> frozenset[int]:
-        """Tracks that have moved and at whose place something stands."""
+        """Tracks that have moved and at whose position there is foreground."""
         if self._grid is None:
             return frozenset()
         grid = self._grid
         moved = [track for track in self.tracker.tracks if track.moved and track.decided]
-        return frozenset(track.id for track in moved if self._ground.stands(grid, self._fractions(track.box)))
+        return frozenset(
+            track.id for track in moved if self._background.has_foreground(grid, self._fractions(track.box))
+        )
 
-    def _judge(self, time_ns: int) -> list[Finding]:
+    def _evaluate_rules(self, time_ns: int) -> list[Finding]:
         tracks = [track for track in self.tracker.tracks if track.confirmed]
         new = [finding for rule in self.rules for finding in rule.judge(tracks, time_ns)]
         return self._pending.settle(new, self.tracker.tracks)
 
     def _second_opinions(self) -> tuple[CropView, ...]:
-        """Views of things that move on and that the detector does not know."""
-        unknown = [t for t in self.tracker.tracks if not t.decided and t.looks >= 2 and t.updated]
+        """Views of moving objects without a class."""
+        unknown = [t for t in self.tracker.tracks if not t.decided and t.observations >= 2 and t.updated]
         unknown.sort(key=lambda track: -track.box.area)
-        self._opinions += 1
-        return tuple(view for track in unknown[:MOST_DOUBTS] for view in self._opinions_of(track))
+        self._opinion_count += 1
+        return tuple(view for track in unknown[:MAX_SECOND_OPINIONS] for view in self._second_opinion_of(track))
 
-    def _opinions_of(self, track: Track) -> tuple[CropView, ...]:
+    def _second_opinion_of(self, track: Track) -> tuple[CropView, ...]:
         velocity = (track.filter.vx, track.filter.vy)
-        return doubt(track.box, velocity, self._opinions, self.size)
+        return second_opinion_views(track.box, velocity, self._opinion_count, self.size)
 
     def _overdue(self, time_ns: int) -> tuple[Box, ...]:
-        """Boxes of live tracks that have not been looked at for long, in fractions."""
+        """Boxes of tracks that are due for inspection, in fractions."""
         tracks = self.tracker.tracks
-        self._asked_ns = {it.id: self._asked_ns[it.id] for it in tracks if it.id in self._asked_ns}
+        self._last_request_ns = {it.id: self._last_request_ns[it.id] for it in tracks if it.id in self._last_request_ns}
         overdue = [track for track in tracks if self._is_overdue(track, time_ns)]
-        self._asked_ns |= {track.id: time_ns for track in overdue}
+        self._last_request_ns |= {track.id: time_ns for track in overdue}
         return tuple(self._fractions(track.box) for track in overdue)
 
     def _is_overdue(self, track: Track, time_ns: int) -> bool:
         if track.still_since_ns is not None:
-            patience_s = RECHECK_S if track.missed_ns is None else DOUBTED_S
+            interval_s = RECHECK_S if track.missed_ns is None else MISSING_RECHECK_S
         elif track.decided and track.confirmed:
-            patience_s = STOPPED_S
+            interval_s = STOPPED_S
         else:
             return False
-        last_ns = max(track.seen_ns, self._asked_ns.get(track.id, track.seen_ns))
-        return time_ns - last_ns >= patience_s * SECOND_NS
+        last_ns = max(track.seen_ns, self._last_request_ns.get(track.id, track.seen_ns))
+        return time_ns - last_ns >= interval_s * SECOND_NS
 
     def _fractions(self, box: Box) -> Box:
         width, height = self.size
@@ -172,7 +174,7 @@ def build_rules(
     size: tuple[int, int],
     open_at: Callable[[str], Callable[[int], bool]],
 ) -> list[Rule]:
-    """The rules of one camera; `open_at` gives a schedule by its name."""
+    """The rules of one camera; `open_at` returns a schedule by its name."""
     configured: dict[str, Iterable[ZoneSettings | LineSettings]] = {"zones": zones, "lines": lines}
     return [
         RULES[key](entry, size, open_at(entry.schedule)) for key, entries in configured.items() for entry in entries

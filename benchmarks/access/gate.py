@@ -91,7 +91,7 @@ def run(quick: bool) -> dict[str, Any]:
             "relay_missed": passages - len(waits),
             "events_per_vehicle": round(events / max(1, passages), 3),
             "passages": passages,
-            "inspections": inspections,
+            "looks": inspections,
         },
         "peers": {},
     }

@@ -79,7 +79,7 @@ def run(quick: bool) -> dict[str, Any]:
             path = DATA / "plates_cn_scene" / row["file"]
             picture = _picture(path)
             began = time.perf_counter()
-            seen = pipeline.everything(picture)
+            seen = pipeline.read_all_scales(picture)
             ms = (time.perf_counter() - began) * 1000
             scene.append(_judged(row, seen[0].reading if seen else None, ms))
             peer_ms, lines = ask(path)
@@ -93,7 +93,7 @@ def run(quick: bool) -> dict[str, Any]:
         reading = pipeline.crop(picture)
         crops.append(_judged(row, reading, (time.perf_counter() - began) * 1000))
     mixed = [
-        _scene_only(pipeline.everything(_picture(DATA / "plates_cn_mixed" / row["file"])), row) for row in _mixed()
+        _scene_only(pipeline.read_all_scales(_picture(DATA / "plates_cn_mixed" / row["file"])), row) for row in _mixed()
     ]
     return {
         "commands": ["python -m benchmarks plates" + (" --quick" if quick else "")],

@@ -82,7 +82,7 @@ def _judged(moves: list[Move], chance: random.Random) -> set[int]:
 
     for arrived_ns, i in arrivals:
         judge(arrived_ns)
-        rule.hear(moves[i])
+        rule.add(moves[i])
     judge(end_ns)
     return told
 

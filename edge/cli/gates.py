@@ -48,7 +48,7 @@ def _read(options: argparse.Namespace) -> int:
             continue
         shown: Picture = np.asarray(picture, np.uint8)
         try:
-            _tell(path, pipeline.everything(shown), options.json)
+            _tell(path, pipeline.read_all_scales(shown), options.json)
         except ModelError as error:
             print(f"{path}: {error}", file=sys.stderr)  # noqa: T201
             failed = 1

@@ -57,7 +57,7 @@ class KeyframeMode:
             grid: Luma at the motion detector's resolution.
             time_ns: Of the key frame.
         """
-        return bool(self._motion_detector.look(grid, time_ns).regions)
+        return bool(self._motion_detector.update(grid, time_ns).regions)
 
     def enter_full_decode(self, time_ns: int) -> list[TimedPacket]:
         """Change to full decoding; returns the packets since the last key frame, that one first."""

@@ -11,10 +11,10 @@ MARGIN = 0.35
 MARGIN_PX = 24.0
 MAX_CROPS = 2
 """More crops than this cost more than one look at the whole picture (YOLOX-nano gains nothing from batches)."""
-THING_PX = 128.0
+OBJECT_PX = 128.0
 """The smallest thing that moves is shown this large, if the budget allows: from there on the detector gains nothing."""
-LEAST_INPUT_PX = 192
-MOST_ENLARGED = 2.0
+MIN_INPUT_PX = 192
+MAX_ENLARGEMENT = 2.0
 INPUT_AREA = 1.1
 """Most area of all inputs of a look, in units of the square one."""
 OBLONG = 1.6
@@ -29,13 +29,13 @@ several are asked, small inputs first: such a vehicle is known best when it is s
 
 
 def plan(
-    regions: tuple[Box, ...], things: tuple[Box, ...], size: tuple[int, int], side_px: int
+    regions: tuple[Box, ...], object_boxes: tuple[Box, ...], size: tuple[int, int], side_px: int
 ) -> tuple[CropView, ...]:
     """Choose the views.
 
     Args:
         regions: What moved, in fractions of the picture.
-        things: Boxes of live tracks and of blobs in pixels; one that a crop touches is taken in completely.
+        object_boxes: Boxes of live tracks and of blobs in pixels; one that a crop touches is taken in completely.
         size: Width and height of the picture, pixels.
         side_px: Side of the square whose area the detector's input may have; a crop is at least half of it, so nothing
             is enlarged more than twice.
@@ -43,25 +43,29 @@ def plan(
     width, height = size
     pixels = [Box(r.x1 * width, r.y1 * height, r.x2 * width, r.y2 * height) for r in regions]
     areas = [grown(region, MARGIN, MARGIN_PX, width, height) for region in pixels]
-    crops = _merge([shaped(_with(area, things, size), side_px / 2, width, height) for area in areas])
+    crops = _merge([shaped(_with(area, object_boxes, size), side_px / 2, width, height) for area in areas])
     while len(crops) > MAX_CROPS:
         crops = _merge(_join_nearest(crops))
     crops = [shaped(crop, side_px / 2, width, height) for crop in crops]
     if sum(crop.area for crop in crops) > WHOLE * width * height:
         crops = [Box(0, 0, width, height)]
     most = (INPUT_AREA * side_px * side_px / sum(crop.area for crop in crops)) ** 0.5
-    return tuple(CropView(crop, _input(crop, _smallest(crop, pixels, things), most)) for crop in crops)
+    return tuple(CropView(crop, _input(crop, _smallest(crop, pixels, object_boxes), most)) for crop in crops)
 
 
-def _smallest(crop: Box, regions: list[Box], things: tuple[Box, ...]) -> float:
+def _smallest(crop: Box, regions: list[Box], object_boxes: tuple[Box, ...]) -> float:
     """Size of the smallest thing in a crop that must be recognised, pixels.
 
     The longer side counts, but of a long row (a group of people) no more than twice the shorter one. What moves within
     something known is a part of it.
     """
-    moved = [region for region in regions if overlap(region, crop)]
-    met = [thing for thing in things if any(overlap(thing, region) for region in moved)]
-    new = [region for region in moved if not any(shared_area(region, thing) > 0.5 * region.area for thing in met)]
+    shifted = [region for region in regions if overlap(region, crop)]
+    met = [object_box for object_box in object_boxes if any(overlap(object_box, region) for region in shifted)]
+    new = [
+        region
+        for region in shifted
+        if not any(shared_area(region, object_box) > 0.5 * region.area for object_box in met)
+    ]
     sizes = (sorted((box.x2 - box.x1, box.y2 - box.y1)) for box in (*met, *new))
     return min((min(longer, 2 * shorter) for shorter, longer in sizes), default=1.0)
 
@@ -69,7 +73,7 @@ def _smallest(crop: Box, regions: list[Box], things: tuple[Box, ...]) -> float:
 def _input(crop: Box, smallest_px: float, most: float) -> tuple[int, int]:
     """The detector's input for a crop: as small as its smallest thing allows, at most `most` times the crop."""
     width, height = crop.x2 - crop.x1, crop.y2 - crop.y1
-    scale = min(most, max(THING_PX / max(smallest_px, 1.0), LEAST_INPUT_PX / max(width, height)), MOST_ENLARGED)
+    scale = min(most, max(OBJECT_PX / max(smallest_px, 1.0), MIN_INPUT_PX / max(width, height)), MAX_ENLARGEMENT)
     return _step(width * scale), _step(height * scale)
 
 
@@ -77,7 +81,9 @@ def _step(length: float) -> int:
     return max(64, round(length / 32) * 32)
 
 
-def doubt(box: Box, velocity: tuple[float, float], turn: int, size: tuple[int, int]) -> tuple[CropView, ...]:
+def second_opinion_views(
+    box: Box, velocity: tuple[float, float], step: int, size: tuple[int, int]
+) -> tuple[CropView, ...]:
     """Second opinions about a moving thing that the detector does not know.
 
     It is turned so that it drives away from the onlooker: from above, that is the way round in which a detector that
@@ -87,19 +93,19 @@ def doubt(box: Box, velocity: tuple[float, float], turn: int, size: tuple[int, i
     Args:
         box: The thing, pixels.
         velocity: Of its centre, pixels per second to the right and down.
-        turn: Counts the opinions asked for so far.
+        step: Counts the opinions asked for so far.
         size: Width and height of the picture, pixels.
     """
     across, down = velocity
-    turns = 0 if abs(across) <= abs(down) else 1 if across > 0 else 3
-    shown = OPINIONS[turn % len(OPINIONS)]
-    return tuple(_opinion(_around(box, sides, size), px, turns, size) for sides, px in shown)
+    steps = 0 if abs(across) <= abs(down) else 1 if across > 0 else 3
+    shown = OPINIONS[step % len(OPINIONS)]
+    return tuple(_opinion(_around(box, sides, size), px, steps, size) for sides, px in shown)
 
 
-def _opinion(part: Box, px: int, turns: int, size: tuple[int, int]) -> CropView:
+def _opinion(part: Box, px: int, steps: int, size: tuple[int, int]) -> CropView:
     width, height = size
     cut = (part.x1 > 0, part.y1 > 0, part.x2 < width, part.y2 < height)
-    return CropView(part, (px, px), turns, cut)
+    return CropView(part, (px, px), steps, cut)
 
 
 def _around(box: Box, share: float, size: tuple[int, int]) -> Box:
@@ -123,10 +129,10 @@ def shaped(box: Box, least_px: float, width: int, height: int, oblong: float = O
     return Box(int(x), int(y), min(width, int(x + across + 1)), min(height, int(y + down + 1)))
 
 
-def _with(box: Box, things: tuple[Box, ...], size: tuple[int, int]) -> Box:
-    for thing in things:
-        if overlap(box, thing):
-            box = union(box, grown(thing, 0.15, 8, *size))
+def _with(box: Box, object_boxes: tuple[Box, ...], size: tuple[int, int]) -> Box:
+    for object_box in object_boxes:
+        if overlap(box, object_box):
+            box = union(box, grown(object_box, 0.15, 8, *size))
     return box
 
 

@@ -24,27 +24,27 @@ class CropView:
     Attributes:
         box: Part of the picture, whole pixels.
         input_px: Width and height of the detector's input, multiples of 32.
-        turns: Turn the crop by this many quarters counter-clockwise first: 0, 1 or 3.
+        rotations: Turn the crop by this many quarters counter-clockwise first: 0, 1 or 3.
         cut: The crop may cut things off at its left, top, right and bottom border; what reaches that far is then
             dropped, for nobody knows how far it goes on.
     """
 
     box: Box
     input_px: tuple[int, int]
-    turns: int = 0
+    rotations: int = 0
     cut: tuple[bool, bool, bool, bool] = (False, False, False, False)
 
     def crop(self, picture: Picture) -> Picture:
         """The pixels to show, H x W x 3 uint8 BGR."""
         part = picture[int(self.box.y1) : int(self.box.y2), int(self.box.x1) : int(self.box.x2)]
-        return np.ascontiguousarray(np.rot90(part, self.turns)) if self.turns else part
+        return np.ascontiguousarray(np.rot90(part, self.rotations)) if self.rotations else part
 
     def back(self, found: Detections) -> Detections:
         """Detections in the crop's pixels → in the picture's pixels."""
-        if self.turns and len(found):
+        if self.rotations and len(found):
             x1, y1, x2, y2 = found.boxes.T
             width, height = self.box.x2 - self.box.x1, self.box.y2 - self.box.y1
-            sides = [width - y2, x1, width - y1, x2] if self.turns == 1 else [y1, height - x2, y2, height - x1]
+            sides = [width - y2, x1, width - y1, x2] if self.rotations == 1 else [y1, height - x2, y2, height - x1]
             found = Detections(np.stack(sides, axis=1).astype(np.float32), found.scores, found.classes)
         return self._complete(found).shifted(self.box.x1, self.box.y1)
 

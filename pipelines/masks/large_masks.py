@@ -18,7 +18,7 @@ SURE_FACE, SURE_PLATE = 0.5, 0.9
 
 
 def plausible(
-    boxes: NDArray[np.float32], scores: NDArray[np.float32], size: tuple[int, int], sure: float
+    boxes: NDArray[np.float32], scores: NDArray[np.float32], size: tuple[int, int], min_score: float
 ) -> NDArray[np.bool_]:
     """Which detections may become masks.
 
@@ -26,8 +26,8 @@ def plausible(
         boxes: N x 4, pixels.
         scores: N.
         size: Width and height of the picture, pixels.
-        sure: `SURE_FACE` or `SURE_PLATE`.
+        min_score: `SURE_FACE` or `SURE_PLATE`.
     """
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     small: NDArray[np.bool_] = areas <= LARGE * size[0] * size[1]
-    return small | (scores >= sure)
+    return small | (scores >= min_score)

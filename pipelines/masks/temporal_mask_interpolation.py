@@ -77,7 +77,7 @@ class _Tail(NamedTuple):
 
     frame: int
     box: Box
-    strong: bool
+    is_strong: bool
     velocity: tuple[float, float] | None
 
 
@@ -105,17 +105,17 @@ class Masks:
             scores: N, in [0, 1]; below `STRONG` a box is covered and linked, but reaches no further by itself.
         """
         found = [Box(*row) for row in boxes.tolist()]
-        strong = [True] * len(found) if scores is None else (scores >= STRONG).tolist()
+        is_strong = [True] * len(found) if scores is None else (scores >= STRONG).tolist()
         for tail in self._tails:
             if frame - tail.frame > self.spans.gap:
-                self._leave(tail)
+                self._end_stretch(tail)
         self._tails = [tail for tail in self._tails if frame - tail.frame <= self.spans.gap]
         pairs = _pairs(self._tails, found, frame, boxes)
-        kept = [tail for place, tail in enumerate(self._tails) if place not in pairs.values()]
+        remaining = [tail for place, tail in enumerate(self._tails) if place not in pairs.values()]
         for place, box in enumerate(found):
             before = self._tails[pairs[place]] if place in pairs else None
-            kept.append(self._next(before, frame, box, strong[place]))
-        self._tails = kept
+            remaining.append(self._next(before, frame, box, is_strong[place]))
+        self._tails = remaining
 
     def at(self, frame: int, most_px: float = math.inf) -> list[Box]:
         """What to cover in a frame; frames rise from call to call.
@@ -129,44 +129,44 @@ class Masks:
             Boxes with their margins, possibly beyond the picture's borders; near ones joined.
         """
         self._stretches = [it for it in self._stretches if it.last >= frame]
-        boxes = [self._on_the_way(it, frame, most_px) for it in self._stretches if it.first <= frame]
+        boxes = [self._interpolate(it, frame, most_px) for it in self._stretches if it.first <= frame]
         for tail in self._tails:
-            reach = self.spans.after if tail.strong else 0
+            reach = self.spans.after if tail.is_strong else 0
             if tail.frame <= frame <= tail.frame + reach:
                 away = frame - tail.frame
-                boxes += [self._margin(box, away, most_px) for box in _ways(tail, away)]
+                boxes += [self._margin(box, away, most_px) for box in _trajectories(tail, away)]
         return joined(boxes, most_px)
 
-    def _next(self, tail: _Tail | None, frame: int, box: Box, strong: bool) -> _Tail:
+    def _next(self, tail: _Tail | None, frame: int, box: Box, is_strong: bool) -> _Tail:
         """A detection that follows another one, or none."""
         if tail is None:
-            if strong:
-                self._came(frame, box, box)
-            return _Tail(frame, box, strong, None)
+            if is_strong:
+                self._start_stretch(frame, box, box)
+            return _Tail(frame, box, is_strong, None)
         steps = frame - tail.frame
         velocity = (_middle(box, 0) - _middle(tail.box, 0)) / steps, (_middle(box, 1) - _middle(tail.box, 1)) / steps
         self._stretches.append(_Stretch(tail.frame, frame, tail.box, box, True, True))
-        if strong and (tail.velocity is None or not tail.strong):  # its way is known now: also where it came from
-            self._came(tail.frame, _moved(tail.box, velocity, -self.spans.before), tail.box)
-            self._came(tail.frame, tail.box, tail.box)
+        if is_strong and (tail.velocity is None or not tail.is_strong):  # its way is known now: also where it came from
+            self._start_stretch(tail.frame, _moved(tail.box, velocity, -self.spans.before), tail.box)
+            self._start_stretch(tail.frame, tail.box, tail.box)
         if _overlap(tail.box, box) < SURE_IOU:
-            self._leave(tail)
-            if strong:
-                self._came(frame, box, box)
-        return _Tail(frame, box, strong or tail.strong, velocity)
+            self._end_stretch(tail)
+            if is_strong:
+                self._start_stretch(frame, box, box)
+        return _Tail(frame, box, is_strong or tail.is_strong, velocity)
 
-    def _came(self, frame: int, start: Box, box: Box) -> None:
+    def _start_stretch(self, frame: int, start: Box, box: Box) -> None:
         """The frames before a detection."""
         if self.spans.before:
             self._stretches.append(_Stretch(frame - self.spans.before, frame, start, box, False, True))
 
-    def _leave(self, tail: _Tail) -> None:
+    def _end_stretch(self, tail: _Tail) -> None:
         """The frames after a detection that none follows."""
-        after = self.spans.after if tail.strong else 0
-        for end in _ways(tail, after):
+        after = self.spans.after if tail.is_strong else 0
+        for end in _trajectories(tail, after):
             self._stretches.append(_Stretch(tail.frame, tail.frame + after, tail.box, end, True, False))
 
-    def _on_the_way(self, it: _Stretch, frame: int, most_px: float) -> Box:
+    def _interpolate(self, it: _Stretch, frame: int, most_px: float) -> Box:
         share = (frame - it.first) / max(1, it.last - it.first)
         box = Box(*(a + (b - a) * share for a, b in zip(it.start, it.end, strict=True)))
         away = min(frame - it.first if it.seen_first else 1 << 30, it.last - frame if it.seen_last else 1 << 30)
@@ -186,21 +186,21 @@ def joined(boxes: Sequence[Box], most_px: float = math.inf) -> list[Box]:
         boxes: Pixels.
         most_px: No box becomes larger than this by being joined.
     """
-    kept: list[tuple[float, float, float, float, float]] = []  # and its area
+    remaining: list[tuple[float, float, float, float, float]] = []  # and its area
     for x1, y1, x2, y2 in sorted(boxes, key=lambda it: (it[0] - it[2]) * (it[3] - it[1])):
         area = (x2 - x1) * (y2 - y1)
-        for place, (a1, b1, a2, b2, whole) in enumerate(kept):
+        for place, (a1, b1, a2, b2, whole) in enumerate(remaining):
             if x1 >= a2 or x2 <= a1 or y1 >= b2 or y2 <= b1:
                 continue
             shared = (min(x2, a2) - max(x1, a1)) * (min(y2, b2) - max(y1, b1))
             around = min(x1, a1), min(y1, b1), max(x2, a2), max(y2, b2)
             size = (around[2] - around[0]) * (around[3] - around[1])
             if shared >= SAME * area and size <= max(whole, min(whole * MOST_WASTE, most_px)):
-                kept[place] = (*around, size)
+                remaining[place] = (*around, size)
                 break
         else:
-            kept.append((x1, y1, x2, y2, area))
-    return [Box(*it[:4]) for it in kept]
+            remaining.append((x1, y1, x2, y2, area))
+    return [Box(*it[:4]) for it in remaining]
 
 
 def changed(before: Luma, now: Luma) -> bool:
@@ -222,12 +222,14 @@ def _pairs(tails: Sequence[_Tail], found: Sequence[Box], frame: int, boxes: Boxe
         return {}
     guesses = [_moved(tail.box, tail.velocity or (0.0, 0.0), frame - tail.frame) for tail in tails]
     here = np.array([tail.box for tail in tails], np.float32)
-    near = np.maximum(iou_matrix(np.array(guesses, np.float32), boxes, NEAR_GROW), iou_matrix(here, boxes, NEAR_GROW))
+    nearest = np.maximum(
+        iou_matrix(np.array(guesses, np.float32), boxes, NEAR_GROW), iou_matrix(here, boxes, NEAR_GROW)
+    )
     pairs: dict[int, int] = {}
     taken: set[int] = set()
-    for place in np.argsort(-near, axis=None, kind="stable"):
+    for place in np.argsort(-nearest, axis=None, kind="stable"):
         tail, box = divmod(int(place), len(found))
-        if near[tail, box] < NEAR_IOU:
+        if nearest[tail, box] < NEAR_IOU:
             break
         if tail not in taken and box not in pairs:
             pairs[box] = tail
@@ -235,7 +237,7 @@ def _pairs(tails: Sequence[_Tail], found: Sequence[Box], frame: int, boxes: Boxe
     return pairs
 
 
-def _ways(tail: _Tail, frames: int) -> list[Box]:
+def _trajectories(tail: _Tail, frames: int) -> list[Box]:
     """Where it may be some frames later: still there, or moved on."""
     still = [tail.box]
     return still if tail.velocity is None or not frames else [*still, _moved(tail.box, tail.velocity, frames)]

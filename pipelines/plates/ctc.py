@@ -25,7 +25,7 @@ WIDTH = 12
 """Prefixes that are kept at each step."""
 FLOOR = 1e-6
 """No symbol is quite impossible: a sure reader may be wrong."""
-WORTH = 1e-4
+MIN_SHARE = 1e-4
 """A symbol below this at a step opens no new prefix there."""
 STANDS_FOR = {"O": "0", "I": "1"}
 """Where no shape knows the letter, a reader that saw it saw the digit."""
@@ -57,11 +57,11 @@ class Lattice:
         Args:
             rates: T x (1 + len(SYMBOLS)) float32, each row at most 1 in sum.
         """
-        told = rates.astype(np.float64)
+        normalised = rates.astype(np.float64)
         for source, target in self.folded:
-            told[:, target] += told[:, source]
-            told[:, source] = 0
-        return np.maximum(told, FLOOR)
+            normalised[:, target] += normalised[:, source]
+            normalised[:, source] = 0
+        return np.maximum(normalised, FLOOR)
 
 
 def _columns(shape: Shape) -> tuple[frozenset[int], ...]:
@@ -82,12 +82,12 @@ def plates_in(rates: Doubles, lattice: Lattice, width: int = WIDTH) -> list[Pref
     start = (1 << len(lattice.masks)) - 1
     alive: dict[Prefix, int] = {(): start}
     beam: dict[Prefix, tuple[float, float]] = {(): (1.0, 0.0)}
-    worth = rates > WORTH
-    for row, some in zip(rates, worth, strict=True):
+    weight = rates > MIN_SHARE
+    for row, some in zip(rates, weight, strict=True):
         opened = [int(column) for column in np.flatnonzero(some) if column]
         beam = _pruned(_step(beam, row.tolist(), opened, _Walk(lattice, alive)), width)
-    whole = [(sum(rate), prefix) for prefix, rate in beam.items() if _complete(prefix, lattice, alive)]
-    return [prefix for _, prefix in sorted(whole, reverse=True)]
+    is_complete = [(sum(rate), prefix) for prefix, rate in beam.items() if _complete(prefix, lattice, alive)]
+    return [prefix for _, prefix in sorted(is_complete, reverse=True)]
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ from pipelines.types import Box, CornerFinder, Picture
 
 Floats = NDArray[np.float32]
 
-LADDER_PX = (480, 960, 1440)
+PYRAMID_PX = (480, 960, 1440)
 """Long sides at which the whole picture is searched, in this order; none larger than the picture needs."""
 SMALL_PX = 256
 """The last try: a plate that fills the picture is larger than the finder's priors like."""
@@ -99,7 +99,7 @@ class PlatePipeline:
     opinions: EnsembleReader
     fallback: CornerFinder | None = None
 
-    def at(self, picture: Picture, long_side: int, effort: Effort = Effort.PATIENT) -> list[Sighting]:
+    def read_at(self, picture: Picture, long_side: int, effort: Effort = Effort.PATIENT) -> list[Sighting]:
         """One rung: plates found at one size, read, surest first.
 
         Args:
@@ -112,13 +112,13 @@ class PlatePipeline:
         """
         return self._read_all(picture, self._found(self.finder, picture, long_side), long_side, effort)
 
-    def near(self, picture: Picture, box: Box, effort: Effort = Effort.PATIENT) -> list[Sighting]:
+    def read_near(self, picture: Picture, box: Box, effort: Effort = Effort.PATIENT) -> list[Sighting]:
         """Plates around where one was a moment ago: a small part of the picture, so several times cheaper.
 
         Args:
             picture: H x W x 3 uint8 BGR.
             box: Where it was, pixels.
-            effort: As for `at`.
+            effort: As for `read_at`.
 
         Raises:
             ModelError: A model could not run.
@@ -130,7 +130,7 @@ class PlatePipeline:
         found = self._read_all(cut, self._found(self.finder, cut, SECOND_PX), SECOND_PX, effort)
         return [replace(each, box=_moved(each.box, where)) for each in found]
 
-    def everything(self, picture: Picture) -> list[Sighting]:
+    def read_all_scales(self, picture: Picture) -> list[Sighting]:
         """All rungs until something legible is found; for single pictures and for when time does not matter.
 
         Args:
@@ -140,27 +140,27 @@ class PlatePipeline:
             ModelError: A model could not run.
         """
         best: list[Sighting] = []
-        for long_side in rungs(picture):
-            seen = self.at(picture, long_side)
-            best = max(best, seen, key=_merit)
+        for long_side in pyramid_levels(picture):
+            detected = self.read_at(picture, long_side)
+            best = max(best, detected, key=_merit)
             if _merit(best) >= LEGIBLE:
                 return best
-        return max(best, self.any_text(picture), key=_merit)
+        return max(best, self.read_any_text(picture), key=_merit)
 
-    def any_text(self, picture: Picture, effort: Effort = Effort.PATIENT) -> list[Sighting]:
+    def read_any_text(self, picture: Picture, effort: Effort = Effort.PATIENT) -> list[Sighting]:
         """Every line of text that reads as a plate: where the finder of plates knows no more.
 
         Args:
             picture: H x W x 3 uint8 BGR.
-            effort: As for `at`.
+            effort: As for `read_at`.
 
         Raises:
             ModelError: A model could not run.
         """
         if self.fallback is None:
             return []
-        seen = self._read_all(picture, self._found(self.fallback, picture, TEXT_PX), TEXT_PX, effort)
-        return [sighting for sighting in seen if sighting.reading is not None]
+        detected = self._read_all(picture, self._found(self.fallback, picture, TEXT_PX), TEXT_PX, effort)
+        return [sighting for sighting in detected if sighting.reading is not None]
 
     def crop(self, picture: Picture) -> Reading | None:
         """A picture that is nothing but a plate, cut roughly: it is not looked for, only straightened.
@@ -203,14 +203,14 @@ class PlatePipeline:
     def _read(self, picture: Picture, coarse: _Candidate, closer_first: bool, effort: Effort) -> Sighting | None:
         """Read a candidate from both pairs of corners until it is sure; None where it is none."""
         reading: Reading | None = None
-        tried = False
+        attempted = False
         score = coarse.score if coarse.score >= FOUND else 0.0
         for close in (True, False) if closer_first else (False, True):
-            if _sure(reading) or (tried and effort is Effort.QUICK):
+            if _sure(reading) or (attempted and effort is Effort.QUICK):
                 break
             found = self._closer(picture, coarse.box) if close else coarse
             if found is not None and found.score >= FOUND:
-                tried, score = True, max(score, found.score)
+                attempted, score = True, max(score, found.score)
                 reading = self._lines(*found.straight, reading, effort)
         return Sighting(coarse.box, score, reading) if score else None
 
@@ -251,7 +251,7 @@ def _blocks(corners: Floats, ground: Tint, best: Reading | None, effort: Effort)
     return [corners, raised(corners)] if share <= TWO_LINES_MOST else [raised(corners)]
 
 
-def rungs(picture: Picture, stretch: float = 1.5) -> list[int]:
+def pyramid_levels(picture: Picture, stretch: float = 1.5) -> list[int]:
     """The ladder for a picture, and the small rung at the end.
 
     Args:
@@ -259,7 +259,7 @@ def rungs(picture: Picture, stretch: float = 1.5) -> list[int]:
         stretch: No rung is larger than so many times the picture, but for the first.
     """
     most = max(picture.shape[:2])
-    return [*LADDER_PX[:1], *(rung for rung in LADDER_PX[1:] if rung < stretch * most), SMALL_PX]
+    return [*PYRAMID_PX[:1], *(level for level in PYRAMID_PX[1:] if level < stretch * most), SMALL_PX]
 
 
 def _moved(box: Box, where: Box) -> Box:
@@ -275,5 +275,5 @@ def _sure(reading: Reading | None) -> bool:
     return _confidence(reading) >= SURE
 
 
-def _merit(seen: Sequence[Sighting]) -> float:
-    return max((_confidence(sighting.reading) for sighting in seen), default=0.0)
+def _merit(detected: Sequence[Sighting]) -> float:
+    return max((_confidence(sighting.reading) for sighting in detected), default=0.0)

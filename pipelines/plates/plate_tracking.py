@@ -67,7 +67,7 @@ def inside(small: Box, large: Box, share: float = 1.0) -> bool:
     )
 
 
-def travelled(first: Box, now: Box) -> bool:
+def has_moved(first: Box, now: Box) -> bool:
     """Whether a plate went from one place to another, or came nearer."""
     (x1, y1), (x2, y2) = centre(first), centre(now)
     far = max(abs(x2 - x1), abs(y2 - y1))
@@ -102,13 +102,13 @@ def _cost(plate: Known, sighting: Sighting, time_ns: int) -> float | None:
     width = max(plate.box.x2 - plate.box.x1, sighting.box.x2 - sighting.box.x1)
     reach = width * min(MOST_REACH, REACH + REACH_PER_S * passed_s)
     far = max(abs(x2 - x1), abs(y2 - y1)) / max(1.0, reach)
-    alike = _alike(plate, sighting)
+    alike = _has_same_text(plate, sighting)
     if alike is True:
         return min(far, 1.0) - 1.0
     return far if far <= 1 and alike is not False else None
 
 
-def _alike(plate: Known, sighting: Sighting) -> bool | None:
+def _has_same_text(plate: Known, sighting: Sighting) -> bool | None:
     """Whether the texts are the same, surely different, or do not tell."""
     reading = sighting.reading
     if reading is None or min(reading.confidence, plate.verdict.confidence) < SURE_TEXT:

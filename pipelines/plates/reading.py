@@ -55,13 +55,13 @@ class Sighting:
         box: Where, pixels of the picture.
         score: The finder's.
         reading: None where nothing legible stands on it.
-        came: What is around it was not there a moment ago.
+        appeared: What is around it was not there a moment ago.
     """
 
     box: Box
     score: float
     reading: Reading | None = None
-    came: bool = False
+    appeared: bool = False
 
 
 OTHERWISE = -6.0
@@ -100,7 +100,7 @@ def judged(logs: Mapping[str, tuple[float, ...]], otherwise: float = OTHERWISE) 
     return RankedTexts(min([*own, _share(joint[best], joint.values(), otherwise * readers)]), Secret(best))
 
 
-def _share(mine: float, rivals: Iterable[float], otherwise: float) -> float:
+def _share(own: float, rivals: Iterable[float], otherwise: float) -> float:
     values = [otherwise, *rivals]
     top = max(values)
-    return math.exp(mine - top) / sum(math.exp(value - top) for value in values)
+    return math.exp(own - top) / sum(math.exp(value - top) for value in values)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from common.clock import SECOND_NS
 from common.secret import Secret
-from pipelines.plates.plate_tracking import travelled
+from pipelines.plates.plate_tracking import has_moved
 from pipelines.types import Box
 from protocol.plate_grammar import Grammar, variants
 
@@ -19,7 +19,7 @@ MOST = 64
 
 
 @dataclass(frozen=True)
-class _Ghost:
+class _Entry:
     digests: frozenset[bytes]
     box: Box
     until_ns: int
@@ -37,16 +37,16 @@ class RecentPassageCache:
 
     key: bytes = field(repr=False)
     grammars: Sequence[Grammar] = field(repr=False)
-    _ghosts: list[_Ghost] = field(default_factory=list, repr=False)
+    _entries: list[_Entry] = field(default_factory=list, repr=False)
 
-    def remember(self, text: Secret, box: Box, until_ns: int) -> None:
+    def add(self, text: Secret, box: Box, until_ns: int) -> None:
         """A passage has ended; the same plate within `until_ns` still belongs to it."""
         plain = text.reveal()
         digests = frozenset(self._digest(each) for each in (plain, *variants(plain, self.grammars)))
         parked_ns = until_ns + round(PARKED_S * SECOND_NS)
-        self._ghosts = [*self._ghosts, _Ghost(digests, box, until_ns, parked_ns)][-MOST:]
+        self._entries = [*self._entries, _Entry(digests, box, until_ns, parked_ns)][-MOST:]
 
-    def knows(self, text: Secret, box: Box, moved: bool, time_ns: int) -> bool:
+    def contains(self, text: Secret, box: Box, moved: bool, time_ns: int) -> bool:
         """Whether this is one who was just here, or who never left.
 
         Args:
@@ -55,13 +55,13 @@ class RecentPassageCache:
             moved: It has been seen to move; then it may have gone and come back.
             time_ns: Now.
         """
-        self._ghosts = [ghost for ghost in self._ghosts if ghost.parked_until_ns > time_ns]
-        if not self._ghosts:
+        self._entries = [entry for entry in self._entries if entry.parked_until_ns > time_ns]
+        if not self._entries:
             return False
         digest = self._digest(text.reveal())
         return any(
-            digest in ghost.digests and (time_ns < ghost.until_ns or (not moved and not travelled(ghost.box, box)))
-            for ghost in self._ghosts
+            digest in entry.digests and (time_ns < entry.until_ns or (not moved and not has_moved(entry.box, box)))
+            for entry in self._entries
         )
 
     def _digest(self, text: str) -> bytes:

@@ -31,9 +31,9 @@ Grey = NDArray[np.uint8]
 class StationaryPlateFilter:
     """What the scene looked like lately. Pure; one camera."""
 
-    _looks: deque[tuple[int, Grey]] = field(default_factory=lambda: deque(maxlen=MOST))
+    _background: deque[tuple[int, Grey]] = field(default_factory=lambda: deque(maxlen=MOST))
 
-    def came(self, picture: Picture, boxes: list[Box], time_ns: int) -> list[bool]:
+    def find_new(self, picture: Picture, boxes: list[Box], time_ns: int) -> list[bool]:
         """For each plate whether its surroundings were different a moment ago. Keeps the look.
 
         Args:
@@ -45,10 +45,10 @@ class StationaryPlateFilter:
         size = (SMALL_PX, max(1, round(picture.shape[0] * scale)))
         small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
         grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
-        while self._looks and not 0 <= time_ns - self._looks[0][0] < KEPT_S * SECOND_NS:
-            self._looks.popleft()
-        found = [any(_differs(old, grey, _ring(box, scale, grey)) for _, old in self._looks) for box in boxes]
-        self._looks.append((time_ns, grey))
+        while self._background and not 0 <= time_ns - self._background[0][0] < KEPT_S * SECOND_NS:
+            self._background.popleft()
+        found = [any(_differs(old, grey, _ring(box, scale, grey)) for _, old in self._background) for box in boxes]
+        self._background.append((time_ns, grey))
         return found
 
 

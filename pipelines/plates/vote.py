@@ -32,33 +32,33 @@ class Vote:
     def __init__(self, grammars: Sequence[Grammar]) -> None:
         self._grammars = grammars
         self._ballots: list[tuple[float, float, Logs, Marginals]] = []
-        self.looks = 0
+        self.readings = 0
 
     def __repr__(self) -> str:
-        return f"Vote({self.looks} looks)"
+        return f"Vote({self.readings} looks)"
 
     def add(self, ballot: CandidateScores, confidence: float) -> None:
         """One look's readings."""
         logs = ballot.reveal()
         if not logs:
             return
-        self.looks += 1
-        self._ballots.append((confidence, _worth(logs), logs, _marginals(logs)))
+        self.readings += 1
+        self._ballots.append((confidence, _weight(logs), logs, _marginals(logs)))
         if len(self._ballots) > MOST_BALLOTS:
             self._ballots.remove(min(self._ballots, key=lambda each: each[0]))
 
     def forget(self) -> None:
         """Drop everything that was read."""
         self._ballots.clear()
-        self.looks = 0
+        self.readings = 0
 
     def verdict(self) -> RankedTexts:
         """The text that all looks together speak for, and how sure they are of it."""
         if not self._ballots:
             return RankedTexts()
-        worth = sum(each for _, each, _, _ in self._ballots)
-        grown = max(1.0, worth) ** KEPT_SHARE
-        totals = {text: self._total(text, grown / worth) for text in self._candidates()}
+        weight = sum(each for _, each, _, _ in self._ballots)
+        grown = max(1.0, weight) ** KEPT_SHARE
+        totals = {text: self._total(text, grown / weight) for text in self._candidates()}
         return judged(totals, OTHERWISE * grown)
 
     def _candidates(self) -> Iterable[str]:
@@ -68,30 +68,30 @@ class Vote:
             for text, each in logs.items():
                 best[text] = max(best.get(text, -math.inf), sum(each))
         leading = sorted(best, key=lambda text: (-best[text], text))[:MOST_CANDIDATES]
-        made_up = self._made_up(len(leading[0]))
-        return dict.fromkeys([*leading, *([made_up] if is_plate(made_up, self._grammars) else [])])
+        synthesised = self._synthesised(len(leading[0]))
+        return dict.fromkeys([*leading, *([synthesised] if is_plate(synthesised, self._grammars) else [])])
 
-    def _made_up(self, length: int) -> str:
+    def _synthesised(self, length: int) -> str:
         """At each place of a text of this length the character that most speaks for."""
         tally: list[dict[str, float]] = [{} for _ in range(length)]
-        for _, worth, _, marginals in self._ballots:
+        for _, weight, _, marginals in self._ballots:
             for (of, place, char), shares in marginals.items():
                 if of == length:
-                    tally[place][char] = tally[place].get(char, 0.0) + worth * sum(shares)
+                    tally[place][char] = tally[place].get(char, 0.0) + weight * sum(shares)
         return "".join(max(place, key=lambda char: (place[char], char)) for place in tally if place)
 
     def _total(self, text: str, weight: float) -> tuple[float, ...]:
         readers = len(next(iter(self._ballots[0][2].values())))
         sums = [0.0] * readers
-        for _, worth, logs, marginals in self._ballots:
+        for _, ballot_weight, logs, marginals in self._ballots:
             each = logs.get(text) or _spelled_out(text, marginals, readers)
             for reader in range(readers):
-                sums[reader] += weight * worth * each[reader]
+                sums[reader] += weight * ballot_weight * each[reader]
         return tuple(sums)
 
 
-def _worth(logs: Logs) -> float:
-    """How much a look says: near 0 where it saw no plate at all, 1 where it surely saw one."""
+def _weight(logs: Logs) -> float:
+    """The weight of a reading: near 0 without a plate, 1 with a certain one."""
     readers = len(next(iter(logs.values())))
     best = max(sum(each) for each in logs.values())
     return max(LEAST_WORTH, 1 / (1 + math.exp(min(50.0, OTHERWISE * readers - best))))

@@ -48,13 +48,13 @@ class LineRule:
         live = list(tracks)
         for number in self._last.keys() - {track.id for track in live}:
             del self._last[number]
-        asleep = not self.open_at(time_ns)
+        is_inactive = not self.open_at(time_ns)
         found = []
         for track in live:
             if not concerns(track, self.line.objects):
                 continue
             direction = self._direction(track)
-            if direction in self.line.directions and not asleep and self._not_quiet(direction, track, time_ns):
+            if direction in self.line.directions and not is_inactive and self._not_quiet(direction, track, time_ns):
                 data = LineCrossed(line=self.line.name, direction=direction, object=track.object, track=track.id)
                 found.append(Finding(data, track, self.line.objects, time_ns))
         return found
@@ -65,16 +65,16 @@ class LineRule:
         if not track.updated or abs(distance) < self._margin:
             return None
         right = distance > 0
-        was_right, way_from = self._last.get(track.id) or self._birth(track, right)
+        was_right, way_from = self._last.get(track.id) or self._first_position(track, right)
         self._last[track.id] = (right, now)
         if was_right == right or not crosses_segment(self._start, self._end, way_from, now):
             return None
         return "forward" if right else "backward"
 
-    def _birth(self, track: Track, right: bool) -> tuple[bool, Point]:
+    def _first_position(self, track: Track, right: bool) -> tuple[bool, Point]:
         """Where a new track was first seen: a fast object may cross before it is confirmed."""
-        distance = side_of_line(self._start, self._end, track.born)
-        return (distance > 0 if abs(distance) >= self._margin else right), track.born
+        distance = side_of_line(self._start, self._end, track.start_point)
+        return (distance > 0 if abs(distance) >= self._margin else right), track.start_point
 
     def _not_quiet(self, direction: Direction, track: Track, time_ns: int) -> bool:
         key = (direction, track.object)

@@ -104,10 +104,10 @@ class Tailgate:
     _opened: list[Opened] = field(default_factory=list)
     _closed: list[int] = field(default_factory=list)
     _crossings: list[Crossing] = field(default_factory=list)
-    _told: dict[int, int] = field(default_factory=dict)
+    _reported: dict[int, int] = field(default_factory=dict)
     _judged_ns: int = 0
 
-    def hear(self, move: Move) -> None:
+    def add(self, move: Move) -> None:
         """Take a grant, an opening, a closing or a crossing, in any order."""
         match move:
             case Grant(time_ns=time_ns):
@@ -124,8 +124,8 @@ class Tailgate:
         settled = [crossing for crossing in self._crossings if crossing.time_ns + self._wait_ns <= now_ns]
         found = []
         for opening, covered, uncovered in count(self._grants, self._openings(), settled, self.settings):
-            if len(uncovered) > self._told.get(opening.opened_ns, 0):
-                self._told[opening.opened_ns] = len(uncovered)
+            if len(uncovered) > self._reported.get(opening.opened_ns, 0):
+                self._reported[opening.opened_ns] = len(uncovered)
                 data = DoorTailgated(door=self.door, granted=covered, crossed=covered + len(uncovered))
                 found.append((data, uncovered[-1]))
         self._judged_ns = now_ns
@@ -153,14 +153,16 @@ class Tailgate:
 
     def _forget(self, before_ns: int) -> None:
         """Forget openings that ended before, and what is older than the first that is kept."""
-        kept = [opening.opened_ns for opening in self._openings() if opening.closed_ns > before_ns]
-        start_ns = min([*kept, before_ns])
+        remaining = [opening.opened_ns for opening in self._openings() if opening.closed_ns > before_ns]
+        start_ns = min([*remaining, before_ns])
         self._opened = [opened for opened in self._opened if opened.time_ns >= start_ns]
         self._closed = [closed for closed in self._closed if closed >= start_ns]
-        self._told = {opened_ns: told for opened_ns, told in self._told.items() if opened_ns >= start_ns}
-        old_ns = start_ns - _ns(KEPT_S)  # a grant that was given before the first opening
-        self._grants = [grant for grant in self._grants if grant > old_ns]
-        self._crossings = [crossing for crossing in self._crossings if crossing.time_ns > old_ns]
+        self._reported = {
+            opened_ns: reported for opened_ns, reported in self._reported.items() if opened_ns >= start_ns
+        }
+        oldest_ns = start_ns - _ns(KEPT_S)  # a grant that was given before the first opening
+        self._grants = [grant for grant in self._grants if grant > oldest_ns]
+        self._crossings = [crossing for crossing in self._crossings if crossing.time_ns > oldest_ns]
 
 
 def count(

@@ -79,7 +79,7 @@ class ZoneRule:
     _stays: dict[int, _Stay] = field(default_factory=dict)
     _quiet_until: dict[tuple[type[Data], str], int] = field(default_factory=dict)
     _crowded: bool = False
-    _stood: list[Box] = field(default_factory=list)
+    _standing_boxes: list[Box] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         width, height = self.size
@@ -95,15 +95,15 @@ class ZoneRule:
             for number in self._stays.keys() - {track.id for track in live}
             for finding in self._ended(self._stays.pop(number), time_ns)
         ]
-        mine = [track for track in live if concerns(track, self.zone.objects)]
-        asleep = not self.open_at(time_ns)
-        for track in mine:
+        own_tracks = [track for track in live if concerns(track, self.zone.objects)]
+        is_inactive = not self.open_at(time_ns)
+        for track in own_tracks:
             stay = self._stays.setdefault(track.id, _Stay())
             stay.track, stay.seen_at = track, track.box if track.updated else stay.seen_at
             found += self._border(track, stay, time_ns)
             found += self._lasting(track, stay, time_ns)
-        found += self._crowd(mine, time_ns)
-        return [] if asleep else [f for f in found if self._not_quiet(f, time_ns)]
+        found += self._crowd(own_tracks, time_ns)
+        return [] if is_inactive else [f for f in found if self._not_quiet(f, time_ns)]
 
     def _border(self, track: Track, stay: _Stay, time_ns: int) -> list[Finding]:
         """The change of sides, with hysteresis in space and inertia in looks."""
@@ -116,14 +116,14 @@ class ZoneRule:
             return []
         stay.agree, stay.inside = 0, not stay.inside
         stay.entered_ns, stay.loitered, stay.blocked = time_ns, False, False
-        word: str = "entered" if stay.inside else "left"
-        if word not in self.zone.report:
+        event: str = "entered" if stay.inside else "left"
+        if event not in self.zone.report:
             return []
         facts = self._facts(track)
         return [self._finding(ZoneEntered(**facts) if stay.inside else ZoneLeft(**facts), track, time_ns)]
 
     def _ended(self, stay: _Stay, time_ns: int) -> list[Finding]:
-        """What was inside and is not followed any more has left where it was last seen at the picture's edge."""
+        """A track that was inside and has ended has left, if it was last seen at the picture's border."""
         if not (stay.inside and stay.track and stay.seen_at and "left" in self.zone.report):
             return []
         box, (width, height) = stay.seen_at, self.size
@@ -152,8 +152,8 @@ class ZoneRule:
         if stay.blocked or still < still_s or not (stay.inside or self._stands_inside(track)):
             return []
         stay.blocked = True
-        known = not track.moved and any(iou(track.box, box) > SAME_PLACE for box in self._stood)
-        self._stood = [*self._stood, track.box][-REMEMBERED:]
+        known = not track.moved and any(iou(track.box, box) > SAME_PLACE for box in self._standing_boxes)
+        self._standing_boxes = [*self._standing_boxes, track.box][-REMEMBERED:]
         return [] if known else [self._finding(ZoneBlocked(seconds=still, **self._facts(track)), track, time_ns)]
 
     def _stands_inside(self, track: Track) -> bool:

@@ -38,12 +38,12 @@ def stack(boxes: Sequence[Box]) -> Boxes:
     return np.array(boxes, np.float32).reshape(-1, 4)
 
 
-def whole(blobs: Sequence[Box], things: Sequence[Box]) -> list[Box]:
+def whole(blobs: Sequence[Box], object_boxes: Sequence[Box]) -> list[Box]:
     """Join the fragments of one thing.
 
     Args:
         blobs: By the gate, pixels.
-        things: Where tracks should be now, pixels.
+        object_boxes: Where tracks should be now, pixels.
 
     Returns:
         Blobs, in which fragments that lie in one thing are replaced by the box around them, where that box looks more
@@ -52,46 +52,46 @@ def whole(blobs: Sequence[Box], things: Sequence[Box]) -> list[Box]:
     left = list(blobs)
     if len(left) < 2:
         return left
-    for thing in things:
-        inside = [blob for blob in left if shared_area(blob, thing) >= WITHIN * blob.area]
+    for object_box in object_boxes:
+        inside = [blob for blob in left if shared_area(blob, object_box) >= WITHIN * blob.area]
         if len(inside) < 2:
             continue
         around = Box(
             min(b.x1 for b in inside), min(b.y1 for b in inside), max(b.x2 for b in inside), max(b.y2 for b in inside)
         )
-        if _iou(around, thing) > max(_iou(blob, thing) for blob in inside):
+        if _iou(around, object_box) > max(_iou(blob, object_box) for blob in inside):
             left = [blob for blob in left if blob not in inside] + [around]
     return left
 
 
-def flowed_together(blob: Box, things: Sequence[Box]) -> bool:
+def is_merged(blob: Box, object_boxes: Sequence[Box]) -> bool:
     """Whether a blob is several known things at once."""
-    parts = [thing for thing in things if shared_area(thing, blob) >= PART * thing.area]
+    parts = [object_box for object_box in object_boxes if shared_area(object_box, blob) >= PART * object_box.area]
     apart = [a for i, a in enumerate(parts) if all(_iou(a, b) < 0.5 for b in parts[:i])]
-    return len(apart) >= 2 and blob.area > LARGER * max(thing.area for thing in apart)
+    return len(apart) >= 2 and blob.area > LARGER * max(object_box.area for object_box in apart)
 
 
-def blob_cost(things: Boxes, blobs: Boxes, growing: NDArray[np.bool_]) -> Boxes:
+def blob_cost(object_boxes: Boxes, blobs: Boxes, is_growing: NDArray[np.bool_]) -> Boxes:
     """N x M cost of calling a blob a thing.
 
     Args:
-        things: N x 4, where tracks should be now.
+        object_boxes: N x 4, where tracks should be now.
         blobs: M x 4.
-        growing: N x M; one of the two touches the picture's border, or the thing is new: it may show more of itself.
+        is_growing: N x M; one of the two touches the picture's border, or the thing is new: it may show more of itself.
     """
-    cost = 1 - iou_matrix(things, blobs, BUFFER)
-    top_left = np.maximum(things[:, None, :2], blobs[None, :, :2])
-    size = np.minimum(things[:, None, 2:], blobs[None, :, 2:]) - top_left
+    cost = 1 - iou_matrix(object_boxes, blobs, BUFFER)
+    top_left = np.maximum(object_boxes[:, None, :2], blobs[None, :, :2])
+    size = np.minimum(object_boxes[:, None, 2:], blobs[None, :, 2:]) - top_left
     shared = np.prod(np.clip(size, 0, None), axis=2)
-    smaller = np.minimum(_area(things)[:, None], _area(blobs)[None, :])
-    inside = np.where(growing, INSIDE_WORTH * shared / np.maximum(smaller, 1.0), 0.0)
+    smaller = np.minimum(_area(object_boxes)[:, None], _area(blobs)[None, :])
+    inside = np.where(is_growing, INSIDE_WORTH * shared / np.maximum(smaller, 1.0), 0.0)
     best: Boxes = np.minimum(cost, 1 - inside).astype(np.float32)
     return best
 
 
-def alike(things: Boxes, blobs: Boxes) -> NDArray[np.bool_]:
+def alike(object_boxes: Boxes, blobs: Boxes) -> NDArray[np.bool_]:
     """N x M: pairs of about the same size."""
-    ratio = _area(blobs)[None, :] / np.maximum(_area(things)[:, None], 1.0)
+    ratio = _area(blobs)[None, :] / np.maximum(_area(object_boxes)[:, None], 1.0)
     same: NDArray[np.bool_] = (ratio > 0.4) & (ratio < 2.0)
     return same
 

@@ -1,4 +1,4 @@
-"""One track: where a thing is, what it is, whether it moves."""
+"""One track: position, class and motion of an object."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ SAME_KIND = np.array([_VEHICLE if name in ("car", "bus", "truck") else i for i, 
 """Class → what it is compared as: one vehicle is often called a car in one look and a truck in the next."""
 _KINDS: tuple[int, ...] = tuple(map(int, SAME_KIND))
 CONFIDENT = 0.45
-"""A detection this sure may start a track, and says alone what a thing is."""
+"""A detection with this score may start a track, and decides its class alone."""
 CONFIRM = 2
-"""Looks that must have seen an object before it counts."""
+"""Observations before a track is confirmed."""
 CONFIRM_BLOB = 3
-DECIDED = 0.6
+DECIDED_SCORE = 0.6
 """Sum of the scores that speak for one kind until a thing without a class has one, where none of them is confident."""
-LOUD = 0.25
+MIN_VOTE_SCORE = 0.25
 """At least one of the scores must have been this high: whispers alone decide nothing, however long they go on."""
-VOICES = 2
+MAX_VOTES = 2
 """Of each look, so many voices for a kind count at most: views of one picture are not independent."""
-CLEARLY = 0.6
+DECISIVE_SHARE = 0.6
 """Share of all the evidence that the winner must have."""
-MOVED = 0.4
+MOVED_DISTANCE = 0.4
 """A track has moved once it went this far, in units of its box's mean side."""
-MOVED_LOOKS = 2
+MOVED_OBSERVATIONS = 2
 """Looks in a row that must agree on that."""
 STIRRED = 3
 """Looks in which the gate must have seen it move as a whole, where only one side of its box went far."""
 GROWN = 2.0
 """What came in over the picture's border has moved when it shows this many times the area that it first showed …"""
-CAME_IN = 0.1
+ENTERED_AT_BORDER = 0.1
 """… or when it is this far away from the border, in units of its box's mean side."""
 FIT_SHARE = 0.5
 """Weight of the last look in how a thing's box lies in its blob."""
@@ -57,14 +57,14 @@ class Track:
     Attributes:
         id: Number within this tracker.
         filter: Where it is and where it goes.
-        born_box: Where it was first seen, pixels.
+        start_box: Where it was first seen, pixels.
         seen_ns: When it was last seen, by the detector or the gate.
         borders: Which borders of the picture (left, top, right, bottom) cut it when it was first seen.
         votes: Evidence per class.
         confidence: Of the last detection.
-        looks: How often it was seen.
-        voices: How often something spoke for its class.
-        stirred: How often the gate saw it move as a whole.
+        observations: How often it was seen.
+        class_votes: How often something spoke for its class.
+        in_motion: How often the gate saw it move as a whole.
         decided: Its class is known.
         from_blob: The gate saw it before the detector knew it.
         moved: It has been seen to move since it appeared.
@@ -75,16 +75,16 @@ class Track:
 
     id: int
     filter: BoxFilter
-    born_box: Box
+    start_box: Box
     seen_ns: int
     rested: tuple[float, float]
     rested_ns: int
     borders: Borders = NO_BORDERS
     votes: list[float] = field(default_factory=lambda: [0.0] * len(CLASSES))
     confidence: float = 0.0
-    looks: int = 1
-    voices: int = 0
-    stirred: int = 0
+    observations: int = 1
+    class_votes: int = 0
+    in_motion: int = 0
     decided: bool = False
     from_blob: bool = False
     moved: bool = False
@@ -92,8 +92,8 @@ class Track:
     missed_ns: int | None = None
     updated: bool = True
     _object: ObjectClass = CLASSES[0]
-    _far_looks: int = 0
-    _loudest: float = 0.0
+    _far_observations: int = 0
+    _highest_scores: float = 0.0
     _fit: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     _exact: Box | None = None
 
@@ -103,7 +103,7 @@ class Track:
         score, kind = seen
         track = _new(number, box, time_ns, borders)
         track.votes[kind] = track.confidence = score
-        track.voices, track.decided = 1, True
+        track.class_votes, track.decided = 1, True
         track._name()
         return track
 
@@ -111,13 +111,13 @@ class Track:
     def of_blob(number: int, box: Box, time_ns: int, borders: Borders = NO_BORDERS) -> Track:
         """A track that the gate starts: it has no class yet."""
         track = _new(number, box, time_ns, borders)
-        track.from_blob, track.stirred = True, 1
+        track.from_blob, track.in_motion = True, 1
         return track
 
     @property
-    def born(self) -> tuple[float, float]:
+    def start_point(self) -> tuple[float, float]:
         """Ground point where it was first seen, pixels."""
-        return self.born_box.ground
+        return self.start_box.ground
 
     @property
     def object(self) -> ObjectClass:
@@ -137,7 +137,7 @@ class Track:
     @property
     def confirmed(self) -> bool:
         """Seen often enough to count."""
-        return self.looks >= (CONFIRM_BLOB if self.from_blob else CONFIRM)
+        return self.observations >= (CONFIRM_BLOB if self.from_blob else CONFIRM)
 
     def predict(self, seconds: float) -> None:
         """Let time pass."""
@@ -149,14 +149,14 @@ class Track:
         self.updated, self._exact = False, None
         self.filter.predict(seconds)
 
-    def halt(self, time_ns: int) -> None:
+    def mark_stopped(self, time_ns: int) -> None:
         """Nothing moves where it is, and it has not gone: it stops, and stands still from when it was last seen."""
         if not self.updated:
             self.filter.rest()
         if self.still_since_ns is None and time_ns - self.seen_ns >= STILL_S * SECOND_NS:
             self.still_since_ns = self.seen_ns
 
-    def see(self, box: Box, score: float, kind: int, time_ns: int) -> None:
+    def add_detection(self, box: Box, score: float, kind: int, time_ns: int) -> None:
         """The detector found it."""
         self.confidence, self._exact = score, box
         if self.decided:
@@ -164,21 +164,21 @@ class Track:
             self._name()
         self._move(box, time_ns)
 
-    def carry(self, box: Box, time_ns: int) -> None:
+    def follow_blob(self, box: Box, time_ns: int) -> None:
         """The gate saw it move, the detector said nothing."""
         width, height = box.x2 - box.x1, box.y2 - box.y1
         left, top, right, bottom = self._fit
         fitted = Box(box.x1 + left * width, box.y1 + top * height, box.x2 + right * width, box.y2 + bottom * height)
         self._move(fitted, time_ns)
 
-    def stir(self, blob: Box, whole: bool) -> None:
+    def mark_moving(self, blob: Box, whole: bool) -> None:
         """The gate saw it move as a whole; a blob has a shadow and a wake, and this learns how the box lies in it.
 
         Args:
             blob: Pixels.
             whole: The picture's border does not cut the blob.
         """
-        self.stirred += 1
+        self.in_motion += 1
         if self._exact is None or not whole:
             return
         width, height = max(blob.x2 - blob.x1, 1.0), max(blob.y2 - blob.y1, 1.0)
@@ -191,25 +191,25 @@ class Track:
         """It is part of something larger that moves: it goes on as it went."""
         self.seen_ns, self.missed_ns, self.updated = time_ns, None, True
 
-    def hear(self, voices: Iterable[tuple[int, float]]) -> None:
+    def add_class_votes(self, class_votes: Iterable[tuple[int, float]]) -> None:
         """Detections (class, score) that agree with where it is speak for its class."""
         by_class: dict[int, list[float]] = {}
-        for kind, score in voices:
+        for kind, score in class_votes:
             by_class.setdefault(kind, []).append(score)
         if not by_class:
             return
         for kind, scores in by_class.items():
             scores.sort(reverse=True)
-            self.votes[kind] += sum(scores[:VOICES])
-            self.voices += min(len(scores), VOICES)
-        loudest = max(scores[0] for scores in by_class.values())
-        self.confidence = max(self.confidence, loudest)
+            self.votes[kind] += sum(scores[:MAX_VOTES])
+            self.class_votes += min(len(scores), MAX_VOTES)
+        highest_scores = max(scores[0] for scores in by_class.values())
+        self.confidence = max(self.confidence, highest_scores)
         self._name()
-        self._loudest = max(self._loudest, loudest)
+        self._highest_scores = max(self._highest_scores, highest_scores)
         totals = self._totals()
         most = max(totals)
-        enough = self.voices >= 2 and most >= DECIDED and self._loudest >= LOUD
-        self.decided = most >= CLEARLY * sum(totals) and (loudest >= CONFIDENT or enough)
+        enough = self.class_votes >= 2 and most >= DECIDED_SCORE and self._highest_scores >= MIN_VOTE_SCORE
+        self.decided = most >= DECISIVE_SHARE * sum(totals) and (highest_scores >= CONFIDENT or enough)
 
     def _totals(self) -> list[float]:
         totals = [0.0] * len(CLASSES)
@@ -225,12 +225,12 @@ class Track:
 
     def _move(self, box: Box, time_ns: int) -> None:
         self.filter.correct(box)
-        self.looks += 1
+        self.observations += 1
         self.seen_ns, self.missed_ns, self.updated = time_ns, None, True
         now = self.box
         ground, size = now.ground, max(1.0, now.area**0.5)
-        self._far_looks = self._far_looks + 1 if self._is_far(now, size) else 0
-        self.moved = self.moved or self._far_looks >= MOVED_LOOKS
+        self._far_observations = self._far_observations + 1 if self._is_far(now, size) else 0
+        self.moved = self.moved or self._far_observations >= MOVED_OBSERVATIONS
         if _distance(ground, self.rested) > STILL * size:
             self.rested, self.rested_ns, self.still_since_ns = ground, time_ns, None
         elif time_ns - self.rested_ns >= STILL_S * SECOND_NS and self.still_since_ns is None:
@@ -243,21 +243,21 @@ class Track:
         sides must have moved the same way, or the gate must have seen the whole thing move.
         What comes in over the border and stops there need not go far.
         """
-        was, far = self.born_box, MOVED * size
+        was, far = self.start_box, MOVED_DISTANCE * size
         across = _common(now.x1 - was.x1, now.x2 - was.x2)
         if max(across, _common(now.y1 - was.y1, now.y2 - was.y2)) > far:
             return True
-        if self.stirred >= STIRRED and _distance(now.ground, self.born) > far:
+        if self.in_motion >= STIRRED and _distance(now.ground, self.start_point) > far:
             return True
-        if not any(self.borders) or self.stirred < STIRRED:
+        if not any(self.borders) or self.in_motion < STIRRED:
             return False
         return now.area > GROWN * was.area or self._left_borders(now, size)
 
     def _left_borders(self, now: Box, size: float) -> bool:
         """Whether it has left the borders that cut it at first."""
-        was = self.born_box
+        was = self.start_box
         way = (now.x1 - was.x1, now.y1 - was.y1, was.x2 - now.x2, was.y2 - now.y2)
-        return all(far > CAME_IN * size for far, cut in zip(way, self.borders, strict=True) if cut)
+        return all(far > ENTERED_AT_BORDER * size for far, cut in zip(way, self.borders, strict=True) if cut)
 
 
 def _common(a: float, b: float) -> float:

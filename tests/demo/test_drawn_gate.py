@@ -32,7 +32,7 @@ def test_each_plate_is_read_while_its_vehicle_stands(
     for name in ("ppocr_det", "clp_rec"):
         model_store.fetch(name)
     pipeline = load_readers(model_store).pipeline(choose([], [drawn_gate.PATTERN]))
-    seen = pipeline.everything(standing[number])
+    seen = pipeline.read_all_scales(standing[number])
     texts = {it.reading.text.reveal() for it in seen if it.reading is not None and it.reading.confidence > 0.9}
     assert texts == {drawn_gate.PLATES[number]}
 

@@ -59,7 +59,7 @@ def _watch(gate: MotionDetector, grids: list[Grid], first: int = 0) -> list[Moti
     """Look; tell the gate that the detector found nothing, as the pipeline does."""
     seen = []
     for i, grid in enumerate(grids, first):
-        activity = gate.look(grid, T0 + i * LOOK_NS)
+        activity = gate.update(grid, T0 + i * LOOK_NS)
         for region in activity.regions:
             gate.feedback(region, False, T0 + i * LOOK_NS)
         seen.append(activity)
@@ -85,7 +85,7 @@ def test_a_small_square_of_modest_contrast_is_still_found(name: str) -> None:
         grid = _add(base, scene(i))
         x, y = 10 + 2 * (i - LEARN), 60
         grid[y : y + 8, x : x + 5] = np.clip(grid[y : y + 8, x : x + 5].astype(int) + 35, 0, 255)
-        activity = gate.look(grid, T0 + i * LOOK_NS)
+        activity = gate.update(grid, T0 + i * LOOK_NS)
         hit = any(r.x1 * 160 <= x + 2.5 <= r.x2 * 160 and r.y1 * 88 <= y + 4 <= r.y2 * 88 for r in activity.regions)
         found += hit
         for region in activity.regions:
@@ -120,7 +120,7 @@ def test_what_was_looked_at_in_vain_is_looked_at_again_and_sharp_once_something_
     assert len(times) <= 45
     assert max(np.diff(times)) * LOOK_NS <= 2.4 * SECOND_NS  # never blind
     gate.feedback(Box(0, 0, 1, 1), True, T0 + 100 * LOOK_NS)
-    assert gate.look(_add(base, _flag(101)), T0 + 101 * LOOK_NS).regions
+    assert gate.update(_add(base, _flag(101)), T0 + 101 * LOOK_NS).regions
 
 
 def _flag(i: int) -> NDArray[np.float64]:
@@ -137,7 +137,7 @@ def test_blobs_outline_the_whole_thing_and_not_only_its_edges() -> None:
         grid = base.copy()
         x = 20 + 4 * (i - 10)
         grid[30:60, x : x + 24] = 240
-        activity = gate.look(grid, T0 + i * LOOK_NS)
+        activity = gate.update(grid, T0 + i * LOOK_NS)
     (blob,) = activity.blobs
     assert [blob.x1 * 160, blob.y1 * 88, blob.x2 * 160, blob.y2 * 88] == pytest.approx([x, 30, x + 24, 60], abs=3)
 
@@ -154,8 +154,8 @@ def test_what_stands_still_is_no_blob() -> None:
 
 def test_a_new_shape_starts_again_and_the_first_look_is_silent() -> None:
     gate = MotionDetector()
-    assert gate.look(_base(), T0) == Motion()
-    assert gate.look(cv2.resize(_base(), (160, 120)), T0 + LOOK_NS) == Motion()  # type: ignore[arg-type]
+    assert gate.update(_base(), T0) == Motion()
+    assert gate.update(cv2.resize(_base(), (160, 120)), T0 + LOOK_NS) == Motion()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

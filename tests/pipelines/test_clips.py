@@ -61,7 +61,7 @@ def test_every_moving_block_is_inside_a_region() -> None:
     missed = 0
     for i, box in enumerate(_way(12.0)):
         shown = still if box is None else with_block(still, box)
-        activity = gate.look(grid_of(shown), T0 + i * LOOK_NS)
+        activity = gate.update(grid_of(shown), T0 + i * LOOK_NS)
         if box is not None and i > 6:
             x, y = (box.x1 + box.x2) / 2 / SIZE[0], (box.y1 + box.y2) / 2 / SIZE[1]
             missed += not any(r.x1 <= x <= r.x2 and r.y1 <= y <= r.y2 for r in activity.regions)

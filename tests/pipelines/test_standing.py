@@ -130,8 +130,8 @@ def test_the_ground_is_learned_only_where_nothing_is() -> None:
     ground.learn(empty, (), T0)
     for i in range(1, 120):
         ground.learn(grid_of(block), [place], T0 + i * second_ns)
-    assert ground.stands(grid_of(block), place)
-    assert not ground.stands(empty, place)
+    assert ground.has_foreground(grid_of(block), place)
+    assert not ground.has_foreground(empty, place)
     darker = np.clip(empty.astype(np.int16) - 40, 0, 255).astype(np.uint8)
-    assert not ground.stands(darker, place)
-    assert not BackgroundModel().stands(empty, place)
+    assert not ground.has_foreground(darker, place)
+    assert not BackgroundModel().has_foreground(empty, place)

@@ -243,7 +243,7 @@ class DoorEventLoop:
     def _count_people(self, batch: _Batch) -> None:
         for door, move in batch.moves:
             if door.tailgate is not None:
-                door.tailgate.hear(move)
+                door.tailgate.add(move)
                 door.due_ns = 0
         now_ns = batch.now.wall_ns
         events: list[UnsequencedEvent] = []

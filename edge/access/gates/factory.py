@@ -64,7 +64,7 @@ def load_readers(store: ModelStore) -> Readers:
     finder = open_corners(*(("clp_det", store, Options(threshold=HINT)) if first else ("ppocr_det", store)))
     fallback = open_corners("ppocr_det", store) if first and store.has("ppocr_det") else None
     readers = Readers(finder, open_readers(store), fallback)
-    readers.pipeline(choose(["mainland"])).everything(
+    readers.pipeline(choose(["mainland"])).read_all_scales(
         np.full((64, 96, 3), 127, np.uint8)
     )  # warm up before the first car
     return readers

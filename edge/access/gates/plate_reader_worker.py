@@ -159,9 +159,9 @@ class PlateReaderWorker:
         vehicles = tuple(each for each in self._vehicles if self.region.contains(each.box, size))
         sightings_found = self._inspect(picture, any(each.still for each in vehicles))
         sightings_found = [each for each in sightings_found if self.region.contains(each.box, size)]
-        came = self._stationary_filter.came(picture, [each.box for each in sightings_found], time_ns)
-        sightings = [replace(each, came=new) for each, new in zip(sightings_found, came, strict=True)]
-        for proposal in self.passages.look(sightings, vehicles, time_ns):
+        is_new_plate = self._stationary_filter.find_new(picture, [each.box for each in sightings_found], time_ns)
+        sightings = [replace(each, appeared=new) for each, new in zip(sightings_found, is_new_plate, strict=True)]
+        for proposal in self.passages.update(sightings, vehicles, time_ns):
             self._decide(proposal, picture, [each.box for each in sightings], time_ns)
 
     def _inspect(self, picture: Picture, vehicle_is_still: bool) -> list[Sighting]:
@@ -187,21 +187,21 @@ class PlateReaderWorker:
         self._is_following_plate = self._last_plate is not None and not is_whole_picture
         effort = Effort.PATIENT if vehicle_is_still else Effort.THOROUGH if is_whole_picture else Effort.QUICK
         if self._is_following_plate and self._last_plate is not None:
-            return self.pipeline.near(picture, self._last_plate, effort)
+            return self.pipeline.read_near(picture, self._last_plate, effort)
         input_px = self._scale_selector.next(picture, vehicle_is_still)
         if input_px is None:
-            return self.pipeline.any_text(picture, Effort.THOROUGH)
-        return self.pipeline.at(picture, input_px, effort)
+            return self.pipeline.read_any_text(picture, Effort.THOROUGH)
+        return self.pipeline.read_at(picture, input_px, effort)
 
     def _decide(self, proposal: PlateHypothesis, picture: Picture, plates: list[Box], time_ns: int) -> None:
         """Decide about a passage that is complete, may enter, or is barred."""
         match, failing = self._find_list_entry(proposal)
-        if proposal.fixed and match is None:
+        if proposal.is_fixed and match is None:
             return  # a caption, a sign or a waiting unlisted vehicle: reported once it moves
         decision = decide(proposal.confidence if proposal.text else 0.0, match, self.policy, failing or self._failing)
-        if not (proposal.ripe or decision.open or decision.standing == "barred"):
+        if not (proposal.is_final or decision.open or decision.standing == "barred"):
             return
-        self.passages.settle(proposal.passage)
+        self.passages.mark_reported(proposal.passage)
         self.reported += 1
         name = self.pseudonym(proposal.text.reveal()) if proposal.text and decision.standing in NAMED else ""
         result = PassageResult(self, decision, proposal.confidence, name, proposal.box, picture, tuple(plates), time_ns)

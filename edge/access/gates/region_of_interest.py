@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipelines.plates.plate_pipeline import rungs
+from pipelines.plates.plate_pipeline import pyramid_levels
 from pipelines.settings import Point
 from pipelines.types import Box, Picture
 
@@ -56,7 +56,7 @@ class ScaleSelector:
             picture: H x W x 3.
             vehicle_is_still: A vehicle is stationary; only then the most expensive searches are used (large, any text).
         """
-        *ladder, small = rungs(picture, stretch=1.0)
+        *ladder, small = pyramid_levels(picture, stretch=1.0)
         choices: list[int | None] = [*ladder, *([small, None] if vehicle_is_still else [])]
         if self._index >= len(choices):
             self._index = 0

@@ -43,7 +43,7 @@ def bound() -> Metrics:
     def some() -> list[None]:
         return [None] * next(numbers)
 
-    camera = part(id="gate", up=True, counters=part(), eye=part())
+    camera = part(id="gate", up=True, counters=part(), analyzer=part())
     metric_sources.read_camera(metrics.cameras, camera)
     metric_sources.read_inference(metrics.inference, part(), part())
     reporter = part(unsaved=some())
@@ -52,7 +52,7 @@ def bound() -> Metrics:
     writer = part(counts=part(), stopped=some())
     metric_sources.read_footage(metrics.footage, part(writer=writer, recorder=part(inbox=part())))
     Doors.bind_metrics(part(counts=part()), metrics.doors)
-    Gates.bind_metrics(part(lanes={"a": part()}, openers={"a": part()}), metrics.gates)
+    Gates.bind_metrics(part(plate_readers={"a": part()}, relays={"a": part()}), metrics.gates)
     return metrics
 
 

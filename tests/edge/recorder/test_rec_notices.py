@@ -98,7 +98,7 @@ def test_the_running_box_takes_what_another_process_left_into_its_outbox(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert CHECK_S <= 10
-    monkeypatch.setattr("edge.recorder.retention.retention_worker.LOOK_S", 0.05)
+    monkeypatch.setattr("edge.recorder.retention.retention_worker.CHECK_S", 0.05)
     (tmp_path / "footage").mkdir()
     outbox = open_outbox(tmp_path / "data" / "outbox.sqlite3")
     footage = RecorderService(

@@ -81,7 +81,7 @@ def test_a_gap_stays_a_hole_in_the_time_of_the_file(store: Store) -> None:
         ("cam-1", 20, 10, "empty"),
         ("cam-1", 10, 10, "empty"),
         ("cam-1", 0, 90_000, "24 hours"),
-        ("cam-1", -(10**12), -(10**12) + 5, "outside of the years"),
+        ("cam-1", -(10**12), -(10**12) + 5, "outside of the valid years"),
         ("cam-1", 90_000, 90_010, "no footage in this range"),
         ("cam-9", 0, 10, "known: cam-1"),
     ],
@@ -214,7 +214,7 @@ ASKED = ExportRequest("cam-1", at(140), at(200), "chief", "theft of a bicycle", 
 
 
 def test_without_a_redactor_there_is_no_export(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(FootageRefused, match="only a covered copy"):
+    with pytest.raises(FootageRefused, match="only a redacted copy"):
         exporter(store, tmp_path, None).export(ASKED, tmp_path / "out.mp4")
     assert not (tmp_path / "out.mp4").exists()
 

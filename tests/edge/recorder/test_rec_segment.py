@@ -144,7 +144,7 @@ def test_a_destroyed_key_leaves_footage_that_nobody_opens(store: Store) -> None:
     store.writer.close()
     (row,) = store.rows()
     store.keys.destroy("cam-1", row.day)
-    with pytest.raises(FootageBroken, match="its key is not there"):
+    with pytest.raises(FootageBroken, match="its key is missing"):
         SegmentReader(store.disk, row.path, store.keys.find)
 
 

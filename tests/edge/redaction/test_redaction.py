@@ -146,7 +146,7 @@ def test_the_outline_is_where_the_thing_was_in_the_picture() -> None:
     (certain,) = DeferredFindings().settle([finding(track)], [track])
     reporter = EventReporter(lambda _drafts: None, Noting(asked))  # type: ignore[arg-type]
     reporter.report(Report("cam", [certain], checkers(), ()))
-    track.see(Box(200, 10, 230, 90), 0.9, 0, 200_000_000)
+    track.add_detection(Box(200, 10, 230, 90), 0.9, 0, 200_000_000)
     track.predict(0.2)
     reporter.start()
     reporter.stop()

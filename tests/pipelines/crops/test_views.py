@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pipeline_kit import SIZE, detections
 
-from pipelines.crops.crop_planner import INPUT_AREA, MAX_CROPS, OBLONG, doubt, plan
+from pipelines.crops.crop_planner import INPUT_AREA, MAX_CROPS, OBLONG, plan, second_opinion_views
 from pipelines.crops.crop_view import CropView
 from pipelines.types import Box
 
@@ -84,8 +84,8 @@ def test_a_small_thing_is_enlarged_and_a_large_one_is_not() -> None:
     [((80.0, 10.0), 1), ((-80.0, 10.0), 3), ((5.0, -90.0), 0), ((5.0, 90.0), 0), ((0.0, 0.0), 0)],
 )
 def test_a_doubtful_thing_is_turned_so_that_it_drives_away(velocity: tuple[float, float], turns: int) -> None:
-    views = doubt(Box(300, 150, 360, 190), velocity, 0, SIZE)
-    assert {view.turns for view in views} == {turns}
+    views = second_opinion_views(Box(300, 150, 360, 190), velocity, 0, SIZE)
+    assert {view.rotations for view in views} == {turns}
 
 
 def test_turned_to_drive_away_means_heading_up() -> None:
@@ -94,14 +94,14 @@ def test_turned_to_drive_away_means_heading_up() -> None:
     picture[150:190, 350:360] = 255  # the front
     for velocity, shown in (((80.0, 0.0), picture), ((-80.0, 0.0), picture[:, ::-1])):
         x1 = 300 if velocity[0] > 0 else WIDTH - 360
-        view = doubt(Box(x1, 150, x1 + 60, 190), velocity, 0, SIZE)[0]
+        view = second_opinion_views(Box(x1, 150, x1 + 60, 190), velocity, 0, SIZE)[0]
         rows = np.nonzero(view.crop(np.ascontiguousarray(shown))[:, :, 0])[0]
         assert rows.mean() < view.crop(picture).shape[0] / 2
 
 
 @given(boxes(), st.integers(0, 5))
 def test_opinions_stay_inside_the_picture(box: Box, turn: int) -> None:
-    for view in doubt(box, (10.0, 0.0), turn, SIZE):
+    for view in second_opinion_views(box, (10.0, 0.0), turn, SIZE):
         assert 0 <= view.box.x1 < view.box.x2 <= WIDTH
         assert 0 <= view.box.y1 < view.box.y2 <= HEIGHT
 

@@ -7,7 +7,7 @@ import pytest
 from plates_kit import Floats, SaidFinder, SaidReader
 
 from pipelines.plates.ensemble_reader import EnsembleReader
-from pipelines.plates.plate_pipeline import LADDER_PX, Effort, PlatePipeline
+from pipelines.plates.plate_pipeline import PYRAMID_PX, Effort, PlatePipeline
 from pipelines.plates.rectification import raised
 from pipelines.types import Box, Detections, Picture
 from protocol.plate_grammar import choose
@@ -33,7 +33,7 @@ def looked(
     look = PlatePipeline(
         Once(Box(200, 200, 440, 200 + 240 / proportion)), EnsembleReader([reader], choose(["mainland"]))
     )
-    (sighting,) = look.at(picture, LADDER_PX[0], effort)
+    (sighting,) = look.read_at(picture, PYRAMID_PX[0], effort)
     return ("" if sighting.reading is None else sighting.reading.text.reveal()), reader.lines
 
 

@@ -21,9 +21,9 @@ def ripe(
     gate: PassageTracker, sightings: list[Sighting], at_s: float, vehicles: tuple[Vehicle, ...] = ()
 ) -> list[PlateHypothesis]:
     """One look; what is ripe is settled, as a gate does."""
-    found = [each for each in gate.look(sightings, vehicles, seconds(at_s)) if each.ripe]
+    found = [each for each in gate.update(sightings, vehicles, seconds(at_s)) if each.is_final]
     for each in found:
-        gate.settle(each.passage)
+        gate.mark_reported(each.passage)
     return found
 
 
@@ -48,11 +48,11 @@ def test_a_car_that_passes_is_one_passage_with_its_plate() -> None:
 
 def test_a_sure_plate_is_proposed_at_the_second_look_before_it_is_ripe() -> None:
     gate = passages()
-    assert gate.look([at(100, TEXT)], (), 0) == []
-    (early,) = gate.look([at(140, TEXT)], (), seconds(0.2))
-    assert not early.ripe
-    gate.settle(early.passage)
-    assert gate.look([at(180, TEXT)], (), seconds(0.4)) == []
+    assert gate.update([at(100, TEXT)], (), 0) == []
+    (early,) = gate.update([at(140, TEXT)], (), seconds(0.2))
+    assert not early.is_final
+    gate.mark_reported(early.passage)
+    assert gate.update([at(180, TEXT)], (), seconds(0.4)) == []
 
 
 def test_a_caption_never_moves_and_is_no_passage() -> None:
@@ -142,7 +142,7 @@ def test_after_the_passage_the_text_is_nowhere() -> None:
     drive(gate, TEXT)
     assert TEXT not in str(vars(gate)) + repr(gate)
     assert gate._plates == []
-    assert TEXT.encode() not in b"".join(digest for ghost in gate._ghosts._ghosts for digest in ghost.digests)
+    assert TEXT.encode() not in b"".join(digest for entry in gate._recent_passages._entries for digest in entry.digests)
 
 
 @settings(max_examples=60, deadline=None)

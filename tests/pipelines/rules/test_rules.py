@@ -28,7 +28,7 @@ def _open(_time_ns: int) -> bool:
 
 def _track(x: float, y: float = 200.0, kind: int = 0, number: int = 1) -> Track:
     track = Track.of_object(number, Box(x - 20, y - 80, x + 20, y), (0.8, kind), T0)
-    track.looks = 5
+    track.observations = 5
     return track
 
 
@@ -184,12 +184,12 @@ def test_a_line_sleeps_and_keeps_quiet() -> None:
 
 def test_a_finding_about_a_nameless_thing_waits_and_keeps_its_time() -> None:
     track = Track.of_blob(1, Box(130, 120, 170, 200), T0)
-    track.looks = 5
+    track.observations = 5
     rule, pending = _line(), DeferredFindings()
     for i, x in enumerate([OUT, IN, IN, IN]):
         _at(track, x)
         assert pending.settle(rule.judge([track], T0 + i * LOOK_NS), [track]) == []
-    track.hear([(0, 0.5)])
+    track.add_class_votes([(0, 0.5)])
     (told,) = pending.settle([], [track])
     assert (told.time_ns, told.data.object) == (T0 + LOOK_NS, "person")
     assert pending.settle([], [track]) == []
@@ -215,7 +215,7 @@ def test_a_finding_keeps_where_its_track_was_seen(unseen: bool, still: bool, mis
         track.missed_ns = T0
     there = track.box
     (told,) = DeferredFindings().settle([Finding(data, track, ("person",), T0)], [track])  # type: ignore[arg-type]
-    track.see(moved_by(there, 200), 0.9, 0, T0 + LOOK_NS)
+    track.add_detection(moved_by(there, 200), 0.9, 0, T0 + LOOK_NS)
     assert told.outline == (there if shown else None)
 
 
@@ -227,7 +227,7 @@ def test_a_finding_about_a_thing_of_another_class_or_that_ended_nameless_is_drop
     finding = Finding(data, track, ("person",), T0)  # type: ignore[arg-type]
     assert pending.settle([finding], [track]) == []
     if alive:
-        track.hear([(2, 0.9)])
+        track.add_class_votes([(2, 0.9)])
     assert pending.settle([], [track] if alive else []) == []
     assert pending.settle([], [track]) == []
 

@@ -21,7 +21,7 @@ def judged(moves: list[Move], until_s: float = 100.0) -> list[tuple[int, int]]:
     """(granted, crossed) of everything that is told, when all has come."""
     rule = Tailgate("lobby", PASSAGE)
     for move in moves:
-        rule.hear(move)
+        rule.add(move)
     return [(data.granted, data.crossed) for data, _ in rule.judge(ns(until_s))]
 
 
@@ -82,7 +82,7 @@ def test_people_who_pass_by_a_closed_door_are_not_counted() -> None:
 def test_nothing_is_said_before_a_late_grant_could_have_come_and_once_only() -> None:
     rule = Tailgate("lobby", PASSAGE)
     for move in story([0], 1, [2, 3], 5):
-        rule.hear(move)
+        rule.add(move)
     assert rule.judge(ns(5.9)) == []
     assert rule.due_ns() == ns(6)
     ((data, time_ns),) = rule.judge(ns(6))
@@ -95,17 +95,17 @@ def test_a_grant_that_comes_late_but_within_the_window_raises_nothing() -> None:
     rule = Tailgate("lobby", PASSAGE)
     *rest, closed = story([0], 1, [2, 3], 9)
     for move in rest:
-        rule.hear(move)
+        rule.add(move)
     assert rule.judge(ns(5.9)) == []
-    rule.hear(Grant(ns(2.5)))
-    rule.hear(closed)
+    rule.add(Grant(ns(2.5)))
+    rule.add(closed)
     assert rule.judge(ns(100)) == []
 
 
 def test_more_people_afterwards_are_told_with_the_new_count() -> None:
     rule = Tailgate("lobby", PASSAGE)
     for move in story([0], 1, [2, 3, 8], 12)[:-1]:
-        rule.hear(move)
+        rule.add(move)
     assert [data.crossed for data, _ in rule.judge(ns(6))] == [2]
     assert [data.crossed for data, _ in rule.judge(ns(11))] == [3]
 
@@ -114,14 +114,12 @@ def test_what_is_over_is_forgotten_and_what_a_long_opening_needs_is_not() -> Non
     rule = Tailgate("lobby", PASSAGE)
     for hour in range(50):
         for move in story([0], 1, [2], 5):
-            rule.hear(
-                type(move)(*(v + hour * 3600 * SECOND_NS if k == "time_ns" else v for k, v in vars(move).items()))
-            )
+            rule.add(type(move)(*(v + hour * 3600 * SECOND_NS if k == "time_ns" else v for k, v in vars(move).items())))
         rule.judge(ns(hour * 3600 + 1800))
     assert len(rule._grants) + len(rule._opened) + len(rule._closed) + len(rule._crossings) <= 4
     rule = Tailgate("lobby", PASSAGE)
     for move in story([0], 5, [6, 400], 900)[:-1]:
-        rule.hear(move)
+        rule.add(move)
         rule.judge(ns(300))
     assert [data.crossed for data, _ in rule.judge(ns(410))] == [2]
 
@@ -175,7 +173,7 @@ def test_it_counts_what_trying_every_way_counts(
     inside = [t for t in crossings if any(a <= t <= b + lag_ns for a, b in openings)]
     rule = Tailgate("lobby", PASSAGE)
     for move in moves:
-        rule.hear(move)
+        rule.add(move)
     told = rule.judge(ns(100))
     uncovered = sum(data.crossed - data.granted for data, _ in told)
     assert uncovered == len(inside) - best(grants, inside, openings)
@@ -198,11 +196,11 @@ def test_what_comes_within_the_window_is_judged_as_if_it_had_come_at_once(
     for now, i in arrivals:
         for data, time_ns in rule.judge(now):
             told[time_ns] = data.crossed - data.granted
-        rule.hear(moves[i])
+        rule.add(moves[i])
     found = rule.judge(ns(100))
     last = max([data.crossed - data.granted for data, _ in found] + list(told.values()), default=0)
     at_once = Tailgate("lobby", PASSAGE)
     for _, i in arrivals:
-        at_once.hear(moves[i])
+        at_once.add(moves[i])
     expected = [data.crossed - data.granted for data, _ in at_once.judge(ns(100))]
     assert last == max(expected, default=0)

@@ -12,9 +12,9 @@ from pipelines.types import Box
 START = Box(100, 100, 140, 200)
 
 
-def _follow(velocity: float, looks: int, dt: float) -> BoxFilter:
+def _follow(velocity: float, observations: int, dt: float) -> BoxFilter:
     kept = BoxFilter(START)
-    for i in range(1, looks + 1):
+    for i in range(1, observations + 1):
         kept.predict(dt)
         kept.correct(Box(100 + velocity * dt * i, 100, 140 + velocity * dt * i, 200))
     return kept

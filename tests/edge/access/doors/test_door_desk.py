@@ -106,8 +106,8 @@ def test_what_is_told_is_stored_before_the_tailgate_rule_hears_of_it(tmp_path: P
     rule = table.event_loop.doors["lobby"].tailgate
     assert rule is not None
     heard: list[int] = []
-    hear = rule.hear
-    rule.hear = lambda move: (heard.append(len(table.drafts)), hear(move))[1]  # type: ignore[method-assign,func-returns-value]
+    hear = rule.add
+    rule.add = lambda move: (heard.append(len(table.drafts)), hear(move))[1]  # type: ignore[method-assign,func-returns-value]
     table.at(0, GRANTED)
     assert heard == [1]
 

@@ -47,7 +47,7 @@ class Run:
         self.moves: list[Any] = []
         self.late = 0
 
-    def hear(self, *story: tuple[float, DoorInput | None]) -> Run:
+    def add(self, *story: tuple[float, DoorInput | None]) -> Run:
         for seconds, heard in story:
             if heard is None:
                 outcome = door_state_machine.tick(self.state, at(seconds), self.rules)
@@ -157,51 +157,51 @@ STORIES: dict[str, tuple[list[tuple[float, DoorInput | None]], list[tuple[float,
 @pytest.mark.parametrize("name", STORIES)
 def test_a_story(name: str) -> None:
     story, expected = STORIES[name]
-    run = Run().hear(*story)
+    run = Run().add(*story)
     assert run.told == expected
     assert run.late == 0
 
 
 def test_what_comes_late_is_told_with_its_own_time_and_changes_no_state() -> None:
-    run = Run().hear((0, YES), (1, OPEN), (3, SHUT), (4, None))
+    run = Run().add((0, YES), (1, OPEN), (3, SHUT), (4, None))
     state = run.state
-    run.hear((2, NO), (0.5, OPEN), (2, Lock(locked=False)), (1, Forced()))
+    run.add((2, NO), (0.5, OPEN), (2, Lock(locked=False)), (1, Forced()))
     assert run.told[1:] == [(2, "denied", "expired"), (1, "forced", "told late")]
     assert (run.late, run.state) == (4, state)
 
 
 def test_a_grant_that_comes_late_explains_an_opening_within_its_grace() -> None:
-    run = Run(DoorRules("lobby", lambda _: 30.0, grace_s=2.0, debounce_s=0.1)).hear((1, OPEN), (1.2, None), (0.5, YES))
-    run.hear((5, SHUT), (6, None))
+    run = Run(DoorRules("lobby", lambda _: 30.0, grace_s=2.0, debounce_s=0.1)).add((1, OPEN), (1.2, None), (0.5, YES))
+    run.add((5, SHUT), (6, None))
     assert run.told == [(0.5, "granted", "")]
 
 
 def test_a_limit_follows_its_schedule_while_the_door_stands_open() -> None:
     night = WALL_NS + 100 * SECOND_NS
     rules = DoorRules("lobby", lambda wall_ns: 10.0 if wall_ns >= night else None, debounce_s=0)
-    run = Run(rules).hear((0, YES), (1, OPEN), (60, None), (99, None), (101, None))
+    run = Run(rules).add((0, YES), (1, OPEN), (60, None), (99, None), (101, None))
     assert run.told[1:] == [(101, "held", "")]
-    assert door_state_machine.due_ns(Run(rules).hear((0, YES), (1, OPEN)).state, at(1), rules) == at(31).mono_ns
+    assert door_state_machine.due_ns(Run(rules).add((0, YES), (1, OPEN)).state, at(1), rules) == at(31).mono_ns
 
 
 def test_a_door_with_a_free_exit_is_never_forced_by_its_contact() -> None:
     rules = DoorRules("lobby", lambda _: 30.0, free_exit=True)
-    assert Run(rules).hear((1, OPEN), (3, SHUT), (9, None)).told == []
+    assert Run(rules).add((1, OPEN), (3, SHUT), (9, None)).told == []
 
 
 def test_the_tailgate_rule_hears_grants_openings_and_closings() -> None:
-    run = Run().hear((0, YES), (1, OPEN), (3, SHUT), (5, Lock(locked=False)), (60, OPEN), (61, None))
+    run = Run().add((0, YES), (1, OPEN), (3, SHUT), (5, Lock(locked=False)), (60, OPEN), (61, None))
     assert run.moves == [
         Grant(at(0).wall_ns), Opened(at(1).wall_ns), Closed(at(3).wall_ns), Opened(at(60).wall_ns, free=True),
     ]  # fmt: skip
 
 
 def test_due_names_the_moment_at_which_a_tick_changes_something() -> None:
-    run = Run().hear((1, OPEN))
+    run = Run().add((1, OPEN))
     assert door_state_machine.due_ns(run.state, at(1), RULES) == at(1.15).mono_ns
-    run.hear((1.15, None))
+    run.add((1.15, None))
     assert door_state_machine.due_ns(run.state, at(1.15), RULES) == at(1.5).mono_ns
-    run.hear((1.5, None))
+    run.add((1.5, None))
     assert [kind for _, kind, _ in run.told] == ["forced"]
     assert door_state_machine.due_ns(run.state, at(20), RULES) == at(31).mono_ns
     assert door_state_machine.due_ns(DoorState(), at(1), RULES) is None
@@ -233,7 +233,7 @@ def test_whatever_is_heard_alarms_end_and_alternate(story: list[tuple[int, DoorI
     for tenths, heard in story:
         now += tenths / 10
         timed.append((now, heard))
-    run = Run().hear(*timed, (now + 1, SHUT), (now + 40, None))
+    run = Run().add(*timed, (now + 1, SHUT), (now + 40, None))
     kinds = [kind for _, kind, _ in run.told]
     pending: set[str] = set()
     for kind in kinds:
@@ -257,7 +257,7 @@ def test_no_grant_denial_or_late_message_is_ever_swallowed(story: list[tuple[int
     for tenths, heard in story:
         now += tenths / 10
         timed.append((now, heard))
-    run = Run().hear(*timed)
+    run = Run().add(*timed)
     assert sum(kind == "granted" for _, kind, _ in run.told) == sum(heard == YES for _, heard in timed)
     assert sum(kind == "denied" for _, kind, _ in run.told) == sum(heard == NO for _, heard in timed)
 

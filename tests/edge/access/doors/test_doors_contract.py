@@ -113,7 +113,7 @@ def test_bad_input_is_refused_and_loses_nothing_else(running: Running) -> None:
         return [draft.data for draft in running.told if isinstance(draft.data, DoorDenied)]
 
     def garbled() -> int:
-        return int(vars(running.doors.adapters[0]).get("garbled", 0))
+        return int(vars(running.doors.adapters[0]).get("invalid_frames", 0))
 
     wait_until(lambda: refusals() or garbled(), what="the refusal")
     assert all(str(data.reason).startswith("refused: ") for data in refusals())

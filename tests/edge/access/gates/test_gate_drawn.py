@@ -63,7 +63,7 @@ def two_lines(picture: Picture, text: str, x: int, y: int) -> None:
 
 
 def read(look: PlatePipeline, picture: Picture, least: float = 0.5) -> dict[str, float]:
-    seen = look.everything(np.asarray(cv2.GaussianBlur(picture, (3, 3), 0), np.uint8))
+    seen = look.read_all_scales(np.asarray(cv2.GaussianBlur(picture, (3, 3), 0), np.uint8))
     readings = [each.reading for each in seen if each.reading is not None]
     return {each.text.reveal(): each.confidence for each in readings if each.confidence >= least}
 

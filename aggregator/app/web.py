@@ -27,6 +27,7 @@ from aggregator.web.api import (
 from aggregator.web.api import app as api
 from aggregator.web.dashboard import Show, alerts_page, gates_page, site_lists_page
 from aggregator.web.dashboard.accounts import account_page, accounts_page
+from aggregator.web.dashboard.html.card_renderer import CardRenderer
 from aggregator.web.dashboard.investigation import audit_page, releases_page, search_page
 from aggregator.web.dashboard.login import login
 from aggregator.web.dashboard.login.login import LoginRoutes
@@ -80,7 +81,7 @@ def _pages(parts: Parts) -> dict[str, Show]:
     context = PageContext(core.reader, parts.sites, core.health, access.authenticator)
     updates = PageUpdates(core.reader, parts.messaging.changes)
     return {
-        "/": partial(alerts_page.show, context, use.alerts, updates),
+        "/": partial(alerts_page.show, context, use.alerts, updates, CardRenderer(parts.sites)),
         "/gates": partial(gates_page.show, context, use.commands, updates),
         "/footage": partial(footage_page.show, context, use.commands),
         "/live": partial(live_page.show, context),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
@@ -25,6 +26,7 @@ MOST_ENTRIES = 20_000
 """A site's; so many fit into one message to its boxes."""
 LATEST_NS = 1 << 62
 """In the year 2116: the database stores 64 bits."""
+_PRINTABLE = re.compile(PRINTABLE)
 Words = Annotated[str, msgspec.Meta(max_length=200, pattern=PRINTABLE)]
 
 
@@ -85,6 +87,9 @@ def check(wanted: ListEntryRequest, now_ns: int, grammars: tuple[Grammar, ...] =
     text = normalise(wanted.text) if wanted.kind == "vehicle" else wanted.text.strip()
     if not text or (wanted.kind == "vehicle" and not is_plate(text, grammars)):
         raise ListError("text: no plate can say this; check province, letters (no I, no O) and length")
+    for name in ("owner", "reason"):
+        if not _PRINTABLE.search(getattr(wanted, name)):
+            raise ListError(f"{name}: write it without line feeds and control characters")
     if not wanted.owner.strip():
         raise ListError("owner: is missing; give the person who is responsible for this entry")
     if wanted.standing in ("barred", "revoked") and not wanted.reason.strip():

@@ -60,7 +60,7 @@ def build(app: FastAPI) -> Json:
     paths: Mapping[str, Json] = document["paths"]
     for path, operations in paths.items():
         for method, operation in operations.items():
-            _complete(operation, ROUTES[f"{method.upper()} {path}"])
+            _complete(operation, path, ROUTES[f"{method.upper()} {path}"])
     schemas = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own, which is never sent
         schemas.pop(name, None)
@@ -68,10 +68,11 @@ def build(app: FastAPI) -> Json:
     return document
 
 
-def _complete(operation: Json, policy: RoutePolicy) -> None:
+def _complete(operation: Json, path: str, policy: RoutePolicy) -> None:
     """Add what the middleware and the table of permissions say about a route."""
     statuses = {422} if operation["responses"].pop("422", None) else set()
     statuses |= {400, 413, 422} if "requestBody" in operation else set()
+    statuses |= {404} if "{" in path else set()
     operation["security"] = []
     if not policy.open:
         statuses |= {401, 403, 429, 503}

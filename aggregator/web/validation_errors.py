@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aggregator.web.api_models.base import NAME, NO_NUL, PLACE, UTC_TIME
+from aggregator.web.api_models.base import NAME, PLACE, PRINTABLE, UTC_TIME
 
 MOST_PROBLEMS = 5
 """So many fields are named in one answer."""
@@ -16,7 +16,7 @@ _TEXTS = {
     "finite_number": "must be a finite number",
 }
 _PATTERNS = {
-    NO_NUL: "must not hold control characters or line feeds; leave them out",
+    PRINTABLE: "must not hold line feeds or control characters; leave them out",
     UTC_TIME: "must be a time such as 2026-11-23T08:00:00Z",
     NAME: "must be 1 to 64 of letters, digits, '_', '.', '-'",
     PLACE: "must be site/place, such as village/stairs-1",

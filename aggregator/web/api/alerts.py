@@ -14,11 +14,11 @@ from aggregator.services.alert_service import AlertService
 from aggregator.services.site_clock import SiteClock
 from aggregator.web.api.dependencies import IdPath, Tags, Who, errors
 from aggregator.web.api_models.alerts import AlertResponse, AlertsResponse
-from aggregator.web.api_models.base import NO_NUL
+from aggregator.web.api_models.base import PRINTABLE
 from protocol.identifiers import is_uuid7, to_rfc3339
 
 _TAGS: Tags = ["alerts"]
-_Filter = Annotated[str | None, Query(max_length=200, pattern=NO_NUL)]
+_Filter = Annotated[str | None, Query(max_length=200, pattern=PRINTABLE)]
 
 
 def _alert(sites: SiteClock, alert: Alert, zones: dict[tuple[str, str], str]) -> AlertResponse:

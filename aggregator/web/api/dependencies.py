@@ -12,7 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 
 from aggregator.domain.authorization import Principal
-from aggregator.web.api_models.base import NAME, NO_NUL, ErrorResponse
+from aggregator.web.api_models.base import NAME, PRINTABLE, ErrorResponse
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
 Tags: TypeAlias = list[str | Enum]
@@ -25,11 +25,11 @@ def caller_of(request: Request) -> Principal:
 
 
 Who = Annotated[Principal, Depends(caller_of)]
-_ID = Path(description="UUIDv7.", max_length=128, pattern=NO_NUL)
+_ID = Path(description="UUIDv7.", max_length=128, pattern=PRINTABLE)
 _NAME = Path(description="1 to 64 of letters, digits, `_`, `.`, `-`.", min_length=1, max_length=64, pattern=NAME)
 IdPath = Annotated[str, _ID]
 NamePath = Annotated[str, _NAME]
-UserPath = Annotated[str, Path(description="A user's name.", max_length=128, pattern=NO_NUL)]
+UserPath = Annotated[str, Path(description="A user's name.", max_length=128, pattern=PRINTABLE)]
 
 
 class ApiRoute(APIRoute):

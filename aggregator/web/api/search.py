@@ -15,14 +15,14 @@ from aggregator.storage.object_store import ObjectStorage
 from aggregator.web.api.clips import FILM_RESPONSES, film
 from aggregator.web.api.dependencies import IdPath, Tags, Who, content, errors
 from aggregator.web.api_models import search as models
-from aggregator.web.api_models.base import NO_NUL
+from aggregator.web.api_models.base import PRINTABLE
 from common.errors import ContractError
 from protocol.identifiers import from_rfc3339, is_uuid7, to_rfc3339
 
 _NOT_YET = {"model": models.ClipStateResponse, "description": "It is not there."}
 _CASES: Tags = ["cases"]
 _SEARCH: Tags = ["search"]
-_Case = Annotated[str, Query(description="Under which case.", max_length=64, pattern=NO_NUL)]
+_Case = Annotated[str, Query(description="Under which case.", max_length=64, pattern=PRINTABLE)]
 
 
 def add(app: FastAPI, searches: SearchService, objects: ObjectStorage) -> None:

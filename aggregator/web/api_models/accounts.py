@@ -9,13 +9,12 @@ from pydantic import Field, StringConstraints
 from aggregator.auth.passwords import MAX_PASSWORD, MIN_PASSWORD
 from aggregator.domain.authorization import PERMISSIONS, Permission
 from aggregator.web.api_models.base import (
-    NO_NUL,
+    PRINTABLE,
     CodeText,
     Id,
     PasswordText,
     RequestModel,
     ResponseModel,
-    Text,
     Time,
     example,
 )
@@ -29,7 +28,7 @@ _ACCOUNT = {
 }  # fmt: skip
 RoleText = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=200, pattern=NO_NUL),
+    StringConstraints(min_length=1, max_length=200, pattern=PRINTABLE),
     Field(description="`role`, `role@site` or `role@site/area`."),
 ]
 
@@ -39,7 +38,7 @@ class NewUserRequest(RequestModel):
 
     model_config = example(user="wang")
 
-    user: str = Field(description="The name.", min_length=1, max_length=64, pattern=NO_NUL)
+    user: str = Field(description="The name.", min_length=1, max_length=64, pattern=PRINTABLE)
     provider: bool = Field(False, description="They log in through the identity provider and have no password here.")
 
 
@@ -76,7 +75,7 @@ class TokenRequest(RequestModel):
 
     model_config = example(label="wall display", permissions=["alerts.see"], days=90, current="correct horse battery")
 
-    label: str = Field(description="What it is for.", max_length=100, pattern=NO_NUL)
+    label: str = Field(description="What it is for.", max_length=100, pattern=PRINTABLE)
     permissions: list[Permission] = Field(
         description="What it may do: one or more of your own permissions.", max_length=len(PERMISSIONS)
     )
@@ -91,7 +90,7 @@ class MeResponse(ResponseModel):
     model_config = example(user="wang", roles=_ROLES, permissions=["alerts.see", "alerts.work"])
 
     user: str
-    roles: list[RoleText]
+    roles: list[str]
     permissions: list[Permission] = Field(description="What they may do somewhere.")
 
 
@@ -101,7 +100,7 @@ class AccountResponse(ResponseModel):
     model_config = example(_ACCOUNT)
 
     user: str
-    roles: list[RoleText]
+    roles: list[str]
     second_factor: bool
     linked: bool = Field(description="Tied to a person of the identity provider.")
     created: Time
@@ -130,7 +129,7 @@ class RoleResponse(ResponseModel):
     model_config = example(user="wang", grant="monitor@village")
 
     user: str
-    grant: RoleText
+    grant: str
 
 
 class RoleRevokedResponse(ResponseModel):
@@ -139,7 +138,7 @@ class RoleRevokedResponse(ResponseModel):
     model_config = example(user="wang", revoked="monitor@village")
 
     user: str
-    revoked: RoleText
+    revoked: str
 
 
 class UserRemovedResponse(ResponseModel):
@@ -198,7 +197,7 @@ class TokenResponse(ResponseModel):
     model_config = example(_TOKEN)
 
     id: Id
-    label: Text
+    label: str
     permissions: list[Permission]
     made: Time
     expires: Time

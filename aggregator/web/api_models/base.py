@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from common.errors import ContractError
 from protocol.identifiers import from_rfc3339
 
-NO_NUL = r"^[^\x00-\x1f\x7f]*$"
-"""PostgreSQL stores no text with a NUL character."""
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+"""Text without control characters: it is shown, logged and exported, and PostgreSQL stores no NUL."""
 UTC_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|\+00:00)$"
 NAME = r"^[A-Za-z0-9_.\-]+$"
 PLACE = r"^[A-Za-z0-9_.\-]+/[A-Za-z0-9_.\-]+$"
@@ -31,9 +31,8 @@ NameText = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern
 """The name of a site, box, camera, gate, door or zone."""
 PlaceText = Annotated[str, StringConstraints(max_length=129, pattern=PLACE)]
 """A place as `site/place`."""
-Text = Annotated[str, StringConstraints(max_length=500, pattern=NO_NUL)]
 ReasonText = Annotated[
-    str, StringConstraints(max_length=400, pattern=NO_NUL), Field(description="Why: 3 to 200 characters.")
+    str, StringConstraints(max_length=400, pattern=PRINTABLE), Field(description="Why: 3 to 200 characters.")
 ]
 PasswordText = Annotated[str, StringConstraints(max_length=1024), Field(json_schema_extra={"format": "password"})]
 CodeText = Annotated[str, StringConstraints(max_length=20)]

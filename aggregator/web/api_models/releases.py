@@ -6,7 +6,7 @@ from pydantic import Field
 
 from aggregator.domain.release import State
 from aggregator.web.api_models.base import (
-    NO_NUL,
+    PRINTABLE,
     Id,
     ReasonText,
     RequestModel,
@@ -33,8 +33,8 @@ class NewReleaseRequest(RequestModel):
         reason="police request 2026/118",
     )  # fmt: skip
 
-    case: str = Field(description="Under which case.", max_length=64, pattern=NO_NUL)
-    camera: str = Field(description="A camera of the case's site.", max_length=64, pattern=NO_NUL)
+    case: str = Field(description="Under which case.", max_length=64, pattern=PRINTABLE)
+    camera: str = Field(description="A camera of the case's site.", max_length=64, pattern=PRINTABLE)
     box: str = Field("", description="Needed where two boxes have a camera of that name.", max_length=64)
     begin: TimeText = Field(alias="from", description="Begin of the footage.")
     to: TimeText = Field(description="Its end: an hour later at most.")

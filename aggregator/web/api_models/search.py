@@ -10,7 +10,7 @@ from aggregator.domain.case import Basis
 from aggregator.domain.clip import State as ClipState
 from aggregator.domain.search_query import MOST_HITS, MOST_PLACES, MOST_SITES, MOST_ZONES, OBJECTS
 from aggregator.web.api_models.base import (
-    NO_NUL,
+    PRINTABLE,
     Id,
     NameText,
     PlaceText,
@@ -47,7 +47,7 @@ class NewCaseRequest(RequestModel):
     )  # fmt: skip
 
     id: CaseReference
-    purpose: str = Field(description="What is to be found out.", min_length=10, max_length=500, pattern=NO_NUL)
+    purpose: str = Field(description="What is to be found out.", min_length=10, max_length=500, pattern=PRINTABLE)
     basis: Basis = Field(description="The legal basis.")
     site: NameText
     expires: TimeText = Field(description="When the case ends by itself; at most 180 days from now.")
@@ -63,7 +63,7 @@ class CloseCaseRequest(RequestModel):
 
     model_config = example(case="2026/118")
 
-    case: str = Field(description="The case's reference.", max_length=64, pattern=NO_NUL)
+    case: str = Field(description="The case's reference.", max_length=64, pattern=PRINTABLE)
 
 
 class CaseResponse(ResponseModel):
@@ -106,19 +106,19 @@ class SearchParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    case: str = Field(description="Under which case.", max_length=64, pattern=NO_NUL)
+    case: str = Field(description="Under which case.", max_length=64, pattern=PRINTABLE)
     begin: TimeText = Field(alias="from", description="The earliest time: RFC 3339, UTC.")
     until: TimeText = Field(description="The first time that is too late; at most 31 days after `from`.")
     site: list[NameText] = Field([], description="Whole sites.", max_length=MOST_SITES)
     place: list[PlaceText] = Field([], description="Places as `site/place`.", max_length=MOST_PLACES)
-    area: str = Field("", description="An area of the site; stands for its places.", max_length=64, pattern=NO_NUL)
+    area: str = Field("", description="An area of the site; stands for its places.", max_length=64, pattern=PRINTABLE)
     kind: list[Annotated[str, Field(json_schema_extra={"enum": list(KINDS)})]] = Field(
         [], description="Kinds of events.", max_length=len(KINDS)
     )
     object: list[ObjectClass] = Field([], description="Object classes.", max_length=len(OBJECTS))
     zone: list[NameText] = Field([], description="Zones and lines.", max_length=MOST_ZONES)
     limit: int = Field(100, description="Hits on a page.", ge=1, le=MOST_HITS)
-    after: str = Field("", description="`after` of the page before.", max_length=500, pattern=NO_NUL)
+    after: str = Field("", description="`after` of the page before.", max_length=500, pattern=PRINTABLE)
 
 
 class HitResponse(ResponseModel):

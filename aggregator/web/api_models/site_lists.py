@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from aggregator.domain.list_entry import Kind, ListStatus
-from aggregator.web.api_models.base import NO_NUL, Id, RequestModel, ResponseModel, Time, example
+from aggregator.web.api_models.base import PRINTABLE, Id, RequestModel, ResponseModel, Time, example
 
 _TIME = "ISO 8601, a day or a time; a day alone is its beginning, UTC."
 _ENTRY = {
@@ -20,13 +20,15 @@ class EntryRequest(RequestModel):
 
     model_config = example(text="京A12345", standing="visitor", owner="house 12", valid_until="2026-12-31T18:00+08:00")
 
-    text: str = Field(description="The plate, or the credential as its reader gives it.", max_length=64, pattern=NO_NUL)
+    text: str = Field(description="The plate, or the credential as its reader gives it.", max_length=64)
     standing: ListStatus
-    owner: str = Field(description="Whom to ask about it: a household or company.", max_length=200, pattern=NO_NUL)
-    reason: str = Field("", description="Why; needed for barred and revoked entries.", max_length=200, pattern=NO_NUL)
-    valid_from: str = Field("", description=f"{_TIME} Empty: at once.", max_length=64, pattern=NO_NUL)
+    owner: str = Field(description="Whom to ask about it: a household or company.", max_length=200, pattern=PRINTABLE)
+    reason: str = Field(
+        "", description="Why; needed for barred and revoked entries.", max_length=200, pattern=PRINTABLE
+    )
+    valid_from: str = Field("", description=f"{_TIME} Empty: at once.", max_length=64, pattern=PRINTABLE)
     valid_until: str = Field(
-        "", description=f"{_TIME} Needed for visitors and barred ones.", max_length=64, pattern=NO_NUL
+        "", description=f"{_TIME} Needed for visitors and barred ones.", max_length=64, pattern=PRINTABLE
     )
     kind: Kind = "vehicle"
 
@@ -87,7 +89,7 @@ class CommandRequest(RequestModel):
 
     model_config = example(reason="parcel service")
 
-    reason: str = Field("", description="Why; goes into the audit log.", max_length=400, pattern=NO_NUL)
+    reason: str = Field("", description="Why; goes into the audit log.", max_length=400, pattern=PRINTABLE)
 
 
 class CommandDoneResponse(ResponseModel):

@@ -15,6 +15,7 @@ from aggregator.domain.read_models import AlertQuery
 from aggregator.monitoring.change_feed import ChangeSet
 from aggregator.services.alert_service import AlertService
 from aggregator.web.dashboard.html import alert_html
+from aggregator.web.dashboard.html.card_renderer import CardRenderer
 from aggregator.web.dashboard.page_layout import PageContext, PageLayout, PageSession, html, rendered
 from aggregator.web.dashboard.page_updates import PageUpdates
 from common.errors import StoreError
@@ -31,7 +32,7 @@ def urgency(alert: Alert) -> tuple[int, int, int, str]:
 @dataclass
 class _Card:
     frame: ui.element
-    shot: Html
+    media: Html
     body: Html
     acknowledge: Html
     resolve: Html
@@ -45,11 +46,20 @@ class AlertsPage:
         context: What every page needs.
         alerts: Takes operators' decisions.
         updates: What all pages show.
+        renderer: Renders cards for all pages.
         visitor: The user who opened it.
     """
 
-    def __init__(self, context: PageContext, alerts: AlertService, updates: PageUpdates, visitor: PageSession) -> None:
+    def __init__(
+        self,
+        context: PageContext,
+        alerts: AlertService,
+        updates: PageUpdates,
+        renderer: CardRenderer,
+        visitor: PageSession,
+    ) -> None:
         self._context, self._alerts, self._live, self._visitor = context, alerts, updates, visitor
+        self._renderer = renderer
         self._user, self._words = visitor.user, visitor.words
         self._see_as(visitor.caller)
         self._cards: dict[str, _Card] = {}
@@ -179,14 +189,14 @@ class AlertsPage:
 
     def _make(self, alert: Alert, fresh: bool) -> _Card:
         with self._grid, ui.element("article").props(f"data-testid=alert-card data-alert={alert.id}") as frame:
-            shot = html("", "shot")
+            media = html("", "shot")
             body = html("", "body")
             with ui.element("div").classes("acts"):
                 taken = self._button(
                     "acknowledge", lambda: self._act(alert.id, Acknowledged(self._user)), "acknowledge"
                 )
                 done = self._button("resolve", lambda: self._act(alert.id, Resolved(self._user)), "resolve")
-        card = _Card(frame, shot, body, taken.classes("main"), done, alert)
+        card = _Card(frame, media, body, taken.classes("main"), done, alert)
         self._dress(card, alert)
         if fresh:
             frame.classes("new")
@@ -196,23 +206,14 @@ class AlertsPage:
         card.alert = alert
         camera = self._live.panels.camera_name(alert)
         card.frame.classes(replace=f"card {alert.severity} {alert.state}")
-        played = alert.id in self._clips and self._caller.may("clips.see", alert.site, alert.place)
-        shot = alert_html.clip_html if played else alert_html.picture_html
-        card.shot.set_content(rendered(lambda: shot(alert, self._words, camera), self._words))
-        card.body.set_content(rendered(lambda: self._body_html(alert, camera), self._words))
+        clip = alert.id in self._clips and self._caller.may("clips.see", alert.site, alert.place)
+        language, zone = self._visitor.language, self._live.panels.timezone(alert.site, alert.box)
+        media = rendered(lambda: self._renderer.media(alert, language, camera, clip=clip), self._words)
+        body = rendered(lambda: self._renderer.body(alert, language, camera, zone), self._words)
+        card.media.set_content(media)
+        card.body.set_content(body)
         card.acknowledge.set_visibility(alert.state == "open")
         card.resolve.set_visibility(alert.state != "resolved")
-
-    def _body_html(self, alert: Alert, camera: str) -> str:
-        zone = self._live.panels.timezone(alert.site, alert.box)
-        sites = self._context.sites
-        now = sites.now(alert.site, zone)
-        first, last = (
-            alert_html.clock_text(sites.local(alert.site, time_ns, zone), now)
-            for time_ns in (alert.first_ns, alert.last_ns)
-        )
-        site = sites.name(alert.site)
-        return alert_html.body_html(alert, self._words, site=site, camera=camera, first=first, last=last)
 
     async def _act(self, alert_id: str, change: Change) -> None:
         try:
@@ -233,9 +234,11 @@ class AlertsPage:
         self._frame.quarantine.classes(replace="chip plain bad" if panels.quarantined else "chip plain")
 
 
-async def show(context: PageContext, alerts: AlertService, updates: PageUpdates, client: Client) -> None:
+async def show(
+    context: PageContext, alerts: AlertService, updates: PageUpdates, renderer: CardRenderer, client: Client
+) -> None:
     """Build a page for a request and keep it up to date until its browser leaves."""
-    page = AlertsPage(context, alerts, updates, PageSession.of(client))
+    page = AlertsPage(context, alerts, updates, renderer, PageSession.of(client))
     await page.build()
 
     def show_changes(update: ChangeSet, caller: Principal) -> None:

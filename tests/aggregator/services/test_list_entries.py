@@ -56,6 +56,8 @@ def test_entries_that_can_be(changes: dict[str, str]) -> None:
         ({"standing": "visitor", "valid_until": "2026-11-01"}, "has passed"),
         ({"valid_from": "2027-01-02", "valid_until": "2027-01-01"}, "before valid_from"),
         ({"valid_until": "next week"}, "valid_until: write a day"),
+        ({"valid_until": "9999-12-31"}, "valid_until: write a day or time from 1970 to 2115"),
+        ({"valid_from": "1900-01-01"}, "valid_from: write a day or time from 1970 to 2115"),
         ({"standing": "revoked"}, "standing: a vehicle is registered or visitor or barred"),
         ({"kind": "credential", "text": "1"}, "standing: a credential is revoked"),
         ({"standing": "known"}, "standing"),
@@ -67,6 +69,14 @@ def test_entries_that_cannot_be_say_why_and_never_what(changes: dict[str, str], 
         check(wanted(**changes), NOW_NS)
     assert PLATE not in str(caught.value)
     assert "12345" not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["owner", "reason"])
+@pytest.mark.parametrize("text", ["a\nb", "a\n", "a\x00b", "\x7f"])
+def test_an_entry_from_a_form_has_no_control_characters_either(field: str, text: str) -> None:
+    entry = msgspec.structs.replace(wanted(owner="house 7", reason="lost"), **{field: text})
+    with pytest.raises(ListError, match=f"{field}: write it without line feeds"):
+        check(entry, NOW_NS)
 
 
 def test_a_wrong_row_spoils_no_other() -> None:

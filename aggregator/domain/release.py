@@ -10,6 +10,7 @@ the release is still what it was before.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, get_args
 
@@ -20,7 +21,7 @@ from aggregator.domain.search_query import DAY_NS, Nanoseconds
 from common.clock import SECOND_NS
 from common.errors import ContractError, ReleaseError
 from protocol.commands import Reason
-from protocol.event_types import Name
+from protocol.event_types import PRINTABLE, Name
 from protocol.identifiers import to_rfc3339
 from protocol.signing.chunked_aead import LONGEST_NS
 
@@ -129,7 +130,9 @@ def ask(fields: dict[str, object], who: str, now_ns: int) -> tuple[Release, Audi
     try:
         made = msgspec.convert({**given, "asked_by": who, "asked_ns": now_ns}, Release)
     except msgspec.ValidationError as error:
-        raise ContractError(f"release: {error}; ask for an hour at most, and say in 3 to 200 characters why") from error
+        raise ContractError(
+            f"release: {error}; ask for an hour at most, and write 3 to 200 printable characters as the reason"
+        ) from error
     if made.to_ns > now_ns:
         raise ContractError("release: to lies in the future; ask when the footage is there")
     return made, _act(made, "release.requested", who, now_ns, reason=made.reason)
@@ -235,8 +238,8 @@ def check_reason(reason: str) -> str:
     Raises:
         ReleaseError: They do not say it.
     """
-    if not 3 <= len(reason.strip()) <= 200 or not reason.strip().isprintable():
-        raise ReleaseError("reason: write 3 to 200 characters, without line feeds and control characters")
+    if not 3 <= len(reason.strip()) <= 200 or not re.search(PRINTABLE, reason.strip()):
+        raise ReleaseError("reason: write 3 to 200 printable characters")
     return reason.strip()
 
 

@@ -19,8 +19,10 @@ from protocol.signing.checkpoints import Hex32
 
 ROOT = Path(__file__).resolve().parents[2]
 ANCHORED = re.compile(r"""\$(?:"|')\s*[,)]""")
-ELSEWHERE = {"edge/recorder/startup_recovery.py"}
-"""Matches paths in the recorder's own folder."""
+ELSEWHERE = {
+    "edge/recorder/startup_recovery.py", "aggregator/web/api_models/search.py", "aggregator/web/api_models/audit.py",
+}  # fmt: skip
+"""Matches paths in the recorder's own folder; pydantic's patterns, whose `$` is the end of the text alone."""
 
 
 def test_no_pattern_ends_in_a_dollar_sign() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -126,4 +127,5 @@ def test_an_event_loop_runs_retries_and_cancels() -> None:
             await engine.settled()
         assert (store.jobs["1"].state, store.jobs["5"].state) == ("done", "queued")
 
-    asyncio.run(story())
+    with ThreadPoolExecutor(1) as apart:  # this thread may run a browser's event loop
+        apart.submit(asyncio.run, story()).result()

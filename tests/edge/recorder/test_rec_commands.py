@@ -251,14 +251,14 @@ def test_clear_footage_is_joined_for_the_export_s_redactor_alone_and_only_covere
     assert playing == {
         "edge/recorder/footage/export.py",
         "edge/recorder/footage/query_handler.py",  # stills, see test_rec_looks.py
-        "edge/jobs/clips/worker.py",  # into the redactor
+        "edge/jobs/clips/handler.py",  # into the redactor
         "edge/jobs/live/recorded_stream.py",  # into a view, which encodes what its redactor covered: test_live_kept.py
         "edge/jobs/releases/release_builder.py",  # what two people agreed to: tests/test_privacy.py
     }
     copying = {
         str(path.relative_to(ROOT)) for path in files if {"mux", "mux_one", "add_stream_from_template"} & called(path)
     }
-    assert copying == {"edge/recorder/segments/mux.py", "edge/redaction/encoder.py", "edge/jobs/releases/encoder.py"}
+    assert copying == {"edge/recorder/segments/mux.py", "edge/redaction/encoder.py"}
     encoding = {str(path.relative_to(ROOT)) for path in files if "add_stream" in called(path)}
     assert encoding == {
         "edge/redaction/encoder.py",

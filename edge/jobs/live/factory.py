@@ -38,7 +38,7 @@ def live_desk(
         url = camera.watched_url if "://" in camera.watched_url else str(base / camera.watched_url)
         return opener(url, login(camera.username, camera.password_file, base), clock)
 
-    def kept(camera: str, from_ns: int, to_ns: int) -> KeptOpener:
+    def stored_files(camera: str, from_ns: int, to_ns: int) -> KeptOpener:
         assert footage is not None
         footage.store.player.begins_ns(camera, from_ns, to_ns)  # raises where there is nothing: now it can be said
         return KeptOpener(footage.store.player, camera, from_ns, to_ns, clock, time.sleep)
@@ -48,7 +48,7 @@ def live_desk(
         tls=uplink.tls,
         site_key=trust_anchor.load(base / settings.trust_file, settings.site).sealing,
         cameras={camera.id: watched(camera) for camera in settings.cameras},
-        kept=kept if footage is not None else None,
+        stored_files=stored_files if footage is not None else None,
         redactor=redactor,
         kbps=settings.uplink.live_kbps,
         clock=clock,

@@ -44,7 +44,7 @@ class LiveStreamWorker:
         tls: Certificates to trust; None: the system's.
         site_key: Opens what is sealed for the site.
         cameras: Id → opener of the watched stream.
-        kept: Opens a stretch of a camera's footage; None: nothing is recorded.
+        stored_files: Opens a stretch of a camera's footage; None: nothing is recorded.
         redactor: Opens what covers a view of so many frames a second, with such a lead (`LiveRedactor`).
         kbps: Most that all views together may send.
         clock: Monotonic time.
@@ -57,7 +57,7 @@ class LiveStreamWorker:
     tls: ssl.SSLContext | None
     site_key: bytes
     cameras: Mapping[str, Openable]
-    kept: Callable[[str, int, int], Openable] | None
+    stored_files: Callable[[str, int, int], Openable] | None
     redactor: Callable[[float, int], LiveRedactor]
     kbps: int
     clock: Clock
@@ -100,11 +100,11 @@ class LiveStreamWorker:
 
     def _opener(self, command: Command) -> Openable:
         if command.to_ns:
-            if self.kept is None:
+            if self.stored_files is None:
                 raise FootageRefused("this box records nothing")
             if not 0 < command.to_ns - command.from_ns <= LONGEST_NS:
                 raise FootageRefused("at most ten minutes are played at once")
-            return self.kept(command.target, command.from_ns, command.to_ns)
+            return self.stored_files(command.target, command.from_ns, command.to_ns)
         if command.target not in self.cameras:
             raise SettingsError("", "", f"there is no camera '{command.target}'")
         return self.cameras[command.target]

@@ -146,7 +146,7 @@ class Exporter:
             sound=request.sound,
             models=list(self.redactor.models),
             counts=counts,
-            segments=[kept(self.player, row) for row in rows],
+            segments=[stored_files(self.player, row) for row in rows],
             gaps=[missing(gap) for gap in gaps],
             who=request.who,
             why=request.why,
@@ -156,7 +156,7 @@ class Exporter:
         return sign(manifest_data, self.key)
 
 
-def kept(player: Player, row: Segment) -> KeptSegment:
+def stored_files(player: Player, row: Segment) -> KeptSegment:
     """A segment's entry in a manifest.
 
     Raises:

@@ -50,7 +50,7 @@ def bound() -> Metrics:
     metric_sources.read_pictures(metrics.pictures, part(), reporter)
     metric_sources.read_delivery(metrics.delivery, reporter, part(), part(progress=part()), part(connected=True))
     writer = part(counts=part(), stopped=some())
-    metric_sources.read_footage(metrics.footage, part(writer=writer, recorder=part(inbox=part())))
+    metric_sources.read_footage(metrics.footage, part(writer=writer, recorder=part(queue=part())))
     Doors.bind_metrics(part(counts=part()), metrics.doors)
     Gates.bind_metrics(part(plate_readers={"a": part()}, relays={"a": part()}), metrics.gates)
     return metrics

@@ -20,7 +20,7 @@ from common.secret import Secret
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this part's words to the command's parser."""
     words = parser.add_subparsers(dest="word", required=True, metavar="run|check|user|trust")
-    run = words.add_parser("run", help="run an aggregator until it is told to stop (SIGTERM, SIGINT)")
+    run = words.add_parser("run", help="run an aggregator until SIGTERM or SIGINT")
     run.add_argument("config", type=Path, metavar="CONFIG")
     run.add_argument("--one-time-password", metavar="NAME", help="make a user NAME and print a password for one log-in")
     run.set_defaults(call=_run)
@@ -79,8 +79,8 @@ def _user_add(options: argparse.Namespace) -> int:
     grants = [parse(text) for text in options.role]
     password = None if options.provider else _ask_password()
     roles = app.add_user(settings, options.name, password, grants)
-    told = ", ".join(map(str, roles)) or "no roles yet: give some with --role"
-    print(f"user {options.name} may log in; {told}")  # noqa: T201
+    listed = ", ".join(map(str, roles)) or "no roles yet: give some with --role"
+    print(f"user {options.name} may log in; {listed}")  # noqa: T201
     return 0
 
 
@@ -112,7 +112,7 @@ def _trust(options: argparse.Namespace) -> int:
     from aggregator import app
 
     app.write_trust(aggregator.load(options.config), options.site, options.out)
-    print(f"{options.out}: give it to the boxes of {options.site} as trust_file, and to nobody else")  # noqa: T201
+    print(f"{options.out}: give it to the boxes of {options.site} as trust_file, and to no other box")  # noqa: T201
     return 0
 
 

@@ -22,6 +22,9 @@
     │   └── DoorRefused      one side said no: a wrong key or password, a replay, a clock that is off
     ├── UplinkError          the box's way to the aggregator over HTTP
     │   └── UplinkRefused    the aggregator does not want it, or not any more
+    ├── JobError             a job that cannot be accepted, changed or stored
+    │   └── JobQueueFull     too many jobs of a kind are open
+    ├── TryAgain             a job that cannot be done now and is tried again after a pause
     ├── RelayError           a gate's relay did not take the command
     ├── ListError            a site's list: an entry that cannot be, or a store that cannot be read
     ├── RecordError          the record of looks was changed, or cannot be checked
@@ -155,6 +158,18 @@ class UplinkError(PaifangError):
 
 class UplinkRefused(UplinkError):
     """The aggregator does not want it, or not any more."""
+
+
+class JobError(PaifangError):
+    """A job that cannot be accepted, changed or stored; says why."""
+
+
+class JobQueueFull(JobError):
+    """Too many jobs of a kind are open."""
+
+
+class TryAgain(PaifangError):
+    """A job that cannot be done now and is tried again after a pause; says why."""
 
 
 class RelayError(PaifangError):

@@ -18,7 +18,8 @@ from common.clock import SECOND_NS, Clock, SystemClock
 from common.periodic import run_periodically
 from common.threads import Worker, health
 from edge.access.controller import AccessControl
-from edge.jobs.registry import JobRegistry
+from edge.jobs.command_jobs import CommandJobs
+from edge.jobs.registry import build_jobs
 from edge.loaded_models import Models, load_models, model_store
 from edge.messaging.command_handler import Action
 from edge.messaging.event_reporter import EventReporter
@@ -28,7 +29,14 @@ from edge.messaging.outbox_publisher import OutboxPublisher
 from edge.messaging.outbox_store import EventIdentity
 from edge.messaging.upload_client import UploadClient
 from edge.monitoring.clock_step_detector import ClockStepDetector
-from edge.monitoring.metric_sources import read_camera, read_delivery, read_footage, read_inference, read_pictures
+from edge.monitoring.metric_sources import (
+    read_camera,
+    read_delivery,
+    read_footage,
+    read_inference,
+    read_jobs,
+    read_pictures,
+)
 from edge.monitoring.metrics import Metrics
 from edge.monitoring.status import StatusPublisher, StatusServer, camera_status
 from edge.recorder.factory import RecorderService
@@ -130,7 +138,7 @@ class Box:
         self.reporter = EventReporter(self.outbox.put, self.redactor)
         self.footage = self._footage(base)
         self.uplink = self._uplink(base)
-        self.jobs = self._job_registry(base)
+        self.jobs = self._build_jobs(base)
         self.access = AccessControl(
             settings,
             base,
@@ -218,10 +226,10 @@ class Box:
             put=lambda draft: self.outbox.put([draft]),
         )
 
-    def _job_registry(self, base: Path) -> JobRegistry:
-        """Handlers of unredacted copies, clips and live views."""
+    def _build_jobs(self, base: Path) -> CommandJobs:
+        """Unredacted copies, clips and live views."""
         models = model_store(self.settings, base)
-        return JobRegistry(
+        return build_jobs(
             self.settings, base, self.footage, self.uplink, clock=self._clock,
             films=lambda: export_redactor(models, threads=1),
             views=lambda rate, lead: live_redactor(models, rate, lead),
@@ -233,9 +241,7 @@ class Box:
         if not settings.url:
             return None
         ca_file = base / settings.ca_file if settings.ca_file else None
-        return UploadClient(
-            settings.url, ca_file, clock=self._clock, backoff=lambda: Backoff(random.random, 1.0, 300.0)
-        )
+        return UploadClient(settings.url, ca_file)
 
     def _routes(self, base: Path) -> list[Route]:
         """Routes of the box's footage API."""
@@ -337,6 +343,7 @@ class Box:
         read_inference(metrics.inference, self.inference, self._frames)
         read_pictures(metrics.pictures, self.redactor, self.reporter)
         read_delivery(metrics.delivery, self.reporter, self.outbox.store, self.publisher, self.link)
+        read_jobs(metrics.jobs, self.jobs.queue)
         if self.footage is not None:
             read_footage(metrics.footage, self.footage)
         self.access.bind_metrics(metrics)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from common.clock import SECOND_NS
 from common.decoding import JsonDecoder
 from common.errors import ContractError
-from protocol.event_types import Name
+from protocol.event_types import PRINTABLE, Name
 from protocol.identifiers import is_uuid7
 from protocol.signing import signed_messages
 from protocol.topics import BoxTopics
@@ -23,7 +23,7 @@ LIFE_S = 30
 COMMANDS = ("open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live")
 CommandName = Literal["open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live"]
 Moment = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
-Reason = Annotated[str, msgspec.Meta(min_length=3, max_length=200)]
+Reason = Annotated[str, msgspec.Meta(min_length=3, max_length=200, pattern=PRINTABLE)]
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):

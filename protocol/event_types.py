@@ -12,6 +12,8 @@ import msgspec
 
 ObjectClass = Literal["person", "bicycle", "car", "motorcycle", "bus", "truck"]
 Direction = Literal["forward", "backward"]
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$(?!\n)"
+"""Free text of people: no control characters, no line feeds."""
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.\-]+$(?!\n)")]
 Pseudonym = Annotated[str, msgspec.Meta(min_length=16, max_length=64, pattern=r"^[0-9a-f]+$(?!\n)")]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]

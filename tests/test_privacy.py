@@ -137,7 +137,8 @@ def test_only_the_redactor_encodes_pictures() -> None:
     packages = ("aggregator", "common", "edge", "protocol", "models", "paifang", "pipelines")
     encoding = {shown(path): found for path in python_files(*packages) if (found := uses(path, ENCODERS))}
     video = {ONLY_VIDEO_ENCODER: {"add_stream", "add_stream_from_template", "mux", "mux_one"}}
-    video[CLEAR_ENCODER] = {"add_stream", "mux"}
+    base = {shown(path) for path in python_files(*packages) if uses(path, {"VideoOutput"})}
+    assert base == set(VIDEO_ENCODERS), "an encoder of its own, which might take other frames"
     assert encoding == {ONLY_ENCODER: {"imencode"}} | video | dict.fromkeys(COPIERS, COPYING)
     modules = {shown(path) for path in python_files(*packages) if uses(path, PICTURE_MODULES)}
     assert modules == set()
@@ -157,12 +158,12 @@ def test_only_reading_opens_a_container_or_a_codec() -> None:
             modes += [it.value.value for it in node.keywords if it.arg == "mode" and isinstance(it.value, ast.Constant)]
             on_av = isinstance(node.func.value, ast.Name) and node.func.value.id == "av"
             if (on_av and node.func.attr == "open") or node.func.attr == "create":
-                allowed = {"r", "w"} if on_av and shown(path) in (*COPIERS, *VIDEO_ENCODERS) else {"r"}
+                allowed = {"r", "w"} if on_av and shown(path) in (*COPIERS, ONLY_VIDEO_ENCODER) else {"r"}
                 assert set(modes) <= allowed, f"{shown(path)}:{node.lineno}"
 
 
 def test_clear_copies_are_reachable_from_the_approved_command_only() -> None:
-    """The chain, module by module: command → worker → request of two people → builder → watermark → encoder."""
+    """The chain, module by module: command → handler → request of two people → builder → watermark → encoder."""
     users: dict[str, set[str]] = {}
     for path in python_files("edge", "paifang", "demo", "pipelines", "models"):
         for node in ast.walk(parsed(path)):
@@ -171,14 +172,14 @@ def test_clear_copies_are_reachable_from_the_approved_command_only() -> None:
     inside = "edge/jobs/releases/{}.py".format
     assert users == {
         "edge.jobs.releases.factory": {"edge/jobs/registry.py"},
-        "edge.jobs.releases.worker": {inside("factory")},
-        "edge.jobs.releases.release_builder": {inside("factory"), inside("worker")},
-        "edge.jobs.releases.release_request": {inside("worker"), inside("release_builder")},
+        "edge.jobs.releases.handler": {inside("factory")},
+        "edge.jobs.releases.release_builder": {inside("factory"), inside("handler")},
+        "edge.jobs.releases.release_request": {inside("handler"), inside("release_builder")},
         "edge.jobs.releases.watermark": {inside("encoder"), inside("release_builder")},
         "edge.jobs.releases.encoder": {inside("release_builder")},
     }
     made = {
-        name: set[str]() for name in ("WatermarkedFrame", "MarkedEncoder", "ReleaseRequest", "ReleaseWorker", "Maker")
+        name: set[str]() for name in ("WatermarkedFrame", "MarkedEncoder", "ReleaseRequest", "ReleaseHandler", "Maker")
     }
     for path in python_files("edge"):
         for node in ast.walk(parsed(path)):
@@ -186,17 +187,17 @@ def test_clear_copies_are_reachable_from_the_approved_command_only() -> None:
                 made[node.func.id].add(shown(path))
     assert made == {
         "WatermarkedFrame": {inside("watermark")}, "MarkedEncoder": {inside("release_builder")},
-        "ReleaseRequest": {inside("release_request")}, "ReleaseWorker": {inside("factory")},
+        "ReleaseRequest": {inside("release_request")}, "ReleaseHandler": {inside("factory")},
         "Maker": {inside("factory")},
     }  # fmt: skip
     (put,) = [
         it for it in ast.walk(parsed(ROOT / CLEAR_ENCODER)) if isinstance(it, ast.FunctionDef) and it.name == "put"
     ]
     assert ast.unparse(put.args.args[1]) == "marked: WatermarkedFrame"
-    (take,) = [
-        it for it in ast.walk(parsed(ROOT / inside("worker"))) if isinstance(it, ast.FunctionDef) and it.name == "take"
-    ]
-    assert ast.unparse(take.body[1]) == "order = order_of(command, self._site_key)"
+    handler = [it for it in ast.walk(parsed(ROOT / inside("handler"))) if isinstance(it, ast.FunctionDef)]
+    for name in ("check", "run"):  # the command is checked when it comes, and again when its job starts
+        (method,) = [it for it in handler if it.name == name]
+        assert ast.unparse(method.body[1]) == "order = order_of(command, self._site_key)"
 
 
 def test_only_the_painter_makes_a_frame_that_may_be_encoded() -> None:

@@ -200,17 +200,22 @@ def _messaging(core: Core, access: Access, writer: Writer, connect: Callable[[],
     retention = RetentionJob(core.settings.retention, clock, core.reader.last_heartbeat_ns())
     processor = BatchProcessor(writer, clock, core.new_id, core.settings.clips.keep_days)
     changes = ChangeFeed()
+
+    def maintain() -> None:
+        erased = processor.clean(lambda: retention.turn(writer))
+        checkpointer.run_if_due(writer, at_once=erased > 0)
+
     consumer = EventConsumer(
         connect=connect,
-        ledger=processor,
-        mailbox=core.queue,
+        processor=processor,
+        queue=core.queue,
         clock=clock,
         backoff=Backoff(random.random),
         health=core.health,
         metrics=core.metrics,
-        broadcast=changes,
-        posts=outbound,
-        chore=lambda: checkpointer.turn(writer, at_once=processor.clean(lambda: retention.turn(writer)) > 0),
+        changes=changes,
+        outbound=outbound,
+        maintenance=maintain,
     )
     commands = CommandClient(core.keys, outbound, access.audit_log.put, clock)
     return Messaging(lists, outbound, consumer, processor, changes, commands)
@@ -246,7 +251,7 @@ def _checkpointer(core: Core, outbound: OutboundQueue) -> Checkpointer:
         key=core.keys.signing,
         clock=core.clock,
         every_s=record.every_s,
-        tell=lambda topic, message: outbound.put(topic, message, retain=True),
+        publish=lambda topic, message: outbound.put(topic, message, retain=True),
         sites=lambda: sorted({box.site for box in core.reader.boxes()}),
         outside=Path(record.outside) if record.outside else None,
     )

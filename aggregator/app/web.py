@@ -57,7 +57,7 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(site_lists.add, lists=use.lists, commands=use.commands),
         partial(audit.add, reader=core.reader, audit_log=access.audit_log, public=public, clock=core.clock),
         partial(accounts.add, accounts=access.accounts),
-        partial(search.add, desk=use.searches, objects=parts.files.objects),
+        partial(search.add, searches=use.searches, objects=parts.files.objects),
         partial(releases.add, releases=use.releases),
         partial(clips.add, clips=use.clips),
         partial(live.add, views=use.live),

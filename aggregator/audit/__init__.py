@@ -1,1 +1,1 @@
-"""The record: every look and every change of a list, in an order that cannot be changed unseen."""
+"""The audit log: every access and every change, in a verifiable order."""

@@ -1,4 +1,4 @@
-"""Puts acts on the record: each caller's future is done when its act is on the disk; those who wait share a commit."""
+"""Writes audit entries: a caller's future is done when its entry is on the disk; entries that wait share a commit."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MOST_AT_ONCE = 1_000
 
 
 class AuditLogWriter:
-    """The way onto the record for looks; changes bring their act along in their own transaction.
+    """Writes entries of accesses; changes write their entry in their own transaction.
 
     Args:
-        mailbox: The way to the writer.
+        queue: Of the store's writer.
     """
 
-    def __init__(self, mailbox: WriteJobs[AuditWriter]) -> None:
-        self._mailbox = mailbox
+    def __init__(self, queue: WriteJobs[AuditWriter]) -> None:
+        self._queue = queue
         self._lock = threading.Lock()
         self._waiting: list[tuple[AuditEntry, Future[None]]] = []
         self._asked = False
@@ -57,7 +57,7 @@ class AuditLogWriter:
 
     def _ask(self) -> None:
         try:
-            self._mailbox.submit(self._write)
+            self._queue.submit(self._write)
         except StoreError as error:
             with self._lock:
                 waiting, self._waiting, self._asked = self._waiting, [], False
@@ -71,7 +71,7 @@ class AuditLogWriter:
             again = self._asked = bool(self._waiting)
         try:
             store.append_audit_entries([act for act, _ in batch])
-        except Exception as error:  # whatever it is, nobody may take it for recorded
+        except Exception as error:  # any error: the entry must not count as written
             for _, future in batch:
                 future.set_exception(error)
         else:

@@ -1,4 +1,4 @@
-"""Seals the record now and then, and tells the world: the boxes, and a file outside where the settings name one."""
+"""Signs checkpoints of the audit log at intervals, and publishes them to the boxes and to a file."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ class Checkpointer:
     """Makes checkpoints. Belongs to the writer's thread.
 
     Args:
-        reader: The record.
-        key: Signs.
-        clock: Says when.
+        reader: The audit log.
+        key: Signs checkpoints.
+        clock: The present time.
         every_s: At most one in this time, and none while nothing was added.
-        tell: Sends a retained message.
-        sites: Whose boxes are told.
-        outside: A file that gets a line each; best on another machine. None: none.
+        publish: Sends a retained message.
+        sites: Sites whose boxes get it.
+        outside: A file that gets one line for each; best on another machine.
     """
 
     reader: AuditReader
     key: Ed25519PrivateKey
     clock: Clock
     every_s: float
-    tell: Callable[[str, bytes], None]
+    publish: Callable[[str, bytes], None]
     sites: Callable[[], Iterable[str]]
     outside: Path | None = None
     _sealed_ns: int | None = None
     _size: int = -1
 
-    def turn(self, store: AuditWriter, *, at_once: bool = False) -> Checkpoint | None:
-        """Seal, if it is time and there is something new.
+    def run_if_due(self, store: AuditWriter, *, at_once: bool = False) -> Checkpoint | None:
+        """Sign a checkpoint if the interval is over and there are new entries.
 
         Args:
-            store: The record.
-            at_once: It is time: something was erased, and what is exported must tell so.
+            store: The audit log.
+            at_once: It is time: something was erased, and what is exported must publish so.
 
         Raises:
             StoreError: The store cannot be read or written now.
@@ -60,18 +60,18 @@ class Checkpointer:
             return None
         made = store.sign_checkpoint(lambda size, root: checkpoints.make(size, root, self.clock.wall_ns(), self.key))
         self._size = made.size
-        self._publish(made)
+        self._publish_checkpoint(made)
         return made
 
     def newest(self) -> list[tuple[str, bytes]]:
-        """What the boxes should know: topic and payload, for a broker that may have forgotten."""
+        """The newest checkpoint for each site: topic and payload, for a broker that lost its retained messages."""
         made = self.reader.checkpoints()
         return [(checkpoints.topic(site), checkpoints.encode(made[-1])) for site in self.sites()] if made else []
 
-    def _publish(self, made: Checkpoint) -> None:
+    def _publish_checkpoint(self, made: Checkpoint) -> None:
         message = checkpoints.encode(made)
         for site in self.sites():
-            self.tell(checkpoints.topic(site), message)
+            self.publish(checkpoints.topic(site), message)
         if self.outside is not None:
             try:
                 with self.outside.open("ab") as out:

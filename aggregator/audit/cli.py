@@ -17,7 +17,7 @@ from protocol.signing.checkpoints import Checkpoint
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this part's words to the command's parser."""
     words = parser.add_subparsers(dest="word", required=True, metavar="verify")
-    verify = words.add_parser("verify", help="check an exported record of looks; needs no aggregator")
+    verify = words.add_parser("verify", help="check an exported audit log; needs no aggregator")
     verify.add_argument("file", type=Path, metavar="FILE")
     verify.add_argument("--key", metavar="HEX", help="the public key that must have signed; else the one in the file")
     verify.add_argument(

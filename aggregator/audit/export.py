@@ -95,7 +95,7 @@ def verify(lines: Iterable[bytes], key: str | None = None, kept: Iterable[Checkp
     Args:
         lines: The file's.
         key: The key that must have signed, hexadecimal; None: the one that the file names (which proves less).
-        kept: Checkpoints that somebody kept elsewhere: the file must agree with them too.
+        kept: Checkpoints from elsewhere that the file must agree with too.
 
     Raises:
         RecordError: Something was changed, removed, added or put in another order; says where.
@@ -120,7 +120,7 @@ class _Roots:
 
     def __init__(self) -> None:
         self.leaves: list[bytes] = []
-        self.erased = self.told = 0
+        self.erased = self.logged_erasures = 0
 
     def at(self, sizes: set[int]) -> dict[int, str]:
         frontier, found = CompactRange(), dict[int, str]()
@@ -165,7 +165,7 @@ def _entry(line: bytes, roots: _Roots) -> tuple[int, bytes]:
     entry = row.entry.encode()
     act = _ACT.decode(entry)
     if act.what == "erased" and act.target == "record":
-        roots.told = int(act.detail.get("up_to", "0"))
+        roots.logged_erasures = int(act.detail.get("up_to", "0"))
     return row.number, leaf_hash(entry)
 
 
@@ -186,8 +186,8 @@ def _exact(value: msgspec.Struct, line: bytes) -> None:
 
 def _judged(roots: _Roots, marks: list[Checkpoint], public: Ed25519PublicKey, key: str) -> Verified:
     size = len(roots.leaves)
-    if roots.erased != roots.told:
-        raise RecordError(f"{roots.erased} entries are erased; the record itself tells of {roots.told}")
+    if roots.erased != roots.logged_erasures:
+        raise RecordError(f"{roots.erased} entries are erased; the log itself records {roots.logged_erasures}")
     if not marks:
         raise RecordError("there is no checkpoint: nothing proves these entries")
     known = roots.at({mark.size for mark in marks} | {size})

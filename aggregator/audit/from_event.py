@@ -1,26 +1,26 @@
-"""What people do at the box itself reaches the record as events do: exports, holds and erasures of footage."""
+"""Audit entries from events: exports, holds and erasures of footage that people make at the box itself."""
 
 from __future__ import annotations
 
 from aggregator.domain.audit_entry import Action, AuditEntry
 from protocol.envelope import Event
 
-WHAT: dict[str, Action] = {"footage.exported": "export", "footage.held": "hold", "footage.erased": "erased"}
+ACTIONS: dict[str, Action] = {"footage.exported": "export", "footage.held": "hold", "footage.erased": "erased"}
 BY_ITSELF = "box"
 _AS_FIELDS = frozenset({"by", "reason"})
 
 
-def act_of(event: Event) -> AuditEntry | None:
-    """The record's entry for an event; None where its kind is nobody's act.
+def entry_of(event: Event) -> AuditEntry | None:
+    """The audit entry for an event; None where its kind has none.
 
-    Who did it stands as `name@box`: users of a box's shell are not the aggregator's, whatever they call themselves.
+    The person is written as `name@box`: a user of a box's shell is not a user of the aggregator.
     """
-    what = WHAT.get(event.kind)
+    what = ACTIONS.get(event.kind)
     if what is None:
         return None
-    told = {name.rstrip("_"): value for name in event.data.__struct_fields__ if (value := getattr(event.data, name))}
-    detail = {name: str(value) for name, value in told.items() if name not in _AS_FIELDS}
+    fields = {name.rstrip("_"): value for name in event.data.__struct_fields__ if (value := getattr(event.data, name))}
+    detail = {name: str(value) for name, value in fields.items() if name not in _AS_FIELDS}
     return AuditEntry(
-        time_ns=event.time_ns, who=f"{told.get('by') or BY_ITSELF}@{event.box}", what=what, site=event.site,
-        target=f"{event.box}/{event.place}", reason=str(told.get("reason", "")), detail=detail | {"event": event.id},
+        time_ns=event.time_ns, who=f"{fields.get('by') or BY_ITSELF}@{event.box}", what=what, site=event.site,
+        target=f"{event.box}/{event.place}", reason=str(fields.get("reason", "")), detail=detail | {"event": event.id},
     )  # fmt: skip

@@ -12,7 +12,7 @@ from common.clock import SECOND_NS
 
 PAGE = 100
 MOST_READ = 50_000
-"""Entries that one question looks at."""
+"""Entries that one query reads at most."""
 STEP = 1_000
 DAYS = 7
 

@@ -1,4 +1,4 @@
-"""Which looks are on the record already, so that one is recorded once however often a page is loaded."""
+"""Accesses that are in the audit log already, so that each is logged once however often a page is loaded."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections import OrderedDict
 
 
 class ViewDeduplicator:
-    """Which pictures somebody has seen since the start: bounded, oldest forgotten first. On the event loop only."""
+    """Pictures that each user has seen since the start; the oldest are dropped first. On the event loop only."""
 
     def __init__(self, most: int = 100_000) -> None:
         self._most = most
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def known(self, user: str, picture: str) -> bool:
-        """Whether this look is on the record already."""
+        """Whether this access is in the audit log already."""
         return (user, picture) in self._seen
 
     def add(self, user: str, picture: str) -> None:
-        """It is on the record now."""
+        """It is in the audit log now."""
         self._seen[user, picture] = None
         while len(self._seen) > self._most:
             self._seen.popitem(last=False)

@@ -1,7 +1,7 @@
-"""Accounts, as they are changed from the dashboard and the API: who may change whose, and every change on the record.
+"""Changes of accounts from the dashboard and the API: permissions, and an audit entry for each change.
 
 Nobody changes their own roles, and an administrator of one site changes only whose roles all lie within it: else a
-password set for somebody with more would be a way to more.
+administrator could give themselves more rights by setting the password of a user who has them.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ class AccountService:
 
     Args:
         reader: Users and roles.
-        mailbox: The way to the writer.
+        queue: Of the store's writer.
         keys: Seal second factors.
-        clock: Says when.
+        clock: The present time.
         token: Makes an unguessable string of at least 256 bits.
         new_id: Makes ids.
         changed: Called after each change, so that what is known of users is read again.
     """
 
     reader: AccountReader
-    mailbox: WriteJobs[AccountWriter]
+    queue: WriteJobs[AccountWriter]
     keys: KeyRing
     clock: Clock
     token: Callable[[], str]
@@ -70,7 +70,7 @@ class AccountService:
         object.__setattr__(self, "_checker", Checker(self.reader, self.keys, self.clock, self._write))
 
     def accounts(self, caller: Principal) -> list[Account]:
-        """Whom an administrator sees: everybody who has a role in their reach, or none at all."""
+        """The accounts that an administrator sees: users with a role within their sites, and users without roles."""
         reach = _reach(caller)
         return [
             account
@@ -112,10 +112,10 @@ class AccountService:
         self._change(change, act_of(name, caller.name, now_ns, "logs in through the identity provider"))
 
     def user_of(self, subject: Subject) -> str:
-        """The user whom the provider vouches for; at the first log-in, the two are tied together.
+        """The user of a subject of the identity provider; the first log-in ties them together.
 
         Raises:
-            LoginError: There is no such user, they have a password, or somebody else's subject is tied to them.
+            LoginError: There is no such user, the user has a password, or is tied to another subject.
         """
         user = self.reader.linked_user(subject.id)
         if user is not None:
@@ -125,7 +125,7 @@ class AccountService:
             raise LoginError("the provider knows you, but there is no account for you here")
         act = act_of(known.name, SYSTEM, self.clock.wall_ns(), "tied to the identity provider")
         if not self._change(changes.PutLink(subject.id, known.name), act):
-            raise LoginError("the provider knows you as somebody else than before")
+            raise LoginError("the identity provider has another subject for this user than before")
         return known.name
 
     def remove(self, caller: Principal, name: str) -> None:
@@ -241,8 +241,8 @@ class AccountService:
         most_days = MOST_DAYS_BY_PROVIDER if by_provider else MOST_DAYS
         if not 1 <= days <= most_days:
             raise StaffError(f"days: 1 to {most_days}")
-        if not label.strip() or len(label) > 100:
-            raise StaffError("label: say in 1 to 100 characters what it is for")
+        if not label.strip() or len(label) > 100 or not label.strip().isprintable():
+            raise StaffError("label: write 1 to 100 characters, without line feeds and control characters")
         if len(self.tokens(caller)) >= MOST_TOKENS:
             raise StaffError(f"at most {MOST_TOKENS} tokens; end one first")
         self._checker.check(caller.name, proof, by_provider=caller.vouched)
@@ -266,7 +266,7 @@ class AccountService:
 
     def _may_give(self, caller: Principal, name: str, grant: RoleAssignment) -> None:
         if name == caller.name:
-            raise Forbidden("somebody else must change your roles")
+            raise Forbidden("your own roles must be changed by another administrator")
         if not any(mine.covers(grant) for mine in _reach(caller)):
             raise Forbidden(f"{grant} lies beyond what you administer")
 
@@ -288,7 +288,7 @@ class AccountService:
 
     def _write(self, job: Callable[[AccountWriter], bool]) -> bool:
         try:
-            return self.mailbox.submit(job).result(WRITE_TIMEOUT_S)
+            return self.queue.submit(job).result(WRITE_TIMEOUT_S)
         except TimeoutError as error:
             raise StoreError("the store does not answer") from error
         finally:

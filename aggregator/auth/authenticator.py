@@ -1,6 +1,6 @@
 """Log-in: argon2id passwords, second factors, random session tokens of which only the SHA-256 is kept.
 
-A log-in that fails says neither which part was wrong nor whether the name exists, and takes the same time.
+A failed log-in does not reveal which part was wrong or whether the name exists, and takes the same time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from common.secret import Secret
 WRITE_TIMEOUT_S = 10.0
 WRONG = "wrong name, password or code"
 PROVIDER = "identity provider"
-"""How somebody logged in for whom the identity provider vouches."""
+"""The way of log-in of users of the identity provider."""
 
 
 class SessionWriter(AccountWriter, AuditWriter, Protocol):
@@ -44,23 +44,23 @@ class Authenticator:
 
     Args:
         reader: Users, roles and sessions.
-        mailbox: The way to the writer.
+        queue: Of the store's writer.
         keys: Open second factors.
         clock: Wall time for sessions, monotonic time for limits.
         token: Makes an unguessable string of at least 256 bits.
         hours: How long a log-in lasts.
-        areas: Which places belong to which areas.
+        areas: The areas of each place.
         stamp: Differs when another process has changed accounts.
         hasher: argon2id with its parameters.
 
     Attributes:
-        cache: Principals that were looked up a moment ago; to be cleared by whoever changes an account.
+        cache: Principals that were looked up a moment ago; to be cleared after each change of an account.
     """
 
     def __init__(
         self,
         reader: AccountReader,
-        mailbox: WriteJobs[SessionWriter],
+        queue: WriteJobs[SessionWriter],
         keys: KeyRing,
         clock: Clock,
         *,
@@ -70,7 +70,7 @@ class Authenticator:
         stamp: Callable[[], object] = lambda: None,
         hasher: argon2.PasswordHasher | None = None,
     ) -> None:
-        self._reader, self._mailbox = reader, mailbox
+        self._reader, self._queue = reader, queue
         self._clock, self._token = clock, token
         self.lifetime_s = round(hours * 3600)
         self._areas = areas or {}
@@ -78,7 +78,7 @@ class Authenticator:
         self._checker = Checker(reader, keys, clock, self._write)
         self._dummy = self._hasher.hash(token())
         self._limits = LoginLimits(clock)
-        self._failures = Failures(clock, lambda act: mailbox.submit(lambda store: store.append_audit_entries([act])))
+        self._failures = Failures(clock, lambda act: queue.submit(lambda store: store.append_audit_entries([act])))
         self._bad_tokens = RateLimiter(clock, 50, 300.0)
         self._vouchers = Vouchers(clock)
         self.cache = PrincipalCache(clock, stamp)
@@ -91,7 +91,7 @@ class Authenticator:
 
         Raises:
             LoginThrottled: Too many tries from this address or for this name.
-            LoginError: Wrong; not said what.
+            LoginError: Name, password or code is wrong.
             KeysMissing: The second factor cannot be opened.
             StoreError: The session could not be written.
         """
@@ -115,7 +115,7 @@ class Authenticator:
         return self.let_in(user.name, used=user if user.one_time else None)
 
     def let_in(self, name: str, how: str = "", used: User | None = None) -> str:
-        """Open a session for somebody who has shown who they are.
+        """Open a session for an authenticated user.
 
         Args:
             name: The user.
@@ -188,13 +188,13 @@ class Authenticator:
             self._write(lambda store: store.end_session(hash_token(token), act))
 
     def _caller(self, user: str) -> Principal | None:
-        """Somebody who has an account; what was left of one that is gone lets nobody in."""
+        """The principal of a user who has an account; None for a removed account."""
         account = next(iter(self._reader.accounts(user)), None)
         return None if account is None else Principal(user, account.grants, self._areas)
 
     def _write(self, work: Callable[[SessionWriter], Result]) -> Result:
         try:
-            return self._mailbox.submit(work).result(WRITE_TIMEOUT_S)
+            return self._queue.submit(work).result(WRITE_TIMEOUT_S)
         except TimeoutError as error:
             raise StoreError("the store does not answer") from error
         finally:

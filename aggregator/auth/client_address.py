@@ -31,7 +31,7 @@ def cookie_name(connection: HTTPConnection, name: str) -> str:
 
 
 def session_of(connection: HTTPConnection) -> str:
-    """The session's token that a browser brings; empty for none."""
+    """The session's token in a request; empty for none."""
     return connection.cookies.get(cookie_name(connection, SESSION_COOKIE), "")
 
 

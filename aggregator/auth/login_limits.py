@@ -16,13 +16,13 @@ from common.errors import StoreError
 _log = logging_setup.get("login")
 LONGEST_S = 300.0
 LONGEST_SHARED_S = 60.0
-"""The longest wait that somebody else's tries can cause."""
+"""The longest wait that attempts of other clients can cause."""
 MOST_KNOWN = 10_000
 MOST_REPORTS = 100
 """Reports of failed log-ins within an hour; the others are counted in the next one."""
 HOUR_NS = 3600 * SECOND_NS
 UNKNOWN = "unknown"
-"""Who fails to log in under a name that nobody has: people type passwords into the wrong field."""
+"""Written instead of an unknown user name: people type passwords into the wrong field."""
 
 
 class LoginLimits:
@@ -68,11 +68,11 @@ class LoginLimits:
 
 @dataclass
 class Failures:
-    """Reports failed log-ins, in the log and on the record; a flood of them fills neither.
+    """Reports failed log-ins, in the log and in the audit log; a flood of them fills neither.
 
     Args:
         clock: When.
-        put: Puts an act on the record, without waiting.
+        put: Puts an act in the audit log, without waiting.
     """
 
     clock: Clock
@@ -85,7 +85,7 @@ class Failures:
         """Report one.
 
         Args:
-            name: The user; None where nobody has the name that was given.
+            name: The user; None if there is no such user.
             address: Where it came from; its prefix is recorded.
             why: `wrong` or `throttled`.
         """

@@ -1,6 +1,6 @@
 """Log-in through an identity provider: OpenID Connect Core 1.0, code flow with PKCE (RFC 7636), state and nonce.
 
-The provider says who somebody is. Whether they have an account, and what they may, is said here: an account is tied to
+The provider authenticates users. Accounts and permissions are ours: an account is tied to
 the provider's `sub` at its first log-in, and only one that was made for the provider can be.
 """
 
@@ -38,7 +38,7 @@ class Subject:
     """Whom the provider vouches for.
 
     Attributes:
-        id: Issuer and `sub`: never given to somebody else.
+        id: Issuer and `sub`: never given to another user.
         name: What the provider calls them now.
     """
 
@@ -79,7 +79,7 @@ class OidcClient:
         self._about: dict[str, Any] | None = None
 
     def begin(self) -> tuple[str, str]:
-        """Where to send the browser, and the state that it must bring back.
+        """The address to send the browser to, and the state that it must return with.
 
         Raises:
             LoginError: The provider does not answer.

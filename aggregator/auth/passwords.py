@@ -48,7 +48,7 @@ def check_user(name: str) -> str:
     """A user's name.
 
     Raises:
-        LoginError: It has wrong characters, or means somebody else.
+        LoginError: It has wrong characters, or is reserved.
     """
     if not NAME.fullmatch(name) or name == SYSTEM:
         raise LoginError(f"name '{name[:80]}' must be 1 to 64 of letters, digits, '_', '.', '-', and not '{SYSTEM}'")
@@ -80,7 +80,7 @@ def add_user(
 
 
 def create_one_time_user(store: AccountWriter, name: str, token: Callable[[], str], now_ns: int) -> str:
-    """Add a user with every role everywhere who can log in once: to look around, and to make the first accounts.
+    """Add a user with every role everywhere, for one log-in: for a first trial, and to make the first accounts.
 
     Args:
         store: The writer.
@@ -92,7 +92,7 @@ def create_one_time_user(store: AccountWriter, name: str, token: Callable[[], st
         The password, which is valid for one log-in only.
 
     Raises:
-        LoginError: The name has wrong characters, or somebody else has it.
+        LoginError: The name has wrong characters, or is in use.
     """
     check_user(name)
     password, grants = token(), tuple(RoleAssignment(role) for role in ROLES)

@@ -75,7 +75,7 @@ class PrincipalCache:
             self._entries[token_hash] = entry
 
     def clear(self) -> None:
-        """Something was revoked or changed: forget everybody."""
+        """Something was revoked or changed: drop all entries."""
         with self._lock:
             self._clear()
 

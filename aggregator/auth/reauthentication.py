@@ -49,7 +49,7 @@ class Checker:
         object.__setattr__(self, "_tries", RateLimiter(self.clock, 5, 300.0))
 
     def check(self, name: str, proof: Proof, *, by_provider: bool = False) -> None:
-        """Whether this is the user, and not somebody at their open page.
+        """Check that this is the user, and not another person at their open page.
 
         Args:
             name: The user.

@@ -18,7 +18,7 @@ class Vouchers:
     """Remembers such sessions in memory only: after a restart, their users log in once more. Any thread.
 
     Args:
-        clock: Monotonic time, which nobody can set back.
+        clock: Monotonic time, which cannot be set back.
     """
 
     clock: Clock

@@ -1,4 +1,4 @@
-"""The aggregator's keys for what it tells boxes, in `keys.json` (mode 0600): who has it can open gates. Back it up."""
+"""The aggregator's keys, in `keys.json` (mode 0600): they sign commands that open gates. Back the file up."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class KeyRing:
 
     Args:
         folder: The data folder.
-        random: Gives random bytes.
+        random: Makes random bytes.
 
     Raises:
         ListError: The file is damaged.
@@ -78,11 +78,11 @@ class KeyRing:
             raise ListError(f"what is kept cannot be opened: {problem}") from error
 
     def ticket(self, use: str, job: str) -> str:
-        """What lets a box bring the result of a job; nothing has to be remembered to check it again."""
+        """The ticket with which a box uploads the result of a job; it is derived, not stored."""
         return hmac.digest(self._derived("tickets"), f"{use}\0{job}".encode(), "sha256").hex()
 
     def client_id(self, beginning: str) -> str:
-        """A client id at the broker that nobody else knows: whoever connects with it ends the other connection."""
+        """A secret client id at the broker: a client that connects with it ends the other connection."""
         return f"{beginning}-{hmac.digest(self._derived('client id'), beginning.encode(), 'sha256').hex()[:24]}"
 
     def digest(self, site: str, kind: str, text: str) -> bytes:

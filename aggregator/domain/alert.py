@@ -4,7 +4,7 @@ The idea of a fingerprint over labels, with explicit rules for merging, is Prome
 covers place and kind, never a track or a person.
 
 States: open → acknowledged → resolved; an event or a person may also resolve an open alert directly, but no event
-resolves a critical one that nobody has acknowledged. A later event sets an acknowledged critical alert back to open. A
+resolves a critical one that was not acknowledged. A later event sets an acknowledged critical alert back to open. A
 resolved alert never changes again.
 """
 
@@ -102,7 +102,7 @@ TWO_WHEELER = "two-wheeler"
 REVOKED = "revoked:"
 """A door's `reason` starts so where the credential is on the site's list of revoked ones."""
 REVOKED_RULE = Rule("high", 5 * _MINUTE_S)
-"""A controller let somebody in with a revoked card: it does not know the site's list."""
+"""A controller accepted a revoked card: it does not know the site's list."""
 
 _SUBJECT_OF = {
     kind: next((name for name in ("zone", "line", "door", "gate") if name in data.__struct_fields__), "")
@@ -263,7 +263,7 @@ def _unseen(alert: Alert) -> bool:
 
 
 def _reopened(merged: Alert) -> Outcome:
-    """What an event has merged into; a critical alert is open again, since nobody has seen this event."""
+    """The alert with an event merged into it; a critical one is open again: this event is not acknowledged."""
     if merged.severity != "critical" or merged.state != "acknowledged":
         return merged, (Effect.MERGED,)
     again = msgspec.structs.replace(merged, state="open", acknowledged_ns=None, acknowledged_by=None)

@@ -1,6 +1,6 @@
-"""What an auditor should ask about: looks in bulk, looks under no case, approvals in haste. Pure.
+"""Anomalies in the audit log: many accesses, accesses without a case, hasty approvals. Pure.
 
-A finding says that something is unusual, not that it is wrong: the numbers below are ours, and plain.
+A finding is unusual, not necessarily wrong. The thresholds are our own choice.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An act: what somebody did. It is written in the transaction of what it records: no record, no act."""
+"""An entry of the audit log. It is written in the transaction of the change that it describes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         time_ns: When, UTC nanoseconds.
-        who: The user; `system` for what nobody asked for.
+        who: The user; `system` for automatic actions.
         what: Which kind of act.
         site: Where; empty for all.
         target: What it was about: an entry's, alert's, gate's or release's id.

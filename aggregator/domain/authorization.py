@@ -1,4 +1,4 @@
-"""Roles, what each may do, and where. One table: whoever asks whether somebody may, asks here."""
+"""Roles, permissions and scopes, in one table: every check of a permission is made here."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     "trouble.see": frozenset({"supervisor", "installer", "admin"}),
     "staff.manage": frozenset({"admin"}),
 }
-"""Who keeps the accounts looks at nothing, who looks approves nothing of their own, who checks changes nothing."""
+"""Separation of duties: managing accounts, seeing pictures, approving requests and auditing are different roles."""
 
 EVERYWHERE = "*"
 Areas = Mapping[tuple[str, str], frozenset[str]]
@@ -73,7 +73,7 @@ def parse(text: str) -> RoleAssignment:
     """A grant from `role`, `role@site` or `role@site/area`.
 
     Raises:
-        StaffError: Not one; says what is allowed.
+        StaffError: It is none; the message lists what is allowed.
     """
     role, _, scope = text.partition("@")
     known: Mapping[str, Role] = {it: it for it in ROLES}
@@ -87,7 +87,7 @@ def parse(text: str) -> RoleAssignment:
 
 @dataclass(frozen=True)
 class Scope:
-    """Which sites and places somebody may see: everything, or whole sites and single places.
+    """The sites and places that a user may see: everything, or whole sites and single places.
 
     Attributes:
         everywhere: All of it.
@@ -120,9 +120,9 @@ class Principal:
     Attributes:
         name: The user.
         grants: What they were given.
-        areas: Which places belong to which areas.
+        areas: The areas of each place.
         only: A token's limit; None for a person's own session, which alone may change accounts.
-        vouched: The identity provider has said within the last minutes that it is them.
+        vouched: The identity provider has authenticated them within the last minutes.
     """
 
     name: str

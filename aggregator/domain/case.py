@@ -1,4 +1,4 @@
-"""Cases: nobody searches without saying for which case, for what purpose and on which legal basis.
+"""Cases: each search needs a case with a purpose and a legal basis.
 
 A case is for one site, and may be for some of its places and some time only. It ends by itself. Opening and closing
 one, and every search, has an entry in the audit log; the store writes case and entry in one transaction.
@@ -13,14 +13,14 @@ import msgspec
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.search_query import DAY_NS, MOST_PLACES, Nanoseconds, SearchQuery, Spot, site_of
 from common.errors import CaseError, ContractError
-from protocol.event_types import Name
+from protocol.event_types import PRINTABLE, Name
 from protocol.identifiers import to_rfc3339
 
 Basis = Literal[
     "incident", "police_request", "court_order", "insurance_claim", "subject_request", "safety_review",
 ]  # fmt: skip
 BASES: tuple[Basis, ...] = get_args(Basis)
-"""Why the law lets somebody look."""
+"""The legal basis of a case."""
 MOST_CASE_DAYS = 180
 Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[\w][\w .:#/\-]*$(?!\n)")]
 
@@ -44,7 +44,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """
 
     id: Reference
-    purpose: Annotated[str, msgspec.Meta(min_length=10, max_length=500)]
+    purpose: Annotated[str, msgspec.Meta(min_length=10, max_length=500, pattern=PRINTABLE)]
     basis: Basis
     site: Name
     expires_ns: Nanoseconds
@@ -111,7 +111,7 @@ def permit(case: Case, search: SearchQuery, who: str, now_ns: int) -> AuditEntry
     """The audit entry of a search, to be written before anything is shown.
 
     Raises:
-        CaseError: The question goes beyond the case; says which limit, and how to keep within it.
+        CaseError: The query exceeds the case; the message names the limit and how to keep it.
     """
     if case.closed_ns is not None:
         raise CaseError(f"case {case.id} was closed by {case.closed_by}; open a new one")

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from common.clock import SECOND_NS
-from common.decoding import JsonDecoder
 from common.errors import ListError
+from protocol.event_types import PRINTABLE
 from protocol.plate_grammar import MAINLAND, Grammar, is_plate, normalise
 
 Kind = Literal["vehicle", "credential"]
@@ -23,11 +23,13 @@ MOST_BARRED = timedelta(days=366)
 """Nobody is barred for longer than a year without being thought of again."""
 MOST_ENTRIES = 20_000
 """A site's; so many fit into one message to its boxes."""
-Words = Annotated[str, msgspec.Meta(max_length=200)]
+LATEST_NS = 1 << 62
+"""In the year 2116: the database stores 64 bits."""
+Words = Annotated[str, msgspec.Meta(max_length=200, pattern=PRINTABLE)]
 
 
 class ListEntryRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An entry as somebody asks for it. Days and times are ISO 8601; a day alone is its beginning, UTC.
+    """A requested entry. Days and times are ISO 8601; a day alone is its beginning, UTC.
 
     Attributes:
         text: The plate, or the credential as its reader gives it.
@@ -84,7 +86,7 @@ def check(wanted: ListEntryRequest, now_ns: int, grammars: tuple[Grammar, ...] =
     if not text or (wanted.kind == "vehicle" and not is_plate(text, grammars)):
         raise ListError("text: no plate can say this; check province, letters (no I, no O) and length")
     if not wanted.owner.strip():
-        raise ListError("owner: is missing; say whom to ask about this entry")
+        raise ListError("owner: is missing; give the person who is responsible for this entry")
     if wanted.standing in ("barred", "revoked") and not wanted.reason.strip():
         raise ListError(f"reason: is missing; {wanted.standing} needs one")
     _check_times(wanted, now_ns)
@@ -112,18 +114,10 @@ def moment(text: str, field: str) -> int | None:
         return None
     try:
         when = datetime.fromisoformat(text.strip())
-        return round((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()) * SECOND_NS
+        time_ns = round((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()) * SECOND_NS
+        if not 0 <= time_ns < LATEST_NS:
+            raise OverflowError(text)
+        return time_ns
     except (ValueError, OverflowError, OSError) as error:
-        raise ListError(f"{field}: write a day or time such as 2026-12-31 or 2026-12-31T18:00+08:00") from error
-
-
-_WANTED = JsonDecoder(ListEntryRequest, error=ListError)
-
-
-def decode(message: bytes) -> ListEntryRequest:
-    """An entry from JSON.
-
-    Raises:
-        ListError: Malformed; names the field.
-    """
-    return _WANTED.decode(message)
+        problem = "write a day or time from 1970 to 2115, such as 2026-12-31 or 2026-12-31T18:00+08:00"
+        raise ListError(f"{field}: {problem}") from error

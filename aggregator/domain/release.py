@@ -125,9 +125,9 @@ def ask(fields: dict[str, object], who: str, now_ns: int) -> tuple[Release, Audi
         ContractError: Names the field, and what is wrong.
     """
     reason = fields.get("reason")
-    told = fields | ({"reason": reason.strip()} if isinstance(reason, str) else {})
+    given = fields | ({"reason": reason.strip()} if isinstance(reason, str) else {})
     try:
-        made = msgspec.convert({**told, "asked_by": who, "asked_ns": now_ns}, Release)
+        made = msgspec.convert({**given, "asked_by": who, "asked_ns": now_ns}, Release)
     except msgspec.ValidationError as error:
         raise ContractError(f"release: {error}; ask for an hour at most, and say in 3 to 200 characters why") from error
     if made.to_ns > now_ns:
@@ -206,7 +206,7 @@ def over(release: Release, now_ns: int) -> bool:
 def lapse(before: Release, now_ns: int) -> Change | None:
     """What its age calls for; None: nothing. A copy's key goes first, its object after that."""
     if before.state == "requested" and now_ns >= before.asked_ns + UNDECIDED_NS:
-        why = "nobody decided within 7 days"
+        why = "no decision within 7 days"
         after = msgspec.structs.replace(_moved(before, "lapse"), problem=why)
         return _change(before, after, "release.refused", SYSTEM, now_ns, reason=why)
     if before.state in ("ready", "fetched") and before.sealed and over(before, now_ns):
@@ -223,18 +223,20 @@ def swept(before: Release) -> Change:
 
 def _decided(before: Release, deed: Transition, who: str, reason: str, now_ns: int) -> Release:
     if who.casefold() == before.asked_by.casefold():
-        raise ReleaseError("nobody decides about their own request: it takes a second person")
-    return msgspec.structs.replace(_moved(before, deed), decided_by=who, decided_ns=now_ns, decision=said(reason))
+        raise ReleaseError("a person cannot decide about their own request: a second person must")
+    return msgspec.structs.replace(
+        _moved(before, deed), decided_by=who, decided_ns=now_ns, decision=check_reason(reason)
+    )
 
 
-def said(reason: str) -> str:
-    """Why somebody decides so.
+def check_reason(reason: str) -> str:
+    """Check the reason of a decision.
 
     Raises:
         ReleaseError: They do not say it.
     """
-    if not 3 <= len(reason.strip()) <= 200:
-        raise ReleaseError("say in 3 to 200 characters why")
+    if not 3 <= len(reason.strip()) <= 200 or not reason.strip().isprintable():
+        raise ReleaseError("reason: write 3 to 200 characters, without line feeds and control characters")
     return reason.strip()
 
 

@@ -61,7 +61,7 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 raise ValueError(f"kind '{kind[:40]}' is not known; kinds are such as zone.entered")
 
     def narrowed(self, sites: Collection[str] | None, places: Collection[str] = ()) -> SearchQuery | None:
-        """The same question where somebody may ask it.
+        """The same query, restricted to what the caller may see.
 
         Args:
             sites: Whole sites that they may search; None: everywhere.
@@ -84,8 +84,8 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def words(self) -> dict[str, str]:
         """The question as short texts, for the record."""
-        told = {name: ",".join(getattr(self, name)) for name in ("sites", "places", "kinds", "objects", "zones")}
-        return {"from_ns": str(self.from_ns), "until_ns": str(self.until_ns)} | {k: v for k, v in told.items() if v}
+        filters = {name: ",".join(getattr(self, name)) for name in ("sites", "places", "kinds", "objects", "zones")}
+        return {"from_ns": str(self.from_ns), "until_ns": str(self.until_ns)} | {k: v for k, v in filters.items() if v}
 
 
 class SearchResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +107,7 @@ class ResultPage(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         hits: Everything that matches from `until_ns`, or from the page before, down to `searched_until_ns`.
-        searched_until_ns: How far back this page has looked; a page of a hard question may end early.
+        searched_until_ns: How far back this page has searched; a page of an expensive query may end early.
         after: Where the next page begins; none: there is nothing more.
     """
 
@@ -205,5 +205,5 @@ def decode_cursor(search: SearchQuery, text: str) -> Key:
 
 
 def _digest(search: SearchQuery) -> str:
-    told = msgspec.json.encode(msgspec.structs.replace(search, limit=1))
-    return hashlib.sha256(told).hexdigest()[:12]
+    encoded = msgspec.json.encode(msgspec.structs.replace(search, limit=1))
+    return hashlib.sha256(encoded).hexdigest()[:12]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from aggregator.audit import from_event as told
+from aggregator.audit import from_event
 from aggregator.domain.alert import Acknowledged, Alert, Change, Effect, Resolved
 from aggregator.domain.audit_entry import Action, AuditEntry
 from aggregator.domain.clip import request_for_alert
@@ -25,7 +25,7 @@ from protocol.event_types import OutboxLost
 from protocol.ranges import Range, Ranges
 from protocol.receipts import RECEIPT_RANGES, Receipt
 
-_log = logging_setup.get("ledger")
+_log = logging_setup.get("batch_processor")
 BoxKey = tuple[str, str]
 POSITION_RANGES = 50_000
 """Most ranges of one position, about 1 MB in the database. A number that would make one more is not settled: its event
@@ -60,12 +60,12 @@ class BatchResult:
 
 
 class BatchProcessor:
-    """The one place that writes. All methods belong to the writer's thread.
+    """Commits batches of messages and operators' decisions. All methods run on the writer's thread.
 
     Args:
         store: The writer.
-        clock: Tells when things were received.
-        new_id: Gives ids for new alerts.
+        clock: Time of reception.
+        new_id: Makes ids for new alerts.
         clip_days: How long their clips are kept.
     """
 
@@ -73,7 +73,7 @@ class BatchProcessor:
         self._store = store
         self._clip_days = clip_days
         self._clock = clock
-        self._desk = AlertEngine(store, new_id)
+        self._engine = AlertEngine(store, new_id)
         self._positions: dict[tuple[str, str, str], Position] | None = None
         self._epochs: dict[BoxKey, str] = {}
         self._windows: dict[BoxKey, int] = {}
@@ -89,18 +89,18 @@ class BatchProcessor:
         try:
             return self._commit(messages)
         except StoreError:
-            self._forget()
+            self._drop_caches()
             raise
         except Exception as error:
-            self._forget()
+            self._drop_caches()
             _log.warning("a batch could not be stored; trying one by one", problem=repr(error))
         outcome = BatchResult()
         for message in messages:
-            outcome.add(self._alone(message))
+            outcome.add(self._commit_alone(message))
         return outcome
 
     def change(self, alert_id: str, change: Change) -> BatchResult | None:
-        """A person's decision about an alert; None if there is no such alert.
+        """Commit an operator's decision about an alert; None if there is no such alert.
 
         Raises:
             StoreError: The store cannot write now.
@@ -108,18 +108,18 @@ class BatchProcessor:
         alert = self._store.alert(alert_id)
         if alert is None:
             return None
-        self._desk.begin()
-        after = self._desk.change(alert, change, self._clock.wall_ns())
+        self._engine.begin()
+        after = self._engine.change(alert, change, self._clock.wall_ns())
         try:
-            if self._desk.changed:
+            if self._engine.changed:
                 self._store.apply(
-                    Batch(alerts=self._desk.changed, audit_entries=_decided(after, change, self._clock.wall_ns()))
+                    Batch(alerts=self._engine.changed, audit_entries=_decided(after, change, self._clock.wall_ns()))
                 )
         except BaseException:
-            self._forget()
+            self._drop_caches()
             raise
-        self._desk.keep()
-        return BatchResult(alerts={after.id: after}, effects=self._desk.effects)
+        self._engine.keep()
+        return BatchResult(alerts={after.id: after}, effects=self._engine.effects)
 
     def write_heartbeat(self) -> None:
         """Write something small, to know that writing works.
@@ -129,31 +129,31 @@ class BatchProcessor:
         """
         self._store.write_heartbeat(self._clock.wall_ns())
 
-    def clean(self, turn: Callable[[], int]) -> int:
-        """Let `turn` erase rows; returns how many went.
+    def clean(self, erase: Callable[[], int]) -> int:
+        """Erase rows with `erase`; returns how many were erased.
 
-        Cached alerts may be among them, or name a picture that was: they are read again, also where `turn` fails.
+        Cached alerts may be among them, or may name an erased picture: the cache is cleared, also when `erase` fails.
 
         Raises:
             StoreError: The store cannot write now.
         """
-        gone = -1
+        erased = -1
         try:
-            gone = turn()
+            erased = erase()
         finally:
-            if gone:
-                self._desk.forget()
-        return gone
+            if erased:
+                self._engine.forget()
+        return erased
 
     def receipt(self, key: BoxKey) -> Receipt | None:
-        """What is settled of a box's present outbox; None before it has sent anything."""
+        """The sequence numbers of a box's present outbox that are settled; None before its first event."""
         position = self._known_positions().get((*key, self._epochs.get(key, "")))
         if position is None:
             return None
         return Receipt(epoch=position.epoch, ranges=self._window(key, list(position.ranges)))
 
     def _window(self, key: BoxKey, ranges: list[Range]) -> list[Range]:
-        """The ranges, or the next `RECEIPT_RANGES` of them where there are more: the receipts take turns."""
+        """The ranges, or the next `RECEIPT_RANGES` of them where there are more: each receipt carries the next part."""
         if len(ranges) <= RECEIPT_RANGES:
             self._windows.pop(key, None)
             return ranges
@@ -167,25 +167,25 @@ class BatchProcessor:
         return sorted({key[:2] for key in self._known_positions()})
 
     def missing(self) -> int:
-        """Sequence numbers that are awaited: gaps of the present outboxes."""
+        """How many sequence numbers are missing in the present outboxes."""
         positions = self._known_positions()
         present = (positions.get((*key, epoch)) for key, epoch in self._epochs.items())
         return sum(position.missing for position in present if position is not None)
 
-    def _alone(self, message: InboundMessage) -> BatchResult:
-        """Commit one message; else its dead letter with its number; else without; else a line in the log.
+    def _commit_alone(self, message: InboundMessage) -> BatchResult:
+        """Commit one message alone. If that fails: quarantine it with its sequence number, else without, else log it.
 
-        What failed is not judged again: the same error would come again, and the message with it.
+        A message that failed is not validated again: the same error would be raised.
         """
         verdict: Verdict | None = None
         for _ in range(3):
             try:
                 return self._commit([message], verdict)
             except StoreError:
-                self._forget()
+                self._drop_caches()
                 raise
             except Exception as error:
-                self._forget()
+                self._drop_caches()
                 reason = f"{type(error).__name__}: {error}"
                 numbered = verdict is None
                 verdict = (
@@ -196,15 +196,15 @@ class BatchProcessor:
         _log.error("message dropped", topic=message.topic[:400], size=len(message.payload))
         return BatchResult(quarantined=1)
 
-    def _forget(self) -> None:
-        self._desk.forget()
+    def _drop_caches(self) -> None:
+        self._engine.forget()
         self._positions = None
 
     def _commit(self, messages: Sequence[InboundMessage], given: Verdict | None = None) -> BatchResult:
         now_ns = self._clock.wall_ns()
         batch, outcome = Batch(), BatchResult()
         touched: dict[int, Position] = {}
-        self._desk.begin()
+        self._engine.begin()
         events: dict[str, Event] = {}
         for message in messages:
             verdict = given or message_validator.validate(message.topic, message.payload, now_ns)
@@ -213,36 +213,34 @@ class BatchProcessor:
                 events.setdefault(verdict.id, verdict)
                 self._settle(verdict, now_ns, touched)
             elif isinstance(verdict, StatusReceived):
-                self._told(verdict, now_ns, batch)
+                self._add_status(verdict, now_ns, batch)
             elif isinstance(verdict, ReplyReceived):
                 outcome.replies.append(verdict)
             else:
                 self._reject(message, verdict, now_ns, batch, touched)
-        self._file(events, now_ns, batch, outcome)
+        self._store_events(events, now_ns, batch, outcome)
         batch.positions = list(touched.values())
-        batch.alerts = self._desk.changed
-        opened = (it for it in self._desk.changed.values() if it.opened_ns == now_ns)
+        batch.alerts = self._engine.changed
+        opened = (it for it in self._engine.changed.values() if it.opened_ns == now_ns)
         batch.clips = [clip for it in opened if (clip := request_for_alert(it, now_ns, self._clip_days)) is not None]
         self._store.apply(batch)
-        self._desk.keep()
-        if batch.quarantine:  # one line a batch, however much poison there is
+        self._engine.keep()
+        if batch.quarantine:  # one log line for each batch
             first = batch.quarantine[0]
             _log.warning("quarantined", count=len(batch.quarantine), topic=first.topic, reason=first.reason)
-        outcome.alerts, outcome.effects = self._desk.changed, self._desk.effects
+        outcome.alerts, outcome.effects = self._engine.changed, self._engine.effects
         outcome.quarantined, outcome.statuses = len(batch.quarantine), len(batch.statuses)
         outcome.boxes = {(it.site, it.box) for it in batch.positions}
         return outcome
 
-    def _file(self, events: dict[str, Event], now_ns: int, batch: Batch, outcome: BatchResult) -> None:
-        """Put the events that are new into the batch, oldest first, and let them have their effect."""
+    def _store_events(self, events: dict[str, Event], now_ns: int, batch: Batch, outcome: BatchResult) -> None:
+        """Add the new events to the batch, oldest first, and apply them to the alerts."""
         known = self._store.stored_event_ids(events) if events else set()
         outcome.duplicates += len(known)
         fresh = [event for event in events.values() if event.id not in known]
         fresh.sort(key=lambda event: (event.time_ns, event.sequence))
-        batch.events = [ReceivedEvent(event, self._desk.take(event, now_ns), now_ns) for event in fresh]
-        batch.audit_entries = [
-            act for event in fresh if event.kind in told.WHAT and (act := told.act_of(event)) is not None
-        ]
+        batch.events = [ReceivedEvent(event, self._engine.take(event, now_ns), now_ns) for event in fresh]
+        batch.audit_entries = [entry for event in fresh if (entry := from_event.entry_of(event)) is not None]
         outcome.committed = len(fresh)
         outcome.passages = any(event.kind.startswith(("vehicle.", "door.")) for event in fresh)
 
@@ -267,11 +265,11 @@ class BatchProcessor:
             position.quarantined += verdict.sequence not in position.ranges
             _add(position.ranges, verdict.sequence, verdict.sequence)
 
-    def _told(self, told: StatusReceived, now_ns: int, batch: Batch) -> None:
-        batch.statuses.append(StatusSeen(told.site, told.box, told.status, now_ns))
-        if told.status.epoch:
+    def _add_status(self, received: StatusReceived, now_ns: int, batch: Batch) -> None:
+        batch.statuses.append(StatusSeen(received.site, received.box, received.status, now_ns))
+        if received.status.epoch:
             self._known_positions()
-            self._epochs[told.site, told.box] = told.status.epoch
+            self._epochs[received.site, received.box] = received.status.epoch
 
     def _position(self, site: str, box: str, epoch: str, now_ns: int) -> Position:
         positions = self._known_positions()
@@ -287,14 +285,14 @@ class BatchProcessor:
         if self._positions is None:
             rows = sorted(self._store.positions(), key=lambda it: it.first_seen_ns)
             self._epochs = {(it.site, it.box): it.epoch for it in rows}
-            told = self._store.status_epochs()
-            self._epochs.update({key: epoch for key, epoch in told.items() if epoch})
+            epochs = self._store.status_epochs()
+            self._epochs.update({key: epoch for key, epoch in epochs.items() if epoch})
             self._positions = {(it.site, it.box, it.epoch): it for it in rows}
         return self._positions
 
 
 def _add(ranges: Ranges, first: int, last: int) -> bool:
-    """Settle numbers, as long as the position stays within its bound; whether that was done."""
+    """Add sequence numbers if the position stays within its bound; returns whether they were added."""
     fits = ranges.parts() < POSITION_RANGES or ranges.joins(first, last)
     if fits:
         ranges.add_range(first, last)
@@ -302,7 +300,7 @@ def _add(ranges: Ranges, first: int, last: int) -> bool:
 
 
 def _decided(alert: Alert, change: Change, now_ns: int) -> list[AuditEntry]:
-    """The record's entry for a person's decision about an alert."""
+    """The audit entry for an operator's decision about an alert."""
     if not isinstance(change, Acknowledged | Resolved):
         return []
     what: Action = "alert.acknowledged" if isinstance(change, Acknowledged) else "alert.resolved"

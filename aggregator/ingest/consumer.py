@@ -1,6 +1,6 @@
 """Broker → store: take what has arrived, commit it, then acknowledge and issue receipts.
 
-One thread does all of it and owns the store's writer; whatever else wants to write sends it a job (`Mailbox`).
+One thread does all of it and owns the store's writer; other threads send it jobs (`WriteQueue`).
 Crash procedure: nothing is acknowledged before it is committed, and nothing is receipted before it is committed; what
 was committed and not acknowledged comes again and has no effect.
 """
@@ -35,8 +35,8 @@ LINGER_S = 0.004
 BUSY_MESSAGES = 64
 """A batch at least this large means that messages come in quick succession."""
 RECEIPT_PAUSE_S = 0.1
-BEAT_S = 10.0
-TURN_S = 1.0
+HEARTBEAT_S = 10.0
+POLL_S = 1.0
 STEADY_S = 10.0
 
 
@@ -54,17 +54,17 @@ def wait_readable(timeout_s: float, *files: _File) -> bool:
 
 @dataclass
 class AckScheduler:
-    """Which boxes are owed a receipt; one box gets one at most every `RECEIPT_PAUSE_S`, and always the last one."""
+    """Boxes that need a receipt. A box gets one at most every `RECEIPT_PAUSE_S`, and always the last one."""
 
     owed: dict[BoxKey, None] = field(default_factory=dict)
     sent_ns: dict[BoxKey, int] = field(default_factory=dict)
 
     def owe(self, keys: set[BoxKey]) -> None:
-        """These have news."""
+        """A receipt is due for these boxes."""
         self.owed.update(dict.fromkeys(keys))
 
     def due(self, now_ns: int) -> list[BoxKey]:
-        """Whom to send one now; they count as sent."""
+        """Boxes that are to be sent one now; they count as sent."""
         pause_ns = round(RECEIPT_PAUSE_S * SECOND_NS)
         ready = [key for key in self.owed if now_ns - self.sent_ns.get(key, -pause_ns) >= pause_ns]
         for key in ready:
@@ -74,58 +74,58 @@ class AckScheduler:
 
 
 class EventConsumer:
-    """The loop.
+    """The consumer's loop.
 
     Args:
         connect: Opens a link or raises `BrokerError`.
-        ledger: Commits; belongs to this thread while `run` runs.
-        mailbox: Jobs from other threads for the store's writer.
+        processor: Commits; belongs to this thread while `run` runs.
+        queue: Jobs from other threads for the store's writer.
         clock: Monotonic durations.
         backoff: Delays after failures.
-        health: Told what works.
-        metrics: Told what happened.
-        broadcast: Told what has changed.
-        posts: What boxes are told.
-        chore: Other work for the writer's thread, each turn; must be quick.
+        health: State of broker, store and loop.
+        metrics: Counters.
+        changes: The change feed.
+        outbound: Messages to boxes.
+        maintenance: Other work for the writer's thread, called in each turn; must be quick.
     """
 
     def __init__(
         self,
         *,
         connect: Callable[[], BrokerLink],
-        ledger: BatchProcessor,
-        mailbox: WriteQueue[Any],
+        processor: BatchProcessor,
+        queue: WriteQueue[Any],
         clock: Clock,
         backoff: Backoff,
         health: Health,
         metrics: Metrics,
-        broadcast: ChangeFeed,
-        posts: OutboundQueue | None = None,
-        chore: Callable[[], object] = lambda: None,
+        changes: ChangeFeed,
+        outbound: OutboundQueue | None = None,
+        maintenance: Callable[[], object] = lambda: None,
     ) -> None:
         self._connect = connect
-        self._ledger = ledger
-        self._mailbox = mailbox
+        self._processor = processor
+        self._queue = queue
         self._clock = clock
         self._backoff = backoff
         self._health = health
         self._metrics = metrics
-        self._broadcast = broadcast
-        self.posts = posts or OutboundQueue(mailbox.wake)
-        self._chore = chore
+        self._changes = changes
+        self.outbound = outbound or OutboundQueue(queue.wake)
+        self._maintenance = maintenance
         self._receipts = AckScheduler()
-        self._beaten_ns: int | None = None
+        self._heartbeat_ns: int | None = None
         self._busy = False
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop`; failures are retried with back-off. Wake with `mailbox.wake()`."""
+        """Work until `stop`; failures are retried with back-off. Wake with `queue.wake()`."""
         while not stop.is_set():
             try:
                 self.run_once(stop)
-            except Exception as error:  # whatever it is, the loop must go on: nothing is lost by trying again
+            except Exception as error:  # any error: nothing is lost by trying again
                 self._failed(error)
                 self._pause(stop, self._backoff.next_s())
-        self._mailbox.serve()
+        self._queue.serve()
 
     def run_once(self, stop: threading.Event) -> None:
         """One connection, from log-in to loss.
@@ -138,33 +138,33 @@ class EventConsumer:
         self._connected(True)
         try:
             since_ns = self._clock.monotonic_ns()
-            self._receipts.owe(set(self._ledger.boxes()))  # a broker may have lost what it retained
-            self.posts.restore()
+            self._receipts.owe(set(self._processor.boxes()))  # a broker may have lost what it retained
+            self.outbound.restore()
             while not stop.is_set():
-                self._turn(link)
+                self._poll(link)
                 if self._clock.monotonic_ns() - since_ns > STEADY_S * SECOND_NS:
                     self._backoff.reset()
-            self._issue(link, everything=True)
+            self._send_receipts(link, everything=True)
         finally:
             self._connected(False)
             link.close()
 
-    def _turn(self, link: BrokerLink) -> None:
-        """Wait for something to do, and do it."""
-        timeout_s = 0.0 if self._busy else RECEIPT_PAUSE_S if self._receipts.owed else TURN_S
+    def _poll(self, link: BrokerLink) -> None:
+        """Wait for messages or jobs, and process them."""
+        timeout_s = 0.0 if self._busy else RECEIPT_PAUSE_S if self._receipts.owed else POLL_S
         if link.backlogged:
             timeout_s = min(timeout_s, LINGER_S)
-        wait_readable(timeout_s, link, self._mailbox)
-        self._idle_work()
-        self.posts.send(link)
+        wait_readable(timeout_s, link, self._queue)
+        self._serve_store()
+        self.outbound.send(link)
         messages = self._gather(link)
         self._busy = len(messages) >= BATCH_MESSAGES
         if messages:
             self._commit(link, messages)
-        self._issue(link)
+        self._send_receipts(link)
 
     def _gather(self, link: BrokerLink) -> list[InboundMessage]:
-        """A batch: what is here, and in a stream also what comes within `LINGER_S`."""
+        """A batch: the messages that are here, and in a stream also those that come within `LINGER_S`."""
         messages = link.collect(BATCH_MESSAGES)
         if BUSY_MESSAGES <= len(messages) < BATCH_MESSAGES:
             deadline_ns = self._clock.monotonic_ns() + round(LINGER_S * SECOND_NS)
@@ -178,30 +178,30 @@ class EventConsumer:
     def _commit(self, link: BrokerLink, messages: list[InboundMessage]) -> None:
         self._metrics.received.inc(len(messages))
         started_ns = self._clock.monotonic_ns()
-        outcome = self._ledger.process(messages)
+        outcome = self._processor.process(messages)
         self._metrics.commit_s.observe((self._clock.monotonic_ns() - started_ns) / SECOND_NS)
         self._metrics.batch.observe(len(messages))
         self._store_works()
         self.announce(outcome)
-        self.posts.answered(outcome.replies)
+        self.outbound.answered(outcome.replies)
         link.acknowledge(messages)
         self._receipts.owe(outcome.boxes)
         self._backoff.reset()
 
     def change(self, alert_id: str, change: Change) -> Alert | None:
-        """A person's decision about an alert, announced; for jobs of the mailbox. None if there is no such alert.
+        """Commit and publish an operator's decision; called in jobs of the queue. None if there is no such alert.
 
         Raises:
             StoreError: The store cannot write now.
         """
-        outcome = self._ledger.change(alert_id, change)
+        outcome = self._processor.change(alert_id, change)
         if outcome is None:
             return None
         self.announce(outcome)
         return outcome.alerts[alert_id]
 
     def announce(self, outcome: BatchResult) -> None:
-        """Count what a commit has done, and tell the browsers."""
+        """Count the results of a commit, and publish the changes."""
         metrics = self._metrics
         metrics.committed.inc(outcome.committed)
         metrics.duplicates.inc(outcome.duplicates)
@@ -209,7 +209,7 @@ class EventConsumer:
         metrics.statuses.inc(outcome.statuses)
         for effect, count in outcome.effects.items():
             metrics.alerts.labels(effect.value).inc(count)
-        self._broadcast.publish(
+        self._changes.publish(
             ChangeSet(
                 outcome.alerts,
                 boxes=outcome.statuses > 0,
@@ -218,33 +218,33 @@ class EventConsumer:
             )
         )
 
-    def _issue(self, link: BrokerLink, everything: bool = False) -> None:
+    def _send_receipts(self, link: BrokerLink, everything: bool = False) -> None:
         due = list(self._receipts.owed) if everything else self._receipts.due(self._clock.monotonic_ns())
         for key in due:
-            receipt = self._ledger.receipt(key)
+            receipt = self._processor.receipt(key)
             if receipt is not None:
                 link.publish(BoxTopics(*key).receipts, receipts.encode(receipt))
                 self._metrics.receipts.inc()
         if due:
-            self._metrics.gaps.set(self._ledger.missing())
+            self._metrics.gaps.set(self._processor.missing())
 
-    def _idle_work(self) -> None:
-        """What must go on whether or not there is a broker: jobs from other threads, the sign of life."""
+    def _serve_store(self) -> None:
+        """Work that does not need the broker: jobs of other threads, maintenance, the heartbeat."""
         self._health.turn()
-        self._mailbox.serve()
-        self._chore()
+        self._queue.serve()
+        self._maintenance()
         now_ns = self._clock.monotonic_ns()
-        if self._beaten_ns is None or now_ns - self._beaten_ns > BEAT_S * SECOND_NS:
-            self._beaten_ns = now_ns
-            self._ledger.write_heartbeat()
+        if self._heartbeat_ns is None or now_ns - self._heartbeat_ns > HEARTBEAT_S * SECOND_NS:
+            self._heartbeat_ns = now_ns
+            self._processor.write_heartbeat()
             self._store_works()
 
     def _pause(self, stop: threading.Event, seconds: float) -> None:
         deadline_ns = self._clock.monotonic_ns() + round(seconds * SECOND_NS)
         while not stop.is_set() and (left_ns := deadline_ns - self._clock.monotonic_ns()) > 0:
-            wait_readable(min(left_ns / SECOND_NS, TURN_S), self._mailbox)
+            wait_readable(min(left_ns / SECOND_NS, POLL_S), self._queue)
             try:
-                self._idle_work()
+                self._serve_store()
             except Exception as error:  # as in `run`
                 self._failed(error)
 

@@ -1,7 +1,7 @@
 """Judges messages: an event, a status, or something to quarantine. Pure.
 
-What is quarantined still settles its sequence number where the message names one and comes from the box that it says:
-the bytes are kept, and a box that sent them again for ever would help nobody.
+A quarantined message settles its sequence number where it names one and comes from the box that it names: its bytes
+are kept, and sending it again would not help.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FUTURE_LIMIT_S = 600
 
 
 class SequenceClaim(msgspec.Struct, frozen=True):
-    """Which number of which outbox a rejected message says it is."""
+    """Outbox and sequence number in a rejected message."""
 
     source: str
     sequence: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
@@ -52,7 +52,7 @@ class StatusReceived:
 
 @dataclass(frozen=True)
 class InvalidMessage:
-    """A message that breaks the contract, and the number that it settles (if that can be told)."""
+    """A message that breaks the contract, and the sequence number that it settles, if it can be read."""
 
     reason: str
     site: str = ""

@@ -16,7 +16,7 @@ from common.secret import Secret
 
 
 def connector(target: BrokerEndpoint) -> Callable[[], MqttClient]:
-    """Connects; the first time, the session is ended that older versions had under an id that everybody knows."""
+    """Connects; the first time, it ends the session that older versions had under a known id."""
     known = [dataclasses.replace(target, client_id=CLIENT_ID)] if target.client_id.startswith(f"{CLIENT_ID}-") else []
 
     def connect() -> MqttClient:
@@ -29,7 +29,7 @@ def connector(target: BrokerEndpoint) -> Callable[[], MqttClient]:
 
 
 def external_target(broker: ExternalBroker, keys: KeyRing) -> BrokerEndpoint:
-    """A broker that somebody else runs.
+    """An external broker.
 
     Raises:
         SettingsError: A file that the settings name cannot be used.

@@ -35,8 +35,8 @@ class CommandClient:
     Args:
         keys: Sign them.
         posts: The way to the broker.
-        record: Puts an act on the record; the future is done when it is on the disk.
-        clock: Says when.
+        record: Puts an act in the audit log; the future is done when it is on the disk.
+        clock: The present time.
         answer_s: How long to wait for the box.
     """
 
@@ -57,19 +57,19 @@ class CommandClient:
         span: tuple[int, int] = (0, 0),
         case: str = "",
     ) -> Reply:
-        """Have a box do something; returns when the box says that it is done.
+        """Give a box a command; returns when the box has replied that it is done.
 
         Args:
             topics: Of the box.
             name: What to do.
             target: The gate, the door, or the camera.
             by: Who asks.
-            reason: Why, 3 to 200 characters; for looks at footage the case or purpose.
+            reason: 3 to 200 characters; for access to footage the case or purpose.
             span: The footage that is asked about, UTC nanoseconds.
             case: The case it is done under.
 
         Raises:
-            CommandError: The reason is missing, the box does not answer, or it says why not.
+            CommandError: The reason is missing, the box does not answer, or it refuses.
             StoreError: It could not be recorded; then nothing was sent.
         """
         now_ns = self.clock.wall_ns()
@@ -81,7 +81,7 @@ class CommandClient:
             )  # fmt: skip
             command = msgspec.convert(msgspec.to_builtins(given), Command)
         except msgspec.ValidationError as error:
-            raise CommandError(f"{error}; say in 3 to 200 characters why") from error
+            raise CommandError(f"{error}; write 3 to 200 printable characters") from error
         act = AuditEntry(
             time_ns=now_ns, who=by, what=ACTS[name], site=topics.site, target=f"{topics.box}/{target}",
             case=case, reason=command.reason, detail={"command": number} | _range(span),
@@ -89,11 +89,11 @@ class CommandClient:
         await asyncio.wrap_future(self.record(act))
         reply = await self.ask(topics, command)
         if not reply.done:
-            raise CommandError(f"the box says: {reply.problem or 'no'}")
+            raise CommandError(f"the box refused: {reply.problem or 'no reason given'}")
         return reply
 
     async def ask(self, topics: BoxTopics, command: Command) -> Reply:
-        """Sign a command, send it, and wait for the reply; the caller has put on the record what there is to record.
+        """Sign a command, send it, and wait for the reply; the caller has put in the audit log what there is to record.
 
         Raises:
             CommandError: The box does not answer.

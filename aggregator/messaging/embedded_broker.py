@@ -33,7 +33,7 @@ _POLL_S = 0.02
 FAILED_STARTS = 3
 """So many failed starts in a row, and the server's files are set aside."""
 STORE, DAMAGED = "broker", "broker.damaged"
-"""The server's files in the data folder, and where damaged ones are kept for whoever wants to look at them."""
+"""The server's files in the data folder, and where damaged ones are kept for an examination."""
 
 
 def find_server() -> str:
@@ -182,7 +182,7 @@ class EmbeddedServer:
             except OSError:
                 time.sleep(_POLL_S)
                 continue
-            # Somebody answers at the port. It is ours only if ours is alive a moment later and says so itself.
+            # A server answers at the port. It is ours only if our process is alive a moment later and reports it.
             if self._ready_said(process.pid):
                 _log.info("broker ready", pid=process.pid, port=self._settings.port)
                 return

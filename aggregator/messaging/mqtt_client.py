@@ -1,7 +1,7 @@
 """The aggregator's end of the MQTT connection, driven by hand from one thread.
 
 paho's own threads and callbacks are not used: publishing from its callbacks deadlocks, and a second Python thread
-costs more (the interpreter lock) than it brings. Callbacks here only put things down for the driver.
+costs more (the interpreter lock) than it saves. Callbacks only queue results for the driver.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What boxes are told: their lists, which the broker keeps, and commands, which they answer."""
+"""Messages to boxes: lists, which the broker retains, and commands, which boxes answer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class OutboundQueue:
     """Messages to boxes that the link's thread sends: put down from any thread, lost only while there is no broker.
 
     Args:
-        wake: Makes the link's thread look.
+        wake: Wakes the link's thread.
         standing: What is retained, for a broker that may have lost it.
     """
 
@@ -61,7 +61,7 @@ class OutboundQueue:
             link.publish(topic, payload, retain=retain)
 
     def expect(self, topics: BoxTopics, request: str, answer: Callable[[Reply], None] | None) -> None:
-        """Have `answer` called with the reply of a box to a command; None: nobody waits any more."""
+        """Call `answer` with a box's reply to a command; None: stop waiting."""
         key = topics.site, topics.box, request
         if answer is None:
             self._answers.pop(key, None)

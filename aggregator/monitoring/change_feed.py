@@ -1,4 +1,4 @@
-"""From the ingest thread to the browsers: what has changed, told once to everybody, nobody polls."""
+"""The change feed: changes from the ingest thread to the event loop of the web server; subscribers do not poll."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from aggregator.domain.alert import Alert
 from common import logging_setup
 
-_log = logging_setup.get("broadcast")
+_log = logging_setup.get("change_feed")
 PAUSE_S = 0.05
 """At most one round in this time; the first change after a pause goes out at once."""
 
@@ -70,7 +70,7 @@ class ChangeFeed:
         return lambda: self._listeners.pop(key, None) and None
 
     def publish(self, update: ChangeSet) -> None:
-        """Tell everybody soon. From any thread, never blocks."""
+        """Deliver changes to all subscribers soon. May be called from any thread; never blocks."""
         with self._lock:
             self._pending.alerts.update(update.alerts)
             self._pending.boxes |= update.boxes
@@ -78,7 +78,7 @@ class ChangeFeed:
             self._pending.passages |= update.passages
             self._pending.clips |= update.clips
             loop = self._loop
-            if loop is None:  # nobody can be listening
+            if loop is None:  # no event loop, so no subscribers
                 self._pending = ChangeSet()
                 return
             if self._scheduled:

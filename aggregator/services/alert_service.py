@@ -13,7 +13,7 @@ from aggregator.domain.store_port.alerts import AlertLookup
 
 @dataclass(frozen=True)
 class AlertService:
-    """Changes alerts for somebody who may.
+    """Changes alerts, after a check of permissions.
 
     Args:
         queue: Of the store's writer.

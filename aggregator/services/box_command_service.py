@@ -1,4 +1,4 @@
-"""Commands to boxes for somebody who may give them."""
+"""Commands to boxes, after a check of permissions."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class BoxCommandService:
         self, caller: Principal, topics: BoxTopics, name: CommandName, target: str, *, reason: str,
         span: tuple[int, int] = (0, 0),
     ) -> Reply:  # fmt: skip
-        """As `CommandClient.command`, for somebody who may.
+        """As `CommandClient.command`, after a check of permissions.
 
         Raises:
             Forbidden: The caller may not.
-            CommandError: The reason is missing, the box does not answer, or it says why not.
+            CommandError: The reason is missing, the box does not answer, or it refuses.
             StoreError: It could not be logged; then nothing was sent.
         """
         caller.need(NEEDS[name], topics.site, target)

@@ -1,4 +1,4 @@
-"""Clips for somebody who may see them; each look is on the record before the first byte."""
+"""Clips, after a check of permissions; each access is in the audit log before the first byte."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class ClipService:
     Args:
         reader: Clips.
         objects: Where they lie.
-        record: Puts an act on the record.
-        looks: Which looks are on it already.
-        clock: Says when.
+        record: Writes an entry to the audit log.
+        views: Which views are on it already.
+        clock: The present time.
     """
 
     reader: ClipReader
     objects: ObjectStorage
     record: Callable[[AuditEntry], Awaitable[None]]
-    looks: ViewDeduplicator
+    views: ViewDeduplicator
     clock: Clock
 
     async def open(self, caller: Principal, alert_id: str) -> Clip | None:
-        """A clip that is there, after the look is on the record; None where there is none that they may see.
+        """A stored clip, after the access is in the audit log; None if the caller may see none.
 
         Raises:
             StoreError: It could not be recorded: nothing may be shown.
@@ -43,11 +43,11 @@ class ClipService:
         clip = await asyncio.to_thread(self.reader.clip, alert_id) if is_uuid7(alert_id) else None
         if clip is None or clip.state != "stored" or not caller.may("clips.see", clip.site, clip.camera):
             return None
-        if not self.looks.known(caller.name, clip.object):
-            act = AuditEntry(
+        if not self.views.known(caller.name, clip.object):
+            entry = AuditEntry(
                 time_ns=self.clock.wall_ns(), who=caller.name, what="clip", site=clip.site, target=clip.id,
                 detail={"camera": f"{clip.box}/{clip.camera}"},
             )  # fmt: skip
-            await self.record(act)
-            self.looks.add(caller.name, clip.object)
+            await self.record(entry)
+            self.views.add(caller.name, clip.object)
         return clip

@@ -1,4 +1,4 @@
-"""Views for somebody who may, live or of footage; each is on the record before its first picture."""
+"""Live views and playback, after a check of permissions; each is in the audit log before its first picture."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from protocol.identifiers import to_rfc3339
 
 @dataclass(frozen=True)
 class LiveViewService:
-    """Begins and ends looks.
+    """Starts live views and playback.
 
     Args:
-        hub: The views.
+        relay: Relays streams.
         reader: Which cameras there are.
-        record: Puts an act on the record.
+        record: Writes an entry to the audit log.
         who: Who a session belongs to, as of now.
         case: The open case of (site, camera) that a reason names, or nothing.
-        clock: Says when.
+        clock: The present time.
     """
 
-    hub: StreamRelay
+    relay: StreamRelay
     reader: FleetReader
     record: Callable[[AuditEntry], Awaitable[None]]
     who: Callable[[str | None], Principal | None]
@@ -38,7 +38,7 @@ class LiveViewService:
     clock: Clock
 
     async def begin(self, caller: Principal, key: StreamKey) -> Subscriber:
-        """Look at a camera.
+        """Start a view of a camera.
 
         Raises:
             Forbidden: They may not.
@@ -49,16 +49,16 @@ class LiveViewService:
         known = await asyncio.to_thread(self.reader.cameras)
         if key[:3] not in {(it.site, it.box, it.id) for it in known}:
             raise CommandError("there is no such camera")
-        act = AuditEntry(
+        entry = AuditEntry(
             time_ns=self.clock.wall_ns(), who=caller.name, what="view", site=key.site,
             target=f"{key.box}/{key.camera}", detail={"live": "begins"},
         )  # fmt: skip
         if key.to_ns:
             about = {"from": to_rfc3339(key.from_ns), "to": to_rfc3339(key.to_ns)}
             case = await self.case(key.site, key.camera, key.reason)
-            act = msgspec.structs.replace(act, detail=about, reason=key.reason, case=case)
-        await self.record(act)
-        return self.hub.join(key, caller.name)
+            entry = msgspec.structs.replace(entry, detail=about, reason=key.reason, case=case)
+        await self.record(entry)
+        return self.relay.join(key, caller.name)
 
     async def still(self, token: str | None, key: StreamKey) -> bool:
         """Whether the session lives and its user still may."""

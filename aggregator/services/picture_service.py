@@ -1,4 +1,4 @@
-"""Redacted pictures of events for somebody who may see them."""
+"""Redacted pictures of events, after a check of permissions."""
 
 from __future__ import annotations
 

@@ -50,18 +50,18 @@ class ReleaseSources(AccountReader, CaseReader, FleetReader, ReleaseReader, Prot
 
 @dataclass
 class ReleaseService:
-    """Releases for somebody who may. Belongs to the event loop.
+    """Releases after a check of permissions. Belongs to the event loop.
 
     Args:
         reader: Releases, cases, roles.
-        write: Has something written on the writer's thread.
-        record: Puts an act on the record.
+        write: Runs a job on the writer's thread.
+        record: Writes an entry to the audit log.
         investigations: Cases.
         keys: Hide the copies' keys.
         objects: Where sealed copies lie.
-        areas: Which places belong to which areas.
-        clock: Says when.
-        random: Gives random bytes.
+        areas: The areas of each place.
+        clock: The present time.
+        random: Makes random bytes.
         new_id: Makes a UUIDv7.
 
     Attributes:
@@ -111,7 +111,7 @@ class ReleaseService:
         return made
 
     async def decide(self, caller: Principal, release_id: str, *, approved: bool, reason: str) -> Release:
-        """Approve or refuse what somebody else asked for; an approval that is refused is on the record too.
+        """Approve or refuse another person's request; a refused approval is in the audit log too.
 
         Raises:
             Forbidden: Not at that site.
@@ -122,7 +122,7 @@ class ReleaseService:
         now_ns = self.clock.wall_ns()
         before = await self.one(release_id)
         caller.need("release.decide", before.site)
-        moves.said(reason)
+        moves.check_reason(reason)
         if not approved:
             return await self.change(moves.refuse(before, caller.name, reason, now_ns))
         try:
@@ -144,7 +144,7 @@ class ReleaseService:
         return change
 
     async def fetch(self, caller: Principal, release_id: str) -> ReleaseDownload:
-        """Take one's copy; that is on the record before its first byte, and so is a try that is refused.
+        """Take one's copy; that is in the audit log before its first byte, and so is a try that is refused.
 
         Raises:
             Forbidden: It is not theirs, or a role was taken away, or this is no session of their own.
@@ -172,7 +172,7 @@ class ReleaseService:
         return ReleaseDownload(f"release-{after.id}.zip", size, pieces, lambda: self._end(after.id))
 
     async def shown(self, caller: Principal) -> list[Release]:
-        """The newest that somebody asked for, and those of the sites that they decide for."""
+        """The caller's newest requests, and those of the sites that the caller decides for."""
         return await asyncio.to_thread(self.reader.releases, caller.name, caller.within("release.decide"))
 
     async def one(self, release_id: str) -> Release:
@@ -194,7 +194,7 @@ class ReleaseService:
             StoreError: It could not be written.
         """
         if not await self.write(lambda store: store.change_release(change)):
-            raise ReleaseError("somebody was faster; look at it again")
+            raise ReleaseError("it was changed by another user meanwhile; reload it")
         return change.after
 
     def key_of(self, release: Release) -> str:

@@ -1,4 +1,4 @@
-"""What investigators do: cases, and questions under them. Everything is on the record before it is shown."""
+"""What investigators do: cases, and questions under them. Everything is in the audit log before it is shown."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class CaseFileWriter(CaseWriter, ClipWriter, Protocol):
 
 @dataclass(frozen=True)
 class SearchService:
-    """Cases and searches for somebody who may.
+    """Cases and searches, after a check of permissions.
 
     Args:
         reader: Cases and events.
-        write: Has something written on the writer's thread.
-        record: Puts a look on the record.
-        areas: Which places belong to which areas.
-        clock: Says when.
-        keep_days: How long a clip is kept that somebody asks for.
+        write: Runs a job on the writer's thread.
+        record: Writes an entry to the audit log.
+        areas: The areas of each place.
+        clock: The present time.
+        keep_days: Days that a requested clip is kept.
     """
 
     reader: SearchSources
@@ -77,7 +77,7 @@ class SearchService:
             raise CaseError(f"case {case.id} is closed already")
 
     async def case(self, caller: Principal, case_id: str) -> Case:
-        """A case that somebody may work on.
+        """A case that the caller may work on.
 
         Raises:
             CaseError: There is none of that reference at their sites.
@@ -88,7 +88,7 @@ class SearchService:
         return case
 
     async def cases(self, caller: Principal) -> list[Case]:
-        """The newest cases of somebody's sites."""
+        """The newest cases of the caller's sites."""
         within = caller.within("case.work")
         found = await asyncio.to_thread(self.reader.cases)
         return [case for case in found if within.holds(case.site)]
@@ -96,7 +96,7 @@ class SearchService:
     async def search(
         self, caller: Principal, case_id: str, question: SearchQuery, cursor: str | None = None
     ) -> ResultPage:
-        """One page of an answer, after the question is on the record.
+        """One page of an answer, after the question is in the audit log.
 
         Raises:
             Forbidden: Nothing of it lies within their roles.
@@ -121,7 +121,7 @@ class SearchService:
         return await asyncio.to_thread(self.reader.search, question, after)
 
     async def picture(self, caller: Principal, case_id: str, event_id: str) -> bytes | None:
-        """The blurred picture of a hit, after the look is on the record; None where the case does not cover it.
+        """The redacted picture of a result, after the access is logged; None where the case does not cover it.
 
         Raises:
             CaseError: There is no such case, or it has ended.
@@ -151,14 +151,14 @@ class SearchService:
         await self.write(lambda store: store.request_clip(clip, act))
         return await asyncio.to_thread(self.reader.clip, event_id)
 
-    async def clip(self, caller: Principal, case_id: str, event_id: str, *, look: bool) -> Clip | None:
-        """The clip of a hit, after the look at it is on the record; None where there is none within the case.
+    async def clip(self, caller: Principal, case_id: str, event_id: str, *, show: bool) -> Clip | None:
+        """The clip of a result, after the access is in the audit log; None where there is none within the case.
 
         Args:
             caller: Who asks.
             case_id: Under which case.
             event_id: The hit.
-            look: It will be shown, if it is there; else only how it stands is told.
+            show: It will be shown if it is stored; otherwise only its state is returned.
 
         Raises:
             CaseError: There is no such case, or it has ended.
@@ -166,7 +166,7 @@ class SearchService:
         """
         case, where = await self._hit(caller, case_id, event_id)
         clip = await asyncio.to_thread(self.reader.clip, event_id) if where is not None else None
-        if look and clip is not None and clip.state == "stored":
+        if show and clip is not None and clip.state == "stored":
             await self.record(self._act(caller, case, "clip", event_id))
         return clip
 

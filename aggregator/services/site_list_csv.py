@@ -80,7 +80,7 @@ class _Table:
 
 
 def _bare(cell: str) -> str:
-    """Without the apostrophe that `write` puts before what looks like a formula."""
+    """Without the apostrophe that `write` puts before text that a spreadsheet would take for a formula."""
     cell = cell.strip()
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
 

@@ -26,7 +26,7 @@ class SiteListRepository:
     Args:
         reader: Reads them.
         keys: Seal and sign them.
-        clock: Says when.
+        clock: The present time.
         grammars: Site → names of the grammars of its plates; mainland where a site is not named.
     """
 

@@ -1,4 +1,4 @@
-"""A site's list for somebody who may see or change it; the site's boxes get each change."""
+"""A site's list, after a check of permissions; the site's boxes get each change."""
 
 from __future__ import annotations
 

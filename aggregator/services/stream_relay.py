@@ -1,4 +1,4 @@
-"""Views and who looks at them. Belongs to the event loop. All who look at a camera as it is now have one view.
+"""Streams from boxes and their subscribers. Belongs to the event loop. All live subscribers of a camera share a stream.
 
 A viewer's queue is bounded. One that does not keep up loses what waits and goes on at the next key frame.
 """
@@ -27,17 +27,17 @@ USE = "live"
 WAITING = 45
 """Messages of one viewer, three seconds."""
 COMING_S = 15.0
-"""How long a box that has said yes may take to connect."""
+"""How long a box that accepted may take to connect."""
 
 
 class StreamKey(NamedTuple):
-    """What is looked at: a camera as it is now, or what it kept of a stretch of time.
+    """What is streamed: a camera live, or its footage of a time range.
 
     Attributes:
         from_ns: Begin of the stretch, UTC nanoseconds; 0 for now.
         to_ns: Its end; 0 for now.
         reason: Why, for the box.
-        own: Sets a view of a stretch apart: everybody moves in it on their own.
+        own: Makes a playback unique: each subscriber has a position of their own.
     """
 
     site: str
@@ -50,13 +50,13 @@ class StreamKey(NamedTuple):
 
     @property
     def permission(self) -> Permission:
-        """What it takes to look."""
+        """The permission that a view needs."""
         return "footage.look" if self.to_ns else "live.see"
 
 
 @dataclass(eq=False)
 class Subscriber:
-    """One who looks.
+    """A subscriber of a stream.
 
     Attributes:
         queue: What is to be sent; None: it is over.
@@ -89,7 +89,7 @@ class Subscriber:
         self.queue.put_nowait(None)
 
     def _drop(self) -> None:
-        """All but what a player needs first: nobody would give it that again."""
+        """All but the header that a player needs first: it is not sent again."""
         for message in [self.queue.get_nowait() for _ in range(self.queue.qsize())]:
             if message is not None and what_of(message) is FrameType.INIT:
                 self.queue.put_nowait(message)
@@ -105,7 +105,7 @@ class RelayedStream:
     Attributes:
         job: Its id, on the way from the box.
         init: What a player needs first.
-        over: Set when nobody looks any more: the box is told by closing its socket.
+        over: Set when there are no subscribers: the box's socket is closed.
     """
 
     key: StreamKey
@@ -133,11 +133,11 @@ class StreamRelay:
     """All views.
 
     Args:
-        remote: The way to the boxes.
+        remote: Sends commands to boxes.
         keys: Make and seal tickets.
-        clock: Says when.
+        clock: The present time.
         new_id: Makes a UUIDv7.
-        random: Gives random bytes.
+        random: Makes random bytes.
     """
 
     remote: CommandClient
@@ -167,7 +167,7 @@ class StreamRelay:
         if view is not None and viewer in view.viewers:
             view.viewers.discard(viewer)
             if not view.viewers:
-                self.end(view, "nobody looks")
+                self.end(view, "no subscribers")
 
     def end(self, view: RelayedStream, problem: str) -> None:
         """A view is over."""
@@ -179,7 +179,7 @@ class StreamRelay:
         view.over.set()
 
     def expected(self, job: str, authorization: str) -> RelayedStream | None:
-        """The view that a box brings with the right ticket; None: nobody wants it, or it is there already."""
+        """The stream for a box's upload with the right ticket; None if it is not wanted, or is connected already."""
         scheme, _, ticket = authorization.partition(" ")
         right = hmac.compare_digest(ticket.encode(), self.keys.ticket(USE, job).encode())
         view = next((it for it in self.views.values() if it.job == job), None)
@@ -198,7 +198,7 @@ class StreamRelay:
             self.end(view, str(error))
             return
         if not reply.done:
-            self.end(view, f"the box says: {reply.problem or 'no'}")
+            self.end(view, f"the box refused: {reply.problem or 'no reason given'}")
             return
         await asyncio.sleep(COMING_S)
         if not view.connected:

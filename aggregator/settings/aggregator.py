@@ -19,7 +19,7 @@ Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
 CLIENT_ID = "paifang-aggregator"
-"""Beginning of the client id at a broker; the rest is derived from a secret, so that nobody else can take the id."""
+"""Beginning of the client id at a broker; the rest is derived from a secret: no other client can take the id."""
 
 
 class Strict(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +92,7 @@ class ExternalBroker(Strict, frozen=True, kw_only=True, tag_field="kind", tag="e
 
 
 class Site(Strict, frozen=True, kw_only=True):
-    """How a site is called, which clock hangs on its wall (IANA name), and what its plates look like.
+    """A site's name, time zone (IANA name), and grammars of plates.
 
     `grammars` are names such as `mainland`, or `pattern:` and a form such as `pattern:[A-Z]{2}[0-9]{4}`; mainland
     plates where it is empty. `areas` groups places (ids of cameras, gates and doors) for roles that count in one area
@@ -120,7 +120,7 @@ class Site(Strict, frozen=True, kw_only=True):
 
 
 class Record(Strict, frozen=True, kw_only=True):
-    """How the record is sealed: a signed checkpoint at most every `every_s`, and a line of it in the file `outside`."""
+    """Checkpoints of the audit log: at most one every `every_s`, each also a line of the file `outside`."""
 
     every_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 60.0
     outside: str | None = None
@@ -129,7 +129,7 @@ class Record(Strict, frozen=True, kw_only=True):
 class Oidc(Strict, frozen=True, kw_only=True):
     """Log-in through an identity provider (OpenID Connect, code flow with PKCE) for users who exist here.
 
-    The provider says who somebody is; which roles they have is said here. `claim` names the user. `address` is how
+    The provider authenticates users; roles are ours. `claim` names the user. `address` is how
     browsers reach this dashboard; `<address>/login/oidc/back` is what the provider must allow.
     """
 
@@ -164,7 +164,7 @@ class Keep(Strict, frozen=True, kw_only=True):
 
 
 class Retention(Strict, frozen=True, kw_only=True):
-    """How long metadata is kept. Pictures of events go sooner than the events, the record of looks stays longest."""
+    """How long metadata is kept. Pictures of events are erased before the events; the audit log is kept longest."""
 
     thumbnails: Keep = Keep(floor_days=7, ceiling_days=30)
     events: Keep = Keep(floor_days=30, ceiling_days=180)
@@ -212,7 +212,7 @@ class Sessions(Strict, frozen=True, kw_only=True):
 
 
 class Settings(Strict, frozen=True, kw_only=True):
-    """Everything that an aggregator can be told.
+    """All settings of an aggregator.
 
     Relative paths count from the folder of the settings file (see `load`).
     """

@@ -1,4 +1,4 @@
-"""What a store is told. `docs/reference/settings.md` describes every key."""
+"""Settings of the PostgreSQL store. `docs/reference/settings.md` describes every key."""
 
 from __future__ import annotations
 

@@ -207,7 +207,7 @@ releases = _table(
     Index("releases_by_site", "site", "id"),
     _partial("releases_open", "id", where=RELEASE_OPEN),
 )
-"""Nothing is approved, made or fetched unless somebody other than who asked has decided: the table refuses it."""
+"""A release is approved, made or fetched only after a decision by another person than the requester: a constraint."""
 clips = _table(
     "clips",
     _key("id"),

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.client_address import Clients, session_of
 from aggregator.domain.authorization import Principal
-from aggregator.web.route_permissions import ROUTES, RoutePolicy, find
+from aggregator.web.route_permissions import ROUTES, RoutePolicy, find, methods_of
 from common.errors import Forbidden, LoginThrottled, StoreError
 
 BEARER = "bearer "
@@ -89,7 +89,7 @@ class AuthMiddleware:
         by_token = token.lower().startswith(BEARER) and not rule.ticket
         if method not in _SAFE and not (by_token or rule.ticket or same_origin(headers, self._clients.host)):
             return _answer(403, "this needs to come from the same origin: send an Origin header with this host")
-        if rule.open or rule.ticket or (path == METRICS and _from_this_machine(scope, headers)):
+        if rule.open or rule.ticket or (found and path == METRICS and _from_this_machine(scope, headers)):
             return None
         wants_page = "text/html" in headers.get("accept", "") and method == "GET"
         caller = None
@@ -104,7 +104,7 @@ class AuthMiddleware:
         except Forbidden as error:
             return _turned_away(caller, path if wants_page else "", str(error))
         scope.setdefault("state", {}).update(user=caller.name, caller=caller)
-        return None if found is not None else _answer(404, "there is no such address")
+        return None if found is not None else _not_found(method, path)
 
     def _caller(self, scope: Scope, token: str | None) -> Principal | None:
         if token is None:
@@ -122,7 +122,7 @@ def allow(caller: Principal, rule: RoutePolicy, words: dict[str, str]) -> None:
         words: What its path names, `site` and `place` among them.
 
     Raises:
-        Forbidden: They may not; says why.
+        Forbidden: The caller may not.
     """
     if caller.only is not None and not rule.token:
         raise Forbidden("this needs a person's own session; an API token does not do")
@@ -138,12 +138,12 @@ def allow(caller: Principal, rule: RoutePolicy, words: dict[str, str]) -> None:
 
 
 def start_of(caller: Principal) -> str:
-    """The first page that somebody may see."""
+    """The first page that the caller may see."""
     return next((page for page in PAGES if may_see(caller, page)), PAGES[-1])
 
 
 def may_see(caller: Principal, page: str) -> bool:
-    """Whether a page of the dashboard is somebody's."""
+    """Whether the caller may see a page of the dashboard."""
     try:
         allow(caller, ROUTES[f"PAGE {page}"], {})
     except Forbidden:
@@ -157,12 +157,21 @@ def _turned_away(caller: Principal | None, page: str, problem: str) -> Response:
     return RedirectResponse(start, 303) if start != page else _answer(403, problem)
 
 
+def _not_found(method: str, path: str) -> Response:
+    methods = methods_of(path)
+    if not methods or method == "WEBSOCKET":
+        return _answer(404, "there is no such address")
+    answer = _answer(405, f"this address does not take {method[:20]}; use {' or '.join(methods)}")
+    answer.headers["Allow"] = ", ".join(methods)
+    return answer
+
+
 def _answer(status: int, problem: str) -> JSONResponse:
     return JSONResponse({"error": problem}, status)
 
 
 def same_origin(headers: Headers, public: str = "") -> bool:
-    """Whether a browser (or who speaks like one) says that the request comes from our own pages.
+    """Whether the headers say that a request comes from the dashboard's own pages.
 
     Args:
         headers: Of the request.
@@ -179,7 +188,7 @@ def same_origin(headers: Headers, public: str = "") -> bool:
 
 
 def _from_this_machine(scope: Scope, headers: Headers) -> bool:
-    """Loopback and not through a proxy, which would make everybody look like this machine."""
+    """Loopback and not through a proxy, which would give every client this machine's address."""
     client = scope.get("client")
     if client is None or "x-forwarded-for" in headers or "forwarded" in headers:
         return False

@@ -136,6 +136,12 @@ def find(method: str, path: str) -> tuple[RoutePolicy, dict[str, str]] | None:
     return _named(method, path) or (_named("GET", path) if method == "HEAD" else None) or _in_folder(path)
 
 
+def methods_of(path: str) -> list[str]:
+    """The methods that the table names for a path, for `Allow`; empty: no such path."""
+    methods = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+    return [method for method in methods if find(method, path) is not None]
+
+
 def _named(method: str, path: str) -> tuple[RoutePolicy, dict[str, str]] | None:
     rule = _EXACT.get(f"{method} {path}") or (_EXACT.get(f"PAGE {path}") if method == "GET" else None)
     if rule is not None:

@@ -160,8 +160,8 @@ def _ingest(folder: Path, port: int, account: BrokerCredentials, granted: list[f
 
     target = BrokerEndpoint("127.0.0.1", port, "bench", account.username, account.password)
     EventConsumer(
-        connect=lambda: Watched.open(target), ledger=ledger, mailbox=WriteQueue(writer), clock=clock,
-        backoff=Backoff(random.random), health=Health(clock), metrics=Metrics(), broadcast=ChangeFeed(),
+        connect=lambda: Watched.open(target), processor=ledger, queue=WriteQueue(writer), clock=clock,
+        backoff=Backoff(random.random), health=Health(clock), metrics=Metrics(), changes=ChangeFeed(),
     ).run(stop)  # fmt: skip
     writer.close()
 

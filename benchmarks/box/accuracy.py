@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import av
-from shared_clips import CASES, Case, clip, detector, match, pipeline_maker, truth_of
+from shared_clips import CASES, Case, clip, match, pipeline_maker, truth_of
 
+from benchmarks.box.yolox import detector
 from common.clock import SECOND_NS
 from edge.video.inference import SizedDetector
 from edge.video.replay import Replay

@@ -16,9 +16,10 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-from shared_clips import CASES, Case, clip, detector, match, pipeline_maker, truth_of
+from shared_clips import CASES, Case, clip, match, pipeline_maker, truth_of
 
 from benchmarks.box.streams import cache
+from benchmarks.box.yolox import detector
 from common.backoff import Backoff
 from common.clock import SECOND_NS, FakeClock
 from common.errors import SourceLost

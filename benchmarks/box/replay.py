@@ -11,8 +11,9 @@ from typing import Any
 
 import av
 import cv2
-from shared_clips import CASES, PEOPLE, PEOPLE_VEHICLES, Case, clip, detector, pipeline_maker
+from shared_clips import CASES, PEOPLE, PEOPLE_VEHICLES, Case, clip, pipeline_maker
 
+from benchmarks.box.yolox import detector
 from benchmarks.machine import median, spent
 from edge.video.inference import SizedDetector
 from edge.video.replay import Replay

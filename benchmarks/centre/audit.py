@@ -1,7 +1,7 @@
 """`audit`: how fast acts go onto the record, and how fast an exported record is verified.
 
 Many people look at once: each waits until its own act is on the disk before it goes on to the next, as a request does.
-They reach the writer's thread as they do in the aggregator, through scribe and mailbox; who waits shares a commit.
+They reach the writer's thread as they do in the aggregator, through scribe and queue; who waits shares a commit.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ def _act(number: int) -> AuditEntry:
 def _written(count: int) -> float:
     with tempfile.TemporaryDirectory() as name:
         writer = STORES["sqlite"](Path(name)).writer()
-        mailbox = WriteQueue(writer)
-        scribe, stop = AuditLogWriter(mailbox), threading.Event()
+        queue = WriteQueue(writer)
+        scribe, stop = AuditLogWriter(queue), threading.Event()
 
         def write() -> None:
             while not stop.is_set():
-                wait_readable(0.5, mailbox)
-                mailbox.serve()
+                wait_readable(0.5, queue)
+                queue.serve()
 
         def look(person: int) -> None:
             for number in range(person, count, PEOPLE):
@@ -76,7 +76,7 @@ def _written(count: int) -> float:
             list(people.map(look, range(PEOPLE)))
         seconds = time.perf_counter() - began
         stop.set()
-        mailbox.wake()
+        queue.wake()
         thread.join()
         written = STORES["sqlite"](Path(name)).reader().audit_log_size()
         writer.close()

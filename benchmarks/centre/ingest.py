@@ -117,8 +117,8 @@ def _ours(folder: Path, target: BrokerEndpoint, count: int) -> float:
     """Seconds that the aggregator's own ingest takes."""
     clock = SystemClock()
     writer = STORES["sqlite"](folder).writer()
-    ledger = BatchProcessor(writer, clock, lambda: uuid7(clock.wall_ns(), secrets.token_bytes(10)))
-    metrics, mailbox = Metrics(), WriteQueue(writer)
+    processor = BatchProcessor(writer, clock, lambda: uuid7(clock.wall_ns(), secrets.token_bytes(10)))
+    metrics, queue = Metrics(), WriteQueue(writer)
     first: list[float] = []
     stop = threading.Event()
 
@@ -140,8 +140,8 @@ def _ours(folder: Path, target: BrokerEndpoint, count: int) -> float:
                 stop.set()
 
     ingest = EventConsumer(
-        connect=lambda: Watched.open(target), ledger=ledger, mailbox=mailbox, clock=clock,
-        backoff=Backoff(random.random), health=Health(clock), metrics=metrics, broadcast=ChangeFeed(),
+        connect=lambda: Watched.open(target), processor=processor, queue=queue, clock=clock,
+        backoff=Backoff(random.random), health=Health(clock), metrics=metrics, changes=ChangeFeed(),
     )  # fmt: skip
     ingest.run(stop)
     seconds = time.perf_counter() - first[0]

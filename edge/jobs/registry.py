@@ -1,15 +1,17 @@
-"""What a box does when the aggregator asks for pictures: clear copies, clips, live views; outwards, by the uplink."""
+"""The box's jobs, put together from its settings: releases, clips and live views; `edge/app.py` uses it."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 
 from common.clock import Clock
-from edge.jobs.clips.factory import clip_desk
-from edge.jobs.live.factory import live_desk
-from edge.jobs.releases.factory import release_desk
-from edge.messaging.command_handler import Action
+from edge.jobs.clips.factory import clip_handler
+from edge.jobs.command_jobs import CommandJobs, JobHandler
+from edge.jobs.job_store import SqliteJobStore
+from edge.jobs.live.factory import live_handler
+from edge.jobs.releases.factory import release_handler
 from edge.messaging.upload_client import UploadClient
 from edge.recorder.factory import RecorderService
 from edge.redaction.live_redactor import LiveRedactor
@@ -17,8 +19,17 @@ from edge.redaction.two_pass_redactor import ExportRedactor
 from edge.settings.node import BoxSettings
 
 
-class JobRegistry:
-    """The desks that take such commands; those that the settings leave no way for are not there.
+def build_jobs(
+    settings: BoxSettings,
+    base: Path,
+    footage: RecorderService | None,
+    uplink: UploadClient | None,
+    *,
+    clock: Clock,
+    films: Callable[[], ExportRedactor],
+    views: Callable[[float, int], LiveRedactor],
+) -> CommandJobs:
+    """The jobs that the settings allow; without an uplink or a trust file there are none.
 
     Args:
         settings: The box's.
@@ -26,41 +37,17 @@ class JobRegistry:
         footage: What is recorded.
         uplink: The way to the aggregator.
         clock: Wall and monotonic.
-        films: Opens what covers films.
-        views: Opens what covers a view of so many frames a second, with such a lead.
+        films: Opens what redacts videos.
+        views: Opens what redacts a view of so many frames a second, with such a lead.
 
     Raises:
         FootageError: The signing key cannot be used.
         SettingsError: The trust file cannot be used.
     """
-
-    def __init__(
-        self,
-        settings: BoxSettings,
-        base: Path,
-        footage: RecorderService | None,
-        uplink: UploadClient | None,
-        *,
-        clock: Clock,
-        films: Callable[[], ExportRedactor],
-        views: Callable[[float, int], LiveRedactor],
-    ) -> None:
-        releases = release_desk(settings, base, footage, uplink, clock)
-        clips = clip_desk(settings, base, footage, uplink, films)
-        live = live_desk(settings, base, footage, uplink, clock=clock, redactor=views)
-        self.releases, self.clips, self.live = releases, clips, live
-        self._desks = [desk for desk in (releases, clips, live) if desk is not None]
-        self.actions: dict[str, Action] = {}
-        for name, desk in (("release", releases), ("clip", clips), ("live", live)):
-            if desk is not None:
-                self.actions[name] = desk.take
-
-    def start(self) -> None:
-        """Start working."""
-        for desk in self._desks:
-            desk.start()
-
-    def stop(self) -> None:
-        """End; what was not brought will be asked for again."""
-        for desk in self._desks:
-            desk.stop()
+    built: dict[str, JobHandler | None] = {
+        "release": release_handler(settings, base, footage, uplink, clock),
+        "clip": clip_handler(settings, base, footage, uplink, films),
+        "live": live_handler(settings, base, footage, uplink, clock=clock, redactor=views),
+    }
+    handlers = {kind: handler for kind, handler in built.items() if handler is not None}
+    return CommandJobs(handlers, SqliteJobStore(base / settings.data / "jobs.sqlite3"), clock, random.random)

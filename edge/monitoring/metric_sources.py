@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from common.jobs.job import STATES
+from common.jobs.queue import JobQueue
 from edge.messaging.event_reporter import EventReporter
 from edge.messaging.mqtt_client import MqttClient
 from edge.messaging.outbox_publisher import OutboxPublisher
 from edge.messaging.outbox_store import OutboxStore
-from edge.monitoring.metrics import CameraMetrics, DeliveryMetrics, FootageMetrics, InferenceMetrics, PictureMetrics
+from edge.monitoring.metrics import (
+    CameraMetrics,
+    DeliveryMetrics,
+    FootageMetrics,
+    InferenceMetrics,
+    JobMetrics,
+    PictureMetrics,
+)
 from edge.recorder.factory import RecorderService
 from edge.redaction.snapshots import SnapshotRedactor
 from edge.video.camera_worker import CameraWorker
@@ -61,6 +72,13 @@ def read_delivery(
     metrics.connects.set_function(lambda: link.connects)
     metrics.in_flight.set_function(lambda: publisher.progress.in_flight)
     metrics.resent.set_function(lambda: publisher.progress.resent)
+
+
+def read_jobs(metrics: JobMetrics, queue: JobQueue) -> None:
+    """Clips, releases and live views."""
+    for kind in queue.policies:
+        for state in STATES:
+            metrics.jobs.labels(kind, state).set_function(partial(queue.count, kind, state))
 
 
 def read_footage(metrics: FootageMetrics, service: RecorderService) -> None:

@@ -143,6 +143,14 @@ class CameraMetrics(_Group):
         self.up = gauge("camera_up", "1 while pictures arrive.")
 
 
+class JobMetrics(_Group):
+    """Clips, releases and live views, by `kind` and `state`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(registry, ("kind", "state"))
+        self.jobs = self._gauge("jobs", "Jobs that are open, and the last ones that have ended.")
+
+
 class Metrics:
     """All metrics, in a registry of their own; a component that the box does not have leaves its metrics at 0."""
 
@@ -151,7 +159,7 @@ class Metrics:
         self.cameras, self.inference = CameraMetrics(self.registry), InferenceMetrics(self.registry)
         self.pictures, self.delivery = PictureMetrics(self.registry), DeliveryMetrics(self.registry)
         self.doors, self.gates = DoorMetrics(self.registry), GateMetrics(self.registry)
-        self.footage = FootageMetrics(self.registry)
+        self.footage, self.jobs = FootageMetrics(self.registry), JobMetrics(self.registry)
 
     def text(self) -> bytes:
         """The exposition format."""

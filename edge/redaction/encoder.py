@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol, TypeAlias
@@ -55,8 +56,85 @@ class Writable(Protocol):
         """Take it."""
 
 
-class Encoder:
-    """Writes one video.
+class VideoOutput:
+    """What all encoders of videos have in common: the container, the codec's settings, the end. It takes no frames.
+
+    Args:
+        target: A path, or what takes the bytes (then `options` must be `FRAGMENTS`).
+        canvas: Size and form of all frames.
+        origin: What the frames are like.
+        options: The muxer's: `FILE` or `FRAGMENTS`.
+        codec: Settings of x264 beyond the common ones.
+        about: A text that the file bears; empty: it says nothing of where it came from.
+
+    Raises:
+        RedactionError: It cannot be written.
+    """
+
+    def __init__(
+        self,
+        target: str | Writable,
+        canvas: FrameFormat,
+        origin: Origin,
+        *,
+        options: dict[str, str],
+        codec: dict[str, str],
+        about: str = "",
+    ) -> None:
+        self._base, self._last, self._first = origin.base, -1, 0
+        try:
+            self._out = av.open(target, "w", format="mp4", options=options)
+            if about:
+                self._out.metadata["comment"] = about
+            self._video = self._out.add_stream("libx264", rate=Fraction(origin.rate).limit_denominator(1001))
+            context = self._video.codec_context
+            context.width, context.height, context.pix_fmt = canvas.width, canvas.height, canvas.form
+            context.time_base = self._video.time_base = origin.base
+            context.options = {"preset": SPEED, "crf": QUALITY, "a53cc": "0", "threads": "2"} | codec
+            if "tune" not in codec and canvas.width * canvas.height > LARGE_PX:
+                context.options |= {"rc-lookahead": "4", "bf": "0", "sync-lookahead": "0"}  # memory: frames wait there
+            context.colorspace, context.color_primaries, context.color_trc, context.color_range = origin.colours
+            context.sample_aspect_ratio = origin.aspect
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise RedactionError(f"cannot be written: {error}") from error
+
+    def close(self) -> None:
+        """Write the rest.
+
+        Raises:
+            RedactionError: It cannot be written.
+        """
+        if self._last >= 0:
+            self._mux(None)
+        try:
+            self._out.close()
+        except (av.error.FFmpegError, OSError) as error:
+            raise RedactionError(f"cannot be written: {error}") from error
+
+    def abandon(self) -> None:
+        """Let go of a file that will be thrown away."""
+        with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
+            self._out.close()
+
+    def _write(self, frame: av.VideoFrame, pts: int | None) -> None:
+        """Encode a frame; its time stamp is moved up where it does not rise."""
+        if self._last < 0:
+            self._first = pts or 0
+        step = max(1, round(1 / (self._base * Fraction(self._video.average_rate or 15))))
+        shown = self._last + step if pts is None else pts - self._first
+        self._last = frame.pts = max(shown, self._last + 1)
+        frame.time_base = self._base
+        self._mux(frame)
+
+    def _mux(self, frame: av.VideoFrame | None) -> None:
+        try:
+            self._out.mux(self._video.encode(frame))
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise RedactionError(f"cannot be written: {error}") from error
+
+
+class Encoder(VideoOutput):
+    """Writes one video of redacted frames.
 
     Args:
         target: A path, or what takes the bytes (then `options` must be `FRAGMENTS`).
@@ -82,16 +160,12 @@ class Encoder:
         about: str = "",
         kbps: int = 0,
     ) -> None:
-        self._base, self._last, self._first = origin.base, -1, 0
+        codec = {"tune": "zerolatency"} if live else {}
+        if kbps:
+            codec |= {"maxrate": f"{kbps}k", "bufsize": f"{kbps // 2 or 1}k"}
+            codec |= {"preset": "ultrafast", "g": str(round(2 * origin.rate))}
+        super().__init__(target, canvas, origin, options=options, codec=codec, about=about)
         try:
-            self._out = av.open(target, "w", format="mp4", options=options)
-            if about:
-                self._out.metadata["comment"] = about
-            self._video = self._out.add_stream("libx264", rate=Fraction(origin.rate).limit_denominator(1001))
-            self._adjust(canvas, origin, live)
-            if kbps:
-                bound = {"maxrate": f"{kbps}k", "bufsize": f"{kbps // 2 or 1}k"}
-                self._video.codec_context.options |= bound | {"preset": "ultrafast", "g": str(round(2 * origin.rate))}
             self._sound = self._out.add_stream_from_template(_copyable(origin.sound)) if origin.sound else None
             self._headed = bool(origin.config)
             if self._sound is not None and origin.config:
@@ -109,14 +183,7 @@ class Encoder:
         Raises:
             RedactionError: It cannot be written.
         """
-        frame = covered.frame
-        if self._last < 0:
-            self._first = pts or 0
-        step = max(1, round(1 / (self._base * Fraction(self._video.average_rate or 15))))
-        shown = self._last + step if pts is None else pts - self._first
-        self._last = frame.pts = max(shown, self._last + 1)
-        frame.time_base = self._base
-        self._mux(frame)
+        self._write(covered.frame, pts)
 
     def copy(self, packet: AudioPacket) -> bool:
         """Write a packet of sound as it is, if it does not lie before the first frame; call after that was put.
@@ -141,44 +208,6 @@ class Encoder:
         except (av.error.FFmpegError, OSError) as error:
             raise RedactionError(f"the sound cannot be written: {error}") from error
         return True
-
-    def close(self) -> None:
-        """Write the rest.
-
-        Raises:
-            RedactionError: It cannot be written.
-        """
-        if self._last >= 0:
-            self._mux(None)
-        try:
-            self._out.close()
-        except (av.error.FFmpegError, OSError) as error:
-            raise RedactionError(f"cannot be written: {error}") from error
-
-    def abandon(self) -> None:
-        """Let go of a file that will be thrown away."""
-        try:
-            self._out.close()
-        except (av.error.FFmpegError, OSError, ValueError):
-            return
-
-    def _adjust(self, canvas: FrameFormat, origin: Origin, live: bool) -> None:
-        context = self._video.codec_context
-        context.width, context.height, context.pix_fmt = canvas.width, canvas.height, canvas.form
-        context.time_base = self._video.time_base = origin.base
-        context.options = {"preset": SPEED, "crf": QUALITY, "a53cc": "0", "threads": "2"}
-        if live:
-            context.options |= {"tune": "zerolatency"}
-        elif canvas.width * canvas.height > LARGE_PX:
-            context.options |= {"rc-lookahead": "4", "bf": "0", "sync-lookahead": "0"}  # memory: each frame waits there
-        context.colorspace, context.color_primaries, context.color_trc, context.color_range = origin.colours
-        context.sample_aspect_ratio = origin.aspect
-
-    def _mux(self, frame: av.VideoFrame | None) -> None:
-        try:
-            self._out.mux(self._video.encode(frame))
-        except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise RedactionError(f"cannot be written: {error}") from error
 
 
 def _copyable(sound: av.AudioStream) -> av.AudioStream:

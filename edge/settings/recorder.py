@@ -54,9 +54,9 @@ class RecorderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         for camera in ("", *self.keep):
-            self._check(f"keep.{camera}." if camera else "", *self.stored_files(camera))
+            self._check(f"keep.{camera}." if camera else "", *self.retention_of(camera))
 
-    def stored_files(self, camera: str) -> tuple[int, int, str]:
+    def retention_of(self, camera: str) -> tuple[int, int, str]:
         """A camera's floor and ceiling, days, and the reason for a long ceiling."""
         own = self.keep.get(camera, KeepSettings())
         floor = own.floor_days or self.floor_days

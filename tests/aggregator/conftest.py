@@ -99,5 +99,5 @@ def writer(store: Store) -> Iterator[Writer]:
 
 
 @pytest.fixture
-def ledger(writer: Writer, clock: FakeClock, new_id: Callable[[], str]) -> BatchProcessor:
+def processor(writer: Writer, clock: FakeClock, new_id: Callable[[], str]) -> BatchProcessor:
     return BatchProcessor(writer, clock, new_id)

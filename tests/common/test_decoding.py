@@ -57,7 +57,7 @@ def test_good_json_is_decoded() -> None:
 READS_OWN_FILES = {
     "aggregator/messaging/broker_config.py", "aggregator/crypto/keyring.py", "aggregator/domain/audit_entry.py",
     "aggregator/audit/export.py", "aggregator/storage/tables/cases.py", "aggregator/storage/tables/places.py",
-    "aggregator/storage/reader.py", "aggregator/storage/tables/accounts.py", "aggregator/storage/writer.py",
+    "aggregator/storage/reader.py", "aggregator/storage/tables/accounts.py", "aggregator/storage/tables/events.py",
     "edge/cli/recorder.py", "edge/recorder/retention/segment_encryption.py", "edge/recorder/retention/legal_holds.py",
     "edge/media/signed_manifest.py", "edge/recorder/footage/transactional_outbox.py",
     "edge/recorder/segments/segment.py",

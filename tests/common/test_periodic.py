@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from common import logging_setup
 from common.errors import StoreError
 from common.periodic import repeat, run_periodically
 
 
 def test_work_is_repeated_after_expected_errors_until_the_stop(capsys: pytest.CaptureFixture[str]) -> None:
+    logging_setup.configure("info")  # other tests of this process may have set another level
     waits: list[float] = []
     runs: list[int] = []
 
@@ -45,6 +47,7 @@ def test_unexpected_errors_in_a_thread_reach_its_supervisor() -> None:
 
 @pytest.mark.parametrize("error", [StoreError("the disk is full"), ValueError("a fault")])
 def test_repetition_on_the_loop_survives_every_error(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    logging_setup.configure("info")
     waits: list[float] = []
     runs: list[int] = []
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import PaifangError
 from edge.settings.node import CameraSettings
-from edge.video.inference import SizedDetector
 from edge.video.replay import PipelineMaker
-from models.detectors.yolox import YoloxNano
-from models.files.store import ModelStore
-from models.session import Options
 from pipelines.camera import CameraPipeline, build_rules
 from pipelines.settings import LineSettings, Point, ZoneSettings
 from protocol.event_types import ObjectClass
@@ -108,19 +103,6 @@ def pipeline_maker(camera: CameraSettings) -> PipelineMaker:
         return CameraPipeline(size, build_rules(camera.zones, camera.lines, size, _always), camera.input_px)
 
     return make
-
-
-def detector() -> SizedDetector:
-    """YOLOX-nano, one thread; fetched where it is missing.
-
-    Raises:
-        ModelError: It cannot be had.
-    """
-    folder = os.environ.get("PAIFANG_TEST_MODELS") or Path.home() / ".cache" / "paifang-tests" / "models"
-    store = ModelStore(Path(folder))
-    if not store.has("yolox_nano"):
-        store.fetch("yolox_nano")
-    return YoloxNano(store.read("yolox_nano"), Options(threshold=EVIDENCE))
 
 
 def clip(name: str) -> Path:

@@ -48,7 +48,7 @@ class AccountWriter(Protocol):
         """Use up a time step of a second factor; False if it, or a later one, was used before."""
 
     def use_one_time_password(self, user: User) -> bool:
-        """Let nobody log in as this very one-time user again; False if somebody was faster."""
+        """Use up this one-time user's log-in; False if another log-in has."""
 
     def end_one_time_accounts(self, now_ns: int) -> int:
         """End one-time accounts without a session; how many."""

@@ -13,7 +13,7 @@ class SearchReader(Protocol):
     """Searches events."""
 
     def search(self, query: SearchQuery, after: Key | None = None) -> ResultPage:
-        """Metadata that matches, newest first; `after` is where the page before said that this one begins."""
+        """Matching metadata, newest first; `after` is the start of this page, from the page before."""
 
 
 class CaseReader(Protocol):

@@ -19,7 +19,7 @@ class ReleaseReader(Protocol):
         """Releases that something may have to be done about, oldest first."""
 
     def releases(self, who: str, within: Scope, limit: int = 100) -> list[Release]:
-        """The newest releases that somebody asked for, or that lie within whole sites."""
+        """The newest releases of a requester, or of whole sites."""
 
 
 class ReleaseWriter(Protocol):

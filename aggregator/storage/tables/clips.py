@@ -23,7 +23,7 @@ def put(db: Connection, wanted: Iterable[Clip]) -> None:
 
 
 def request(db: Connection, clip: Clip, entry: AuditEntry) -> bool:
-    """Add a clip that somebody asks for; one that failed is tried again; False where it is there or on its way."""
+    """Add a requested clip; a failed one is tried again; False if it is stored or requested already."""
     db.execute(delete_from(clips).where(clips.c.id == clip.id, clips.c.state == "failed"))
     if not insert_new(db, clips, msgspec.structs.asdict(clip)):
         return False

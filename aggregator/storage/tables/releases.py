@@ -46,7 +46,7 @@ def unfinished(db: Connection) -> list[Release]:
 
 
 def newest(db: Connection, who: str, within: Scope, limit: int = 100) -> list[Release]:
-    """The newest that somebody asked for, or that lie within."""
+    """The newest releases of a requester, or within a scope."""
     found = select(releases).order_by(releases.c.id.desc()).limit(limit)
     if not within.everywhere:
         found = found.where(or_(releases.c.asked_by == who, releases.c.site.in_(sorted(within.sites))))

@@ -2,13 +2,13 @@
 
 Rows are taken from a slice of time, newest slice first, through one of two indexes and nothing else:
 
-- by *cell* (`event_series.py`): only rows that match are looked at, and each cell costs one descent into the index.
+- by *cell* (`event_series.py`): only matching rows are read, and each cell costs one descent into the index.
   For questions about a few places, or a zone that few places have.
 - by *genus*: kind and object class are matched by the index, the rest of the question by each row's cell. For
   questions about many sites.
 
 A slice is as long as the groups' rates say is needed for a page, longer when that was too little, shorter when it was
-too much. A page that has cost too much ends early and says how far it got.
+too much. A page that has cost too much ends early and returns how far it got.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Bounds:
     Attributes:
         cells: So many cells are few: they are taken one by one.
         slice: Rows that a slice of time may hold; more: it is too long.
-        rows: Rows that are looked at, and descents into the index; then the page ends early.
+        rows: Rows read and descents into the index at most; then the page ends early.
     """
 
     cells: int = 1_500
@@ -83,7 +83,7 @@ def find(db: Connection, query: SearchQuery, after: Key | None = None, bounds: B
     Args:
         db: A connection that reads.
         query: The question.
-        after: Where the page before said that this one begins.
+        after: The start of this page, from the page before.
         bounds: How much work it may cost.
     """
     finder = _Finder(db, query, after, bounds)

@@ -2,53 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
-import msgspec
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from aggregator.auth.account_service import AccountService
 from aggregator.auth.reauthentication import Proof
 from aggregator.domain.account import Account, ApiToken
-from aggregator.domain.authorization import PERMISSIONS, Permission, parse
-from aggregator.web.api.dependencies import Body, Who, fields_from
-from common.errors import LoginThrottled, StaffError
+from aggregator.domain.authorization import PERMISSIONS, parse
+from aggregator.web.api.dependencies import IdPath, UserPath, Who
+from aggregator.web.api_models import accounts as models
 from common.secret import Secret
 from protocol.identifiers import to_rfc3339
 
-Json = dict[str, Any]
-
-
-class _User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    user: str
-    provider: bool = False
-
-
-class _Grant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    grant: str
-
-
-class _Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    code: str
-    current: str = ""
-    current_code: str = ""
-
-
-class _Password(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    current: str
-    password: str
-    code: str = ""
-
-
-class _Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    label: str
-    permissions: list[Permission]
-    days: int = 90
-    current: str = ""
-    code: str = ""
+_OWN, _TOKENS, _ALL = "own account", "API tokens", "accounts"
 
 
 def add(app: FastAPI, accounts: AccountService) -> None:
@@ -56,122 +22,120 @@ def add(app: FastAPI, accounts: AccountService) -> None:
     _add_own(app, accounts)
     _add_tokens(app, accounts)
     _add_others(app, accounts)
-
-    @app.exception_handler(StaffError)
-    async def refused(_request: Request, error: StaffError) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, 422)
-
-    @app.exception_handler(LoginThrottled)
-    async def throttled(_request: Request, error: LoginThrottled) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, 429, {"Retry-After": str(math.ceil(error.wait_s))})
-
-    @app.exception_handler(msgspec.ValidationError)
-    async def malformed(_request: Request, error: msgspec.ValidationError) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, 422)
-
-    @app.exception_handler(msgspec.DecodeError)
-    async def no_json(_request: Request, error: msgspec.DecodeError) -> JSONResponse:
-        return JSONResponse({"error": f"not JSON: {error}"}, 400)
+    _add_roles(app, accounts)
 
 
-def account_json(account: Account) -> Json:
-    """An account as the API shows it."""
-    return {
-        "user": account.name,
-        "roles": [str(grant) for grant in account.grants],
-        "second_factor": account.second_factor,
-        "linked": account.linked,
-        "created": to_rfc3339(account.created_ns),
-    }
+def _account(account: Account) -> models.AccountResponse:
+    return models.AccountResponse(
+        user=account.name,
+        roles=[str(grant) for grant in account.grants],
+        second_factor=account.second_factor,
+        linked=account.linked,
+        created=to_rfc3339(account.created_ns),
+    )
 
 
-def _token_json(token: ApiToken) -> Json:
-    return {
-        "id": token.id,
-        "label": token.label,
-        "permissions": list(token.permissions),
-        "made": to_rfc3339(token.made_ns),
-        "expires": to_rfc3339(token.expires_ns),
-    }
+def _token(token: ApiToken) -> models.TokenResponse:
+    return models.TokenResponse(
+        id=token.id,
+        label=token.label,
+        permissions=list(token.permissions),
+        made=to_rfc3339(token.made_ns),
+        expires=to_rfc3339(token.expires_ns),
+    )
 
 
 def _add_own(app: FastAPI, accounts: AccountService) -> None:
-    @app.get("/api/me")
-    def me(caller: Who) -> Json:
+    @app.get("/api/me", tags=[_OWN])
+    def show_me(caller: Who) -> models.MeResponse:
+        """Who is logged in, and what they may do."""
         permissions = [name for name in PERMISSIONS if caller.may(name)]
-        return {"user": caller.name, "roles": [str(grant) for grant in caller.grants], "permissions": permissions}
+        return models.MeResponse(
+            user=caller.name, roles=[str(grant) for grant in caller.grants], permissions=permissions
+        )
 
-    @app.put("/api/me/password")
-    async def set_password(caller: Who, data: Body) -> Json:
-        wanted = fields_from(data, _Password)
+    @app.put("/api/me/password", tags=[_OWN])
+    async def change_password(caller: Who, wanted: models.PasswordRequest) -> models.PasswordChangedResponse:
+        """Change one's own password; all sessions end."""
         proof = Proof(Secret(wanted.current), wanted.code)
         await run_in_threadpool(accounts.change_password, caller, proof, Secret(wanted.password))
-        return {"changed": True}
+        return models.PasswordChangedResponse(changed=True)
 
-    @app.post("/api/me/second-factor")
-    async def show(caller: Who) -> Json:
+    @app.post("/api/me/second-factor", tags=[_OWN])
+    async def begin_second_factor(caller: Who) -> models.NewFactorResponse:
+        """Make a secret for a second factor; it counts once it is confirmed."""
         secret, link = await run_in_threadpool(accounts.show_factor, caller)
-        return {"secret": secret, "link": link}
+        return models.NewFactorResponse(secret=secret, link=link)
 
-    @app.put("/api/me/second-factor")
-    async def confirm(caller: Who, data: Body) -> Json:
-        wanted = fields_from(data, _Code)
+    @app.put("/api/me/second-factor", tags=[_OWN])
+    async def confirm_second_factor(caller: Who, wanted: models.SecondFactorRequest) -> models.FactorConfirmedResponse:
+        """Confirm a second factor with a code of the new device."""
         proof = Proof(Secret(wanted.current), wanted.current_code)
         await run_in_threadpool(accounts.confirm_factor, caller, wanted.code, proof)
-        return {"second_factor": True}
+        return models.FactorConfirmedResponse(second_factor=True)
 
 
 def _add_tokens(app: FastAPI, accounts: AccountService) -> None:
-    @app.get("/api/tokens")
-    def tokens(caller: Who) -> Json:
-        return {"tokens": [_token_json(token) for token in accounts.tokens(caller)]}
+    @app.get("/api/tokens", tags=[_TOKENS])
+    def list_tokens(caller: Who) -> models.TokensResponse:
+        """One's own API tokens, without their texts."""
+        return models.TokensResponse(tokens=[_token(token) for token in accounts.tokens(caller)])
 
-    @app.post("/api/tokens", status_code=201)
-    async def make(caller: Who, data: Body) -> Json:
-        wanted = fields_from(data, _Token)
+    @app.post("/api/tokens", status_code=201, tags=[_TOKENS])
+    async def create_token(caller: Who, wanted: models.TokenRequest) -> models.NewTokenResponse:
+        """Make an API token; its text is shown once."""
         proof = Proof(Secret(wanted.current), wanted.code)
         made, text = await run_in_threadpool(
             accounts.make_token, caller, wanted.label, wanted.permissions, wanted.days, proof
         )
-        return _token_json(made) | {"token": text}
+        return models.NewTokenResponse(**_token(made).model_dump(), token=text)
 
-    @app.delete("/api/tokens/{token}")
-    async def end(token: str, caller: Who) -> Json:
+    @app.delete("/api/tokens/{token}", tags=[_TOKENS])
+    async def end_token(token: IdPath, caller: Who) -> models.TokenEndedResponse:
+        """End one of one's own API tokens."""
         await run_in_threadpool(accounts.end_token, caller, token)
-        return {"ended": token}
+        return models.TokenEndedResponse(ended=token)
 
 
 def _add_others(app: FastAPI, accounts: AccountService) -> None:
-    @app.get("/api/staff")
-    def all_accounts(caller: Who) -> Json:
-        return {"accounts": [account_json(account) for account in accounts.accounts(caller)]}
+    @app.get("/api/staff", tags=[_ALL])
+    def list_accounts(caller: Who) -> models.AccountsResponse:
+        """Users within the administrator's reach."""
+        return models.AccountsResponse(accounts=[_account(account) for account in accounts.accounts(caller)])
 
-    @app.post("/api/staff", status_code=201)
-    async def add_user(caller: Who, data: Body) -> Json:
-        wanted = fields_from(data, _User)
+    @app.post("/api/staff", status_code=201, tags=[_ALL], response_model_exclude_none=True)
+    async def add_account(caller: Who, wanted: models.NewUserRequest) -> models.NewUserResponse:
+        """Add a user, or give one a new password; it is shown once."""
         if wanted.provider:
             await run_in_threadpool(accounts.add_by_provider, caller, wanted.user)
-            return {"user": wanted.user}
-        return {"user": wanted.user, "password": await run_in_threadpool(accounts.add, caller, wanted.user)}
+            return models.NewUserResponse(user=wanted.user, password=None)
+        password = await run_in_threadpool(accounts.add, caller, wanted.user)
+        return models.NewUserResponse(user=wanted.user, password=password)
 
-    @app.delete("/api/staff/{user}")
-    async def remove(user: str, caller: Who) -> Json:
+    @app.delete("/api/staff/{user}", tags=[_ALL])
+    async def remove_account(user: UserPath, caller: Who) -> models.UserRemovedResponse:
+        """Remove a user; their sessions and tokens end at once."""
         await run_in_threadpool(accounts.remove, caller, user)
-        return {"removed": user}
+        return models.UserRemovedResponse(removed=user)
 
-    @app.post("/api/staff/{user}/grants", status_code=201)
-    async def grant(user: str, caller: Who, data: Body) -> Json:
-        wanted = parse(fields_from(data, _Grant).grant)
-        await run_in_threadpool(accounts.grant, caller, user, wanted)
-        return {"user": user, "grant": str(wanted)}
-
-    @app.post("/api/staff/{user}/grants/revoke")
-    async def revoke(user: str, caller: Who, data: Body) -> Json:
-        wanted = parse(fields_from(data, _Grant).grant)
-        await run_in_threadpool(accounts.revoke, caller, user, wanted)
-        return {"user": user, "revoked": str(wanted)}
-
-    @app.delete("/api/staff/{user}/second-factor")
-    async def forget_factor(user: str, caller: Who) -> Json:
+    @app.delete("/api/staff/{user}/second-factor", tags=[_ALL])
+    async def remove_second_factor(user: UserPath, caller: Who) -> models.UserFactorResponse:
+        """Turn off the second factor of a user who lost their device."""
         await run_in_threadpool(accounts.forget_factor, caller, user)
-        return {"user": user, "second_factor": False}
+        return models.UserFactorResponse(user=user, second_factor=False)
+
+
+def _add_roles(app: FastAPI, accounts: AccountService) -> None:
+    @app.post("/api/staff/{user}/grants", status_code=201, tags=[_ALL])
+    async def grant_role(user: UserPath, caller: Who, wanted: models.RoleRequest) -> models.RoleResponse:
+        """Give a user a role."""
+        role = parse(wanted.grant)
+        await run_in_threadpool(accounts.grant, caller, user, role)
+        return models.RoleResponse(user=user, grant=str(role))
+
+    @app.post("/api/staff/{user}/grants/revoke", tags=[_ALL])
+    async def revoke_role(user: UserPath, caller: Who, wanted: models.RoleRequest) -> models.RoleRevokedResponse:
+        """Take a role from a user; it counts from their next request."""
+        role = parse(wanted.grant)
+        await run_in_threadpool(accounts.revoke, caller, user, role)
+        return models.RoleRevokedResponse(user=user, revoked=str(role))

@@ -1,25 +1,52 @@
-"""The HTTP API. Sessions, same-origin checks and headers are the middleware's: `aggregator.web.auth_middleware`."""
+"""The HTTP API and how it answers errors. `aggregator.web.auth_middleware` checks sessions and sets headers."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from aggregator import __doc__ as about
 from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.client_address import Clients
 from aggregator.settings.aggregator import Http
+from aggregator.web import openapi
+from aggregator.web.api.dependencies import ApiRoute
 from aggregator.web.auth_middleware import AuthMiddleware
 from aggregator.web.body_limits import most_bytes
-from common.errors import Forbidden, ListError, StoreError
+from aggregator.web.validation_errors import problem_of
+from common.errors import (
+    CaseError,
+    CommandError,
+    ContractError,
+    Forbidden,
+    ListError,
+    LoginThrottled,
+    PaifangError,
+    ReleaseError,
+    StaffError,
+    StoreError,
+)
 from common.http_server.body_limits import BodyLimits
 
 Routes: TypeAlias = Callable[[FastAPI], None]
 """Adds the routes of one part."""
+STATUS: dict[type[PaifangError], int] = {
+    CaseError: 409,
+    CommandError: 409,
+    ContractError: 422,
+    Forbidden: 403,
+    ListError: 422,
+    ReleaseError: 409,
+    StaffError: 422,
+    StoreError: 503,
+}
+"""Error of a use case → status of the answer."""
 
 
 def build(http: Http, authenticator: Authenticator, parts: Iterable[Routes]) -> FastAPI:
@@ -32,30 +59,40 @@ def build(http: Http, authenticator: Authenticator, parts: Iterable[Routes]) -> 
     """
     app = FastAPI(
         title="Paifang aggregator",
-        description=about or "",
         docs_url=None,  # FastAPI's documentation pages load scripts from the Internet
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        generate_unique_id_function=lambda route: route.name,
         middleware=[
             Middleware(BodyLimits, max_bytes=most_bytes),
             Middleware(AuthMiddleware, authenticator=authenticator, clients=Clients(http)),
         ],
     )
+    app.router.route_class = ApiRoute
     for add in parts:
         add(app)
     _map_errors(app)
+    openapi.install(app)
     return app
 
 
 def _map_errors(app: FastAPI) -> None:
-    @app.exception_handler(StoreError)
-    async def store_failed(_request: Request, error: StoreError) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, 503, {"Retry-After": "2"})
+    async def failed(_request: Request, error: Exception) -> JSONResponse:
+        status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+        return JSONResponse({"error": str(error)}, status, {"Retry-After": "2"} if status == 503 else None)
 
-    @app.exception_handler(ListError)
-    async def list_failed(_request: Request, error: ListError) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, 422)
+    for kind in STATUS:
+        app.add_exception_handler(kind, failed)
 
-    @app.exception_handler(Forbidden)
-    async def forbidden(_request: Request, error: Forbidden) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, 403)
+    @app.exception_handler(LoginThrottled)
+    async def throttled(_request: Request, error: LoginThrottled) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, 429, {"Retry-After": str(math.ceil(error.wait_s))})
+
+    @app.exception_handler(HTTPException)
+    async def refused(_request: Request, error: HTTPException) -> JSONResponse:
+        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        status, problem = problem_of(error.errors())
+        return JSONResponse({"error": problem}, status)

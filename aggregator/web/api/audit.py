@@ -1,4 +1,4 @@
-"""The HTTP API of the record: the whole of it as a file that anybody can check, and its public key."""
+"""The HTTP API of the audit log: all of it as a file that anybody can verify, and its public key."""
 
 from __future__ import annotations
 
@@ -6,34 +6,42 @@ import asyncio
 from collections.abc import Iterator
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 
 from aggregator.audit import export
 from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.store_port.audit import AuditReader
+from aggregator.web.api.dependencies import Tags, Who, content
+from aggregator.web.api_models.audit import AuditLogResponse
 from common.clock import Clock
 
+_TAGS: Tags = ["audit log"]
 PAGE = 1_000
 
 
 def add(app: FastAPI, reader: AuditReader, audit_log: AuditLogWriter, public: Ed25519PublicKey, clock: Clock) -> None:
     """Add the routes; `public` checks the checkpoints' signatures."""
 
-    @app.get("/api/record")
-    def about() -> dict[str, object]:
+    @app.get("/api/record", tags=_TAGS)
+    def show_audit_log() -> AuditLogResponse:
+        """How long the audit log is, and the public key of its checkpoints."""
         marks = reader.checkpoints()
-        return {
-            "entries": reader.audit_log_size(),
-            "covered": marks[-1].size if marks else 0,
-            "key": public.public_bytes_raw().hex(),
-        }
+        return AuditLogResponse(
+            entries=reader.audit_log_size(),
+            covered=marks[-1].size if marks else 0,
+            key=public.public_bytes_raw().hex(),
+        )
 
-    @app.get("/api/record.jsonl")
-    async def whole(request: Request) -> StreamingResponse:
-        act = AuditEntry(time_ns=clock.wall_ns(), who=request.state.user, what="export", target="record")
-        await audit_log.record(act)
+    @app.get(
+        "/api/record.jsonl", tags=_TAGS, response_class=StreamingResponse,
+        responses=content("application/x-ndjson", "One JSON object a line, as `paifang audit verify` reads it."),
+    )  # fmt: skip
+    async def export_audit_log(caller: Who) -> StreamingResponse:
+        """The audit log as a file, as far as checkpoints cover it."""
+        entry = AuditEntry(time_ns=clock.wall_ns(), who=caller.name, what="export", target="record")
+        await audit_log.record(entry)
         marks = await asyncio.to_thread(reader.checkpoints)
         entries = _entries(reader, marks[-1].size if marks else 0)
         return StreamingResponse(export.write(entries, marks, public), media_type="application/x-ndjson")

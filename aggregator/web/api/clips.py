@@ -10,7 +10,13 @@ from fastapi.responses import Response, StreamingResponse
 from aggregator.domain.clip import Clip
 from aggregator.services.clip_service import ClipService
 from aggregator.storage.object_store import ObjectStorage
+from aggregator.web.api.dependencies import IdPath, Responses, Who, content, errors
 
+FILM_RESPONSES: Responses = {
+    **content("video/mp4", "The redacted clip."),
+    **content("video/mp4", "The range of it that was asked for.", 206),
+    416: {"description": "The range lies behind its end."},
+}
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})\Z", re.ASCII)
 
 
@@ -34,9 +40,13 @@ def range_of(header: str | None, size: int) -> tuple[int, int] | None:
 def add(app: FastAPI, clips: ClipService) -> None:
     """Add the route."""
 
-    @app.get("/api/clips/{alert_id}")
-    async def clip(alert_id: str, request: Request) -> Response:
-        found = await clips.open(request.state.caller, alert_id)
+    @app.get(
+        "/api/clips/{alert_id}", tags=["pictures and clips"], response_class=Response,
+        responses=FILM_RESPONSES | errors(404),
+    )  # fmt: skip
+    async def show_clip(alert_id: IdPath, caller: Who, request: Request) -> Response:
+        """The redacted clip of an alert; byte ranges as in RFC 9110."""
+        found = await clips.open(caller, alert_id)
         if found is None:
             raise HTTPException(404, "there is no clip of this alert")
         return film(clips.objects, found, request.headers.get("range"))

@@ -1,72 +1,73 @@
-"""What the routes of the API have in common: who asks, and the fields of what they send."""
+"""What the routes of the API have in common: the caller, path parameters, JSON bodies and the document's responses."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, TypeVar
+from collections.abc import Callable, Coroutine
+from enum import Enum
+from typing import Annotated, Any, TypeAlias
 
-import msgspec
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, Path, Request
+from fastapi.routing import APIRoute
+from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 
 from aggregator.domain.authorization import Principal
-from common.decoding import EVERY
-from common.errors import ContractError
-from protocol.identifiers import from_rfc3339
+from aggregator.web.api_models.base import NAME, NO_NUL, ErrorResponse
 
-MOST_BYTES = 10_000
-Result = TypeVar("Result")
-
-
-async def body(request: Request) -> bytes:
-    """The body of a request that is not larger than it need be."""
-    data = await request.body()
-    if len(data) > MOST_BYTES:
-        raise HTTPException(413, f"more than {MOST_BYTES} bytes")
-    return data
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
+Tags: TypeAlias = list[str | Enum]
 
 
 def caller_of(request: Request) -> Principal:
-    """Who asks; the guard has found out."""
+    """Who asks; the authentication middleware has found out."""
     caller: Principal = request.state.caller
     return caller
 
 
-Body = Annotated[bytes, Depends(body)]
 Who = Annotated[Principal, Depends(caller_of)]
+_ID = Path(description="UUIDv7.", max_length=128, pattern=NO_NUL)
+_NAME = Path(description="1 to 64 of letters, digits, `_`, `.`, `-`.", min_length=1, max_length=64, pattern=NAME)
+IdPath = Annotated[str, _ID]
+NamePath = Annotated[str, _NAME]
+UserPath = Annotated[str, Path(description="A user's name.", max_length=128, pattern=NO_NUL)]
 
 
-def fields_from(data: bytes, kind: type[Result]) -> Result:
-    """A request's body as JSON.
+class ApiRoute(APIRoute):
+    """A route whose body is JSON, whatever the client calls it: programs send it as a form, or without a type."""
 
-    Raises:
-        msgspec.DecodeError: Not JSON, or other fields than these.
-        ContractError: Nested too deeply, or with numbers that are too long.
-    """
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.MsgspecError:
-        raise
-    except EVERY as error:
-        raise ContractError(f"the body cannot be read: {type(error).__name__}") from error
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, behind a `Content-Type` of JSON where the route has a model of its body."""
+        handle = super().get_route_handler()
+        if self.body_field is None:
+            return handle
+
+        async def handle_json(request: Request) -> Response:
+            scope = dict(request.scope, headers=list(request.scope["headers"]))
+            MutableHeaders(scope=scope)["content-type"] = "application/json"
+            return await handle(Request(scope, request.receive))
+
+        return handle_json
 
 
-def fields_of(data: bytes, times: Mapping[str, str], what: str) -> dict[str, object]:
-    """A thing's fields from a request's body.
+_REASONS = {
+    400: "The request cannot be read.",
+    401: "Nobody is logged in, or the token is not valid.",
+    403: "The caller does not have the permission.",
+    404: "There is no such thing, or it is outside the caller's sites.",
+    409: "It is not possible in the present state.",
+    413: "The body is too large.",
+    422: "A field is wrong.",
+    429: "Too many attempts; `Retry-After` says how many seconds to wait.",
+    503: "The database does not answer; nothing was changed or shown.",
+}
 
-    Args:
-        data: JSON.
-        times: Field that is a time → the field that it becomes, in nanoseconds; one that is not there stays away.
-        what: What it is, for the error.
 
-    Raises:
-        ContractError: A time is none.
-    """
-    fields = fields_from(data, dict[str, object])
-    for name, key in times.items():
-        value = fields.pop(name, None)
-        if value is None:
-            continue
-        if not isinstance(value, str):
-            raise ContractError(f"{what}: {name} must be a time such as 2026-11-23T08:00:00Z")
-        fields[key] = from_rfc3339(value)
-    return fields
+def errors(*statuses: int) -> Responses:
+    """Documents error responses by status."""
+    return {it: {"model": ErrorResponse, "description": _REASONS[it]} for it in statuses}
+
+
+def content(media_type: str, description: str, status: int = 200) -> Responses:
+    """Documents a response that is a file."""
+    schema = {"type": "string"} if media_type.startswith("text/") else {"type": "string", "format": "binary"}
+    return {status: {"description": description, "content": {media_type: {"schema": schema}}}}

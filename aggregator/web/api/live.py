@@ -51,7 +51,7 @@ def add(app: FastAPI, views: LiveViewService) -> None:
         try:
             asked = await _asked(socket)
             span = asked.from_ms * MILLISECOND_NS, asked.to_ms * MILLISECOND_NS
-            key = StreamKey(site, box, place, *span, asked.reason, views.hub.new_id())
+            key = StreamKey(site, box, place, *span, asked.reason, views.relay.new_id())
         except ContractError as error:
             await _close(socket, REFUSED, str(error))
             return
@@ -59,7 +59,7 @@ def add(app: FastAPI, views: LiveViewService) -> None:
 
     @app.websocket("/box/live/{job}")
     async def bring(socket: WebSocket, job: str) -> None:
-        view = views.hub.expected(job, socket.headers.get("authorization", ""))
+        view = views.relay.expected(job, socket.headers.get("authorization", ""))
         if view is None:
             await socket.close(ENDED)
             return
@@ -69,7 +69,7 @@ def add(app: FastAPI, views: LiveViewService) -> None:
         try:
             code, problem = await _first(_take(socket, view), _keep(socket), _over(view))
         finally:
-            views.hub.end(view, "" if code == DONE else problem or "the box broke off")
+            views.relay.end(view, "" if code == DONE else problem or "the box broke off")
         await _close(socket, DONE, problem)
 
 
@@ -83,7 +83,7 @@ async def _watch(socket: WebSocket, views: LiveViewService, key: StreamKey) -> N
         await socket.send_json({"now_ms": views.clock.wall_ns() // MILLISECOND_NS})
         code, reason = await _first(_send(socket, viewer), _gone(socket), _checked(socket, views, key))
     finally:
-        views.hub.leave(key, viewer)
+        views.relay.leave(key, viewer)
     await _close(socket, code, reason)
 
 

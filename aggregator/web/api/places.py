@@ -1,59 +1,76 @@
-"""The HTTP API of boxes and cameras, of messages in quarantine, and of events' pictures."""
+"""The HTTP API of boxes and cameras, of the dead-letter queue, and of events' pictures."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import FastAPI, HTTPException, Query, Request
+import msgspec
+from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import Response
 
+from aggregator.domain.read_models import Box, Camera, Quarantined
 from aggregator.domain.store_port import Reader
 from aggregator.services.picture_service import PictureService
+from aggregator.web.api.dependencies import IdPath, Tags, Who, content, errors
+from aggregator.web.api_models import places as models
 from protocol.identifiers import is_uuid7, to_rfc3339
 
-Json = dict[str, Any]
+_BOXES: Tags = ["boxes and cameras"]
+_PICTURES: Tags = ["pictures and clips"]
 
 
 def add(app: FastAPI, reader: Reader, pictures: PictureService) -> None:
     """Add the routes."""
 
-    @app.get("/api/boxes")
-    def boxes(request: Request) -> Json:
-        within = request.state.caller.within("places.see")
-        return {"boxes": [_plain(box) for box in reader.boxes() if within.touches(box.site)]}
+    @app.get("/api/boxes", tags=_BOXES)
+    def list_boxes(caller: Who) -> models.BoxesResponse:
+        """Boxes of the caller's sites."""
+        within = caller.within("places.see")
+        return models.BoxesResponse(boxes=[_box(box) for box in reader.boxes() if within.touches(box.site)])
 
-    @app.get("/api/cameras")
-    def cameras(request: Request) -> Json:
-        within = request.state.caller.within("places.see")
-        return {"cameras": [_plain(it) for it in reader.cameras() if within.holds(it.site, it.id)]}
+    @app.get("/api/cameras", tags=_BOXES)
+    def list_cameras(caller: Who) -> models.CamerasResponse:
+        """Cameras of the caller's places."""
+        within = caller.within("places.see")
+        return models.CamerasResponse(cameras=[_camera(it) for it in reader.cameras() if within.holds(it.site, it.id)])
 
-    @app.get("/api/quarantine")
-    def quarantine(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Json:
-        entries = [
-            {
-                "topic": it.topic,
-                "reason": it.reason,
-                "size": it.size,
-                "count": it.count,
-                "first": to_rfc3339(it.first_ns),
-                "last": to_rfc3339(it.last_ns),
-                "start": it.payload[:400].decode("utf-8", "replace"),
-            }
-            for it in reader.quarantine(limit)
-        ]
-        return {"count": reader.quarantine_count(), "entries": entries}
+    @app.get("/api/quarantine", tags=_BOXES)
+    def list_quarantine(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> models.QuarantineResponse:
+        """The newest messages of the dead-letter queue."""
+        entries = [_quarantined(it) for it in reader.quarantine(limit)]
+        return models.QuarantineResponse(count=reader.quarantine_count(), entries=entries)
 
-    @app.get("/api/pictures/{event_id}")
-    async def picture(event_id: str, request: Request) -> Response:
-        jpeg = await pictures.open(request.state.caller, event_id) if is_uuid7(event_id) else None
+    @app.get(
+        "/api/pictures/{event_id}", tags=_PICTURES, response_class=Response,
+        responses=content("image/jpeg", "The redacted picture.") | errors(404),
+    )  # fmt: skip
+    async def show_picture(event_id: IdPath, caller: Who) -> Response:
+        """An event's redacted picture."""
+        jpeg = await pictures.open(caller, event_id) if is_uuid7(event_id) else None
         if jpeg is None:
             raise HTTPException(404, "no such picture")
         return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
-def _plain(row: Any) -> Json:
-    plain = {name: getattr(row, name) for name in row.__struct_fields__}
-    for name in ("seen_ns", "status_ns"):
-        if name in plain:
-            plain[name.replace("_ns", "")] = to_rfc3339(plain.pop(name))
-    return plain
+def _box(box: Box) -> models.BoxResponse:
+    fields = msgspec.structs.asdict(box)
+    status = to_rfc3339(fields.pop("status_ns"))
+    return models.BoxResponse(**fields, status=status)
+
+
+def _camera(camera: Camera) -> models.CameraResponse:
+    fields = msgspec.structs.asdict(camera)
+    seen = to_rfc3339(fields.pop("seen_ns"))
+    return models.CameraResponse(**fields, seen=seen)
+
+
+def _quarantined(it: Quarantined) -> models.QuarantinedResponse:
+    return models.QuarantinedResponse(
+        topic=it.topic,
+        reason=it.reason,
+        size=it.size,
+        count=it.count,
+        first=to_rfc3339(it.first_ns),
+        last=to_rfc3339(it.last_ns),
+        start=it.payload[:400].decode("utf-8", "replace"),
+    )

@@ -17,13 +17,13 @@ _log = logging_setup.get("uploads")
 def add(app: FastAPI, uploads: UploadReceiver) -> None:
     """Add the routes; their tickets are checked here, not by the middleware."""
 
-    @app.head("/box/uploads/{use}/{job}")
+    @app.head("/box/uploads/{use}/{job}", include_in_schema=False)
     async def offset(use: str, job: str, request: Request) -> Response:
         if not await uploads.may(request.headers.get("authorization", ""), use, job):
             return Response(status_code=404)
         return Response(headers={OFFSET: str(await run_in_threadpool(uploads.offset, use, job))})
 
-    @app.patch("/box/uploads/{use}/{job}")
+    @app.patch("/box/uploads/{use}/{job}", include_in_schema=False)
     async def piece(use: str, job: str, request: Request) -> Response:
         if not await uploads.may(request.headers.get("authorization", ""), use, job):
             return _answer(404, "no such job, it is not wanted any more, or this is not its ticket")

@@ -45,7 +45,7 @@ class AlertsPage:
         context: What every page needs.
         alerts: Takes operators' decisions.
         updates: What all pages show.
-        visitor: Who looks at it.
+        visitor: The user who opened it.
     """
 
     def __init__(self, context: PageContext, alerts: AlertService, updates: PageUpdates, visitor: PageSession) -> None:
@@ -73,15 +73,15 @@ class AlertsPage:
         self._panels()
 
     async def who(self) -> Principal | None:
-        """Who looks at it now."""
+        """The user as of now; None if the session has ended."""
         return await self._frame.who()
 
     def _see_as(self, caller: Principal) -> None:
         self._caller, self._within = caller, caller.within("alerts.see")
         self._places, self._trouble = caller.within("places.see"), caller.may("trouble.see")
 
-    def told(self, update: ChangeSet, caller: Principal) -> None:
-        """Show what has changed to somebody with the roles that they have now."""
+    def show_changes(self, update: ChangeSet, caller: Principal) -> None:
+        """Show changes, with the roles that the user has now."""
         self._see_as(caller)
         for card in [it for it in self._cards.values() if not self._within.holds(it.alert.site, it.alert.place)]:
             del self._cards[card.alert.id]
@@ -235,11 +235,11 @@ class AlertsPage:
 
 async def show(context: PageContext, alerts: AlertService, updates: PageUpdates, client: Client) -> None:
     """Build a page for a request and keep it up to date until its browser leaves."""
-    board = AlertsPage(context, alerts, updates, PageSession.of(client))
-    await board.build()
+    page = AlertsPage(context, alerts, updates, PageSession.of(client))
+    await page.build()
 
-    def told(update: ChangeSet, caller: Principal) -> None:
+    def show_changes(update: ChangeSet, caller: Principal) -> None:
         with client:
-            board.told(update, caller)
+            page.show_changes(update, caller)
 
-    client.on_delete(updates.follow(board.who, told))
+    client.on_delete(updates.follow(page.who, show_changes))

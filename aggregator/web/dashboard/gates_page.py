@@ -41,7 +41,7 @@ class GatesPage:
     Args:
         context: What every page needs.
         commands: Opens gates and doors.
-        visitor: Who looks at it.
+        visitor: The user who opened it.
     """
 
     def __init__(self, context: PageContext, commands: BoxCommandService, visitor: PageSession) -> None:
@@ -53,7 +53,7 @@ class GatesPage:
         self._again = False
 
     async def who(self) -> Principal | None:
-        """Who looks at it now."""
+        """The user as of now; None if the session has ended."""
         return await self._frame.who()
 
     def see_as(self, caller: Principal) -> None:
@@ -174,10 +174,10 @@ async def show(context: PageContext, commands: BoxCommandService, updates: PageU
     page = GatesPage(context, commands, PageSession.of(client))
     await page.build()
 
-    def told(update: ChangeSet, caller: Principal) -> None:
+    def show_changes(update: ChangeSet, caller: Principal) -> None:
         page.see_as(caller)
         if update.passages or update.boxes:
             with client:
                 ui.timer(0, page.refresh, once=True)
 
-    client.on_delete(updates.follow(page.who, told))
+    client.on_delete(updates.follow(page.who, show_changes))

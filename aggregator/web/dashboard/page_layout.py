@@ -81,7 +81,7 @@ class Known:
 
 @dataclass(frozen=True)
 class PageSession:
-    """Who looks at a page.
+    """The user of an open page.
 
     Attributes:
         caller: Who is logged in, and what they might do when the page was built.
@@ -143,7 +143,7 @@ class PageLayout:
     Args:
         context: Health and sessions.
         path: Of this page.
-        visitor: Who looks at it.
+        visitor: The user who opened it.
     """
 
     def __init__(self, context: PageContext, path: str, visitor: PageSession) -> None:

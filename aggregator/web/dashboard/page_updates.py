@@ -26,7 +26,7 @@ class StatusPanels:
     quarantined: int = 0
 
     def timezone(self, site: str, box: str) -> str:
-        """The zone that a box says it is in."""
+        """The time zone in a box's status."""
         return next((it.timezone for it in self.boxes if (it.site, it.box) == (site, box)), "UTC")
 
     def camera_name(self, alert: Alert) -> str:
@@ -41,7 +41,7 @@ Follower = Callable[[ChangeSet, Principal], None]
 
 
 class _Page:
-    """One open page: what it has not been shown yet, and who looks at it.
+    """One open page: changes that it has not shown yet, and its user.
 
     Who that is and what they may see is asked anew before each push, off the event loop; what comes meanwhile is
     pushed together. Where the store does not answer, nothing is pushed, and it is tried again with the next change.
@@ -52,7 +52,7 @@ class _Page:
         self._waiting: ChangeSet | None = None
         self._pushing: asyncio.Task[None] | None = None
 
-    def tell(self, update: ChangeSet) -> None:
+    def add(self, update: ChangeSet) -> None:
         self._waiting = update if self._waiting is None else self._waiting.joined(update)
         if self._pushing is None or self._pushing.done():
             self._pushing = asyncio.create_task(self._push())
@@ -92,13 +92,13 @@ class PageUpdates:
         self._pages: list[_Page] = []
         self._stale = True
         self._reading: asyncio.Task[None] | None = None
-        changes.subscribe(self._told)
+        changes.subscribe(self._on_change)
 
     def follow(self, who: Who, follower: Follower) -> Callable[[], None]:
         """Have `follower` called after each change, with who may see it; the function that comes back ends it.
 
         Args:
-            who: Who looks at the page, as of now; None: nobody any more.
+            who: The page's user as of now; None if the session has ended.
             follower: Shows what has changed.
         """
         page = _Page(who, follower)
@@ -123,21 +123,21 @@ class PageUpdates:
             except StoreError as error:
                 _log.warning("panels could not be read", problem=str(error))
 
-    def _told(self, update: ChangeSet) -> None:
+    def _on_change(self, update: ChangeSet) -> None:
         if not (update.boxes or update.quarantine):
-            self._tell(update)
+            self._add(update)
             return
         self._stale = True
-        self._tell(
+        self._add(
             ChangeSet(alerts=update.alerts, passages=update.passages, clips=update.clips)
         )  # cards do not wait for the panels
         if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._read_and_tell())
+            self._reading = asyncio.create_task(self._read_and_add())
 
-    async def _read_and_tell(self) -> None:
+    async def _read_and_add(self) -> None:
         await self.refresh()
-        self._tell(ChangeSet(boxes=True, quarantine=True))
+        self._add(ChangeSet(boxes=True, quarantine=True))
 
-    def _tell(self, update: ChangeSet) -> None:
+    def _add(self, update: ChangeSet) -> None:
         for page in list(self._pages):
-            page.tell(update)
+            page.add(update)

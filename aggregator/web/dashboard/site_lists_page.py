@@ -1,4 +1,4 @@
-"""The page of a site's list: who may drive in, who may not, which cards are lost. Every look is on the record."""
+"""The page of a site's list: vehicles and revoked cards. Every access is in the audit log."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ListsPage:
     Args:
         context: What every page needs.
         lists: The lists.
-        visitor: Who looks at it.
+        visitor: The user who opened it.
         known: Cameras and boxes.
     """
 
@@ -81,7 +81,7 @@ class ListsPage:
         await self._hide()
 
     async def _hide(self) -> None:
-        """Nothing is shown before the look is on the record."""
+        """Nothing is shown before the access is in the audit log."""
         await self._tell_version()
         self._table.clear()
         with self._table:
@@ -180,9 +180,9 @@ class ListsPage:
             ui.notify(str(error), type="negative")
             return
         wrong = [row for row in rows if row.wanted is None]
-        told = self._words["lists.imported"].format(added=len(rows) - len(wrong), wrong=len(wrong))
+        summary = self._words["lists.imported"].format(added=len(rows) - len(wrong), wrong=len(wrong))
         lines = "; ".join(f"{row.line}: {row.problem}" for row in wrong[:5])
-        ui.notify(f"{told}. {lines}", type="warning" if wrong else "positive", timeout=10_000 if wrong else 3_000)
+        ui.notify(f"{summary}. {lines}", type="warning" if wrong else "positive", timeout=10_000 if wrong else 3_000)
         await self._show()
 
 

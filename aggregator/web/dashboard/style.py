@@ -1,4 +1,4 @@
-"""The dashboard's looks: one palette for dark and light, no file from elsewhere."""
+"""The dashboard's style: one palette for dark and light; all files are local."""
 
 from __future__ import annotations
 

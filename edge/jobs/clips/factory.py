@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from edge.jobs.clips.worker import ClipWorker
+from edge.jobs.clips.handler import ClipHandler
 from edge.messaging.upload_client import UploadClient
 from edge.recorder.factory import RecorderService
 from edge.redaction.two_pass_redactor import ExportRedactor
@@ -13,10 +13,10 @@ from edge.settings.node import BoxSettings
 from protocol.signing import trust_anchor
 
 
-def clip_desk(
+def clip_handler(
     settings: BoxSettings, base: Path, footage: RecorderService | None, uplink: UploadClient | None,
     redactor: Callable[[], ExportRedactor],
-) -> ClipWorker | None:  # fmt: skip
+) -> ClipHandler | None:  # fmt: skip
     """What makes clips; None where nothing is recorded, nobody is trusted, or there is no way to bring them.
 
     Raises:
@@ -26,4 +26,4 @@ def clip_desk(
         return None
     sealing = trust_anchor.load(base / settings.trust_file, settings.site).sealing
     doors = {door.id: door.camera for door in settings.doors}
-    return ClipWorker(footage.store.player, redactor, uplink, sealing, base / settings.data / "clips", doors=doors)
+    return ClipHandler(footage.store.player, redactor, uplink, sealing, base / settings.data / "clips", doors=doors)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from common.clock import Clock
+from edge.jobs.live.handler import LiveStreamHandler
 from edge.jobs.live.recorded_stream import KeptOpener
-from edge.jobs.live.worker import LiveStreamWorker
 from edge.messaging.upload_client import UploadClient
 from edge.recorder.factory import RecorderService
 from edge.redaction.live_redactor import LiveRedactor
@@ -17,7 +17,7 @@ from edge.sources import Opener, login, opener
 from protocol.signing import trust_anchor
 
 
-def live_desk(
+def live_handler(
     settings: BoxSettings,
     base: Path,
     footage: RecorderService | None,
@@ -25,7 +25,7 @@ def live_desk(
     *,
     clock: Clock,
     redactor: Callable[[float, int], LiveRedactor],
-) -> LiveStreamWorker | None:
+) -> LiveStreamHandler | None:
     """What sends live views and plays footage; None where nobody is trusted, or there is no way to send them.
 
     Raises:
@@ -38,17 +38,17 @@ def live_desk(
         url = camera.watched_url if "://" in camera.watched_url else str(base / camera.watched_url)
         return opener(url, login(camera.username, camera.password_file, base), clock)
 
-    def stored_files(camera: str, from_ns: int, to_ns: int) -> KeptOpener:
+    def kept(camera: str, from_ns: int, to_ns: int) -> KeptOpener:
         assert footage is not None
         footage.store.player.begins_ns(camera, from_ns, to_ns)  # raises where there is nothing: now it can be said
         return KeptOpener(footage.store.player, camera, from_ns, to_ns, clock, time.sleep)
 
-    return LiveStreamWorker(
+    return LiveStreamHandler(
         url=uplink.url,
         tls=uplink.tls,
         site_key=trust_anchor.load(base / settings.trust_file, settings.site).sealing,
         cameras={camera.id: watched(camera) for camera in settings.cameras},
-        stored_files=stored_files if footage is not None else None,
+        kept=kept if footage is not None else None,
         redactor=redactor,
         kbps=settings.uplink.live_kbps,
         clock=clock,

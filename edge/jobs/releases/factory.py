@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from common.clock import Clock
+from edge.jobs.releases.handler import ReleaseHandler
 from edge.jobs.releases.release_builder import Maker
-from edge.jobs.releases.worker import ReleaseWorker
 from edge.media.signed_manifest import signing_key
 from edge.messaging.upload_client import UploadClient
 from edge.recorder.factory import RecorderService
@@ -14,9 +14,9 @@ from edge.settings.node import BoxSettings
 from protocol.signing import trust_anchor
 
 
-def release_desk(
+def release_handler(
     settings: BoxSettings, base: Path, footage: RecorderService | None, uplink: UploadClient | None, clock: Clock
-) -> ReleaseWorker | None:
+) -> ReleaseHandler | None:
     """What makes clear copies; None where nothing is recorded, nobody is trusted, or there is no way to bring them.
 
     Args:
@@ -35,4 +35,4 @@ def release_desk(
     store, data = footage.store, base / settings.data
     maker = Maker(store.player, store.index, clock, signing_key(data / "signing.key"))
     sealing = trust_anchor.load(base / settings.trust_file, settings.site).sealing
-    return ReleaseWorker(maker, uplink, sealing, data / "releases")
+    return ReleaseHandler(maker, uplink, sealing, data / "releases")

@@ -44,7 +44,7 @@ def notary(
         key=KEY,
         clock=clock,
         every_s=60,
-        tell=lambda topic, message: told.append((topic, message)),
+        publish=lambda topic, message: told.append((topic, message)),
         sites=lambda: ["village"],
         outside=tmp_path / "outside.jsonl",
     )
@@ -54,15 +54,15 @@ def test_the_record_is_sealed_when_it_has_grown_and_not_too_often(
     notary: Checkpointer, writer: Writer, clock: FakeClock, told: list[tuple[str, bytes]], tmp_path: Path
 ) -> None:
     writer.append_audit_entries([an_act()])
-    first = notary.turn(writer)
+    first = notary.run_if_due(writer)
     assert first is not None
     assert first.size == 1
     writer.append_audit_entries([an_act(2)])
-    assert notary.turn(writer) is None  # too soon
+    assert notary.run_if_due(writer) is None  # too soon
     clock.advance(61)
-    second = notary.turn(writer)
+    second = notary.run_if_due(writer)
     clock.advance(61)
-    assert notary.turn(writer) is None  # nothing new
+    assert notary.run_if_due(writer) is None  # nothing new
     assert second is not None
     checkpoints.check(second, KEY.public_key())
     assert [checkpoints.decode(message).size for _, message in told] == [1, 2]
@@ -74,22 +74,22 @@ def test_the_record_is_sealed_when_it_has_grown_and_not_too_often(
 def test_a_file_outside_that_cannot_be_written_stops_nothing(notary: Checkpointer, writer: Writer) -> None:
     notary.outside = Path("/nowhere/at/all")
     writer.append_audit_entries([an_act()])
-    assert notary.turn(writer) is not None
+    assert notary.run_if_due(writer) is not None
 
 
 def test_who_waits_shares_a_commit_and_who_fails_is_told(writer: Writer, store: Store) -> None:
-    mailbox = WriteQueue(writer)
-    scribe = AuditLogWriter(mailbox)
+    queue = WriteQueue(writer)
+    scribe = AuditLogWriter(queue)
     waiting = [scribe.put(an_act(number)) for number in range(5)]
-    mailbox.serve()
+    queue.serve()
     assert [future.result(0) for future in waiting] == [None] * 5
     assert [audit_entry.decode(entry).time_ns for _, entry in store.reader().audit_entries(0, 9)] == [0, 1, 2, 3, 4]
     writer.close()
     lost = scribe.put(an_act())
-    mailbox.serve()
+    queue.serve()
     with pytest.raises(StoreError):
         lost.result(0)
-    mailbox.close()
+    queue.close()
     with pytest.raises(StoreError):
         scribe.put(an_act()).result(0)
 

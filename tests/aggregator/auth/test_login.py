@@ -31,7 +31,7 @@ PASSWORD = Secret("correct horse battery")
 
 
 @pytest.fixture
-def mailbox(writer: Writer) -> Iterator[WriteQueue[Writer]]:
+def queue(writer: Writer) -> Iterator[WriteQueue[Writer]]:
     box = WriteQueue(writer)
     stop = threading.Event()
 
@@ -52,13 +52,13 @@ def keys(tmp_path: Path) -> KeyRing:
 
 
 @pytest.fixture
-def gate(store: Store, writer: Writer, mailbox: WriteQueue[Writer], keys: KeyRing, clock: FakeClock) -> Authenticator:
+def gate(store: Store, writer: Writer, queue: WriteQueue[Writer], keys: KeyRing, clock: FakeClock) -> Authenticator:
     writer.change_account(
         PutUser("li", hash_password(PASSWORD, CHEAP), 0, grants=(RoleAssignment("monitor", "village"),)), ACT
     )
     numbers = itertools.count(1)
     return Authenticator(
-        store.reader(), mailbox, keys, clock, token=lambda: f"token-{next(numbers)}", hours=12.0, hasher=CHEAP
+        store.reader(), queue, keys, clock, token=lambda: f"token-{next(numbers)}", hours=12.0, hasher=CHEAP
     )
 
 

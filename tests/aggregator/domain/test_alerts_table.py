@@ -213,8 +213,8 @@ def test_a_two_wheeler_in_a_zone_is_a_matter_of_its_own_and_weighs_more(new_id: 
 
 @pytest.mark.parametrize(("reason", "severity"), [("revoked:entry-7", "high"), ("card", None), (None, None)])
 def test_a_controller_that_lets_a_revoked_card_in_opens_an_alert(
-    ledger: BatchProcessor, reason: str | None, severity: str | None
+    processor: BatchProcessor, reason: str | None, severity: str | None
 ) -> None:
     granted = event(1, DoorGranted(door="hall", reason=reason), place="hall")
-    outcome = ledger.process([InboundMessage(f"paifang/v1/{granted.site}/{granted.box}/events", encode(granted))])
+    outcome = processor.process([InboundMessage(f"paifang/v1/{granted.site}/{granted.box}/events", encode(granted))])
     assert [it.severity for it in outcome.alerts.values()] == ([severity] if severity else [])

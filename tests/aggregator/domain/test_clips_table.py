@@ -94,11 +94,11 @@ def test_every_store_keeps_changes_and_forgets_clips(store: Store, writer: Write
 
 
 def test_an_alert_wants_one_clip_whatever_is_merged_into_it(
-    ledger: BatchProcessor, store: Store, clock: FakeClock
+    processor: BatchProcessor, store: Store, clock: FakeClock
 ) -> None:
     def take(number: int, data: Data | None = None) -> None:
         its = event(number, data, time_ns=clock.wall_ns())
-        ledger.process([InboundMessage(BoxTopics("village", "gate-1").events, encode(its))])
+        processor.process([InboundMessage(BoxTopics("village", "gate-1").events, encode(its))])
         clock.advance(30)
 
     take(1)

@@ -32,18 +32,18 @@ def batch(*sequences: int) -> list[InboundMessage]:
 
 
 @pytest.fixture
-def mailbox(writer: Writer) -> WriteQueue[Writer]:
+def queue(writer: Writer) -> WriteQueue[Writer]:
     return WriteQueue(writer)
 
 
 @pytest.fixture
-def make(ledger: BatchProcessor, mailbox: WriteQueue[Writer]) -> Callable[[Callable[[], FakeLink]], EventConsumer]:
+def make(processor: BatchProcessor, queue: WriteQueue[Writer]) -> Callable[[Callable[[], FakeLink]], EventConsumer]:
     def made(connect: Callable[[], FakeLink]) -> EventConsumer:
         clock = SystemClock()
         return EventConsumer(
-            connect=connect, ledger=ledger, mailbox=mailbox, clock=clock,
+            connect=connect, processor=processor, queue=queue, clock=clock,
             backoff=Backoff(lambda: 0.5, first_s=0.01, cap_s=0.02), health=Health(clock), metrics=Metrics(),
-            broadcast=ChangeFeed(),
+            changes=ChangeFeed(),
         )  # fmt: skip
 
     return made
@@ -107,7 +107,7 @@ def test_a_bug_does_not_end_the_loop(make: Make) -> None:
     assert tries[0] == 3
 
 
-def test_jobs_are_done_without_a_broker(make: Make, mailbox: WriteQueue[Writer]) -> None:
+def test_jobs_are_done_without_a_broker(make: Make, queue: WriteQueue[Writer]) -> None:
     stop = threading.Event()
 
     def connect() -> FakeLink:
@@ -115,12 +115,12 @@ def test_jobs_are_done_without_a_broker(make: Make, mailbox: WriteQueue[Writer])
 
     thread = threading.Thread(target=make(connect).run, args=(stop,))
     thread.start()
-    assert mailbox.submit(lambda store: store.positions()).result(10) == []
-    failed = mailbox.submit(lambda store: 1 / 0)
+    assert queue.submit(lambda store: store.positions()).result(10) == []
+    failed = queue.submit(lambda store: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         failed.result(10)
     stop.set()
-    mailbox.wake()
+    queue.wake()
     thread.join(10)
     assert not thread.is_alive()
 

@@ -46,13 +46,13 @@ class Side:
         self.asked: list[Command] = []
         self.forgotten: list[str] = []
         self.keys, self.clock, numbers = KeyRing(folder, secrets.token_bytes), clock, itertools.count(1)
-        self.posts = OutboundQueue(self._box)
-        mailbox = WriteQueue(writer)
+        self.outbound = OutboundQueue(self._box)
+        queue = WriteQueue(writer)
 
         async def write(work: Callable[[Writer], Any]) -> Any:
             return work(writer)
 
-        remote = CommandClient(self.keys, self.posts, AuditLogWriter(mailbox).put, clock, answer_s=0.02)
+        remote = CommandClient(self.keys, self.outbound, AuditLogWriter(queue).put, clock, answer_s=0.02)
         self.objects = ObjectStorage(ObjectsSettings(), folder / "objects")
         self.keeper = ClipWorker(
             self.reader, write, remote, self.keys, self.objects, ChangeFeed(), clock, self.forgotten.append,
@@ -60,14 +60,14 @@ class Side:
         )  # fmt: skip
 
     def _box(self) -> None:
-        for _, message, _retain in list(self.posts._waiting):
+        for _, message, _retain in list(self.outbound._waiting):
             trusted = self.keys.signing.public_key()
             command = commands.unpack(message, "clip", BOX, trusted, self.clock.wall_ns())
             self.asked.append(command)
             if self.answer is not None:
                 answer = msgspec.structs.replace(self.answer, id=command.id)
-                self.posts.answered([ReplyReceived(BOX.site, BOX.box, answer)])
-        self.posts._waiting.clear()
+                self.outbound.answered([ReplyReceived(BOX.site, BOX.box, answer)])
+        self.outbound._waiting.clear()
 
     def turn(self, seconds: float = 0.0) -> None:
         """Time goes by, and the keeper looks once."""

@@ -69,8 +69,10 @@ class Village:
             self.reader, write, record, investigations, self.keys, self.objects, areas, clock,
             random=secrets.token_bytes, new_id=lambda: uuid7(clock.wall_ns(), next(numbers).to_bytes(10, "big")),
         )  # fmt: skip
-        self.posts = OutboundQueue(self._deliver)
-        remote = CommandClient(self.keys, self.posts, AuditLogWriter.__new__(AuditLogWriter).put, clock, answer_s=0.05)
+        self.outbound = OutboundQueue(self._deliver)
+        remote = CommandClient(
+            self.keys, self.outbound, AuditLogWriter.__new__(AuditLogWriter).put, clock, answer_s=0.05
+        )
         self.courier = ReleaseWorker(self.desk, remote, lambda _job: None)
         self.taker = ReleaseUploadHandler(self.courier)
         self._settle()
@@ -89,13 +91,13 @@ class Village:
         self.writer.open_case(*cases.new(fields, "li", now_ns))
 
     def _deliver(self) -> None:
-        topic, message, _ = self.posts._waiting.popleft()
+        topic, message, _ = self.outbound._waiting.popleft()
         assert topic == TOPICS.command("release")
         trusted = self.keys.signing.public_key()
         self.heard.append(unpack(message, "release", TOPICS, trusted, self.clock.wall_ns()))
         if not self.silent:
             answer = msgspec.structs.replace(self.answer, id=self.heard[-1].id)
-            self.posts.answered([ReplyReceived(TOPICS.site, TOPICS.box, answer)])
+            self.outbound.answered([ReplyReceived(TOPICS.site, TOPICS.box, answer)])
 
     def caller(self, name: str) -> Principal:
         return Principal(name, self.reader.role_assignments(name))

@@ -31,11 +31,11 @@ DAYS = Retention(
 )
 
 
-def take(ledger: BatchProcessor, number: int, clock: FakeClock, off_days: float = 0.0) -> str:
+def take(processor: BatchProcessor, number: int, clock: FakeClock, off_days: float = 0.0) -> str:
     """An event with a picture arrives now; its id says that it was made some days from now."""
     its = event(number, picture=JPEG, time_ns=clock.wall_ns(), place=f"cam-{number}")
     its = dataclasses.replace(its, id=uuid7(clock.wall_ns() + round(off_days * DAY_NS), number.to_bytes(10, "big")))
-    ledger.process([InboundMessage(BoxTopics("village", "gate-1").events, encode(its))])
+    processor.process([InboundMessage(BoxTopics("village", "gate-1").events, encode(its))])
     return its.id
 
 
@@ -49,14 +49,14 @@ def pass_days(eraser: RetentionJob, writer: Writer, clock: FakeClock, days: floa
 
 
 def test_each_goes_at_its_ceiling_and_the_record_tells(
-    ledger: BatchProcessor, store: Store, writer: Writer, clock: FakeClock
+    processor: BatchProcessor, store: Store, writer: Writer, clock: FakeClock
 ) -> None:
     reader = store.reader()
     eraser = RetentionJob(DAYS, clock, 0)
     writer.append_audit_entries([AuditEntry(time_ns=clock.wall_ns(), who="li", what="view", target="x")])
-    old = take(ledger, 1, clock)
+    old = take(processor, 1, clock)
     assert pass_days(eraser, writer, clock, 9.9) == 0
-    new = take(ledger, 2, clock)
+    new = take(processor, 2, clock)
     assert pass_days(eraser, writer, clock, 0.2) == 1
     assert (reader.picture(old), reader.picture(new)) == (None, JPEG)
     assert {alert.picture_event for alert in reader.alerts(AlertQuery())} == {None, new}
@@ -81,10 +81,10 @@ def test_each_goes_at_its_ceiling_and_the_record_tells(
 
 @pytest.mark.parametrize("off_days", [-3000, 3000])
 def test_a_box_whose_clock_is_off_loses_nothing_early_and_keeps_nothing_late(
-    ledger: BatchProcessor, store: Store, writer: Writer, clock: FakeClock, off_days: float
+    processor: BatchProcessor, store: Store, writer: Writer, clock: FakeClock, off_days: float
 ) -> None:
     eraser = RetentionJob(DAYS, clock, 0)
-    number = take(ledger, 1, clock, off_days)
+    number = take(processor, 1, clock, off_days)
     pass_days(eraser, writer, clock, 19.9)
     assert store.reader().event_origin(number) is not None
     pass_days(eraser, writer, clock, 0.2)
@@ -92,10 +92,10 @@ def test_a_box_whose_clock_is_off_loses_nothing_early_and_keeps_nothing_late(
 
 
 def test_a_clock_that_jumps_ahead_erases_nothing_for_a_day(
-    ledger: BatchProcessor, store: Store, writer: Writer, clock: FakeClock
+    processor: BatchProcessor, store: Store, writer: Writer, clock: FakeClock
 ) -> None:
     eraser = RetentionJob(DAYS, clock, 0)
-    take(ledger, 1, clock)
+    take(processor, 1, clock)
     pass_days(eraser, writer, clock, 1)
     clock.now_ns += 4000 * DAY_NS
     assert pass_days(eraser, writer, clock, 0.9) == 0
@@ -105,9 +105,9 @@ def test_a_clock_that_jumps_ahead_erases_nothing_for_a_day(
 
 
 def test_a_start_long_after_the_last_writing_waits_a_day(
-    ledger: BatchProcessor, store: Store, writer: Writer, clock: FakeClock
+    processor: BatchProcessor, store: Store, writer: Writer, clock: FakeClock
 ) -> None:
-    take(ledger, 1, clock)
+    take(processor, 1, clock)
     clock.advance(100 * 86_400)
     eraser = RetentionJob(DAYS, clock, START_NS)
     assert eraser.turn(writer) == 0
@@ -116,9 +116,9 @@ def test_a_start_long_after_the_last_writing_waits_a_day(
     assert store.reader().event_count() == 0
 
 
-def test_a_turn_is_bounded(ledger: BatchProcessor, store: Store, writer: Writer, clock: FakeClock) -> None:
+def test_a_turn_is_bounded(processor: BatchProcessor, store: Store, writer: Writer, clock: FakeClock) -> None:
     for number in range(1, 8):
-        take(ledger, number, clock)
+        take(processor, number, clock)
     act = AuditEntry(time_ns=0, who="system", what="erased", target="events")
     later = clock.wall_ns() + DAY_NS
     assert [writer.purge("events", later, 3, act) for _ in range(4)] == [3, 3, 1, 0]
@@ -142,9 +142,9 @@ def test_settings_that_contradict_each_other_are_refused(wrong: dict[str, Keep])
 
 @pytest.mark.parametrize("broken", [False, True])
 def test_what_retention_erased_is_not_written_back_by_a_decision_about_its_alert(
-    ledger: BatchProcessor, store: Store, writer: Writer, clock: FakeClock, broken: bool
+    processor: BatchProcessor, store: Store, writer: Writer, clock: FakeClock, broken: bool
 ) -> None:
-    take(ledger, 1, clock)
+    take(processor, 1, clock)
     (alert,) = store.reader().alerts(AlertQuery())
     assert alert.picture_event is not None
 
@@ -156,7 +156,7 @@ def test_what_retention_erased_is_not_written_back_by_a_decision_about_its_alert
         return gone
 
     with pytest.raises(StoreError) if broken else contextlib.nullcontext():
-        assert ledger.clean(turn) == 1
-    ledger.change(alert.id, Acknowledged("li"))
+        assert processor.clean(turn) == 1
+    processor.change(alert.id, Acknowledged("li"))
     (after,) = store.reader().alerts(AlertQuery())
     assert (after.state, after.picture_event) == ("acknowledged", None)

@@ -10,11 +10,12 @@ import pytest
 
 from aggregator.crypto.keyring import KeyRing
 from aggregator.domain import audit_entry
-from aggregator.domain.list_entry import ListEntryRequest, check, decode
+from aggregator.domain.list_entry import ListEntryRequest, check
 from aggregator.domain.store_port import Store, Writer
 from aggregator.services import site_list_csv
 from aggregator.services.site_list_repository import SiteListRepository
 from common.clock import SECOND_NS, FakeClock
+from common.decoding import JsonDecoder
 from common.errors import ListError
 from protocol import site_lists
 
@@ -24,7 +25,7 @@ NOW_NS = 1_795_000_000 * SECOND_NS  # 2026-11-18
 
 def wanted(**changes: str) -> ListEntryRequest:
     given = {"text": PLATE, "standing": "registered", "owner": "house 7", **changes}
-    return decode(msgspec.json.encode(given))
+    return JsonDecoder(ListEntryRequest, error=ListError).decode(msgspec.json.encode(given))
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,10 @@ def test_a_ticket_lets_one_box_in_for_its_own_view(tmp_path: Path, clock: FakeCl
 
 @pytest.mark.parametrize(
     ("answer", "problem"),
-    [(None, "did not answer"), (Reply(id="x", done=False, problem="no such camera"), "the box says: no such camera")],
+    [
+        (None, "did not answer"),
+        (Reply(id="x", done=False, problem="no such camera"), "the box refused: no such camera"),
+    ],
 )
 def test_who_looks_is_told_why_there_is_nothing(
     tmp_path: Path, clock: FakeClock, answer: Reply | None, problem: str

@@ -45,7 +45,7 @@ async def settle() -> None:
 
 
 def push(it: Any, **what: Any) -> None:
-    it._told(ChangeSet(**what))
+    it._on_change(ChangeSet(**what))
 
 
 def test_each_push_is_shown_to_who_is_there_now_and_to_nobody_else() -> None:

@@ -15,6 +15,7 @@ from aggregator.auth.passwords import act_of
 from aggregator.domain.account import DropUser
 from aggregator.domain.authorization import RoleAssignment
 from aggregator.web.api.live import AWAY, ENDED
+from common.jobs.job import OPEN
 from common.secret import Secret
 from protocol.live_frames import FrameType
 from protocol.signing.upload_tokens import live_path
@@ -38,15 +39,11 @@ def look(web: Web, page: Page, camera: str) -> None:
 
 
 def running_views(box: Running) -> int:
-    desk = box.box.jobs.live
-    assert desk is not None
-    return desk.running
+    return box.box.jobs.queue.count("live", *OPEN)
 
 
 def started(box: Running) -> int:
-    desk = box.box.jobs.live
-    assert desk is not None
-    return desk.views
+    return sum(job.kind == "live" for job in box.box.jobs.queue.jobs())
 
 
 @pytest.mark.timeout(240)
@@ -76,7 +73,7 @@ def test_pictures_move_in_the_browser_and_end_with_the_look(
     assert running_views(running) == 1
     page.get_by_test_id("live-stop").click()
     wait_until(lambda: running_views(running) == 0, 30)
-    assert web.parts.use_cases.live.hub.views == {}
+    assert web.parts.use_cases.live.relay.views == {}
 
 
 @pytest.mark.timeout(240)

@@ -1,4 +1,4 @@
-"""The page of accounts, for administrators: who works here, with which roles, where. Every change is on the record."""
+"""The page of accounts, for administrators: users and their roles. Every change is in the audit log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class AccountsPage:
     Args:
         context: What every page needs.
         accounts: The accounts.
-        visitor: Who looks at it.
+        visitor: The user who opened it.
     """
 
     def __init__(self, context: PageContext, accounts: AccountService, visitor: PageSession) -> None:
@@ -44,7 +44,7 @@ class AccountsPage:
                 scope = ui.input(words["staff.scope"], value="*").props("dense outlined data-testid=staff-scope")
                 give = html(words["staff.give"], "main", "button", "type=button data-testid=give-role")
                 give.on("click", lambda: self._give(str(name.value or ""), f"{role.value}@{scope.value}"))
-            self._told = html("", "where", props="data-testid=staff-told")
+            self._message = html("", "where", props="data-testid=staff-told")
             self._table = ui.element("div").classes("table").props("data-testid=accounts")
         await self._fill()
 
@@ -97,11 +97,11 @@ class AccountsPage:
             caller = await self._frame.who()
             if caller is None:
                 return
-            told = await run.io_bound(work, caller)
+            message = await run.io_bound(work, caller)
         except (StaffError, Forbidden, StoreError) as error:
             ui.notify(str(error), type="negative")
             return
-        self._told.set_content(escape(told or self._words["done"]))
+        self._message.set_content(escape(message or self._words["done"]))
         await self._fill()
 
 

@@ -41,7 +41,7 @@ def picture_html(alert: Alert, words: Texts, camera: str) -> str:
 
 
 def clip_html(alert: Alert, words: Texts, camera: str) -> str:
-    """The blurred clip; nothing of it is loaded, and no look recorded, before it is played."""
+    """The redacted clip; it is loaded, and the access logged, when it is played."""
     poster = f' poster="/api/pictures/{escape(alert.picture_event)}"' if alert.picture_event else ""
     text = escape(words["clip"].format(kind=title(alert, words), camera=camera), quote=True)
     return (

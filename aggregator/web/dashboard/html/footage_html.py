@@ -35,8 +35,8 @@ def line_html(
         parts += [_bar(span, day, name, zone) for span in spans]
     for moment in moments:
         x = _x(moment.time_ns, day)
-        told = escape(f"{words.get(f'kind.{moment.kind}', moment.kind)} {_clock(moment.time_ns, zone)}")
-        parts.append(f'<circle class="event" cx="{x:.1f}" cy="7" r="3"><title>{told}</title></circle>')
+        label = escape(f"{words.get(f'kind.{moment.kind}', moment.kind)} {_clock(moment.time_ns, zone)}")
+        parts.append(f'<circle class="event" cx="{x:.1f}" cy="7" r="3"><title>{label}</title></circle>')
     parts += [_mark(hour, day, zone) for hour in range(0, 25, 3)]
     return (
         f'<svg class="dayline" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
@@ -75,10 +75,10 @@ def _x(time_ns: int, day: tuple[int, int]) -> float:
 def _bar(span: Span, day: tuple[int, int], name: str, zone: ZoneInfo) -> str:
     left, right = _x(span.from_ns, day), _x(span.to_ns, day)
     y, height = (38, 4) if name == "hold" else (14, 22)
-    told = escape(f"{_clock(span.from_ns, zone)} – {_clock(span.to_ns, zone)} {span.about}".strip())
+    label = escape(f"{_clock(span.from_ns, zone)} – {_clock(span.to_ns, zone)} {span.about}".strip())
     return (
         f'<rect class="{name}" x="{left:.1f}" y="{y}" width="{max(1.0, right - left):.1f}" height="{height}">'
-        f"<title>{told}</title></rect>"
+        f"<title>{label}</title></rect>"
     )
 
 

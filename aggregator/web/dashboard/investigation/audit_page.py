@@ -1,4 +1,4 @@
-"""The auditor's page: who looked at what under which case, what stands out, and the whole record to take along."""
+"""The auditor's page: entries of the audit log, anomalies, and the export of the whole log."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def row_html(number: int, act: AuditEntry) -> str:
 
 def finding_html(finding: Anomaly, words: Texts) -> str:
     """A finding in words."""
-    told = words.counted(f"sign.{finding.sign}", finding.count, who=finding.who, about=finding.about)
-    return f"<b>{escape(told)}</b> <span>{time_text(finding.from_ns)} – {time_text(finding.to_ns)}</span>"
+    text = words.counted(f"sign.{finding.sign}", finding.count, who=finding.who, about=finding.about)
+    return f"<b>{escape(text)}</b> <span>{time_text(finding.from_ns)} – {time_text(finding.to_ns)}</span>"
 
 
 class AuditPage:
@@ -46,7 +46,7 @@ class AuditPage:
     Args:
         context: What every page needs.
         audit_log: Where the access is logged.
-        visitor: Who looks at it.
+        visitor: The user who opened it.
     """
 
     def __init__(self, context: PageContext, audit_log: AuditLogWriter, visitor: PageSession) -> None:

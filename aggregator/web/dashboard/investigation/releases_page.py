@@ -63,7 +63,7 @@ class ReleasesPage:
     Args:
         context: What every page needs.
         releases: The releases.
-        visitor: Who looks at it.
+        visitor: The user who opened it.
         known: Cameras and boxes.
         asked: What the address fills in: case, camera, at (seconds since 1970).
     """
@@ -122,8 +122,8 @@ class ReleasesPage:
         self._chosen()
 
     def _zone(self, site: str) -> ZoneInfo:
-        told = next((zone for (its, _), zone in self._zones.items() if its == site), "UTC")
-        return self._context.sites.zone(site, told)
+        box_zone = next((zone for (its, _), zone in self._zones.items() if its == site), "UTC")
+        return self._context.sites.zone(site, box_zone)
 
     def _chosen(self) -> None:
         """Another case: its cameras, and the moment that the address names, or the last minute."""

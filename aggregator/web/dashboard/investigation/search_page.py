@@ -1,4 +1,4 @@
-"""The investigator's page: a case first, then metadata and blurred stills under it. Every question is on the record."""
+"""The investigator's page: a case, then metadata and redacted stills. Every query is in the audit log."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class SearchPage:
     Args:
         context: What every page needs.
         searches: Cases and searches.
-        visitor: Who looks at it.
+        visitor: The user who opened it.
         known: Cameras and boxes.
     """
 
@@ -91,7 +91,7 @@ class SearchPage:
                 go.on("click", self._search)
                 close = html(words["search.close"], "", "button", "type=button data-testid=close-case")
                 close.on("click", self._close)
-            self._told = html("", "where", props="data-testid=search-told")
+            self._message = html("", "where", props="data-testid=search-told")
             self._hits = ui.element("div").classes("cards").props("data-testid=hits")
             self._more = html(words["search.more"], "main", "button", "type=button data-testid=search-more")
             self._more.on("click", self._next)
@@ -104,8 +104,8 @@ class SearchPage:
         return {site: self._context.sites.name(site) for site in sorted(known) if within.holds(site)}
 
     def _zone(self, site: str) -> ZoneInfo:
-        told = next((zone for (its, _), zone in self._zones.items() if its == site), "UTC")
-        return self._context.sites.zone(site, told)
+        box_zone = next((zone for (its, _), zone in self._zones.items() if its == site), "UTC")
+        return self._context.sites.zone(site, box_zone)
 
     async def _fill_cases(self, chosen: str = "") -> None:
         now_ns = self._context.now_ns
@@ -118,7 +118,7 @@ class SearchPage:
         if not names:
             self._asked = self._after = None
             self._show([], first=True)
-            self._told.set_content(escape(self._words["search.first"]))
+            self._message.set_content(escape(self._words["search.first"]))
 
     async def _opened(self, case: Case) -> None:
         await self._fill_cases(case.id)
@@ -135,7 +135,7 @@ class SearchPage:
         every = cameras | {spot: name for spot, name in self._doors.items() if spot.startswith(f"{case.site}/")}
         spots = {spot: every.get(spot, spot) for spot in case.places} if case.places else every
         self._place.set_options(spots, value=list(case.places))
-        self._told.set_content(escape(case.purpose))
+        self._message.set_content(escape(case.purpose))
         self._show([], first=True)
 
     def _question(self, case: Case) -> SearchQuery:
@@ -184,7 +184,7 @@ class SearchPage:
         self._show(page.hits, first=first)
         zone = self._zone(self._cases[case].site)
         until = datetime.fromtimestamp(page.searched_until_ns // SECOND_NS, zone)
-        self._told.set_content(escape(self._words["search.searched"].format(time=f"{until:%Y-%m-%d %H:%M:%S}")))
+        self._message.set_content(escape(self._words["search.searched"].format(time=f"{until:%Y-%m-%d %H:%M:%S}")))
 
     def _show(self, hits: list[SearchResult], *, first: bool) -> None:
         if first:
@@ -207,7 +207,7 @@ class SearchPage:
         self._more.set_visibility(self._after is not None and bool(hits or not first))
 
     def _clip(self, case: str, event_id: str) -> None:
-        """A button that has the clip made; pressed again, it says how that stands, and shows it when it is there."""
+        """A button that requests the clip; pressed again, it shows the request's state or the stored clip."""
         button = html(self._words["search.clip"], "", "button", "type=button data-testid=ask-clip")
         place = html("")
 

@@ -52,7 +52,9 @@ def page(language: str, problem: str = "", provider: str = "") -> str:
         f'<a href="/login?language={code}" lang="{code}" {"aria-current=true" if code == language else ""}>{name}</a>'
         for code, name in LANGUAGES.items()
     )
-    told = f'<p class="problem" role="alert" data-testid="login-problem">{html.escape(problem)}</p>' if problem else ""
+    problem_html = (
+        f'<p class="problem" role="alert" data-testid="login-problem">{html.escape(problem)}</p>' if problem else ""
+    )
     text = words["login.other"].format(name=html.escape(provider))
     other = f'<p><a class="button" href="/login/oidc" data-testid="login-oidc">{text}</a></p>' if provider else ""
     return f"""<!doctype html>
@@ -61,7 +63,7 @@ def page(language: str, problem: str = "", provider: str = "") -> str:
 <link rel="icon" href="data:,"><title>{words["title"]} · {words["login"]}</title><style>{LOGIN_CSS}</style></head>
 <body><main>
 <h1>{LOGO_SVG}<span>{words["title"]}</span></h1><p class="tagline">{words["tagline"]}</p>
-<form method="post" action="/login">{told}
+<form method="post" action="/login">{problem_html}
 <label>{words["login.name"]}<input name="name" required autofocus autocomplete="username" maxlength="64"
  data-testid="login-name"></label>
 <label>{words["login.password"]}<input name="password" type="password" required autocomplete="current-password"

@@ -33,7 +33,7 @@ class FootagePage:
     Args:
         context: What every page needs.
         commands: Asks boxes for footage.
-        visitor: Who looks at it.
+        visitor: The user who opened it.
         known: Cameras and boxes.
     """
 
@@ -67,7 +67,7 @@ class FootagePage:
             self._scrub.on("change", self._moved, js_handler="event => emit(Number(event.target.value))")
             self._scrub.set_visibility(False)
             self._shot = html("", "still", props="data-testid=still")
-            self._told = html("", "where", props="data-testid=still-time")
+            self._caption = html("", "where", props="data-testid=still-time")
             self._film = html(views.player_html(words))
             self._film.set_visibility(False)
             self._play = html(words["footage.play"], "", "button", "type=button data-testid=play")
@@ -128,7 +128,7 @@ class FootagePage:
         moments = await asyncio.to_thread(reader.timeline, camera.site, camera.box, camera.id, day)
         self._line.set_content(views.line_html(reply.kept, moments, day, zone, self._words))
         self._facts.set_content(escape(views.facts(reply.kept, moments, self._words)))
-        self._told.set_content(self._words["footage.choose"])
+        self._caption.set_content(self._words["footage.choose"])
         self._shot.set_content("")
         seconds = (day[1] - day[0]) // SECOND_NS
         self._scrub.props(f"max={seconds - 1}")
@@ -165,14 +165,14 @@ class FootagePage:
         if reply is None or reply.picture is None or self._playing:
             return
         moment = datetime.fromtimestamp(at_ns // SECOND_NS, self._zone(self._chosen()))
-        told = escape(self._words["footage.still"].format(time=f"{moment:%Y-%m-%d %H:%M:%S}"), quote=True)
+        caption = escape(self._words["footage.still"].format(time=f"{moment:%Y-%m-%d %H:%M:%S}"), quote=True)
         data = base64.b64encode(reply.picture).decode()
-        self._shot.set_content(f'<img src="data:image/jpeg;base64,{data}" alt="{told}" data-testid="still-picture">')
-        self._told.set_content(told)
+        self._shot.set_content(f'<img src="data:image/jpeg;base64,{data}" alt="{caption}" data-testid="still-picture">')
+        self._caption.set_content(caption)
         self._film.set_visibility(False)
 
     def _toggle(self) -> None:
-        """Play from the slider on, or stop; the browser brings the film and moves the slider."""
+        """Play from the slider's position, or stop; the browser loads the video and moves the slider."""
         if self._playing:
             ui.run_javascript("paifangView.stop()")
             return
@@ -191,11 +191,11 @@ class FootagePage:
         self._playing = True
         self._play.set_content(self._words["footage.pause"])
         self._shot.set_content("")
-        self._told.set_content("")
+        self._caption.set_content("")
         self._film.set_visibility(True)
 
     def _stop(self) -> None:
-        """Something else is looked at now; where the film was does not matter."""
+        """Stop playback because the selection has changed."""
         if self._playing:
             ui.run_javascript("paifangView.stop()")
             self._run += 1

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from blur_kit import Bright
 from edge_kit import wait_until
+from job_kit import Jobs
 from rec_kit import RATE, START_NS, Store, packets
 from release_kit import SITE_KEY, recorded
 
-from common.backoff import Backoff
-from common.clock import SECOND_NS, SystemClock
+from common.clock import SECOND_NS
 from common.errors import ContractError, FootageError, FootageRefused, RedactionError
-from edge.jobs.clips.worker import ClipWorker
+from edge.jobs.clips.handler import ClipHandler
 from edge.messaging.upload_client import UploadClient
 from edge.recorder.fakedisk import FakeDisk
 from edge.recorder.footage.playback import Player
@@ -59,12 +59,11 @@ def command(ticket: str = "t" * 64, site_key: bytes = SITE_KEY, **changed: objec
     return msgspec.structs.replace(given, **changed)
 
 
-def desk_of(folder: Path, store: Store, network: Taking, redactor: Callable[[], ExportRedactor]) -> ClipWorker:
-    uplink = UploadClient(
-        "http://127.0.0.1:9", None, clock=SystemClock(), backoff=lambda: Backoff(random.random), transport=network
-    )  # fmt: skip
+def desk_of(folder: Path, store: Store, network: Taking, redactor: Callable[[], ExportRedactor]) -> Jobs:
+    uplink = UploadClient("http://127.0.0.1:9", None, transport=network)
     player = Player(store.disk, store.keys.find, store.index)
-    return ClipWorker(player, redactor, uplink, SITE_KEY, folder / "clips", doors={"door-1": "cam-1", "blind": ""})
+    doors = {"door-1": "cam-1", "blind": ""}
+    return Jobs({"clip": ClipHandler(player, redactor, uplink, SITE_KEY, folder / "clips", doors=doors)})
 
 
 def covering() -> ExportRedactor:
@@ -86,16 +85,16 @@ def test_a_clip_is_made_brought_once_and_deleted_here(tmp_path: Path) -> None:
     try:
         desk.take(wish)
         desk.take(wish)  # asked again meanwhile
-        wait_until(lambda: desk.brought == 1, 60)
+        wait_until(lambda: desk.done == 1, 60)
         desk.take(wish)
     finally:
         desk.stop()
-    assert (desk.brought, desk.failed) == (1, 0)
+    assert (desk.done, desk.failed) == (1, 0)
     assert list(network.files) == [wish.job]
     assert b"ftyp" in network.files[wish.job][:16]
     assert network.tickets == {"Ticket " + "t" * 64}
     assert list((tmp_path / "clips").iterdir()) == []
-    assert not any(it.name == "clips" for it in threading.enumerate())
+    assert not any(it.name.startswith("job") for it in threading.enumerate())
 
 
 def test_a_door_s_clip_is_that_of_the_camera_which_sees_it(tmp_path: Path) -> None:
@@ -104,7 +103,7 @@ def test_a_door_s_clip_is_that_of_the_camera_which_sees_it(tmp_path: Path) -> No
     desk.start()
     try:
         desk.take(wish := command(target="door-1"))
-        wait_until(lambda: desk.brought == 1, 60)
+        wait_until(lambda: desk.done == 1, 60)
     finally:
         desk.stop()
     assert b"ftyp" in network.files[wish.job][:16]
@@ -140,7 +139,7 @@ def test_a_clip_holds_what_was_asked_for_and_says_so(tmp_path: Path, early_s: fl
     wish = command(from_ns=begin_ns, to_ns=begin_ns + round(length_s * SECOND_NS))
     try:
         desk.take(wish)
-        wait_until(lambda: desk.brought + desk.failed == 1, 60)
+        wait_until(lambda: desk.done + desk.failed == 1, 60)
     finally:
         desk.stop()
     with av.open(io.BytesIO(network.files[wish.job]), "r") as container:

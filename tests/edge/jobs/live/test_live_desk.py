@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from blur_kit import Bright, Failing, make_film
 from edge_kit import Served, served, wait_until
+from job_kit import Jobs
 from live_kit import OPEN, SITE_KEY, Taker, command, most_open, taking
 from websockets.exceptions import ConnectionClosed
 
 from common.clock import SECOND_NS, FakeClock, SystemClock
 from common.errors import ContractError, FootageRefused, ModelError, PaifangError
 from demo.media_loop import load
-from edge.jobs.live.worker import MOST, LiveStreamWorker
+from edge.jobs.live.handler import MOST, LiveStreamHandler
 from edge.redaction.live_redactor import LiveRedactor
 from edge.sources import opener
 from edge.sources.base import NOBODY
@@ -26,15 +27,34 @@ from pipelines.types import Detector
 from protocol.live_frames import HEAD, PATIENCE_S, STILL_WANTED, FrameType, what_of
 from protocol.signing.upload_tokens import live_path
 
+STARTED: list[Jobs] = []
+
+
+@pytest.fixture(autouse=True)
+def _stopped() -> Iterator[None]:
+    """No engine outlives its test."""
+    yield
+    while STARTED:
+        STARTED.pop().stop()
+
 
 def desk_of(
     taker: Taker, cameras: Served, faces: Detector, *, tls: ssl.SSLContext | None = None, clock: FakeClock | None = None
-) -> LiveStreamWorker:
+) -> Jobs:
     def views(rate: float, lead: int) -> LiveRedactor:
         return LiveRedactor(faces, None, np.random.default_rng(1), rate, deadline_s=20.0, lead=lead)
 
     watched = opener(cameras.url("yard"), NOBODY, SystemClock())
-    return LiveStreamWorker(taker.url, tls, SITE_KEY, {"yard": watched}, None, views, 3_000, clock or FakeClock())
+    desk = Jobs(
+        {
+            "live": LiveStreamHandler(
+                taker.url, tls, SITE_KEY, {"yard": watched}, None, views, 3_000, clock or FakeClock()
+            )
+        }
+    )
+    desk.start()
+    STARTED.append(desk)
+    return desk
 
 
 @pytest.fixture
@@ -43,8 +63,8 @@ def cameras(tmp_path: Path) -> Iterator[Served]:
         yield server
 
 
-def ended(desk: LiveStreamWorker) -> None:
-    wait_until(lambda: desk.running == 0, 30, "the end of the view")
+def ended(desk: Jobs) -> None:
+    wait_until(lambda: desk.open == 0, 30, "the end of the view")
 
 
 def test_the_patch_shows_where_nothing_finds_it(cameras: Served) -> None:
@@ -75,7 +95,7 @@ def test_a_view_is_covered_h264_whatever_the_camera_sends_and_ends_with_the_sock
         shown = taker.frames()
         assert len(shown) > 20
         assert max(map(most_open, shown)) < OPEN
-        assert desk.views == 1
+        assert len(desk.queue.jobs()) == 1
 
 
 def test_a_large_picture_is_made_small_and_covered(tmp_path: Path) -> None:
@@ -93,7 +113,7 @@ def test_a_detector_that_fails_means_black_pictures_and_not_an_end(cameras: Serv
         desk = desk_of(taker, cameras, Failing(lambda call: call > 5, ModelError("x")))
         desk.take(command())
         wait_until(lambda: len(taker.messages) > 20, 60)
-        assert desk.running == 1
+        assert desk.open == 1
         desk.stop()
         shown = taker.frames()
         assert shown[0].mean() > 40
@@ -143,10 +163,10 @@ def test_what_may_not_be_is_refused_and_nobody_is_called(cameras: Served) -> Non
             desk.take(command())
         wait_until(lambda: len(taker.open) == MOST, 30)
         taker.open[0].close()
-        wait_until(lambda: desk.running == MOST - 1, 30)
+        wait_until(lambda: desk.open == MOST - 1, 30)
         desk.take(command())
         desk.stop()
-        assert desk.running == 0
+        assert desk.open == 0
         assert len(taker.asked) <= MOST + 1
         with pytest.raises(FootageRefused):
             desk.take(command())

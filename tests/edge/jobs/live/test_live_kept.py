@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -13,13 +14,14 @@ import numpy as np
 import pytest
 from blur_kit import Bright, make_film
 from edge_kit import RATE, wait_until
+from job_kit import Jobs
 from live_kit import OPEN, command, most_open, taking
 from rec_kit import START_NS, Packets, Store
 
 from common.clock import SECOND_NS, FakeClock, SystemClock
 from common.errors import FootageError, FootageRefused
+from edge.jobs.live.handler import LEAD, LiveStreamHandler
 from edge.jobs.live.recorded_stream import LONGEST_STEP_NS, KeptOpener
-from edge.jobs.live.worker import LEAD, LiveStreamWorker
 from edge.recorder.fakedisk import FakeDisk
 from edge.recorder.footage.playback import Player
 from edge.redaction.live_redactor import LiveRedactor
@@ -95,7 +97,18 @@ def film(folder: Path) -> Packets:
         return context.name, bytes(context.extradata or b""), numbered
 
 
-def desk_of(url: str, player: Player | None, faces: Detector) -> LiveStreamWorker:
+STARTED: list[Jobs] = []
+
+
+@pytest.fixture(autouse=True)
+def _stopped() -> Iterator[None]:
+    """No engine outlives its test."""
+    yield
+    while STARTED:
+        STARTED.pop().stop()
+
+
+def desk_of(url: str, player: Player | None, faces: Detector) -> Jobs:
     def kept(camera: str, from_ns: int, to_ns: int) -> KeptOpener:
         assert player is not None
         clock = FakeClock()
@@ -105,7 +118,12 @@ def desk_of(url: str, player: Player | None, faces: Detector) -> LiveStreamWorke
         assert lead == LEAD
         return LiveRedactor(faces, None, np.random.default_rng(1), rate, deadline_s=20.0, lead=lead)
 
-    return LiveStreamWorker(url, None, bytes(32), {}, kept if player else None, views, 3_000, SystemClock())
+    desk = Jobs(
+        {"live": LiveStreamHandler(url, None, bytes(32), {}, kept if player else None, views, 3_000, SystemClock())}
+    )
+    desk.start()
+    STARTED.append(desk)
+    return desk
 
 
 def past(start: float, end: float) -> Command:
@@ -119,7 +137,7 @@ def test_a_stretch_is_played_covered_up_to_its_end(tmp_path: Path, found: bool) 
     with taking() as taker:
         desk = desk_of(taker.url, player, Bright(lambda _call: found))
         desk.take(past(2, 8))
-        wait_until(lambda: desk.running == 0, 60)
+        wait_until(lambda: desk.open == 0, 60)
         wait_until(lambda: taker.open[0].close_code is not None, 20)
         assert taker.open[0].close_code == 1000
         assert [what_of(message) for message in taker.messages[:2]] == [FrameType.INIT, FrameType.KEY]

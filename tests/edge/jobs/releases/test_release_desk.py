@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from job_kit import Jobs
 from release_kit import SITE_KEY, command, maker, recorded
 
-from common.backoff import Backoff
-from common.clock import FakeClock, SystemClock
+from common.clock import FakeClock
 from common.errors import FootageError, FootageRefused, UplinkRefused
-from edge.jobs.releases.worker import ReleaseWorker
+from edge.jobs.releases.handler import ReleaseHandler
 from edge.messaging.command_handler import CommandDispatcher
 from edge.messaging.upload_client import UploadClient
 from protocol.commands import Command, Reply, decode_reply, pack
@@ -28,14 +28,21 @@ class Bringing(UploadClient):
     """An uplink that keeps what it is given, instead of a network."""
 
     def __init__(self) -> None:
-        super().__init__("http://127.0.0.1:9", None, clock=SystemClock(), backoff=lambda: Backoff(lambda: 0.0))
+        super().__init__("http://127.0.0.1:9", None)
         self.brought: list[tuple[str, str, str, bytes]] = []
+        self.checked: list[str] = []
         self.refuses = False
         self.done = threading.Event()
         self.may = threading.Event()
         self.may.set()
 
-    def upload(self, use: str, job: str, ticket: str, path: Path, stop: threading.Event) -> None:
+    def check(self, use: str, job: str, ticket: str) -> None:
+        self.checked.append(job)
+
+    def upload(
+        self, use: str, job: str, ticket: str, path: Path, stop: threading.Event, *,
+        progress: Callable[[float], None] = lambda _: None,
+    ) -> None:  # fmt: skip
         self.may.wait(20)
         if self.refuses:
             self.done.set()
@@ -45,29 +52,29 @@ class Bringing(UploadClient):
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[tuple[ReleaseWorker, Bringing]]:
+def desk(tmp_path: Path) -> Iterator[tuple[Jobs, Bringing]]:
     made, _ = maker(recorded(tmp_path / "footage"))
     uplink = Bringing()
     folder = tmp_path / "releases"
     folder.mkdir()
     (folder / "left.sealed").write_bytes(b"of a run before")
-    built = ReleaseWorker(made, uplink, SITE_KEY, folder)
+    built = Jobs({"release": ReleaseHandler(made, uplink, SITE_KEY, folder)})
     built.start()
     yield built, uplink
     built.stop()
     assert list(folder.iterdir()) == [], "a sealed copy was left behind"
 
 
-def settle(desk: ReleaseWorker, many: int = 1) -> None:
+def settle(desk: Jobs, many: int = 1) -> None:
     waits = threading.Event()
     for _ in range(2_000):
-        if desk.brought + desk.failed >= many:
+        if desk.done + desk.failed >= many:
             return
         waits.wait(0.01)
     raise AssertionError("the copy was not made")
 
 
-def test_an_order_is_made_and_brought_once(desk: tuple[ReleaseWorker, Bringing]) -> None:
+def test_an_order_is_made_and_brought_once(desk: tuple[Jobs, Bringing]) -> None:
     built, uplink = desk
     given = command()
     uplink.may.clear()
@@ -81,7 +88,7 @@ def test_an_order_is_made_and_brought_once(desk: tuple[ReleaseWorker, Bringing])
     assert data.startswith(b"PFREL")
 
 
-def test_what_failed_is_refused_with_the_reason(desk: tuple[ReleaseWorker, Bringing]) -> None:
+def test_what_failed_is_refused_with_the_reason(desk: tuple[Jobs, Bringing]) -> None:
     built, uplink = desk
     uplink.refuses = True
     given = command()
@@ -113,7 +120,7 @@ class Wire:
 
 
 @pytest.mark.parametrize("forged", ["signature", "equal names", "old", "another box", "none"])
-def test_only_the_aggregator_is_believed(desk: tuple[ReleaseWorker, Bringing], forged: str) -> None:
+def test_only_the_aggregator_is_believed(desk: tuple[Jobs, Bringing], forged: str) -> None:
     built, uplink = desk
     real = Ed25519PrivateKey.generate()
     trust = Trust("village", real.public_key().public_bytes_raw().hex(), SITE_KEY.hex())
@@ -133,5 +140,5 @@ def test_only_the_aggregator_is_believed(desk: tuple[ReleaseWorker, Bringing], f
         assert len(uplink.brought) == 1
     else:
         assert [it.done for it in wire.published] in ([], [False])
-        assert (built.brought, built.failed, uplink.brought) == (0, 0, [])
+        assert (built.done, built.failed, uplink.brought) == (0, 0, [])
         assert remote.refused == (forged != "equal names")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from agg_support import event
 
-from aggregator.audit.from_event import WHAT, act_of
+from aggregator.audit.from_event import ACTIONS, entry_of
 from aggregator.domain import audit_entry
 from aggregator.domain.store_port import Store
 from aggregator.ingest.batch_processor import BatchProcessor
@@ -24,14 +24,14 @@ FROM, TO = "2026-11-01T00:00:00.000000000Z", "2026-11-01T01:00:00.000000000Z"
     ],
 )
 def test_what_is_done_at_a_box_is_on_the_record_once(
-    ledger: BatchProcessor,
+    processor: BatchProcessor,
     store: Store,
     data: FootageExported | FootageErased | FootageHeld,
     expected: tuple[str, str, str],
 ) -> None:
     message = InboundMessage(BoxTopics("village", "gate-1").events, encode(event(1, data)), 1)
-    ledger.process([message])
-    ledger.process([message])
+    processor.process([message])
+    processor.process([message])
     (entry,) = store.reader().audit_entries(0, 10)
     act = audit_entry.decode(entry[1])
     assert (act.what, act.who, act.reason) == expected
@@ -40,5 +40,5 @@ def test_what_is_done_at_a_box_is_on_the_record_once(
 
 
 def test_other_events_are_nobodys_act() -> None:
-    assert act_of(event(1)) is None
-    assert set(WHAT) <= set(KINDS)
+    assert entry_of(event(1)) is None
+    assert set(ACTIONS) <= set(KINDS)

@@ -1,4 +1,4 @@
-"""Takes the command `live` and sends the view outwards over a WebSocket while the aggregator wants it.
+"""The command `live`: a redacted view is sent outwards over a WebSocket while the aggregator wants it.
 
 With a range the view is of footage that was kept. The aggregator ends a view by closing the socket. It ends by itself
 when the socket dies, when nobody has said for `PATIENCE_S` that it is still wanted, when the camera is gone, and when
@@ -11,18 +11,20 @@ import contextlib
 import ssl
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import ClassVar
 
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from common import logging_setup
 from common.clock import SECOND_NS, Clock
-from common.errors import FootageRefused, PaifangError, SettingsError
+from common.errors import FootageRefused, SettingsError
+from common.jobs.engine import Attempt
+from common.jobs.job import Policy
 from edge.jobs.live.live_encoder import RATE, Openable, View
 from edge.redaction.live_redactor import KEEP_S, LiveRedactor
 from protocol.commands import Command
-from protocol.identifiers import is_uuid7
 from protocol.live_frames import LONGEST_NS, PATIENCE_S, pack
 from protocol.signing.upload_tokens import SCHEME, live_path, unseal
 
@@ -36,94 +38,76 @@ GOING_AWAY = 1001
 
 
 @dataclass
-class LiveStreamWorker:
-    """Sends live views.
+class LiveStreamHandler:
+    """An `edge.jobs.command_jobs.JobHandler` that sends live views.
 
     Args:
         url: The aggregator's address.
         tls: Certificates to trust; None: the system's.
         site_key: Opens what is sealed for the site.
         cameras: Id → opener of the watched stream.
-        stored_files: Opens a stretch of a camera's footage; None: nothing is recorded.
+        kept: Opens a stretch of a camera's footage; None: nothing is recorded.
         redactor: Opens what covers a view of so many frames a second, with such a lead (`LiveRedactor`).
         kbps: Most that all views together may send.
         clock: Monotonic time.
-
-    Attributes:
-        views: How many there were, since the start.
     """
 
     url: str
     tls: ssl.SSLContext | None
     site_key: bytes
     cameras: Mapping[str, Openable]
-    stored_files: Callable[[str, int, int], Openable] | None
+    kept: Callable[[str, int, int], Openable] | None
     redactor: Callable[[float, int], LiveRedactor]
     kbps: int
     clock: Clock
-    views: int = 0
-    _running: dict[str, threading.Thread] = field(default_factory=dict)
-    _stop: threading.Event = field(default_factory=threading.Event)
+    policy: ClassVar[Policy] = Policy(parallel=MOST, most_open=MOST, durable=False)
 
-    def start(self) -> None:
-        """Nothing runs before somebody looks."""
+    def clean(self, open_jobs: frozenset[str]) -> None:
+        """A view has no files."""
 
-    def stop(self) -> None:
-        """End all views."""
-        self._stop.set()
-        for thread in list(self._running.values()):
-            thread.join()
+    def discard(self, job_id: str) -> None:
+        """A view has no files."""
 
-    @property
-    def running(self) -> int:
-        """How many views are being sent."""
-        return sum(it.is_alive() for it in self._running.values())
-
-    def take(self, command: Command) -> None:
-        """Begin a view, or say why not.
+    def check(self, command: Command) -> None:
+        """Refuse what cannot be done.
 
         Raises:
             SettingsError: There is no such camera.
-            FootageRefused: Too many look already, nothing is recorded, or the range is too long.
+            FootageRefused: Nothing is recorded, or the range is too long.
             FootageError: There is no footage in the range.
             ContractError: Its ticket is not this site's.
         """
-        ticket = unseal(self.site_key, command.job, command.ticket)
-        opener = self._opener(command)
-        self._running = {job: it for job, it in self._running.items() if it.is_alive()}
-        if len(self._running) >= MOST or not is_uuid7(command.job) or self._stop.is_set():
-            raise FootageRefused(f"this box sends at most {MOST} live views at a time")
-        work = threading.Thread(target=self._run, args=(command, ticket, opener), name="live", daemon=True)
-        self._running[command.job] = work
-        self.views += 1
-        work.start()
+        unseal(self.site_key, command.job, command.ticket)
+        self._opener(command)
 
     def _opener(self, command: Command) -> Openable:
         if command.to_ns:
-            if self.stored_files is None:
+            if self.kept is None:
                 raise FootageRefused("this box records nothing")
             if not 0 < command.to_ns - command.from_ns <= LONGEST_NS:
                 raise FootageRefused("at most ten minutes are played at once")
-            return self.stored_files(command.target, command.from_ns, command.to_ns)
+            return self.kept(command.target, command.from_ns, command.to_ns)
         if command.target not in self.cameras:
             raise SettingsError("", "", f"there is no camera '{command.target}'")
         return self.cameras[command.target]
 
-    def _run(self, command: Command, ticket: str, opener: Openable) -> None:
-        camera, job, lead = command.target, command.job, LEAD if command.to_ns else 0
-        _log.info("live view begins", camera=camera, job=job)
-        problem = ""
+    def run(self, command: Command, attempt: Attempt) -> None:
+        """Send the view until nobody wants it any more.
+
+        Raises:
+            PaifangError: The camera is gone, or the footage cannot be played.
+        """
+        ticket, opener = unseal(self.site_key, command.job, command.ticket), self._opener(command)
+        lead = LEAD if command.to_ns else 0
+        _log.info("live view begins", camera=command.target, job=command.job)
         try:
-            with self._connected(job, ticket) as socket:
-                problem = self._send(socket, View(opener, self.redactor(RATE, lead), max(1, self.kbps // MOST)))
-                if problem:
+            with self._connected(command.job, ticket) as socket:
+                view = View(opener, self.redactor(RATE, lead), max(1, self.kbps // MOST))
+                if problem := self._send(socket, view, attempt.stop):
                     socket.close(GOING_AWAY, problem)
-        except (PaifangError, WebSocketException, OSError) as error:
+        except (WebSocketException, OSError) as error:
             problem = str(error) or type(error).__name__
-        except Exception as error:  # one view must not take anything else with it
-            _log.exception("a live view failed")
-            problem = type(error).__name__
-        _log.info("live view ended", camera=camera, job=job, problem=problem)
+        _log.info("live view ended", camera=command.target, job=command.job, problem=problem)
 
     def _connected(self, job: str, ticket: str) -> ClientConnection:
         where = "ws" + self.url.removeprefix("http") + live_path(job)
@@ -138,7 +122,7 @@ class LiveStreamWorker:
             max_size=1024,
         )
 
-    def _send(self, socket: ClientConnection, view: View) -> str:
+    def _send(self, socket: ClientConnection, view: View, stop: threading.Event) -> str:
         """Until somebody has had enough, and why; empty: all was sent."""
         heard_ns = self.clock.monotonic_ns()
         with contextlib.closing(view.pieces()) as frames:
@@ -148,7 +132,7 @@ class LiveStreamWorker:
                 with contextlib.suppress(TimeoutError):
                     socket.recv(timeout=0)
                     heard_ns = self.clock.monotonic_ns()
-                if self._stop.is_set():
+                if stop.is_set():
                     return "the box stops"
                 if self.clock.monotonic_ns() - heard_ns > PATIENCE_S * SECOND_NS:
                     return "nobody said that it is still wanted"

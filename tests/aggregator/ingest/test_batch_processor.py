@@ -29,86 +29,88 @@ def poison(payload: bytes = b"{nonsense") -> InboundMessage:
     return InboundMessage(BoxTopics("village", "gate-1").events, payload)
 
 
-def ranges(ledger: BatchProcessor, box: str = "gate-1") -> list[tuple[int, int]]:
-    receipt = ledger.receipt(("village", box))
+def ranges(processor: BatchProcessor, box: str = "gate-1") -> list[tuple[int, int]]:
+    receipt = processor.receipt(("village", box))
     return [] if receipt is None else receipt.ranges
 
 
-def test_events_open_one_alert_and_are_receipted(ledger: BatchProcessor, store: Store) -> None:
-    outcome = ledger.process(sent(event(1), event(2, picture=JPEG), event(3)))
+def test_events_open_one_alert_and_are_receipted(processor: BatchProcessor, store: Store) -> None:
+    outcome = processor.process(sent(event(1), event(2, picture=JPEG), event(3)))
     assert (outcome.committed, outcome.duplicates) == (3, 0)
     assert outcome.effects == {Effect.OPENED: 1, Effect.MERGED: 2}
     (alert,) = store.reader().alerts(AlertQuery())
     assert (alert.count, alert.picture_event) == (3, event(2).id)
-    assert ranges(ledger) == [(1, 3)]
+    assert ranges(processor) == [(1, 3)]
 
 
-def test_duplicates_have_no_effect_in_one_batch_or_later(ledger: BatchProcessor, store: Store) -> None:
-    first = ledger.process(sent(event(1), event(1), event(2)))
+def test_duplicates_have_no_effect_in_one_batch_or_later(processor: BatchProcessor, store: Store) -> None:
+    first = processor.process(sent(event(1), event(1), event(2)))
     assert (first.committed, first.duplicates) == (2, 1)
-    second = ledger.process(sent(event(2), event(1), event(3)))
+    second = processor.process(sent(event(2), event(1), event(3)))
     assert (second.committed, second.duplicates) == (1, 2)
     (alert,) = store.reader().alerts(AlertQuery())
     assert alert.count == 3
     assert store.reader().event_count() == 3
 
 
-def test_out_of_order_leaves_a_gap_that_closes(ledger: BatchProcessor) -> None:
-    ledger.process(sent(event(5), event(2)))
-    assert (ranges(ledger), ledger.missing()) == ([(2, 2), (5, 5)], 3)
-    ledger.process(sent(event(1), event(4), event(3)))
-    assert (ranges(ledger), ledger.missing()) == ([(1, 5)], 0)
+def test_out_of_order_leaves_a_gap_that_closes(processor: BatchProcessor) -> None:
+    processor.process(sent(event(5), event(2)))
+    assert (ranges(processor), processor.missing()) == ([(2, 2), (5, 5)], 3)
+    processor.process(sent(event(1), event(4), event(3)))
+    assert (ranges(processor), processor.missing()) == ([(1, 5)], 0)
 
 
-def test_numbers_that_will_never_come_close_the_gap_and_are_counted(ledger: BatchProcessor, store: Store) -> None:
-    ledger.process(sent(event(1), event(5, OutboxLost(count=3, sequences=((2, 4),)), place="gate-1")))
-    assert ranges(ledger) == [(1, 5)]
+def test_numbers_that_will_never_come_close_the_gap_and_are_counted(processor: BatchProcessor, store: Store) -> None:
+    processor.process(sent(event(1), event(5, OutboxLost(count=3, sequences=((2, 4),)), place="gate-1")))
+    assert ranges(processor) == [(1, 5)]
     (box,) = store.reader().boxes()
     assert (box.committed, box.lost, box.gaps) == (2, 3, [])
 
 
-def test_a_poison_message_is_counted_and_stops_nothing(ledger: BatchProcessor, store: Store) -> None:
-    outcome = ledger.process([*sent(event(1)), poison(), *sent(event(2))])
+def test_a_poison_message_is_counted_and_stops_nothing(processor: BatchProcessor, store: Store) -> None:
+    outcome = processor.process([*sent(event(1)), poison(), *sent(event(2))])
     assert (outcome.committed, outcome.quarantined) == (2, 1)
     assert store.reader().quarantine_count() == 1
 
 
-def test_a_quarantined_event_settles_its_number(ledger: BatchProcessor, store: Store, clock: FakeClock) -> None:
+def test_a_quarantined_event_settles_its_number(processor: BatchProcessor, store: Store, clock: FakeClock) -> None:
     future = event(2, time_ns=clock.wall_ns() + 3600 * SECOND_NS)
-    ledger.process(sent(event(1), future, event(3)))
-    assert ranges(ledger) == [(1, 3)]
+    processor.process(sent(event(1), future, event(3)))
+    assert ranges(processor) == [(1, 3)]
     (box,) = store.reader().boxes()
     assert (box.committed, box.quarantined) == (2, 1)
-    ledger.process(sent(future))
+    processor.process(sent(future))
     assert store.reader().boxes()[0].quarantined == 1
 
 
-def test_a_new_epoch_starts_again_and_old_numbers_do_not_cover_it(ledger: BatchProcessor, store: Store) -> None:
-    ledger.process(sent(event(1), event(2)))
-    ledger.process(sent(event(1, epoch="cd34", number=100)))
-    receipt = ledger.receipt(("village", "gate-1"))
+def test_a_new_epoch_starts_again_and_old_numbers_do_not_cover_it(processor: BatchProcessor, store: Store) -> None:
+    processor.process(sent(event(1), event(2)))
+    processor.process(sent(event(1, epoch="cd34", number=100)))
+    receipt = processor.receipt(("village", "gate-1"))
     assert receipt == receipts.Receipt(epoch="cd34", ranges=[(1, 1)])
     # what is left of the old outbox still counts, but the receipt names the present one
-    ledger.process(sent(event(3)))
-    assert ledger.receipt(("village", "gate-1")) == receipt
+    processor.process(sent(event(3)))
+    assert processor.receipt(("village", "gate-1")) == receipt
     assert store.reader().event_count() == 4
 
 
-def test_the_epoch_in_the_status_is_the_present_one(ledger: BatchProcessor, writer: Writer, clock: FakeClock) -> None:
-    ledger.process(sent(event(1, epoch="aa"), event(1, epoch="bb", number=9)))
+def test_the_epoch_in_the_status_is_the_present_one(
+    processor: BatchProcessor, writer: Writer, clock: FakeClock
+) -> None:
+    processor.process(sent(event(1, epoch="aa"), event(1, epoch="bb", number=9)))
     status = receipts.encode(receipts.BoxStatus(online=True, epoch="aa"))
-    outcome = ledger.process([InboundMessage(BoxTopics("village", "gate-1").status, status)])
+    outcome = processor.process([InboundMessage(BoxTopics("village", "gate-1").status, status)])
     assert outcome.statuses == 1
-    for it in (ledger, BatchProcessor(writer, clock, lambda: "")):
+    for it in (processor, BatchProcessor(writer, clock, lambda: "")):
         receipt = it.receipt(("village", "gate-1"))
         assert receipt is not None
         assert receipt.epoch == "aa"
 
 
 def test_a_restart_goes_on_where_it_was(
-    ledger: BatchProcessor, writer: Writer, clock: FakeClock, new_id: Callable[[], str], store: Store
+    processor: BatchProcessor, writer: Writer, clock: FakeClock, new_id: Callable[[], str], store: Store
 ) -> None:
-    ledger.process(sent(event(1)))
+    processor.process(sent(event(1)))
     again = BatchProcessor(writer, clock, new_id)
     assert again.boxes() == [("village", "gate-1")]
     again.process(sent(event(1), event(2)))
@@ -119,7 +121,7 @@ def test_a_restart_goes_on_where_it_was(
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)])
 def test_lost_and_back_end_resolved_in_whatever_order_they_come(
-    ledger: BatchProcessor, store: Store, order: tuple[int, int], together: bool
+    processor: BatchProcessor, store: Store, order: tuple[int, int], together: bool
 ) -> None:
     both = {
         1: event(1, CameraLost(), time_ns=START_NS),
@@ -127,28 +129,28 @@ def test_lost_and_back_end_resolved_in_whatever_order_they_come(
     }
     messages = sent(*(both[it] for it in order))
     for batch in [messages] if together else [[it] for it in messages]:
-        ledger.process(batch)
+        processor.process(batch)
     (alert,) = store.reader().alerts(AlertQuery())
     assert (alert.kind, alert.state, alert.resolved_by) == ("camera.lost", "resolved", "camera.back")
 
 
-def test_people_acknowledge_and_resolve(ledger: BatchProcessor, store: Store) -> None:
-    (alert_id,) = ledger.process(sent(event(1))).alerts
-    taken = ledger.change(alert_id, Acknowledged("li"))
+def test_people_acknowledge_and_resolve(processor: BatchProcessor, store: Store) -> None:
+    (alert_id,) = processor.process(sent(event(1))).alerts
+    taken = processor.change(alert_id, Acknowledged("li"))
     assert taken is not None
     assert taken.alerts[alert_id].state == "acknowledged"
-    assert ledger.process(sent(event(2))).alerts[alert_id].state == "acknowledged"
-    done = ledger.change(alert_id, Resolved("li"))
+    assert processor.process(sent(event(2))).alerts[alert_id].state == "acknowledged"
+    done = processor.change(alert_id, Resolved("li"))
     assert done is not None
-    assert alert_id not in ledger.process(sent(event(3))).alerts
-    assert ledger.change("no such", Resolved("li")) is None
+    assert alert_id not in processor.process(sent(event(3))).alerts
+    assert processor.change("no such", Resolved("li")) is None
     assert [it.state for it in store.reader().alerts(AlertQuery())] == ["open", "resolved"]
 
 
-def test_what_people_decide_about_alerts_is_on_the_record_once(ledger: BatchProcessor, store: Store) -> None:
-    (alert_id,) = ledger.process(sent(event(1))).alerts
+def test_what_people_decide_about_alerts_is_on_the_record_once(processor: BatchProcessor, store: Store) -> None:
+    (alert_id,) = processor.process(sent(event(1))).alerts
     for change in (Acknowledged("li"), Acknowledged("wang"), Resolved("wang"), Resolved("li")):
-        ledger.change(alert_id, change)
+        processor.change(alert_id, change)
     found = [audit_entry.decode(entry) for _, entry in store.reader().audit_entries(0, 100)]
     assert [(it.who, it.what, it.site, it.target) for it in found] == [
         ("li", "alert.acknowledged", "village", alert_id),
@@ -156,14 +158,14 @@ def test_what_people_decide_about_alerts_is_on_the_record_once(ledger: BatchProc
     ]
 
 
-def test_an_older_alert_of_the_same_matter_can_still_be_resolved(ledger: BatchProcessor, clock: FakeClock) -> None:
-    (old,) = ledger.process(sent(event(1))).alerts
+def test_an_older_alert_of_the_same_matter_can_still_be_resolved(processor: BatchProcessor, clock: FakeClock) -> None:
+    (old,) = processor.process(sent(event(1))).alerts
     clock.advance(3600)
-    (new,) = ledger.process(sent(event(2, time_ns=clock.wall_ns()))).alerts
-    outcome = ledger.change(old, Resolved("li"))
+    (new,) = processor.process(sent(event(2, time_ns=clock.wall_ns()))).alerts
+    outcome = processor.change(old, Resolved("li"))
     assert outcome is not None
     assert outcome.alerts[old].state == "resolved"
-    assert ledger.process(sent(event(3, time_ns=clock.wall_ns()))).alerts[new].count == 2
+    assert processor.process(sent(event(3, time_ns=clock.wall_ns()))).alerts[new].count == 2
 
 
 class Failing:
@@ -192,14 +194,14 @@ def test_a_failed_commit_changes_nothing_and_can_be_repeated(
     writer: Writer, store: Store, clock: FakeClock, new_id: Callable[[], str]
 ) -> None:
     failing = Failing(writer)
-    ledger = BatchProcessor(failing, clock, new_id)  # type: ignore[arg-type]
-    ledger.process(sent(event(1)))
+    processor = BatchProcessor(failing, clock, new_id)  # type: ignore[arg-type]
+    processor.process(sent(event(1)))
     failing.error = StoreError("disk full")
     with pytest.raises(StoreError):
-        ledger.process(sent(event(2), event(3)))
-    assert ranges(ledger) == [(1, 1)]
+        processor.process(sent(event(2), event(3)))
+    assert ranges(processor) == [(1, 1)]
     failing.error = None
-    assert ledger.process(sent(event(2), event(3))).committed == 2
+    assert processor.process(sent(event(2), event(3))).committed == 2
     (alert,) = store.reader().alerts(AlertQuery())
     assert alert.count == 3
 
@@ -209,14 +211,14 @@ def test_what_cannot_be_stored_is_quarantined_alone(
 ) -> None:
     failing = Failing(writer)
     failing.refused = event(2).id
-    ledger = BatchProcessor(failing, clock, new_id)  # type: ignore[arg-type]
-    outcome = ledger.process(sent(event(1), event(2), event(3)))
+    processor = BatchProcessor(failing, clock, new_id)  # type: ignore[arg-type]
+    outcome = processor.process(sent(event(1), event(2), event(3)))
     assert (outcome.committed, outcome.quarantined) == (2, 1)
     assert "this one" in store.reader().quarantine(1)[0].reason
 
 
 def test_no_message_is_judged_twice_and_any_exception_takes_one_message_only(
-    ledger: BatchProcessor, store: Store, monkeypatch: pytest.MonkeyPatch
+    processor: BatchProcessor, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged: list[bytes] = []
     bad = encode(event(2))
@@ -229,10 +231,10 @@ def test_no_message_is_judged_twice_and_any_exception_takes_one_message_only(
         return real(topic, payload, now_ns)
 
     monkeypatch.setattr(message_validator, "validate", judge)
-    outcome = ledger.process(sent(event(1), event(2), event(3)))
+    outcome = processor.process(sent(event(1), event(2), event(3)))
     assert (outcome.committed, outcome.quarantined) == (2, 1)
     assert judged.count(bad) == 2, "once with its batch, once alone; its dead letter needs no verdict"
-    assert ranges(ledger) == [(1, 3)], "its number is settled, or the box would send it for ever"
+    assert ranges(processor) == [(1, 3)], "its number is settled, or the box would send it for ever"
     assert store.reader().quarantine_count() == 1
 
 
@@ -241,49 +243,53 @@ def test_a_message_whose_dead_letter_cannot_be_stored_is_dropped_alone(
 ) -> None:
     failing = Failing(writer)
     failing.refused, failing.no_letters = event(2).id, True
-    ledger = BatchProcessor(failing, clock, new_id)  # type: ignore[arg-type]
-    outcome = ledger.process(sent(event(1), event(2), event(3)))
+    processor = BatchProcessor(failing, clock, new_id)  # type: ignore[arg-type]
+    outcome = processor.process(sent(event(1), event(2), event(3)))
     assert (outcome.committed, outcome.quarantined) == (2, 1)
     assert store.reader().event_count() == 2
 
 
-def test_a_huge_range_costs_neither_time_nor_memory(ledger: BatchProcessor, store: Store) -> None:
-    ledger.process(sent(event(1), event(2**62, number=2)))
-    assert ranges(ledger) == [(1, 1), (2**62, 2**62)]
+def test_a_huge_range_costs_neither_time_nor_memory(processor: BatchProcessor, store: Store) -> None:
+    processor.process(sent(event(1), event(2**62, number=2)))
+    assert ranges(processor) == [(1, 1), (2**62, 2**62)]
     assert store.reader().boxes()[0].gaps == [(2, 2**62 - 1)]
 
 
-def test_a_receipt_is_never_too_long(ledger: BatchProcessor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_receipt_is_never_too_long(
+    processor: BatchProcessor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("aggregator.ingest.batch_processor.RECEIPT_RANGES", 10)
-    ledger.process(sent(*(event(it) for it in range(2, 60, 2))))
-    windows = [ranges(ledger) for _ in range(4)]
+    processor.process(sent(*(event(it) for it in range(2, 60, 2))))
+    windows = [ranges(processor) for _ in range(4)]
     assert [len(it) for it in windows] == [10, 10, 9, 10], "the receipts take turns, so every number gets into one"
     assert windows[0] + windows[1] + windows[2] == [(it, it) for it in range(2, 60, 2)]
     assert windows[3] == windows[0]
 
 
 def test_scattered_numbers_do_not_grow_a_position_without_bound(
-    ledger: BatchProcessor, store: Store, monkeypatch: pytest.MonkeyPatch
+    processor: BatchProcessor, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aggregator.ingest.batch_processor.POSITION_RANGES", 10)
-    ledger.process(sent(*(event(it) for it in range(2, 60, 2))))
-    assert ranges(ledger) == [(it, it) for it in range(2, 22, 2)]
+    processor.process(sent(*(event(it) for it in range(2, 60, 2))))
+    assert ranges(processor) == [(it, it) for it in range(2, 22, 2)]
     assert store.reader().event_count() == 29, "every event is committed"
     lost = OutboxLost(count=30, sequences=tuple((it, it) for it in range(1, 60, 2)))
     for _ in range(3):  # a box sends again what is not settled
-        ledger.process(sent(event(60, lost, place="gate-1"), *(event(it) for it in range(2, 60, 2))))
-    assert ranges(ledger) == [(1, 60)], "the gaps are closed, and what was sent again is settled"
+        processor.process(sent(event(60, lost, place="gate-1"), *(event(it) for it in range(2, 60, 2))))
+    assert ranges(processor) == [(1, 60)], "the gaps are closed, and what was sent again is settled"
 
 
-def test_a_quarantined_number_does_not_grow_it_either(ledger: BatchProcessor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quarantined_number_does_not_grow_it_either(
+    processor: BatchProcessor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("aggregator.ingest.batch_processor.POSITION_RANGES", 3)
     good = [encode(event(it)) for it in range(2, 20, 2)]
     bad = [it.replace(b"zone.entered", b"zone.nonsense") for it in good]
-    ledger.process([poison(it) for it in bad])
-    assert len(ranges(ledger)) == 3
+    processor.process([poison(it) for it in bad])
+    assert len(ranges(processor)) == 3
 
 
-def test_objects_in_different_zones_are_different_matters(ledger: BatchProcessor, store: Store) -> None:
-    ledger.process(sent(event(1, entered("a")), event(2, entered("b")), event(3, entered("a"))))
+def test_objects_in_different_zones_are_different_matters(processor: BatchProcessor, store: Store) -> None:
+    processor.process(sent(event(1, entered("a")), event(2, entered("b")), event(3, entered("a"))))
     assert sorted(it.count for it in store.reader().alerts(AlertQuery())) == [1, 2]
-    assert ledger.receipt(("village", "gate-1")) == receipts.Receipt(epoch=EPOCH, ranges=[(1, 3)])
+    assert processor.receipt(("village", "gate-1")) == receipts.Receipt(epoch=EPOCH, ranges=[(1, 3)])

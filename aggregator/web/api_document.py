@@ -1,0 +1,42 @@
+"""Writes the OpenAPI document: `python -m aggregator.web.api_document`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from aggregator.settings.aggregator import Http
+from aggregator.web.api import accounts, alerts, audit, clips, health, places, releases, search, site_lists
+from aggregator.web.api import app as api
+
+FILE = Path(__file__).resolve().parents[2] / "configs" / "openapi.json"
+
+
+def text() -> str:
+    """The document as it stands in `configs/`. Routes are added without services: none of them runs."""
+    none = cast(Any, None)
+    parts: list[api.Routes] = [
+        partial(health.add, health=none, metrics=none),
+        partial(alerts.add, reader=none, alerts=none, sites=none),
+        partial(places.add, reader=none, pictures=none),
+        partial(site_lists.add, lists=none, commands=none),
+        partial(audit.add, reader=none, audit_log=none, public=none, clock=none),
+        partial(accounts.add, accounts=none),
+        partial(search.add, searches=none, objects=none),
+        partial(releases.add, releases=none),
+        partial(clips.add, clips=none),
+    ]
+    return encode(api.build(Http(), none, parts).openapi())
+
+
+def encode(document: dict[str, Any]) -> str:
+    """A document as the file's text."""
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")
+    sys.stdout.write(f"{FILE}\n")

@@ -1,0 +1,1 @@
+"""Jobs: a state machine, a queue that survives a restart, and engines for threads and for event loops."""

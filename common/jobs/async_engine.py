@@ -1,0 +1,71 @@
+"""Runs jobs on an event loop: so many for each kind as its policy says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeAlias
+
+from common import logging_setup
+from common.errors import PaifangError, TryAgain
+from common.jobs.job import Job
+from common.jobs.queue import JobQueue
+
+_log = logging_setup.get("jobs")
+AsyncHandler: TypeAlias = Callable[[Job], Awaitable[None]]
+"""Does the job. `TryAgain` means later; any other error is its end. It may be called again for what it has done."""
+
+
+@dataclass
+class AsyncJobEngine:
+    """See the module. Belongs to the event loop; the queue's store must not block.
+
+    Args:
+        queue: The jobs.
+        handlers: Kind → its handler.
+    """
+
+    queue: JobQueue
+    handlers: Mapping[str, AsyncHandler]
+    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    def turn(self) -> None:
+        """Expire what is too old and start what is due."""
+        self.queue.tend()
+        for kind in self.handlers:
+            while (claimed := self.queue.claim(kind)) is not None:
+                job, _ = claimed
+                task = asyncio.create_task(self._run(job))
+                self._tasks[job.id] = task
+                task.add_done_callback(partial(self._forget, job.id))
+
+    def _forget(self, job_id: str, _: asyncio.Task[None]) -> None:
+        self._tasks.pop(job_id, None)
+
+    async def settled(self) -> None:
+        """Until every handler that runs now has returned."""
+        await asyncio.gather(*self._tasks.values())
+
+    def stop(self) -> None:
+        """Cancel what runs."""
+        for task in list(self._tasks.values()):
+            task.cancel()
+
+    async def _run(self, job: Job) -> None:
+        try:
+            await self.handlers[job.kind](job)
+        except asyncio.CancelledError:
+            self.queue.interrupt(job.id)
+            raise
+        except TryAgain as error:
+            self.queue.retry(job.id, str(error))
+        except PaifangError as error:
+            _log.warning("job failed", kind=job.kind, job=job.id, problem=str(error))
+            self.queue.fail(job.id, str(error))
+        except Exception as error:  # one job must not end the others
+            _log.exception("job failed", kind=job.kind, job=job.id)
+            self.queue.fail(job.id, type(error).__name__)
+        else:
+            self.queue.finish(job.id)

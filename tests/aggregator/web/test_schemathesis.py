@@ -1,0 +1,155 @@
+"""Requests that schemathesis makes from the OpenAPI document, against the running aggregator.
+
+Positive, negative and boundary values of every parameter and field, with the same seed each time. A request must be
+answered as the document says, and never with an error of the server.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from agg_support import JPEG, PASSWORD, Sender, Web, add_staff, event, wait_until
+from hypothesis import HealthCheck, Phase, settings
+from requests.adapters import HTTPAdapter
+from schemathesis.checks import CHECKS
+from schemathesis.config import SchemathesisConfig
+
+from aggregator.auth.client_address import SESSION_COOKIE
+from aggregator.domain.authorization import ROLES
+from aggregator.web import api_document
+from aggregator.web.route_permissions import ROUTES, RoutePolicy
+from common.clock import SECOND_NS, SystemClock
+from protocol.identifiers import to_rfc3339
+
+CONFIG = SchemathesisConfig.from_dict(
+    {
+        "generation": {"deterministic": True, "with-security-parameters": False},
+        # a value of an answer is the start of no request: other tests have users and alerts at the same server
+        "phases": {"fuzzing": {"extra-data-sources": {"responses": False}}},
+        # 413: a text that is too long makes the body too large
+        "checks": {"negative_data_rejection": {"expected-statuses": ["400", "401", "403", "404", "405", "413", "422"]}},
+    }
+)
+
+ENTRIES: dict[str, dict[str, Any]] = {
+    "/api/sites/schema/list": {"text": "京A12345", "standing": "registered", "owner": "house 12"},
+    "/api/cases": {"id": "schema/1", "purpose": "a theft in the yard", "basis": "incident", "site": "schema"},
+    "/api/tokens": {"label": "schema", "permissions": ["alerts.see"], "current": PASSWORD},
+}
+
+
+def policy_of(operation: Any) -> RoutePolicy:
+    """Who may use a route of the document."""
+    return ROUTES.get(f"{operation.method.upper()} {operation.path}", RoutePolicy())
+
+
+SCHEMA = schemathesis.openapi.from_dict(json.loads(api_document.text()), config=CONFIG)
+SESSION = SCHEMA.include(path_regex="^/api/")
+PERMISSION = SESSION.exclude(lambda context: not policy_of(context.operation).permission)
+MOST_EXAMPLES = 6
+"""Random ones of an operation, beside all boundary values of its parameters and fields."""
+EXCLUDED = ["positive_data_acceptance", "ignored_auth"]
+"""Not checked: a value of the right form may still be refused, such as a case that ends in the past; and the check of
+authentication does not see the session of the client. Tests below make each request without a session and without a
+role."""
+ADDRESS = "127.0.0.9"
+"""Failed attempts are counted for each address; other tests use another one."""
+CHECKED = settings(
+    max_examples=MOST_EXAMPLES, derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+
+
+FEW = settings(CHECKED, max_examples=2, phases=[Phase.generate])
+"""For requests that are refused before they are read."""
+
+
+class FromAddress(HTTPAdapter):
+    """Connects from another address of this machine."""
+
+    def init_poolmanager(self, *args: object, **more: object) -> None:
+        super().init_poolmanager(*args, source_address=(ADDRESS, 0), **more)  # type: ignore[arg-type]
+
+
+def session_of(web: Web, *roles: str) -> requests.Session:
+    """A session of a new user."""
+    made = requests.Session()
+    made.trust_env = False
+    made.mount("http://", FromAddress())
+    made.headers["Origin"] = web.url
+    answer = made.post(f"{web.url}/login", data={"name": add_staff(web, *roles), "password": PASSWORD})
+    assert made.cookies[SESSION_COOKIE], answer.status_code
+    return made
+
+
+@pytest.fixture(scope="module")
+def everybody(web: Web) -> Iterator[requests.Session]:
+    """Somebody with all roles, at a server where each list has an entry."""
+    now_ns = SystemClock().wall_ns()
+    sender = Sender(web.broker_port, web.account, "schema-box")
+    sender.send(event(1, time_ns=now_ns, box="schema-box", place="schema-cam", picture=JPEG, number=9100))
+    sender.wait()
+    sender.raw(b"{not an event")
+    sender.close()
+    with session_of(web, *ROLES) as made:
+        for path, body in ENTRIES.items():
+            expires = {"expires": to_rfc3339(now_ns + 3600 * SECOND_NS)} if path == "/api/cases" else {}
+            assert made.post(f"{web.url}{path}", json=body | expires).status_code == 201, path
+        wait_until(lambda: bool(made.get(f"{web.url}/api/quarantine").json()["entries"]))
+        yield made
+
+
+@pytest.fixture(scope="module")
+def nobody(web: Web) -> Iterator[requests.Session]:
+    """Somebody without a role."""
+    with session_of(web) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def stranger(web: Web) -> Iterator[requests.Session]:
+    """Somebody without a session."""
+    with session_of(web) as made:
+        made.cookies.clear()
+        yield made
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_box(web: Web) -> Iterator[None]:
+    """No box is there to answer commands."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(vars(web.parts.messaging.commands), "answer_s", 0.02)
+        yield
+
+
+def validate(case: schemathesis.Case[Any], web: Web, session: requests.Session) -> int:
+    """Make a request, hold the answer against the document, and return its status."""
+    excluded: Any = CHECKS.get_by_names(EXCLUDED)
+    return case.call_and_validate(base_url=web.url, session=session, excluded_checks=excluded).status_code
+
+
+@SCHEMA.parametrize()
+@CHECKED
+def test_every_request_is_answered_as_the_document_says(
+    case: schemathesis.Case[Any], web: Web, everybody: requests.Session
+) -> None:
+    validate(case, web, everybody)
+
+
+@PERMISSION.parametrize()
+@FEW
+def test_nobody_gets_anything_without_a_role(case: schemathesis.Case[Any], web: Web, nobody: requests.Session) -> None:
+    assert validate(case, web, nobody) in (403, 404, 405, 413)
+
+
+@SESSION.parametrize()
+@FEW
+def test_nobody_gets_anything_without_a_session(
+    case: schemathesis.Case[Any], web: Web, stranger: requests.Session
+) -> None:
+    assert validate(case, web, stranger) in (401, 413)

@@ -15,11 +15,11 @@
     ├── OutboxError          the durable queue of the box
     ├── FootageError         recorded footage: a file, a row, a range or a hold that cannot be used
     │   ├── FootageBroken    bytes that do not authenticate, a key that is not there
-    │   ├── FootageRefused   it is not allowed: a clear export, erasing inside the floor
-    │   └── DiskTrouble      the disk of the footage is full, read-only, gone or another one
+    │   ├── FootageRefused   not allowed: an unredacted export, erasing within the minimum retention
+    │   └── DiskTrouble      the disk of the footage is full, read-only, missing or replaced
     ├── DoorError            a door's controller
     │   ├── DoorLost         it does not answer, or what it sends cannot be read
-    │   └── DoorRefused      one side said no: a wrong key or password, a replay, a clock that is off
+    │   └── DoorRefused      one side refused: a wrong key or password, a replay, a wrong clock
     ├── UplinkError          the box's way to the aggregator over HTTP
     │   └── UplinkRefused    the aggregator does not want it, or not any more
     ├── JobError             a job that cannot be accepted, changed or stored
@@ -27,14 +27,14 @@
     ├── TryAgain             a job that cannot be done now and is tried again after a pause
     ├── RelayError           a gate's relay did not take the command
     ├── ListError            a site's list: an entry that cannot be, or a store that cannot be read
-    ├── RecordError          the record of looks was changed, or cannot be checked
-    ├── CommandError         a box did not do what it was asked
+    ├── RecordError          the audit log was changed, or cannot be verified
+    ├── CommandError         a box did not execute a command
     ├── BrokerError          the MQTT broker
     │   └── BrokerRefused    it answered no: wrong user, password or topic
     ├── StoreError           the aggregator's database
     │   └── KeysMissing      what it keeps cannot be opened without its keys.json
     ├── CaseError            a search that its case does not allow, or a case that cannot be
-    ├── ReleaseError         a clear copy that cannot be asked for, decided, made or fetched
+    ├── ReleaseError         an unredacted copy that cannot be requested, decided, made or fetched
     ├── StaffError           an account, a role or a token that cannot be
     ├── Forbidden            that is not among your roles
     └── LoginError           who are you? (never says which half was wrong)
@@ -124,11 +124,11 @@ class FootageBroken(FootageError):
 
 
 class FootageRefused(FootageError):
-    """Not allowed: a clear export, erasing inside the floor."""
+    """Not allowed: an unredacted export, erasing within the minimum retention."""
 
 
 class DiskTrouble(FootageError):
-    """The disk of the footage is full, read-only, gone, or another one.
+    """The disk of the footage is full, read-only, missing, or replaced.
 
     Args:
         cause: `full`, `changed` or `failed`.
@@ -149,7 +149,7 @@ class DoorLost(DoorError):
 
 
 class DoorRefused(DoorError):
-    """One side said no: a wrong key or password, a replayed message, a clock that is off."""
+    """One side refused: a wrong key or password, a replayed message, a wrong clock."""
 
 
 class UplinkError(PaifangError):
@@ -181,11 +181,11 @@ class ListError(PaifangError):
 
 
 class RecordError(PaifangError):
-    """The record of looks was changed, or cannot be checked; says where."""
+    """The audit log was changed, or cannot be verified; names the place."""
 
 
 class CommandError(PaifangError):
-    """A box did not do what it was asked, or was not asked; says why."""
+    """A box did not execute a command, or did not get it; gives the reason."""
 
 
 class BrokerError(PaifangError):
@@ -209,11 +209,11 @@ class CaseError(PaifangError):
 
 
 class ReleaseError(PaifangError):
-    """A clear copy that cannot be asked for, decided, made or fetched now; says why."""
+    """An unredacted copy that cannot be requested, decided, made or fetched now; gives the reason."""
 
 
 class StaffError(PaifangError):
-    """An account, a role, a second factor or a token that cannot be; says why."""
+    """An invalid account, role, second factor or token; gives the reason."""
 
 
 class Forbidden(PaifangError):

@@ -1,4 +1,4 @@
-"""Strict settings from YAML: every error names file, line, key and what to write instead, and all are told at once.
+"""Strict settings from YAML: every error names file, line, key and the fix, and all are reported at once.
 
 Settings are frozen `msgspec.Struct` classes. Nothing in a settings file is ever executed: plain scalars, lists and
 maps only (`yaml.SafeLoader`), and a duplicate key is an error.

@@ -1,4 +1,4 @@
-"""Threads that outlive their mistakes: work that raises is logged, shown as not well, and started again."""
+"""Supervised threads: work that raises is logged, reported as unhealthy, and restarted."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ class Worker(threading.Thread):
     """A daemon thread that ends only when its work returns.
 
     Args:
-        target: The work: it returns when it is told to end, and may be called again after it has raised.
+        target: The work: returns when it is stopped, and may be called again after it has raised.
         name: Of the thread, in logs and in `/healthz`.
         pause: Waits so many seconds before the work is started again; None: really.
 
     Attributes:
         failures: How often the work has raised.
-        well: False from a failure until the work has been started again.
+        is_healthy: False from a failure until the work has been started again.
     """
 
     def __init__(self, target: Callable[[], object], name: str, pause: Callable[[float], object] | None = None) -> None:
         super().__init__(name=name, daemon=True)
         self._work, self._pause = target, pause or threading.Event().wait
         self.failures = 0
-        self.well = True
+        self.is_healthy = True
 
     def run(self) -> None:
         """Work until the work returns."""
         while not self._done():
             self.failures += 1
-            self.well = False
+            self.is_healthy = False
             self._pause(exponential_s(FIRST_PAUSE_S, LONGEST_PAUSE_S, self.failures - 1))
-            self.well = True
+            self.is_healthy = True
 
     def _done(self) -> bool:
         try:
@@ -48,5 +48,5 @@ class Worker(threading.Thread):
 
 
 def health() -> dict[str, bool]:
-    """`thread:NAME` of each running worker → whether it is well."""
-    return {f"thread:{it.name}": it.well for it in threading.enumerate() if isinstance(it, Worker)}
+    """`thread:NAME` of each running worker → whether it is healthy."""
+    return {f"thread:{it.name}": it.is_healthy for it in threading.enumerate() if isinstance(it, Worker)}

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 MOST = 50
-"""So many are told at once."""
+"""Maximum number of reported problems."""
 _STANDS_IN = "x"
 
 
@@ -48,7 +48,7 @@ def _of_struct(value: dict[str, Any], shape: type[msgspec.Struct], path: str) ->
     fields = {field.encode_name: field for field in msgspec.structs.fields(shape)}
     tag = shape.__struct_config__.tag_field if shape.__struct_config__.tag is not None else None
     found: list[Problem] = []
-    sound: dict[str, Any] = {}
+    valid: dict[str, Any] = {}
     left_out: set[str] = set()
     for key, item in value.items():
         where = _under(path, key)
@@ -56,44 +56,44 @@ def _of_struct(value: dict[str, Any], shape: type[msgspec.Struct], path: str) ->
             if key != tag:
                 found.append(Problem(where, _unknown(key, list(fields))))
                 continue
-            sound[key] = item
+            valid[key] = item
             continue
         wrong = problems(item, fields[key].type, where)
         found += wrong
-        kept = _without(item, fields[key].type, wrong, where, left_out) if wrong else item
-        if kept is not None:
-            sound[key] = kept
+        remaining = _without(item, fields[key].type, wrong, where, left_out) if wrong else item
+        if remaining is not None:
+            valid[key] = remaining
     meant = {it.text.rpartition("did you mean ")[2].strip("'?") for it in found if "did you mean" in it.text}
     missing = [key for key, field in fields.items() if field.required and key not in value and key not in meant]
     found += [Problem(path, f"the key '{key}' is missing") for key in missing]
     for key, field in fields.items():
-        if field.required and key not in sound:
-            sound[key] = _STANDS_IN
+        if field.required and key not in valid:
+            valid[key] = _STANDS_IN
             left_out.add(_STANDS_IN)
-    return found + _as_a_whole(sound, shape, path, left_out if found else set())
+    return found + _as_a_whole(valid, shape, path, left_out if found else set())
 
 
 def _as_a_whole(value: dict[str, Any], shape: type[msgspec.Struct], path: str, left_out: set[str]) -> list[Problem]:
     """What is wrong between keys, tried without the parts that are wrong in themselves.
 
-    What may only follow from a part that was left out is not told.
+    Problems that follow only from a part that was left out are not reported.
     """
-    told = _converted(value, shape, path)
+    problems_found = _converted(value, shape, path)
     if not left_out:
-        return told
-    return [it for it in told if it.path == path and not any(f"'{name}'" in it.text for name in left_out)]
+        return problems_found
+    return [it for it in problems_found if it.path == path and not any(f"'{name}'" in it.text for name in left_out)]
 
 
 def _without(item: Any, shape: Any, wrong: list[Problem], where: str, left_out: set[str]) -> Any:
-    """A list of structs without those that are wrong; None where nothing of it can be kept."""
+    """A list of structs without the invalid ones; None if nothing of it is valid."""
     inside = typing.get_args(_inner(shape, item))
     if isinstance(item, list) and inside and hasattr(_inner(inside[0], {}), "__struct_fields__"):
         bad = {n for n in range(len(item)) if any(_within(it.path, f"{where}[{n}]") for it in wrong)}
         left_out.update(_names(item[n] for n in bad))
         return [it for n, it in enumerate(item) if n not in bad] if bad else None
     if isinstance(item, dict):
-        gone = {key for key in item if any(_within(it.path, _under(where, str(key))) for it in wrong)}
-        left_out.update(map(str, gone))
+        removed = {key for key in item if any(_within(it.path, _under(where, str(key))) for it in wrong)}
+        left_out.update(map(str, removed))
     left_out.add(_STANDS_IN)
     return None
 
@@ -114,7 +114,7 @@ def _under(path: str, key: str) -> str:
 
 
 def _elements(value: Any, shape: Any, path: str) -> list[tuple[Any, Any, str]]:
-    """Elements that have mistakes of their own: of lists of any length and of maps, with their shapes and paths."""
+    """Elements that are validated separately: of lists of any length and of maps, with their shapes and paths."""
     origin, inside = typing.get_origin(shape), typing.get_args(shape)
     if isinstance(value, list) and (origin is list or (origin is tuple and inside[-1:] == (Ellipsis,))):
         return [(item, inside[0], f"{path}[{n}]") for n, item in enumerate(value)]

@@ -1,4 +1,4 @@
-"""The word `paifang demo`: everything on this machine, with embedded defaults."""
+"""The command `paifang demo`: all parts on this machine, with embedded defaults."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ USER = "demo"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add this part's words to the command's parser."""
+    """Add the options to the parser."""
     parser.add_argument("--source", action="append", default=[], metavar="RTSP-or-FILE", help="own cameras instead")
     parser.add_argument("--port", type=int, default=8080, help="of the dashboard; 0 for any (%(default)s)")
     parser.add_argument("--folder", type=Path, default=Path("var/demo"), help="for all its data (%(default)s)")
@@ -60,13 +60,13 @@ async def run(sources: list[str], port: int, folder: Path, keep: bool) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    _say("preparing the cameras …")
+    _print("preparing the cameras …")
     server, urls = await _cameras(sources)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(server.stop)
         await _processes(stack, folder, port or free_port(), urls)
         await stop.wait()
-        _say("stopping …")
+        _print("stopping …")
     return 0
 
 
@@ -78,9 +78,9 @@ async def _processes(
     (folder / demo_site.FOOTAGE).mkdir(exist_ok=True)
     (folder / "aggregator.yaml").write_text(demo_site.aggregator_settings(port, broker_port))
     (folder / "box.yaml").write_text(demo_site.box_settings(urls, broker_port, status_port, doors_port, uplink=page))
-    people = await asyncio.to_thread(site_setup.add_people, folder / "aggregator.yaml")
-    told = ["aggregator", "run", str(folder / "aggregator.yaml"), "--one-time-password", USER]
-    aggregator = Process("aggregator", told, folder)
+    users = await asyncio.to_thread(site_setup.add_users, folder / "aggregator.yaml")
+    arguments = ["aggregator", "run", str(folder / "aggregator.yaml"), "--one-time-password", USER]
+    aggregator = Process("aggregator", arguments, folder)
     box = Process("box", ["edge", "run", str(folder / "box.yaml")], folder)
     aggregator.start()
     stack.push_async_callback(aggregator.stop)
@@ -93,18 +93,18 @@ async def _processes(
     stack.push_async_callback(box.stop)
     await until("the box", lambda: responds(f"http://127.0.0.1:{status_port}/healthz"), box)
     _play_doors(stack, doors_port)
-    await asyncio.to_thread(site_setup.fill_list, page, people[0])
-    _say("")
-    _say(f"  Dashboard         {page}")
-    _say(f"  User              {USER}")
-    _say(f"  One-time password {one_time_password(folder / 'aggregator.log')}")
-    for person in people:
-        _say(f"  {person.name.capitalize():<17} user {person.name}, password {person.password.reveal()}")
-    _say(f"  Cameras           {', '.join(role.camera for role in urls)}")
-    _say(f"  Box health        http://127.0.0.1:{status_port}/healthz")
-    _say(f"  Data and logs     {folder.resolve()}")
-    _say("")
-    _say("Ctrl-C stops everything.")
+    await asyncio.to_thread(site_setup.fill_list, page, users[0])
+    _print("")
+    _print(f"  Dashboard         {page}")
+    _print(f"  User              {USER}")
+    _print(f"  One-time password {one_time_password(folder / 'aggregator.log')}")
+    for user in users:
+        _print(f"  {user.name.capitalize():<17} user {user.name}, password {user.password.reveal()}")
+    _print(f"  Cameras           {', '.join(role.camera for role in urls)}")
+    _print(f"  Box health        http://127.0.0.1:{status_port}/healthz")
+    _print(f"  Data and logs     {folder.resolve()}")
+    _print("")
+    _print("Ctrl-C stops everything.")
 
 
 def _play_doors(stack: contextlib.AsyncExitStack, port: int) -> None:
@@ -165,5 +165,5 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(text, flush=True)  # noqa: T201

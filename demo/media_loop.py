@@ -43,7 +43,7 @@ class Clip:
         codec: Which standard.
         sets: Parameter sets as NAL units without start codes (SPS, PPS; for H.265 VPS first).
         frames: In decoding order; the first is a key frame.
-        length_s: Of one turn of the loop.
+        length_s: Duration of one repetition.
         sound: None: silent.
         more: Further sound tracks, `audio1` and so on in `order`.
         order: Tracks as they are described: `video`, `audio`, `audio1`…, `meta` for one that sends nothing.
@@ -74,13 +74,13 @@ class Clip:
         lines = ["v=0", f"o=- 0 0 IN IP4 {address}", "s=Paifang demonstration", f"c=IN IP4 {address}", "t=0 0"]
         video = [f"m=video 0 RTP/AVP {PAYLOAD_TYPE}", f"a=rtpmap:{PAYLOAD_TYPE} {name}/{CLOCK_HZ}"]
         video += [f"a=fmtp:{PAYLOAD_TYPE} {form}", "a=control:video"]
-        told = {"video": video, "meta": list(_META)} | {name: it.sdp(name) for name, it in self.sounds.items()}
-        lines += [line for name in self.order for line in told.get(name, [])]
+        descriptions = {"video": video, "meta": list(_META)} | {name: it.sdp(name) for name, it in self.sounds.items()}
+        lines += [line for name in self.order for line in descriptions.get(name, [])]
         return "\r\n".join([*lines, ""])
 
 
 def load(path: Path, sound: bool = False) -> Clip:
-    """Read a clip, with its sound where asked for.
+    """Read a clip, with its audio if `sound`.
 
     Raises:
         SourceError: Not a video file, or not H.264 or H.265 in MP4 (`demo.sample_clips.prepare` makes one).
@@ -94,10 +94,10 @@ def load(path: Path, sound: bool = False) -> Clip:
             sets, length_bytes = configuration_record(bytes(stream.codec_context.extradata or b""), codec)
             rate = Fraction(stream.average_rate or 15)
             frames = _frames([p for p in container.demux(stream) if p.size], sets, length_bytes, rate)
-        heard = sound_of(str(path)) if sound else None
+        audio = sound_of(str(path)) if sound else None
     except (av.error.FFmpegError, StreamBroken, ValueError, IndexError, OSError) as error:
         raise SourceError(f"{path}: cannot be served: {error}") from error
-    return Clip(cast(Codec, codec), sets, tuple(frames), frames[-1].send_s + float(1 / rate), heard)
+    return Clip(cast(Codec, codec), sets, tuple(frames), frames[-1].send_s + float(1 / rate), audio)
 
 
 def _frames(

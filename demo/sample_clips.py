@@ -1,6 +1,6 @@
 """Real footage for the demonstration: freely licensed clips, fetched once and checked.
 
-Each clip lists its sources in order: a folder beside the checkout, its upstream address, a file inside a Debian
+Each clip lists its sources in order: a folder next to the checkout, its upstream address, a file inside a Debian
 package. What cannot be had is left out; one clip is enough.
 """
 
@@ -77,7 +77,7 @@ TOLL = SampleClip(
     2495954,
     "MIT, parkpow/deep-license-plate-recognition (the first 8.5 s of its cars.mp4, stream copy)",
 )
-"""Only where it lies beside the checkout: a piece of a longer file cannot be checked by its hash upstream."""
+"""Only from the folder next to the checkout: a part of a longer file cannot be verified by its upstream hash."""
 CLIPS: tuple[SampleClip, ...] = (WALKWAY, LANE, HALLWAY, TOLL)
 
 
@@ -95,15 +95,15 @@ def fetch(footage: SampleClip, cache: Path, folders: Sequence[Path]) -> Path:
                 return path
             reasons.append(f"{path}: other bytes than promised")
     with _locked(cache):
-        return _brought(footage, cache, reasons)
+        return _fetch_first_available(footage, cache, reasons)
 
 
-def _brought(footage: SampleClip, cache: Path, reasons: list[str]) -> Path:
+def _fetch_first_available(footage: SampleClip, cache: Path, reasons: list[str]) -> Path:
     if (cache / footage.name).is_file() and _matches(cache / footage.name, footage):
-        return cache / footage.name  # another process brought it meanwhile
-    for label, bring in _means(footage, cache):
+        return cache / footage.name  # another process fetched it meanwhile
+    for label, fetch_source in _fetchers(footage, cache):
         try:
-            bring()
+            fetch_source()
         except (PaifangError, OSError, subprocess.SubprocessError) as error:
             reasons.append(f"{label}: {error}")
             continue
@@ -143,7 +143,7 @@ def prepare(source: Path, target: Path, codec: str = "h264", crop: tuple[float, 
 
     Args:
         source: Any video file.
-        target: Written atomically; kept if it is there.
+        target: Written atomically; left unchanged if it exists.
         codec: `h264` or `hevc`.
         crop: Left and right edge, fractions of the width: a second camera out of the same footage.
 
@@ -188,14 +188,14 @@ def _is_h264(source: Path) -> bool:
         return bool(container.streams.video) and container.streams.video[0].codec_context.name == "h264"
 
 
-def _means(footage: SampleClip, cache: Path) -> list[tuple[str, Callable[[], None]]]:
-    means: list[tuple[str, Callable[[], None]]] = []
+def _fetchers(footage: SampleClip, cache: Path) -> list[tuple[str, Callable[[], None]]]:
+    fetchers: list[tuple[str, Callable[[], None]]] = []
     if footage.address:
         file = File(name=footage.name, sha256=footage.sha256, bytes=footage.size)
-        means.append(("upstream", lambda: download(footage.address, file, cache, STALL_S, lambda _done, _all: None)))
+        fetchers.append(("upstream", lambda: download(footage.address, file, cache, STALL_S, lambda _done, _all: None)))
     if footage.package[0]:
-        means.append((f"Debian's {footage.package[0]}", lambda: _from_debian(footage, cache)))
-    return means
+        fetchers.append((f"Debian's {footage.package[0]}", lambda: _from_debian(footage, cache)))
+    return fetchers
 
 
 def _from_debian(footage: SampleClip, cache: Path) -> None:

@@ -20,14 +20,14 @@ TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
-class Person:
+class DemoUser:
     """An account of the demonstration."""
 
     name: str
     password: Secret
 
 
-def add_people(settings: Path) -> list[Person]:
+def add_users(settings: Path) -> list[DemoUser]:
     """Add the accounts, each with a new password, before the aggregator starts.
 
     Args:
@@ -41,13 +41,13 @@ def add_people(settings: Path) -> list[Person]:
     from aggregator.settings import aggregator
 
     loaded = aggregator.load(settings)
-    people = [Person(name, Secret(secrets.token_urlsafe(12))) for name in ROLES]
-    for person in people:
-        app.add_user(loaded, person.name, person.password, [parse(ROLES[person.name])])
-    return people
+    users = [DemoUser(name, Secret(secrets.token_urlsafe(12))) for name in ROLES]
+    for user in users:
+        app.add_user(loaded, user.name, user.password, [parse(ROLES[user.name])])
+    return users
 
 
-def fill_list(page: str, supervisor: Person, now: datetime | None = None) -> None:
+def fill_list(page: str, supervisor: DemoUser, now: datetime | None = None) -> None:
     """Put the drawn vehicles on the site's list through the aggregator's API, as a supervisor would.
 
     Args:

@@ -1,4 +1,4 @@
-"""The box, put together. The only place in `edge` that builds concrete objects; everything else is handed its parts."""
+"""The box's composition root: the only module in `edge` that builds concrete objects and passes them to others."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ from protocol.topics import BoxTopics
 
 VERSION = "0.1.0"
 WORKERS = 2
-"""Looks at the same time, one core each; more cores are for more cameras, in processes of their own."""
+"""Parallel inferences, one core each; further cores serve further cameras, in separate processes."""
 CHECK_S = 2.0
-"""Between two checks of cameras, broker connection and clock."""
+"""Interval of the checks of cameras, broker connection and clock."""
 SHUTDOWN_S = 5.0
-"""Cameras have this long to end together; one that is still connecting then is left to the end of the process."""
+"""Time for all camera threads to end; one that is still connecting then ends with the process."""
 
 
 def pipeline_maker(settings: BoxSettings, camera: CameraSettings) -> Callable[[tuple[int, int]], CameraPipeline]:
@@ -85,11 +85,11 @@ def pipeline_maker(settings: BoxSettings, camera: CameraSettings) -> Callable[[t
 
 
 def replay_file(settings: BoxSettings, base: Path, camera: CameraSettings, file: Path) -> Iterator[UnsequencedEvent]:
-    """Events that a camera would have sent had it seen `file` just now.
+    """Events that a camera would send now for the video in `file`.
 
     Raises:
         ModelUnavailable: A model is missing.
-        SourceError: The file is no video.
+        SourceError: The file is not a video.
     """
     models = load_models(settings, base)
     return replay(camera, pipeline_maker(settings, camera), file, models.objects, SystemClock().wall_ns())
@@ -104,11 +104,11 @@ class Box:
     """A running box.
 
     Args:
-        settings: What it is told.
+        settings: The box's settings.
         base: Folder that the settings' files are relative to.
         models: Loaded models.
         clock: Wall and monotonic.
-        taps: See every packet of every camera: the recorder's place.
+        taps: Receive every packet of every camera.
 
     Raises:
         OutboxError: The outbox cannot be opened.
@@ -158,7 +158,7 @@ class Box:
         self.server = StatusServer(settings.status_port, self._metrics(), self._health, self._routes(base))
 
     def run(self, stop: threading.Event) -> None:
-        """Run until `stop` is set, then end every part in order: cameras, detector, reporter, publisher, outbox."""
+        """Run until `stop` is set, then stop every part in order: cameras, detector, reporter, publisher, outbox."""
         self.start()
         clock_detector = ClockStepDetector(self._clock)
 
@@ -192,7 +192,7 @@ class Box:
         self._log.info("box started", cameras=len(self.cameras), status=f"http://127.0.0.1:{self.server.port}/healthz")
 
     def close(self) -> None:
-        """End every part; what is in the outbox stays there."""
+        """Stop every part; events in the outbox stay there."""
         self._stop.set()
         deadline_ns = self._clock.monotonic_ns() + round(SHUTDOWN_S * SECOND_NS)
         for thread in self._threads:
@@ -236,7 +236,7 @@ class Box:
         )  # fmt: skip
 
     def _uplink(self, base: Path) -> UploadClient | None:
-        """The way to the aggregator over HTTP."""
+        """The HTTP connection to the aggregator."""
         settings = self.settings.uplink
         if not settings.url:
             return None
@@ -244,7 +244,7 @@ class Box:
         return UploadClient(settings.url, ca_file)
 
     def _routes(self, base: Path) -> list[Route]:
-        """Footage over HTTP, on the box itself."""
+        """Routes of the box's footage API."""
         if self.footage is None:
             return []
         store = model_store(self.settings, base)
@@ -252,14 +252,14 @@ class Box:
         return FootageApi(self.footage.store, lambda: export_redactor(store, threads=1), self._clock, data).routes()
 
     def _footage_queries(self, objects: SizedDetector) -> dict[str, Action]:
-        """Questions about footage."""
+        """Handlers of footage queries."""
         if self.footage is None:
             return {}
         handler = FootageQueryHandler(self.footage.store, self.redactor, objects, self._clock)
         return {"footage-spans": handler.spans, "footage-still": handler.still}
 
     def _readers(self, base: Path) -> Iterator[MainReader]:
-        """Main streams that are only recorded, beside the sub-streams that are watched."""
+        """Main streams that are only recorded, of cameras whose sub-stream is analysed."""
         for camera in self.settings.cameras:
             if self.footage is not None and camera.watch_url:
                 url = camera.url if "://" in camera.url else str(base / camera.url)

@@ -20,23 +20,25 @@ from models.manifest import TASKS, Manifest, Task
 DONE, FAILED = 0, 1
 BAR_WIDTH = 30
 TOGETHER: tuple[Task, ...] = ("plate-find", "plate-read")
-"""Tasks whose models are opinions beside each other at a gate, not only fallbacks."""
+"""Tasks whose models a gate uses together, not only as fallbacks."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the words of `paifang models`."""
-    words = parser.add_subparsers(dest="word", required=True, metavar="list|fetch|verify")
-    listing = words.add_parser("list", help="every model, its task, licence and whether it is here")
+    """Add the subcommands of `paifang models`."""
+    subparsers = parser.add_subparsers(dest="word", required=True, metavar="list|fetch|verify")
+    listing = subparsers.add_parser("list", help="list every model, its task, licence and whether it is fetched")
     listing.set_defaults(call=list_models)
-    fetch = words.add_parser("fetch", help="bring models here: those named, one task's, or what a box with gates uses")
+    fetch = subparsers.add_parser(
+        "fetch", help="fetch models: those named, one task's, or all that a box with gates uses"
+    )
     fetch.set_defaults(call=fetch_models)
     fetch.add_argument("names", nargs="*", metavar="NAME")
     fetch.add_argument("--task", choices=TASKS)
-    verify = words.add_parser("verify", help="compare the files that are here with their manifests")
+    verify = subparsers.add_parser("verify", help="compare the fetched files with their manifests")
     verify.set_defaults(call=verify_models)
-    for word in (listing, fetch, verify):
-        word.add_argument("--json", action="store_true", help="for programs")
-        word.add_argument(
+    for subparser in (listing, fetch, verify):
+        subparser.add_argument("--json", action="store_true", help="for programs")
+        subparser.add_argument(
             "--folder",
             type=Path,
             default=default_folder(os.environ, Path.home()),
@@ -45,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def list_models(options: argparse.Namespace) -> int:
-    """Print every manifest and whether its files are here."""
+    """Print every manifest and whether its files are fetched."""
     from models.detector_factory import READERS, WRAPPERS  # onnxruntime is heavy: only where it is needed
 
     store = ModelStore(options.folder)
@@ -64,68 +66,68 @@ def list_models(options: argparse.Namespace) -> int:
         for each in registry.manifests()
     ]
     if options.json:
-        _say_json({"folder": str(options.folder), "models": rows})
+        _print_json({"folder": str(options.folder), "models": rows})
         return DONE
     for row in rows:
-        here = "here" if row["here"] else "not fetched"
+        availability = "here" if row["here"] else "not fetched"
         wrapper = "" if row["wrapper"] else ", no wrapper yet"
-        _say(f"{row['name']:22} {row['task']:14} {row['order']}  {row['bytes']:>10,} B  {here}{wrapper}")
-        _say(f"    {row['licence']}. {row['caveat']}")
+        _print(f"{row['name']:22} {row['task']:14} {row['order']}  {row['bytes']:>10,} B  {availability}{wrapper}")
+        _print(f"    {row['licence']}. {row['caveat']}")
     return DONE
 
 
 def fetch_models(options: argparse.Namespace) -> int:
-    """Fetch the models asked for; for a task, its first that can be had.
+    """Fetch the requested models; for a task, its first available one.
 
-    Without either it is one for each task, and those that gates use beside each other where they can be had.
+    Without either, one for each task, and those that gates use together where available.
     """
     if options.names and options.task:
         raise SettingsError("paifang models fetch", "--task", "name models or a task, not both")
-    wanted = [_named(name) for name in options.names]
+    requested = [_named(name) for name in options.names]
     store = ModelStore(options.folder)
-    taken: list[dict[str, Any]] = []
+    fetched_rows: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
-    for manifest in wanted:
+    for manifest in requested:
         try:
             store.fetch(manifest.name, progress_on(sys.stderr, manifest.name))
-            taken.append(_taken(manifest, store))
+            fetched_rows.append(_fetch_first(manifest, store))
         except ModelError as error:
             failed.append({"name": manifest.name, "reason": str(error)})
-    for task in [] if wanted else [options.task] if options.task else TASKS:
+    for task in [] if requested else [options.task] if options.task else TASKS:
         try:
             manifest, _ = store.ensure(task, progress_on(sys.stderr, task))
-            taken.append(_taken(manifest, store))
+            fetched_rows.append(_fetch_first(manifest, store))
         except ModelError as error:
             failed.append({"name": task, "reason": str(error)})
-    missed = [] if wanted or options.task else _beside(store, taken)
-    return _tell_fetched(options.json, taken, failed, missed)
+    not_fetched = [] if requested or options.task else _fetch_together(store, fetched_rows)
+    return _print_fetched(options.json, fetched_rows, failed, not_fetched)
 
 
-def _beside(store: ModelStore, taken: list[dict[str, Any]]) -> list[dict[str, str]]:
+def _fetch_together(store: ModelStore, fetched_rows: list[dict[str, Any]]) -> list[dict[str, str]]:
     """Fetch the other models of the tasks whose models work together; what cannot be had, with its reason."""
-    missed: list[dict[str, str]] = []
-    have = {row["name"] for row in taken}
-    for manifest in [each for task in TOGETHER for each in registry.for_task(task) if each.name not in have]:
+    not_fetched: list[dict[str, str]] = []
+    fetched_names = {row["name"] for row in fetched_rows}
+    for manifest in [each for task in TOGETHER for each in registry.for_task(task) if each.name not in fetched_names]:
         try:
             store.fetch(manifest.name, progress_on(sys.stderr, manifest.name))
-            taken.append(_taken(manifest, store))
+            fetched_rows.append(_fetch_first(manifest, store))
         except ModelError as error:
-            missed.append({"name": manifest.name, "reason": str(error)})
-    return missed
+            not_fetched.append({"name": manifest.name, "reason": str(error)})
+    return not_fetched
 
 
 def verify_models(options: argparse.Namespace) -> int:
-    """Compare what is here; 1 where a file is damaged or a task has no model."""
+    """Verify the fetched files; 1 if a file is damaged or a task has no model."""
     store = ModelStore(options.folder)
     states = {each.name: _state(store, each.name) for each in registry.manifests()}
     bare = [task for task in TASKS if all(states[each.name] != "good" for each in registry.for_task(task))]
     if options.json:
-        _say_json({"folder": str(options.folder), "models": states, "tasks_without_model": bare})
+        _print_json({"folder": str(options.folder), "models": states, "tasks_without_model": bare})
     else:
         for name, state in states.items():
-            _say(f"{name:22} {state}")
+            _print(f"{name:22} {state}")
         for task in bare:
-            _say(f"no model for '{task}': run `paifang models fetch --task {task}`")
+            _print(f"no model for '{task}': run `paifang models fetch --task {task}`")
     return FAILED if bare or any(state.startswith("damaged") for state in states.values()) else DONE
 
 
@@ -151,7 +153,7 @@ def _named(name: str) -> Manifest:
         raise SettingsError("paifang models fetch", name, str(error)) from error
 
 
-def _taken(manifest: Manifest, store: ModelStore) -> dict[str, Any]:
+def _fetch_first(manifest: Manifest, store: ModelStore) -> dict[str, Any]:
     """What was fetched, after it has run once on a grey picture where it can run."""
     from models.detector_factory import WRAPPERS, open_model  # see list_models
 
@@ -161,18 +163,18 @@ def _taken(manifest: Manifest, store: ModelStore) -> dict[str, Any]:
     return {"name": manifest.name, "task": manifest.task, "order": manifest.order, "path": path}
 
 
-def _tell_fetched(
-    as_json: bool, taken: list[dict[str, Any]], failed: list[dict[str, str]], missed: list[dict[str, str]]
+def _print_fetched(
+    as_json: bool, fetched_rows: list[dict[str, Any]], failed: list[dict[str, str]], not_fetched: list[dict[str, str]]
 ) -> int:
     if as_json:
-        _say_json({"taken": taken, "failed": failed, "missed": missed})
+        _print_json({"taken": fetched_rows, "failed": failed, "missed": not_fetched})
     else:
-        for row in taken:
+        for row in fetched_rows:
             choice = "first choice" if row["order"] == 1 else f"choice {row['order']}"
-            _say(f"{row['task']:14} {row['name']} ({choice}): {row['path']}")
+            _print(f"{row['task']:14} {row['name']} ({choice}): {row['path']}")
         for row in failed:
             print(f"{row['name']}: {row['reason']}", file=sys.stderr)  # noqa: T201
-        for row in missed:
+        for row in not_fetched:
             print(f"gates work without {row['name']}, less well: {row['reason']}", file=sys.stderr)  # noqa: T201
     return FAILED if failed else DONE
 
@@ -189,9 +191,9 @@ def _state(store: ModelStore, name: str) -> str:
     return "good"
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(line)  # noqa: T201
 
 
-def _say_json(value: dict[str, Any]) -> None:
-    _say(json.dumps(value, ensure_ascii=False, indent=2))
+def _print_json(value: dict[str, Any]) -> None:
+    _print(json.dumps(value, ensure_ascii=False, indent=2))

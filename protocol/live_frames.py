@@ -14,7 +14,7 @@ from common.errors import ContractError
 HEAD = 9
 MOST_BYTES = 1_000_000
 STILL_WANTED = "more"
-"""The aggregator says this now and then; a box that does not hear it for `PATIENCE_S` stops."""
+"""The aggregator sends this at intervals; a box that does not receive it for `PATIENCE_S` stops."""
 INTEREST_S, PATIENCE_S = 5.0, 20.0
 LONGEST_NS = 600 * SECOND_NS
 """Of footage that is played in one view: the record says which, so it is not endless."""

@@ -12,7 +12,7 @@ AAC_TYPE, ALAW_TYPE = 97, 8
 
 
 @dataclass(frozen=True)
-class Heard:
+class AudioClip:
     """One packet of sound.
 
     Attributes:
@@ -42,7 +42,7 @@ class ClipSound:
     rate: int
     channels: int
     config: bytes
-    frames: tuple[Heard, ...]
+    frames: tuple[AudioClip, ...]
 
     def sdp(self, name: str = "audio") -> list[str]:
         """Its lines in the session description; `name`: what SETUP asks for."""
@@ -94,6 +94,6 @@ def sound_of(path: str) -> ClipSound | None:
             if packet.size and packet.pts is not None and packet.pts >= 0:
                 at = packet.pts * base
                 data = bytes(packet)
-                frames.append(Heard(data, float(at), round(at * context.sample_rate)))
+                frames.append(AudioClip(data, float(at), round(at * context.sample_rate)))
         config = bytes(context.extradata or b"")
         return ClipSound(context.name, context.sample_rate, context.channels, config, tuple(frames))

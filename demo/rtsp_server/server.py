@@ -17,7 +17,7 @@ from pathlib import Path
 
 from common import logging_setup
 from demo.media_loop import AccessUnit, Clip
-from demo.rtsp_server.audio_rtp import Heard, SoundPacketizer
+from demo.rtsp_server.audio_rtp import AudioClip, SoundPacketizer
 from demo.rtsp_server.messages import Digest, Request, answer, read_request
 from demo.rtsp_server.rtp import CLOCK_HZ, Packetizer
 
@@ -46,7 +46,7 @@ class Client:
                 return
             self.writer.write(self.packets.frame(frame.units, timestamp))
 
-    def tell(self, track: str, heard: Heard, timestamp: int) -> None:
+    def send_audio(self, track: str, heard: AudioClip, timestamp: int) -> None:
         """Send one packet of a sound track, once pictures flow."""
         if track in self.sounds and self.started and not self.writer.is_closing():
             self.writer.write(self.sounds[track].packet(heard.data, timestamp))
@@ -70,9 +70,9 @@ class Mount:
 
     async def play(self) -> None:
         """Send for ever."""
-        began, turn = time.monotonic() - self.ahead_s, 0
+        began, repetition = time.monotonic() - self.ahead_s, 0
         while True:
-            offset_s = turn * self.clip.length_s
+            offset_s = repetition * self.clip.length_s
             for track, frame in self._due():
                 wait_s = began + offset_s + frame.send_s - time.monotonic()
                 if wait_s > 0:
@@ -81,11 +81,11 @@ class Mount:
                     self._send(frame, frame.timestamp + round(offset_s * CLOCK_HZ))
                     continue
                 for viewer in list(self.viewers):
-                    viewer.tell(track, frame, frame.timestamp + round(offset_s * self.clip.sounds[track].rate))
-            turn += 1
+                    viewer.send_audio(track, frame, frame.timestamp + round(offset_s * self.clip.sounds[track].rate))
+            repetition += 1
 
-    def _due(self) -> list[tuple[str, AccessUnit | Heard]]:
-        """Pictures and sound of one turn, in the order in which they are sent."""
+    def _due(self) -> list[tuple[str, AccessUnit | AudioClip]]:
+        """Video and audio of one repetition, in the order of sending."""
         heard = [(name, it) for name, track in self.clip.sounds.items() for it in track.frames]
         inside = [(name, it) for name, it in heard if it.send_s < self.clip.length_s]
         return sorted([*(("video", it) for it in self.clip.frames), *inside], key=lambda it: it[1].send_s)
@@ -103,14 +103,14 @@ class Mount:
 
 
 class RtspServer:
-    """Serves clips on loopback (or wherever it is told).
+    """Serves clips on loopback or another address.
 
     Args:
         clips: Path (without slash) → clip.
         digest: Who may watch; None for everybody.
     """
 
-    hangs_up = False
+    closes_after_challenge = False
     """It ends the connection after each 401, as some cameras do."""
 
     def __init__(self, clips: dict[str, Clip], digest: Digest | None = None) -> None:
@@ -142,11 +142,11 @@ class RtspServer:
         session = _Session(self, writer)
         try:
             while (request := await read_request(reader)) is not None:
-                said = session.handle(request, self._digest)
-                writer.write(said)
+                response = session.handle(request, self._digest)
+                writer.write(response)
                 session.start_if_ready()
                 await writer.drain()
-                if self.hangs_up and b" 401 " in said.split(b"\r\n")[0]:
+                if self.closes_after_challenge and b" 401 " in response.split(b"\r\n")[0]:
                     return
         except (ValueError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             self._log.debug("connection ended", error=str(error))
@@ -230,7 +230,7 @@ class _Session:
 
 
 async def serve(clips: dict[str, Path], port: int, ready: Callable[[int], None]) -> None:
-    """Serve until cancelled; `ready` is told the port."""
+    """Serve until cancelled; `ready` is called with the port."""
     from demo.media_loop import load
 
     server = RtspServer({name: load(path) for name, path in clips.items()})

@@ -20,7 +20,7 @@ from protocol.signing.trust_anchor import Trust
 from protocol.topics import BoxTopics
 
 Action = Callable[[Command], Reply | None]
-"""Does it, or raises a `PaifangError` whose text says why not; a question is answered with a reply."""
+"""Executes a command, or raises a `PaifangError` with the reason; a query returns a reply."""
 MAX_RECENT_IDS = 1_000
 START_TOLERANCE_NS = 2 * SECOND_NS
 """The clocks of aggregator and box may be this far apart when a command is held against the start."""
@@ -33,7 +33,7 @@ class CommandDispatcher:
     Args:
         link: The broker.
         topics: Of this box.
-        trust: Whom to believe; None: nobody, and everything is refused.
+        trust: Keys that verify commands; None: every command is refused.
         clock: Wall time.
         actions: Name of the command → what does it.
     """

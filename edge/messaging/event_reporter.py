@@ -20,9 +20,9 @@ from protocol.envelope import UnsequencedEvent
 from protocol.event_types import ZoneLeft
 
 UNSEEN = frozenset({ZoneLeft})
-"""Kinds that open no alert and need no picture: nobody is there any more."""
+"""Event types that open no alert and need no picture."""
 MAX_UNSAVED = 5_000
-"""Events kept in memory while the disk takes none."""
+"""Maximum number of events in memory while the disk fails."""
 QUEUE_SIZE = 32
 """Findings that wait for their picture; more go without."""
 
@@ -96,7 +96,7 @@ class EventReporter:
             )
 
     def _pictures(self, report: Report) -> list[bytes | None]:
-        """A picture for each finding that somebody will look at."""
+        """A picture for each finding that needs one."""
         described = [finding for finding in report.findings if type(finding.data) not in UNSEEN]
         if not described:
             return [None] * len(report.findings)
@@ -107,7 +107,7 @@ class EventReporter:
             return [pictures.get(id(finding)) for finding in report.findings]
         except RedactionError as error:
             self._log.warning("events without picture", camera=report.camera, error=str(error))
-        except Exception:  # a mistake of ours costs the picture, never the event
+        except Exception:  # on an internal error the event has no picture
             self._log.exception("events without picture", camera=report.camera)
         self.without_picture += len(report.findings)
         return [None] * len(report.findings)

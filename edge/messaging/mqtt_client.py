@@ -32,13 +32,13 @@ class BrokerLink(Protocol):
 
     @property
     def connected(self) -> bool:
-        """The broker has accepted us and has not gone since."""
+        """Whether the connection is established."""
 
     def subscribe(self, topic: str, listener: Callable[[bytes], None]) -> None:
         """Give every message of `topic` to `listener`, after each connection anew."""
 
     def on_state(self, listener: Callable[[bool], None]) -> None:
-        """Tell `listener` when the connection comes and goes."""
+        """Call `listener` when the connection is established or lost."""
 
     def on_puback(self, listener: Callable[[int], None]) -> None:
         """Tell `listener` the message ids that the broker has acknowledged."""
@@ -96,7 +96,7 @@ class MqttClient:
 
     @property
     def connected(self) -> bool:
-        """The broker has accepted us and has not gone since."""
+        """Whether the connection is established."""
         return self._connected
 
     def subscribe(self, topic: str, listener: Callable[[bytes], None]) -> None:
@@ -104,7 +104,7 @@ class MqttClient:
         self._listeners[topic] = listener
 
     def on_state(self, listener: Callable[[bool], None]) -> None:
-        """Tell `listener` when the connection comes and goes."""
+        """Call `listener` when the connection is established or lost."""
         self._states.append(listener)
 
     def on_puback(self, listener: Callable[[int], None]) -> None:
@@ -131,7 +131,7 @@ class MqttClient:
             self._begin()
 
     def _guarded(self, callback: Callable[..., None]) -> Callable[..., None]:
-        """Paho's thread ends with the first exception of a callback, and nobody would be told."""
+        """Catch exceptions of callbacks: Paho's thread would end silently."""
 
         def call(*arguments: Any) -> None:
             try:
@@ -177,13 +177,13 @@ class MqttClient:
         self, _client: mqtt.Client, _data: Any, _flags: Any, reason: ReasonCode, _p: Properties | None
     ) -> None:
         if self._connected:
-            self._log.warning("broker gone", reason=str(reason))
+            self._log.warning("broker connection lost", reason=str(reason))
         self._increase_backoff()
         self._set(False)
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         listener = self._listeners.get(message.topic)
-        if message.retain and _is_command(message.topic):  # kept by the broker: it would run again at each connection
+        if message.retain and _is_command(message.topic):  # retained: it would run again at each connection
             self.retained += 1
             self._log.warning("command refused", topic=message.topic, error="a command must not be retained")
             return
@@ -212,7 +212,7 @@ class MqttClient:
 
 
 class FakeBrokerLink:
-    """A broker in memory for unit tests: it acknowledges when told to."""
+    """An in-memory broker for unit tests: it acknowledges on request."""
 
     def __init__(self) -> None:
         self.connected = True
@@ -250,7 +250,7 @@ class FakeBrokerLink:
         self._topics[topic](payload)
 
     def switch(self, connected: bool) -> None:
-        """The connection comes or goes."""
+        """Establish or end the connection."""
         self.connected = connected
         for listener in self._state:
             listener(connected)

@@ -151,7 +151,7 @@ class Outbox:
         store.close()
 
     def _commit_batch(self, store: OutboxStore) -> bool:
-        """Take what has gathered, do it in one transaction; False when asked to stop."""
+        """Execute the queued jobs in one transaction; False to stop."""
         jobs: list[_Put | _Forget | _Read] = []
         job = self._jobs.get()
         size = 0

@@ -1,4 +1,4 @@
-"""From the outbox to the broker, over MQTT QoS 1, until the aggregator's receipt says that an event is committed.
+"""Publishes the outbox to the broker, over MQTT QoS 1, until the aggregator's receipt confirms each event.
 
     outbox → (window) → publish → PUBACK: the broker has it → receipt: the aggregator has committed it → forget
 
@@ -34,7 +34,7 @@ RECEIPT_S = 30.0
 RECEIPT_CAP_S = 600.0
 CHECK_S = 0.5
 GAP_S = 2.0
-"""A hole in the receipt is believed when the event was published at least this long ago."""
+"""A gap in the receipt is accepted when the event was published at least this long ago."""
 
 
 @dataclass
@@ -89,7 +89,7 @@ class InFlightTracker:
         return covered
 
     def disconnected(self) -> None:
-        """The connection is gone: what had no PUBACK must be published again."""
+        """The connection is lost: events without PUBACK must be published again."""
         for sequence in [number for number, sent in self.sent.items() if not sent.acknowledged]:
             del self.sent[sequence]
         self.in_flight = 0

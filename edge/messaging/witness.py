@@ -24,7 +24,7 @@ class Witness:
 
     Args:
         folder: The box's data folder.
-        trust: Whose checkpoints; None: nobody's, and none is kept.
+        trust: Keys that verify checkpoints; None: none is stored.
     """
 
     def __init__(self, folder: Path, trust: Trust | None) -> None:
@@ -36,7 +36,7 @@ class Witness:
 
     @property
     def size(self) -> int:
-        """How many entries the record had when it was last heard of."""
+        """Size of the audit log in the last checkpoint."""
         return self._last.size if self._last is not None else 0
 
     def take(self, message: bytes) -> None:
@@ -52,7 +52,7 @@ class Witness:
             self.refused += 1
             self._log.error("checkpoint refused", error=str(error), kept=self.size)
         except OSError as error:
-            self._log.error("checkpoint not kept", error=str(error))
+            self._log.error("checkpoint not stored", error=str(error))
 
     def _keep(self, made: Checkpoint) -> None:
         last = self._last

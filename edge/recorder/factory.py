@@ -137,6 +137,6 @@ class RecorderService:
 def policies(settings: RecorderSettings, cameras: Sequence[str]) -> dict[str, Policy]:
     """Each camera's policy."""
     return {
-        camera: Policy(*settings.kept(camera)[:2], settings.priorities.get(camera, 0), order)
+        camera: Policy(*settings.retention_of(camera)[:2], settings.priorities.get(camera, 0), order)
         for order, camera in enumerate(cameras)
     }

@@ -1,4 +1,4 @@
-"""What a box is told about its doors. `docs/reference/settings.md` describes every key."""
+"""The settings of a box's doors. `docs/reference/settings.md` describes every key."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class OsdpDoor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="osd
     Attributes:
         port: The serial device. Doors with the same one share the bus.
         address: The reader's.
-        key_file: The secure channel's key: 32 hexadecimal digits. Without a secure channel nothing is believed.
+        key_file: The secure channel's key: 32 hexadecimal digits. Messages outside a secure channel are refused.
         baud: Of the bus; the same for all its doors.
-        allowed_file: Credentials that are let in; see `paifang doors allow`. Empty: nobody is.
+        allowed_file: Allowed credentials; see `paifang doors allow`. Empty: none.
         contact_input: Number of the door contact's input; none: there is no contact.
-        contact_open: What the input says while the door is open.
+        contact_open: The input's state while the door is open.
         exit_input: Number of the input of the button inside; none: there is no button.
         output: Number of the output that unlocks.
         unlock_s: How long it unlocks.
@@ -100,11 +100,11 @@ class MqttDoor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="mqt
         password_file: File with the password, one line.
         tls: Encrypt, and check the certificate.
         ca_file: Certificates of the authorities to trust; empty: the system's.
-        event_field: Field that says what happened; `a.b` is field b inside a.
+        event_field: Field with the event; `a.b` is field b inside a.
         credential_field: Field of the card or code.
         reason_field: Field of the reason.
         time_field: Field of the controller's time (RFC 3339 in UTC, or seconds since 1970); none: when it came.
-        words: What the field says → what it means.
+        words: Value of the field → event.
         skew_s: A time may be so far in the future.
         unlock_topic: Where the box publishes `unlock_payload` to unlock; empty: it cannot.
         unlock_payload: See above.
@@ -176,7 +176,7 @@ class DoorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         free_exit: The handle inside opens it without a signal: an opening without a grant is not forced.
         reorder_s: Messages with their controller's own time wait so long for older ones.
         camera: The camera that sees the doorway; empty: none.
-        passage: The line to count people on; none: nobody is counted.
+        passage: The line at which people are counted; none: no counting.
     """
 
     id: Name

@@ -47,7 +47,7 @@ def check_doors(
 
 
 def _line_problems(who: str, passage: PassageSettings, lines: tuple[LineSettings, ...]) -> list[str]:
-    """A line on which somebody could pass uncounted is no line for a door."""
+    """A door's line must count every crossing: its settings must not exclude any."""
     line = next((line for line in lines if line.name == passage.line), None)
     if line is None:
         known = ", ".join(line.name for line in lines) or "it has none"
@@ -61,7 +61,7 @@ def _line_problems(who: str, passage: PassageSettings, lines: tuple[LineSettings
 
 
 def _shared(doors: Sequence[DoorSettings]) -> list[str]:
-    """Two doors that are one for their controller: the second would be heard and the first never again."""
+    """Two doors with the same identity at their controller: only the second would get its messages."""
     found, seen = [], dict[str, str]()
     for door in doors:
         for place in _places(door):
@@ -86,10 +86,10 @@ def _places(door: DoorSettings) -> Iterator[str]:
 def _buses(doors: Sequence[DoorSettings]) -> list[str]:
     found, speeds = [], dict[str, int]()
     for door in doors:
-        told = door.control
-        if isinstance(told, OsdpDoor) and speeds.setdefault(told.port, told.baud) != told.baud:
+        control = door.control
+        if isinstance(control, OsdpDoor) and speeds.setdefault(control.port, control.baud) != control.baud:
             found.append(
-                f"doors: '{door.id}': baud {told.baud}, but {told.port} has {speeds[told.port]}; a bus has one"
+                f"doors: '{door.id}': baud {control.baud}, but {control.port} has {speeds[control.port]}; a bus has one"
             )
     return found
 
@@ -99,12 +99,14 @@ def _listeners(doors: Sequence[DoorSettings]) -> list[str]:
     found: list[str] = []
     taken: dict[int, set[tuple[str, str]]] = {}
     for door in doors:
-        told = door.control
-        if not isinstance(told, WebhookDoor | SimulatedDoor):
+        control = door.control
+        if not isinstance(control, WebhookDoor | SimulatedDoor):
             continue
-        mine = ("webhook", told.host) if isinstance(told, WebhookDoor) else ("simulator", "127.0.0.1")
-        others = taken.setdefault(told.port, set())
-        if any(mine != it and (mine[1] == it[1] or {mine[1], it[1]} & _ANY) for it in others):
-            found.append(f"doors: '{door.id}': something else listens on port {told.port} already; choose another port")
-        others.add(mine)
+        address = ("webhook", control.host) if isinstance(control, WebhookDoor) else ("simulator", "127.0.0.1")
+        others = taken.setdefault(control.port, set())
+        if any(address != it and (address[1] == it[1] or {address[1], it[1]} & _ANY) for it in others):
+            found.append(
+                f"doors: '{door.id}': something else listens on port {control.port} already; choose another port"
+            )
+        others.add(address)
     return found

@@ -1,4 +1,4 @@
-"""What a camera is told that is a gate. `docs/reference/settings.md` describes every key."""
+"""The settings of a camera that is a gate. `docs/reference/settings.md` describes every key."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class BrokerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UplinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The way to the aggregator over HTTP, for live views, clips and clear copies. The box calls; nobody calls it.
+    """The HTTP connection to the aggregator, for live views, clips and unredacted copies. Only outgoing connections.
 
     Attributes:
         url: The aggregator's address, `https://…`; empty: none of these.
@@ -94,7 +94,7 @@ class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         id: Stands in the events; unique on the box.
         name: For people; the id where empty.
         url: Main stream, `rtsp://host/path`, without user and password; or a file, for replay.
-        watch_url: Sub-stream that is watched instead; the main stream is then only recorded.
+        watch_url: Sub-stream that is analysed instead; the main stream is then only recorded.
         username: For the camera; empty for none.
         password_file: File that holds the camera's password, one line.
         watch: `every-frame`, or `key-frames` to save work; docs/internals/scale.md says what that can miss.
@@ -132,25 +132,25 @@ class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def watched_url(self) -> str:
-        """The stream that is watched: the sub-stream where there is one."""
+        """The analysed stream: the sub-stream if there is one."""
         return self.watch_url or self.url
 
 
 class BoxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything a box is told.
+    """All settings of a box.
 
     Attributes:
         site: The site's id.
         box: The box's id; unique within the site.
         timezone: IANA name of the site's time zone; schedules are local time.
         data: Folder of outbox and state; relative to the settings file.
-        trust_file: What `paifang aggregator trust` wrote; without it no lists and no commands are believed.
+        trust_file: What `paifang aggregator trust` wrote; without it lists and commands are refused.
         models: Folder of fetched models; empty for the user's default.
         status_port: Loopback port of /healthz and /metrics; 0 for any, -1 is not allowed.
         broker: Where events go.
         uplink: Where live views and clips go.
         outbox: The durable queue.
-        recorder: Footage; off where nothing is said.
+        recorder: Recording; off by default.
         schedules: Named weekly windows.
         cameras: The cameras.
         doors: The doors.
@@ -192,8 +192,8 @@ class BoxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"timezone '{self.timezone}' is not an IANA name such as Asia/Shanghai") from error
 
     def _check_recorder(self) -> None:
-        told = self.recorder
-        for key, named in (("priorities", told.priorities), ("keep", told.keep), ("mute", told.mute)):
+        recorder = self.recorder
+        for key, named in (("priorities", recorder.priorities), ("keep", recorder.keep), ("mute", recorder.mute)):
             unknown = sorted(set(named) - {camera.id for camera in self.cameras})
             if unknown:
                 raise ValueError(f"recorder.{key} names '{unknown[0]}', which is no camera of this box")
@@ -233,7 +233,7 @@ def load(path: Path) -> BoxSettings:
 
 
 def _files(part: object, key: str) -> Iterator[tuple[str, str]]:
-    """Every key that ends in `_file`, wherever it stands, with what it says."""
+    """Every key that ends in `_file`, at any level, with its value."""
     if isinstance(part, list):
         for number, each in enumerate(part):
             yield from _files(each, f"{key}[{number}]")

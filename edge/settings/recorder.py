@@ -1,4 +1,4 @@
-"""What the recorder is told. `docs/reference/settings.md` describes every key."""
+"""The settings of the recorder. `docs/reference/settings.md` describes every key."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RecorderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ceiling_reason: The rule that demands more than 90 days.
         reserve_mb: What stays free on the disk.
         priorities: Camera → priority; at a full disk the lowest stops first. 0 where a camera is not named.
-        keep: Camera → floor and ceiling of its own.
+        keep: Camera → its own retention.
         mute: Cameras whose sound is not recorded.
     """
 
@@ -54,10 +54,10 @@ class RecorderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         for camera in ("", *self.keep):
-            self._check(f"keep.{camera}." if camera else "", *self.kept(camera))
+            self._check(f"keep.{camera}." if camera else "", *self.retention_of(camera))
 
-    def kept(self, camera: str) -> tuple[int, int, str]:
-        """A camera's floor and ceiling, days, and the reason for a long ceiling."""
+    def retention_of(self, camera: str) -> tuple[int, int, str]:
+        """A camera's minimum and maximum retention, days, and the reason for a long maximum."""
         own = self.keep.get(camera, KeepSettings())
         floor = own.floor_days or self.floor_days
         ceiling = own.ceiling_days or self.ceiling_days

@@ -27,6 +27,6 @@ def opener(
 
 
 def login(username: str, password_file: str, base: Path) -> Login:
-    """The camera's user and password, the latter from a file beside the settings."""
+    """The camera's user and password; the password is in a file next to the settings."""
     password = text_file.read(base / password_file).strip() if password_file else ""
     return Login(username, Secret(password))

@@ -1,4 +1,4 @@
-"""What a source is: something that opens a stream of packets, and a fake beside it."""
+"""The protocols of sources, which open streams of packets, and a fake for tests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TimedPacket(NamedTuple):
     Attributes:
         packet: Not decoded; one coded picture.
         time_ns: Wall clock when it arrived (for files: start of the file plus its time stamp), UTC nanoseconds.
-        mono_ns: Monotonic clock when it arrived; None: now, whenever it is asked for.
+        mono_ns: Monotonic clock at its arrival; None: the time of reading it.
     """
 
     packet: VideoPacket
@@ -89,7 +89,7 @@ class Stream(Protocol):
 
 
 Stopped: TypeAlias = Callable[[], bool]
-"""Whether whoever reads wants to end; asked while nothing comes."""
+"""Whether the reader should stop; called while no packet arrives."""
 
 
 def never() -> bool:

@@ -1,4 +1,4 @@
-"""What RTSP and files share: an FFmpeg container with one video stream, and FFmpeg's errors as ours."""
+"""Common code of RTSP and files: an FFmpeg container with one video stream, and the conversion of FFmpeg's errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge.sources.base import AudioListener, AudioPacket, VideoPacket
 
 CODECS = ("h264", "hevc")
 CARRIED = ("aac",)
-"""Sound that the recorder can keep; of several tracks the first of this kind is heard."""
+"""Audio codecs that the recorder supports; the first track with one is used."""
 _REFUSED = (
     av.error.HTTPForbiddenError,
     av.error.HTTPNotFoundError,
@@ -69,7 +69,7 @@ def open_video(
 
 
 class ContainerStream:
-    """The first video of an open container, and the sound track that can be kept where somebody hears."""
+    """The first video stream of an open container, and the first supported audio track if there is a listener."""
 
     matrix = b""
     grouped = False
@@ -115,7 +115,7 @@ class ContainerStream:
         raise SourceLost(f"{self._where}: the stream ended")
 
     def begin(self) -> av.AudioStream | None:
-        """Tell the audio_listener what it will hear; gives the track, or None where nobody hears or there is none."""
+        """Set the audio listener's track; returns the track, or None without a listener or a track."""
         if self._audio_listener is None:
             return None
         track = sound_of(self._container, CARRIED)

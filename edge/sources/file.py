@@ -1,4 +1,4 @@
-"""A file as a camera, as fast as it goes: for replay."""
+"""A file as a camera."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class FileOpener:
         url: Its path.
         credentials: Not used.
         clock: The first packet is taken to have come when the file is opened.
-        audio_listener: Hears the sound.
+        audio_listener: Receives the audio.
         stopped: Not used.
     """
 

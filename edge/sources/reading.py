@@ -50,7 +50,7 @@ class Reading:
         self._mono_ns = self._clock.monotonic_ns() - ago_ns
 
     def calls(self) -> None:
-        """FFmpeg is asked for the next packet."""
+        """FFmpeg is called for the next packet."""
         self._called_ns = self._clock.monotonic_ns()
 
     @property

@@ -1,4 +1,4 @@
-"""Log-ins that cameras refused: shared by all readers of a camera, since cameras lock a user out after a few tries."""
+"""Log-ins that cameras refused: shared by all readers, since cameras lock a user out after a few attempts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WAIT_S = 300.0
 """After a refused log-in; it doubles up to `LONGEST_S`. Cameras lock a user out after about five tries."""
 LONGEST_S = 3600.0
 ATTEMPT_WAIT_S = 10.0
-"""A reader waits so long for the answer that another reader gets to the same log-in."""
+"""Maximum time that a reader waits for another reader's attempt with the same log-in."""
 _POLL_S = 0.2
 _MOST = 1_000
 
@@ -32,7 +32,7 @@ class _Attempt:
 
 
 class Refusals:
-    """What is known of log-ins; safe to use from any thread."""
+    """The log-in attempts; thread-safe."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -42,14 +42,14 @@ class Refusals:
     def single_attempt(
         self, where: str, host: str, credentials: Login, now: Callable[[], int], stopped: Callable[[], bool]
     ) -> Iterator[None]:
-        """Around one try to log in; `LoginRefused` raised inside is remembered.
+        """Context of one log-in attempt; a `LoginRefused` raised inside is stored.
 
         Args:
             where: Names the stream in errors.
             host: The camera's host and port.
             credentials: User and password.
             now: Monotonic clock, nanoseconds.
-            stopped: Ends the waiting for another reader's try.
+            stopped: Ends the waiting for another reader's attempt.
 
         Raises:
             LoginRefused: This log-in was refused, and its time has not come again.
@@ -91,9 +91,9 @@ class Refusals:
 
 
 def _key(host: str, credentials: Login) -> bytes:
-    """Another password is another log-in; none is kept in clear."""
+    """Another password is another log-in; only a hash is stored."""
     return hashlib.sha256(f"{host}\0{credentials.username}\0{credentials.password.reveal()}".encode()).digest()
 
 
 SHARED = Refusals()
-"""This process's: a camera counts the tries of the whole box."""
+"""Shared by the process: a camera counts the attempts of the whole box."""

@@ -23,7 +23,7 @@ from edge.sources.rtsp_relay import Peer, Relay, probe
 from edge.sources.sockets import NewConnection, Watched
 
 WAIT_S = 0.5
-"""While nothing comes it is asked this often whether to stop."""
+"""Interval of the check for a stop while no packet arrives."""
 GROUP_S, GROUP_BYTES = 0.2, 48 * 1024
 """Where packets may be read in groups, a group is read when so much time has passed or so many bytes have come.
 
@@ -48,7 +48,7 @@ class RtspOpener:
         url: Without user and password.
         credentials: User and password.
         clock: Time of arrival.
-        audio_listener: Hears the sound.
+        audio_listener: Receives the audio.
         stopped: Asked while nothing comes.
 
     Attributes:
@@ -196,7 +196,7 @@ class RtspStream(ContainerStream):
                 if picture or holds_sets(video, codec):
                     yield arrival
                 if picture and not self.stopped():
-                    continue  # a camera whose picture has just come is not silent
+                    continue  # a camera that has just sent a picture is not silent
             else:
                 reading.other()
                 if packet.size and packet.stream is track and self._audio_listener is not None:

@@ -54,7 +54,7 @@ class Challenge:
 
     @property
     def qop(self) -> str | None:
-        """`auth`, `auth-int`, empty: none is asked for; None: none that we know."""
+        """`auth`, `auth-int`, empty: none is required; None: an unknown one."""
         offered = [it.strip().lower() for it in self.parameters.get("qop", "").split(",") if it.strip()]
         return next((it for it in ("auth", "auth-int") if it in offered), None if offered else "")
 

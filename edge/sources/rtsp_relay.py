@@ -1,4 +1,4 @@
-"""Logs in to a camera in FFmpeg's place: FFmpeg opens a port on loopback, and each of its requests gets its answer.
+"""Logs in to a camera for FFmpeg: FFmpeg connects to a port on loopback, and each request gets its log-in header.
 
 Only for cameras whose challenges FFmpeg answers wrongly (`rtsp_login.ffmpeg_can`). One relay serves one connection of
 this process and ends with it. FFmpeg's URL then holds no user and no password.
@@ -205,7 +205,7 @@ class Relay:
         self._thread.start()
 
     def close(self) -> None:
-        """End it, also when nobody has opened it."""
+        """Stop the relay, also without a connection."""
         self._ended.set()
 
     def _is_stopped(self) -> bool:
@@ -278,7 +278,7 @@ class ProbeResult:
 
     Attributes:
         challenges: Its `WWW-Authenticate` headers; none where it asks for no log-in, or answers otherwise.
-        closes_after_challenge: It ends the connection when it has asked, and FFmpeg does not connect anew.
+        closes_after_challenge: It closes the connection after the challenge, and FFmpeg does not reconnect.
     """
 
     challenges: tuple[str, ...] = ()
@@ -299,7 +299,7 @@ def _read_probe(answer: Message, camera: socket.socket) -> ProbeResult:
 
 
 def probe(url: str, timeout_s: float, stopped: Stopped, now_s: Callable[[], float] = time.monotonic) -> ProbeResult:
-    """The challenges of a camera: it is asked once for the stream, without a log-in.
+    """The challenges of a camera, from one request for the stream without a log-in.
 
     Args:
         url: Without user and password.

@@ -1,4 +1,4 @@
-"""The socket of a connection that FFmpeg opened, so that it can be asked whether something has come.
+"""Finds the socket of a connection that FFmpeg opened, to check whether data has arrived.
 
 FFmpeg tells of a picture when the next one begins, and does not say which socket it reads. Linux only (`/proc`).
 """

@@ -61,8 +61,8 @@ class CtcLine:
     def _blob(self, line: Picture) -> Floats:
         width = max(1, min(WIDTH_PX, round(line.shape[1] * self._height / line.shape[0])))
         small = cv2.resize(np.ascontiguousarray(line), (width, self._height), interpolation=cv2.INTER_LINEAR)
-        kept: Floats | None = getattr(self._buffers, "blob", None)
-        blob = np.zeros((1, 3, self._height, WIDTH_PX), np.float32) if kept is None else kept
+        stored_files: Floats | None = getattr(self._buffers, "blob", None)
+        blob = np.zeros((1, 3, self._height, WIDTH_PX), np.float32) if stored_files is None else stored_files
         self._buffers.blob = blob
         blob[0, :, :, :width] = small.transpose(2, 0, 1)
         blob[0, :, :, :width] /= HALF

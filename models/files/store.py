@@ -1,6 +1,6 @@
 """The cache of model files: `FOLDER/NAME/FILE`, complete and verified or not there at all.
 
-Order of a fetch: lock the cache → bring into `.staging/NAME` → verify every file → convert where the manifest says so →
+Order of a fetch: lock the cache → fetch into `.staging/NAME` → verify every file → convert where the manifest says so →
 fsync → rename into place → fsync the folder. A crash leaves the old state and, for an address, a part to go on with.
 """
 
@@ -20,8 +20,8 @@ from models import registry
 from models.files.convert_tfjs import convert as convert_tfjs
 from models.files.download import Progress
 from models.manifest import File, Folder, Manifest, Source, Task
-from models.model_sources import FetchContext, FetchJob, label, system_means
-from models.model_sources import fetch as bring
+from models.model_sources import FetchContext, FetchJob, label, system_context
+from models.model_sources import fetch as fetch_files
 
 CONVERTERS = {"tfjs-graph": convert_tfjs}
 """Manifest's `convert` → function from a folder of parts to the bytes of an ONNX file."""
@@ -38,15 +38,15 @@ class ModelStore:
 
     Args:
         folder: The cache; made where it is missing.
-        means: How sources are reached; this machine's own unless given.
-        manifests: What there is to have; the registry's unless given.
+        context: Access to sources; default: this machine's.
+        manifests: Available models; default: the registry's.
     """
 
     def __init__(
-        self, folder: Path, means: FetchContext | None = None, manifests: Sequence[Manifest] | None = None
+        self, folder: Path, context: FetchContext | None = None, manifests: Sequence[Manifest] | None = None
     ) -> None:
         self.folder = folder
-        self._means = means or system_means()
+        self._context = context or system_context()
         known = registry.manifests() if manifests is None else manifests
         self._manifests = {manifest.name: manifest for manifest in known}
 
@@ -60,22 +60,22 @@ class ModelStore:
 
     def for_task(self, task: Task) -> list[Manifest]:
         """The task's manifests, first choice first."""
-        mine = [each for each in self._manifests.values() if each.task == task]
-        return sorted(mine, key=lambda each: each.order)
+        candidates = [each for each in self._manifests.values() if each.task == task]
+        return sorted(candidates, key=lambda each: each.order)
 
     def has(self, name: str) -> bool:
-        """Whether all files of the model are there; their content is not looked at."""
-        return all(self._place(name, file).is_file() for file in self.manifest(name).kept)
+        """Whether all files of the model exist; their content is not checked."""
+        return all(self._place(name, file).is_file() for file in self.manifest(name).stored_files)
 
     def path(self, name: str) -> Path:
-        """The model's file; its companions lie beside it.
+        """The model's file; its other files are in the same folder.
 
         Raises:
             ModelUnavailable: It was not fetched yet.
         """
         if not self.has(name):
             raise ModelUnavailable(f"model '{name}' is not in {self.folder}; run `paifang models fetch {name}`")
-        return self._place(name, self.manifest(name).kept[0])
+        return self._place(name, self.manifest(name).stored_files[0])
 
     def read(self, name: str) -> bytes:
         """The verified bytes of the model: what is hashed is what is loaded.
@@ -90,7 +90,7 @@ class ModelStore:
             data = path.read_bytes()
         except OSError as error:
             raise ModelError(f"{path}: cannot be read: {error}") from error
-        _check(hashlib.sha256(data).hexdigest(), self.manifest(name).kept[0], path)
+        _check(hashlib.sha256(data).hexdigest(), self.manifest(name).stored_files[0], path)
         return data
 
     def parts(self, name: str) -> dict[str, bytes]:
@@ -103,7 +103,7 @@ class ModelStore:
         """
         self.path(name)
         found: dict[str, bytes] = {}
-        for file in self.manifest(name).kept[1:]:
+        for file in self.manifest(name).stored_files[1:]:
             path = self._place(name, file)
             try:
                 found[file.name] = path.read_bytes()
@@ -120,7 +120,7 @@ class ModelStore:
             HashMismatch: One of its files is damaged.
         """
         self.path(name)
-        for file in self.manifest(name).kept:
+        for file in self.manifest(name).stored_files:
             verify_file(self._place(name, file), file)
 
     def ensure(self, task: Task, progress: Progress | None = None, fetch: bool = True) -> tuple[Manifest, Path]:
@@ -129,7 +129,7 @@ class ModelStore:
         Args:
             task: What it is for.
             progress: Told of (bytes done, bytes in all).
-            fetch: Whether one that is absent or damaged may be fetched; without it, only what is here counts.
+            fetch: Whether a missing or damaged model may be fetched.
 
         Raises:
             ModelUnavailable: None can be had; lists each with its reasons.
@@ -161,7 +161,7 @@ class ModelStore:
         try:
             with self._locked():
                 if not self._intact(manifest):
-                    self._fetch(manifest, progress or _quiet)
+                    self._fetch(manifest, progress or _no_progress)
         except OSError as error:
             raise ModelError(f"{self.folder}: cannot be written: {error}") from error
         return self.path(name)
@@ -184,18 +184,18 @@ class ModelStore:
     def _stage(self, source: Source, manifest: Manifest, staging: Path, progress: Progress) -> None:
         """Everything of `manifest.kept` lies verified in `staging` afterwards."""
         finished = isinstance(source, Folder)  # folders hold copies of caches, where models are converted already
-        wanted = manifest.kept if finished else manifest.fetched
-        bring(source, FetchJob(manifest, wanted, staging, self._means, progress))
-        for file in wanted:
+        files = manifest.stored_files if finished else manifest.fetched
+        fetch_files(source, FetchJob(manifest, files, staging, self._context, progress))
+        for file in files:
             _verify_or_discard(staging / file.name, file)
         if manifest.convert and not finished:
             (staging / manifest.file).write_bytes(CONVERTERS[manifest.convert](staging))
-            _verify_or_discard(staging / manifest.file, manifest.kept[0])
+            _verify_or_discard(staging / manifest.file, manifest.stored_files[0])
 
     def _install(self, manifest: Manifest, staging: Path) -> None:
         place = self.folder / manifest.name
         place.mkdir(exist_ok=True)
-        for file in reversed(manifest.kept):  # the model itself last: it is what others look for
+        for file in reversed(manifest.stored_files):  # the model itself last: its presence marks the model as complete
             _flush(staging / file.name)
             (staging / file.name).replace(place / file.name)
         fsync_folder(place)
@@ -256,5 +256,5 @@ def _flush(path: Path) -> None:
         os.fsync(data.fileno())
 
 
-def _quiet(_done: int, _total: int) -> None:
+def _no_progress(_done: int, _total: int) -> None:
     """Progress that nobody watches."""

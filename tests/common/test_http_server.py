@@ -200,7 +200,7 @@ def test_stop_ends_the_thread_and_closes_the_port_whatever_its_state(monkeypatch
     until(lambda: waiting._server is not None and waiting._server.started)
     assert waiting._server is not None
     waiting._server.stop()
-    until(lambda: not waiting._thread.well)
+    until(lambda: not waiting._thread.is_healthy)
     unstarted = ServerThread(Starlette(), listen("127.0.0.1", 0, 20), "unstarted-server", LIMITS)
     stopped_at_once = ServerThread(Starlette(), listen("127.0.0.1", 0, 20), "started-server", LIMITS)
     stopped_at_once.start()

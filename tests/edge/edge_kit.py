@@ -96,7 +96,7 @@ class Served:
 
     def hang_up_after_401(self) -> None:
         """As some cameras do: their clients must connect once more to log in."""
-        self._server.hangs_up = True
+        self._server.closes_after_challenge = True
 
     def url(self, path: str) -> str:
         """Where to watch a path."""

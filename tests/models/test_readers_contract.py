@@ -64,7 +64,7 @@ def test_a_damaged_companion_is_never_loaded(tmp_path: Path, model_store: ModelS
     store = ModelStore(tmp_path)
     place = tmp_path / "clp_rec"
     place.mkdir()
-    for file in store.manifest("clp_rec").kept:
+    for file in store.manifest("clp_rec").stored_files:
         (place / file.name).write_bytes(b"damaged")
     with pytest.raises(HashMismatch):
         store.parts("clp_rec")

@@ -128,7 +128,7 @@ def test_a_damaged_file_is_never_loaded(name: str, tmp_path: Path) -> None:
     store = ModelStore(tmp_path / "damaged")
     place = store.folder / name
     place.mkdir(parents=True, exist_ok=True)
-    for file in store.manifest(name).kept:
+    for file in store.manifest(name).stored_files:
         (place / file.name).write_bytes(b"damaged")
     with pytest.raises(HashMismatch):
         open_model(name, store)

@@ -129,7 +129,7 @@ def normal(text: str) -> str:
 def standard_reason(text: str) -> str:
     """A controller's reason as one of the standard reasons; empty without one.
 
-    >>> told_reason("Expired"), told_reason("Mr Li's card"), told_reason("")
+    >>> standard_reason("Expired"), standard_reason("a card"), standard_reason("")
     ('expired', 'other', '')
     """
     return REASONS.get(text.strip().lower(), "other") if text.strip() else ""

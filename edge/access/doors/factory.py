@@ -202,7 +202,7 @@ class Doors:
 def door_state_name(state: DoorState) -> DoorStanding:
     """The state of a door as one name; the most severe state wins.
 
-    >>> standing(DoorState(online=True, open=False))
+    >>> door_state_name(DoorState(online=True, open=False))
     'closed'
     """
     if state.online is False:

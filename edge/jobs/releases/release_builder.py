@@ -27,7 +27,7 @@ from edge.jobs.releases.watermark import Watermarker
 from edge.media.redaction_statistics import Counts
 from edge.media.signed_manifest import Manifest, sign
 from edge.recorder.footage import transactional_outbox
-from edge.recorder.footage.export import kept, missing
+from edge.recorder.footage.export import gap_entry, segment_entry
 from edge.recorder.footage.playback import Player
 from edge.recorder.index import Index, Segment
 from edge.redaction.encoder import Writable
@@ -130,8 +130,8 @@ class Maker:
             redaction=REDACTION,
             models=[],
             counts=counts,
-            segments=[kept(self.player, row) for row in rows],
-            gaps=[missing(gap) for gap in self.index.gaps(order.camera, order.from_ns, order.to_ns)],
+            segments=[segment_entry(self.player, row) for row in rows],
+            gaps=[gap_entry(gap) for gap in self.index.gaps(order.camera, order.from_ns, order.to_ns)],
             who=order.asked_by,
             why=order.reason,
             case=order.case,

@@ -146,8 +146,8 @@ class Exporter:
             sound=request.sound,
             models=list(self.redactor.models),
             counts=counts,
-            segments=[kept(self.player, row) for row in rows],
-            gaps=[missing(gap) for gap in gaps],
+            segments=[segment_entry(self.player, row) for row in rows],
+            gaps=[gap_entry(gap) for gap in gaps],
             who=request.who,
             why=request.why,
             case=request.case,
@@ -156,7 +156,7 @@ class Exporter:
         return sign(manifest_data, self.key)
 
 
-def kept(player: Player, row: Segment) -> KeptSegment:
+def segment_entry(player: Player, row: Segment) -> KeptSegment:
     """A segment's entry in a manifest.
 
     Raises:
@@ -190,6 +190,6 @@ def export_event(request: ExportRequest, now_ns: int) -> UnsequencedEvent:
     return UnsequencedEvent(request.camera, data, now_ns)
 
 
-def missing(gap: Gap) -> MissingStretch:
+def gap_entry(gap: Gap) -> MissingStretch:
     """A gap's entry in a manifest."""
     return MissingStretch(from_=to_rfc3339(gap.from_ns), to=to_rfc3339(gap.to_ns), seconds=gap.seconds, cause=gap.cause)

@@ -122,7 +122,7 @@ def recorded_ranges(store: FootageStore, camera: str, span: tuple[int, int], now
 def merge_spans(stretches: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
     """Merge ranges that touch.
 
-    >>> joined([(0, 10), (10, 20)])
+    >>> merge_spans([(0, 10), (10, 20)])
     (Span(from_ns=0, to_ns=20, about=''),)
     """
     merged: list[Span] = []

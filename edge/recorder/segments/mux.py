@@ -76,7 +76,7 @@ def fragment_us(frame_ticks: int) -> int:
 
     A quarter of a frame allows for jitter of the time stamps.
 
-    >>> part_us(6_000)
+    >>> fragment_us(6_000)
     950001
     """
     return max(100_000, 1_000_000 - frame_ticks * 1_000_000 // TICKS * 3 // 4)

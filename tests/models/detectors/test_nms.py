@@ -9,12 +9,12 @@ from models.detectors.nms import MOST_BOXES, Floats, overlaps, suppress
 
 def by_loop(boxes: Floats, scores: Floats, iou: float, groups: list[int]) -> list[int]:
     """The textbook's loop, as the reference."""
-    kept: list[int] = []
+    stored_files: list[int] = []
     for i in np.argsort(-scores, kind="stable"):
-        rivals = [j for j in kept if groups[j] == groups[i]]
+        rivals = [j for j in stored_files if groups[j] == groups[i]]
         if not any(overlaps(boxes[[j]], boxes[[i]])[0, 0] > iou for j in rivals):
-            kept.append(int(i))
-    return kept
+            stored_files.append(int(i))
+    return stored_files
 
 
 @given(

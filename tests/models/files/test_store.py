@@ -64,7 +64,7 @@ def test_a_wrong_hash_everywhere_leaves_nothing(tmp_path: Path) -> None:
         with pytest.raises(ModelUnavailable) as refused:
             store.fetch("toy")
     text = str(refused.value)
-    assert "folder: not there: no folder is configured (PAIFANG_MODELS_PATH)" in text
+    assert "folder: not found in: no folder is configured (PAIFANG_MODELS_PATH)" in text
     assert upstream.url in text
     assert f"SHA-256 must be {a_file().sha256}, got" in text
     assert names_in(tmp_path / "cache") == [".lock"]

@@ -262,5 +262,4 @@ def test_clear_footage_is_joined_for_the_export_s_redactor_alone_and_only_covere
     encoding = {str(path.relative_to(ROOT)) for path in files if "add_stream" in called(path)}
     assert encoding == {
         "edge/redaction/encoder.py",
-        "edge/jobs/releases/encoder.py",
     }  # covered, marked: tests/test_privacy.py

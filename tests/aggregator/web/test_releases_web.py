@@ -126,7 +126,7 @@ def test_the_page_asks_and_decides(web: Web, camera: str, page: Page) -> None:
     expect(page.get_by_test_id("release-ask")).to_have_count(0)
     theirs.get_by_test_id("release-approve").click()
     page.get_by_test_id("release-decide").click()
-    expect(page.get_by_text("say in 3 to 200 characters why")).to_be_visible()
+    expect(page.get_by_text("write 3 to 200 characters")).to_be_visible()
     page.get_by_test_id("release-why").fill("the insurer needs to see it")
     page.get_by_test_id("release-decide").click()
     expect(theirs).to_have_attribute("data-state", "approved")

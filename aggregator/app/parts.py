@@ -21,8 +21,9 @@ from aggregator.domain.clip import USE as CLIP
 from aggregator.domain.store_port import Reader, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
 from aggregator.ingest.consumer import EventConsumer
-from aggregator.jobs.clip_worker import ClipWorker
-from aggregator.jobs.release_worker import ReleaseUploadHandler, ReleaseWorker
+from aggregator.jobs.clip_jobs import ClipCommands, ClipJobs
+from aggregator.jobs.job_runner import JobRunner
+from aggregator.jobs.release_jobs import ReleaseJobs
 from aggregator.jobs.retention import RetentionJob
 from aggregator.jobs.uploads import UploadReceiver
 from aggregator.messaging.command_client import CommandClient
@@ -134,7 +135,7 @@ class Parts:
     messaging: Messaging
     files: Files
     use_cases: UseCases
-    jobs: tuple[ReleaseWorker, ClipWorker]
+    jobs: tuple[JobRunner, ...]
 
     @property
     def sites(self) -> SiteClock:
@@ -158,13 +159,16 @@ def assemble(core: Core, writer: Writer, connect: Callable[[], MqttClient]) -> P
     access, files = _access(core), _files(core)
     messaging = _messaging(core, access, writer, connect)
     use_cases = _use_cases(core, access, messaging, files)
-    releases = ReleaseWorker(use_cases.releases, messaging.commands, lambda job: files.uploads.forget(RELEASE, job))
-    clips = ClipWorker(
-        core.reader, core.queue.write, messaging.commands, core.keys, files.objects, messaging.changes, core.clock,
-        forget=lambda job: files.uploads.forget(CLIP, job), random=secrets.token_bytes, new_id=core.new_id,
+    remote, uploads = messaging.commands, files.uploads
+    releases = ReleaseJobs(use_cases.releases, remote, lambda job: uploads.forget(RELEASE, job))
+    commands = ClipCommands(remote, core.keys, core.clock, core.new_id, secrets.token_bytes)
+    clips = ClipJobs(
+        core.reader, core.queue.write, commands, files.objects, messaging.changes, core.clock,
+        forget=lambda job: uploads.forget(CLIP, job),
     )  # fmt: skip
-    files.uploads.takers |= {RELEASE: ReleaseUploadHandler(releases), CLIP: clips}
-    return Parts(core, access, messaging, files, use_cases, (releases, clips))
+    uploads.takers |= {RELEASE: releases, CLIP: clips}
+    runner = JobRunner((releases, clips), core.clock, use_cases.releases.news)
+    return Parts(core, access, messaging, files, use_cases, (runner,))
 
 
 def _access(core: Core) -> Access:

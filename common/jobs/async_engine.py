@@ -9,13 +9,13 @@ from functools import partial
 from typing import TypeAlias
 
 from common import logging_setup
-from common.errors import PaifangError, TryAgain
+from common.errors import PaifangError
 from common.jobs.job import Job
 from common.jobs.queue import JobQueue
 
 _log = logging_setup.get("jobs")
 AsyncHandler: TypeAlias = Callable[[Job], Awaitable[None]]
-"""Does the job. `TryAgain` means later; any other error is its end. It may be called again for what it has done."""
+"""Does the job. Any error means later; a job that must not be tried again is cancelled by who made it."""
 
 
 @dataclass
@@ -59,13 +59,11 @@ class AsyncJobEngine:
         except asyncio.CancelledError:
             self.queue.interrupt(job.id)
             raise
-        except TryAgain as error:
-            self.queue.retry(job.id, str(error))
         except PaifangError as error:
-            _log.warning("job failed", kind=job.kind, job=job.id, problem=str(error))
-            self.queue.fail(job.id, str(error))
+            _log.info("job waits", kind=job.kind, job=job.id, problem=str(error))
+            self.queue.retry(job.id, str(error))
         except Exception as error:  # one job must not end the others
-            _log.exception("job failed", kind=job.kind, job=job.id)
-            self.queue.fail(job.id, type(error).__name__)
+            _log.exception("job failed, will try again", kind=job.kind, job=job.id)
+            self.queue.retry(job.id, type(error).__name__)
         else:
             self.queue.finish(job.id)

@@ -9,7 +9,7 @@ A job that was running when its process ended is queued again at the next start,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -96,6 +96,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Job({self.kind}, {self.id}, {self.state})"
+
+    def __rich_repr__(self) -> Iterator[tuple[str, object]]:  # type: ignore[override]
+        """In tracebacks: without the payload."""
+        yield from (("kind", self.kind), ("id", self.id), ("state", self.state))
 
 
 def is_due(job: Job, policy: Policy, now_ns: int) -> bool:

@@ -88,6 +88,7 @@ class JobQueue:
         clock: Wall clock.
         random: Uniform in [0, 1), for the pauses.
         ended: Called once for each job that has ended and whose handler has returned; must not raise.
+        remembered: So many ended jobs are kept; 0 where something else says what is to be done again.
     """
 
     def __init__(
@@ -97,9 +98,12 @@ class JobQueue:
         clock: Clock,
         random: Callable[[], float],
         ended: Callable[[Job], None] = lambda _: None,
+        *,
+        remembered: int = REMEMBERED,
     ) -> None:
         self.policies = dict(policies)
         self._store, self._clock, self._random, self._ended = store, clock, random, ended
+        self._remembered = remembered
         self._jobs: dict[str, Job] = {}
         self._signals: dict[str, threading.Event] = {}
         self._unsaved: dict[str, None] = {}
@@ -235,18 +239,21 @@ class JobQueue:
                     self._close(moves.expire(job))
             for job_id in list(self._unsaved):
                 self._save(self._jobs[job_id])
-            kept = self._unsaved.keys() | self._signals.keys()
-            ended = [job.id for job in self._jobs.values() if not job.open and job.id not in kept]
-            for job_id in ended[: max(0, len(ended) - REMEMBERED)]:
-                with contextlib.suppress(JobError):
-                    self._store.drop(job_id)
-                    del self._jobs[job_id]
+            self._drop_oldest()
 
     def release_all(self) -> None:
         """Set the signal of every running job: the process is stopping."""
         with self._lock:
             for signal in self._signals.values():
                 signal.set()
+
+    def _drop_oldest(self) -> None:
+        kept = self._unsaved.keys() | self._signals.keys()
+        ended = [job.id for job in self._jobs.values() if not job.open and job.id not in kept]
+        for job_id in ended[: max(0, len(ended) - self._remembered)]:
+            with contextlib.suppress(JobError):
+                self._store.drop(job_id)
+                del self._jobs[job_id]
 
     def _of(self, kind: str) -> Iterable[Job]:
         return (job for job in self._jobs.values() if job.kind == kind)
@@ -260,6 +267,7 @@ class JobQueue:
                 self._put(job)
             if not job.open:
                 self._ended(job)
+                self._drop_oldest()
 
     def _close(self, job: Job) -> None:
         self._put(job)

@@ -16,10 +16,12 @@ from domain.test_clips_table import made
 from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.crypto.keyring import KeyRing
 from aggregator.domain import audit_entry
+from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.clip import DAY_NS, Clip
 from aggregator.domain.read_models import Batch
 from aggregator.domain.store_port import Store, Writer
-from aggregator.jobs.clip_worker import ClipWorker
+from aggregator.jobs.clip_jobs import ClipCommands, ClipJobs
+from aggregator.jobs.job_runner import JobRunner
 from aggregator.jobs.uploads import ReceivedFile
 from aggregator.messaging.command_client import CommandClient
 from aggregator.messaging.outbound_queue import OutboundQueue, ReplyReceived
@@ -28,6 +30,7 @@ from aggregator.settings.aggregator import ObjectsSettings
 from aggregator.storage.object_store import ObjectStorage
 from aggregator.storage.write_queue import WriteQueue
 from common.clock import SECOND_NS, FakeClock
+from common.errors import StoreError
 from protocol import commands
 from protocol.commands import Command, Reply
 from protocol.identifiers import uuid7
@@ -54,10 +57,10 @@ class Side:
 
         remote = CommandClient(self.keys, self.outbound, AuditLogWriter(queue).put, clock, answer_s=0.02)
         self.objects = ObjectStorage(ObjectsSettings(), folder / "objects")
-        self.keeper = ClipWorker(
-            self.reader, write, remote, self.keys, self.objects, ChangeFeed(), clock, self.forgotten.append,
-            lambda: uuid7(clock.wall_ns(), next(numbers).to_bytes(10, "big")), secrets.token_bytes,
-        )  # fmt: skip
+        new_id = lambda: uuid7(clock.wall_ns(), next(numbers).to_bytes(10, "big"))  # noqa: E731
+        sender = ClipCommands(remote, self.keys, clock, new_id, secrets.token_bytes)
+        self.jobs = ClipJobs(self.reader, write, sender, self.objects, ChangeFeed(), clock, self.forgotten.append)
+        self.runner = JobRunner((self.jobs,), clock)
 
     def _box(self) -> None:
         for _, message, _retain in list(self.outbound._waiting):
@@ -74,13 +77,13 @@ class Side:
         self.clock.advance(seconds)
 
         async def call() -> None:
-            await self.keeper.turn()
-            await self.keeper.settled()
+            await self.runner.turn()
+            await self.runner.engine.settled()
 
         run_apart(call())
 
     def clip(self, number: str) -> Clip:
-        found = self.keeper.reader.clip(number)
+        found = self.jobs.reader.clip(number)
         assert found is not None
         return found
 
@@ -121,15 +124,47 @@ def test_what_was_brought_is_kept_and_erased_on_the_record(side: Side, tmp_path:
     number = made().id
     side.answer = Reply(id="x", done=True)
     side.turn(26)
-    assert (side.clip(number).state, side.keeper.expects(number)) == ("asked", True)
+    assert (side.clip(number).state, side.jobs.expects(number)) == ("asked", True)
     (tmp_path / "film").write_bytes(b"film")
     side.objects.put(f"clip/{number}", tmp_path / "film")
-    run_apart(side.keeper.take(ReceivedFile(number, f"clip/{number}", 4, "ab")))
-    assert (side.clip(number).state, side.keeper.expects(number)) == ("stored", False)
+    run_apart(side.jobs.take(ReceivedFile(number, f"clip/{number}", 4, "ab")))
+    assert (side.clip(number).state, side.jobs.expects(number)) == ("stored", False)
     side.turn(30 * DAY_NS / SECOND_NS - 60)
     assert side.objects.size(f"clip/{number}") == 4
     side.turn(60)
     assert side.objects.size(f"clip/{number}") is None
-    assert side.keeper.reader.clip(number) is None
+    assert side.jobs.reader.clip(number) is None
     told = [audit_entry.decode(entry) for _, entry in side.reader.audit_entries(0, 9)]
     assert [(it.what, it.target, it.detail["clip"]) for it in told] == [("erased", number, "ab")]
+
+
+def test_a_clip_that_failed_and_is_requested_again_is_asked_for_again(side: Side, writer: Writer) -> None:
+    side.answer = Reply(id="x", done=False, problem="no footage in this range")
+    side.turn(26)
+    assert side.clip(made().id).state == "failed"
+    now_ns = side.clock.wall_ns()
+    again = msgspec.structs.replace(made(), made_ns=now_ns, next_ns=now_ns)
+    assert writer.request_clip(again, AuditEntry(time_ns=now_ns, who="li", what="clip"))
+    side.answer = Reply(id="x", done=True)
+    side.turn()
+    assert (len(side.asked), side.clip(made().id).state) == (2, "asked")
+
+
+def test_objects_that_cannot_be_erased_are_tried_again_and_delay_nothing(
+    side: Side, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = msgspec.structs.replace(made(), id=uuid7(1, b"0123456789"), state="stored", expires_ns=side.clock.wall_ns())
+    writer.apply(Batch(clips=[old]))
+    broken = True
+
+    def delete(_: str) -> None:
+        if broken:
+            raise StoreError("the object store does not answer")
+
+    monkeypatch.setattr(side.objects, "delete", delete)
+    side.turn(26)
+    assert len(side.asked) == 1  # for the other clip
+    assert side.reader.clip(old.id) is not None
+    broken = False
+    side.turn(2)
+    assert side.reader.clip(old.id) is None

@@ -22,7 +22,8 @@ from aggregator.domain.authorization import Principal, RoleAssignment
 from aggregator.domain.read_models import Batch, StatusSeen
 from aggregator.domain.release import Release
 from aggregator.domain.store_port import Store, Writer
-from aggregator.jobs.release_worker import ReleaseUploadHandler, ReleaseWorker
+from aggregator.jobs.job_runner import JobRunner
+from aggregator.jobs.release_jobs import ReleaseJobs
 from aggregator.jobs.uploads import ReceivedFile
 from aggregator.messaging.command_client import CommandClient
 from aggregator.messaging.outbound_queue import OutboundQueue, ReplyReceived
@@ -73,8 +74,8 @@ class Village:
         remote = CommandClient(
             self.keys, self.outbound, AuditLogWriter.__new__(AuditLogWriter).put, clock, answer_s=0.05
         )
-        self.courier = ReleaseWorker(self.desk, remote, lambda _job: None)
-        self.taker = ReleaseUploadHandler(self.courier)
+        self.taker = ReleaseJobs(self.desk, remote, lambda _job: None)
+        self.runner = JobRunner((self.taker,), clock)
         self._settle()
 
     def _settle(self) -> None:
@@ -128,8 +129,8 @@ class Village:
         return self.now(it)
 
     async def turn(self) -> None:
-        await self.courier.turn()
-        await self.courier.settled()
+        await self.runner.turn()
+        await self.runner.engine.settled()
 
     def now(self, it: Release) -> Release:
         found = self.reader.release(it.id)
@@ -350,13 +351,13 @@ def test_a_case_limits_what_can_be_asked_for(village: Village) -> None:
 def test_running_survives_a_store_that_fails(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
     turns = itertools.count()
 
-    async def turn(_: ReleaseWorker) -> None:
+    async def turn(_: JobRunner) -> None:
         if next(turns) < 2:
             raise CommandError("not now")
         raise asyncio.CancelledError
 
-    monkeypatch.setattr(ReleaseWorker, "turn", turn)
-    village.courier.turn_s = 0.01
+    monkeypatch.setattr(JobRunner, "turn", turn)
+    village.runner.turn_s = 0.01
     with pytest.raises(asyncio.CancelledError):
-        run_apart(village.courier.run())
+        run_apart(village.runner.run())
     assert next(turns) == 3

@@ -84,3 +84,8 @@ def test_pauses_grow_and_stay_between_their_bounds(attempts: int, jitter: float)
 )  # fmt: skip
 def test_what_is_due(state: State, next_s: int, now_s: int, due: bool) -> None:
     assert moves.is_due(job(state, next_ns=next_s * SECOND_NS), POLICY, now_s * SECOND_NS) == due
+
+
+def test_a_payload_is_in_no_log() -> None:
+    secret = Job(id="1", kind="clip", key="cam-1", payload=b"the ticket", expires_ns=1)
+    assert "ticket" not in f"{secret} {secret!r} {list(secret.__rich_repr__())}"

@@ -22,7 +22,9 @@ from release_kit import SITE_KEY, recorded
 
 from common.clock import SECOND_NS
 from common.errors import ContractError, FootageError, FootageRefused, RedactionError
+from common.jobs.queue import JobStore
 from edge.jobs.clips.handler import ClipHandler
+from edge.jobs.job_store import SqliteJobStore
 from edge.messaging.upload_client import UploadClient
 from edge.recorder.fakedisk import FakeDisk
 from edge.recorder.footage.playback import Player
@@ -39,8 +41,11 @@ class Taking(httpx2.BaseTransport):
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.tickets: set[str] = set()
+        self.down = False
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self.down:
+            raise httpx2.ConnectError("the cable is out")
         job = request.url.path.rsplit("/", 1)[1]
         self.tickets.add(request.headers["authorization"])
         if request.method == "PATCH":
@@ -59,11 +64,13 @@ def command(ticket: str = "t" * 64, site_key: bytes = SITE_KEY, **changed: objec
     return msgspec.structs.replace(given, **changed)
 
 
-def desk_of(folder: Path, store: Store, network: Taking, redactor: Callable[[], ExportRedactor]) -> Jobs:
+def desk_of(
+    folder: Path, store: Store, network: Taking, redactor: Callable[[], ExportRedactor], kept: JobStore | None = None
+) -> Jobs:
     uplink = UploadClient("http://127.0.0.1:9", None, transport=network)
     player = Player(store.disk, store.keys.find, store.index)
     doors = {"door-1": "cam-1", "blind": ""}
-    return Jobs({"clip": ClipHandler(player, redactor, uplink, SITE_KEY, folder / "clips", doors=doors)})
+    return Jobs({"clip": ClipHandler(player, redactor, uplink, SITE_KEY, folder / "clips", doors=doors)}, kept)
 
 
 def covering() -> ExportRedactor:
@@ -95,6 +102,25 @@ def test_a_clip_is_made_brought_once_and_deleted_here(tmp_path: Path) -> None:
     assert network.tickets == {"Ticket " + "t" * 64}
     assert list((tmp_path / "clips").iterdir()) == []
     assert not any(it.name.startswith("job") for it in threading.enumerate())
+
+
+def test_a_clip_that_is_made_is_uploaded_after_a_restart_and_not_made_again(tmp_path: Path) -> None:
+    network, store, wish = Taking(), recorded(tmp_path / "disk"), command()
+    network.down = True
+    desk = desk_of(tmp_path, store, network, covering, SqliteJobStore(tmp_path / "jobs.sqlite3"))
+    desk.start()
+    desk.take(wish)
+    wait_until(lambda: desk.queue.count("clip", "waiting") == 1, 60)
+    desk.stop()
+    (clip,) = (tmp_path / "clips").iterdir()
+    content = clip.read_bytes()
+    network.down = False
+    desk = desk_of(tmp_path, store, network, failing, SqliteJobStore(tmp_path / "jobs.sqlite3"))
+    desk.start()
+    wait_until(lambda: desk.done + desk.failed == 1, 60)
+    desk.stop()
+    assert network.files == {wish.job: content}
+    assert list((tmp_path / "clips").iterdir()) == []
 
 
 def test_a_door_s_clip_is_that_of_the_camera_which_sees_it(tmp_path: Path) -> None:

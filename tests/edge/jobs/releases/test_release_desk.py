@@ -15,6 +15,7 @@ from release_kit import SITE_KEY, command, maker, recorded
 from common.clock import FakeClock
 from common.errors import FootageError, FootageRefused, UplinkRefused
 from edge.jobs.releases.handler import ReleaseHandler
+from edge.jobs.releases.release_builder import Maker
 from edge.messaging.command_handler import CommandDispatcher
 from edge.messaging.upload_client import UploadClient
 from protocol.commands import Command, Reply, decode_reply, pack
@@ -31,6 +32,7 @@ class Bringing(UploadClient):
         super().__init__("http://127.0.0.1:9", None)
         self.brought: list[tuple[str, str, str, bytes]] = []
         self.checked: list[str] = []
+        self.withdrawn = False
         self.refuses = False
         self.done = threading.Event()
         self.may = threading.Event()
@@ -38,6 +40,8 @@ class Bringing(UploadClient):
 
     def check(self, use: str, job: str, ticket: str) -> None:
         self.checked.append(job)
+        if self.withdrawn:
+            raise UplinkRefused("the aggregator answered 404")
 
     def upload(
         self, use: str, job: str, ticket: str, path: Path, stop: threading.Event, *,
@@ -101,6 +105,19 @@ def test_what_failed_is_refused_with_the_reason(desk: tuple[Jobs, Bringing]) -> 
     with pytest.raises(FootageError, match="never recorded"):
         built.take(command(target="cam-7"))
     assert uplink.brought == []
+
+
+def test_a_release_that_is_not_approved_any_more_is_not_made(
+    desk: tuple[Jobs, Bringing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built, uplink = desk
+    made: list[object] = []
+    monkeypatch.setattr(Maker, "make", lambda *given: made.append(given))
+    uplink.withdrawn = True
+    given = command()
+    built.take(given)
+    settle(built)
+    assert (uplink.checked, made, built.failed) == ([given.job], [], 1)
 
 
 class Wire:

@@ -53,22 +53,22 @@ def wait_readable(timeout_s: float, *files: _File) -> bool:
 
 
 @dataclass
-class AckScheduler:
+class ReceiptScheduler:
     """Boxes that need a receipt. A box gets one at most every `RECEIPT_PAUSE_S`, and always the last one."""
 
-    owed: dict[BoxKey, None] = field(default_factory=dict)
+    requested: dict[BoxKey, None] = field(default_factory=dict)
     sent_ns: dict[BoxKey, int] = field(default_factory=dict)
 
-    def owe(self, keys: set[BoxKey]) -> None:
+    def request(self, keys: set[BoxKey]) -> None:
         """A receipt is due for these boxes."""
-        self.owed.update(dict.fromkeys(keys))
+        self.requested.update(dict.fromkeys(keys))
 
     def due(self, now_ns: int) -> list[BoxKey]:
         """Boxes that are to be sent one now; they count as sent."""
         pause_ns = round(RECEIPT_PAUSE_S * SECOND_NS)
-        ready = [key for key in self.owed if now_ns - self.sent_ns.get(key, -pause_ns) >= pause_ns]
+        ready = [key for key in self.requested if now_ns - self.sent_ns.get(key, -pause_ns) >= pause_ns]
         for key in ready:
-            del self.owed[key]
+            del self.requested[key]
             self.sent_ns[key] = now_ns
         return ready
 
@@ -113,7 +113,7 @@ class EventConsumer:
         self._changes = changes
         self.outbound = outbound or OutboundQueue(queue.wake)
         self._maintenance = maintenance
-        self._receipts = AckScheduler()
+        self._receipts = ReceiptScheduler()
         self._heartbeat_ns: int | None = None
         self._busy = False
 
@@ -138,7 +138,7 @@ class EventConsumer:
         self._connected(True)
         try:
             since_ns = self._clock.monotonic_ns()
-            self._receipts.owe(set(self._processor.boxes()))  # a broker may have lost what it retained
+            self._receipts.request(set(self._processor.boxes()))  # a broker may have lost what it retained
             self.outbound.restore()
             while not stop.is_set():
                 self._poll(link)
@@ -151,7 +151,7 @@ class EventConsumer:
 
     def _poll(self, link: BrokerLink) -> None:
         """Wait for messages or jobs, and process them."""
-        timeout_s = 0.0 if self._busy else RECEIPT_PAUSE_S if self._receipts.owed else POLL_S
+        timeout_s = 0.0 if self._busy else RECEIPT_PAUSE_S if self._receipts.requested else POLL_S
         if link.backlogged:
             timeout_s = min(timeout_s, LINGER_S)
         wait_readable(timeout_s, link, self._queue)
@@ -185,7 +185,7 @@ class EventConsumer:
         self.announce(outcome)
         self.outbound.answered(outcome.replies)
         link.acknowledge(messages)
-        self._receipts.owe(outcome.boxes)
+        self._receipts.request(outcome.boxes)
         self._backoff.reset()
 
     def change(self, alert_id: str, change: Change) -> Alert | None:
@@ -219,7 +219,7 @@ class EventConsumer:
         )
 
     def _send_receipts(self, link: BrokerLink, everything: bool = False) -> None:
-        due = list(self._receipts.owed) if everything else self._receipts.due(self._clock.monotonic_ns())
+        due = list(self._receipts.requested) if everything else self._receipts.due(self._clock.monotonic_ns())
         for key in due:
             receipt = self._processor.receipt(key)
             if receipt is not None:

@@ -12,7 +12,7 @@ from common.clock import Clock
 from protocol.commands import CommandName, Reply
 from protocol.topics import BoxTopics
 
-NEEDS: dict[CommandName, Permission] = {
+COMMAND_PERMISSIONS: dict[CommandName, Permission] = {
     "open-gate": "gate.open",
     "unlock-door": "gate.open",
     "footage-spans": "footage.look",
@@ -46,8 +46,8 @@ class BoxCommandService:
             CommandError: The reason is missing, the box does not answer, or it refuses.
             StoreError: It could not be logged; then nothing was sent.
         """
-        caller.need(NEEDS[name], topics.site, target)
-        case = await self.case_of(topics.site, target, reason) if NEEDS[name] == "footage.look" else ""
+        caller.need(COMMAND_PERMISSIONS[name], topics.site, target)
+        case = await self.case_of(topics.site, target, reason) if COMMAND_PERMISSIONS[name] == "footage.look" else ""
         return await self.client.command(topics, name, target, caller.name, reason=reason, span=span, case=case)
 
     async def case_of(self, site: str, place: str, reason: str) -> str:

@@ -88,8 +88,8 @@ class CommandDispatcher:
         Later on such a command is too old anyway, and a clock that was set back meanwhile must refuse nothing.
         """
         wall_ns, monotonic_ns = self._started
-        ids = self._clock.monotonic_ns() - monotonic_ns < 2 * LIFE_S * SECOND_NS
-        if ids and command.time_ns < wall_ns - START_TOLERANCE_NS:
+        is_shortly_after_start = self._clock.monotonic_ns() - monotonic_ns < 2 * LIFE_S * SECOND_NS
+        if is_shortly_after_start and command.time_ns < wall_ns - START_TOLERANCE_NS:
             raise ContractError("it was given before the box started; give it again")
 
     def _run(self) -> None:

@@ -104,13 +104,13 @@ class Outbox:
     def submit(self, drafts: Iterable[UnsequencedEvent]) -> Future[None]:
         """Hand events over; the future ends when they are on disk."""
         done: Future[None] = Future()
-        self._notify(_Put(tuple(drafts), done))
+        self._enqueue(_Put(tuple(drafts), done))
         return done
 
     def forget(self, ranges: Iterable[Range]) -> None:
         """Drop events that the aggregator has committed."""
         done: Future[None] = Future()
-        self._notify(_Forget(tuple(ranges), done))
+        self._enqueue(_Forget(tuple(ranges), done))
         done.result()
 
     def read(self, after: int, limit: int) -> list[PendingEvent]:
@@ -123,7 +123,7 @@ class Outbox:
 
     def _rows(self, after: int, limit: int, *, lost: bool) -> list[PendingEvent]:
         done: Future[list[PendingEvent]] = Future()
-        self._notify(_Read(after, limit, lost, done))
+        self._enqueue(_Read(after, limit, lost, done))
         return done.result()
 
     def close(self) -> None:
@@ -133,7 +133,7 @@ class Outbox:
             self._jobs.put(None)
         self._thread.join()
 
-    def _notify(self, job: _Put | _Forget | _Read) -> None:
+    def _enqueue(self, job: _Put | _Forget | _Read) -> None:
         if self._closed:
             raise OutboxError("the outbox is closed")
         self._jobs.put(job)

@@ -80,8 +80,8 @@ class InFlightTracker:
             Those of them that were sent, in order: only they may be forgotten, whatever else a receipt names.
         """
         spans = list(committed)
-        is_full = len(spans) < RECEIPT_RANGES
-        self._receipt = (0 if is_full else spans[0][0], spans[-1][1]) if spans else (0, 0)
+        is_complete = len(spans) < RECEIPT_RANGES
+        self._receipt = (0 if is_complete else spans[0][0], spans[-1][1]) if spans else (0, 0)
         covered = sorted(number for number in self.sent if number in committed)
         for sequence in covered:
             if not self.sent.pop(sequence).acknowledged:

@@ -70,11 +70,11 @@ def check_disk(disk: Disk, index: Index, new_id: str) -> None:
         DiskTrouble: `changed`: unmounted, swapped, or emptied. A person accepts a new disk by putting an empty file
             called `accept-new-disk` into its folder.
     """
-    known_id, disk_id = index.fact("disk"), _disk_id(disk)
-    if known_id is not None and known_id == disk_id:
+    known_ids, disk_id = index.fact("disk"), _disk_id(disk)
+    if known_ids is not None and known_ids == disk_id:
         return
     accepted = disk.size(ACCEPT) is not None
-    if known_id is not None and not accepted:
+    if known_ids is not None and not accepted:
         what = "another disk" if disk_id else "no disk of ours (not mounted, or emptied)"
         raise DiskTrouble("changed", f"the footage's folder holds {what}; put '{ACCEPT}' into it to go on with it")
     if disk_id is None:
@@ -109,12 +109,12 @@ def reconcile(disk: Disk, keys: DayKeyStore, index: Index, gap_log: GapLog) -> R
     files = [path for path in disk.walk(FOOTAGE) if path]
     _drop_missing(index, set(files), gap_log, report)
     unfinished = {row.path: row for row in index.unfinished()}
-    known_id = index.all_ids()
+    known_ids = index.all_ids()
     for path in files:
         match = _SEGMENT_PATH.match(path)
         if match is None:
             report.foreign.append(path)
-        elif path in unfinished or match[3] not in known_id:
+        elif path in unfinished or match[3] not in known_ids:
             _salvage(disk, keys.find, index, path, unfinished.get(path), report)
     for path in report.foreign:
         logging_setup.get("recorder").warning("a file in the store cannot be used; it is left unchanged", path=path)

@@ -5,7 +5,7 @@
 | nothing, or low confidence | – | unreadable | only fail-safe, while reader or list fail |
 | any confidence | no entry | unlisted | never |
 | any confidence | expired, or not yet valid | unlisted, with the entry | never |
-| any confidence | barred | barred | never |
+| any confidence | barred | barred | never, also while reader or list fail |
 | below the site's confidence | registered, visitor | as listed | never |
 | above it | registered, visitor | as listed | yes |
 | above it | a variant of the text is listed | as listed | only with `open_on_variant` |
@@ -72,9 +72,11 @@ def decide(confidence: float, match: Match | None, policy: GatePolicy, failing: 
         policy: The site's conditions.
         failing: The reader or the list currently fails.
     """
-    if failing:
+    readable = confidence >= READABLE
+    is_barred = readable and match is not None and match.valid and match.standing == "barred"
+    if failing and not is_barred:
         return Decision("unreadable", open=policy.fail_safe)
-    if confidence < READABLE:
+    if not readable:
         return Decision("unreadable")
     if match is None or match.standing == "revoked":
         return Decision("unlisted")

@@ -38,8 +38,8 @@ class RateLimit:
         """Whether it may open now; counts it if so."""
         while self._opened and mono_ns - self._opened[0] >= 60 * SECOND_NS:
             self._opened.popleft()
-        close = bool(self._opened) and mono_ns - self._opened[-1] < self.hold_off_s * SECOND_NS
-        if close or len(self._opened) >= self.most_per_minute:
+        is_too_soon = bool(self._opened) and mono_ns - self._opened[-1] < self.hold_off_s * SECOND_NS
+        if is_too_soon or len(self._opened) >= self.most_per_minute:
             return False
         self._opened.append(mono_ns)
         return True

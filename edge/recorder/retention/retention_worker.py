@@ -31,13 +31,13 @@ SWEEP_NS = 600 * SECOND_NS
 def measured_rates(days: list[DayUse], now_ns: int) -> dict[str, float]:
     """Camera → bytes a day, from the footage of today and yesterday."""
     today = now_ns // DAY_NS
-    matching: dict[str, float] = {}
+    rates: dict[str, float] = {}
     for camera in {use.camera for use in days}:
         recent = [use for use in days if use.camera == camera and today - 1 <= use.day <= today]
         if recent:
             spent_ns = max(3600 * SECOND_NS, max(it.last_ns for it in recent) - min(it.first_ns for it in recent))
-            matching[camera] = sum(it.bytes for it in recent) * DAY_NS / spent_ns
-    return matching
+            rates[camera] = sum(it.bytes for it in recent) * DAY_NS / spent_ns
+    return rates
 
 
 @dataclass

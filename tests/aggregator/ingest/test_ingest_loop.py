@@ -11,7 +11,7 @@ from agg_support import event
 
 from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
-from aggregator.ingest.consumer import AckScheduler, EventConsumer
+from aggregator.ingest.consumer import EventConsumer, ReceiptScheduler
 from aggregator.messaging.mqtt_client import InboundMessage
 from aggregator.monitoring.change_feed import ChangeFeed
 from aggregator.monitoring.health import Health
@@ -138,11 +138,11 @@ def test_a_closed_or_full_mailbox_refuses() -> None:
 
 
 def test_receipts_are_coalesced_and_the_last_one_goes_out() -> None:
-    book, key = AckScheduler(), ("village", "gate-1")
+    book, key = ReceiptScheduler(), ("village", "gate-1")
     other = ("village", "gate-2")
-    book.owe({key})
+    book.request({key})
     assert book.due(0) == [key]
-    book.owe({key, other})
+    book.request({key, other})
     assert book.due(SECOND_NS // 100) == [other]
     assert book.due(SECOND_NS // 20) == []
     assert book.due(SECOND_NS // 5) == [key]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from agg_support import PASSWORD, USER, Web, log_in, wait_until
@@ -21,6 +22,9 @@ from common.secret import Secret
 from protocol.live_frames import FrameType
 
 from picture_box import running  # noqa: F401  # isort: skip
+
+SITE_ZONE = ZoneInfo("Asia/Shanghai")
+"""Of the site of `agg_support.running_web`: its day is another one than UTC's from 16:00 UTC on."""
 
 
 def past(web: Web, start_s: float, end_s: float, **changed: object) -> Mapping[str, object]:
@@ -41,7 +45,7 @@ def test_a_day_plays_in_the_browser_and_the_slider_goes_along(
     page.get_by_test_id("page-footage").click()
     page.get_by_test_id("footage-camera").click()
     page.get_by_role("option", name="yard", exact=False).first.click()
-    page.get_by_test_id("footage-day").fill(f"{datetime.now(UTC):%Y-%m-%d}")
+    page.get_by_test_id("footage-day").fill(f"{datetime.now(SITE_ZONE):%Y-%m-%d}")
     page.get_by_test_id("footage-case").fill("the lost dog")
     page.get_by_test_id("show-footage").click()
     expect(page.get_by_test_id("still-picture")).to_be_visible(timeout=20_000)
@@ -50,7 +54,7 @@ def test_a_day_plays_in_the_browser_and_the_slider_goes_along(
     begun = int(page.get_by_test_id("scrub").input_value())
     page.get_by_test_id("play").click()
     page.wait_for_function(MOVED, arg=0.5, timeout=30_000)
-    expect(page.get_by_test_id("live-told")).to_contain_text(f"Blurred video of {datetime.now(UTC):%Y-}")
+    expect(page.get_by_test_id("live-told")).to_contain_text(f"Blurred video of {datetime.now(SITE_ZONE):%Y-}")
     expect(page.get_by_test_id("still-picture")).to_have_count(0)
     slider = "s => Number(document.querySelector('[data-testid=scrub]').value) > s"
     page.wait_for_function(slider, arg=begun + 1, timeout=30_000)

@@ -37,6 +37,9 @@ TABLE = [
     (0.99, listed("registered"), TERMS, True, Decision("unreadable")),
     (0.0, None, SAFE, True, Decision("unreadable", open=True)),
     (0.0, None, SAFE, False, Decision("unreadable")),
+    (0.99, listed("barred"), SAFE, True, Decision("barred", entry="e1")),
+    (0.4, listed("barred"), SAFE, True, Decision("unreadable", open=True)),
+    (0.99, listed("barred", valid=False), SAFE, True, Decision("unreadable", open=True)),
 ]
 
 

@@ -38,8 +38,7 @@ docs: $(BIN)/paifang
 
 test: $(BIN)/paifang
 	sh tools/system.sh
-	$(MAKE) check
-	$(MAKE) models
+	$(MAKE) --jobs=2 --output-sync=target check models
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=15
 
 bench: models

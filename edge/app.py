@@ -150,7 +150,7 @@ class Box:
         )
         self._frames: LatestFrameQueue[InferenceRequest] = LatestFrameQueue()
         workers = min(WORKERS, os.cpu_count() or 1)
-        self.inference = InferencePool(models.objects, self._frames, workers, behind=models.gates is not None)
+        self.inference = InferencePool(models.objects, self._frames, workers, low_priority=models.gates is not None)
         self.cameras = [self._camera(camera, base, taps) for camera in settings.cameras]
         self._threads = [Worker(camera.run, f"camera-{camera.id}") for camera in self.cameras]
         self._threads += [Worker(reader.run, f"main-{reader.id}") for reader in self._readers(base)]

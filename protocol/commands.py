@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from common.clock import SECOND_NS
 from common.decoding import JsonDecoder
 from common.errors import ContractError
-from protocol.event_types import PRINTABLE, Name
-from protocol.identifiers import is_uuid7
+from protocol.event_types import Name
+from protocol.identifiers import PRINTABLE, is_uuid7
 from protocol.signing import signed_messages
 from protocol.topics import BoxTopics
 
@@ -40,7 +40,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         to_ns: Its end.
         approved_by: Who agreed to it, where that takes two.
         case: The case that it is done under.
-        job: What is to be brought, UUIDv7.
+        job: The job whose result is uploaded, UUIDv7.
         ticket: Lets it in, sealed for the site (`protocol.signing.upload_tokens`).
     """
 
@@ -75,7 +75,7 @@ class RecordedRanges(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What came of a command; `problem` says why not.
+    """The result of a command; `problem` is the reason of a refusal.
 
     Attributes:
         kept: To `footage-spans`.

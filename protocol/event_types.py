@@ -12,8 +12,6 @@ import msgspec
 
 ObjectClass = Literal["person", "bicycle", "car", "motorcycle", "bus", "truck"]
 Direction = Literal["forward", "backward"]
-PRINTABLE = r"^[^\x00-\x1f\x7f]*$(?!\n)"
-"""Free text of people: no control characters, no line feeds."""
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.\-]+$(?!\n)")]
 Pseudonym = Annotated[str, msgspec.Meta(min_length=16, max_length=64, pattern=r"^[0-9a-f]+$(?!\n)")]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
@@ -163,11 +161,11 @@ class CameraData(Data, frozen=True, kw_only=True):
 
 
 class CameraLost(CameraData, frozen=True, kw_only=True):
-    """The camera's stream is gone."""
+    """The camera's stream is lost."""
 
 
 class CameraBack(CameraData, frozen=True, kw_only=True):
-    """The camera's stream is back; `seconds` is how long it was gone."""
+    """The camera's stream is back; `seconds` is how long it was lost."""
 
 
 class CameraCovered(CameraData, frozen=True, kw_only=True):
@@ -179,7 +177,7 @@ class CameraFrozen(CameraData, frozen=True, kw_only=True):
 
 
 class CameraMoved(CameraData, frozen=True, kw_only=True):
-    """The camera looks somewhere else than when it was set up."""
+    """The camera's view differs from the one at its setup."""
 
 
 class CameraDefocused(CameraData, frozen=True, kw_only=True):

@@ -8,10 +8,21 @@ from datetime import UTC, datetime
 
 from common.errors import ContractError
 
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$(?!\n)"
+"""Free text of people, as a pattern for schemas: no control characters, no line feeds."""
 NAME = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:[Zz]|\+00:00)")
 _SECOND_NS = 1_000_000_000
+
+
+def is_printable(text: str) -> bool:
+    r"""Whether free text has no control characters and no line feeds.
+
+    >>> is_printable("broken barrier"), is_printable("a\nb")
+    (True, False)
+    """
+    return re.search(PRINTABLE, text) is not None
 
 
 def uuid7(time_ns: int, random: bytes) -> str:

@@ -1,6 +1,6 @@
 """The site's lists on their way to its boxes: signed, sealed, versioned (issue "The gate and the doors").
 
-The broker keeps the message, so nobody but the site's boxes can read it: AES-256-GCM under a key of the site, around
+The broker keeps the message, so it is encrypted for the site's boxes: AES-256-GCM under a key of the site, around
 deflated JSON. The version grows with every change; a box refuses one that is not newer than its own.
 """
 

@@ -6,7 +6,6 @@ administrator could give themselves more rights by setting the password of a use
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -34,7 +33,7 @@ from aggregator.domain.store_port.accounts import AccountReader, AccountWriter
 from common.clock import SECOND_NS, Clock
 from common.errors import Forbidden, LoginError, StaffError, StoreError
 from common.secret import Secret
-from protocol.event_types import PRINTABLE
+from protocol.identifiers import is_printable
 
 WRITE_TIMEOUT_S = 10.0
 MOST_TOKENS = 20
@@ -243,7 +242,7 @@ class AccountService:
         most_days = MOST_DAYS_BY_PROVIDER if by_provider else MOST_DAYS
         if not 1 <= days <= most_days:
             raise StaffError(f"days: 1 to {most_days}")
-        if not label.strip() or len(label) > 100 or not re.search(PRINTABLE, label.strip()):
+        if not label.strip() or len(label) > 100 or not is_printable(label.strip()):
             raise StaffError("label: write 1 to 100 characters, without line feeds and control characters")
         if len(self.tokens(caller)) >= MOST_TOKENS:
             raise StaffError(f"at most {MOST_TOKENS} tokens; end one first")

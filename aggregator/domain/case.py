@@ -13,8 +13,8 @@ import msgspec
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.search_query import DAY_NS, MOST_PLACES, Nanoseconds, SearchQuery, Spot, site_of
 from common.errors import CaseError, ContractError
-from protocol.event_types import PRINTABLE, Name
-from protocol.identifiers import to_rfc3339
+from protocol.event_types import Name
+from protocol.identifiers import PRINTABLE, to_rfc3339
 
 Basis = Literal[
     "incident", "police_request", "court_order", "insurance_claim", "subject_request", "safety_review",

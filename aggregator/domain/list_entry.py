@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
@@ -11,7 +10,7 @@ import msgspec
 
 from common.clock import SECOND_NS
 from common.errors import ListError
-from protocol.event_types import PRINTABLE
+from protocol.identifiers import PRINTABLE, is_printable
 from protocol.plate_grammar import MAINLAND, Grammar, is_plate, normalise
 
 Kind = Literal["vehicle", "credential"]
@@ -26,7 +25,6 @@ MOST_ENTRIES = 20_000
 """A site's; so many fit into one message to its boxes."""
 LATEST_NS = 1 << 62
 """In the year 2116: the database stores 64 bits."""
-_PRINTABLE = re.compile(PRINTABLE)
 Words = Annotated[str, msgspec.Meta(max_length=200, pattern=PRINTABLE)]
 
 
@@ -88,7 +86,7 @@ def check(wanted: ListEntryRequest, now_ns: int, grammars: tuple[Grammar, ...] =
     if not text or (wanted.kind == "vehicle" and not is_plate(text, grammars)):
         raise ListError("text: no plate can say this; check province, letters (no I, no O) and length")
     for name in ("owner", "reason"):
-        if not _PRINTABLE.search(getattr(wanted, name)):
+        if not is_printable(getattr(wanted, name)):
             raise ListError(f"{name}: write it without line feeds and control characters")
     if not wanted.owner.strip():
         raise ListError("owner: is missing; give the person who is responsible for this entry")

@@ -10,7 +10,6 @@ the release is still what it was before.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, get_args
 
@@ -21,8 +20,8 @@ from aggregator.domain.search_query import DAY_NS, Nanoseconds
 from common.clock import SECOND_NS
 from common.errors import ContractError, ReleaseError
 from protocol.commands import Reason
-from protocol.event_types import PRINTABLE, Name
-from protocol.identifiers import to_rfc3339
+from protocol.event_types import Name
+from protocol.identifiers import is_printable, to_rfc3339
 from protocol.signing.chunked_aead import LONGEST_NS
 
 State = Literal["requested", "approved", "ready", "fetched", "refused", "failed", "expired"]
@@ -238,7 +237,7 @@ def check_reason(reason: str) -> str:
     Raises:
         ReleaseError: They do not say it.
     """
-    if not 3 <= len(reason.strip()) <= 200 or not re.search(PRINTABLE, reason.strip()):
+    if not 3 <= len(reason.strip()) <= 200 or not is_printable(reason.strip()):
         raise ReleaseError("reason: write 3 to 200 printable characters")
     return reason.strip()
 

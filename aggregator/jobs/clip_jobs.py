@@ -157,17 +157,17 @@ class ClipJobs:
         clip = self.reader.clip(job)
         return clip is not None and clip.open
 
-    async def take(self, brought: ReceivedFile) -> None:
+    async def take(self, received: ReceivedFile) -> None:
         """The file is there.
 
         Raises:
-            StoreError: It could not be noted; the box will bring it again.
+            StoreError: It could not be stored; the box uploads it again.
         """
         for _ in range(3):  # the answer of a box that was asked again may come in between
-            clip = await asyncio.to_thread(self.reader.clip, brought.job)
+            clip = await asyncio.to_thread(self.reader.clip, received.job)
             if clip is None or not clip.open:
                 return
-            if await self._change(clip, moves.mark_stored(clip, brought.bytes, brought.digest)):
+            if await self._change(clip, moves.mark_stored(clip, received.bytes, received.digest)):
                 self.broadcast.publish(ChangeSet(clips={clip.id}))
                 return
 

@@ -149,7 +149,7 @@ class ReleaseJobs:
             raise CommandError(str(error)) from error
 
     async def fail(self, release: Release, problem: str) -> None:
-        """There will be no copy: the key goes, and what was brought of it."""
+        """Fail the release: destroy its key and what was uploaded."""
         with contextlib.suppress(ReleaseError):
             await self.service.change(moves.fail(release, problem, self.service.clock.wall_ns()))
             _log.warning("no clear copy", release=release.id, problem=problem)
@@ -161,20 +161,20 @@ class ReleaseJobs:
         release = self.service.reader.release(job)
         return release is not None and release.state == "approved"
 
-    async def take(self, brought: ReceivedFile) -> None:
+    async def take(self, received: ReceivedFile) -> None:
         """The copy is there.
 
         Raises:
-            StoreError: It could not be noted; the box will bring it again.
+            StoreError: It could not be stored; the box uploads it again.
         """
-        release = await asyncio.to_thread(self.service.reader.release, brought.job)
+        release = await asyncio.to_thread(self.service.reader.release, received.job)
         if release is None or release.state != "approved":
-            if release is None or not release.object:  # nobody waits any more: it must not stay
-                await asyncio.to_thread(self.service.objects.delete, brought.name)
+            if release is None or not release.object:  # not wanted any more: it must be deleted
+                await asyncio.to_thread(self.service.objects.delete, received.name)
             return
         if problem := await asyncio.to_thread(self.service.objection, release):
             await self.fail(release, problem)
             return
         now_ns = self.service.clock.wall_ns()
         with contextlib.suppress(ReleaseError):
-            await self.service.change(moves.bring(release, brought.name, brought.bytes, brought.digest, now_ns))
+            await self.service.change(moves.bring(release, received.name, received.bytes, received.digest, now_ns))

@@ -1,7 +1,7 @@
 """Metadata has a ceiling too: events, pictures, alerts and the record's entries go when too old, on the record.
 
 A clock that jumps ahead must not erase a village's memory: after a jump, and after a start with a clock far ahead of
-what was written last, nothing is erased for a day, in which somebody can correct it.
+what was written last, nothing is erased for a day, so that the clock can be corrected.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ class RetentionJob:
 
     def _erase(self, store: RetentionWriter, what: Purgeable, keep: Keep, wall_ns: int) -> int:
         before_ns = _before(keep, wall_ns)
-        gone = store.purge(what, before_ns, MOST_ROWS, self._act(what, before_ns, wall_ns))
-        self.erased[what] += gone
-        return gone
+        erased_rows = store.purge(what, before_ns, MOST_ROWS, self._act(what, before_ns, wall_ns))
+        self.erased[what] += erased_rows
+        return erased_rows
 
     @staticmethod
     def _act(what: Purgeable, before_ns: int, wall_ns: int) -> AuditEntry:

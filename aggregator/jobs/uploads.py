@@ -1,6 +1,6 @@
-"""Files that boxes bring, piece by piece: an upload that broke off goes on where it stopped.
+"""Uploads from boxes, in pieces: an interrupted upload is resumed.
 
-After the model of resumable uploads over HTTP (HEAD tells the offset, PATCH adds at it); a ticket is good for one job.
+Resumable over HTTP: HEAD returns the offset, PATCH appends at it; a ticket is valid for one job.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class UploadHandler(Protocol):
     def expects(self, job: str) -> bool:
         """Whether this job's file is still wanted."""
 
-    def take(self, brought: ReceivedFile) -> Awaitable[None]:
+    def take(self, received: ReceivedFile) -> Awaitable[None]:
         """The file is there.
 
         Raises:
-            StoreError: It could not be noted; the box will bring it again.
+            StoreError: It could not be stored; the box uploads it again.
         """
 
 

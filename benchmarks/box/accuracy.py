@@ -1,4 +1,4 @@
-"""`accuracy`: crossings and entries on real clips against what people read from them by eye.
+"""`accuracy`: crossings and entries on real clips against what people read from them by analyzer.
 
 `_true` is how many there are, `_found` how many of them were reported at the right time, `_false` how many reports
 belong to none of them: doubles, wrong times, and anything at all of a class that is not in the clip.

@@ -105,7 +105,7 @@ def _play(case: Case, finder: SizedDetector, keyframe_mode: KeyframeMode | None)
 
     def submit(job: InferenceRequest) -> None:
         picture = picture_of(job.frame)
-        job.eye.conclude(job, run_views(finder, job, picture), picture)
+        job.analyzer.conclude(job, run_views(finder, job, picture), picture)
 
     analyzer = FrameAnalyzer(
         camera=case.key,

@@ -113,7 +113,7 @@ def _watch(url: str, mode: str, stop: threading.Event) -> None:
     from pipelines.types import Detections
 
     def submit(job: InferenceRequest) -> None:
-        job.eye.conclude(job, Detections.none(), picture_of(job.frame))
+        job.analyzer.conclude(job, Detections.none(), picture_of(job.frame))
 
     analyzer = FrameAnalyzer(
         camera="cam",

@@ -17,7 +17,7 @@ from common.threads import Worker
 
 _log = logging_setup.get("jobs")
 TEND_S = 1.0
-"""Between two looks at what is due or has expired."""
+"""Between two checks for jobs that are due or have expired."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class JobHandler(Protocol):
         """Refuse a command that cannot be done.
 
         Raises:
-            PaifangError: Says why.
+            PaifangError: The command is refused; the message is the reason.
         """
 
     def run(self, command: Command, attempt: Attempt) -> None:

@@ -35,7 +35,7 @@ def build_jobs(
         settings: The box's.
         base: Folder that they are relative to.
         footage: What is recorded.
-        uplink: The way to the aggregator.
+        uplink: Uploads to the aggregator.
         clock: Wall and monotonic.
         films: Opens what redacts videos.
         views: Opens what redacts a view of so many frames a second, with such a lead.

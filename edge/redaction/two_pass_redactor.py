@@ -34,7 +34,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Told:
+class CopyOptions:
     """Options of a copy.
 
     Attributes:
@@ -46,7 +46,7 @@ class Told:
     about: str = ""
 
 
-NOTHING = Told()
+NOTHING = CopyOptions()
 
 
 @dataclass
@@ -80,7 +80,7 @@ class ExportRedactor:
         *,
         sound: bool = False,
         progress: Progress | None = None,
-        told: Told = NOTHING,
+        copy_options: CopyOptions = NOTHING,
     ) -> Counts:
         """Write a redacted copy.
 
@@ -89,7 +89,7 @@ class ExportRedactor:
             target: A new MP4 file, which exists only on success; or a byte stream (then fragmented MP4).
             sound: Copy the first sound track.
             progress: Called for each frame.
-            told: Start and metadata text.
+            copy_options: Start and metadata text.
 
         Raises:
             RedactionError: Nothing can be read or written. There is no file then.
@@ -101,7 +101,9 @@ class ExportRedactor:
             lookahead = LookaheadDetector(opener, self.detectors, cadence, self.timeout_s, self.threads)
             try:
                 options = FILE if partial else FRAGMENTS
-                job = _Job(video, cadence, lookahead, self.random, partial or target, sound, progress, options, told)
+                job = _Job(
+                    video, cadence, lookahead, self.random, partial or target, sound, progress, options, copy_options
+                )
                 counts = job.run()
             finally:
                 lookahead.close()
@@ -193,7 +195,7 @@ class _Job:
     sound: bool
     progress: Progress | None
     options: dict[str, str]
-    told: Told
+    copy_options: CopyOptions
     counts: Counts = field(default_factory=Counts)
     _audio_packets: deque[AudioPacket] = field(default_factory=lambda: deque(maxlen=MAX_AUDIO_PACKETS))
     _encoder: Encoder | None = None
@@ -201,7 +203,7 @@ class _Job:
 
     def __post_init__(self) -> None:
         self.ahead = LookaheadBuffer(self.lookahead, self.cadence, self.counts)
-        self._trim = LeadTrimmer(self.told.skip_s, self.video.base)
+        self._trim = LeadTrimmer(self.copy_options.skip_s, self.video.base)
 
     def run(self) -> Counts:
         """Redact every frame."""
@@ -229,7 +231,7 @@ class _Job:
         if self._encoder is None or self._format is None:
             self._format = FrameFormat.of(video_frame.frame)
             where = str(self.target) if isinstance(self.target, Path) else self.target
-            origin, about = self.video.origin(self.sound), self.told.about
+            origin, about = self.video.origin(self.sound), self.copy_options.about
             self._encoder = Encoder(where, self._format, origin, options=self.options, about=about)
         redacted = self._redact(video_frame, self._format)
         self.counts.frames += 1

@@ -23,7 +23,7 @@ class Reading:
 
     Args:
         clock: Both clocks.
-        patience: Told of pictures.
+        patience: CopyOptions of pictures.
         late_s: How long ago the first came.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""One camera's eye: decides on every decoded picture whether to look, and hands what is worth it to the detector."""
+"""Analyzes one camera's decoded frames: motion, camera faults, and which frames go to the detector."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from protocol.event_types import Data
 VEHICLES = frozenset({"car", "bus", "truck", "motorcycle"})
 HEALTH_EVERY_NS = 2 * SECOND_NS
 PACE = 0.96
-"""Looks come this much closer together than asked, so that now and then a dropped one leaves enough of them."""
+"""Inspections are this much closer together than configured, so that enough remain when one is dropped."""
 STEP_NS = SECOND_NS
 """A larger step back of the wall clock starts the tracks again."""
 
 
 @dataclass(frozen=True)
 class InferenceRequest:
-    """A frame that is worth a look.
+    """A frame for the detector.
 
     Attributes:
-        eye: Whose it is.
+        analyzer: Of the camera.
         frame: The decoded picture.
-        request: Where to look.
-        past: It was kept and decoded late: it must not be dropped for a newer one.
+        request: The views to inspect.
+        past: The frame was kept and decoded late; a newer frame must not replace it.
     """
 
-    eye: FrameAnalyzer
+    analyzer: FrameAnalyzer
     frame: av.VideoFrame
     request: InferencePlan
     past: bool = False
@@ -62,14 +62,14 @@ class Passing:
 
 @dataclass(frozen=True)
 class Report:
-    """Findings of one look.
+    """Findings of one inspection.
 
     Attributes:
         camera: The camera's id.
         findings: What the rules found, or a gate decided.
-        picture: What they were found in, H x W x 3 uint8 BGR, not redacted: it must not leave the box like this.
+        picture: The frame, H x W x 3 uint8 BGR, not redacted: it must not leave the box.
         people: Boxes of the persons in it, pixels.
-        plates: Boxes of plates that are known already, pixels; covered whether or not the redactor finds them.
+        plates: Boxes of known plates, pixels; masked whether or not the redactor detects them.
     """
 
     camera: str
@@ -80,16 +80,16 @@ class Report:
 
 
 class FrameObserver(Protocol):
-    """A gate's lane: sees every decoded frame, and is told what moves. Must be quick and never raise."""
+    """Gets every decoded frame and motion of a gate camera. Must be quick and never raise."""
 
     def frame(self, frame: av.VideoFrame, time_ns: int) -> None:
-        """One decoded frame, before anything is decided about it."""
+        """One decoded frame, before it is analyzed."""
 
     def moved(self, time_ns: int) -> None:
         """Something moved in the picture."""
 
     def vehicles(self, vehicles: tuple[Vehicle, ...], time_ns: int) -> None:
-        """The vehicles that are followed now."""
+        """The vehicles that are tracked now."""
 
 
 @dataclass
@@ -100,11 +100,11 @@ class FrameAnalyzer:
         camera: The camera's id.
         make_pipeline: A new pipeline for a picture of this width and height.
         health: The camera's health.
-        looks_per_s: How often to look.
-        submit: Takes a job for the detector.
-        report: Takes findings, with the frame that they were found in.
-        send: Takes drafts that need no picture.
-        watcher: The lane, where the camera is a gate.
+        looks_per_s: Inspections a second.
+        submit: Queues a frame for the detector.
+        report: Takes findings with their frame.
+        send: Takes events that need no picture.
+        watcher: The plate reader, where the camera is a gate.
     """
 
     camera: str

@@ -16,8 +16,8 @@ from edge.video.frame_analyzer import InferenceRequest
 from edge.video.latest_frame_queue import LatestFrameQueue
 from pipelines.types import Detections, Detector, Picture
 
-BEHIND = 10
-"""Niceness of looks that stand back."""
+LOW_PRIORITY = 10
+"""Niceness of the threads with `low_priority`."""
 
 
 class SizedDetector(Protocol):
@@ -28,23 +28,23 @@ class SizedDetector(Protocol):
 
 
 class FixedSizeAdapter:
-    """A detector that chooses its own input size, where one is wanted that takes it."""
+    """Adapts a detector with a fixed input size to `SizedDetector`."""
 
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
 
     def detect_at(self, picture: Picture, size: tuple[int, int]) -> Detections:
-        """Find things; the size is left to the detector."""
+        """Detect objects; the detector chooses the input size."""
         del size
         return self._detector.detect(picture)
 
 
 def run_views(detector: SizedDetector, job: InferenceRequest, picture: Picture) -> Detections:
-    """Look at a frame's views and bring what was found back to the frame's pixels.
+    """Detect in a frame's views; the boxes are in the frame's pixels.
 
     Args:
-        detector: Finds things.
-        job: Whose views to look at.
+        detector: Detects objects.
+        job: The frame and its views.
         picture: The job's frame, H x W x 3 uint8 BGR.
 
     Raises:
@@ -56,19 +56,19 @@ def run_views(detector: SizedDetector, job: InferenceRequest, picture: Picture) 
 
 @dataclass
 class InferencePool:
-    """Takes jobs from the mailbox until it is closed.
+    """Runs inference on frames from the queue until it is closed.
 
     Args:
         detector: Shared by all cameras and workers.
-        mailbox: The newest frame of each camera.
-        workers: Threads; each looks at another camera's frame.
-        behind: The threads stand back behind the box's others: at a gate somebody waits.
+        queue: The newest frame of each camera.
+        workers: Threads; each works on another camera's frame.
+        low_priority: The threads stand back low_priority the box's others: at a gate somebody waits.
     """
 
     detector: SizedDetector
-    mailbox: LatestFrameQueue[InferenceRequest]
+    queue: LatestFrameQueue[InferenceRequest]
     workers: int = 1
-    behind: bool = False
+    low_priority: bool = False
     jobs: int = 0
     failures: int = 0
     last_s: float = 0.0
@@ -82,33 +82,33 @@ class InferencePool:
             thread.start()
 
     def stop(self) -> None:
-        """Close the mailbox and wait."""
-        self.mailbox.close()
+        """Close the queue and wait for the threads."""
+        self.queue.close()
         for thread in self._threads:
             thread.join()
 
     def _run(self) -> None:
-        if self.behind:
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND)  # of this thread alone, on Linux
-        while (taken := self.mailbox.take()) is not None:
+        if self.low_priority:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOW_PRIORITY)  # of this thread alone, on Linux
+        while (taken := self.queue.take()) is not None:
             camera, job = taken
             try:
-                self._look(camera, job)
+                self._infer(camera, job)
             finally:
-                self.mailbox.done(camera)
+                self.queue.done(camera)
 
-    def _look(self, camera: str, job: InferenceRequest) -> None:
+    def _infer(self, camera: str, job: InferenceRequest) -> None:
         log = logging_setup.get("inference").bind(camera=camera)
         began = time.perf_counter()
         try:
             picture = picture_of(job.frame)
-            job.eye.conclude(job, run_views(self.detector, job, picture), picture)
+            job.analyzer.conclude(job, run_views(self.detector, job, picture), picture)
         except ModelError as error:
             self.failures += 1
-            log.warning("look failed", error=str(error))
-        except Exception:  # one frame must not end the looks at all the others
+            log.warning("inference failed", error=str(error))
+        except Exception:  # a fault of one frame must not end the thread
             self.failures += 1
-            log.exception("look failed")
+            log.exception("inference failed")
         else:
             self.jobs += 1
             self.last_s = time.perf_counter() - began

@@ -1,6 +1,6 @@
-"""A file through one camera's pipeline, as fast as it goes: the same eye, detector and rules as live, in one thread.
+"""A file through one camera's pipeline, as fast as possible: analyzer, detector and rules as live, in one thread.
 
-Looks are paced by the file's own time stamps, never by a clock, so the same file gives the same events every time.
+Inspections are paced by the file's own time stamps, never by a clock: the same file gives the same events every time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Replay:
     """One file, once.
 
     Args:
-        camera: Whose zones, lines and looks.
+        camera: The camera with its zones and lines.
         make_pipeline: Of that camera.
         detector: Finds persons and vehicles.
         start_ns: When the file's first picture was taken, UTC nanoseconds; schedules and events go by it.
@@ -44,7 +44,7 @@ class Replay:
         frames: Pictures decoded so far.
         seconds: Time within the file so far.
         broken: Packets that could not be decoded.
-        analyzer: The camera's eye.
+        analyzer: The camera's analyzer.
     """
 
     camera: CameraSettings

@@ -1,6 +1,6 @@
 """A checkpoint: "at this time the record had this many entries and this root", signed with Ed25519.
 
-Whoever keeps old checkpoints can tell whether the record was changed since: boxes do, and whoever else is sent them.
+A holder of an old checkpoint can check whether the log was changed since: boxes hold them, and others may.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _DECODER = JsonDecoder(Checkpoint, "checkpoint", RecordError)
 
 
 def topic(site: str) -> str:
-    """Where a site's boxes are told the newest one (retained)."""
+    """The topic of the newest one for a site's boxes (retained)."""
     return f"{ROOT}/{check_name(site, 'site')}/checkpoint"
 
 

@@ -1,4 +1,4 @@
-"""Tickets: what lets a box bring something to the aggregator over HTTP, for one job.
+"""Tickets: they let a box upload the result of one job to the aggregator over HTTP.
 
 A ticket travels inside a signed command, sealed for the site: who listens at the broker cannot use it.
 """
@@ -24,12 +24,12 @@ PIECE_BYTES = 1024 * 1024
 
 
 def upload_path(use: str, job: str) -> str:
-    """Where a box brings a file: HEAD tells how much is there, PATCH adds a piece."""
+    """The path of an upload: HEAD returns the offset, PATCH appends a piece."""
     return f"/box/uploads/{use}/{job}"
 
 
 def live_path(job: str) -> str:
-    """The WebSocket that a box brings a live view to."""
+    """The WebSocket that a box sends a live view to."""
     return f"/box/live/{job}"
 
 

@@ -34,7 +34,9 @@ class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     from_ms: Annotated[int, msgspec.Meta(gt=0, lt=2**62 // MILLISECOND_NS)]
     to_ms: Annotated[int, msgspec.Meta(gt=0, lt=2**62 // MILLISECOND_NS)]
-    reason: Annotated[str, msgspec.Meta(pattern=r"^\s*\S.{1,198}\S\s*$(?!\n)")]
+    reason: Annotated[
+        str, msgspec.Meta(pattern=r"^\s*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]{1,198}[^\s\x00-\x1f\x7f]\s*$(?!\n)")
+    ]
 
 
 def add(app: FastAPI, views: LiveViewService) -> None:
@@ -112,7 +114,7 @@ async def _first(*works: Coroutine[Any, Any, tuple[int, str]]) -> tuple[int, str
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         try:
             return next(iter(done)).result()
-        except (WebSocketDisconnect, RuntimeError, OSError):  # the socket is gone
+        except (WebSocketDisconnect, RuntimeError, OSError):  # the socket is closed
             return AWAY, ""
     finally:
         for task in tasks:
@@ -161,7 +163,7 @@ async def _keep(socket: WebSocket) -> tuple[int, str]:
 
 async def _over(view: RelayedStream) -> tuple[int, str]:
     await view.over.wait()
-    return AWAY, "nobody looks"
+    return AWAY, "no subscribers"
 
 
 async def _close(socket: WebSocket, code: int, reason: str) -> None:

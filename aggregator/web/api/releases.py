@@ -72,12 +72,12 @@ def add(app: FastAPI, releases: ReleaseService) -> None:
     async def approve_release(
         release_id: IdPath, caller: Who, wanted: models.DecisionRequest
     ) -> models.ReleaseResponse:
-        """Approve somebody else's request."""
+        """Approve another person's request."""
         return _release(await releases.decide(caller, release_id, approved=True, reason=wanted.reason))
 
     @app.post("/api/releases/{release_id}/refuse", tags=_TAGS, responses=errors(409))
     async def refuse_release(release_id: IdPath, caller: Who, wanted: models.DecisionRequest) -> models.ReleaseResponse:
-        """Refuse somebody else's request."""
+        """Refuse another person's request."""
         return _release(await releases.decide(caller, release_id, approved=False, reason=wanted.reason))
 
     @app.post(

@@ -57,7 +57,7 @@ def _case_fields(wanted: models.NewCaseRequest) -> dict[str, object]:
 
 
 def _hit(hit: SearchResult) -> models.HitResponse:
-    """A hit as the API shows it; no track, no credential, nothing that follows somebody."""
+    """A search result of the API; no track and no credential."""
     return models.HitResponse(
         id=hit.id, site=hit.site, box=hit.box, place=hit.place, kind=hit.kind, time=to_rfc3339(hit.time_ns),
         object=hit.object, zone=hit.zone, picture=f"/api/footage/{hit.id}/picture" if hit.picture else None,

@@ -46,12 +46,12 @@ async def _take(uploads: UploadReceiver, use: str, job: str, request: Request) -
         at = await run_in_threadpool(uploads.offset, use, job)
         return _answer(409, "the piece begins elsewhere; ask with HEAD", at)
     if there == length:
-        brought = await run_in_threadpool(uploads.finish, use, job, request.headers.get(DIGEST, ""))
-        if brought is None:
+        received = await run_in_threadpool(uploads.finish, use, job, request.headers.get(DIGEST, ""))
+        if received is None:
             return _answer(422, f"{DIGEST}: not the hash of what came; begin anew", 0)
-        await uploads.takers[use].take(brought)
+        await uploads.takers[use].take(received)
         await run_in_threadpool(uploads.forget, use, job)
-        _log.info("upload is whole", use=use, job=job, bytes=brought.bytes)
+        _log.info("upload is whole", use=use, job=job, bytes=received.bytes)
     return Response(status_code=204, headers={OFFSET: str(there)})
 
 

@@ -11,7 +11,7 @@ from common.errors import ContractError
 from protocol.identifiers import from_rfc3339
 
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
-"""Text without control characters: it is shown, logged and exported, and PostgreSQL stores no NUL."""
+"""As `protocol.identifiers.PRINTABLE`, in the syntax of pydantic's patterns, whose `$` is the end of the text."""
 UTC_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|\+00:00)$"
 NAME = r"^[A-Za-z0-9_.\-]+$"
 PLACE = r"^[A-Za-z0-9_.\-]+/[A-Za-z0-9_.\-]+$"

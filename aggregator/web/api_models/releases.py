@@ -42,7 +42,7 @@ class NewReleaseRequest(RequestModel):
 
 
 class DecisionRequest(RequestModel):
-    """Approves or refuses somebody else's request."""
+    """Approves or refuses another person's request."""
 
     model_config = example(reason="request checked")
 

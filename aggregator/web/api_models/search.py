@@ -122,7 +122,7 @@ class SearchParameters(BaseModel):
 
 
 class HitResponse(ResponseModel):
-    """An event that was found. No track and no credential: nothing that follows somebody."""
+    """An event that was found. It has no track and no credential."""
 
     model_config = example(_HIT)
 

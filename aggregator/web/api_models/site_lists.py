@@ -69,7 +69,7 @@ class EntryRemovedResponse(ResponseModel):
 class RowProblem(ResponseModel):
     """A row of a file that was not added."""
 
-    model_config = example(line=3, problem="owner: is missing; say whom to ask about this entry")
+    model_config = example(line=3, problem="owner: is missing; give the person who is responsible for this entry")
 
     line: int = Field(description="Counts from 1, the header's line included.", ge=1)
     problem: str

@@ -1,1 +1,1 @@
-"""Blurred clips of alerts, made where the footage is and brought to the aggregator."""
+"""Redacted clips of alerts, made on the box and uploaded to the aggregator."""

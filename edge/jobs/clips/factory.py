@@ -17,7 +17,7 @@ def clip_handler(
     settings: BoxSettings, base: Path, footage: RecorderService | None, uplink: UploadClient | None,
     redactor: Callable[[], ExportRedactor],
 ) -> ClipHandler | None:  # fmt: skip
-    """What makes clips; None where nothing is recorded, nobody is trusted, or there is no way to bring them.
+    """The handler of clips; None without a recorder, a trust file or an uplink.
 
     Raises:
         SettingsError: The trust file cannot be used.

@@ -19,7 +19,7 @@ from common.jobs.engine import Attempt
 from common.jobs.job import Policy
 from edge.messaging.upload_client import UploadClient
 from edge.recorder.footage.playback import Player
-from edge.redaction.two_pass_redactor import ExportRedactor, Told
+from edge.redaction.two_pass_redactor import CopyOptions, ExportRedactor
 from edge.redaction.video_reader import film_of_pieces
 from protocol.commands import Command
 from protocol.identifiers import to_rfc3339
@@ -63,7 +63,7 @@ class ClipHandler:
         self._redactor: ExportRedactor | None = None
 
     def clean(self, open_jobs: frozenset[str]) -> None:
-        """Remove clips of a run before that are not whole or that nobody waits for."""
+        """Remove incomplete clips of an earlier run, and those without an open job."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self._folder.glob("*.mp4*"):
             if left.suffix != ".mp4" or left.stem not in open_jobs:
@@ -118,7 +118,7 @@ class ClipHandler:
         self._redactor.redact(
             film_of_pieces(lambda: self._player.play(camera, *span, left_out), camera),
             path,
-            told=Told(Fraction(skip_ns, SECOND_NS), about),
+            copy_options=CopyOptions(Fraction(skip_ns, SECOND_NS), about),
         )
 
     def _path(self, job_id: str) -> Path:

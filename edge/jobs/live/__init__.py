@@ -1,1 +1,1 @@
-"""Live views: a camera's picture, covered, encoded anew and sent outwards while somebody looks."""
+"""Live views: a camera's video, redacted, encoded and sent to the aggregator while it has subscribers."""

@@ -26,7 +26,7 @@ def live_handler(
     clock: Clock,
     redactor: Callable[[float, int], LiveRedactor],
 ) -> LiveStreamHandler | None:
-    """What sends live views and plays footage; None where nobody is trusted, or there is no way to send them.
+    """The handler of live views and playback; None without a trust file or an uplink.
 
     Raises:
         SettingsError: The trust file cannot be used.
@@ -40,7 +40,7 @@ def live_handler(
 
     def kept(camera: str, from_ns: int, to_ns: int) -> KeptOpener:
         assert footage is not None
-        footage.store.player.begins_ns(camera, from_ns, to_ns)  # raises where there is nothing: now it can be said
+        footage.store.player.begins_ns(camera, from_ns, to_ns)  # raises where there is no footage
         return KeptOpener(footage.store.player, camera, from_ns, to_ns, clock, time.sleep)
 
     return LiveStreamHandler(

@@ -12,7 +12,7 @@ class Fmp4Splitter:
     """Takes the bytes of a fragmented MP4 as they are written (`edge.redaction.encoder.Writable`).
 
     Attributes:
-        ready: Whole pieces that nobody took yet.
+        ready: Complete pieces that were not taken yet.
         times: When the frames were taken that are in the encoder, nanoseconds; put one before each frame.
     """
 

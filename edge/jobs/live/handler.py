@@ -92,10 +92,10 @@ class LiveStreamHandler:
         return self.cameras[command.target]
 
     def run(self, command: Command, attempt: Attempt) -> None:
-        """Send the view until nobody wants it any more.
+        """Send the stream until it is not wanted any more.
 
         Raises:
-            PaifangError: The camera is gone, or the footage cannot be played.
+            PaifangError: The camera is lost, or the footage cannot be played.
         """
         ticket, opener = unseal(self.site_key, command.job, command.ticket), self._opener(command)
         lead = LEAD if command.to_ns else 0
@@ -123,7 +123,7 @@ class LiveStreamHandler:
         )
 
     def _send(self, socket: ClientConnection, view: View, stop: threading.Event) -> str:
-        """Until somebody has had enough, and why; empty: all was sent."""
+        """Send until the end; returns the reason, empty where all was sent."""
         heard_ns = self.clock.monotonic_ns()
         with contextlib.closing(view.pieces()) as frames:
             for pieces in frames:

@@ -55,7 +55,7 @@ class LatestFrame:
     skipped: int = 0
 
     def put(self, frame: av.VideoFrame, time_ns: int) -> None:
-        """Give it; one that nobody took is gone."""
+        """Put a frame; it replaces one that was not taken."""
         with self._there:
             self.skipped += self._frame is not None
             self._frame = frame, time_ns

@@ -82,7 +82,7 @@ class KeptOpener:
 
 
 def _skip(_segment: str, _problem: str) -> None:
-    """A segment that does not open is left out; start-up and `footage verify` tell of it."""
+    """A segment that cannot be opened is left out; start-up and `footage verify` report it."""
 
 
 def _nanoseconds(packet: VideoPacket, base: Fraction) -> int:

@@ -17,13 +17,13 @@ from protocol.signing import trust_anchor
 def release_handler(
     settings: BoxSettings, base: Path, footage: RecorderService | None, uplink: UploadClient | None, clock: Clock
 ) -> ReleaseHandler | None:
-    """What makes clear copies; None where nothing is recorded, nobody is trusted, or there is no way to bring them.
+    """The handler of unredacted copies; None without a recorder, a trust file or an uplink.
 
     Args:
         settings: The box's.
         base: Folder that they are relative to.
         footage: What is recorded.
-        uplink: The way to the aggregator.
+        uplink: Uploads to the aggregator.
         clock: Wall clock.
 
     Raises:

@@ -142,7 +142,7 @@ class Maker:
 
 
 def told(order: ReleaseRequest, now_ns: int) -> UnsequencedEvent:
-    """The event that tells of it, with both names."""
+    """The event about the copy, with both names."""
     agreed = f"clear copy {order.job}, asked for by {order.asked_by}, approved by {order.approved_by}"
     data = FootageExported(
         from_=to_rfc3339(order.from_ns),

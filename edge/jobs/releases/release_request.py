@@ -1,4 +1,4 @@
-"""What a box must be told before it makes a clear copy. Each point is checked here too, whatever the aggregator did."""
+"""The request for an unredacted copy, checked on the box too, whatever the aggregator has checked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ReleaseRequest:
         from_ns: Its begin, UTC nanoseconds.
         to_ns: Its end; at most an hour later.
         asked_by: Who asked.
-        approved_by: Who agreed: somebody else.
+        approved_by: The approver: another person.
         case: Under which case.
         reason: Why, in the asker's words.
         secrets: Its upload's ticket and its file's key.
@@ -51,7 +51,7 @@ def order_of(command: Command, site_key: bytes) -> ReleaseRequest:
     """
     for name, value in (("by", command.by), ("approved_by", command.approved_by)):
         if not NAME.fullmatch(value):
-            raise FootageRefused(f"no clear copy: '{name}' names nobody")
+            raise FootageRefused(f"no unredacted copy: '{name}' names nobody")
     if command.by.casefold() == command.approved_by.casefold():
         raise FootageRefused("no clear copy: who asked and who approved must be two people")
     if not is_uuid7(command.job):

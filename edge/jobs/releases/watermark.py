@@ -41,7 +41,7 @@ class Watermarker:
     """Marks the frames of one copy.
 
     Args:
-        canvas: What all frames are brought to.
+        canvas: The size that all frames are scaled to.
         words: What the mark says, a line each; what is not ASCII shows as `?`.
     """
 
@@ -59,7 +59,7 @@ class Watermarker:
             seconds: When it is shown, from the copy's beginning.
 
         Raises:
-            RedactionError: It cannot be brought to the canvas.
+            RedactionError: It cannot be scaled to the canvas.
         """
         canvas, dark = self._canvas, not known(frame)
         try:

@@ -18,7 +18,7 @@ from edge.recorder.footage.playback import Player
 from edge.recorder.index import Gap, Index, Segment
 from edge.redaction.encoder import Writable
 from edge.redaction.redaction_manifest import hash_of, manifest_path
-from edge.redaction.two_pass_redactor import NOTHING, Progress, Told
+from edge.redaction.two_pass_redactor import NOTHING, CopyOptions, Progress
 from edge.redaction.video_reader import Opener, film_of_pieces
 from protocol.envelope import UnsequencedEvent
 from protocol.event_types import FootageExported
@@ -40,7 +40,7 @@ class VideoRedactor(Protocol):
 
     def redact(
         self, opener: Opener, target: Path | Writable, *, sound: bool = False, progress: Progress | None = None,
-        told: Told = NOTHING,
+        copy_options: CopyOptions = NOTHING,
     ) -> Counts:  # fmt: skip
         """Write a redacted copy of the video that `opener` opens; no file on failure. `sound` copies its audio.
 
@@ -110,9 +110,9 @@ class Exporter:
         """
         assert self.redactor is not None
         begins_ns, _ = self.player.held(request.camera, request.from_ns, request.to_ns)
-        skip = Told(Fraction(max(0, request.from_ns - begins_ns), SECOND_NS))
+        skip = CopyOptions(Fraction(max(0, request.from_ns - begins_ns), SECOND_NS))
         return self.redactor.redact(
-            open_footage(self.player, request), target, sound=request.sound, progress=progress, told=skip
+            open_footage(self.player, request), target, sound=request.sound, progress=progress, copy_options=skip
         )
 
     def manifest(

@@ -90,6 +90,8 @@ def test_a_stretch_ends_by_itself_and_its_case_is_on_the_record(web: Web, runnin
         ({"reason": "x"}, REFUSED),
         ({"reason": "  x  "}, REFUSED),
         ({"reason": "x" * 201}, REFUSED),
+        ({"reason": "the lost\x00 dog"}, REFUSED),
+        ({"reason": "the lost\n dog"}, REFUSED),
         ({"to_ms": 1}, REFUSED),
         ({"from_ms": 1}, REFUSED),
         ({"from_ms": "now"}, REFUSED),

@@ -32,7 +32,7 @@ from edge.recorder.footage.export import VideoRedactor
 from edge.recorder.footage.http_api import MAX_VIDEO_NS, FootageApi, api_token
 from edge.recorder.retention.legal_holds import Hold
 from edge.redaction.encoder import Writable
-from edge.redaction.two_pass_redactor import NOTHING, Progress, Told
+from edge.redaction.two_pass_redactor import NOTHING, CopyOptions, Progress
 from edge.redaction.video_reader import Opener
 from edge.settings.recorder import RecorderSettings
 from protocol.identifiers import to_rfc3339
@@ -255,7 +255,7 @@ class Waiting:
 
     def redact(
         self, opener: Opener, target: Path | Writable, *, sound: bool = False, progress: Progress | None = None,
-        told: Told = NOTHING,
+        copy_options: CopyOptions = NOTHING,
     ) -> Counts:  # fmt: skip
         assert not isinstance(target, Path)
         self.begun.set()

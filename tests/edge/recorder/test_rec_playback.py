@@ -25,7 +25,7 @@ from edge.recorder.footage import transactional_outbox
 from edge.recorder.footage.export import Exporter, ExportRequest
 from edge.recorder.footage.playback import Player
 from edge.redaction.encoder import Writable
-from edge.redaction.two_pass_redactor import NOTHING, Progress, Told
+from edge.redaction.two_pass_redactor import NOTHING, CopyOptions, Progress
 from edge.redaction.video_reader import Opener, VideoFrame
 from protocol.envelope import UnsequencedEvent
 from protocol.event_types import FootageExported
@@ -186,10 +186,10 @@ class Marking:
 
     def redact(
         self, opener: Opener, target: Path | Writable, *, sound: bool = False, progress: Progress | None = None,
-        told: Told = NOTHING,
+        copy_options: CopyOptions = NOTHING,
     ) -> Counts:  # fmt: skip
         film = opener()
-        self.skipped = told.skip_s
+        self.skipped = copy_options.skip_s
         assert isinstance(target, Path)
         target.write_bytes(b"fake")
         counts = Counts(frames=sum(isinstance(it, VideoFrame) for it in film.shots()))
@@ -200,7 +200,7 @@ class Marking:
 class Failing(Marking):
     def redact(
         self, opener: Opener, target: Path | Writable, *, sound: bool = False, progress: Progress | None = None,
-        told: Told = NOTHING,
+        copy_options: CopyOptions = NOTHING,
     ) -> Counts:  # fmt: skip
         opener().close()
         raise RedactionError("could not be blurred")

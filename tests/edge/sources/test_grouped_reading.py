@@ -154,9 +154,9 @@ def camera(source: Source, economy: KeyframeMode | None, taps: tuple[Tap, ...]) 
     """A camera that reads a source."""
 
     def submit(job: InferenceRequest) -> None:
-        job.eye.conclude(job, Detections.none(), picture_of(job.frame))
+        job.analyzer.conclude(job, Detections.none(), picture_of(job.frame))
 
-    eye = FrameAnalyzer(
+    analyzer = FrameAnalyzer(
         camera="cam",
         make_pipeline=lambda size: CameraPipeline(size, []),
         health=CameraHealth(HealthSettings()),
@@ -168,7 +168,7 @@ def camera(source: Source, economy: KeyframeMode | None, taps: tuple[Tap, ...]) 
     return CameraWorker(
         id="cam",
         opener=source,
-        analyzer=eye,
+        analyzer=analyzer,
         keyframe_mode=economy,
         clock=FakeClock(),
         backoff=Backoff(random.random),

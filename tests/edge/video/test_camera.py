@@ -87,7 +87,7 @@ class Rig:
 
     def _submit(self, job: InferenceRequest) -> None:
         self.jobs.append(job)
-        job.eye.conclude(job, Detections.none(), picture_of(job.frame))
+        job.analyzer.conclude(job, Detections.none(), picture_of(job.frame))
 
     def _report(self, report: Report) -> None:
         raise AssertionError("there are no rules")

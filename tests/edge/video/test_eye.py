@@ -1,4 +1,4 @@
-"""The eye: pacing, a clock that is set back, a new size, and a detector's thread that survives a broken frame."""
+"""The analyzer: pacing, a clock that is set back, a new size, and a detector's thread that survives a broken frame."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ START_NS = 1_700_000_000 * SECOND_NS
 
 
 class Rig:
-    """An eye and everything it hands over."""
+    """An analyzer and everything it hands over."""
 
     def __init__(self, looks_per_s: float = 5) -> None:
         self.jobs: list[InferenceRequest] = []

@@ -45,7 +45,7 @@ def watched(path: Path, looks_per_s: float = 5) -> tuple[CameraWorker, Tap]:
     """A camera that has watched a whole file."""
 
     def submit(job: InferenceRequest) -> None:
-        job.eye.conclude(job, Detections.none(), picture_of(job.frame))
+        job.analyzer.conclude(job, Detections.none(), picture_of(job.frame))
 
     tap, clock = Tap(), FakeClock()
     analyzer = FrameAnalyzer(

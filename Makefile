@@ -1,5 +1,6 @@
 # make demo   everything on this machine; prints the dashboard's address
 # make test   all checks and tests, with real servers, brokers and a real browser
+# make unit   the tests alone
 # make check  the checks alone: format, lint, types, imports, links of the documents
 # make docs   the documents as a site, in build/site
 # make bench  every benchmark, quickly
@@ -8,12 +9,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-WORKERS ?= 4
+WORKERS ?= 5
 # Without compiled files every process of a test compiles all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 BENCHES := idle_camera busy_cameras replay accuracy outbox ingest
 
-.PHONY: demo test check docs bench lock clean models
+.PHONY: demo test unit check docs bench lock clean models
 
 $(BIN)/paifang: requirements.lock requirements-dev.lock pyproject.toml
 	PYTHON="$(PYTHON)" sh tools/venv.sh "$(VENV)"
@@ -38,7 +39,9 @@ docs: $(BIN)/paifang
 
 test: $(BIN)/paifang
 	sh tools/system.sh
-	$(MAKE) --jobs=2 --output-sync=target check models
+	$(MAKE) --jobs=3 check unit
+
+unit: models
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=15
 
 bench: models

@@ -16,6 +16,7 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     fi
 fi
 "$python" -m venv "$venv"
-"$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+# Python compiles what is imported; compiling all packages first takes a quarter of the time.
+"$venv/bin/pip" install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.lock
 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 touch "$venv/bin/paifang"

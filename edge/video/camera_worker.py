@@ -89,11 +89,11 @@ class CameraWorker:
     send: Callable[[UnsequencedEvent], None]
     stop: threading.Event
     taps: tuple[PacketTap, ...] = ()
-    counters: Counters = field(default_factory=Counters)
-    rate: FrameRate = field(default_factory=FrameRate)
-    up: bool = False
-    problem: str = ""
-    refused: bool = False
+    counters: Counters = field(default_factory=Counters, init=False)
+    rate: FrameRate = field(default_factory=FrameRate, init=False)
+    up: bool = field(default=False, init=False)
+    problem: str = field(default="", init=False)
+    refused: bool = field(default=False, init=False)
     _lost_since_ns: int | None = None
     _reported: bool = True
     _last_packet_ns: int = 0

@@ -75,10 +75,10 @@ class PlateReaderWorker:
     pseudonym: Callable[[str], str]
     report: Callable[[Report], None]
     clock: Clock
-    inspections: int = 0
-    failures: int = 0
-    reported: int = 0
-    last_s: float = 0.0
+    inspections: int = field(default=0, init=False)
+    failures: int = field(default=0, init=False)
+    reported: int = field(default=0, init=False)
+    last_s: float = field(default=0.0, init=False)
     _scale_selector: ScaleSelector = field(default_factory=ScaleSelector)
     _stationary_filter: StationaryPlateFilter = field(default_factory=StationaryPlateFilter)
     _failing: bool = False

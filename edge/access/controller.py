@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from common.clock import Clock
 from common.errors import RelayError
 from edge.access.doors.factory import Doors
-from edge.access.gates.factory import Gates, Readers
+from edge.access.gates.factory import Folders, Gates, Readers
+from edge.access.gates.plate_reader_worker import VehicleList
 from edge.access.pseudonyms import DailyPseudonyms
 from edge.access.site_lists.site_list_store import ListStore, ListView
 from edge.messaging.command_handler import Action, CommandDispatcher
@@ -108,12 +109,10 @@ class AccessControl:
     def _gates(self, base: Path, readers: Readers, pseudonym: Callable[[str], str]) -> Gates:
         return Gates(
             {camera.id: camera.gate for camera in self._settings.cameras if camera.gate is not None},
-            base,
-            base / self._settings.data,
+            Folders(base, base / self._settings.data),
             readers=readers,
-            site=ListView(self.lists, "vehicle"),
+            vehicle_list=VehicleList(ListView(self.lists, "vehicle"), pseudonym),
             clock=self._clock,
-            pseudonym=pseudonym,
             report=self._reporter.report,
             outputs=self.doors.outputs,
         )

@@ -19,7 +19,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from aggregator.ingest.batch_processor import BatchProcessor
 from aggregator.ingest.consumer import EventConsumer
@@ -39,9 +38,9 @@ from common.backoff import Backoff
 from common.clock import SystemClock
 from common.secret import Secret
 from demo.osdp_reader import SimulatedReader
-from edge.access.doors.credential_policy import Allowlist
+from edge.access.doors.credential_policy import Allowlist, CredentialPolicy
 from edge.access.doors.door_signals import CredentialPresented, DoorContact, DoorSignal
-from edge.access.doors.factory import Doors
+from edge.access.doors.factory import BoxContext, Doors
 from edge.access.pseudonyms import DailyPseudonyms
 from edge.app import Box
 from edge.loaded_models import Models
@@ -188,8 +187,8 @@ def _feed(folder: Path, seconds: float, per_s: int | None) -> tuple[float, float
         DoorSettings(id=f"door-{n}", control=SimulatedDoor(port=_free_port()), debounce_s=0.0) for n in range(DOORS)
     ]
     doors = Doors(
-        told, folder, clock=clock, send=outbox.put, pseudonym=DailyPseudonyms(folder, clock, os.urandom),
-        random=random.random, schedules={}, zone=ZoneInfo("UTC"),
+        told, BoxContext(folder), CredentialPolicy(DailyPseudonyms(folder, clock, os.urandom), None),
+        clock=clock, send=outbox.put, random=random.random,
     )  # fmt: skip
     stop = threading.Thread(target=doors.event_loop.run)
     stop.start()

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from common.clock import Clock
 from common.errors import RelayError
-from edge.access.doors.factory import Doors
+from edge.access.doors.credential_policy import CredentialPolicy
+from edge.access.doors.factory import BoxContext, Doors
 from edge.access.gates.factory import Folders, Gates, Readers
 from edge.access.gates.plate_reader_worker import VehicleList
 from edge.access.pseudonyms import DailyPseudonyms
@@ -23,6 +24,7 @@ from edge.messaging.witness import Witness
 from edge.monitoring.metrics import Metrics
 from edge.settings.node import BoxSettings
 from edge.video.tracking_stage import FrameObserver
+from pipelines.rules.schedule import Schedule
 from protocol import site_lists
 from protocol.commands import Command
 from protocol.receipts import DoorStatus, GateStatus
@@ -118,17 +120,15 @@ class AccessControl:
         )
 
     def _doors(self, base: Path, pseudonyms: DailyPseudonyms) -> Doors:
+        settings, zone = self._settings, ZoneInfo(self._settings.timezone)
+        schedules = {name: Schedule(windows, zone) for name, windows in settings.schedules.items()}
         return Doors(
-            self._settings.doors,
-            base,
+            settings.doors,
+            BoxContext(base, schedules, f"{settings.site}/{settings.box}"),
+            CredentialPolicy(pseudonyms, ListView(self.lists, "credential")),
             clock=self._clock,
             send=self._reporter.send,
-            pseudonym=pseudonyms,
             random=random.random,
-            schedules=self._settings.schedules,
-            zone=ZoneInfo(self._settings.timezone),
-            revoked=ListView(self.lists, "credential"),
-            box=f"{self._settings.site}/{self._settings.box}",
         )
 
     def _open_gate(self, command: Command) -> None:

@@ -39,6 +39,7 @@ from edge.monitoring.metric_sources import (
 )
 from edge.monitoring.metrics import Metrics
 from edge.monitoring.status import StatusPublisher, StatusServer, camera_status
+from edge.recorder.box_events import BoxEvents
 from edge.recorder.factory import RecorderService
 from edge.recorder.footage.http_api import FootageApi
 from edge.recorder.footage.query_handler import FootageQueryHandler
@@ -226,9 +227,11 @@ class Box:
             base,
             self.settings.data,
             clock=self._clock,
-            send=lambda event: self.reporter.send([event]),
-            box=self.settings.box,
-            put=lambda event: self.outbox.put([event]),
+            events=BoxEvents(
+                self.settings.box,
+                send=lambda event: self.reporter.send([event]),
+                put=lambda event: self.outbox.put([event]),
+            ),
         )
 
     def _build_jobs(self, base: Path) -> CommandJobs:

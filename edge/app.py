@@ -48,7 +48,7 @@ from edge.redaction.factory import export_redactor, live_redactor
 from edge.redaction.snapshots import SnapshotRedactor
 from edge.settings.node import BoxSettings, CameraSettings
 from edge.sources import login, opener
-from edge.video.camera_worker import CameraWorker, PacketTap
+from edge.video.camera_worker import CameraConnection, CameraWorker, PacketTap
 from edge.video.frame_analyzer import FrameAnalyzer
 from edge.video.inference import InferencePool, InferenceRequest, InferenceResult, SizedDetector
 from edge.video.keyframe_mode import KeyframeMode
@@ -309,13 +309,15 @@ class Box:
         )
         return CameraWorker(
             id=camera.id,
-            opener=opener(url, credentials, self._clock, audio, self._stop.is_set),
+            connection=CameraConnection(
+                opener(url, credentials, self._clock, audio, self._stop.is_set),
+                Backoff(random.random, 0.5, 8.0),
+                self._stop,
+            ),
             analyzer=analyzer,
             keyframe_mode=keyframe_mode,
             clock=self._clock,
-            backoff=Backoff(random.random, 0.5, 8.0),
             send=send,
-            stop=self._stop,
             taps=taps,
         )
 

@@ -39,7 +39,7 @@ from aggregator.services.box_command_service import BoxCommandService
 from aggregator.services.clip_service import ClipService
 from aggregator.services.live_view_service import LiveViewService
 from aggregator.services.picture_service import PictureService
-from aggregator.services.release_service import ReleaseService
+from aggregator.services.release_service import ReleaseService, ReleaseStore, SealedCopies
 from aggregator.services.search_service import SearchService
 from aggregator.services.site_clock import SiteClock, zone_of
 from aggregator.services.site_list_repository import SiteListRepository
@@ -242,8 +242,9 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
         commands=commands,
         searches=searches,
         releases=ReleaseService(
-            reader, queue.write, log.record, searches, core.keys, files.objects, access.areas, clock,
-            random=secrets.token_bytes, new_id=core.new_id,
+            ReleaseStore(reader, queue.write, log.record),
+            SealedCopies(core.keys, files.objects, secrets.token_bytes),
+            searches, access.areas, clock, core.new_id,
         ),
         clips=ClipService(reader, files.objects, log.record, access.views, clock),
         live=LiveViewService(relay, reader, log.record, access.authenticator.who, commands.case_of, clock),

@@ -22,7 +22,8 @@ from aggregator.domain.authorization import Areas
 from aggregator.domain.clip import USE as CLIP
 from aggregator.domain.store_port import Reader, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
-from aggregator.ingest.consumer import EventConsumer
+from aggregator.ingest.consumer import BrokerConnection, EventConsumer
+from aggregator.ingest.ingest_monitor import IngestMonitor
 from aggregator.jobs.clip_jobs import ClipCommands, ClipJobs
 from aggregator.jobs.job_runner import JobRunner
 from aggregator.jobs.release_jobs import ReleaseJobs
@@ -212,14 +213,11 @@ def _messaging(core: Core, access: Access, writer: Writer, connect: Callable[[],
         checkpointer.run_if_due(writer, at_once=erased > 0)
 
     consumer = EventConsumer(
-        connect=connect,
+        connection=BrokerConnection(connect, Backoff(random.random)),
         processor=processor,
         queue=core.queue,
         clock=clock,
-        backoff=Backoff(random.random),
-        health=core.health,
-        metrics=core.metrics,
-        changes=changes,
+        monitor=IngestMonitor(core.health, core.metrics, changes),
         outbound=outbound,
         maintenance=maintain,
     )

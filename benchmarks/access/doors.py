@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from aggregator.ingest.batch_processor import BatchProcessor
-from aggregator.ingest.consumer import EventConsumer
+from aggregator.ingest.consumer import BrokerConnection, EventConsumer
+from aggregator.ingest.ingest_monitor import IngestMonitor
 from aggregator.messaging.broker_config import BrokerCredentials, accounts
 from aggregator.messaging.embedded_broker import EmbeddedServer
 from aggregator.messaging.mqtt_client import BrokerEndpoint, MqttClient
@@ -159,8 +160,8 @@ def _ingest(folder: Path, port: int, account: BrokerCredentials, granted: list[f
 
     target = BrokerEndpoint("127.0.0.1", port, "bench", account.username, account.password)
     EventConsumer(
-        connect=lambda: Watched.open(target), processor=ledger, queue=WriteQueue(writer), clock=clock,
-        backoff=Backoff(random.random), health=Health(clock), metrics=Metrics(), changes=ChangeFeed(),
+        connection=BrokerConnection(lambda: Watched.open(target), Backoff(random.random)), processor=ledger,
+        queue=WriteQueue(writer), clock=clock, monitor=IngestMonitor(Health(clock), Metrics(), ChangeFeed()),
     ).run(stop)  # fmt: skip
     writer.close()
 

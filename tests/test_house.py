@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from constructor_kit import constructor_parameters
 
 import paifang
 from aggregator import storage
@@ -31,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PRODUCT = ("aggregator", "common", "edge", "protocol", "models", "paifang", "pipelines")
 AROUND = ("demo", "benchmarks", "tests")
-MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
+MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS = 400, 60, 7
 
 BUILT_ONCE = {
     "edge": {
@@ -98,6 +99,35 @@ def test_no_function_is_longer_than_the_cap() -> None:
         if (node.end_lineno or 0) - node.lineno + 1 > MAX_FUNCTION_LINES
     ]
     assert too_long == []
+
+
+def test_no_constructor_takes_more_than_the_cap() -> None:
+    taken = {
+        f"{shown(path)}:{node.lineno} {node.name}": constructor_parameters(node)
+        for path in python_files(*PRODUCT, *AROUND)
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ClassDef)
+    }
+    assert sum(len(names) > 3 for names in taken.values()) > 100, "constructors are not found any more"
+    assert {name: names for name, names in taken.items() if len(names) > MAX_PARAMETERS} == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("class A:\n def __init__(self, a, /, b, *, c=1): ...", "abc"),
+        ("@dataclass\nclass A:\n a: int\n b: int = 0\n c: int = field(default=0, init=False)\n _d: int = 0", "ab"),
+        ("@dataclass\nclass A:\n a: int = 0\n def f(self): ...", "a"),
+        ("@dataclass(frozen=True)\nclass A:\n a: int\n _b: int\n def f(self): ...", ["a", "_b"]),
+        ("@dataclass(frozen=True)\nclass A:\n a: int\n @property\n def f(self): ...", ""),
+        ("@dataclass\nclass A:\n a: int = 0", ""),
+        ("class A(Struct):\n a: int", ""),
+    ],
+)
+def test_records_are_no_constructors_and_state_is_no_parameter(code: str, names: str | list[str]) -> None:
+    (node,) = ast.parse(code).body
+    assert isinstance(node, ast.ClassDef)
+    assert constructor_parameters(node) == list(names)
 
 
 def test_the_import_contracts_cover_every_package() -> None:

@@ -43,6 +43,7 @@ class SqlWriter:
     status_epochs = Query(events.status_epochs)
     write_heartbeat = Change(events.write_heartbeat)
 
+    known_fingerprints = Query(queries.known_fingerprints)
     newest_alert = Query(queries.newest_open)
     alert = Query(queries.one)
     due_alerts = Query(queries.due)

@@ -136,8 +136,10 @@ def test_the_newest_open_alert_of_a_fingerprint_or_the_one_it_was_merged_into(wr
     assert newest is not None
     assert newest.last_ns == 2
     assert writer.newest_alert("g") is None
+    assert writer.known_fingerprints(["f", "g"]) == {"f"}
     put(writer, alert(4, "closed", fingerprint="g", merged_into=newest.id))
     assert writer.newest_alert("g") == newest
+    assert writer.known_fingerprints(["f", "g", "h"]) == {"f", "g"}
     put(writer, msgspec.structs.replace(newest, status="closed"))
     assert writer.newest_alert("g") is None
 

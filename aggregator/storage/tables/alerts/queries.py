@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import ColumnElement, Connection, func, literal, or_, select, tuple_
 
 from aggregator.domain.alerts.types import Alert, Severity
 from aggregator.domain.read_models import AlertQuery
 from aggregator.domain.store_port.alerts import OpenCounts
 from aggregator.storage.columns import INTEGER
+from aggregator.storage.database import one_of
 from aggregator.storage.schema_alerts import ALERT_FOUND, ALERT_OPEN, alerts
 from aggregator.storage.tables.accounts import within
 from aggregator.storage.tables.alerts.rows import ALL, read
@@ -64,6 +67,12 @@ def newest_open(db: Connection, fingerprint: str) -> Alert | None:
         if last is not None and last.status == "open":
             return last
     return None
+
+
+def known_fingerprints(db: Connection, fingerprints: Iterable[str]) -> set[str]:
+    """Those of them that an open alert has, or one that was merged."""
+    found = select(alerts.c.fingerprint).distinct().where(one_of(alerts.c.fingerprint, fingerprints), ALERT_FOUND)
+    return set(db.execute(found).scalars())
 
 
 def due(db: Connection, now_ns: int, limit: int) -> list[Alert]:

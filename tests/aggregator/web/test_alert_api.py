@@ -164,15 +164,16 @@ def test_merge_and_split(client: httpx2.Client, sender: Sender) -> None:
 def test_one_decision_about_many(web: Web, client: httpx2.Client, sender: Sender) -> None:
     alerts = see(sender, client, "b-1", *(f"z{it}" for it in range(5)))
     decide(client, alerts[0], "close", outcome="real")
-    body = {"ids": [it["id"] for it in alerts] + [NOTHING, "nonsense"], "action": "acknowledge"}
+    body: dict[str, Any] = {"ids": [it["id"] for it in alerts] + [NOTHING, "nonsense"], "action": "acknowledge"}
     results = client.post("/api/alerts/bulk", json=body).json()["results"]
     assert [it["result"] for it in results] == ["conflict", *["done"] * 4, "missing", "missing"]
     assert results[0]["error"] == f"it is closed, by {USER}"
     assert results[1]["alert"]["acknowledged_by"] == USER
-    for action, more in (
+    wishes: tuple[tuple[str, dict[str, Any]], ...] = (
         ("note", {"note": "n"}), ("assign", {}), ("shelve", {"minutes": 5, "reason": "noise"}), ("unshelve", {}),
         ("close", {"outcome": "false_alarm"}), ("reopen", {}),
-    ):  # fmt: skip
+    )  # fmt: skip
+    for action, more in wishes:
         body = {"ids": [alerts[1]["id"]], "action": action, **more}
         assert client.post("/api/alerts/bulk", json=body).json()["results"][0]["result"] == "done", action
     with plain_client(web.url, {"Origin": web.url}) as person:

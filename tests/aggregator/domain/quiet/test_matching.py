@@ -105,7 +105,7 @@ def test_a_critical_alert_is_covered_only_where_the_severity_is_named() -> None:
     assert CompiledMatcher(named).covers(forced, AREAS)
 
 
-VALUES: dict[str, list[str]] = {
+VALUES: dict[str, list[Any]] = {
     "site": ["village", "estate"],
     "area": ["gates", "yard", "halls"],
     "place": ["cam-1", "cam-2", "door-1", "cam-8", "cam-9"],
@@ -114,9 +114,10 @@ VALUES: dict[str, list[str]] = {
     "object": list(OBJECTS),
     "severity": [*SEVERITIES],
 }
-matchers = st.fixed_dictionaries(
+FIELDS_OF: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {name: st.lists(st.sampled_from(VALUES[name]), unique=True).map(tuple) for name in FIELDS}
-).map(lambda fields: Matcher(**fields))
+)
+matchers = FIELDS_OF.map(lambda fields: Matcher(**fields))
 
 
 @given(matchers)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from aggregator.domain.alert import RULES, Severity
+from aggregator.domain.alerts.rules import RULES
+from aggregator.domain.alerts.types import Severity
 from aggregator.domain.quiet.maintenance import Window
 from aggregator.domain.quiet.matching import Matcher, Universe
 from aggregator.domain.quiet.shelving import Shelf, Source
@@ -13,6 +14,7 @@ from aggregator.domain.quiet.silence import Silence
 from common.clock import SECOND_NS
 
 NOW_NS = 1_795_000_000 * SECOND_NS
+SHELF_ID = "0198c0de-0000-7000-8000-00000000005e"
 MINUTE_NS, HOUR_NS, DAY_NS = 60 * SECOND_NS, 3600 * SECOND_NS, 86_400 * SECOND_NS
 AREAS = {
     ("village", "cam-1"): frozenset({"gates"}),
@@ -62,7 +64,7 @@ def window(**changed: Any) -> Window:
 
 def shelf(**changed: Any) -> Shelf:
     fields: dict[str, Any] = {
-        "id": "shelf-1", "mode": "timed", "alert": "alert-1",
+        "id": SHELF_ID, "mode": "timed", "alert": "alert-1",
         "source": Source(site="village", box="box-1", place="cam-1"), "owner": "li", "reason": "guard is on the way",
         "until_ns": NOW_NS + HOUR_NS, "critical": False, "made_ns": NOW_NS,
     }  # fmt: skip

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from aggregator.domain.alert import Severity
+from aggregator.domain.alerts.types import Severity
 from common.clock import SECOND_NS
 
 WINDOW_S = 600

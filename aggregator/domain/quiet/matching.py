@@ -13,7 +13,7 @@ from typing import Annotated, Protocol
 
 import msgspec
 
-from aggregator.domain.alert import SEVERITIES, Severity
+from aggregator.domain.alerts.types import SEVERITIES, Severity
 from aggregator.domain.authorization import Areas, Scope
 from common.errors import QuietError
 from protocol.event_types import Name

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from aggregator.domain.alert import Severity
+from aggregator.domain.alerts.types import Severity
 from aggregator.domain.quiet.matching import Matchable
 from aggregator.domain.quiet.silence import check_reason
 from common.clock import SECOND_NS

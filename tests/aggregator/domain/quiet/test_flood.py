@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quiet_kit import MINUTE_NS, NOW_NS, FakeAlert
 
-from aggregator.domain.alert import SEVERITIES
+from aggregator.domain.alerts.types import SEVERITIES
 from aggregator.domain.quiet.flood import ENDS_BELOW, STARTS_ABOVE, Flood, collapse, flood_at
 from common.clock import SECOND_NS
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quiet_kit import MINUTE_NS, NOW_NS, FakeAlert
 
-from aggregator.domain.alert import RULES, SEVERITIES, Severity
+from aggregator.domain.alerts.rules import RULES
+from aggregator.domain.alerts.types import SEVERITIES, Severity
 from aggregator.domain.quiet.inhibition import (
     BOX_LOST,
     CAUSES,

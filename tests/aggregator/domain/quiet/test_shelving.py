@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from quiet_kit import HOUR_NS, MINUTE_NS, NOW_NS, FakeAlert, shelf
 
-from aggregator.domain.alert import Severity
+from aggregator.domain.alerts.types import Severity
 from aggregator.domain.quiet.shelving import ShelfIndex, Source, after_end, check, covers, unshelve
 from common.errors import QuietError
 

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quiet_kit import AREAS, DAY_NS, HOUR_NS, NOW_NS, FakeAlert, shelf, silence, window
+from quiet_kit import AREAS, DAY_NS, HOUR_NS, NOW_NS, SHELF_ID, FakeAlert, shelf, silence, window
 
-from aggregator.domain.alert import SEVERITIES, Severity
+from aggregator.domain.alerts.types import SEVERITIES, Severity
 from aggregator.domain.quiet.inhibition import Cause, CauseKey
 from aggregator.domain.quiet.maintenance import Window
 from aggregator.domain.quiet.matching import Matcher
@@ -40,7 +40,7 @@ def suppression(
 def test_each_reason_and_its_end() -> None:
     hour_ns = NOW_NS + HOUR_NS
     assert suppression(LOST) is None
-    assert suppression(LOST, shelves=[shelf()]) == Suppression("shelved", "shelf-1", hour_ns)
+    assert suppression(LOST, shelves=[shelf()]) == Suppression("shelved", SHELF_ID, hour_ns)
     assert suppression(LOST, silences=[silence()]) == Suppression("silenced", "silence-1", NOW_NS + DAY_NS)
     assert suppression(LOST, windows=[window()]) == Suppression("maintenance", "window-1", hour_ns)
     assert suppression(LOST, box=BOX) == Suppression("inhibited", "box-alert", None)

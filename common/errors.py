@@ -35,6 +35,7 @@
     │   └── KeysMissing      what it keeps cannot be opened without its keys.json
     ├── CaseError            a search that its case does not allow, or a case that cannot be
     ├── ReleaseError         an unredacted copy that cannot be requested, decided, made or fetched
+    ├── QuietError           a silence, maintenance window or shelf that cannot be
     ├── StaffError           an account, a role or a token that cannot be
     ├── Forbidden            that is not among your roles
     └── LoginError           who are you? (never says which half was wrong)
@@ -210,6 +211,10 @@ class CaseError(PaifangError):
 
 class ReleaseError(PaifangError):
     """An unredacted copy that cannot be requested, decided, made or fetched now; gives the reason."""
+
+
+class QuietError(PaifangError):
+    """A silence, a maintenance window or a shelf that cannot be; names the field and the fix."""
 
 
 class StaffError(PaifangError):

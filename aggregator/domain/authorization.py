@@ -13,14 +13,16 @@ from protocol.identifiers import NAME
 
 Role = Literal["monitor", "supervisor", "investigator", "approver", "auditor", "installer", "admin"]
 Permission = Literal[
-    "alerts.see", "alerts.work", "places.see", "passages.see", "gate.open", "list.see", "list.change", "footage.look",
-    "live.see", "clips.see", "search", "case.work", "release.see", "release.ask", "release.decide", "record.read",
-    "trouble.see", "staff.manage",
+    "alerts.see", "alerts.work", "silences.see", "silences.change", "places.see", "passages.see", "gate.open",
+    "list.see", "list.change", "footage.look", "live.see", "clips.see", "search", "case.work", "release.see",
+    "release.ask", "release.decide", "record.read", "trouble.see", "staff.manage",
 ]  # fmt: skip
 ROLES: tuple[Role, ...] = get_args(Role)
 PERMISSIONS: dict[Permission, frozenset[Role]] = {
     "alerts.see": frozenset({"monitor", "supervisor"}),
     "alerts.work": frozenset({"monitor", "supervisor"}),
+    "silences.see": frozenset({"monitor", "supervisor"}),
+    "silences.change": frozenset({"supervisor"}),
     "places.see": frozenset({"monitor", "supervisor", "investigator", "installer"}),
     "passages.see": frozenset({"monitor", "supervisor"}),
     "gate.open": frozenset({"monitor", "supervisor"}),

@@ -110,6 +110,11 @@ class AlertEngine:
         found = self.changed.get(alert_id) or self._cache.get(alert_id)
         return found if found is not None else self._store.alert(alert_id)
 
+    def goes_on(self, event: Event) -> bool:
+        """Whether the alert that an event would go into is open, and its condition active."""
+        alert = self._find(fingerprint_of(event))
+        return alert is not None and alert.status == "open" and alert.condition == "active"
+
     def change(self, alert: Alert, change: Change, now_ns: int, decision: Decision = BY_SYSTEM) -> Alert:
         """Let a decision about one alert have its effect; the same object where it has none."""
         return self._move(alert, change, now_ns, decision) or alert

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aggregator.domain.alerts.decisions import Request, Verdict
-from aggregator.domain.alerts.types import Alert, Assigned, Decision
+from aggregator.domain.alerts.types import Alert, Assigned, Decision, Suppressed
 from aggregator.domain.authorization import Areas, Principal
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.accounts import AccountReader
@@ -60,10 +60,11 @@ class AlertService:
             return caller.may("alerts.work", alert.site, alert.place)
 
         def job(store: AlertLookup) -> list[Verdict]:
-            refused = {number: it for number, it in enumerate(requests) if _unfit(it, store, people)}
+            unfit = ((number, _unfit(it, store, caller, people)) for number, it in enumerate(requests))
+            refused = {number: verdict for number, verdict in unfit if verdict is not None}
             rest = self.carry_out([it for n, it in enumerate(requests) if n not in refused], decision, allowed)
             done = iter(rest)
-            return [_NO_ASSIGNEE if number in refused else next(done) for number in range(len(requests))]
+            return [refused[number] if number in refused else next(done) for number in range(len(requests))]
 
         return await self.queue.write(job)
 
@@ -76,9 +77,23 @@ class AlertService:
 _NO_ASSIGNEE = Verdict("refused", reason="to: no user of this name may work on this alert")
 
 
-def _unfit(request: Request, store: AlertLookup, people: dict[str, Principal | None]) -> bool:
-    """Whether an alert is given to somebody who may not work on it; one that is missing is left to the decision."""
-    if not isinstance(request.wish, Assigned):
-        return False
-    person, alert = people[request.wish.to], store.alert(request.alert_id)
-    return alert is not None and (person is None or not person.may("alerts.work", alert.site, alert.place))
+_CRITICAL = Verdict("refused", reason="severity: a critical alert is shelved by a supervisor only")
+
+
+def _unfit(
+    request: Request, store: AlertLookup, caller: Principal, people: dict[str, Principal | None]
+) -> Verdict | None:
+    """Why a wish is refused: the assignee may not work on the alert, or the caller may not hide a critical one.
+
+    An alert that is missing, or outside the caller's scope, is left to the decision.
+    """
+    wish = request.wish
+    alert = store.alert(request.alert_id) if isinstance(wish, Assigned | Suppressed) else None
+    if alert is None:
+        return None
+    if isinstance(wish, Assigned):
+        person = people[wish.to]
+        return None if person is not None and person.may("alerts.work", alert.site, alert.place) else _NO_ASSIGNEE
+    sees = caller.may("alerts.work", alert.site, alert.place)
+    supervises = caller.may("silences.change", alert.site, alert.place)
+    return _CRITICAL if alert.severity == "critical" and sees and not supervises else None

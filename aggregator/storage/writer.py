@@ -8,7 +8,7 @@ from __future__ import annotations
 from aggregator.domain.read_models import Batch
 from aggregator.storage import purge as purging
 from aggregator.storage.database import Change, Database, Query
-from aggregator.storage.tables import accounts, audit, cases, clips, events, releases, site_lists
+from aggregator.storage.tables import accounts, audit, cases, clips, events, quiet, releases, site_lists
 from aggregator.storage.tables.alerts import history, queries
 from aggregator.storage.tables.event_series import CELLS, GENERA, EventSeries
 
@@ -50,6 +50,14 @@ class SqlWriter:
     events_of_alert = Query(history.events_of)
     events_by_id = Query(history.events_by_id)
     append_history = Change(history.append)
+
+    quiet_in_force = Query(quiet.in_force)
+    open_alerts_of = Query(quiet.open_alerts_of)
+    recent_causes = Query(quiet.recent_causes)
+    suppressed_sites = Query(quiet.suppressed_sites)
+    chattering_alerts = Query(quiet.chattering_alerts)
+    offline_boxes = Query(quiet.offline_boxes)
+    known_boxes = Query(quiet.known_boxes)
 
     change_account = Change(accounts.change)
     use_totp_step = Change(accounts.use_totp_step)

@@ -18,6 +18,7 @@ from aggregator.domain.store_port.audit import AuditReader, AuditWriter
 from aggregator.domain.store_port.cases import CaseReader, CaseWriter, SearchReader
 from aggregator.domain.store_port.clips import ClipReader, ClipWriter
 from aggregator.domain.store_port.events import EventReader, FleetReader, RetentionWriter
+from aggregator.domain.store_port.quiet import QuietReader
 from aggregator.domain.store_port.releases import ReleaseReader, ReleaseWriter
 from aggregator.domain.store_port.site_lists import SiteListReader, SiteListWriter
 from aggregator.settings.postgres import Postgres
@@ -51,6 +52,7 @@ class Reader(
     ClipReader,
     EventReader,
     FleetReader,
+    QuietReader,
     ReleaseReader,
     SearchReader,
     SiteListReader,

@@ -8,6 +8,7 @@ from typing import Protocol
 from aggregator.domain.alerts.history import AlertEvent, HistoryEntry
 from aggregator.domain.alerts.types import Alert, Severity
 from aggregator.domain.read_models import AlertQuery, Batch, Position
+from aggregator.domain.store_port.quiet import QuietLookup
 
 OpenCounts = Mapping[tuple[str, str, Severity, bool], int]
 """(site, place, severity, suppressed) → how many open alerts there are."""
@@ -74,7 +75,7 @@ class AlertLookup(Protocol):
         """Those of these events that belong to the alert, newest first."""
 
 
-class IngestWriter(AlertLookup, AlertHistoryWriter, Protocol):
+class IngestWriter(AlertLookup, AlertHistoryWriter, QuietLookup, Protocol):
     """Writes what boxes send."""
 
     def apply(self, batch: Batch) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aggregator.app.broker import new_token
+from aggregator.app.monitoring import Monitoring, monitoring
 from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.audit.checkpointer import Checkpointer
 from aggregator.audit.view_deduplicator import ViewDeduplicator
@@ -16,6 +17,7 @@ from aggregator.auth.account_service import AccountService
 from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.change_stamp import ChangeStamp
 from aggregator.crypto.keyring import KeyRing
+from aggregator.domain.alert import Acknowledged
 from aggregator.domain.authorization import Areas
 from aggregator.domain.clip import USE as CLIP
 from aggregator.domain.store_port import Reader, Writer
@@ -135,6 +137,7 @@ class Parts:
     messaging: Messaging
     files: Files
     use_cases: UseCases
+    monitoring: Monitoring
     jobs: tuple[JobRunner, ...]
 
     @property
@@ -168,7 +171,8 @@ def assemble(core: Core, writer: Writer, connect: Callable[[], MqttClient]) -> P
     )  # fmt: skip
     uploads.takers |= {RELEASE: releases, CLIP: clips}
     runner = JobRunner((releases, clips), core.clock, use_cases.releases.news)
-    return Parts(core, access, messaging, files, use_cases, (runner,))
+    watch = monitoring(core, access.areas, lambda alert, user: messaging.consumer.change(alert, Acknowledged(user)))
+    return Parts(core, access, messaging, files, use_cases, watch, (runner, watch.jobs))
 
 
 def _access(core: Core) -> Access:

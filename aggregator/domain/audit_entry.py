@@ -10,6 +10,7 @@ Action = Literal[
     "login", "login.failed", "logout", "role.changed",
     "list.added", "list.removed", "list.imported", "list.viewed", "list.exported",
     "alert.acknowledged", "alert.resolved",
+    "escalation.changed", "notification.target", "notification.replayed",
     "gate.opened", "door.unlocked", "case.opened", "case.closed", "search", "view", "clip", "export",
     "release.requested", "release.approved",
     "release.refused", "release.made", "release.failed", "release.fetched", "hold", "erased", "checkpoint",

@@ -9,6 +9,8 @@ MOST_BYTES = 64 * 1024
 MOST_API_BYTES = 10_000
 """Of the API's JSON: a case with 50 places has 8,000 bytes."""
 MOST_LIST_BYTES = 4_000_000
+MOST_ESCALATION_BYTES = 200_000
+"""Chains, rotas and calendars of a site."""
 _FORM_BYTES = 64 * 1024
 """What a form adds to the file in it."""
 
@@ -25,4 +27,6 @@ def most_bytes(path: str) -> int:
         return MOST_LIST_BYTES
     if path.startswith("/_nicegui/") and "/upload/" in path:
         return MOST_LIST_BYTES + _FORM_BYTES
+    if path.startswith("/api/escalation/"):
+        return MOST_ESCALATION_BYTES
     return MOST_API_BYTES if path.startswith("/api/") else MOST_BYTES

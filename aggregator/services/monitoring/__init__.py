@@ -1,0 +1,1 @@
+"""Use cases of the monitoring room. Imports as `aggregator.services`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,13 +12,14 @@ from aggregator.jobs.escalation_jobs import EscalationJobs
 from aggregator.jobs.job_runner import JobRunner
 from aggregator.jobs.notification_jobs import NotificationJobs, NotificationRunner
 from aggregator.notifications.senders import SenderPool
+from aggregator.services.alert_service import Decide
 from aggregator.services.monitoring import holiday_calendar
 from aggregator.services.monitoring.acknowledgement_links import AcknowledgementLinks
 from aggregator.services.monitoring.delivery import Delivery
 from aggregator.services.monitoring.escalation_service import EscalationService
 from aggregator.services.monitoring.notification_service import NotificationService
 from aggregator.services.monitoring.people import People
-from aggregator.services.monitoring.place_names import PlaceNames
+from aggregator.services.monitoring.place_directory import PlaceDirectory
 from aggregator.services.site_clock import SiteClock
 from aggregator.web.dashboard.i18n.texts import TEXTS
 
@@ -41,13 +41,13 @@ class Monitoring:
     jobs: JobRunner
 
 
-def monitoring(core: Core, areas: Areas, acknowledge: Callable[[str, str], object]) -> Monitoring:
+def monitoring(core: Core, areas: Areas, decide: Decide) -> Monitoring:
     """Put the parts together.
 
     Args:
         core: What nearly every part works with.
         areas: The areas of each place.
-        acknowledge: (alert's id, user): acknowledges by link; called on the writer's thread.
+        decide: Commits decisions; called on the writer's thread.
     """
     settings, reader, queue, clock = core.settings, core.reader, core.queue, core.clock
     sites = SiteClock(settings.sites, clock)
@@ -55,10 +55,10 @@ def monitoring(core: Core, areas: Areas, acknowledge: Callable[[str, str], objec
     escalation = EscalationService(reader, queue, settings.escalation, sites, areas, clock)
     delivery = Delivery(
         reader, core.keys, pool, lambda: People(reader, areas), sites, TEXTS, settings.http.public_url.rstrip("/"),
-        PlaceNames(reader, clock),
+        PlaceDirectory(reader, sites, areas),
     )  # fmt: skip
     steps = EscalationJobs(escalation, queue, clock, core.new_id, holiday_calendar.is_holiday)
-    sending = NotificationJobs(reader, queue, delivery, pool, clock, random.random)
+    sending = NotificationJobs(reader, queue, delivery, pool, clock, random.random, core.new_id)
     return Monitoring(
         escalation,
         NotificationService(
@@ -66,7 +66,7 @@ def monitoring(core: Core, areas: Areas, acknowledge: Callable[[str, str], objec
             RateLimiter(clock, FREE_CHANGES, LONGEST_WAIT_S),
         ),
         AcknowledgementLinks(
-            reader, queue, core.keys, areas, clock, acknowledge, RateLimiter(clock, FREE_LINKS, LONGEST_WAIT_S)
+            reader, queue, core.keys, areas, clock, decide, RateLimiter(clock, FREE_LINKS, LONGEST_WAIT_S)
         ),
         NotificationRunner((steps, sending), clock, pool=pool),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from aggregator.domain.alerts.history import HistoryEntry, detail_text
 from aggregator.domain.escalation.calendar import Holidays
 from aggregator.domain.escalation.plan import Recipients, Step, Surroundings, chain_of, recipients, steps
 from aggregator.domain.escalation.records import AlertFacts, StepEffect, TakenStep, Timer
@@ -27,6 +28,7 @@ from common.jobs.job import Policy
 from common.jobs.queue import JobQueue
 
 _log = logging_setup.get("escalation")
+ACTOR = "system:escalation"
 MOST_AT_ONCE = 200
 MOST_ROUNDS = 10
 """Of `MOST_AT_ONCE` in a turn: a storm of alerts does not keep the queue from being sent."""
@@ -106,7 +108,7 @@ class EscalationJobs:
         left = self._steps(site, alert)[timer.step :] if site is not None else []
         if site is None or not left:  # the configuration has become shorter
             after = msgspec.structs.replace(timer, state="done", step=timer.step + 1)
-            return StepEffect(timer, after, _taken(timer, now_ns, "", {"problem": "no step is left"}), ())
+            return self._whole(timer, after, "", {"problem": "no step is left"}, ())
         step = left[0]
         whom = self._recipients(site, step, alert, people, now_ns)
         targets = self.service.reader.notification_targets(whom.users, now_ns)
@@ -122,7 +124,19 @@ class EscalationJobs:
             timer, step=timer.step + 1, due_ns=now_ns + wait_ns, state="done" if last else "waiting"
         )
         entries = tuple(self._notification(timer, step, alert, it, now_ns) for it in targets)
-        return StepEffect(timer, after, _taken(timer, now_ns, step.level.name, detail), entries)
+        return self._whole(timer, after, step.level.name, detail, entries)
+
+    def _whole(
+        self, before: Timer, after: Timer, level: str, detail: dict[str, object], entries: tuple[Notification, ...]
+    ) -> StepEffect:
+        """The step's row and the entry of the alert's history."""
+        now_ns = self.clock.wall_ns()
+        text = detail_text(detail | {"level": level, "step": before.step + 1})
+        history = HistoryEntry(
+            id=self.new_id(), alert=before.alert, time_ns=now_ns, actor=ACTOR, via="system", action="escalated",
+            detail=text,
+        )  # fmt: skip
+        return StepEffect(before, after, _taken(before, now_ns, level, detail), entries, history)
 
     def _recipients(
         self, site: SiteEscalation, step: Step, alert: AlertFacts, people: People, now_ns: int

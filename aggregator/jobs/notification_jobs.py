@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from aggregator.domain.alerts.history import HistoryEntry, detail_text
 from aggregator.domain.notification import LEASE_S, Attempt, Notification, after_attempt, expired
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.escalation import NotificationReader, NotificationWriter
@@ -25,7 +26,7 @@ from common.jobs.job import Job, Policy
 from common.jobs.queue import JobQueue
 
 _log = logging_setup.get("notifications")
-SEND = "notification"
+ACTOR, SEND = "system:notifications", "notification"
 MOST_DUE = 500
 KEEP_DAYS = 90
 PURGE_EVERY_S = 3600.0
@@ -43,6 +44,7 @@ class NotificationJobs:
         pool: The sender processes.
         clock: Wall and monotonic.
         random: Uniform in [0, 1).
+        new_id: Makes a UUIDv7.
     """
 
     reader: NotificationReader
@@ -51,6 +53,7 @@ class NotificationJobs:
     pool: SenderPool
     clock: Clock
     random: Callable[[], float]
+    new_id: Callable[[], str]
     breaker: CircuitBreaker = field(init=False)
     _held: dict[str, Notification] = field(default_factory=dict, init=False)
     _purged_ns: int | None = field(default=None, init=False)
@@ -139,7 +142,17 @@ class NotificationJobs:
         await self._end(before, after, attempt.gone)
 
     async def _end(self, before: Notification, after: Notification, gone: bool) -> None:
-        await self.queue.write(lambda store: store.end_attempt(before, after, gone))
+        entries = [self._entry(after)] if after.alert and after.state != "waiting" else []
+        await self.queue.write(lambda store: store.end_attempt(before, after, gone, entries))
+
+    def _entry(self, it: Notification) -> HistoryEntry:
+        """What the alert's history says of a delivery."""
+        detail = {"to": it.recipient, "channel": it.channel, "level": it.level, "tries": it.tries}
+        action = "notified" if it.state == "sent" else "notification_failed"
+        text = detail_text(detail | ({"problem": it.problem} if it.problem else {}))
+        return HistoryEntry(
+            id=self.new_id(), alert=it.alert, time_ns=it.ended_ns, actor=ACTOR, via="system", action=action, detail=text
+        )
 
     async def _purge(self) -> None:
         now_ns = self.clock.monotonic_ns()

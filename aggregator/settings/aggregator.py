@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from aggregator.settings.alerts import AlertSettings
 from aggregator.settings.escalation import Escalation
 from aggregator.settings.postgres import Postgres
 from common import addresses, settings_loader
@@ -250,6 +251,7 @@ class Settings(Strict, frozen=True, kw_only=True):
     record: Record = Record()
     escalation: dict[str, Escalation] = {}
     notifications: NotificationSettings = NotificationSettings()
+    alerts: AlertSettings = AlertSettings()
 
     def __post_init__(self) -> None:
         for name in self.sites:

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 from agg_support import START_NS
 
-from aggregator.domain.alert import Alert
+from aggregator.domain.alerts.history import HistoryEntry
+from aggregator.domain.alerts.types import Alert
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.escalation.records import StepEffect, TakenStep, Timer
 from aggregator.domain.notification import Notification, Target
@@ -26,8 +27,8 @@ def alert(number: int, acknowledged: bool = False, **fields: Any) -> Alert:
     base = Alert(
         id=number_id(number), fingerprint=f"f{number}", site="village", box="gate-1", place="cam-1",
         kind="door.forced", subject="hall", object="", severity="critical",
-        state="acknowledged" if acknowledged else "open", count=1, first_ns=START_NS, last_ns=START_NS,
-        opened_ns=START_NS + number,
+        acknowledgement="acknowledged" if acknowledged else "unacknowledged", count=1, first_ns=START_NS,
+        last_ns=START_NS, opened_ns=START_NS + number,
     )  # fmt: skip
     return msgspec.structs.replace(base, **fields)
 
@@ -53,7 +54,11 @@ def step_of(before: Timer, *entries: Notification, wait_ns: int = 5 * MINUTE_NS)
         timer=before.id, step=before.step, alert=before.alert, due_ns=before.due_ns, time_ns=before.due_ns, level="",
         detail="{}",
     )  # fmt: skip
-    return StepEffect(before, after, taken, entries)
+    history = HistoryEntry(
+        id=f"h-{before.id}-{before.step}", alert=before.alert, time_ns=before.due_ns, actor="system:escalation",
+        via="system", action="escalated",
+    )  # fmt: skip
+    return StepEffect(before, after, taken, entries, history)
 
 
 def target(number: int, session: str = "", user: str = "li", **fields: Any) -> Target:

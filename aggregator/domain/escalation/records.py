@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from aggregator.domain.alerts.history import HistoryEntry
 from aggregator.domain.notification import Notification
 from aggregator.settings.escalation import Severity
 
@@ -85,12 +86,14 @@ class StepEffect:
         after: The timer from now on.
         taken: The step.
         notifications: What it enqueues.
+        history: The entry of the alert's history.
     """
 
     before: Timer
     after: Timer
     taken: TakenStep
     notifications: tuple[Notification, ...]
+    history: HistoryEntry
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from aggregator.domain.alerts.history import HistoryEntry
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.authorization import Scope
 from aggregator.domain.escalation.records import AlertFacts, EscalationDocument, StepEffect, TakenStep, Timer
@@ -79,8 +80,10 @@ class NotificationWriter(Protocol):
     def lease_notifications(self, due: Iterable[Notification], until_ns: int) -> set[str]:
         """Take entries for an attempt, unless another process has; their ids."""
 
-    def end_attempt(self, before: Notification, after: Notification, gone: bool) -> None:
-        """Write what came of an attempt, the target's state with it, and remove a target that is gone."""
+    def end_attempt(
+        self, before: Notification, after: Notification, gone: bool, entries: Iterable[HistoryEntry]
+    ) -> None:
+        """Write what came of an attempt, the target's state and the history with it; remove a target that is gone."""
 
     def cancel_notification(self, notification_id: str, now_ns: int) -> None:
         """An entry that waits is not to be sent any more."""

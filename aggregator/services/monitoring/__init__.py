@@ -1,1 +1,1 @@
-"""Use cases of the monitoring room. Imports as `aggregator.services`."""
+"""The monitoring room: names of places, alerts for a caller, escalation and notifications."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from aggregator.auth.rate_limiter import RateLimiter
 from aggregator.crypto.keyring import KeyRing
+from aggregator.domain.alerts.decisions import Request
+from aggregator.domain.alerts.types import Acknowledged, Decision
 from aggregator.domain.authorization import Areas
 from aggregator.domain.escalation.records import AlertFacts
 from aggregator.domain.notification import Notification
@@ -16,6 +17,7 @@ from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.accounts import AccountReader
 from aggregator.domain.store_port.escalation import EscalationReader, NotificationReader, NotificationWriter
 from aggregator.notifications import links
+from aggregator.services.alert_service import Decide
 from aggregator.services.monitoring.people import People
 from common.clock import Clock
 from common.errors import NotificationError
@@ -35,7 +37,7 @@ class AcknowledgementLinks:
         keys: Sign links.
         areas: The areas of each place.
         clock: The present.
-        acknowledge: (alert's id, user) → acknowledged by that user; called on the writer's thread.
+        decide: Commits decisions; called on the writer's thread.
         limits: Of requests, for each client's address.
     """
 
@@ -44,7 +46,7 @@ class AcknowledgementLinks:
     keys: KeyRing
     areas: Areas
     clock: Clock
-    acknowledge: Callable[[str, str], object]
+    decide: Decide
     limits: RateLimiter
 
     def look(self, token: str, client: str) -> tuple[Notification, AlertFacts]:
@@ -79,9 +81,13 @@ class AcknowledgementLinks:
         it, alert = await asyncio.to_thread(self.look, token, client)
 
         def job(store: NotificationWriter) -> bool:
+            # first the decision: a link that is used up has acknowledged
             if store.link_used(it.id):
                 return False
-            self.acknowledge(alert.id, it.recipient)  # first: a link that is used up has acknowledged
+            requests = [Request(alert.id, Acknowledged())]
+            (verdict,) = self.decide(requests, Decision(it.recipient, "link", client), lambda _: True)
+            if verdict.result != "done":
+                raise NotificationError("over")
             store.use_link(it.id, self.clock.wall_ns())
             return True
 

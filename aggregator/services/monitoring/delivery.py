@@ -21,6 +21,7 @@ from aggregator.notifications.message import Message, Place, Texts
 from aggregator.notifications.senders import SenderPool
 from aggregator.notifications.web_push import Subscription
 from aggregator.services.monitoring.people import People
+from aggregator.services.monitoring.place_directory import PlaceDirectory
 from aggregator.services.site_clock import SiteClock
 from common.clock import Clock
 
@@ -44,7 +45,7 @@ class Delivery:
         sites: Names and time zones.
         texts: Language → its texts.
         public_url: How browsers reach the dashboard; empty: messages have no links.
-        place_name: (site, box, place) → the place's name.
+        places: Names and time zones of places.
     """
 
     reader: DeliveryReader
@@ -54,7 +55,7 @@ class Delivery:
     sites: SiteClock
     texts: Mapping[str, Texts]
     public_url: str
-    place_name: Callable[[str, str, str], str]
+    places: PlaceDirectory
 
     @property
     def clock(self) -> Clock:
@@ -107,8 +108,9 @@ class Delivery:
         return target, message.of_alert(words, alert, self._place(alert, it), self._link(alert.id), acknowledge)
 
     def _place(self, alert: AlertFacts, it: Notification) -> Place:
-        local = self.sites.local(alert.site, alert.last_ns)
-        name = self.place_name(alert.site, alert.box, alert.place)
+        self.places.refresh()
+        local = self.sites.local(alert.site, alert.last_ns, self.places.zone(alert.site, alert.box))
+        name = self.places.name(alert.site, alert.box, alert.place) or alert.box
         return Place(self.sites.name(alert.site), name, f"{local:%Y-%m-%d %H:%M:%S %Z}", it.level)
 
     def _link(self, alert_id: str) -> str:

@@ -11,14 +11,27 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, insert, not_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    delete,
+    insert,
+    literal_column,
+    not_,
+    select,
+    update,
+)
 
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.escalation.records import AlertFacts, EscalationDocument, StepEffect, TakenStep, Timer
 from aggregator.storage.database import insert_new, one_of, upsert
-from aggregator.storage.schema import alerts
+from aggregator.storage.schema_alerts import ALERT_OPEN, alerts
 from aggregator.storage.schema_escalation import TIMER_WAITING, escalation_steps, escalations, notifications, timers
 from aggregator.storage.tables import audit
+from aggregator.storage.tables.alerts import history
 from aggregator.storage.tables.notifications import enqueue_bounded
 from aggregator.storage.tables.notifications import purge as purge_queue
 
@@ -27,7 +40,8 @@ _FACTS = tuple(it for it in AlertFacts.__struct_fields__ if it != "waiting")
 
 def waits() -> ColumnElement[bool]:
     """The alert is open, unacknowledged and not suppressed."""
-    return alerts.c.state == "open"
+    unseen = alerts.c.acknowledgement == literal_column("'unacknowledged'")
+    return and_(ALERT_OPEN, unseen, alerts.c.suppression == literal_column("''"))
 
 
 def documents(db: Connection) -> list[EscalationDocument]:
@@ -84,6 +98,7 @@ def _take(db: Connection, effect: StepEffect) -> bool:
     if db.execute(update(timers).where(same).values(changed)).rowcount != 1:
         return False
     db.execute(insert(escalation_steps), msgspec.structs.asdict(effect.taken))
+    history.append(db, [effect.history])
     for notification in effect.notifications:
         enqueue_bounded(db, notification)
     return True

@@ -7,14 +7,17 @@ from collections.abc import Iterable
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, delete, func, literal, or_, select, tuple_, update
 
+from aggregator.domain.alerts.history import HistoryEntry
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.authorization import Scope
 from aggregator.domain.notification import MOST_WAITING, Notification, State, Target
+from aggregator.storage.columns import INTEGER
 from aggregator.storage.database import insert_new, one_of
-from aggregator.storage.schema import INTEGER, sessions
+from aggregator.storage.schema import sessions
 from aggregator.storage.schema_escalation import NOTIFICATION_WAITING, notification_targets, notifications
 from aggregator.storage.tables import audit
 from aggregator.storage.tables.accounts import within as lies_within
+from aggregator.storage.tables.alerts import history
 
 _CHANGING = ("state", "next_ns", "expires_ns", "ended_ns", "tries", "problem")
 
@@ -72,9 +75,13 @@ def lease(db: Connection, entries: Iterable[Notification], until_ns: int) -> set
     return taken
 
 
-def end_attempt(db: Connection, before: Notification, after: Notification, gone: bool) -> None:
-    """Write what came of an attempt, and the target's state with it. Within a transaction."""
-    _change(db, before, after)
+def end_attempt(
+    db: Connection, before: Notification, after: Notification, gone: bool, entries: Iterable[HistoryEntry]
+) -> None:
+    """Write what came of an attempt, the target's state and the alert's history with it. Within a transaction."""
+    if not _change(db, before, after):
+        return
+    history.append(db, entries)
     if gone:
         delete_target(db, after.recipient, after.target, None)
         return

@@ -108,7 +108,7 @@ def test_the_settings_file_is_checked_with_line_and_field() -> None:
         settings_loader.read(text, settings.Settings)
     with pytest.raises(SettingsError, match="there is no site 'harbour' in sites"):
         settings_loader.read("escalation: {harbour: {}}\n", settings.Settings)
-    with pytest.raises(SettingsError, match="'10.1' is no network"):
+    with pytest.raises(SettingsError, match=r"'10\.1' is no network"):
         settings_loader.read("notifications: {networks: ['10.1']}\n", settings.Settings)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -87,11 +87,11 @@ class Desk:
 
 
 @pytest.fixture
-def make_desk(store: Store, writer: Writer, clock: FakeClock) -> Iterator[Callable[..., Desk]]:
+def make_desk(store: Store, writer: Writer, clock: FakeClock) -> Callable[..., Desk]:
     def make(config: Escalation | None = CONFIG) -> Desk:
         return Desk(store, writer, clock, config)
 
-    yield make
+    return make
 
 
 def test_four_levels_are_notified_in_their_time_until_the_chain_ends(make_desk: Callable[..., Desk]) -> None:

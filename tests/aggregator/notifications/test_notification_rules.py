@@ -29,7 +29,7 @@ from common.errors import NotificationError
     ],
 )  # fmt: skip
 def test_an_address_that_is_not_allowed_is_refused_and_not_repeated(address: str) -> None:
-    with pytest.raises(NotificationError, match="^url: ") as error:
+    with pytest.raises(NotificationError, match=r"^url: ") as error:
         addresses.check(address)
     assert len(address) < 5 or address not in str(error.value)
     assert "secret" not in str(error.value)
@@ -87,7 +87,7 @@ def test_long_names_are_cut_and_without_an_address_there_is_no_link() -> None:
 
 
 def test_a_link_is_for_one_entry_alert_and_recipient(tmp_path: Path) -> None:
-    keys = KeyRing(tmp_path, lambda size: bytes(size))
+    keys = KeyRing(tmp_path, bytes)
     it = notification(1)
     token = links.token(keys, it)
     assert links.entry_of(token) == it.id
@@ -135,9 +135,12 @@ def test_attempts_pause_longer_and_longer_and_end() -> None:
 @pytest.mark.parametrize(
     ("attempt", "state", "pause_s"),
     [
-        (Attempt(True), "sent", None), (Attempt(False, "x", gone=True), "dead", None),
-        (Attempt(False, "x", retry_after_s=600.0), "waiting", 600), (Attempt(False, "x", retry_after_s=1.0), "waiting", 5),
-        (Attempt(False, "x", retry_after_s=LIFE_S * 9), "expired", None), (Attempt(False, "x", refused=True), "waiting", 5),
+        (Attempt(True), "sent", None),
+        (Attempt(False, "x", gone=True), "dead", None),
+        (Attempt(False, "x", retry_after_s=600.0), "waiting", 600),
+        (Attempt(False, "x", retry_after_s=1.0), "waiting", 5),
+        (Attempt(False, "x", retry_after_s=LIFE_S * 9), "expired", None),
+        (Attempt(False, "x", refused=True), "waiting", 5),
     ],
 )  # fmt: skip
 def test_what_an_attempt_leads_to(attempt: Attempt, state: str, pause_s: int | None) -> None:

@@ -107,7 +107,9 @@ class Mailbox:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
 
-    async def handle_DATA(self, _server: object, _session: object, envelope: Any) -> str:
+    async def handle_DATA(  # noqa: N802
+        self, _server: object, _session: object, envelope: Any
+    ) -> str:
         self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))  # type: ignore[arg-type]
         return "250 taken"
 
@@ -206,7 +208,7 @@ def test_such_a_host_is_refused_when_the_target_is_added(host: str) -> None:
         async with pool(networks) as it:
             await it.check(f"json://{host}/{SECRET}")
 
-    with pytest.raises(NotificationError, match="^url: the host is in a private network") as error:
+    with pytest.raises(NotificationError, match=r"^url: the host is in a private network") as error:
         run_apart(work(()))
     assert SECRET not in str(error.value)
     run_apart(work(("127.0.0.0/8", "10.0.0.0/8", "::1/128")))
@@ -217,7 +219,7 @@ def test_an_address_that_the_service_does_not_take() -> None:
         async with pool() as it:
             await it.check("tgram://nonsense")
 
-    with pytest.raises(NotificationError, match="^url: the service does not take it"):
+    with pytest.raises(NotificationError, match=r"^url: the service does not take it"):
         run_apart(work())
 
 

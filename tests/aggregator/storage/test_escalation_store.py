@@ -101,14 +101,14 @@ def test_attempts_are_written_with_the_state_of_the_target(store: Store, writer:
     it = notification(1, target=target(1).id)
     writer.enqueue(it)
     failed = after_attempt(it, Attempt(False, "no answer"), NOW, 0.0)
-    writer.end_attempt(it, failed, False)
+    writer.end_attempt(it, failed, False, [])
     reader = store.reader()
     assert [(one.failed_ns > 0, one.problem) for one in reader.notification_targets(["li"], NOW)] == [
         (True, "no answer")
     ]
     assert reader.due_notifications(NOW, 10) == []
     dead = after_attempt(msgspec.structs.replace(failed, tries=20), Attempt(False, "no answer"), NOW, 0.0)
-    writer.end_attempt(failed, dead, False)
+    writer.end_attempt(failed, dead, False, [])
     letters = reader.notifications(["dead", "expired"], EVERYWHERE, None, 10)
     assert [one.id for one in letters] == [it.id]
     assert reader.notifications(["dead"], Scope(sites=frozenset({"harbour"})), None, 10) == []

@@ -1,6 +1,6 @@
 """Escalation timers, the queue of notifications, and their targets.
 
-Revision 0002_escalation.
+Revision 0003.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from alembic import op
 from sqlalchemy import CheckConstraint, Column, Index, UniqueConstraint
 from sqlalchemy.schema import SchemaItem
 
-revision = "0002_escalation"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = depends_on = None
 
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")

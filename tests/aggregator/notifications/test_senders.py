@@ -110,7 +110,7 @@ class Mailbox:
     async def handle_DATA(  # noqa: N802
         self, _server: object, _session: object, envelope: Any
     ) -> str:
-        self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))  # type: ignore[arg-type]
+        self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
         return "250 taken"
 
 

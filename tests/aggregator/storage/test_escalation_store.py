@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from agg_support import START_NS
 from escalation_kit import ENTRY, MINUTE_NS, alert, notification, step_of, target, timer, timer_of
@@ -17,7 +19,7 @@ NOW = START_NS
 EVERYWHERE = Scope(everywhere=True)
 
 
-def put(writer: Writer, *numbers: int, **fields: object) -> None:
+def put(writer: Writer, *numbers: int, **fields: Any) -> None:
     writer.apply(Batch(alerts={str(it): alert(it, **fields) for it in numbers}))
 
 

@@ -154,9 +154,9 @@ class NotificationService:
         if new.language not in self.languages:
             raise NotificationError(f"language: it must be one of {', '.join(self.languages)}")
         target = Target(
-            id=self.new_id(), user=caller.name, channel=new.channel, label=new.label, language=new.language, session=new.session,
-            sealed=self.keys.hidden(SEALED, address), digest=self.keys.digest("", SEALED, address),
-            made_ns=self.clock.wall_ns(),
+            id=self.new_id(), user=caller.name, channel=new.channel, label=new.label, language=new.language,
+            session=new.session, sealed=self.keys.hidden(SEALED, address),
+            digest=self.keys.digest("", SEALED, address), made_ns=self.clock.wall_ns(),
         )  # fmt: skip
         entry = self._entry(caller, target.id, f"added: {new.channel}")
         if not await self.queue.write(lambda store: store.put_target(target, MOST_TARGETS, entry)):

@@ -106,6 +106,12 @@ def steps(reader: Reader) -> int:
     return sum(len(reader.taken_steps(alert(it).id)) for it in range(1, ALERTS + 1))
 
 
+def moved_on(reader: Reader, messages: list[str]) -> None:
+    """Until one more step was taken or one more message came, or all were."""
+    before = (steps(reader), len(messages))
+    wait_until(lambda: (steps(reader), len(messages)) != before or before[0] == ALERTS * LEVELS, 120)
+
+
 def expected(messages: list[str]) -> Counter[tuple[int, str]]:
     """(alert, level) → how often its message came."""
     return Counter(
@@ -126,8 +132,7 @@ def test_every_step_is_taken_once_whenever_the_process_is_killed(tmp_path: Path)
         try:
             while kills < KILLS:
                 # at an instant while it works: when it has come so far, and a little later
-                before = (steps(reader), len(messages))
-                wait_until(lambda: (steps(reader), len(messages)) != before or steps(reader) == ALERTS * LEVELS, 120)
+                moved_on(reader, messages)
                 time.sleep(chance.random() * 0.5)
                 process.kill()
                 process.wait()

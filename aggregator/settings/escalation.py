@@ -68,7 +68,7 @@ class Calendar(_Strict, frozen=True, kw_only=True):
 class Override(_Strict, frozen=True, kw_only=True):
     """Another person is on call from `start` until `end` (local time of the rota, such as 2026-12-01T08:00)."""
 
-    person: Text
+    user: Text
     start: str
     end: str
 
@@ -109,13 +109,14 @@ class Level(_Strict, frozen=True, kw_only=True):
     Attributes:
         notify: `user:NAME`, `rota:NAME`, or `supervisors` (those of the alert's site or area).
         minutes: Severity → how long until the next level is notified; a severity that is not named skips this level.
+            Empty: `DEFAULT_MINUTES`.
         name: For people, such as "town".
         calendar: Outside of this calendar's hours `outside` is notified instead.
         outside: As `notify`; empty: the level is skipped then.
     """
 
     notify: Annotated[tuple[Text, ...], msgspec.Meta(max_length=20)]
-    minutes: dict[Severity, Minutes] = msgspec.field(default_factory=DEFAULT_MINUTES.copy)
+    minutes: dict[Severity, Minutes] = {}
     name: Text = ""
     calendar: Text = ""
     outside: Annotated[tuple[Text, ...], msgspec.Meta(max_length=20)] = ()
@@ -128,6 +129,11 @@ class Level(_Strict, frozen=True, kw_only=True):
         for target in (*self.notify, *self.outside):
             if target != SUPERVISORS and not (target.startswith((USER, ROTA)) and target.partition(":")[2]):
                 raise ValueError(f"notify: '{target[:40]}' must be user:NAME, rota:NAME or {SUPERVISORS}")
+
+    @property
+    def limits(self) -> dict[Severity, float]:
+        """Severity → minutes until the next level."""
+        return self.minutes or DEFAULT_MINUTES
 
 
 class Chain(_Strict, frozen=True, kw_only=True):

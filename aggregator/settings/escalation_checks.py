@@ -68,13 +68,13 @@ def _uncovered(whole: Escalation) -> Iterator[str]:
         if not chain.areas:
             continue
         levels = list(levels_of(whole, chain))
-        for severity in sorted({it for level in levels for it in level.minutes}):
-            used = [level for level in levels if severity in level.minutes]
+        for severity in sorted({it for level in levels for it in level.limits}):
+            used = [level for level in levels if severity in level.limits]
             if all(level.calendar and not level.outside for level in used):
                 fix = "give one level 'outside', or no calendar"
                 hours = ", ".join(sorted({level.calendar for level in used}))
                 yield f"chains.{name}.levels: nobody is on call for '{severity}' outside of the hours of {hours}; {fix}"
-        if not any("critical" in level.minutes for level in levels):
+        if not any("critical" in level.limits for level in levels):
             yield f"chains.{name}.levels: no level has minutes for 'critical': nobody would be notified of these alerts"
         if len(levels) + chain.repeat > config.MOST_STEPS:
             yield f"chains.{name}: with what follows it has more than {config.MOST_STEPS} steps; make it shorter"

@@ -70,10 +70,10 @@ def chain_of(whole: Escalation, areas: Iterable[str]) -> Chain | None:
 
 def steps(whole: Escalation, chain: Chain, severity: Severity) -> list[Step]:
     """All steps for a severity: the chain's levels, those of the chains that follow, and the last one's repetitions."""
-    levels = [level for level in levels_of(whole, chain) if severity in level.minutes]
+    levels = [level for level in levels_of(whole, chain) if severity in level.limits]
     if levels:
         levels += [levels[-1]] * _last(whole, chain).repeat
-    return [Step(it, number, round(it.minutes[severity] * 60 * SECOND_NS)) for number, it in enumerate(levels)]
+    return [Step(it, number, round(it.limits[severity] * 60 * SECOND_NS)) for number, it in enumerate(levels)]
 
 
 def recipients(whole: Escalation, level: Level, at_ns: int, around: Surroundings) -> Recipients:

@@ -24,7 +24,7 @@ def on_call(rota: Rota, at_ns: int, site_zone: ZoneInfo) -> str:
     zone = ZoneInfo(rota.timezone) if rota.timezone else site_zone
     for override in rota.overrides:
         if _instant_ns(local_time(override.start), zone) <= at_ns < _instant_ns(local_time(override.end), zone):
-            return override.person
+            return override.user
     return rota.people[_turn(rota, at_ns, zone) % len(rota.people)]
 
 

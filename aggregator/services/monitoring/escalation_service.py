@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -22,7 +23,7 @@ from aggregator.services.site_clock import SiteClock
 from aggregator.settings.escalation import SUPERVISORS, USER, WHOLE_SITE, Chain, Escalation, Level
 from common import logging_setup, validation
 from common.clock import Clock
-from common.errors import EscalationError, Forbidden
+from common.errors import EscalationError
 
 _log = logging_setup.get("escalation")
 FALLBACK = Escalation(chains={"supervisors": Chain(areas=(WHOLE_SITE,), levels=(Level(notify=(SUPERVISORS,)),))})
@@ -90,14 +91,10 @@ class EscalationService:
         known = {site: SiteEscalation(site, Escalation()) for site in self.sites.sites} | self.current()
         return [it for site, it in sorted(known.items()) if within.touches(site)]
 
-    def of_site(self, caller: Principal, site: str) -> SiteEscalation:
-        """A site's configuration.
-
-        Raises:
-            Forbidden: It lies outside the caller's sites.
-        """
+    def of_site(self, caller: Principal, site: str) -> SiteEscalation | None:
+        """A site's configuration; None where it lies outside the caller's sites."""
         if not caller.within("escalation.see").touches(site):
-            raise Forbidden(f"escalation.see at {site} is not among your roles")
+            return None
         return self.current().get(site, SiteEscalation(site, Escalation()))
 
     async def save(self, caller: Principal, site: str, document: Mapping[str, Any], version: int) -> list[str]:
@@ -112,8 +109,8 @@ class EscalationService:
         """
         caller.need("escalation.change", site)
         config = parsed(document)
-        people = People(self.reader, self.areas)
-        if found := [*self._unknown(config, site, people)]:
+        found = await asyncio.to_thread(lambda: [*self._unknown(config, site, People(self.reader, self.areas))])
+        if found:
             raise EscalationError("; ".join(found))
         text = msgspec.json.encode(config).decode()
         new = EscalationDocument(site, text, version + 1)
@@ -123,7 +120,7 @@ class EscalationService:
         )  # fmt: skip
         if not await self.queue.write(lambda store: store.put_escalation(new, entry)):
             raise EscalationError("version: somebody else has changed it meanwhile; read it again")
-        return self._warnings(config)
+        return await asyncio.to_thread(self._warnings, config)
 
     def on_call(self, it: SiteEscalation, at_ns: int) -> list[OnCall]:
         """Who is on call in each rota at an instant."""
@@ -164,7 +161,7 @@ class EscalationService:
                     if user != target and not self._reaches(people, user, site):
                         yield f"chains.{name}.levels[{number}].notify: {self._why(people, user, site)}"
         for name, rota in config.rotas.items():
-            for user in (*rota.people, *(it.person for it in rota.overrides)):
+            for user in (*rota.people, *(it.user for it in rota.overrides)):
                 if not self._reaches(people, user, site):
                     yield f"rotas.{name}.people: {self._why(people, user, site)}"
         for name, calendar in config.calendars.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -110,7 +111,8 @@ class NotificationService:
             LoginThrottled: Too many.
         """
         self.limits.take(f"test {caller.name}")
-        target = next((it for it in self.targets(caller) if it.id == target_id), None)
+        targets = await asyncio.to_thread(self.targets, caller)
+        target = next((it for it in targets if it.id == target_id), None)
         if target is None:
             raise NotificationError("there is no such target")
         now_ns, new = self.clock.wall_ns(), self.new_id()
@@ -132,7 +134,7 @@ class NotificationService:
         Raises:
             NotificationError: There is none that the caller may replay, or it is in the queue already.
         """
-        it = self.reader.notification(notification_id)
+        it = await asyncio.to_thread(self.reader.notification, notification_id)
         within = caller.within("notifications.see")
         if it is None or not within.holds(it.site, it.place):
             raise NotificationError("there is no such notification")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from aggregator.settings.escalation import DEFAULT_MINUTES, Severity, Weekday
+from aggregator.settings.escalation import Severity, Weekday
 from aggregator.web.api_models.base import NAME, PRINTABLE, RequestModel, ResponseModel, Time, example
 
 Text = Annotated[str, StringConstraints(max_length=80, pattern=PRINTABLE)]
@@ -21,9 +21,9 @@ _SITE = {
 
 
 class OverrideModel(RequestModel):
-    """Another person is on call for a while."""
+    """Another user is on call for a while."""
 
-    person: Text
+    user: Text
     start: Short = Field(description="Local time of the rota, as 2026-12-01T08:00.")
     end: Short
 
@@ -52,7 +52,9 @@ class LevelModel(RequestModel):
     """Who is notified, and how long they have."""
 
     notify: list[Text] = Field(max_length=20, description="user:NAME, rota:NAME or supervisors.")
-    minutes: dict[Severity, float] = Field(DEFAULT_MINUTES, description="Until the next level, by severity.")
+    minutes: dict[Severity, float] = Field(
+        {}, description="Until the next level, by severity; empty: critical 5, high 15, medium 60."
+    )
     name: Text = ""
     calendar: Short = ""
     outside: list[Text] = Field([], max_length=20, description="Who is notified outside of the calendar's hours.")

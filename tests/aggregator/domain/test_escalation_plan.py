@@ -76,7 +76,7 @@ def test_somebody_is_on_call_at_every_hour_and_each_turn_has_its_length(hour: in
 
 
 def test_an_override_counts_in_local_time_and_ends() -> None:
-    swap = Override(person="sun", start="2026-03-17T20:00", end="2026-03-18T08:00")
+    swap = Override(user="sun", start="2026-03-17T20:00", end="2026-03-18T08:00")
     rota = Rota(people=("li", "wang"), start="2026-03-16T08:00", overrides=(swap,), timezone="Asia/Shanghai")
     moments = ("19:59:59", "20:00:00")
     assert [on_call(rota, at(f"2026-03-17T{it}+08:00"), BERLIN) for it in moments] == ["li", "sun"]

@@ -40,7 +40,10 @@ def add(app: FastAPI, escalation: EscalationService) -> None:
     @app.get("/api/escalation/{site}", tags=_TAGS)
     def show_escalation(site: NamePath, caller: Who) -> models.SiteEscalationResponse:
         """The escalation of a site, and who is on call now."""
-        return shown(escalation.of_site(caller, site))
+        found = escalation.of_site(caller, site)
+        if found is None:
+            raise HTTPException(404, "there is no such site")
+        return shown(found)
 
     @app.put("/api/escalation/{site}", tags=_TAGS)
     async def save_escalation(

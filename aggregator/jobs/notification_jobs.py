@@ -78,7 +78,7 @@ class NotificationJobs:
         if free <= 0:
             return
         now_ns = self.clock.wall_ns()
-        due = await asyncio.to_thread(self.reader.due_notifications, now_ns, MOST_DUE)
+        due = await asyncio.to_thread(self.reader.due_notifications, now_ns, MOST_DUE, self.breaker.closed())
         chosen = self._choose(due, free)
         if not chosen:
             return

@@ -27,6 +27,11 @@ class CircuitBreaker:
     _until_ns: dict[str, int] = field(default_factory=dict, init=False)
     _busy: set[str] = field(default_factory=set, init=False)
 
+    def closed(self) -> list[str]:
+        """Targets that no attempt may begin for now: what waits for them takes no place from others."""
+        now_ns = self.clock.monotonic_ns()
+        return [*self._busy, *(target for target, until_ns in self._until_ns.items() if now_ns < until_ns)]
+
     def take(self, target: str) -> bool:
         """Whether an attempt may begin now; if so, it has."""
         if target in self._busy or self.clock.monotonic_ns() < self._until_ns.get(target, 0):

@@ -40,8 +40,8 @@ class NotificationReader(Protocol):
     def notification_target(self, target_id: str) -> Target | None:
         """One target."""
 
-    def due_notifications(self, now_ns: int, limit: int) -> list[Notification]:
-        """Entries whose next attempt is due."""
+    def due_notifications(self, now_ns: int, limit: int, without: Iterable[str] = ()) -> list[Notification]:
+        """Entries whose next attempt is due, but for these targets."""
 
     def notification(self, notification_id: str) -> Notification | None:
         """One entry."""

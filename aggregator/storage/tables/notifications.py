@@ -41,9 +41,10 @@ def enqueue_bounded(db: Connection, it: Notification) -> None:
         enqueue(db, msgspec.structs.replace(it, **own))
 
 
-def due(db: Connection, now_ns: int, limit: int) -> list[Notification]:
-    """Entries whose next attempt is due."""
+def due(db: Connection, now_ns: int, limit: int, without: Iterable[str] = ()) -> list[Notification]:
+    """Entries whose next attempt is due, but for these targets."""
     ready = select(notifications).where(NOTIFICATION_WAITING, notifications.c.next_ns <= now_ns)
+    ready = ready.where(~one_of(notifications.c.target, without))
     return _entries(db, ready.order_by(notifications.c.next_ns, notifications.c.id).limit(limit))
 
 

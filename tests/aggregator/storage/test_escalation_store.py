@@ -45,6 +45,7 @@ def test_a_step_has_its_effect_once(store: Store, writer: Writer) -> None:
     assert writer.take_steps([effect]) == 0
     reader = store.reader()
     assert [it.id for it in reader.due_notifications(NOW, 10)] == [notification(1).id]
+    assert reader.due_notifications(NOW, 10, ["t", "u"]) == []
     assert [it.step for it in reader.taken_steps(alert(1).id)] == [0]
     assert reader.due_timers(NOW, 10) == []
     assert reader.due_timers(NOW + 5 * MINUTE_NS, 10)[0][0].step == 1

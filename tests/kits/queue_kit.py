@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Page, Route
 
-from aggregator.domain.alert import SEVERITIES
+from aggregator.domain.alerts.types import SEVERITIES
 
 FEED_JS = """
 window.EventSource = class {
@@ -28,15 +29,19 @@ NOW = datetime(2026, 11, 27, 8, 43, tzinfo=UTC)
 
 def made(number: int, severity: str = "medium", **fields: Any) -> dict[str, Any]:
     """An alert of the API; `number` makes its id and how old it is."""
-    first = (NOW - timedelta(seconds=30 * number)).isoformat().replace("+00:00", "Z")
+    first, local = (
+        (NOW - timedelta(seconds=30 * number)).isoformat().replace("+00:00", "Z"),
+        "2026-11-27T16:43:00+08:00",
+    )
     return {
         "id": f"01890000-0000-7000-8000-{number:012}", "site": "village", "site_name": "Stone Bridge Village",
         "box": "gate-1", "camera": f"cam-{number % 7}",
         "camera_name": f"Camera {number % 7}", "area": "", "kind": KINDS[number % len(KINDS)], "subject": "yard",
         "object": "person", "severity": severity, "condition": "active", "acknowledgement": "unacknowledged",
         "assignee": "", "acknowledged_by": "", "status": "open", "outcome": None, "note": "", "count": 1 + number % 3,
-        "since_acknowledged": 0, "first": first, "last": first, "opened": first, "local_time": "2026-11-27T16:43:00+08:00",
-        "time_zone": "Asia/Shanghai", "picture": None, "has_clip": False, "suppression": None, "flags": [], "version": 1,
+        "since_acknowledged": 0, "first": first, "last": first, "opened": first, "local_time": local,
+        "time_zone": "Asia/Shanghai", "picture": None, "has_clip": False, "suppression": None, "flags": [],
+        "version": 1,
         **fields,
     }  # fmt: skip
 
@@ -90,7 +95,11 @@ class FakeApi:
             self._list(route, {name: values[0] for name, values in parse_qs(parts.query).items()})
         else:
             alert = self.alerts.get(parts.path.rsplit("/", 1)[1])
-            _json(route, {"alert": alert, "events": self.events, "history": []} if alert else {"error": "no such alert"}, 200 if alert else 404)
+            _json(
+                route,
+                {"alert": alert, "events": self.events, "history": []} if alert else {"error": "no such alert"},
+                200 if alert else 404,
+            )
 
     def _list(self, route: Route, query: dict[str, str]) -> None:
         def rank(it: dict[str, Any]) -> tuple[bool, int, str]:
@@ -115,7 +124,10 @@ class FakeApi:
             _json(route, {"error": "refused by the test"}, self.failing)
             return
         if path == "/api/alerts/bulk":
-            results = [{"id": it, "result": "done", "error": "", "alert": self._changed(it, body["action"], body)} for it in body["ids"]]
+            results = [
+                {"id": it, "result": "done", "error": "", "alert": self._changed(it, body["action"], body)}
+                for it in body["ids"]
+            ]
             _json(route, {"results": results})
             return
         _, _, _, alert_id, action = path.split("/")
@@ -141,3 +153,12 @@ class FakeApi:
 
 def _json(route: Route, content: Any, status: int = 200) -> None:
     route.fulfill(status=status, content_type="application/json", body=json.dumps(content))
+
+
+def until(page: Page, condition: Callable[[], bool]) -> None:
+    """Until `condition` holds, while the page's requests are answered."""
+    for _ in range(1_000):
+        if condition():
+            return
+        page.wait_for_timeout(10)
+    raise AssertionError("did not happen in time")

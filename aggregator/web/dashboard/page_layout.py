@@ -169,7 +169,8 @@ class PageLayout:
 
     def _leave(self, where: str) -> None:
         """Send the browser elsewhere, by default to the log-in; one that stays is cut off: its socket was let in with
-        the old session."""
+        the old session.
+        """
         if self._left:
             return
         self._left = True

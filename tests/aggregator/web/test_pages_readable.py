@@ -9,7 +9,7 @@ import pytest
 from agg_support import USER, Web, log_in
 from playwright.sync_api import Browser, Page
 
-from aggregator.web.dashboard.style import PALETTE_CSS
+from aggregator.web.dashboard.shell.style import PALETTE_CSS
 
 Theme = Literal["dark", "light"]
 PAGES = ("/", "/account", "/gates", "/live", "/footage", "/lists", "/search", "/releases", "/record", "/staff")

@@ -114,8 +114,8 @@ def mount(app: FastAPI, routes: LoginRoutes) -> None:
         oidc_login.mount(app, routes.oidc, routes.accounts, authenticator, welcome=welcome, refuse=refuse)
 
     @app.get("/login", include_in_schema=False)
-    async def login_page(request: Request, language: str | None = None, next: str = "", ended: str = "") -> Response:
-        target, chosen = own_page(next), language if language in LANGUAGES else None
+    async def login_page(request: Request, language: str | None = None, ended: str = "") -> Response:
+        target, chosen = _target(request), language if language in LANGUAGES else None
         spoken = chosen or language_of(request)
         response = HTMLResponse(page(spoken, provider=provider, target=target, ended=ended == "1"))
         if chosen is not None:
@@ -148,8 +148,8 @@ def mount(app: FastAPI, routes: LoginRoutes) -> None:
         return response
 
     @app.get("/language/{code}", include_in_schema=False)
-    async def set_language(code: str, next: str = "") -> Response:
-        response = RedirectResponse(own_page(next) or "/", 303)
+    async def set_language(request: Request, code: str) -> Response:
+        response = RedirectResponse(_target(request) or "/", 303)
         if code in LANGUAGES:
             remember_language(response, code)
         return response
@@ -168,6 +168,11 @@ def _refused(error: Exception, language: str, metrics: Metrics, provider: str, t
     _log.error("login failed", error=str(error))
     text = words["login.keys" if isinstance(error, KeysMissing) else "login.failed"]
     return HTMLResponse(page(language, text, provider, target=target), 503)
+
+
+def _target(request: Request) -> str:
+    """The page of ours that the parameter `next` names; empty for none."""
+    return own_page(request.query_params.get("next", ""))
 
 
 class _Form(NamedTuple):

@@ -52,7 +52,8 @@ def test_ux_21_axe_finds_nothing_on_any_page(
             if page.evaluate("document.documentElement.scrollWidth") > width:
                 faults[path].append("wider than the screen")
         faults |= opened(web, page, axe, size)
-    assert {path: found for path, found in faults.items() if found} == {}
+    lines = [f"{path}: {fault}" for path, found in faults.items() for fault in found]
+    assert not lines, "\n".join(lines)
 
 
 def opened(web: Web, page: Page, axe: str, size: str) -> dict[str, list[str]]:

@@ -16,14 +16,16 @@ import { learnNames } from "./words.js";
 
 const main = document.querySelector("main"), model = new Model();
 const list = new List(model, () => data.sites.length > 1 && !scope.site);
-const actions = new Actions(model), filters = new Filters(() => read());
+const actions = new Actions(model), filters = new Filters(() => refilter());
 const detail = new Detail(model, action => run(action));
 const pill = h("button", { type: "button", class: "pill", test: "new-alerts", hidden: true, onclick: () => read() });
+// always as high as the button, so that no row moves when it appears
+const loaded = h("span", { class: "where" }), news = h("div", { class: "news" }, loaded, pill);
 const none = h("p", { class: "none", test: "no-alerts", hidden: true });
 const problem = h("p", { class: "problem", role: "alert", hidden: true, test: "list-problem" });
 const bulk = h("div", { class: "bulk", role: "group", "aria-label": t("queue.bulk"), hidden: true, test: "bulk" });
 
-main.append(h("section", { class: "queue", "aria-label": t("queue.list") }, filters.element, pill, problem, none,
+main.append(h("section", { class: "queue", "aria-label": t("queue.list") }, filters.element, news, problem, none,
   list.element, bulk), detail.element);
 
 // Read the list again; the selected row stays where it is on the screen.
@@ -34,8 +36,16 @@ async function read() {
   list.draw();
 }
 
+// Another filter is another list: it begins at its top.
+function refilter() {
+  model.forget();
+  list.element.scrollTop = 0;
+  return read();
+}
+
 function shown() {
   const empty = model.loaded && !model.rows.length && !model.failed;
+  loaded.textContent = model.loaded && !empty ? counted("queue.loaded", model.rows.length) + (model.next ? " +" : "") : "";
   none.hidden = !empty;
   none.textContent = t(filters.clear.hidden && !scope.site && !scope.area ? "queue.none" : "queue.none.filtered");
   list.element.hidden = empty;
@@ -116,7 +126,8 @@ list.element.addEventListener("picked", () => main.classList.add("detailed"));
 listen(run);
 
 addEventListener("paifang:changes", event => model.apply(event.detail.alerts, it => filters.holds(it)));
-for (const name of ["paifang:reset", "paifang:back", "paifang:scope"]) addEventListener(name, () => read());
+for (const name of ["paifang:reset", "paifang:back"]) addEventListener(name, () => read());
+addEventListener("paifang:scope", refilter);
 
 knownPlaces().then(found => {
   learnNames(found);

@@ -103,6 +103,13 @@ export class Model extends EventTarget {
     this.say("selected");
   }
 
+  // Nothing is selected any more.
+  forget() {
+    this.selected = -1;
+    this.checked.clear();
+    this.say("checked");
+  }
+
   // An alert from a link, whether it is in the list or not.
   open(alert) {
     const place = this.index.get(alert.id);

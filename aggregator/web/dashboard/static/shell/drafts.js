@@ -67,7 +67,7 @@ export function start() {
   const ended = sessionStorage.getItem("paifang-ended") === "1"; // the log-in page says so
   sessionStorage.removeItem("paifang-ended");
   waiting = ended ? { ...kept.fields } : {};
-  if (!ended) write({ user: data.user, fields: {} });
+  write(ended ? kept : { user: data.user, fields: {} }); // nothing of another user stays
   addEventListener("input", keep, true);
   addEventListener("submit", event => event.target.action?.endsWith("/logout") && sessionStorage.removeItem(KEY));
   addEventListener("pagehide", prune);

@@ -9,6 +9,7 @@ import * as palette from "./palette.js";
 import * as scope from "./scope.js";
 import * as sound from "./sound.js";
 import * as theme from "./theme.js";
+import * as uploads from "./uploads.js";
 import { data } from "./texts.js";
 
 connection.start();
@@ -18,6 +19,7 @@ sound.start();
 scope.start();
 palette.start();
 theme.start();
+uploads.start();
 drafts.start();
 feed.start(data.path === "/");
 

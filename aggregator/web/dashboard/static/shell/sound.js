@@ -81,16 +81,16 @@ function changes(event) {
 
 export function start() {
   if (!may.see || !button) return;
-  for (const name of ["pointerdown", "keydown"]) addEventListener(name, () => sounding() || unlock(), true);
+  // the first press anywhere turns it on; the button itself decides with its click
+  for (const name of ["pointerdown", "keydown"])
+    addEventListener(name, event => sounding() || button.contains(event.target) || unlock(), true);
   button.addEventListener("click", async () => {
-    const on = button.getAttribute("aria-pressed") === "true" && button.dataset.fresh !== "1";
+    const on = sounding();
     localStorage.setItem(KEY, on ? "off" : "on");
-    if (on) await context?.suspend();
+    if (on) await context.suspend();
     else await unlock();
     show();
   });
-  // the first press anywhere turns the sound on; on the button itself the click must not turn it off again
-  button.addEventListener("pointerdown", () => { button.dataset.fresh = sounding() ? "0" : "1"; }, true);
   addEventListener("paifang:changes", changes);
   for (const name of ["paifang:reset", "paifang:back"]) addEventListener(name, soon);
   soon();

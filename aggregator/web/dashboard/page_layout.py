@@ -168,8 +168,9 @@ class PageLayout:
         return None
 
     def _leave(self, where: str) -> None:
-        """Send the browser elsewhere, by default to the log-in; one that stays is cut off: its socket was let in with
-        the old session.
+        """Send the browser elsewhere, by default to the log-in.
+
+        One that stays is cut off: its socket was let in with the old session.
         """
         if self._left:
             return

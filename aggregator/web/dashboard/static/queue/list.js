@@ -99,6 +99,7 @@ export class List {
     const flags = flagTexts(alert).map(text => h("span", { class: "flag", text }));
     row.age = h("span", { class: "age", text: ageOf(alert) });
     row.alert = alert;
+    row.element.dataset.last = alert.last;
     row.element.replaceChildren(
       h("span", { class: "tick", "data-tick": "" }),
       h("span", { class: "severity", test: "alert-severity", text: severityName(alert) }),

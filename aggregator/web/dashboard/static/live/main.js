@@ -77,4 +77,3 @@ addEventListener("paifang:scope", read);
 addEventListener("paifang:back", () => cameras.length || read());
 addEventListener("pagehide", () => tiles.forEach(it => it.stop()));
 await read();
-if (given.get("camera") && tiles[0]?.place === given.get("camera")) tiles[0].play();

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aggregator.app.broker import new_token
+from aggregator.app.monitoring import Monitoring, monitoring
 from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.audit.checkpointer import Checkpointer
 from aggregator.audit.view_deduplicator import ViewDeduplicator
@@ -137,6 +138,7 @@ class Parts:
     messaging: Messaging
     files: Files
     use_cases: UseCases
+    monitoring: Monitoring
     jobs: tuple[JobRunner, ...]
 
     @property
@@ -170,7 +172,8 @@ def assemble(core: Core, writer: Writer, connect: Callable[[], MqttClient]) -> P
     )  # fmt: skip
     uploads.takers |= {RELEASE: releases, CLIP: clips}
     runner = JobRunner((releases, clips), core.clock, use_cases.releases.news)
-    return Parts(core, access, messaging, files, use_cases, (runner,))
+    watch = monitoring(core, access.areas, messaging.consumer.decide)
+    return Parts(core, access, messaging, files, use_cases, watch, (runner, watch.jobs))
 
 
 def _access(core: Core) -> Access:

@@ -29,8 +29,10 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
-from aggregator.web.dashboard import Show, alerts_page, gates_page, site_lists_page
+from aggregator.web.api.monitoring import escalation, notifications
+from aggregator.web.dashboard import Show, acknowledge_page, alerts_page, gates_page, site_lists_page
 from aggregator.web.dashboard.accounts import account_page, accounts_page
+from aggregator.web.dashboard.acknowledge_page import AcknowledgeRoutes
 from aggregator.web.dashboard.html.card_renderer import CardRenderer
 from aggregator.web.dashboard.investigation import audit_page, releases_page, search_page
 from aggregator.web.dashboard.login import login
@@ -48,6 +50,7 @@ def build_web(parts: Parts) -> FastAPI:
     """
     app = api.build(parts.core.settings.http, parts.access.authenticator, _routes(parts))
     login.mount(app, _login(parts))
+    acknowledge_page.mount(app, AcknowledgeRoutes(parts.monitoring.links, parts.sites))
     dashboard.mount(app, _pages(parts))
     return app
 
@@ -71,6 +74,8 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(releases.add, releases=use.releases),
         partial(clips.add, clips=use.clips),
         partial(live.add, views=use.live),
+        partial(escalation.add, escalation=parts.monitoring.escalation),
+        partial(notifications.add, notifications=parts.monitoring.notifications),
         partial(uploads.add, uploads=parts.files.uploads),
     ]
 

@@ -13,6 +13,7 @@ Action = Literal[
     "alert.reopened", "alert.merged", "alert.split", "alert.shelved", "alert.unshelved",
     "silence.created", "silence.ended", "maintenance.created", "maintenance.ended", "source.shelved",
     "source.unshelved",
+    "escalation.changed", "notification.target", "notification.replayed",
     "gate.opened", "door.unlocked", "case.opened", "case.closed", "search", "view", "clip", "export",
     "release.requested", "release.approved",
     "release.refused", "release.made", "release.failed", "release.fetched", "hold", "erased", "checkpoint",

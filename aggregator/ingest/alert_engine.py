@@ -6,7 +6,7 @@ Changes are laid over the cache and kept only when their batch is committed, so 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aggregator.domain.alerts.grouping import fingerprint_of, targets
 from aggregator.domain.alerts.history import HistoryEntry, detail_of
@@ -71,6 +71,14 @@ class AlertEngine:
         self._cache.clear()
         self._marks.clear()
         self.begin()
+
+    def prepare(self, events: Sequence[Event]) -> None:
+        """Ask the store once which alerts there are for events that are about to be taken."""
+        marks = {fingerprint_of(event) for event in events}
+        marks |= {target for event in events if event.kind in ENDS for target in targets(event)}
+        unknown = [mark for mark in marks if mark not in self._marks]
+        if unknown:
+            self._marks.update(dict.fromkeys(set(unknown) - self._store.known_fingerprints(unknown), ""))
 
     def take(self, event: Event, now_ns: int) -> str | None:
         """Let a new event have its effect.

@@ -313,6 +313,7 @@ class BatchProcessor:
         outcome.duplicates += len(known)
         fresh = [event for event in events.values() if event.id not in known]
         fresh.sort(key=lambda event: (event.time_ns, event.sequence))
+        self._engine.prepare(fresh)
         batch.events = [ReceivedEvent(event, self._engine.take(event, now_ns), now_ns) for event in fresh]
         batch.audit_entries = [entry for event in fresh if (entry := from_event.entry_of(event)) is not None]
         self._quiet.statuses(batch.statuses, now_ns)

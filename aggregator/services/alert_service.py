@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from aggregator.domain.alerts.decisions import Request, Verdict
 from aggregator.domain.alerts.types import Alert, Assigned, Decision, Suppressed
@@ -33,13 +34,16 @@ class AlertService:
     accounts: AccountReader
     areas: Areas
 
-    async def decide(self, caller: Principal, requests: Sequence[Request], origin: str = "") -> list[Verdict]:
+    async def decide(
+        self, caller: Principal, requests: Sequence[Request], origin: str = "", *, link: bool = False
+    ) -> list[Verdict]:
         """Commit a person's decisions, all together, and publish the changes.
 
         Args:
             caller: Who decides.
             requests: What they wish.
             origin: The client's address.
+            link: By a link that was sent to the caller; else over the dashboard, or with a token over the API.
 
         Returns:
             What came of each request; an alert outside the caller's scope is missing.
@@ -47,7 +51,8 @@ class AlertService:
         Raises:
             StoreError: It could not be written; nothing was changed.
         """
-        decision = Decision(caller.name, "dashboard" if caller.only is None else "api", origin)
+        via: Literal["dashboard", "api", "link"] = "dashboard" if caller.only is None else "api"
+        decision = Decision(caller.name, "link" if link else via, origin)
         named = {it.wish.to for it in requests if isinstance(it.wish, Assigned)}
         people = {name: await asyncio.to_thread(self._principal, name) for name in named}
 

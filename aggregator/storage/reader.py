@@ -10,7 +10,9 @@ from aggregator.storage.tables import accounts as account_table
 from aggregator.storage.tables import audit as audit_table
 from aggregator.storage.tables import cases as case_table
 from aggregator.storage.tables import clips as clip_table
+from aggregator.storage.tables import escalation as escalation_table
 from aggregator.storage.tables import events as event_table
+from aggregator.storage.tables import notifications as notification_table
 from aggregator.storage.tables import places as place_table
 from aggregator.storage.tables import quiet as quiet_table
 from aggregator.storage.tables import releases as release_table
@@ -80,6 +82,17 @@ class SqlReader:
     due_clips = Query(clip_table.due)
     expired_clips = Query(clip_table.expired)
     stored_clips = Query(clip_table.stored)
+
+    escalation_documents = Query(escalation_table.documents)
+    untimed_alerts = Query(escalation_table.untimed)
+    due_timers = Query(escalation_table.due)
+    alert_facts = Query(escalation_table.facts)
+    taken_steps = Query(escalation_table.taken)
+    notification_targets = Query(notification_table.targets)
+    notification_target = Query(notification_table.target)
+    due_notifications = Query(notification_table.due)
+    notification = Query(notification_table.one)
+    notifications = Query(notification_table.find)
 
     audit_entries = Query(audit_table.entries_after)
     audit_log_size = Query(audit_table.size)

@@ -8,7 +8,18 @@ from __future__ import annotations
 from aggregator.domain.read_models import Batch
 from aggregator.storage import purge as purging
 from aggregator.storage.database import Change, Database, Query
-from aggregator.storage.tables import accounts, audit, cases, clips, events, quiet, releases, site_lists
+from aggregator.storage.tables import (
+    accounts,
+    audit,
+    cases,
+    clips,
+    escalation,
+    events,
+    notifications,
+    quiet,
+    releases,
+    site_lists,
+)
 from aggregator.storage.tables.alerts import history, queries
 from aggregator.storage.tables.event_series import CELLS, GENERA, EventSeries
 
@@ -43,6 +54,7 @@ class SqlWriter:
     status_epochs = Query(events.status_epochs)
     write_heartbeat = Change(events.write_heartbeat)
 
+    known_fingerprints = Query(queries.known_fingerprints)
     newest_alert = Query(queries.newest_open)
     alert = Query(queries.one)
     due_alerts = Query(queries.due)
@@ -73,6 +85,20 @@ class SqlWriter:
     request_clip = Change(clips.request)
     change_clip = Change(clips.change)
     delete_clip = Change(clips.delete)
+
+    put_escalation = Change(escalation.put_document)
+    start_timers = Change(escalation.start)
+    take_steps = Change(escalation.take)
+    put_target = Change(notifications.put_target)
+    delete_target = Change(notifications.delete_target)
+    enqueue = Change(notifications.enqueue)
+    lease_notifications = Change(notifications.lease)
+    end_attempt = Change(notifications.end_attempt)
+    cancel_notification = Change(notifications.cancel)
+    replay_notification = Change(notifications.replay)
+    link_used = Query(notifications.link_used)
+    use_link = Change(notifications.use_link)
+    purge_notifications = Change(escalation.purge)
 
     append_audit_entries = Change(audit.append)
     sign_checkpoint = Change(audit.sign_checkpoint)

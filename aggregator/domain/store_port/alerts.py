@@ -56,6 +56,9 @@ class AlertLookup(Protocol):
     def newest_alert(self, fingerprint: str) -> Alert | None:
         """The newest open alert with this fingerprint, or that one with it was merged into."""
 
+    def known_fingerprints(self, fingerprints: Iterable[str]) -> set[str]:
+        """Those of them for which `newest_alert` may find one."""
+
     def alert(self, alert_id: str) -> Alert | None:
         """One alert."""
 

@@ -1,6 +1,6 @@
 """Tables of silences, maintenance windows and shelves.
 
-Revision 0003_quiet.
+Revision 0003.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import CheckConstraint, Column, Index
 
-revision = "0003_quiet"
+revision = "0003"
 down_revision = "0002"
 branch_labels = depends_on = None
 

@@ -37,6 +37,7 @@
     ├── ReleaseError         an unredacted copy that cannot be requested, decided, made or fetched
     ├── EscalationError      a chain, rota or calendar that cannot be; names the field
     ├── NotificationError    a target, a link or a dead letter that cannot be used; gives the reason
+    ├── QuietError           a silence, maintenance window or shelf that cannot be
     ├── StaffError           an account, a role or a token that cannot be
     ├── Forbidden            that is not among your roles
     └── LoginError           who are you? (never says which half was wrong)
@@ -220,6 +221,10 @@ class EscalationError(PaifangError):
 
 class NotificationError(PaifangError):
     """A target, a link or a dead letter that cannot be used; gives the reason and repeats no address."""
+
+
+class QuietError(PaifangError):
+    """A silence, a maintenance window or a shelf that cannot be; names the field and the fix."""
 
 
 class StaffError(PaifangError):

@@ -6,7 +6,6 @@ import random
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import tzinfo
 from pathlib import Path
 
 from aggregator.app.broker import new_token
@@ -24,6 +23,7 @@ from aggregator.domain.clip import USE as CLIP
 from aggregator.domain.store_port import Reader, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
 from aggregator.ingest.consumer import EventConsumer
+from aggregator.ingest.quiet.quiet_engine import QuietPlaces
 from aggregator.jobs.clip_jobs import ClipCommands, ClipJobs
 from aggregator.jobs.job_runner import JobRunner
 from aggregator.jobs.release_jobs import ReleaseJobs
@@ -42,7 +42,7 @@ from aggregator.services.live_view_service import LiveViewService
 from aggregator.services.picture_service import PictureService
 from aggregator.services.release_service import ReleaseService
 from aggregator.services.search_service import SearchService
-from aggregator.services.site_clock import SiteClock, zone_of
+from aggregator.services.site_clock import SiteClock, SiteZones
 from aggregator.services.site_list_repository import SiteListRepository
 from aggregator.services.site_list_service import SiteListService
 from aggregator.services.stream_relay import StreamRelay
@@ -207,7 +207,10 @@ def _messaging(core: Core, access: Access, writer: Writer, connect: Callable[[],
     outbound = OutboundQueue(core.queue.wake, lambda: [*_retained(lists), *checkpointer.newest()])
     checkpointer = _checkpointer(core, outbound)
     retention = RetentionJob(core.settings.retention, clock, core.reader.last_heartbeat_ns())
-    processor = BatchProcessor(writer, clock, core.new_id, core.settings.clips.keep_days, _alert_rules(core, access))
+    zones = SiteZones(sites, core.reader)
+    rules = AlertRules(core.settings.alerts, access.areas, zones.of_box)
+    places = QuietPlaces(access.areas, zones.of_site)
+    processor = BatchProcessor(writer, clock, core.new_id, core.settings.clips.keep_days, rules, places=places)
     changes = ChangeFeed()
 
     def maintain() -> None:
@@ -264,20 +267,6 @@ def _checkpointer(core: Core, outbound: OutboundQueue) -> Checkpointer:
         sites=lambda: sorted({box.site for box in core.reader.boxes()}),
         outside=Path(record.outside) if record.outside else None,
     )
-
-
-def _alert_rules(core: Core, access: Access) -> AlertRules:
-    sites = core.settings.sites
-    zones: dict[tuple[str, str], str] = {}
-
-    def zone(site: str, box: str) -> tzinfo:
-        if site in sites and sites[site].timezone:
-            return zone_of(sites[site].timezone)
-        if (site, box) not in zones:  # the box's own, which it tells once it is there
-            zones.update({(it.site, it.box): it.timezone for it in core.reader.boxes()})
-        return zone_of(zones.get((site, box)))
-
-    return AlertRules(core.settings.alerts, access.areas, zone)
 
 
 def areas_of(settings: Settings) -> Areas:

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from aggregator.app.broker import new_token
 from aggregator.app.parts import Parts
+from aggregator.app.quiet import quiet_routes
 from aggregator.auth.oidc import OidcClient
 from aggregator.messaging.broker_endpoint import read_secret
 from aggregator.services.monitoring.place_directory import PlaceDirectory
@@ -64,6 +65,7 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(changes.add, log=log, authenticator=access.authenticator),
         partial(listing.add, responses=responses),
         partial(decisions.add, alerts=use.alerts, responses=responses),
+        *quiet_routes(parts, responses),
         partial(places.add, reader=core.reader, pictures=parts.pictures),
         partial(site_lists.add, lists=use.lists, commands=use.commands),
         partial(audit.add, reader=core.reader, audit_log=access.audit_log, public=public, clock=core.clock),

@@ -12,6 +12,8 @@ Action = Literal[
     "alert.acknowledged", "alert.resolved", "alert.assigned", "alert.unassigned", "alert.noted", "alert.closed",
     "alert.reopened", "alert.merged", "alert.split", "alert.shelved", "alert.unshelved",
     "escalation.changed", "notification.target", "notification.replayed",
+    "silence.created", "silence.ended", "maintenance.created", "maintenance.ended", "source.shelved",
+    "source.unshelved",
     "gate.opened", "door.unlocked", "case.opened", "case.closed", "search", "view", "clip", "export",
     "release.requested", "release.approved",
     "release.refused", "release.made", "release.failed", "release.fetched", "hold", "erased", "checkpoint",

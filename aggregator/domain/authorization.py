@@ -13,14 +13,17 @@ from protocol.identifiers import NAME
 
 Role = Literal["monitor", "supervisor", "investigator", "approver", "auditor", "installer", "admin"]
 Permission = Literal[
-    "alerts.see", "alerts.work", "places.see", "passages.see", "gate.open", "list.see", "list.change", "footage.look",
-    "live.see", "clips.see", "search", "case.work", "release.see", "release.ask", "release.decide", "record.read",
-    "trouble.see", "staff.manage", "escalation.see", "escalation.change", "notifications.see",
+    "alerts.see", "alerts.work", "silences.see", "silences.change", "places.see", "passages.see", "gate.open",
+    "list.see", "list.change", "footage.look", "live.see", "clips.see", "search", "case.work", "release.see",
+    "release.ask", "release.decide", "record.read", "trouble.see", "staff.manage",
+    "escalation.see", "escalation.change", "notifications.see",
 ]  # fmt: skip
 ROLES: tuple[Role, ...] = get_args(Role)
 PERMISSIONS: dict[Permission, frozenset[Role]] = {
     "alerts.see": frozenset({"monitor", "supervisor"}),
     "alerts.work": frozenset({"monitor", "supervisor"}),
+    "silences.see": frozenset({"monitor", "supervisor"}),
+    "silences.change": frozenset({"supervisor"}),
     "places.see": frozenset({"monitor", "supervisor", "investigator", "installer"}),
     "passages.see": frozenset({"monitor", "supervisor"}),
     "gate.open": frozenset({"monitor", "supervisor"}),
@@ -125,14 +128,14 @@ class Principal:
         grants: What they were given.
         areas: The areas of each place.
         only: A token's limit; None for a person's own session, which alone may change accounts.
-        vouched: The identity provider has authenticated them within the last minutes.
+        recently_authenticated: The identity provider has authenticated them within the last minutes.
     """
 
     name: str
     grants: tuple[RoleAssignment, ...] = ()
     areas: Areas = field(default_factory=dict)
     only: frozenset[Permission] | None = None
-    vouched: bool = False
+    recently_authenticated: bool = False
 
     def within(self, permission: Permission) -> Scope:
         """Where they may do something."""

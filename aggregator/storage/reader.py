@@ -14,6 +14,7 @@ from aggregator.storage.tables import escalation as escalation_table
 from aggregator.storage.tables import events as event_table
 from aggregator.storage.tables import notifications as notification_table
 from aggregator.storage.tables import places as place_table
+from aggregator.storage.tables import quiet as quiet_table
 from aggregator.storage.tables import releases as release_table
 from aggregator.storage.tables import search as searching
 from aggregator.storage.tables import site_lists as list_table
@@ -60,6 +61,11 @@ class SqlReader:
     totp_secret = Query(account_table.totp_secret)
     linked_user = Query(account_table.linked_user)
     accounts = Query(account_table.accounts)
+
+    silences = Query(quiet_table.silences)
+    maintenance_windows = Query(quiet_table.windows)
+    shelves = Query(quiet_table.shelves)
+    openings = Query(quiet_table.openings)
 
     list_rows = Query(list_table.rows)
     list_versions = Query(list_table.versions)

@@ -16,6 +16,7 @@ from aggregator.storage.tables import (
     escalation,
     events,
     notifications,
+    quiet,
     releases,
     site_lists,
 )
@@ -53,12 +54,21 @@ class SqlWriter:
     status_epochs = Query(events.status_epochs)
     write_heartbeat = Change(events.write_heartbeat)
 
+    known_fingerprints = Query(queries.known_fingerprints)
     newest_alert = Query(queries.newest_open)
     alert = Query(queries.one)
     due_alerts = Query(queries.due)
     events_of_alert = Query(history.events_of)
     events_by_id = Query(history.events_by_id)
     append_history = Change(history.append)
+
+    quiet_in_force = Query(quiet.in_force)
+    open_alerts_of = Query(quiet.open_alerts_of)
+    recent_causes = Query(quiet.recent_causes)
+    suppressed_sites = Query(quiet.suppressed_sites)
+    chattering_alerts = Query(quiet.chattering_alerts)
+    offline_boxes = Query(quiet.offline_boxes)
+    known_boxes = Query(quiet.known_boxes)
 
     change_account = Change(accounts.change)
     use_totp_step = Change(accounts.use_totp_step)

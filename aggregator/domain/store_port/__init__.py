@@ -24,6 +24,7 @@ from aggregator.domain.store_port.escalation import (
     NotificationWriter,
 )
 from aggregator.domain.store_port.events import EventReader, FleetReader, RetentionWriter
+from aggregator.domain.store_port.quiet import QuietReader
 from aggregator.domain.store_port.releases import ReleaseReader, ReleaseWriter
 from aggregator.domain.store_port.site_lists import SiteListReader, SiteListWriter
 from aggregator.settings.postgres import Postgres
@@ -61,6 +62,7 @@ class Reader(
     EventReader,
     FleetReader,
     NotificationReader,
+    QuietReader,
     ReleaseReader,
     SearchReader,
     SiteListReader,

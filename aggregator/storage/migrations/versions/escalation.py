@@ -1,6 +1,6 @@
 """Escalation timers, the queue of notifications, and their targets.
 
-Revision 0003.
+Revision 0004.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from alembic import op
 from sqlalchemy import CheckConstraint, Column, Index, UniqueConstraint
 from sqlalchemy.schema import SchemaItem
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = depends_on = None
 
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")

@@ -15,8 +15,8 @@ Role = Literal["monitor", "supervisor", "investigator", "approver", "auditor", "
 Permission = Literal[
     "alerts.see", "alerts.work", "silences.see", "silences.change", "places.see", "passages.see", "gate.open",
     "list.see", "list.change", "footage.look", "live.see", "clips.see", "search", "case.work", "release.see",
-    "release.ask", "release.decide", "record.read", "trouble.see", "staff.manage",
-    "escalation.see", "escalation.change", "notifications.see",
+    "release.ask", "release.decide", "record.read", "trouble.see", "staff.manage", "escalation.see",
+    "escalation.change", "notifications.see",
 ]  # fmt: skip
 ROLES: tuple[Role, ...] = get_args(Role)
 PERMISSIONS: dict[Permission, frozenset[Role]] = {

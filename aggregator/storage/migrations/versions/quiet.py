@@ -1,6 +1,6 @@
 """Tables of silences, maintenance windows and shelves.
 
-Revision 0003_quiet.
+Revision 0003.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from aggregator.app.broker import new_token
 from aggregator.app.parts import Parts
+from aggregator.app.quiet import quiet_routes
 from aggregator.auth.oidc import OidcClient
 from aggregator.messaging.broker_endpoint import read_secret
 from aggregator.services.monitoring.place_directory import PlaceDirectory
@@ -28,15 +29,17 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
-from aggregator.web.dashboard import Show, alerts_page, gates_page, site_lists_page
+from aggregator.web.api.monitoring import escalation, notifications
+from aggregator.web.dashboard import Show, acknowledge_page, gates_page, site_lists_page
 from aggregator.web.dashboard.accounts import account_page, accounts_page
-from aggregator.web.dashboard.html.card_renderer import CardRenderer
+from aggregator.web.dashboard.acknowledge_page import AcknowledgeRoutes
 from aggregator.web.dashboard.investigation import audit_page, releases_page, search_page
 from aggregator.web.dashboard.login import login
 from aggregator.web.dashboard.login.login import LoginRoutes
+from aggregator.web.dashboard.monitoring import script_page
 from aggregator.web.dashboard.page_layout import PageContext
 from aggregator.web.dashboard.page_updates import PageUpdates
-from aggregator.web.dashboard.video import footage_page, live_page
+from aggregator.web.dashboard.video import footage_page
 
 
 def build_web(parts: Parts) -> FastAPI:
@@ -47,6 +50,7 @@ def build_web(parts: Parts) -> FastAPI:
     """
     app = api.build(parts.core.settings.http, parts.access.authenticator, _routes(parts))
     login.mount(app, _login(parts))
+    acknowledge_page.mount(app, AcknowledgeRoutes(parts.monitoring.links, parts.sites))
     dashboard.mount(app, _pages(parts))
     return app
 
@@ -61,7 +65,8 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(changes.add, log=log, authenticator=access.authenticator),
         partial(listing.add, responses=responses),
         partial(decisions.add, alerts=use.alerts, responses=responses),
-        partial(places.add, reader=core.reader, pictures=parts.pictures),
+        *quiet_routes(parts, responses),
+        partial(places.add, reader=core.reader, pictures=parts.pictures, sites=parts.sites),
         partial(site_lists.add, lists=use.lists, commands=use.commands),
         partial(audit.add, reader=core.reader, audit_log=access.audit_log, public=public, clock=core.clock),
         partial(accounts.add, accounts=access.accounts),
@@ -69,6 +74,8 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(releases.add, releases=use.releases),
         partial(clips.add, clips=use.clips),
         partial(live.add, views=use.live),
+        partial(escalation.add, escalation=parts.monitoring.escalation),
+        partial(notifications.add, notifications=parts.monitoring.notifications),
         partial(uploads.add, uploads=parts.files.uploads),
     ]
 
@@ -86,12 +93,13 @@ def _login(parts: Parts) -> LoginRoutes:
 def _pages(parts: Parts) -> dict[str, Show]:
     core, access, use = parts.core, parts.access, parts.use_cases
     context = PageContext(core.reader, parts.sites, core.health, access.authenticator)
-    updates = PageUpdates(core.reader, parts.messaging.changes)
+    updates = PageUpdates(parts.messaging.changes)
     return {
-        "/": partial(alerts_page.show, context, use.alerts, updates, CardRenderer(parts.sites)),
+        "/": partial(script_page.show, context, "/", "queue/main.js"),
         "/gates": partial(gates_page.show, context, use.commands, updates),
         "/footage": partial(footage_page.show, context, use.commands),
-        "/live": partial(live_page.show, context),
+        "/live": partial(script_page.show, context, "/live", "live/main.js"),
+        "/devices": partial(script_page.show, context, "/devices", "devices/main.js"),
         "/lists": partial(site_lists_page.show, context, use.lists),
         "/search": partial(search_page.show, context, use.searches),
         "/record": partial(audit_page.show, context, access.audit_log),

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 from aggregator.domain.alerts.decisions import Request, Verdict
 from aggregator.domain.alerts.types import Decision
+from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.quiet.decisions import QuietDecisions
 from aggregator.ingest.alert_decider import Allowed
 from aggregator.ingest.batch_processor import BatchProcessor, BoxKey
 from aggregator.ingest.ingest_monitor import IngestMonitor
@@ -199,6 +201,14 @@ class EventConsumer:
         verdicts, outcome = self._processor.decide(requests, decision, allowed)
         self._monitor.announce(outcome)
         return verdicts
+
+    def apply_quiet(self, changed: QuietDecisions, entries: list[AuditEntry]) -> None:
+        """Commit silences, windows and shelves, and publish the alerts that change; called in jobs of the queue.
+
+        Raises:
+            StoreError: The store cannot write now.
+        """
+        self._monitor.announce(self._processor.apply_quiet(changed, entries))
 
     def _send_receipts(self, link: BrokerLink, everything: bool = False) -> None:
         due = list(self._receipts.requested) if everything else self._receipts.due(self._clock.monotonic_ns())

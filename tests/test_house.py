@@ -144,6 +144,11 @@ def test_the_import_contracts_cover_every_package() -> None:
     assert "lint-imports" in (ROOT / "Makefile").read_text()
 
 
+def test_routes_and_services_depend_on_areas_of_the_store_and_not_on_all_of_it() -> None:
+    files = [*python_files("aggregator/services"), *python_files("aggregator/web/api")]
+    assert {shown(it) for it in files if "aggregator.domain.store_port.Reader" in imports(it)} == set()
+
+
 def test_models_take_nothing_but_types_from_the_pipelines() -> None:
     taken = {name for path in python_files("models") for name in imports(path) if name.startswith("pipelines")}
     assert {name for name in taken if not name.startswith("pipelines.types")} == set()

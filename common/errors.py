@@ -40,8 +40,8 @@
     ├── NotificationError    a target, a link or a dead letter that cannot be used; gives the reason
     ├── StaffError           an account, a role or a token that cannot be
     ├── Forbidden            that is not among your roles
-    └── LoginError           who are you? (never says which half was wrong)
-        └── LoginThrottled   too many tries; says how long to wait
+    └── LoginError           a log-in that failed (never names which half was wrong)
+        └── LoginThrottled   too many tries; gives the time to wait
 
 Foreign exceptions are mapped to these once, in the module that meets them.
 """
@@ -164,7 +164,7 @@ class UplinkRefused(UplinkError):
 
 
 class JobError(PaifangError):
-    """A job that cannot be accepted, changed or stored; says why."""
+    """A job that cannot be accepted, changed or stored; gives the reason."""
 
 
 class JobQueueFull(JobError):
@@ -172,7 +172,7 @@ class JobQueueFull(JobError):
 
 
 class TryAgain(PaifangError):
-    """A job that cannot be done now and is tried again after a pause; says why."""
+    """A job that cannot be done now and is tried again after a pause; gives the reason."""
 
 
 class RelayError(PaifangError):
@@ -208,7 +208,7 @@ class KeysMissing(StoreError):
 
 
 class CaseError(PaifangError):
-    """A search that its case does not allow, or a case that is not there; says which limit."""
+    """A search that its case does not allow, or a case that is not there; names the limit."""
 
 
 class ReleaseError(PaifangError):
@@ -236,7 +236,7 @@ class Forbidden(PaifangError):
 
 
 class LoginError(PaifangError):
-    """A log-in that failed; never says which half was wrong."""
+    """A log-in that failed; never names which half was wrong."""
 
 
 class LoginThrottled(LoginError):

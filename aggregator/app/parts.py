@@ -14,7 +14,7 @@ from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.audit.checkpointer import Checkpointer
 from aggregator.audit.view_deduplicator import ViewDeduplicator
 from aggregator.auth.account_service import AccountService
-from aggregator.auth.authenticator import Authenticator
+from aggregator.auth.authenticator import Authenticator, PermissionContext, SessionRules
 from aggregator.auth.change_stamp import ChangeStamp
 from aggregator.crypto.keyring import KeyRing
 from aggregator.domain.alerts.rules import AlertRules
@@ -184,10 +184,8 @@ def _access(core: Core) -> Access:
         core.queue,
         core.keys,
         core.clock,
-        token=new_token,
-        hours=core.settings.sessions.hours,
-        areas=areas,
-        stamp=ChangeStamp(core.folder).read,
+        sessions=SessionRules(new_token, core.settings.sessions.hours),
+        permissions=PermissionContext(areas, ChangeStamp(core.folder).read),
     )
     accounts = AccountService(
         core.reader, core.queue, core.keys, core.clock, new_token, core.new_id, changed=authenticator.cache.clear

@@ -25,10 +25,12 @@ from aggregator.web.api import (
     uploads,
 )
 from aggregator.web.api import app as api
-from aggregator.web.dashboard import Show, alerts_page, gates_page, site_lists_page
+from aggregator.web.dashboard import Show, alerts_page
+from aggregator.web.dashboard.access import gates_page, site_lists_page
 from aggregator.web.dashboard.accounts import account_page, accounts_page
 from aggregator.web.dashboard.html.card_renderer import CardRenderer
 from aggregator.web.dashboard.investigation import audit_page, releases_page, search_page
+from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
 from aggregator.web.dashboard.login import login
 from aggregator.web.dashboard.login.login import LoginRoutes
 from aggregator.web.dashboard.page_layout import PageContext
@@ -55,9 +57,9 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(health.add, health=core.health, metrics=core.metrics),
         partial(alerts.add, reader=core.reader, alerts=use.alerts, sites=parts.sites),
         partial(places.add, reader=core.reader, pictures=parts.pictures),
-        partial(site_lists.add, lists=use.lists, commands=use.commands),
+        partial(site_lists.add, lists=use.lists, commands=use.commands, passages=use.passages),
         partial(audit.add, reader=core.reader, audit_log=access.audit_log, public=public, clock=core.clock),
-        partial(accounts.add, accounts=access.accounts),
+        partial(accounts.add, accounts=access.accounts, grants=access.grants),
         partial(search.add, searches=use.searches, objects=parts.files.objects),
         partial(releases.add, releases=use.releases),
         partial(clips.add, clips=use.clips),
@@ -79,16 +81,17 @@ def _login(parts: Parts) -> LoginRoutes:
 def _pages(parts: Parts) -> dict[str, Show]:
     core, access, use = parts.core, parts.access, parts.use_cases
     context = PageContext(core.reader, parts.sites, core.health, access.authenticator)
+    chosen = ChosenCases()
     updates = PageUpdates(core.reader, parts.messaging.changes)
     return {
         "/": partial(alerts_page.show, context, use.alerts, updates, CardRenderer(parts.sites)),
-        "/gates": partial(gates_page.show, context, use.commands, updates),
-        "/footage": partial(footage_page.show, context, use.commands),
+        "/gates": partial(gates_page.show, context, use.commands, use.passages, updates),
+        "/footage": partial(footage_page.show, context, use.commands, chosen),
         "/live": partial(live_page.show, context),
         "/lists": partial(site_lists_page.show, context, use.lists),
-        "/search": partial(search_page.show, context, use.searches),
+        "/search": partial(search_page.show, context, use.searches, chosen),
         "/record": partial(audit_page.show, context, access.audit_log),
-        "/releases": partial(releases_page.show, context, use.releases),
-        "/staff": partial(accounts_page.show, context, access.accounts),
+        "/releases": partial(releases_page.show, context, use.releases, chosen),
+        "/staff": partial(accounts_page.show, context, access.accounts, access.grants),
         "/account": partial(account_page.show, context, access.accounts),
     }

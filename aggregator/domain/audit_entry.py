@@ -8,7 +8,7 @@ import msgspec
 
 Action = Literal[
     "login", "login.failed", "logout", "role.changed",
-    "list.added", "list.removed", "list.imported", "list.viewed", "list.exported",
+    "list.added", "list.removed", "list.imported", "list.viewed", "list.exported", "plate.viewed",
     "alert.acknowledged", "alert.resolved",
     "gate.opened", "door.unlocked", "case.opened", "case.closed", "search", "view", "clip", "export",
     "release.requested", "release.approved",

@@ -13,5 +13,5 @@ LOGO_SVG = (
 
 _FOLDER = Path(__file__).parent / "static"
 PALETTE_CSS = (_FOLDER / "palette.css").read_text("utf-8")
-BOARD_CSS = PALETTE_CSS + (_FOLDER / "board.css").read_text("utf-8")
+BOARD_CSS = PALETTE_CSS + "".join((_FOLDER / it).read_text("utf-8") for it in ("board.css", "work.css"))
 LOGIN_CSS = PALETTE_CSS + (_FOLDER / "login.css").read_text("utf-8")

@@ -18,7 +18,9 @@ from aggregator.storage import migrations
 from aggregator.storage.schema import metadata
 from common.errors import StoreError
 
-TABLES = 23
+TABLES = 25
+LATER = ("recovery_codes", "grant_requests")
+"""Tables that came after the first schema."""
 
 
 @contextmanager
@@ -62,6 +64,8 @@ def leave_as_before(store: Store, version: int) -> None:
     """Make it what the builds before 0.1 left."""
     with opened(store) as db:
         db.exec_driver_sql("DROP TABLE alembic_version")
+        for later in LATER:
+            db.exec_driver_sql(f"DROP TABLE {later}")
         if db.dialect.name == "sqlite":
             db.exec_driver_sql(f"PRAGMA user_version={version}")
         else:

@@ -289,7 +289,7 @@ class AccountService:
             text = f"permissions: {wrong[0] if wrong else 'name one or more'}: only what you may yourself"
             raise StaffError(text, sentence="error.token.permissions", field="permissions")
         by_provider = self._checker.without_password(caller.name)
-        if by_provider and not caller.vouched:
+        if by_provider and not caller.recently_authenticated:
             text = "log in through your identity provider anew, and ask again within 10 minutes"
             raise StaffError(text, sentence="error.token.provider")
         most_days = MOST_DAYS_BY_PROVIDER if by_provider else MOST_DAYS
@@ -301,7 +301,7 @@ class AccountService:
         if len(self.tokens(caller)) >= MOST_TOKENS:
             text = f"at most {MOST_TOKENS} tokens; end one first"
             raise StaffError(text, sentence="error.token.full", most=MOST_TOKENS)
-        self._checker.check(caller.name, proof, by_provider=caller.vouched)
+        self._checker.check(caller.name, proof, by_provider=caller.recently_authenticated)
         text, now_ns = self.token(), self.clock.wall_ns()
         made = ApiToken(
             id=self.new_id(), token_hash=hash_token(text), user=caller.name, label=label.strip(),

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from aggregator.domain.alert import Alert, Change
+from aggregator.domain.alerts.decisions import Request, Verdict
+from aggregator.domain.alerts.types import Decision
+from aggregator.ingest.alert_decider import Allowed
 from aggregator.ingest.batch_processor import BatchProcessor, BatchResult, BoxKey
 from aggregator.messaging.mqtt_client import BrokerLink, InboundMessage
 from aggregator.messaging.outbound_queue import OutboundQueue
@@ -22,7 +24,7 @@ from aggregator.monitoring.health import Health
 from aggregator.monitoring.metrics import Metrics
 from aggregator.storage.write_queue import WriteQueue
 from common import logging_setup
-from common.backoff import Backoff
+from common.backoff import Backoff, run_with_retries
 from common.clock import SECOND_NS, Clock
 from common.errors import BrokerError, StoreError
 from protocol import receipts
@@ -119,12 +121,9 @@ class EventConsumer:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop`; failures are retried with back-off. Wake with `queue.wake()`."""
-        while not stop.is_set():
-            try:
-                self.run_once(stop)
-            except Exception as error:  # any error: nothing is lost by trying again
-                self._failed(error)
-                self._pause(stop, self._backoff.next_s())
+        run_with_retries(
+            lambda: self.run_once(stop), self._backoff, stop, self._failed, lambda seconds: self._pause(stop, seconds)
+        )
         self._queue.serve()
 
     def run_once(self, stop: threading.Event) -> None:
@@ -188,17 +187,15 @@ class EventConsumer:
         self._receipts.request(outcome.boxes)
         self._backoff.reset()
 
-    def change(self, alert_id: str, change: Change) -> Alert | None:
-        """Commit and publish an operator's decision; called in jobs of the queue. None if there is no such alert.
+    def decide(self, requests: Sequence[Request], decision: Decision, allowed: Allowed) -> list[Verdict]:
+        """Commit and publish a person's decisions; called in jobs of the queue. See `BatchProcessor.decide`.
 
         Raises:
             StoreError: The store cannot write now.
         """
-        outcome = self._processor.change(alert_id, change)
-        if outcome is None:
-            return None
+        verdicts, outcome = self._processor.decide(requests, decision, allowed)
         self.announce(outcome)
-        return outcome.alerts[alert_id]
+        return verdicts
 
     def announce(self, outcome: BatchResult) -> None:
         """Count the results of a commit, and publish the changes."""
@@ -233,6 +230,9 @@ class EventConsumer:
         self._health.turn()
         self._queue.serve()
         self._maintenance()
+        due = self._processor.turn()
+        if due is not None and due.alerts:
+            self.announce(due)
         now_ns = self._clock.monotonic_ns()
         if self._heartbeat_ns is None or now_ns - self._heartbeat_ns > HEARTBEAT_S * SECOND_NS:
             self._heartbeat_ns = now_ns
@@ -258,14 +258,14 @@ class EventConsumer:
     def _store_works(self) -> None:
         self._health.store = True
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: Exception | None) -> None:
         if isinstance(error, StoreError):
             self._health.store = False
             self._metrics.store_failures.inc()
         elif isinstance(error, BrokerError):
             self._metrics.reconnects.inc()
         else:
-            _log.exception("ingest failed; will try again")
+            _log.error("ingest failed; will try again", exc_info=error)
         if self._health.problem != str(error):
             _log.warning("ingest interrupted; will try again", problem=str(error))
         self._health.problem = str(error)

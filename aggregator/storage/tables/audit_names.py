@@ -8,7 +8,8 @@ from sqlalchemy import Connection, select
 
 from aggregator.domain.read_models import TargetLabel
 from aggregator.storage.database import one_of
-from aggregator.storage.schema import alerts, events, releases
+from aggregator.storage.schema import events, releases
+from aggregator.storage.schema_alerts import alerts
 
 
 def labels(db: Connection, ids: Iterable[str]) -> dict[str, TargetLabel]:

@@ -71,7 +71,7 @@ def _add_lists(app: FastAPI, lists: SiteListService) -> None:
 
     @app.post(
         "/api/sites/{site}/list", status_code=201, tags=_LISTS,
-        responses={409: {"model": models.ConflictResponse, "description": "An entry with this text says otherwise."}},
+        responses={409: {"model": models.ListConflictResponse, "description": "An entry with this text differs."}},
     )  # fmt: skip
     async def add_entry(site: NamePath, caller: Who, wanted: models.EntryRequest) -> models.EntryResponse:
         """Add an entry."""
@@ -82,7 +82,7 @@ def _add_lists(app: FastAPI, lists: SiteListService) -> None:
     @app.exception_handler(ListConflict)
     async def conflict(request: Request, error: ListConflict) -> JSONResponse:
         present = _present(caller_of(request), error.found[0])
-        answer = models.ConflictResponse(error=str(error), present=present)
+        answer = models.ListConflictResponse(error=str(error), present=present)
         return JSONResponse(answer.model_dump(), 409)
 
     @app.delete("/api/sites/{site}/list/{entry}", tags=_LISTS, responses=errors(404))

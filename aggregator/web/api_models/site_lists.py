@@ -61,7 +61,7 @@ class EntriesResponse(ResponseModel):
     entries: list[EntryResponse]
 
 
-class ConflictResponse(ResponseModel):
+class ListConflictResponse(ResponseModel):
     """An entry with the same text is there and says something else; nothing was changed."""
 
     model_config = example(error="this plate is BARRED until 2026-12-31T10:00:00Z; nothing was changed", present=_ENTRY)

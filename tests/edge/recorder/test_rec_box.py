@@ -63,7 +63,7 @@ def test_a_running_box_gives_covered_films_with_sound_and_tells_of_each(
         box.start()
         try:
             assert box.footage is not None
-            wait_until(lambda: box.footage and box.footage.writer.counts.fragments >= 10, 60)
+            wait_until(lambda: box.footage and box.footage.writer.counts.fragments >= 12, 60)
             films = {camera: film(box, tmp_path, camera) for camera in ("loud", "quiet")}
         finally:
             box.close()
@@ -85,7 +85,7 @@ def film(box: Box, folder: Path, camera: str) -> bytes:
     """The last seconds of a camera."""
     token = (folder / "data" / "api-token").read_text().strip()
     now_ns = time.time_ns()
-    query = {"from": to_rfc3339(now_ns - 60 * 10**9), "to": to_rfc3339(now_ns), "reason": "case A-1", "sound": "1"}
+    query = {"from": to_rfc3339(now_ns - 4 * 10**9), "to": to_rfc3339(now_ns), "reason": "case A-1", "sound": "1"}
     connection = http.client.HTTPConnection("127.0.0.1", box.server.port, timeout=90)
     connection.request("GET", f"/footage/{camera}?{urlencode(query)}", headers={"Authorization": f"Bearer {token}"})
     answer = connection.getresponse()

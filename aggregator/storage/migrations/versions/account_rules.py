@@ -1,6 +1,6 @@
 """Recovery codes, and grants that wait for a second administrator.
 
-Revision 0001_account_rules.
+Revision 0002_account_rules.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column, UniqueConstraint
 
-revision = "0001_account_rules"
-down_revision = "0001"
+revision = "0002_account_rules"
+down_revision = "0002"
 branch_labels = depends_on = None
 
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from blur_kit import make_film
 from model_kit import obtain
+from redaction_kit import make_film
 
 from edge.cli.redaction import progress_on
 from models.files.store import ModelStore
@@ -53,18 +53,21 @@ def test_a_copy_is_made_signed_and_verified(run: Run, tmp_path: Path, model_stor
     assert run(film, out, "--verify", "--key", "00" * 32)[2].count("another box") == 1
 
 
-@pytest.mark.parametrize("which", ["in.mp4", "out.mp4", "out.mp4.manifest.json"])
-def test_a_changed_byte_anywhere_is_found(run: Run, tmp_path: Path, which: str) -> None:
-    film, out = make_film(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+def test_a_changed_byte_anywhere_is_found(run: Run, tmp_path: Path) -> None:
+    film, out = make_film(tmp_path / "in.mp4", frames=12), tmp_path / "out.mp4"
     assert run(film, out, "--faces-only")[0] == 0
-    path = tmp_path / which
-    data = bytearray(path.read_bytes())
-    place = data.index(b"counts") + 1 if which.endswith("json") else len(data) // 2
-    data[place] ^= 1
-    path.write_bytes(bytes(data))
-    code, said, problem = run(film, out, "--verify")
-    assert (code, said) == (1, "")
-    assert "bytes are not the ones" in problem or "signature is wrong" in problem
+    for which in ("in.mp4", "out.mp4", "out.mp4.manifest.json"):
+        path = tmp_path / which
+        whole = path.read_bytes()
+        data = bytearray(whole)
+        place = data.index(b"counts") + 1 if which.endswith("json") else len(data) // 2
+        data[place] ^= 1
+        path.write_bytes(bytes(data))
+        code, said, problem = run(film, out, "--verify")
+        assert (code, said) == (1, ""), which
+        assert "bytes are not the ones" in problem or "signature is wrong" in problem, which
+        path.write_bytes(whole)
+    assert run(film, out, "--verify")[0] == 0
 
 
 def test_what_cannot_be_done_is_refused_and_leaves_nothing(run: Run, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from aggregator.web.api import accounts, audit, clips, health, places, releases,
 from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.responses import AlertResponses
+from aggregator.web.api.monitoring import escalation, notifications
 
 FILE = Path(__file__).resolve().parents[2] / "configs" / "openapi.json"
 
@@ -33,6 +34,8 @@ def text() -> str:
         partial(search.add, searches=none, objects=none),
         partial(releases.add, releases=none),
         partial(clips.add, clips=none),
+        partial(escalation.add, escalation=none),
+        partial(notifications.add, notifications=none),
     ]
     return encode(api.build(Http(), none, parts).openapi())
 

@@ -11,6 +11,8 @@ MOST_API_BYTES = 10_000
 MOST_IDS_BYTES = 32_000
 """Of a decision about 500 alerts or events, by id."""
 MOST_LIST_BYTES = 4_000_000
+MOST_ESCALATION_BYTES = 200_000
+"""Chains, rotas and calendars of a site."""
 _FORM_BYTES = 64 * 1024
 """What a form adds to the file in it."""
 
@@ -27,6 +29,8 @@ def most_bytes(path: str) -> int:
         return MOST_LIST_BYTES
     if path.startswith("/_nicegui/") and "/upload/" in path:
         return MOST_LIST_BYTES + _FORM_BYTES
+    if path.startswith("/api/escalation/"):
+        return MOST_ESCALATION_BYTES
     if path == "/api/alerts/bulk" or (path.startswith("/api/alerts/") and path.endswith("/split")):
         return MOST_IDS_BYTES
     return MOST_API_BYTES if path.startswith("/api/") else MOST_BYTES

@@ -17,7 +17,14 @@ from aggregator.domain.store_port.alerts import AlertReader, IngestWriter
 from aggregator.domain.store_port.audit import AuditReader, AuditWriter
 from aggregator.domain.store_port.cases import CaseReader, CaseWriter, SearchReader
 from aggregator.domain.store_port.clips import ClipReader, ClipWriter
+from aggregator.domain.store_port.escalation import (
+    EscalationReader,
+    EscalationWriter,
+    NotificationReader,
+    NotificationWriter,
+)
 from aggregator.domain.store_port.events import EventReader, FleetReader, RetentionWriter
+from aggregator.domain.store_port.quiet import QuietReader
 from aggregator.domain.store_port.releases import ReleaseReader, ReleaseWriter
 from aggregator.domain.store_port.site_lists import SiteListReader, SiteListWriter
 from aggregator.settings.postgres import Postgres
@@ -31,7 +38,9 @@ class Writer(
     AuditWriter,
     CaseWriter,
     ClipWriter,
+    EscalationWriter,
     IngestWriter,
+    NotificationWriter,
     ReleaseWriter,
     RetentionWriter,
     SiteListWriter,
@@ -49,8 +58,11 @@ class Reader(
     AuditReader,
     CaseReader,
     ClipReader,
+    EscalationReader,
     EventReader,
     FleetReader,
+    QuietReader,
+    NotificationReader,
     ReleaseReader,
     SearchReader,
     SiteListReader,

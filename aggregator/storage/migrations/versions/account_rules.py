@@ -1,6 +1,6 @@
 """Recovery codes, and grants that wait for a second administrator.
 
-Revision 0002_account_rules.
+Revision 0005.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column, UniqueConstraint
 
-revision = "0002_account_rules"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 branch_labels = depends_on = None
 
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")

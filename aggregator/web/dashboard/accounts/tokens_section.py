@@ -44,7 +44,7 @@ class TokensSection:
         with ui.element("div").classes("form"):
             label = ui.input(words["tokens.label"]).props("dense outlined maxlength=100 data-testid=token-label")
             self._label = form.field("label", label)
-            names = {it: words[f"permission.{it}"] for it in self._own}
+            names = {it: words.get(f"permission.{it}", it) for it in self._own}
             chosen = ui.select(names, multiple=True, label=words["tokens.permissions"])
             self._permissions = form.field("permissions", chosen.props("dense outlined data-testid=token-permissions"))
             days = ui.number(words["tokens.days"], value=90, min=1, max=MOST_DAYS, precision=0)
@@ -100,7 +100,7 @@ class TokensSection:
 
     def _line(self, token: ApiToken) -> None:
         words = self._words
-        names = ", ".join(words[f"permission.{it}"] for it in token.permissions)
+        names = ", ".join(words.get(f"permission.{it}", it) for it in token.permissions)
         until = datetime.fromtimestamp(token.expires_ns // SECOND_NS, UTC)
         with ui.element("div").classes("person").props("data-testid=token"):
             text = words["tokens.line"].format(

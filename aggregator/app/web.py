@@ -30,18 +30,18 @@ from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.api.monitoring import escalation, notifications
-from aggregator.web.dashboard import Show, acknowledge_page, alerts_page
+from aggregator.web.dashboard import Show, acknowledge_page
 from aggregator.web.dashboard.access import gates_page, site_lists_page
 from aggregator.web.dashboard.accounts import account_page, accounts_page
 from aggregator.web.dashboard.acknowledge_page import AcknowledgeRoutes
-from aggregator.web.dashboard.html.card_renderer import CardRenderer
 from aggregator.web.dashboard.investigation import audit_page, releases_page, search_page
 from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
 from aggregator.web.dashboard.login import login
 from aggregator.web.dashboard.login.login import LoginRoutes
+from aggregator.web.dashboard.monitoring import script_page
 from aggregator.web.dashboard.page_layout import PageContext
 from aggregator.web.dashboard.page_updates import PageUpdates
-from aggregator.web.dashboard.video import footage_page, live_page
+from aggregator.web.dashboard.video import footage_page
 
 
 def build_web(parts: Parts) -> FastAPI:
@@ -68,7 +68,7 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(listing.add, responses=responses),
         partial(decisions.add, alerts=use.alerts, responses=responses),
         *quiet_routes(parts, responses),
-        partial(places.add, reader=core.reader, pictures=parts.pictures),
+        partial(places.add, reader=core.reader, pictures=parts.pictures, sites=parts.sites),
         partial(site_lists.add, lists=use.lists, commands=use.commands, passages=use.passages),
         partial(audit.add, reader=core.reader, audit_log=access.audit_log, public=public, clock=core.clock),
         partial(accounts.add, accounts=access.accounts, grants=access.grants),
@@ -96,12 +96,13 @@ def _pages(parts: Parts) -> dict[str, Show]:
     core, access, use = parts.core, parts.access, parts.use_cases
     context = PageContext(core.reader, parts.sites, core.health, access.authenticator)
     chosen = ChosenCases()
-    updates = PageUpdates(core.reader, parts.messaging.changes)
+    updates = PageUpdates(parts.messaging.changes)
     return {
-        "/": partial(alerts_page.show, context, use.alerts, updates, CardRenderer(parts.sites)),
+        "/": partial(script_page.show, context, "/", "queue/main.js"),
         "/gates": partial(gates_page.show, context, use.commands, use.passages, updates),
         "/footage": partial(footage_page.show, context, use.commands, chosen),
-        "/live": partial(live_page.show, context),
+        "/live": partial(script_page.show, context, "/live", "live/main.js"),
+        "/devices": partial(script_page.show, context, "/devices", "devices/main.js"),
         "/lists": partial(site_lists_page.show, context, use.lists),
         "/search": partial(search_page.show, context, use.searches, chosen),
         "/record": partial(audit_page.show, context, access.audit_log),

@@ -27,7 +27,7 @@ def text() -> str:
         partial(changes.add, log=none, authenticator=none),
         partial(listing.add, responses=responses),
         partial(decisions.add, alerts=none, responses=responses),
-        partial(places.add, reader=none, pictures=none),
+        partial(places.add, reader=none, pictures=none, sites=none),
         partial(site_lists.add, lists=none, commands=none, passages=none),
         partial(audit.add, reader=none, audit_log=none, public=none, clock=none),
         partial(accounts.add, accounts=none, grants=none),

@@ -82,7 +82,7 @@ def test_nobody_changes_their_own_roles(web: Web) -> None:
         assert client.post(f"/api/staff/{name}/grants", json={"grant": "investigator"}).status_code == 403
         assert client.delete(f"/api/staff/{name}").status_code == 403
         assert client.post("/api/staff", json={"user": name}).status_code == 403
-        assert client.get("/api/me").json()["permissions"] == ["trouble.see", "staff.manage"]
+        assert client.get("/api/me").json()["permissions"] == ["trouble.see", "staff.manage", "notifications.see"]
 
 
 def test_a_second_factor_is_set_up_and_taken_away(web: Web) -> None:
@@ -183,7 +183,7 @@ def test_accounts_on_the_page(web: Web, page: Page) -> None:
     line.get_by_test_id("remove-user").click()
     page.get_by_test_id("confirm-remove").click()
     expect(page.locator('[data-user="guard-7"]')).to_have_count(0)
-    page.get_by_test_id("page-account").click()
+    page.goto(f"{web.url}/account")
     page.get_by_test_id("show-secret").click()
     secret = page.get_by_test_id("secret").locator("code").inner_text()
     page.get_by_test_id("factor-password").fill(PASSWORD)

@@ -284,3 +284,13 @@ def test_ux_15_a_restart_does_not_lock_the_one_time_user_out(web: Web) -> None:
             assert other.post("/login", data={"name": name, "password": first}).status_code == 401
             assert other.post("/login", data={"name": name, "password": second}).status_code == 303
     assert Secret(second) != Secret(first)
+
+
+def test_ux_16_the_log_in_takes_a_recovery_code(web: Web, page: Page) -> None:
+    page.goto(f"{web.url}/login")
+    code = recovery_codes.make(secrets.token_bytes)[0]
+    field = page.get_by_test_id("login-code")
+    field.fill(code)
+    field.press("End")
+    assert field.get_attribute("maxlength") == "24"
+    expect(field).to_have_value(code)

@@ -11,7 +11,6 @@ LOGO_SVG = (
 )
 """A paifang: two posts, two beams, a roof."""
 
-_FOLDER = Path(__file__).parent / "static"
+_FOLDER = Path(__file__).parents[1] / "static"
 PALETTE_CSS = (_FOLDER / "palette.css").read_text("utf-8")
-BOARD_CSS = PALETTE_CSS + "".join((_FOLDER / it).read_text("utf-8") for it in ("board.css", "work.css"))
 LOGIN_CSS = PALETTE_CSS + (_FOLDER / "login.css").read_text("utf-8")

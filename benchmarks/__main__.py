@@ -32,6 +32,7 @@ BENCHMARKS = {
     "tailgate": "benchmarks.access.tailgate",
     "plates": "benchmarks.access.plates",
     "gate": "benchmarks.access.gate",
+    "alerts": "benchmarks.centre.alerts",
     "audit": "benchmarks.centre.audit",
     "redact": "benchmarks.redaction.redact",
     "search": "benchmarks.centre.search",

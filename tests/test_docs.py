@@ -13,7 +13,7 @@ import pytest
 from msgspec import inspect
 from prometheus_client import CollectorRegistry
 
-from aggregator.domain import alert
+from aggregator.domain.alerts.rules import RULES as ALERT_RULES
 from aggregator.monitoring.metrics import Metrics
 from aggregator.settings.aggregator import Settings
 from edge.messaging import event_priorities
@@ -159,7 +159,7 @@ def test_every_model_has_its_section() -> None:
 
 def test_every_kind_that_opens_an_alert_is_explained_to_the_installer() -> None:
     written = {row[0]: row[1:] for row in rows(section(document("operate.md"), "What each alert means"))}
-    assert {kind: row[0] for kind, row in written.items()} == {it: rule.severity for it, rule in alert.RULES.items()}
+    assert {kind: row[0] for kind, row in written.items()} == {it: rule.severity for it, rule in ALERT_RULES.items()}
     assert all(len(row) == 3 and len(row[2]) > 10 for row in written.values())
 
 

@@ -16,7 +16,7 @@ import pytest
 
 import paifang
 from aggregator import storage
-from aggregator.domain import alert
+from aggregator.domain.alerts import rules as alert_rules
 from aggregator.settings.aggregator import Settings
 from edge import sources as edge_sources
 from edge.messaging import event_priorities
@@ -340,8 +340,8 @@ def test_the_keys_of_the_tables_are_what_they_belong_to() -> None:
     assert set(zone_rules.RULES) <= set(CameraSettings.__struct_fields__)
     assert set(storage.STORES) == set(Settings.__annotations__ and _literal(Settings, "store"))
     assert set(event_priorities.RANKS) == set(KINDS)
-    assert set(alert.RULES) | alert.QUIET == set(KINDS)
-    assert set(alert.RULES) & alert.QUIET == set()
+    assert set(alert_rules.RULES) | alert_rules.QUIET == set(KINDS)
+    assert set(alert_rules.RULES) & alert_rules.QUIET == set()
 
 
 def _literal(shape: type, key: str) -> set[str]:

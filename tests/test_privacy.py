@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from aggregator.domain.alert import Alert
+from aggregator.domain.alerts.types import Alert
 from aggregator.domain.read_models import AlertQuery
 from aggregator.settings.aggregator import Settings
 from edge.settings.node import BoxSettings

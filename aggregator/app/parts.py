@@ -6,6 +6,7 @@ import random
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 
 from aggregator.app.broker import new_token
@@ -16,6 +17,7 @@ from aggregator.auth.account_service import AccountService
 from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.change_stamp import ChangeStamp
 from aggregator.crypto.keyring import KeyRing
+from aggregator.domain.alerts.rules import AlertRules
 from aggregator.domain.authorization import Areas
 from aggregator.domain.clip import USE as CLIP
 from aggregator.domain.store_port import Reader, Writer
@@ -39,7 +41,7 @@ from aggregator.services.live_view_service import LiveViewService
 from aggregator.services.picture_service import PictureService
 from aggregator.services.release_service import ReleaseService
 from aggregator.services.search_service import SearchService
-from aggregator.services.site_clock import SiteClock
+from aggregator.services.site_clock import SiteClock, zone_of
 from aggregator.services.site_list_repository import SiteListRepository
 from aggregator.services.site_list_service import SiteListService
 from aggregator.services.stream_relay import StreamRelay
@@ -202,7 +204,7 @@ def _messaging(core: Core, access: Access, writer: Writer, connect: Callable[[],
     outbound = OutboundQueue(core.queue.wake, lambda: [*_retained(lists), *checkpointer.newest()])
     checkpointer = _checkpointer(core, outbound)
     retention = RetentionJob(core.settings.retention, clock, core.reader.last_heartbeat_ns())
-    processor = BatchProcessor(writer, clock, core.new_id, core.settings.clips.keep_days)
+    processor = BatchProcessor(writer, clock, core.new_id, core.settings.clips.keep_days, _alert_rules(core, access))
     changes = ChangeFeed()
 
     def maintain() -> None:
@@ -235,7 +237,7 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
     searches = SearchService(reader, queue.write, log.record, access.areas, clock, core.settings.clips.keep_days)
     relay = StreamRelay(messaging.commands, core.keys, clock, random=secrets.token_bytes, new_id=core.new_id)
     return UseCases(
-        alerts=AlertService(queue, messaging.consumer.change),
+        alerts=AlertService(queue, messaging.consumer.decide, reader, access.areas),
         lists=SiteListService(messaging.lists, queue, log, publish, clock),
         commands=commands,
         searches=searches,
@@ -259,6 +261,20 @@ def _checkpointer(core: Core, outbound: OutboundQueue) -> Checkpointer:
         sites=lambda: sorted({box.site for box in core.reader.boxes()}),
         outside=Path(record.outside) if record.outside else None,
     )
+
+
+def _alert_rules(core: Core, access: Access) -> AlertRules:
+    sites = core.settings.sites
+    zones: dict[tuple[str, str], str] = {}
+
+    def zone(site: str, box: str) -> tzinfo:
+        if site in sites and sites[site].timezone:
+            return zone_of(sites[site].timezone)
+        if (site, box) not in zones:  # the box's own, which it tells once it is there
+            zones.update({(it.site, it.box): it.timezone for it in core.reader.boxes()})
+        return zone_of(zones.get((site, box)))
+
+    return AlertRules(core.settings.alerts, access.areas, zone)
 
 
 def areas_of(settings: Settings) -> Areas:

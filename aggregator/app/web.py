@@ -10,10 +10,10 @@ from aggregator.app.broker import new_token
 from aggregator.app.parts import Parts
 from aggregator.auth.oidc import OidcClient
 from aggregator.messaging.broker_endpoint import read_secret
+from aggregator.services.monitoring.place_directory import PlaceDirectory
 from aggregator.web import dashboard
 from aggregator.web.api import (
     accounts,
-    alerts,
     audit,
     clips,
     health,
@@ -25,6 +25,9 @@ from aggregator.web.api import (
     uploads,
 )
 from aggregator.web.api import app as api
+from aggregator.web.api.alerts import changes, decisions, listing
+from aggregator.web.api.alerts.change_log import AlertChangeLog
+from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.dashboard import Show, alerts_page, gates_page, site_lists_page
 from aggregator.web.dashboard.accounts import account_page, accounts_page
 from aggregator.web.dashboard.html.card_renderer import CardRenderer
@@ -51,9 +54,13 @@ def build_web(parts: Parts) -> FastAPI:
 def _routes(parts: Parts) -> list[api.Routes]:
     core, access, use = parts.core, parts.access, parts.use_cases
     public = core.keys.signing.public_key()
+    responses = AlertResponses(core.reader, PlaceDirectory(core.reader, parts.sites, access.areas))
+    log = AlertChangeLog(parts.messaging.changes, responses, core.new_id())
     return [
         partial(health.add, health=core.health, metrics=core.metrics),
-        partial(alerts.add, reader=core.reader, alerts=use.alerts, sites=parts.sites),
+        partial(changes.add, log=log, authenticator=access.authenticator),
+        partial(listing.add, responses=responses),
+        partial(decisions.add, alerts=use.alerts, responses=responses),
         partial(places.add, reader=core.reader, pictures=parts.pictures),
         partial(site_lists.add, lists=use.lists, commands=use.commands),
         partial(audit.add, reader=core.reader, audit_log=access.audit_log, public=public, clock=core.clock),

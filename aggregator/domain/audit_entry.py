@@ -9,7 +9,8 @@ import msgspec
 Action = Literal[
     "login", "login.failed", "logout", "role.changed",
     "list.added", "list.removed", "list.imported", "list.viewed", "list.exported",
-    "alert.acknowledged", "alert.resolved",
+    "alert.acknowledged", "alert.resolved", "alert.assigned", "alert.unassigned", "alert.noted", "alert.closed",
+    "alert.reopened", "alert.merged", "alert.split", "alert.shelved", "alert.unshelved",
     "gate.opened", "door.unlocked", "case.opened", "case.closed", "search", "view", "clip", "export",
     "release.requested", "release.approved",
     "release.refused", "release.made", "release.failed", "release.fetched", "hold", "erased", "checkpoint",

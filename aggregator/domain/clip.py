@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from aggregator.domain.alert import Alert
+from aggregator.domain.alerts.types import Alert
 from aggregator.domain.audit_entry import AuditEntry
 from common.backoff import exponential_s
 from common.clock import SECOND_NS

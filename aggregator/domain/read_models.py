@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import msgspec
 
-from aggregator.domain.alert import Alert, State
+from aggregator.domain.alerts.history import HistoryEntry
+from aggregator.domain.alerts.types import Alert, Severity, Status
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.authorization import Scope
 from aggregator.domain.clip import Clip
@@ -77,7 +79,12 @@ class ReceivedEvent:
 
 @dataclass
 class Batch:
-    """Everything that one commit writes: all of it or nothing."""
+    """Everything that one commit writes: all of it or nothing.
+
+    Attributes:
+        history: Of the alerts.
+        moved: Event → the alert that it belongs to from now on.
+    """
 
     events: list[ReceivedEvent] = field(default_factory=list)
     alerts: dict[str, Alert] = field(default_factory=dict)
@@ -86,6 +93,8 @@ class Batch:
     statuses: list[StatusSeen] = field(default_factory=list)
     audit_entries: list[AuditEntry] = field(default_factory=list)
     clips: list[Clip] = field(default_factory=list)
+    history: list[HistoryEntry] = field(default_factory=list)
+    moved: dict[str, str] = field(default_factory=dict)
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,24 +114,37 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     expires_ns: int
 
 
+AlertOrder = Literal["urgency", "newest"]
+
+
 @dataclass(frozen=True)
 class AlertQuery:
-    """Which alerts; newest first.
+    """Which alerts.
 
     Attributes:
-        urgent: The most urgent first: open ones before others, then by severity, then the newest.
-        before: (`last_ns`, `id`) of the last one of the page before.
+        order: `urgency`: unacknowledged ones first, then by severity, then the newest; `newest`: by their last event.
+        status: None: open and closed ones.
+        area: (site, place) of the area; None: any.
+        from_ns: Whose last event is not before; `to_ns`: whose first one is before it.
+        suppressed: Whether suppressed ones are left out, shown alone, or shown among the others.
+        after: The place in the order of the last one of the page before: (`urgency`, `opened_ns`, `id`) or (0,
+            `last_ns`, `id`).
         within: Where they must lie; None: anywhere.
     """
 
-    state: State | None = None
-    unresolved: bool = False
+    order: AlertOrder = "newest"
+    status: Status | None = None
+    severities: frozenset[Severity] | None = None
+    kinds: frozenset[str] | None = None
     site: str | None = None
+    area: frozenset[tuple[str, str]] | None = None
     place: str | None = None
-    before: tuple[int, str] | None = None
+    from_ns: int | None = None
+    to_ns: int | None = None
+    suppressed: Literal["exclude", "only", "include"] = "include"
+    after: tuple[int, int, str] | None = None
     limit: int = 50
     within: Scope | None = None
-    urgent: bool = False
 
 
 class Box(msgspec.Struct, frozen=True, kw_only=True):

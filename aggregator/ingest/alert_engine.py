@@ -8,23 +8,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from aggregator.domain.alert import (
-    RESOLVES,
+from aggregator.domain.alerts.grouping import fingerprint_of, targets
+from aggregator.domain.alerts.history import HistoryEntry, detail_of
+from aggregator.domain.alerts.lifecycle import Context, transition
+from aggregator.domain.alerts.rules import DEFAULTS, ENDS, AlertRules, Rule
+from aggregator.domain.alerts.types import (
+    BY_SYSTEM,
     Alert,
     Change,
-    ConditionCleared,
+    ClosingDue,
+    ConditionEnded,
+    Decision,
     Effect,
     EventObserved,
-    Rule,
-    fingerprint_of,
-    rule_of,
-    targets,
-    transition,
+    Unsuppressed,
 )
 from aggregator.domain.store_port.alerts import AlertLookup
 from protocol.envelope import Event
 
 _CACHE_SIZE = 20_000
+MOST_DUE = 500
+"""Alerts that one turn of the lifecycle looks at."""
+_WITHOUT_ENTRY = frozenset({Effect.MERGED})
+"""The events of an alert are its own list."""
 
 
 class AlertEngine:
@@ -32,31 +38,38 @@ class AlertEngine:
 
     Args:
         store: Where alerts are kept.
-        new_id: Gives ids for new alerts.
+        new_id: Gives ids for new alerts and entries of their history.
+        rules: How alerts of each kind behave.
     """
 
-    def __init__(self, store: AlertLookup, new_id: Callable[[], str]) -> None:
+    def __init__(self, store: AlertLookup, new_id: Callable[[], str], rules: AlertRules = DEFAULTS) -> None:
         self._store = store
-        self._new_id = new_id
-        self._cache: dict[str, Alert | None] = {}
-        self._overlay: dict[str, Alert | None] = {}
+        self.new_id = new_id
+        self._rules = rules
+        self._marks: dict[str, str] = {}
+        self._cache: dict[str, Alert] = {}
+        self._new_marks: dict[str, str] = {}
         self.changed: dict[str, Alert] = {}
+        self.history: list[HistoryEntry] = []
         self.effects: Counter[Effect] = Counter()
 
     def begin(self) -> None:
         """Start a batch; what was not kept of the one before is forgotten."""
-        self._overlay, self.changed, self.effects = {}, {}, Counter()
+        self._new_marks, self.changed, self.history, self.effects = {}, {}, [], Counter()
 
     def keep(self) -> None:
         """The batch is committed."""
-        if len(self._cache) > _CACHE_SIZE:
+        if len(self._cache) > _CACHE_SIZE or len(self._marks) > _CACHE_SIZE:
             self._cache.clear()
-        self._cache.update(self._overlay)
-        self._overlay = {}
+            self._marks.clear()
+        self._cache.update(self.changed)
+        self._marks.update(self._new_marks)
+        self._new_marks = {}
 
     def forget(self) -> None:
         """The batch failed; read everything again."""
         self._cache.clear()
+        self._marks.clear()
         self.begin()
 
     def take(self, event: Event, now_ns: int) -> str | None:
@@ -65,46 +78,95 @@ class AlertEngine:
         Returns:
             The id of the alert that it opened or merged into.
         """
-        if event.kind in RESOLVES:
+        if event.kind in ENDS:
             for target in targets(event):
-                self._move(target, ConditionCleared(event.kind, event.time_ns), now_ns)
-        rule = rule_of(event)
+                ended = self._find(target)
+                if ended is not None and ended.fingerprint == target:  # not one that it was merged into
+                    self._move(ended, ConditionEnded(event.kind, event.time_ns), now_ns)
+        rule = self._rules.of(event)
         if rule is None:
             return None
         mark = fingerprint_of(event)
         alert = self._find(mark)
-        cleared_ns = self._cleared(event, rule) if alert is None or alert.state == "resolved" else None
-        moved = self._move(mark, EventObserved(event, cleared_ns), now_ns)
-        return None if moved is None else moved.id
+        ended_ns = None
+        if rule.ended_by and (alert is None or alert.status == "closed" or alert.condition == "ended"):
+            ended_ns = self._ended(event, rule)
+        moved = self._move(alert, EventObserved(event, ended_ns), now_ns)
+        if moved is None:
+            return None
+        self._new_marks[mark] = moved.id
+        return moved.id
 
-    def change(self, alert: Alert, change: Change, now_ns: int) -> Alert:
-        """Let a person's decision about one alert have its effect."""
-        newest = self._find(alert.fingerprint)
-        if newest is not None and newest.id == alert.id:
-            moved = self._move(alert.fingerprint, change, now_ns)
-            return moved or alert
-        after, effects = transition(alert, change, now_ns, self._new_id)
-        if after is not None and effects:
-            self.changed[after.id] = after
-            self.effects.update(effects)
-        return after or alert
+    def alert(self, alert_id: str) -> Alert | None:
+        """An alert as it is now, within the batch."""
+        found = self.changed.get(alert_id) or self._cache.get(alert_id)
+        return found if found is not None else self._store.alert(alert_id)
+
+    def change(self, alert: Alert, change: Change, now_ns: int, decision: Decision = BY_SYSTEM) -> Alert:
+        """Let a decision about one alert have its effect; the same object where it has none."""
+        return self._move(alert, change, now_ns, decision) or alert
+
+    def redirect(self, alert: Alert, into: Alert) -> None:
+        """Events of `alert` go into another one from now on."""
+        self._new_marks[alert.fingerprint] = into.id
+
+    def add(self, alert: Alert, entry: HistoryEntry) -> None:
+        """Take a new alert that no event opened into the batch."""
+        self.changed[alert.id] = alert
+        self.history.append(entry)
+        self.effects[Effect.OPENED] += 1
+
+    def turn(self, now_ns: int) -> bool:
+        """Do what is due: conditions that end by time, alerts that close by themselves, the end of a suppression.
+
+        Returns:
+            Whether there may be more.
+        """
+        due = self._store.due_alerts(now_ns, MOST_DUE)
+        for found in due:
+            alert = found
+            if found.suppressed_until_ns is not None and found.suppressed_until_ns <= now_ns:
+                alert = self.change(found, Unsuppressed(), now_ns)
+            if alert.due_ns is not None and alert.due_ns <= now_ns:
+                over = ConditionEnded("", now_ns) if alert.condition == "active" else ClosingDue()
+                self.change(alert, over, now_ns)
+        return len(due) >= MOST_DUE
 
     def _find(self, mark: str) -> Alert | None:
-        if mark in self._overlay:
-            return self._overlay[mark]
-        if mark not in self._cache:
-            self._cache[mark] = self._store.newest_alert(mark)
-        return self._cache[mark]
+        known = self._new_marks.get(mark) or self._marks.get(mark)
+        if known is None:
+            found = self._store.newest_alert(mark)
+            known = self._marks[mark] = "" if found is None else found.id
+            if found is not None:
+                self._cache.setdefault(found.id, found)
+        elif not known:
+            return None
+        return self.changed.get(known) or self._cache.get(known) if known else None
 
-    def _move(self, mark: str, change: Change, now_ns: int) -> Alert | None:
-        alert, effects = transition(self._find(mark), change, now_ns, self._new_id)
-        if effects and alert is not None:
-            self._overlay[mark] = alert
-            self.changed[alert.id] = alert
-            self.effects.update(effects)
-        return alert
+    def _move(self, alert: Alert | None, change: Change, now_ns: int, decision: Decision = BY_SYSTEM) -> Alert | None:
+        context = Context(now_ns, self.new_id, self._rules, decision)
+        after, effects = transition(alert, change, context)
+        if after is None or after is alert:
+            return after
+        self.changed[after.id] = after
+        for effect in effects:
+            self.effects[effect] += 1
+            if effect not in _WITHOUT_ENTRY:
+                self.history.append(self._entry(effect, change, after, now_ns, decision))
+        return after
 
-    def _cleared(self, event: Event, rule: Rule) -> int | None:
-        """When the matter was last resolved by an event: it may have overtaken this one on the way."""
-        times = [self._store.newest_event_time(event.site, event.box, event.place, kind) for kind in rule.resolved_by]
+    def _entry(self, effect: Effect, change: Change, after: Alert, now_ns: int, by: Decision) -> HistoryEntry:
+        return HistoryEntry(
+            id=self.new_id(),
+            alert=after.id,
+            time_ns=now_ns,
+            actor=by.actor,
+            via=by.via,
+            action=effect.value,
+            detail=detail_of(effect, change, after, by),
+        )
+
+    def _ended(self, event: Event, rule: Rule) -> int | None:
+        """When the condition was last ended by an event: it may have overtaken this one on the way."""
+        times = [self._store.newest_event_time(event.site, event.box, event.place, kind) for kind in rule.ended_by]
         return max((time for time in times if time is not None), default=None)

@@ -7,18 +7,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from aggregator.audit import from_event
-from aggregator.domain.alert import Acknowledged, Alert, Change, Effect, Resolved
-from aggregator.domain.audit_entry import Action, AuditEntry
+from aggregator.domain.alerts import decisions
+from aggregator.domain.alerts.decisions import Request
+from aggregator.domain.alerts.rules import DEFAULTS, AlertRules
+from aggregator.domain.alerts.types import Alert, Decision, Effect
 from aggregator.domain.clip import request_for_alert
 from aggregator.domain.read_models import Batch, Position, ReceivedEvent, StatusSeen
 from aggregator.domain.store_port.alerts import IngestWriter
 from aggregator.ingest import message_validator
+from aggregator.ingest.alert_decider import AlertDecider, Allowed
 from aggregator.ingest.alert_engine import AlertEngine
 from aggregator.ingest.message_validator import InvalidMessage, StatusReceived, Verdict
 from aggregator.messaging.mqtt_client import InboundMessage
 from aggregator.messaging.outbound_queue import ReplyReceived
 from common import logging_setup
-from common.clock import Clock
+from common.clock import SECOND_NS, Clock
 from common.errors import StoreError
 from protocol.envelope import Event
 from protocol.event_types import OutboxLost
@@ -27,6 +30,8 @@ from protocol.receipts import RECEIPT_RANGES, Receipt
 
 _log = logging_setup.get("batch_processor")
 BoxKey = tuple[str, str]
+TURN_NS = SECOND_NS
+"""How often the lifecycle of alerts is looked at."""
 POSITION_RANGES = 50_000
 """Most ranges of one position, about 1 MB in the database. A number that would make one more is not settled: its event
 is committed, and sent again until a hole has closed."""
@@ -67,13 +72,22 @@ class BatchProcessor:
         clock: Time of reception.
         new_id: Makes ids for new alerts.
         clip_days: How long their clips are kept.
+        rules: How alerts of each kind behave.
     """
 
-    def __init__(self, store: IngestWriter, clock: Clock, new_id: Callable[[], str], clip_days: int = 30) -> None:
+    def __init__(
+        self,
+        store: IngestWriter,
+        clock: Clock,
+        new_id: Callable[[], str],
+        clip_days: int = 30,
+        rules: AlertRules = DEFAULTS,
+    ) -> None:
         self._store = store
         self._clip_days = clip_days
         self._clock = clock
-        self._engine = AlertEngine(store, new_id)
+        self._engine = AlertEngine(store, new_id, rules)
+        self._turn_ns: int | None = None
         self._positions: dict[tuple[str, str, str], Position] | None = None
         self._epochs: dict[BoxKey, str] = {}
         self._windows: dict[BoxKey, int] = {}
@@ -99,27 +113,58 @@ class BatchProcessor:
             outcome.add(self._commit_alone(message))
         return outcome
 
-    def change(self, alert_id: str, change: Change) -> BatchResult | None:
-        """Commit an operator's decision about an alert; None if there is no such alert.
+    def decide(
+        self, requests: Sequence[Request], decision: Decision, allowed: Allowed = lambda _: True
+    ) -> tuple[list[decisions.Verdict], BatchResult]:
+        """Commit a person's decisions about alerts, all together, with their history and audit entries.
+
+        Args:
+            requests: What they wish.
+            decision: Who decides, and from where.
+            allowed: Whether they may work on an alert.
+
+        Returns:
+            What came of each request, and what the commit has done.
+
+        Raises:
+            StoreError: The store cannot write now; nothing was changed.
+        """
+        self._engine.begin()
+        decider = AlertDecider(self._store, self._engine, (decision, allowed), self._clock.wall_ns())
+        try:
+            verdicts = decider.decide(requests)
+            return verdicts, self._commit_alerts(Batch(audit_entries=decider.audit_entries, moved=decider.moved))
+        except BaseException:
+            self._drop_caches()
+            raise
+
+    def turn(self) -> BatchResult | None:
+        """Do what is due for alerts, at most once a second; None: it is not time.
 
         Raises:
             StoreError: The store cannot write now.
         """
-        alert = self._store.alert(alert_id)
-        if alert is None:
+        now_ns = self._clock.monotonic_ns()
+        if self._turn_ns is not None and now_ns - self._turn_ns < TURN_NS:
             return None
+        self._turn_ns = now_ns
         self._engine.begin()
-        after = self._engine.change(alert, change, self._clock.wall_ns())
         try:
-            if self._engine.changed:
-                self._store.apply(
-                    Batch(alerts=self._engine.changed, audit_entries=_decided(after, change, self._clock.wall_ns()))
-                )
+            if self._engine.turn(self._clock.wall_ns()):
+                self._turn_ns = None
+            return self._commit_alerts(Batch())
         except BaseException:
             self._drop_caches()
             raise
-        self._engine.keep()
-        return BatchResult(alerts={after.id: after}, effects=self._engine.effects)
+
+    def _commit_alerts(self, batch: Batch) -> BatchResult:
+        """Commit what the engine holds, outside a batch of messages."""
+        engine = self._engine
+        if engine.changed or batch.audit_entries:
+            batch.alerts, batch.history = engine.changed, engine.history
+            self._store.apply(batch)
+        engine.keep()
+        return BatchResult(alerts=engine.changed, effects=engine.effects)
 
     def write_heartbeat(self) -> None:
         """Write something small, to know that writing works.
@@ -220,7 +265,7 @@ class BatchProcessor:
                 self._reject(message, verdict, now_ns, batch, touched)
         self._store_events(events, now_ns, batch, outcome)
         batch.positions = list(touched.values())
-        batch.alerts = self._engine.changed
+        batch.alerts, batch.history = self._engine.changed, self._engine.history
         opened = (it for it in self._engine.changed.values() if it.opened_ns == now_ns)
         batch.clips = [clip for it in opened if (clip := request_for_alert(it, now_ns, self._clip_days)) is not None]
         self._store.apply(batch)
@@ -297,11 +342,3 @@ def _add(ranges: Ranges, first: int, last: int) -> bool:
     if fits:
         ranges.add_range(first, last)
     return fits
-
-
-def _decided(alert: Alert, change: Change, now_ns: int) -> list[AuditEntry]:
-    """The audit entry for an operator's decision about an alert."""
-    if not isinstance(change, Acknowledged | Resolved):
-        return []
-    what: Action = "alert.acknowledged" if isinstance(change, Acknowledged) else "alert.resolved"
-    return [AuditEntry(time_ns=now_ns, who=change.by, what=what, site=alert.site, target=alert.id)]

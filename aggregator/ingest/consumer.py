@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from aggregator.domain.alert import Alert, Change
+from aggregator.domain.alerts.decisions import Request, Verdict
+from aggregator.domain.alerts.types import Decision
+from aggregator.ingest.alert_decider import Allowed
 from aggregator.ingest.batch_processor import BatchProcessor, BatchResult, BoxKey
 from aggregator.messaging.mqtt_client import BrokerLink, InboundMessage
 from aggregator.messaging.outbound_queue import OutboundQueue
@@ -188,17 +190,15 @@ class EventConsumer:
         self._receipts.request(outcome.boxes)
         self._backoff.reset()
 
-    def change(self, alert_id: str, change: Change) -> Alert | None:
-        """Commit and publish an operator's decision; called in jobs of the queue. None if there is no such alert.
+    def decide(self, requests: Sequence[Request], decision: Decision, allowed: Allowed) -> list[Verdict]:
+        """Commit and publish a person's decisions; called in jobs of the queue. See `BatchProcessor.decide`.
 
         Raises:
             StoreError: The store cannot write now.
         """
-        outcome = self._processor.change(alert_id, change)
-        if outcome is None:
-            return None
+        verdicts, outcome = self._processor.decide(requests, decision, allowed)
         self.announce(outcome)
-        return outcome.alerts[alert_id]
+        return verdicts
 
     def announce(self, outcome: BatchResult) -> None:
         """Count the results of a commit, and publish the changes."""
@@ -233,6 +233,9 @@ class EventConsumer:
         self._health.turn()
         self._queue.serve()
         self._maintenance()
+        due = self._processor.turn()
+        if due is not None and due.alerts:
+            self.announce(due)
         now_ns = self._clock.monotonic_ns()
         if self._heartbeat_ns is None or now_ns - self._heartbeat_ns > HEARTBEAT_S * SECOND_NS:
             self._heartbeat_ns = now_ns

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from aggregator.domain.alert import Alert
+from aggregator.domain.alerts.types import Alert
 from common import logging_setup
 
 _log = logging_setup.get("change_feed")

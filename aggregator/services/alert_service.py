@@ -1,14 +1,20 @@
-"""Decisions of operators about alerts."""
+"""Decisions of people about alerts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from aggregator.domain.alert import Alert, Change
-from aggregator.domain.authorization import Principal
+from aggregator.domain.alerts.decisions import Request, Verdict
+from aggregator.domain.alerts.types import Alert, Assigned, Decision
+from aggregator.domain.authorization import Areas, Principal
 from aggregator.domain.store_port import WriteJobs
+from aggregator.domain.store_port.accounts import AccountReader
 from aggregator.domain.store_port.alerts import AlertLookup
+from aggregator.ingest.alert_decider import Allowed
+
+Decide = Callable[[Sequence[Request], Decision, Allowed], list[Verdict]]
 
 
 @dataclass(frozen=True)
@@ -17,26 +23,57 @@ class AlertService:
 
     Args:
         queue: Of the store's writer.
-        change: Commits a change of an alert and publishes it; called on the writer's thread.
+        carry_out: Commits decisions and publishes the changes; called on the writer's thread.
+        accounts: Knows to whom an alert may be assigned.
+        areas: The areas of each place.
     """
 
     queue: WriteJobs[AlertLookup]
-    change: Callable[[str, Change], Alert | None]
+    carry_out: Decide
+    accounts: AccountReader
+    areas: Areas
 
-    async def decide(self, caller: Principal, alert_id: str, change: Change) -> Alert | None:
-        """Commit an operator's decision about an alert and publish it.
+    async def decide(self, caller: Principal, requests: Sequence[Request], origin: str = "") -> list[Verdict]:
+        """Commit a person's decisions, all together, and publish the changes.
+
+        Args:
+            caller: Who decides.
+            requests: What they wish.
+            origin: The client's address.
 
         Returns:
-            The alert as it is now; None if there is none, or none that the caller may work on.
+            What came of each request; an alert outside the caller's scope is missing.
 
         Raises:
-            StoreError: It could not be written.
+            StoreError: It could not be written; nothing was changed.
         """
+        decision = Decision(caller.name, "dashboard" if caller.only is None else "api", origin)
+        named = {it.wish.to for it in requests if isinstance(it.wish, Assigned)}
+        people = {name: await asyncio.to_thread(self._principal, name) for name in named}
 
-        def job(store: AlertLookup) -> Alert | None:
-            alert = store.alert(alert_id)
-            if alert is None or not caller.may("alerts.work", alert.site, alert.place):
-                return None
-            return self.change(alert_id, change)
+        def allowed(alert: Alert) -> bool:
+            return caller.may("alerts.work", alert.site, alert.place)
+
+        def job(store: AlertLookup) -> list[Verdict]:
+            refused = {number: it for number, it in enumerate(requests) if _unfit(it, store, people)}
+            rest = self.carry_out([it for n, it in enumerate(requests) if n not in refused], decision, allowed)
+            done = iter(rest)
+            return [_NO_ASSIGNEE if number in refused else next(done) for number in range(len(requests))]
 
         return await self.queue.write(job)
+
+    def _principal(self, name: str) -> Principal | None:
+        if self.accounts.user(name) is None:
+            return None
+        return Principal(name, self.accounts.role_assignments(name), self.areas)
+
+
+_NO_ASSIGNEE = Verdict("refused", reason="to: no user of this name may work on this alert")
+
+
+def _unfit(request: Request, store: AlertLookup, people: dict[str, Principal | None]) -> bool:
+    """Whether an alert is given to somebody who may not work on it; one that is missing is left to the decision."""
+    if not isinstance(request.wish, Assigned):
+        return False
+    person, alert = people[request.wish.to], store.alert(request.alert_id)
+    return alert is not None and (person is None or not person.may("alerts.work", alert.site, alert.place))

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from aggregator.settings.alerts import AlertSettings
 from aggregator.settings.postgres import Postgres
 from common import addresses, settings_loader
 from protocol import plate_grammar
@@ -230,6 +231,7 @@ class Settings(Strict, frozen=True, kw_only=True):
     retention: Retention = Retention()
     clips: ClipSettings = ClipSettings()
     record: Record = Record()
+    alerts: AlertSettings = AlertSettings()
 
     def __post_init__(self) -> None:
         for name in self.sites:

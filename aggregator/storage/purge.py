@@ -16,7 +16,8 @@ from aggregator.domain import audit_entry
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.store_port.events import Purgeable
 from aggregator.storage.database import one_of
-from aggregator.storage.schema import alerts, events, pictures, record
+from aggregator.storage.schema import events, pictures, record
+from aggregator.storage.schema_alerts import alert_history, alerts
 from aggregator.storage.tables import audit
 from aggregator.storage.tables.audit import entries_after
 from aggregator.storage.tables.events import counter, set_counter
@@ -94,6 +95,7 @@ def _alerts(db: Connection, before_ns: int, limit: int) -> int:
     old = select(alerts.c.id).where(alerts.c.last_ns < before_ns).order_by(alerts.c.last_ns).limit(limit)
     ids = db.execute(old).scalars().all()
     if ids:
+        db.execute(delete(alert_history).where(one_of(alert_history.c.alert, ids)))
         db.execute(delete(alerts).where(one_of(alerts.c.id, ids)))
     return len(ids)
 

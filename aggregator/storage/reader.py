@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from aggregator.storage.database import Database, Query
 from aggregator.storage.tables import accounts as account_table
-from aggregator.storage.tables import alerts as alert_table
 from aggregator.storage.tables import audit as audit_table
 from aggregator.storage.tables import cases as case_table
 from aggregator.storage.tables import clips as clip_table
@@ -16,6 +15,8 @@ from aggregator.storage.tables import places as place_table
 from aggregator.storage.tables import releases as release_table
 from aggregator.storage.tables import search as searching
 from aggregator.storage.tables import site_lists as list_table
+from aggregator.storage.tables.alerts import history as alert_history
+from aggregator.storage.tables.alerts import queries as alert_table
 
 
 class SqlReader:
@@ -30,6 +31,11 @@ class SqlReader:
 
     alerts = Query(alert_table.find)
     alert_count = Query(alert_table.count)
+    alert_counts = Query(alert_table.counts)
+    open_counts = Query(alert_table.open_counts)
+    alert_by_id = Query(alert_table.one)
+    alert_events = Query(alert_history.events_with_merged)
+    history = Query(alert_history.of_alert)
 
     picture = Query(event_table.picture)
     event_origin = Query(event_table.origin)

@@ -6,63 +6,22 @@ in both engines: that is SQLite's default and PostgreSQL's collation "C". SQLite
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Column,
-    Identity,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    TextClause,
-    UniqueConstraint,
-)
+from sqlalchemy import CheckConstraint, Column, Index, UniqueConstraint
 from sqlalchemy import text as sql
-from sqlalchemy.schema import SchemaItem
 
-TEXT = Text().with_variant(Text(collation="C"), "postgresql")
-INTEGER = BigInteger().with_variant(Integer(), "sqlite")
-BLOB = LargeBinary()
-metadata = MetaData()
+from aggregator.storage import schema_alerts
+from aggregator.storage.columns import INTEGER, TEXT, metadata
+from aggregator.storage.columns import blobs as _blob
+from aggregator.storage.columns import integers as _integer
+from aggregator.storage.columns import key as _key
+from aggregator.storage.columns import number as _number
+from aggregator.storage.columns import partial as _partial
+from aggregator.storage.columns import series as _series
+from aggregator.storage.columns import table as _table
+from aggregator.storage.columns import texts as _text
 
+__all__ = ["INTEGER", "TEXT", "metadata", "schema_alerts"]
 
-def _key(name: str) -> Column[str]:
-    return Column(name, TEXT, primary_key=True)
-
-
-def _number(name: str) -> Column[int]:
-    return Column(name, INTEGER, primary_key=True, autoincrement=False)
-
-
-def _series() -> Column[int]:
-    return Column("id", INTEGER, Identity(always=True), primary_key=True)
-
-
-def _text(*names: str, nullable: bool = False) -> list[Column[str]]:
-    return [Column(name, TEXT, nullable=nullable) for name in names]
-
-
-def _integer(*names: str, nullable: bool = False) -> list[Column[int]]:
-    return [Column(name, INTEGER, nullable=nullable) for name in names]
-
-
-def _blob(*names: str) -> list[Column[bytes]]:
-    return [Column(name, BLOB, nullable=False) for name in names]
-
-
-def _table(name: str, *items: SchemaItem, rowid: bool = False) -> Table:
-    """A table; in SQLite it is its own primary index, except with `rowid` (large rows, and numbered ones)."""
-    return Table(name, metadata, *items, sqlite_strict=True, sqlite_with_rowid=rowid)
-
-
-def _partial(name: str, *columns: str, where: TextClause) -> Index:
-    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
-
-
-ALERT_UNRESOLVED = sql("state <> 'resolved'")
 CLIP_OPEN = sql("state IN ('wanted', 'asked')")
 RELEASE_OPEN = sql("state IN ('requested', 'approved', 'ready') OR object <> ''")
 """Conditions of partial indexes. SQLite takes such an index for a query with the same condition, without parameters."""
@@ -99,22 +58,6 @@ genera = _table(
     *_integer("from_ns", "until_ns", "count"),
     UniqueConstraint("kind", "object"),
     rowid=True,
-)
-alerts = _table(
-    "alerts",
-    _key("id"),
-    *_text("fingerprint", "site", "box", "place", "kind", "subject", "object", "severity", "state"),
-    *_integer("count", "first_ns", "last_ns", "opened_ns"),
-    *_text("picture_event", nullable=True),
-    *_integer("picture_ns"),
-    *_integer("acknowledged_ns", nullable=True),
-    *_text("acknowledged_by", nullable=True),
-    *_integer("resolved_ns", nullable=True),
-    *_text("resolved_by", nullable=True),
-    CheckConstraint("state IN ('open', 'acknowledged', 'resolved')"),
-    Index("alerts_by_state", "state", "last_ns", "id"),
-    Index("alerts_by_time", "last_ns", "id"),
-    _partial("alerts_unresolved", "fingerprint", "last_ns", where=ALERT_UNRESOLVED),
 )
 quarantine = _table(
     "quarantine",

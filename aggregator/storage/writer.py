@@ -8,7 +8,8 @@ from __future__ import annotations
 from aggregator.domain.read_models import Batch
 from aggregator.storage import purge as purging
 from aggregator.storage.database import Change, Database, Query
-from aggregator.storage.tables import accounts, alerts, audit, cases, clips, events, releases, site_lists
+from aggregator.storage.tables import accounts, audit, cases, clips, events, releases, site_lists
+from aggregator.storage.tables.alerts import history, queries
 from aggregator.storage.tables.event_series import CELLS, GENERA, EventSeries
 
 
@@ -42,8 +43,12 @@ class SqlWriter:
     status_epochs = Query(events.status_epochs)
     write_heartbeat = Change(events.write_heartbeat)
 
-    newest_alert = Query(alerts.newest_unresolved)
-    alert = Query(alerts.one)
+    newest_alert = Query(queries.newest_open)
+    alert = Query(queries.one)
+    due_alerts = Query(queries.due)
+    events_of_alert = Query(history.events_of)
+    events_by_id = Query(history.events_by_id)
+    append_history = Change(history.append)
 
     change_account = Change(accounts.change)
     use_totp_step = Change(accounts.use_totp_step)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from aggregator.settings.aggregator import Http
-from aggregator.web.api import accounts, alerts, audit, clips, health, places, releases, search, site_lists
+from aggregator.web.api import accounts, audit, clips, health, places, releases, search, site_lists
 from aggregator.web.api import app as api
+from aggregator.web.api.alerts import changes, decisions, listing
+from aggregator.web.api.alerts.responses import AlertResponses
 
 FILE = Path(__file__).resolve().parents[2] / "configs" / "openapi.json"
 
@@ -18,9 +20,12 @@ FILE = Path(__file__).resolve().parents[2] / "configs" / "openapi.json"
 def text() -> str:
     """The document as it stands in `configs/`. Routes are added without services: none of them runs."""
     none = cast(Any, None)
+    responses = AlertResponses(none, none)
     parts: list[api.Routes] = [
         partial(health.add, health=none, metrics=none),
-        partial(alerts.add, reader=none, alerts=none, sites=none),
+        partial(changes.add, log=none, authenticator=none),
+        partial(listing.add, responses=responses),
+        partial(decisions.add, alerts=none, responses=responses),
         partial(places.add, reader=none, pictures=none),
         partial(site_lists.add, lists=none, commands=none),
         partial(audit.add, reader=none, audit_log=none, public=none, clock=none),

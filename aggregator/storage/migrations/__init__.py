@@ -48,7 +48,7 @@ def _revision(connection: Connection) -> str | None:
     return found
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, revision: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -61,7 +61,7 @@ def _upgrade(connection: Connection) -> None:
             )
         if build:
             command.stamp(config, str(_FIRST))
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def _build_version(connection: Connection) -> int:

@@ -16,8 +16,9 @@ from sqlalchemy import Connection, Table, delete, func, select, update
 
 from aggregator.domain.read_models import Batch, Origin, Position, Quarantined, ReceivedEvent
 from aggregator.storage.database import insert_for, one_of, upsert
-from aggregator.storage.schema import alerts, cells, counters, events, pictures, positions, quarantine, statuses
+from aggregator.storage.schema import cells, counters, events, pictures, positions, quarantine, statuses
 from aggregator.storage.tables import audit, clips
+from aggregator.storage.tables.alerts import history, rows
 from aggregator.storage.tables.event_series import EventSeries
 from protocol import receipts
 from protocol.ranges import Ranges
@@ -36,7 +37,10 @@ def put(db: Connection, batch: Batch, cell_series: EventSeries, genus_series: Ev
         groups = cell_series.numbers(db, seen), genus_series.numbers(db, seen)
         _load(db, events, map(_event_row, batch.events, *groups))
         _load(db, pictures, [(it.id, it.picture) for it in seen if it.picture])
-    upsert(db, alerts, *map(msgspec.structs.asdict, batch.alerts.values()))
+    if batch.moved:
+        history.move_events(db, batch.moved)
+    rows.put(db, list(batch.alerts.values()))
+    history.append(db, batch.history)
     upsert(db, positions, *map(_position_row, batch.positions))
     for status in batch.statuses:  # one by one: the last one of a box counts
         text = receipts.encode(status.status).decode()

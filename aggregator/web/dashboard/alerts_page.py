@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from nicegui import Client, background_tasks, ui
 from nicegui.elements.html import Html
 
-from aggregator.domain.alert import SEVERITIES, Acknowledged, Alert, Change, Resolved
+from aggregator.domain.alerts.decisions import Request, Wish
+from aggregator.domain.alerts.types import SEVERITIES, Acknowledged, Alert, Closed
 from aggregator.domain.authorization import Principal
 from aggregator.domain.read_models import AlertQuery
 from aggregator.monitoring.change_feed import ChangeSet
@@ -21,12 +22,12 @@ from aggregator.web.dashboard.page_updates import PageUpdates
 from common.errors import StoreError
 
 MAX_CARDS = 60
-_STATES = ("resolved", "acknowledged", "open")
 
 
 def urgency(alert: Alert) -> tuple[int, int, int, str]:
-    """What is more urgent is greater: open before acknowledged, then by severity, then the newest."""
-    return _STATES.index(alert.state), SEVERITIES.index(alert.severity), alert.last_ns, alert.id
+    """What is more urgent is greater: open before closed, unacknowledged first, then by severity, then the newest."""
+    unseen = alert.acknowledgement == "unacknowledged"
+    return (alert.status == "open") + unseen, SEVERITIES.index(alert.severity), alert.opened_ns, alert.id
 
 
 @dataclass
@@ -144,7 +145,9 @@ class AlertsPage:
         await self._count()
 
     def _query(self) -> AlertQuery:
-        return AlertQuery(unresolved=not self._show_all, limit=MAX_CARDS, within=self._within, urgent=True)
+        if self._show_all:
+            return AlertQuery(limit=MAX_CARDS, within=self._within)
+        return AlertQuery(order="urgency", status="open", limit=MAX_CARDS, within=self._within)
 
     async def _count(self) -> None:
         """Say how many alerts are not shown. They come back with the next filling of the page."""
@@ -166,7 +169,7 @@ class AlertsPage:
 
     def _show(self, alert: Alert, *, fresh: bool) -> None:
         card = self._cards.get(alert.id)
-        if alert.state == "resolved" and not self._show_all:
+        if alert.status == "closed" and not self._show_all:
             if card is not None:
                 del self._cards[alert.id]
                 card.frame.delete()
@@ -192,10 +195,8 @@ class AlertsPage:
             media = html("", "shot")
             body = html("", "body")
             with ui.element("div").classes("acts"):
-                taken = self._button(
-                    "acknowledge", lambda: self._act(alert.id, Acknowledged(self._user)), "acknowledge"
-                )
-                done = self._button("resolve", lambda: self._act(alert.id, Resolved(self._user)), "resolve")
+                taken = self._button("acknowledge", lambda: self._act(alert.id, Acknowledged()), "acknowledge")
+                done = self._button("resolve", lambda: self._act(alert.id, Closed("real")), "resolve")
         card = _Card(frame, media, body, taken.classes("main"), done, alert)
         self._dress(card, alert)
         if fresh:
@@ -205,20 +206,23 @@ class AlertsPage:
     def _dress(self, card: _Card, alert: Alert) -> None:
         card.alert = alert
         camera = self._live.panels.camera_name(alert)
-        card.frame.classes(replace=f"card {alert.severity} {alert.state}")
+        card.frame.classes(replace=f"card {alert.severity} {alert_html.state_of(alert)}")
         clip = alert.id in self._clips and self._caller.may("clips.see", alert.site, alert.place)
         language, zone = self._visitor.language, self._live.panels.timezone(alert.site, alert.box)
         media = rendered(lambda: self._renderer.media(alert, language, camera, clip=clip), self._words)
         body = rendered(lambda: self._renderer.body(alert, language, camera, zone), self._words)
         card.media.set_content(media)
         card.body.set_content(body)
-        card.acknowledge.set_visibility(alert.state == "open")
-        card.resolve.set_visibility(alert.state != "resolved")
+        card.acknowledge.set_visibility(alert_html.state_of(alert) == "open")
+        card.resolve.set_visibility(alert.status == "open")
 
-    async def _act(self, alert_id: str, change: Change) -> None:
+    async def _act(self, alert_id: str, wish: Wish) -> None:
         try:
             caller = await self._frame.who()
-            if caller is not None and await self._alerts.decide(caller, alert_id, change) is None:
+            if caller is None:
+                return
+            (verdict,) = await self._alerts.decide(caller, [Request(alert_id, wish)])
+            if verdict.result != "done":
                 ui.notify(self._words["forbidden"], type="negative")
         except StoreError:
             ui.notify(self._words["failed"], type="negative")

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from aggregator.domain.alert import Alert
+from aggregator.domain.alerts.types import Alert
 from aggregator.domain.authorization import Principal
 from aggregator.domain.read_models import Box, Camera
 from aggregator.domain.store_port import Reader

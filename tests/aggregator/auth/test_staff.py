@@ -141,7 +141,7 @@ def test_a_token_acts_within_its_limits(web: Web) -> None:
         with plain_client(web.url, bearer) as program:  # no Origin, no cookie
             assert program.get("/api/alerts").status_code == 200
             assert program.get("/api/me").json()["permissions"] == ["alerts.see"]
-            assert program.post("/api/alerts/x/resolve").status_code == 403
+            assert program.post("/api/alerts/x/reopen").status_code == 403
             assert program.get("/api/sites/village/list").status_code == 403
             for method, path in (("GET", "/api/tokens"), ("POST", "/api/me/second-factor"), ("GET", "/")):
                 assert program.request(method, path).status_code == 403, path

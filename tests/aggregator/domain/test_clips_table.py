@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aggregator.domain import audit_entry
 from aggregator.domain import clip as moves
-from aggregator.domain.alert import RULES
+from aggregator.domain.alerts.rules import RULES
 from aggregator.domain.clip import DAY_NS, GIVE_UP_NS, KINDS, Clip
 from aggregator.domain.read_models import AlertQuery, Batch
 from aggregator.domain.store_port import Store, Writer

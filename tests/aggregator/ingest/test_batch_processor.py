@@ -7,7 +7,8 @@ import pytest
 from agg_support import EPOCH, JPEG, START_NS, entered, event
 
 from aggregator.domain import audit_entry
-from aggregator.domain.alert import Acknowledged, Effect, Resolved
+from aggregator.domain.alerts.decisions import Request, Wish
+from aggregator.domain.alerts.types import Acknowledged, Alert, Closed, Decision, Effect
 from aggregator.domain.read_models import AlertQuery, Batch
 from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest import message_validator
@@ -120,7 +121,7 @@ def test_a_restart_goes_on_where_it_was(
 
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)])
-def test_lost_and_back_end_resolved_in_whatever_order_they_come(
+def test_lost_and_back_end_in_whatever_order_they_come(
     processor: BatchProcessor, store: Store, order: tuple[int, int], together: bool
 ) -> None:
     both = {
@@ -131,40 +132,51 @@ def test_lost_and_back_end_resolved_in_whatever_order_they_come(
     for batch in [messages] if together else [[it] for it in messages]:
         processor.process(batch)
     (alert,) = store.reader().alerts(AlertQuery())
-    assert (alert.kind, alert.state, alert.resolved_by) == ("camera.lost", "resolved", "camera.back")
+    assert (alert.kind, alert.condition, alert.status) == ("camera.lost", "ended", "open")
 
 
-def test_people_acknowledge_and_resolve(processor: BatchProcessor, store: Store) -> None:
+def decide(processor: BatchProcessor, alert_id: str, wish: Wish, who: str = "li") -> Alert | None:
+    (verdict,), _ = processor.decide([Request(alert_id, wish)], Decision(who, "api", "192.0.2.1"))
+    return verdict.alert
+
+
+def test_people_acknowledge_and_close(processor: BatchProcessor, store: Store) -> None:
     (alert_id,) = processor.process(sent(event(1))).alerts
-    taken = processor.change(alert_id, Acknowledged("li"))
+    taken = decide(processor, alert_id, Acknowledged())
     assert taken is not None
-    assert taken.alerts[alert_id].state == "acknowledged"
-    assert processor.process(sent(event(2))).alerts[alert_id].state == "acknowledged"
-    done = processor.change(alert_id, Resolved("li"))
+    assert taken.acknowledgement == "acknowledged"
+    assert processor.process(sent(event(2))).alerts[alert_id].since_acknowledged == 1
+    done = decide(processor, alert_id, Closed("real"))
     assert done is not None
     assert alert_id not in processor.process(sent(event(3))).alerts
-    assert processor.change("no such", Resolved("li")) is None
-    assert [it.state for it in store.reader().alerts(AlertQuery())] == ["open", "resolved"]
+    assert decide(processor, "no such", Closed("real")) is None
+    assert [it.status for it in store.reader().alerts(AlertQuery())] == ["open", "closed"]
 
 
-def test_what_people_decide_about_alerts_is_on_the_record_once(processor: BatchProcessor, store: Store) -> None:
+def test_what_people_decide_is_in_the_audit_log_and_the_history_once(processor: BatchProcessor, store: Store) -> None:
     (alert_id,) = processor.process(sent(event(1))).alerts
-    for change in (Acknowledged("li"), Acknowledged("wang"), Resolved("wang"), Resolved("li")):
-        processor.change(alert_id, change)
+    for who, wish in (("li", Acknowledged()), ("wang", Acknowledged()), ("wang", Closed("test", "n"))):
+        decide(processor, alert_id, wish, who)
     found = [audit_entry.decode(entry) for _, entry in store.reader().audit_entries(0, 100)]
     assert [(it.who, it.what, it.site, it.target) for it in found] == [
         ("li", "alert.acknowledged", "village", alert_id),
-        ("wang", "alert.resolved", "village", alert_id),
+        ("wang", "alert.closed", "village", alert_id),
     ]
+    assert found[1].detail == {"via": "api", "from": "192.0.2.1", "outcome": "test"}, "and not the note"
+    history = store.reader().history(alert_id, 10)
+    assert [(it.actor, it.via, it.action) for it in reversed(history)] == [
+        ("system:alerts", "system", "opened"), ("li", "api", "acknowledged"), ("wang", "api", "closed"),
+    ]  # fmt: skip
+    assert '"note": "n"' in history[0].detail
 
 
-def test_an_older_alert_of_the_same_matter_can_still_be_resolved(processor: BatchProcessor, clock: FakeClock) -> None:
+def test_an_older_alert_of_the_same_matter_can_still_be_closed(processor: BatchProcessor, clock: FakeClock) -> None:
     (old,) = processor.process(sent(event(1))).alerts
     clock.advance(3600)
     (new,) = processor.process(sent(event(2, time_ns=clock.wall_ns()))).alerts
-    outcome = processor.change(old, Resolved("li"))
-    assert outcome is not None
-    assert outcome.alerts[old].state == "resolved"
+    closed = decide(processor, old, Closed("real"))
+    assert closed is not None
+    assert closed.status == "closed"
     assert processor.process(sent(event(3, time_ns=clock.wall_ns()))).alerts[new].count == 2
 
 

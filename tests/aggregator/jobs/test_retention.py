@@ -9,7 +9,8 @@ import pytest
 from agg_support import JPEG, START_NS, event
 
 from aggregator.domain import audit_entry
-from aggregator.domain.alert import Acknowledged
+from aggregator.domain.alerts.decisions import Request
+from aggregator.domain.alerts.types import Acknowledged, Decision
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.read_models import AlertQuery
 from aggregator.domain.store_port import Store, Writer
@@ -157,6 +158,6 @@ def test_what_retention_erased_is_not_written_back_by_a_decision_about_its_alert
 
     with pytest.raises(StoreError) if broken else contextlib.nullcontext():
         assert processor.clean(turn) == 1
-    processor.change(alert.id, Acknowledged("li"))
+    processor.decide([Request(alert.id, Acknowledged())], Decision("li", "api"))
     (after,) = store.reader().alerts(AlertQuery())
-    assert (after.state, after.picture_event) == ("acknowledged", None)
+    assert (after.acknowledgement, after.picture_event) == ("acknowledged", None)

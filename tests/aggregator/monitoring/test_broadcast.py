@@ -6,12 +6,13 @@ import threading
 import pytest
 from agg_support import START_NS, event, run_apart
 
-from aggregator.domain.alert import Alert, EventObserved, transition
+from aggregator.domain.alerts.lifecycle import Context, transition
+from aggregator.domain.alerts.types import Alert, EventObserved
 from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
 
 
 def alert(number: int) -> Alert:
-    opened, _ = transition(None, EventObserved(event(number)), START_NS, lambda: f"alert-{number}")
+    opened, _ = transition(None, EventObserved(event(number)), Context(START_NS, lambda: f"alert-{number}"))
     assert opened is not None
     return opened
 

@@ -10,7 +10,7 @@ import pytest
 from agg_support import JPEG, START_NS, event
 
 from aggregator.domain.account import PutUser
-from aggregator.domain.alert import Alert
+from aggregator.domain.alerts.types import Alert
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.read_models import AlertQuery, Batch, Position, ReceivedEvent, Session, StatusSeen, User
 from aggregator.domain.store_port import Store, Writer
@@ -21,13 +21,13 @@ from protocol.ranges import Ranges
 from protocol.receipts import BoxStatus, CameraStatus
 
 
-def alert(number: int, state: str = "open", **fields: object) -> Alert:
+def alert(number: int, status: str = "open", **fields: object) -> Alert:
     base = Alert(
         id=f"00000000-0000-7000-8000-{number:012d}", fingerprint="f", site="village", box="gate-1", place="cam-1",
-        kind="zone.entered", subject="yard", object="person", severity="medium", state="open", count=1, first_ns=1,
+        kind="zone.entered", subject="yard", object="person", severity="medium", count=1, first_ns=1,
         last_ns=number, opened_ns=1,
     )  # fmt: skip
-    return msgspec.structs.replace(base, state=state, **fields)
+    return msgspec.structs.replace(base, status=status, **fields)
 
 
 def filed(*sequences: int) -> list[ReceivedEvent]:
@@ -52,37 +52,6 @@ def test_a_batch_is_all_or_nothing(store: Store, writer: Writer) -> None:
     assert store.reader().alerts(AlertQuery()) == []
     writer.apply(Batch(events=filed(2)))
     assert store.reader().event_count() == 2
-
-
-def test_alerts_are_found_by_state_place_and_page(store: Store, writer: Writer) -> None:
-    many = {str(it): alert(it, ("open", "acknowledged", "resolved")[it % 3]) for it in range(1, 10)}
-    many["e"] = alert(20, site="estate", place="door-1")
-    writer.apply(Batch(alerts=many))
-    read = store.reader().alerts
-    assert [it.last_ns for it in read(AlertQuery(limit=4))] == [20, 9, 8, 7]
-    assert [it.last_ns for it in read(AlertQuery(limit=4, before=(7, many["7"].id)))] == [6, 5, 4, 3]
-    assert [it.last_ns for it in read(AlertQuery(state="resolved"))] == [8, 5, 2]
-    assert [it.last_ns for it in read(AlertQuery(unresolved=True, limit=3))] == [20, 9, 7]
-    assert [it.last_ns for it in read(AlertQuery(site="estate"))] == [20]
-    assert [it.last_ns for it in read(AlertQuery(place="door-1"))] == [20]
-
-
-def test_an_alert_comes_back_as_it_was_and_changes(writer: Writer) -> None:
-    first = alert(1, picture_event="p", picture_ns=3, acknowledged_by="li", acknowledged_ns=4)
-    writer.apply(Batch(alerts={"a": first}))
-    assert writer.alert(first.id) == first
-    changed = msgspec.structs.replace(first, count=2, state="resolved", resolved_by="li", resolved_ns=9)
-    writer.apply(Batch(alerts={"a": changed}))
-    assert writer.alert(first.id) == changed
-    assert writer.alert("no such") is None
-
-
-def test_the_newest_unresolved_alert_of_a_fingerprint(writer: Writer) -> None:
-    writer.apply(Batch(alerts={str(it): alert(it, "resolved" if it == 3 else "open") for it in (1, 2, 3)}))
-    newest = writer.newest_alert("f")
-    assert newest is not None
-    assert newest.last_ns == 2
-    assert writer.newest_alert("g") is None
 
 
 def test_positions_statuses_boxes_and_cameras(store: Store, writer: Writer) -> None:

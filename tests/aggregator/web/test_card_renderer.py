@@ -12,7 +12,7 @@ from agg_support import JPEG, PASSWORD, START_NS, Sender, Web, add_staff, event,
 from nicegui import Client
 from nicegui.elements.html import Html
 
-from aggregator.domain.alert import Alert
+from aggregator.domain.alerts.types import Alert
 from aggregator.domain.read_models import AlertQuery
 from aggregator.services.site_clock import SiteClock
 from aggregator.settings.aggregator import Site
@@ -23,7 +23,7 @@ from common.clock import SECOND_NS, FakeClock, SystemClock
 PAGES = 50
 ALERT = Alert(
     id="a-1", fingerprint="f", site="village", box="gate-1", place="cam-1", kind="zone.entered", subject="yard",
-    object="person", severity="medium", state="open", count=1, first_ns=START_NS, last_ns=START_NS,
+    object="person", severity="medium", count=1, first_ns=START_NS, last_ns=START_NS,
     opened_ns=START_NS, picture_event="e-1",
 )  # fmt: skip
 
@@ -69,10 +69,10 @@ def test_fifty_pages_in_two_languages_render_a_card_twice(sites: SiteClock, coun
 
 
 CHANGES: list[dict[str, object]] = [
-    {"state": "acknowledged", "acknowledged_by": "wang"},
+    {"acknowledgement": "acknowledged", "acknowledged_by": "wang"},
     {"count": 2},
     {"last_ns": START_NS + SECOND_NS},
-    {"acknowledged_by": "li", "state": "acknowledged"},
+    {"acknowledged_by": "li", "acknowledgement": "assigned"},
     {"severity": "high"},
     {"site": "estate"},
     {"kind": "zone.left"},

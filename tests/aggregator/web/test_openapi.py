@@ -67,7 +67,8 @@ def test_each_operation_says_who_may_what_comes_back_and_what_can_go_wrong(
     assert wanted <= set(operation["responses"])
     for status, response in operation["responses"].items():
         if status >= "400" and status != "416" and not policy.open:
-            assert response["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ErrorResponse"}
+            model = "ConflictResponse" if status == "409" and path.startswith("/api/alerts/") else "ErrorResponse"
+            assert response["content"]["application/json"]["schema"] == {"$ref": f"#/components/schemas/{model}"}
     assert policy.permission is None or f"`{policy.permission}`" in operation["description"]
 
 

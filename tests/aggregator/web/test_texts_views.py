@@ -7,7 +7,9 @@ import msgspec
 import pytest
 from agg_support import START_NS, event
 
-from aggregator.domain.alert import RULES, SEVERITIES, EventObserved, transition
+from aggregator.domain.alerts.lifecycle import Context, transition
+from aggregator.domain.alerts.rules import RULES
+from aggregator.domain.alerts.types import SEVERITIES, EventObserved
 from aggregator.domain.read_models import Box, Camera
 from aggregator.web.dashboard.html import alert_html
 from aggregator.web.dashboard.i18n.texts import LANGUAGES, TEXTS, choose
@@ -57,10 +59,15 @@ def test_choosing_a_language(cookie: str | None, accept: str, language: str) -> 
 
 
 def test_everything_from_outside_is_escaped() -> None:
-    alert, _ = transition(None, EventObserved(event(1)), START_NS, lambda: "a")
+    alert, _ = transition(None, EventObserved(event(1)), Context(START_NS, lambda: "a"))
     assert alert is not None
     nasty = msgspec.structs.replace(
-        alert, subject="<i>", object="<b>", state="acknowledged", acknowledged_by="<u>", picture_event='"><script>'
+        alert,
+        subject="<i>",
+        object="<b>",
+        acknowledgement="acknowledged",
+        acknowledged_by="<u>",
+        picture_event='"><script>',
     )
     text = alert_html.body_html(nasty, TEXTS["en"], site="<site>", camera="<cam>", first="", last="<last>")
     text += alert_html.picture_html(nasty, TEXTS["en"], '"><script>')
@@ -74,7 +81,7 @@ def test_everything_from_outside_is_escaped() -> None:
 @pytest.mark.parametrize("kind", sorted(RULES))
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
 def test_every_kind_has_a_title(kind: str, language: str) -> None:
-    alert, _ = transition(None, EventObserved(event(1)), START_NS, lambda: "a")
+    alert, _ = transition(None, EventObserved(event(1)), Context(START_NS, lambda: "a"))
     assert alert is not None
     assert alert_html.title(msgspec.structs.replace(alert, kind=kind), TEXTS[language]) != kind
 

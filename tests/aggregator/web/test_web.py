@@ -15,7 +15,7 @@ from aggregator.auth.client_address import SESSION_COOKIE
 from aggregator.web.auth_middleware import HEADERS
 from common.clock import SystemClock
 
-POSTS = ["/login", "/logout", "/api/alerts/x/acknowledge", "/api/alerts/x/resolve"]
+POSTS = ["/login", "/logout", "/api/alerts/x/acknowledge", "/api/alerts/x/close"]
 
 
 def walk(routes: list[BaseRoute], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -175,21 +175,22 @@ def test_alerts_over_the_api(web: Web) -> None:
     sender.raw(b"{nonsense")
     sender.close()
     with web.logged_in() as client:
-        first = client.get("/api/alerts?camera=api-cam&limit=4").json()
-        rest = client.get(f"/api/alerts?camera=api-cam&limit=4&before={first['before']}").json()
+        first = client.get("/api/alerts?camera=api-cam&order=newest&limit=4").json()
+        rest = client.get(f"/api/alerts?camera=api-cam&order=newest&limit=4&cursor={first['next']}").json()
         assert [it["subject"] for it in first["alerts"] + rest["alerts"]] == [f"zone-{it}" for it in range(6, 0, -1)]
-        assert rest["before"] is None
+        assert rest["next"] is None
         newest = first["alerts"][0]
         assert (newest["site_name"], newest["severity"], newest["count"]) == ("Stone Bridge <Village>", "medium", 1)
         assert newest["local_time"].endswith("+08:00")
         assert client.get(newest["picture"]).content == JPEG
         assert first["alerts"][1]["picture"] is None
         taken = client.post(f"/api/alerts/{newest['id']}/acknowledge").json()
-        assert (taken["state"], taken["acknowledged_by"]) == ("acknowledged", USER)
-        done = client.post(f"/api/alerts/{newest['id']}/resolve").json()
-        assert (done["state"], done["resolved_by"]) == ("resolved", USER)
-        states = [it["state"] for it in client.get("/api/alerts?camera=api-cam&state=unresolved").json()["alerts"]]
-        assert states == ["open"] * 5
+        assert (taken["acknowledgement"], taken["acknowledged_by"]) == ("acknowledged", USER)
+        done = client.post(f"/api/alerts/{newest['id']}/close", json={"outcome": "real"}).json()
+        assert (done["status"], done["closed_by"], done["outcome"]) == ("closed", USER, "real")
+        left = client.get("/api/alerts?camera=api-cam").json()
+        assert [it["status"] for it in left["alerts"]] == ["open"] * 5
+        assert left["counts"] == {"critical": 0, "high": 0, "medium": 5, "low": 0, "total": 5}
         (box,) = [it for it in client.get("/api/boxes").json()["boxes"] if it["box"] == "api-box"]
         assert (box["committed"], box["gaps"]) == (6, [])
         wait_until(lambda: client.get("/api/quarantine").json()["count"] >= 1)
@@ -200,12 +201,12 @@ def test_alerts_over_the_api(web: Web) -> None:
     ("method", "path", "code"),
     [
         ("POST", "/api/alerts/00000000-0000-7000-8000-000000000000/acknowledge", 404),
-        ("POST", "/api/alerts/nonsense/resolve", 404),
+        ("POST", "/api/alerts/nonsense/reopen", 404),
         ("GET", "/api/pictures/00000000-0000-7000-8000-000000000000", 404),
         ("GET", "/api/pictures/..%2f..%2faggregator.db", 404),
-        ("GET", "/api/alerts?before=nonsense", 400),
+        ("GET", "/api/alerts?cursor=nonsense", 400),
         ("GET", "/api/alerts?limit=0", 422),
-        ("GET", "/api/alerts?state=odd", 422),
+        ("GET", "/api/alerts?status=odd", 422),
     ],
 )
 def test_bad_requests_get_clear_answers(web: Web, method: str, path: str, code: int) -> None:

@@ -28,7 +28,7 @@ from protocol.signing.upload_tokens import PIECE_BYTES
 
 PATHS = [
     "/login",
-    "/api/alerts/x/resolve",
+    "/api/alerts/x/reopen",
     "/api/sites/village/list",
     "/api/sites/village/list.csv",
     "/_nicegui/client/x/upload/7",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from html import escape
 
-from aggregator.domain.alert import SEVERITY_OF_OBJECT, TWO_WHEELER, Alert
+from aggregator.domain.alerts.rules import SEVERITY_OF_OBJECT, TWO_WHEELER
+from aggregator.domain.alerts.types import Alert
 from aggregator.domain.read_models import Box, Camera
 from aggregator.web.dashboard.i18n.texts import Texts
 from protocol.identifiers import to_rfc3339
@@ -20,6 +21,13 @@ _NO_PICTURE_SVG = (
 def clock_text(moment: datetime, now: datetime) -> str:
     """The time of day, with the date where it is not today's."""
     return f"{moment:%H:%M:%S}" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def state_of(alert: Alert) -> str:
+    """`open`, `acknowledged` or `resolved`: what a card says and looks like."""
+    if alert.status == "closed":
+        return "resolved"
+    return "open" if alert.acknowledgement == "unacknowledged" else "acknowledged"
 
 
 def title(alert: Alert, words: Texts) -> str:
@@ -68,12 +76,13 @@ def body_html(alert: Alert, words: Texts, *, site: str, camera: str, first: str,
         text = escape(words.counted("count", alert.count))
         count = f'<span class="tag" data-testid="alert-count">{text}</span>'
         since = f" · {escape(words['since'].format(time=first))}"
-    by = alert.resolved_by if alert.state == "resolved" else alert.acknowledged_by
+    state = state_of(alert)
+    by = alert.closed_by if state == "resolved" else alert.acknowledged_by
     who = f" {escape(words['by'].format(name=words.get(f'kind.{by}', by)))}" if by else ""
     return (
         f'<div class="tags"><span class="tag severity" data-testid="alert-severity">'
         f"{escape(words[f'severity.{alert.severity}'])}</span>"
-        f'<span class="tag" data-testid="alert-state">{escape(words[f"state.{alert.state}"])}{who}</span>'
+        f'<span class="tag" data-testid="alert-state">{escape(words[f"state.{state}"])}{who}</span>'
         f"{count}</div>"
         f'<div class="what" data-testid="alert-kind">{escape(title(alert, words))} <small>{detail}</small></div>'
         f'<div class="where"><b>{escape(site)}</b> · {escape(camera)}</div>'

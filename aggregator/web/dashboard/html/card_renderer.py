@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
-from aggregator.domain.alert import Alert
+from aggregator.domain.alerts.types import Alert
 from aggregator.services.site_clock import SiteClock
 from aggregator.web.dashboard.html import alert_html
 from aggregator.web.dashboard.i18n.texts import TEXTS

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.domain.alert import RULES
+from aggregator.domain.alerts.rules import RULES
 from aggregator.domain.shift import default_procedures
 from aggregator.domain.shift.procedure import (
     MOST_STEPS,

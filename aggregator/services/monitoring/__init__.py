@@ -1,0 +1,1 @@
+"""What the monitoring room is shown: names of places, and alerts for a caller."""

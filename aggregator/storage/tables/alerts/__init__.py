@@ -1,0 +1,1 @@
+"""Alerts: rows and queries, their events, their history."""

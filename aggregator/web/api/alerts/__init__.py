@@ -1,0 +1,1 @@
+"""The HTTP API of alerts: the queue and its changes, one alert, and decisions."""

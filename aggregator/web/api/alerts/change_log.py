@@ -1,0 +1,148 @@
+"""Changes of alerts with rising numbers, encoded once for all clients; the newest are kept for those that come back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aggregator.domain.alerts.types import SEVERITIES, Alert, Severity
+from aggregator.domain.authorization import Scope
+from aggregator.domain.store_port.alerts import OpenCounts
+from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
+from aggregator.web.api.alerts.responses import AlertResponses
+from common import logging_setup
+from common.errors import StoreError
+
+_log = logging_setup.get("alert_changes")
+MOST_KEPT = 5_000
+"""Changes that are kept: ten seconds of 500 alerts a second. A client further behind is told to read all again."""
+PAUSE_S, RETRY_S = 0.1, 1.0
+"""At most one round in this time; after an error of the store."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A changed alert as JSON, without and with its clip; these are the same where there is none."""
+
+    number: int
+    alert: Alert
+    text: str
+    with_clip: str
+
+
+class AlertChangeLog:
+    """Lives on the event loop; the store is asked beside it.
+
+    Args:
+        changes: The change feed.
+        responses: Shows alerts.
+        epoch: Tells this log from that of an earlier start.
+    """
+
+    def __init__(self, changes: ChangeFeed, responses: AlertResponses, epoch: str) -> None:
+        self._responses, self.epoch = responses, epoch
+        self.number, self._first = 0, 0
+        self.counts: OpenCounts = {}
+        self.counted = 0
+        self._log: deque[Change] = deque(maxlen=MOST_KEPT)
+        self._alerts: dict[str, Alert] = {}
+        self._clips: set[str] = set()
+        self._news = asyncio.Event()
+        self._round: asyncio.Task[None] | None = None
+        changes.subscribe(self._take)
+
+    def since(self, number: int) -> list[Change] | None:
+        """The newest change of each alert since a number; None: not all of them are kept."""
+        if not self._first <= number <= self.number:
+            return None
+        found: dict[str, Change] = {}
+        for change in reversed(self._log):
+            if change.number <= number:
+                break
+            found.setdefault(change.alert.id, change)
+        return list(reversed(found.values()))
+
+    async def wait(self, number: int, counted: int, timeout_s: float) -> None:
+        """Until there is a newer change or count, at most for a time."""
+        if (number, counted) == (self.number, self.counted):
+            news = self._news
+            try:
+                await asyncio.wait_for(news.wait(), timeout_s)
+            except TimeoutError:
+                return
+
+    async def count(self) -> None:
+        """Read the counts before the first change.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
+        if not self.counted:
+            self._tell([], await asyncio.to_thread(self._responses.reader.open_counts))
+
+    def _take(self, update: ChangeSet) -> None:
+        if not (update.alerts or update.clips):
+            return
+        self._alerts |= update.alerts
+        self._clips |= update.clips
+        if len(self._alerts) > MOST_KEPT or len(self._clips) > MOST_KEPT:  # the store has not answered for long
+            self._alerts, self._clips = {}, set()
+            self.number += 1
+            self._first = self.number
+        if self._round is None or self._round.done():
+            self._round = asyncio.get_running_loop().create_task(self._rounds())
+
+    async def _rounds(self) -> None:
+        while self._alerts or self._clips:
+            alerts, clips = self._alerts, self._clips
+            self._alerts, self._clips = {}, set()
+            try:
+                made, counts = await asyncio.to_thread(self._read, alerts, clips)
+            except StoreError as error:
+                _log.warning("changes of alerts not sent; will try again", problem=str(error))
+                self._alerts, self._clips = alerts | self._alerts, clips | self._clips
+                await asyncio.sleep(RETRY_S)
+                continue
+            self._tell(made, counts)
+            await asyncio.sleep(PAUSE_S)
+
+    def _read(self, alerts: dict[str, Alert], clips: set[str]) -> tuple[list[tuple[Alert, str, str]], OpenCounts]:
+        reader = self._responses.reader
+        found = dict(alerts)
+        for alert_id in clips - set(alerts):
+            alert = reader.alert_by_id(alert_id)
+            if alert is not None:
+                found[alert_id] = alert
+        return self._encoded(list(found.values())), reader.open_counts()
+
+    def _encoded(self, alerts: Sequence[Alert]) -> list[tuple[Alert, str, str]]:
+        responses = self._responses
+        responses.places.refresh()
+        clips = responses.reader.stored_clips([it.id for it in alerts])
+        made = []
+        for alert in alerts:
+            text = responses.response(alert, has_clip=False).model_dump_json()
+            clip = responses.response(alert, has_clip=True).model_dump_json() if alert.id in clips else text
+            made.append((alert, text, clip))
+        return made
+
+    def _tell(self, made: Sequence[tuple[Alert, str, str]], counts: OpenCounts) -> None:
+        for alert, text, with_clip in made:
+            self.number += 1
+            if len(self._log) == MOST_KEPT:
+                self._first = self._log[0].number
+            self._log.append(Change(self.number, alert, text, with_clip))
+        self.counts, self.counted = counts, self.counted + 1
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+def counts_within(counts: OpenCounts, scope: Scope) -> dict[Severity, int]:
+    """How many open alerts of each severity lie within a scope; suppressed ones are left out."""
+    found: dict[Severity, int] = dict.fromkeys(SEVERITIES, 0)
+    for (site, place, severity, suppressed), number in counts.items():
+        if not suppressed and scope.holds(site, place):
+            found[severity] += number
+    return found

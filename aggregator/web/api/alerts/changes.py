@@ -1,0 +1,195 @@
+"""Server-sent events with the changes of alerts (WHATWG HTML, section 9.2).
+
+Nothing is queued for a client: each reads on in the shared log, at its own pace. One that is too far behind, or takes
+nothing for some seconds, is dropped; its browser comes back by itself and is told to read all again where its place is
+no longer kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+
+from fastapi import FastAPI, HTTPException, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from aggregator.auth.authenticator import Authenticator
+from aggregator.auth.client_address import session_of
+from aggregator.domain.authorization import Principal
+from aggregator.web.api.alerts.change_log import AlertChangeLog, Change, counts_within
+from aggregator.web.api.alerts.listing import TAGS
+from aggregator.web.api.alerts.responses import counts
+from aggregator.web.api.dependencies import Who, content, errors
+from aggregator.web.auth_middleware import BEARER
+from common.errors import LoginThrottled, StoreError
+
+HEARTBEAT_S, SEND_S, PAUSE_S = 15.0, 10.0, 0.1
+MOST_OF_A_USER, MOST_STREAMS = 20, 500
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
+Recheck = Callable[[], Awaitable[Principal | None]]
+"""Who the client is as of now; None: nobody any more."""
+
+
+class AlertStream(Response):
+    """One client's stream; it ends with the client, its session or its permission.
+
+    Args:
+        log: The shared log.
+        who: Asks again who the client is.
+        last_id: The id of the last event that the client has; None for a new one.
+        slot: Counts it while it is open.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        log: AlertChangeLog,
+        who: Recheck,
+        last_id: str | None = None,
+        slot: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+    ) -> None:
+        super().__init__()
+        self._log, self._who, self._last_id, self._slot = log, who, last_id, slot
+        self._send: Send
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Answer the request until it is over."""
+        self._send = send
+        with self._slot():
+            await self._run(receive)
+
+    async def _run(self, receive: Receive) -> None:
+        writing = asyncio.create_task(self._write())
+        leaving = asyncio.create_task(_left(receive))
+        try:
+            await asyncio.wait((writing, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (writing, leaving):
+                task.cancel()
+            await asyncio.gather(writing, leaving, return_exceptions=True)
+
+    async def _write(self) -> None:
+        await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        with contextlib.suppress(TimeoutError, StoreError):
+            await self._log.count()
+            await self._follow()
+        with contextlib.suppress(TimeoutError):
+            await self._put("", more=False)
+
+    async def _follow(self) -> None:
+        number, counted = await self._start(), -1
+        while (caller := await self._who()) is not None:
+            changes = self._log.since(number)
+            if changes is None:
+                await self._reset()
+                return
+            shown = _shown(changes, caller)
+            if shown or counted != self._log.counted:
+                number, counted = self._log.number, self._log.counted
+                await self._put(self._event(number, shown, caller))
+            else:
+                number = self._log.number
+                await self._put(":\n\n")
+            await self._log.wait(number, counted, HEARTBEAT_S)
+            await asyncio.sleep(PAUSE_S)
+
+    async def _start(self) -> int:
+        """The number to go on after; a place that is not known gets a reset."""
+        if self._last_id is None:
+            return self._log.number
+        epoch, _, text = self._last_id.rpartition("-")
+        number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else -1
+        if epoch == self._log.epoch and self._log.since(number) is not None:
+            return number
+        await self._reset()
+        return self._log.number
+
+    async def _reset(self) -> None:
+        await self._put(f"event: reset\nid: {self._log.epoch}-{self._log.number}\ndata: {{}}\n\n")
+
+    def _event(self, number: int, shown: Sequence[str], caller: Principal) -> str:
+        counted = counts(counts_within(self._log.counts, caller.within("alerts.see"))).model_dump_json()
+        return f'id: {self._log.epoch}-{number}\ndata: {{"alerts":[{",".join(shown)}],"counts":{counted}}}\n\n'
+
+    async def _put(self, text: str, more: bool = True) -> None:
+        """Send something.
+
+        Raises:
+            TimeoutError: The client takes nothing.
+        """
+        body = {"type": "http.response.body", "body": text.encode(), "more_body": more}
+        await asyncio.wait_for(self._send(body), SEND_S)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _shown(changes: Sequence[Change], caller: Principal) -> list[str]:
+    """The texts of what a caller may see."""
+    within, clips = caller.within("alerts.see"), caller.within("clips.see")
+    return [
+        it.with_clip if clips.holds(it.alert.site, it.alert.place) else it.text
+        for it in changes
+        if within.holds(it.alert.site, it.alert.place)
+    ]
+
+
+def _recheck(request: Request, authenticator: Authenticator) -> Recheck:
+    header = request.headers.get("authorization", "")
+    client = request.client.host if request.client else ""
+
+    def ask() -> Principal | None:
+        if header.lower().startswith(BEARER):
+            return authenticator.bearer(header[len(BEARER) :].strip(), client)
+        return authenticator.who(session_of(request))
+
+    async def who() -> Principal | None:
+        try:
+            caller = await run_in_threadpool(ask)
+        except LoginThrottled:
+            return None
+        return caller if caller is not None and caller.may("alerts.see") else None
+
+    return who
+
+
+def add(app: FastAPI, log: AlertChangeLog, authenticator: Authenticator) -> None:
+    """Add the route. It stands before that of one alert, whose path it would match."""
+    streams: Counter[str] = Counter()
+
+    @app.get(
+        "/api/alerts/changes", tags=TAGS, response_class=AlertStream,
+        responses=content("text/event-stream", "Events with `{alerts, counts}`, and `reset`.") | errors(429),
+    )  # fmt: skip
+    async def follow_alerts(request: Request, caller: Who) -> Response:
+        """Changes of alerts as server-sent events: `id` rises, `data` holds the changed alerts and the counts.
+
+        Send `Last-Event-ID` to go on after an event. The event `reset` says that this place is not kept: read the
+        alerts again. A comment comes every 15 seconds at least.
+        """
+        if streams[caller.name] >= MOST_OF_A_USER or streams.total() >= MOST_STREAMS:
+            raise HTTPException(429, "too many open streams; close some", {"Retry-After": "15"})
+
+        @contextlib.contextmanager
+        def slot() -> Iterator[None]:
+            streams[caller.name] += 1
+            try:
+                yield
+            finally:
+                streams[caller.name] -= 1
+                if not streams[caller.name]:
+                    del streams[caller.name]
+
+        return AlertStream(log, _recheck(request, authenticator), request.headers.get("last-event-id"), slot)

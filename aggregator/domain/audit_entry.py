@@ -11,6 +11,7 @@ Action = Literal[
     "list.added", "list.removed", "list.imported", "list.viewed", "list.exported",
     "alert.acknowledged", "alert.resolved", "alert.assigned", "alert.unassigned", "alert.noted", "alert.closed",
     "alert.reopened", "alert.merged", "alert.split", "alert.shelved", "alert.unshelved",
+    "procedure.changed", "procedure.ticked", "procedure.unticked", "shift.noted", "handover.made", "handover.taken",
     "gate.opened", "door.unlocked", "case.opened", "case.closed", "search", "view", "clip", "export",
     "release.requested", "release.approved",
     "release.refused", "release.made", "release.failed", "release.fetched", "hold", "erased", "checkpoint",

@@ -15,7 +15,7 @@ Role = Literal["monitor", "supervisor", "investigator", "approver", "auditor", "
 Permission = Literal[
     "alerts.see", "alerts.work", "places.see", "passages.see", "gate.open", "list.see", "list.change", "footage.look",
     "live.see", "clips.see", "search", "case.work", "release.see", "release.ask", "release.decide", "record.read",
-    "trouble.see", "staff.manage",
+    "trouble.see", "staff.manage", "handover.sign", "procedure.change", "reports.see",
 ]  # fmt: skip
 ROLES: tuple[Role, ...] = get_args(Role)
 PERMISSIONS: dict[Permission, frozenset[Role]] = {
@@ -37,6 +37,9 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     "record.read": frozenset({"auditor"}),
     "trouble.see": frozenset({"supervisor", "installer", "admin"}),
     "staff.manage": frozenset({"admin"}),
+    "handover.sign": frozenset({"monitor", "supervisor"}),
+    "procedure.change": frozenset({"supervisor"}),
+    "reports.see": frozenset({"supervisor"}),
 }
 """Separation of duties: managing accounts, seeing pictures, approving requests and auditing are different roles."""
 

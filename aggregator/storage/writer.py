@@ -8,7 +8,7 @@ from __future__ import annotations
 from aggregator.domain.read_models import Batch
 from aggregator.storage import purge as purging
 from aggregator.storage.database import Change, Database, Query
-from aggregator.storage.tables import accounts, audit, cases, clips, events, releases, site_lists
+from aggregator.storage.tables import accounts, audit, cases, clips, events, releases, shift, site_lists
 from aggregator.storage.tables.alerts import history, queries
 from aggregator.storage.tables.event_series import CELLS, GENERA, EventSeries
 
@@ -65,6 +65,13 @@ class SqlWriter:
     request_clip = Change(clips.request)
     change_clip = Change(clips.change)
     delete_clip = Change(clips.delete)
+
+    add_procedure = Change(shift.add)
+    put_tick = Change(shift.put_tick)
+    remove_tick = Change(shift.remove_tick)
+    put_handover = Change(shift.put_handover)
+    take_handover = Change(shift.take)
+    add_shift_note = Change(shift.add_note)
 
     append_audit_entries = Change(audit.append)
     sign_checkpoint = Change(audit.sign_checkpoint)

@@ -46,12 +46,13 @@ class AlertFacts:
 
 @dataclass(frozen=True)
 class LogEntry:
-    """An entry of an alert's history."""
+    """An entry of an alert's history; `split`: it opens an alert that was split off, whose condition has ended."""
 
     alert: str
     time_ns: int
     action: str
     via: str
+    split: bool = False
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def _stale(entries: list[LogEntry], now_ns: int) -> bool:
     opened, active, is_open = None, True, True
     for entry in sorted(entries, key=lambda it: (it.time_ns, it.action != "opened")):
         if entry.action == "opened":
-            opened = entry.time_ns
+            opened, active = entry.time_ns, not entry.split
         elif entry.action in ("ended", "resumed"):
             active = entry.action == "resumed"
         elif entry.action in ("closed", "joined", "reopened"):

@@ -19,7 +19,9 @@ from aggregator.domain.store_port.cases import CaseReader, CaseWriter, SearchRea
 from aggregator.domain.store_port.clips import ClipReader, ClipWriter
 from aggregator.domain.store_port.events import EventReader, FleetReader, RetentionWriter
 from aggregator.domain.store_port.releases import ReleaseReader, ReleaseWriter
+from aggregator.domain.store_port.shift import HandoverReader, HandoverWriter, ProcedureReader, ProcedureWriter
 from aggregator.domain.store_port.site_lists import SiteListReader, SiteListWriter
+from aggregator.domain.store_port.statistics import StatisticsReader
 from aggregator.settings.postgres import Postgres
 
 Area_co = TypeVar("Area_co", covariant=True)
@@ -31,7 +33,9 @@ class Writer(
     AuditWriter,
     CaseWriter,
     ClipWriter,
+    HandoverWriter,
     IngestWriter,
+    ProcedureWriter,
     ReleaseWriter,
     RetentionWriter,
     SiteListWriter,
@@ -51,9 +55,12 @@ class Reader(
     ClipReader,
     EventReader,
     FleetReader,
+    HandoverReader,
+    ProcedureReader,
     ReleaseReader,
     SearchReader,
     SiteListReader,
+    StatisticsReader,
     Protocol,
 ):
     """Reading, from any thread, beside the writer."""

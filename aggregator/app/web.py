@@ -28,6 +28,7 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
+from aggregator.web.api.shift import handovers, procedures, statistics
 from aggregator.web.dashboard import Show, alerts_page, gates_page, site_lists_page
 from aggregator.web.dashboard.accounts import account_page, accounts_page
 from aggregator.web.dashboard.html.card_renderer import CardRenderer
@@ -61,6 +62,9 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(changes.add, log=log, authenticator=access.authenticator),
         partial(listing.add, responses=responses),
         partial(decisions.add, alerts=use.alerts, responses=responses),
+        partial(procedures.add, procedures=use.procedures),
+        partial(handovers.add, handovers=use.handovers),
+        partial(statistics.add, statistics=use.statistics),
         partial(places.add, reader=core.reader, pictures=parts.pictures),
         partial(site_lists.add, lists=use.lists, commands=use.commands),
         partial(audit.add, reader=core.reader, audit_log=access.audit_log, public=public, clock=core.clock),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aggregator.domain.alerts.decisions import Request, Verdict
-from aggregator.domain.alerts.types import Alert, Assigned, Decision
+from aggregator.domain.alerts.types import Alert, Assigned, Closed, Decision
 from aggregator.domain.authorization import Areas, Principal
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.accounts import AccountReader
@@ -15,6 +15,12 @@ from aggregator.domain.store_port.alerts import AlertLookup
 from aggregator.ingest.alert_decider import Allowed
 
 Decide = Callable[[Sequence[Request], Decision, Allowed], list[Verdict]]
+ClosingProblems = Callable[[Sequence[tuple[Alert, Closed]]], Mapping[str, str]]
+"""Alert's id → why it may not be closed so."""
+
+
+def _no_problems(_: Sequence[tuple[Alert, Closed]]) -> Mapping[str, str]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -26,12 +32,14 @@ class AlertService:
         carry_out: Commits decisions and publishes the changes; called on the writer's thread.
         accounts: Knows to whom an alert may be assigned.
         areas: The areas of each place.
+        closing_problems: What procedures ask for before an alert is closed; called on the writer's thread.
     """
 
     queue: WriteJobs[AlertLookup]
     carry_out: Decide
     accounts: AccountReader
     areas: Areas
+    closing_problems: ClosingProblems = _no_problems
 
     async def decide(self, caller: Principal, requests: Sequence[Request], origin: str = "") -> list[Verdict]:
         """Commit a person's decisions, all together, and publish the changes.
@@ -55,12 +63,28 @@ class AlertService:
             return caller.may("alerts.work", alert.site, alert.place)
 
         def job(store: AlertLookup) -> list[Verdict]:
-            refused = {number: it for number, it in enumerate(requests) if _unfit(it, store, people)}
+            refused = {number: _NO_ASSIGNEE for number, it in enumerate(requests) if _unfit(it, store, people)}
+            refused |= self._open_steps(store, requests, allowed)
             rest = self.carry_out([it for n, it in enumerate(requests) if n not in refused], decision, allowed)
             done = iter(rest)
-            return [_NO_ASSIGNEE if number in refused else next(done) for number in range(len(requests))]
+            return [refused[number] if number in refused else next(done) for number in range(len(requests))]
 
         return await self.queue.write(job)
+
+    def _open_steps(self, store: AlertLookup, requests: Sequence[Request], allowed: Allowed) -> dict[int, Verdict]:
+        """Which of the requests close an alert whose procedure asks for more."""
+        closing: dict[int, tuple[Alert, Closed]] = {}
+        for number, request in enumerate(requests):
+            if isinstance(request.wish, Closed):
+                alert = store.alert(request.alert_id)
+                if alert is not None and allowed(alert):
+                    closing[number] = (alert, request.wish)
+        problems = self.closing_problems(list(closing.values())) if closing else {}
+        return {
+            number: Verdict("refused", alert, problems[alert.id])
+            for number, (alert, _) in closing.items()
+            if alert.id in problems
+        }
 
     def _principal(self, name: str) -> Principal | None:
         if self.accounts.user(name) is None:

@@ -13,6 +13,7 @@ from aggregator.web.api import accounts, audit, clips, health, places, releases,
 from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.responses import AlertResponses
+from aggregator.web.api.shift import handovers, procedures, statistics
 
 FILE = Path(__file__).resolve().parents[2] / "configs" / "openapi.json"
 
@@ -26,6 +27,9 @@ def text() -> str:
         partial(changes.add, log=none, authenticator=none),
         partial(listing.add, responses=responses),
         partial(decisions.add, alerts=none, responses=responses),
+        partial(procedures.add, procedures=none),
+        partial(handovers.add, handovers=none),
+        partial(statistics.add, statistics=none),
         partial(places.add, reader=none, pictures=none),
         partial(site_lists.add, lists=none, commands=none),
         partial(audit.add, reader=none, audit_log=none, public=none, clock=none),

@@ -6,6 +6,7 @@ floor so that a retry is never immediate).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -48,3 +49,31 @@ class Backoff:
     def reset(self) -> None:
         """Start again from `first_s`: the last try succeeded."""
         self._tries = 0
+
+
+def run_with_retries(
+    attempt: Callable[[], object],
+    backoff: Backoff,
+    stop: threading.Event,
+    failed: Callable[[Exception | None], object],
+    wait: Callable[[float], object] | None = None,
+) -> None:
+    """Repeat `attempt` until `stop` is set, with a delay after each that ends. The attempt resets the back-off.
+
+    Args:
+        attempt: One connection or run, from its start to its end.
+        backoff: The delays.
+        stop: Ends the repetition.
+        failed: Called after an attempt that ended without a stop, with its exception; None: it returned.
+        wait: Waits so many seconds, or less; otherwise `stop.wait`.
+    """
+    while not stop.is_set():
+        error: Exception | None = None
+        try:
+            attempt()
+        except Exception as caught:  # `failed` tells expected errors from faults; no error ends the thread
+            error = caught
+        if stop.is_set():
+            return
+        failed(error)
+        (wait or stop.wait)(backoff.next_s())

@@ -48,11 +48,13 @@ from edge.redaction.snapshots import SnapshotRedactor
 from edge.settings.node import BoxSettings, CameraSettings
 from edge.sources import login, opener
 from edge.video.camera_worker import CameraWorker, PacketTap
-from edge.video.frame_analyzer import FrameAnalyzer, InferenceRequest
-from edge.video.inference import InferencePool, SizedDetector
+from edge.video.frame_analyzer import FrameAnalyzer
+from edge.video.inference import InferencePool, InferenceRequest, InferenceResult, SizedDetector
 from edge.video.keyframe_mode import KeyframeMode
 from edge.video.latest_frame_queue import LatestFrameQueue
 from edge.video.replay import replay
+from edge.video.report import to_each
+from edge.video.tracking_stage import TrackingStage
 from pipelines.camera import CameraPipeline, build_rules
 from pipelines.camera_tamper_detector import CameraHealth
 from pipelines.rules.schedule import Schedule
@@ -150,7 +152,10 @@ class Box:
         )
         self._frames: LatestFrameQueue[InferenceRequest] = LatestFrameQueue()
         workers = min(WORKERS, os.cpu_count() or 1)
-        self.inference = InferencePool(models.objects, self._frames, workers, low_priority=models.gates is not None)
+        self._tracking = {camera.id: self._tracking_stage(camera) for camera in settings.cameras}
+        self.inference = InferencePool(
+            models.objects, self._frames, self._take_result, workers, low_priority=models.gates is not None
+        )
         self.cameras = [self._camera(camera, base, taps) for camera in settings.cameras]
         self._threads = [Worker(camera.run, f"camera-{camera.id}") for camera in self.cameras]
         self._threads += [Worker(reader.run, f"main-{reader.id}") for reader in self._readers(base)]
@@ -221,9 +226,9 @@ class Box:
             base,
             self.settings.data,
             clock=self._clock,
-            send=lambda draft: self.reporter.send([draft]),
+            send=lambda event: self.reporter.send([event]),
             box=self.settings.box,
-            put=lambda draft: self.outbox.put([draft]),
+            put=lambda event: self.outbox.put([event]),
         )
 
     def _build_jobs(self, base: Path) -> CommandJobs:
@@ -270,36 +275,38 @@ class Box:
                 backoff = Backoff(random.random, 0.5, 8.0)
                 yield MainReader(camera.id, source, self.footage.recorder, backoff, self._stop)
 
+    def _tracking_stage(self, camera: CameraSettings) -> TrackingStage:
+        """Findings go to the outbox, and line crossings to the door of that line."""
+        report = to_each(self.reporter.report, self.access.doors.take_report)
+        observer = self.access.frame_observer(camera.id)
+        return TrackingStage(camera.id, pipeline_maker(self.settings, camera), report, observer)
+
+    def _take_result(self, camera: str, result: InferenceResult) -> None:
+        self._tracking[camera].update(result)
+
     def _camera(self, camera: CameraSettings, base: Path, taps: tuple[PacketTap, ...]) -> CameraWorker:
-        ear = None
+        audio = None
         if self.footage is not None and not camera.watch_url:
-            taps, ear = (*taps, self.footage.recorder), self.footage.audio_listener(camera.id)
+            taps, audio = (*taps, self.footage.recorder), self.footage.audio_listener(camera.id)
         credentials = login(camera.username, camera.password_file, base)
         url = camera.watched_url if "://" in camera.watched_url else str(base / camera.watched_url)
         keyframe_mode = KeyframeMode() if camera.watch == "key-frames" else None
 
-        def submit(job: InferenceRequest) -> None:
-            if job.past:
-                self._frames.put_when_free(camera.id, job, self._stop.is_set)
+        def submit(request: InferenceRequest) -> None:
+            if request.past:
+                self._frames.put_when_free(camera.id, request, self._stop.is_set)
             else:
-                self._frames.put(camera.id, job)
+                self._frames.put(camera.id, request)
 
-        def send(draft: UnsequencedEvent) -> None:
-            self.reporter.send([draft])
+        def send(event: UnsequencedEvent) -> None:
+            self.reporter.send([event])
 
         analyzer = FrameAnalyzer(
-            camera=camera.id,
-            make_pipeline=pipeline_maker(self.settings, camera),
-            health=CameraHealth(camera.health),
-            looks_per_s=camera.looks_per_s,
-            submit=submit,
-            report=self.access.report,
-            send=send,
-            watcher=self.access.frame_observer(camera.id),
+            self._tracking[camera.id], CameraHealth(camera.health), camera.looks_per_s, submit=submit, send=send
         )
         return CameraWorker(
             id=camera.id,
-            opener=opener(url, credentials, self._clock, ear, self._stop.is_set),
+            opener=opener(url, credentials, self._clock, audio, self._stop.is_set),
             analyzer=analyzer,
             keyframe_mode=keyframe_mode,
             clock=self._clock,

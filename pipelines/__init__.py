@@ -1,1 +1,1 @@
-"""Pure vision and rules: frames in, drafts of events out. No I/O, no clock, no threads."""
+"""Pure vision and rules: frames in, data of events out. No I/O, no clock, no threads."""

@@ -19,7 +19,7 @@ from pipelines.types import Box, Luma
 
 EVERY_S = 1.0
 SHARE = 0.05
-"""Weight of a new look: some 20 seconds."""
+"""Weight of a new frame: some 20 seconds."""
 GROW = 0.15
 """Things are masked with this margin, share of their size."""
 DIFFERS = 10.0
@@ -39,12 +39,12 @@ class BackgroundModel:
     _learned_ns: int | None = None
 
     def learn(self, grid: Luma, object_boxes: Sequence[Box], time_ns: int) -> None:
-        """Take one look; once a second is enough, what comes earlier is passed over.
+        """Learn from one frame; once a second is enough, what comes earlier is skipped.
 
         Args:
             grid: H x W luma.
             object_boxes: What moves or is followed, fractions of the picture.
-            time_ns: Of the look.
+            time_ns: Of the frame.
         """
         if self._learned_ns is not None and time_ns - self._learned_ns < EVERY_S * SECOND_NS:
             return

@@ -1,7 +1,7 @@
-"""One camera's pipeline from a decoded look to findings, without threads: the live box and replay share it.
+"""One camera's pipeline from a decoded frame to findings, without threads: the live box and replay share it.
 
-grid → notice() → an InferencePlan, if something needs inspection
-InferencePlan + detections → conclude() → findings
+grid → plan_inference() → an InferencePlan, if something needs inspection
+InferencePlan + detections → update() → findings
 no motion → idle() → findings that depend on time only (loitering, blocked)
 """
 
@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from common.clock import SECOND_NS
 from pipelines.background_model import BackgroundModel
-from pipelines.crops.crop_planner import plan, second_opinion_views
+from pipelines.crops.crop_planner import plan as plan_crops
+from pipelines.crops.crop_planner import second_opinion_views
 from pipelines.crops.crop_view import CropView
 from pipelines.findings import DeferredFindings, Finding, Rule
 from pipelines.geometry import overlap
@@ -73,7 +74,7 @@ class CameraPipeline:
     def __post_init__(self) -> None:
         self.tracker = Tracker(self.size)
 
-    def notice(self, grid: Luma, time_ns: int) -> InferencePlan | None:
+    def plan_inference(self, grid: Luma, time_ns: int) -> InferencePlan | None:
         """Run motion detection on one frame.
 
         Args:
@@ -92,18 +93,18 @@ class CameraPipeline:
             return None
         object_boxes = [track.box for track in self.tracker.tracks if track.decided]
         object_boxes += [self._pixels(blob) for blob in motion.blobs]
-        views = plan(regions, tuple(object_boxes), self.size, self.side_px)
+        views = plan_crops(regions, tuple(object_boxes), self.size, self.side_px)
         return InferencePlan(views + self._second_opinions(), motion, time_ns)
 
-    def conclude(self, request: InferencePlan, found: Detections) -> list[Finding]:
+    def update(self, plan: InferencePlan, found: Detections) -> list[Finding]:
         """Take the detections in the plan's views (in pixels of the whole picture)."""
-        time_ns = self._time_ns = max(request.time_ns, self._time_ns)
-        blobs = [self._pixels(box) for box in request.motion.blobs]
-        moved = [self._pixels(box) for box in request.motion.regions]
-        inspected = [view.box for view in request.views]
-        self.tracker.update(FrameObservation(found, inspected, time_ns, blobs, moved, self._standing()))
+        time_ns = self._time_ns = max(plan.time_ns, self._time_ns)
+        blobs = [self._pixels(box) for box in plan.motion.blobs]
+        moved = [self._pixels(box) for box in plan.motion.regions]
+        inspected = [view.box for view in plan.views]
+        self.tracker.update(FrameObservation(found, inspected, time_ns, blobs, moved, self._stationary_tracks()))
         object_boxes = [track.box for track in self.tracker.tracks if track.updated and (track.decided or track.moved)]
-        for region, box in zip(request.motion.regions, moved, strict=True):
+        for region, box in zip(plan.motion.regions, moved, strict=True):
             self.motion_detector.feedback(region, any(overlap(box, object_box) for object_box in object_boxes), time_ns)
         return self._evaluate_rules(time_ns)
 
@@ -112,10 +113,10 @@ class CameraPipeline:
         if not self.tracker.tracks:
             return []
         time_ns = self._time_ns = max(time_ns, self._time_ns)
-        self.tracker.update(FrameObservation(Detections.none(), (), time_ns, standing=self._standing()))
+        self.tracker.update(FrameObservation(Detections.none(), (), time_ns, standing=self._stationary_tracks()))
         return self._evaluate_rules(time_ns)
 
-    def _standing(self) -> frozenset[int]:
+    def _stationary_tracks(self) -> frozenset[int]:
         """Tracks that have moved and at whose position there is foreground."""
         if self._grid is None:
             return frozenset()
@@ -128,7 +129,7 @@ class CameraPipeline:
     def _evaluate_rules(self, time_ns: int) -> list[Finding]:
         tracks = [track for track in self.tracker.tracks if track.confirmed]
         new = [finding for rule in self.rules for finding in rule.judge(tracks, time_ns)]
-        return self._pending.settle(new, self.tracker.tracks)
+        return self._pending.release(new, self.tracker.tracks)
 
     def _second_opinions(self) -> tuple[CropView, ...]:
         """Views of moving objects without a class."""

@@ -83,7 +83,7 @@ class CameraHealth:
     _last: Luma | None = None
     _changed: Changes | None = None
 
-    def look(self, luma: Luma, grid: Luma, time_ns: int) -> CameraData | None:
+    def update(self, luma: Luma, grid: Luma, time_ns: int) -> CameraData | None:
         """Check one picture.
 
         Args:

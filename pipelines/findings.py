@@ -22,8 +22,8 @@ class Finding:
         track: What it is about.
         objects: Classes that the rule is about.
         time_ns: When it happened.
-        outline: Where the track is in the picture of the look in which the finding became certain, pixels; None where
-            it was not seen there (what stands still counts as seen until it is looked for in vain). A copy: the track
+        outline: Where the track is in the frame in which the finding became certain, pixels; None where
+            it was not seen there (what stands still counts as seen until it is not found any more). A copy: the track
             moves on while its picture is taken in another thread.
     """
 
@@ -35,7 +35,7 @@ class Finding:
 
 
 class Rule(Protocol):
-    """Something that is judged after every look, also after one in which nothing moved.
+    """Something that is judged after every frame, also after one in which nothing moved.
 
     A rule treats a track without a class as if it belonged; `Pending` sorts that out.
     """
@@ -45,7 +45,7 @@ class Rule(Protocol):
 
         Args:
             tracks: Confirmed tracks.
-            time_ns: Of the look.
+            time_ns: Of the frame.
         """
 
 
@@ -60,11 +60,11 @@ class DeferredFindings:
 
     _waiting: list[Finding] = field(default_factory=list)
 
-    def settle(self, new: Iterable[Finding], live: Iterable[Track]) -> list[Finding]:
+    def release(self, new: Iterable[Finding], live: Iterable[Track]) -> list[Finding]:
         """Findings that are certain now, oldest first.
 
         Args:
-            new: Of this look.
+            new: Of this frame.
             live: All live tracks; what is about a track that ended without a class is dropped.
         """
         alive = {track.id for track in live}

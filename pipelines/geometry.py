@@ -20,7 +20,7 @@ def iou_matrix(a: Boxes, b: Boxes, grow: float = 0.0) -> NDArray[np.float32]:
         a: N x 4, x1 y1 x2 y2.
         b: M x 4.
         grow: Each side is first pushed out by this share of the box's size. Buffered IoU lets fast objects match
-            between looks that are far apart: F. Yang et al., "Hard to Track Objects with Irregular Motions and
+            between frames that are far apart: F. Yang et al., "Hard to Track Objects with Irregular Motions and
             Similar Appearances? Make It Easier by Buffering the Matching Space", WACV 2023.
 
     Returns:

@@ -1,6 +1,6 @@
 """The activity gate: which parts of a picture moved, from luma at low resolution.
 
-Two looks are compared pixel by pixel at about 160 x 90. A pixel counts as moved when it changed by more than its own
+Two frames are compared pixel by pixel at about 160 x 90. A pixel counts as moved when it changed by more than its own
 noise, which is learned as a running quantile of its changes (one step up when the change is above the estimate,
 one smaller step down when below: Robbins & Monro, "A Stochastic Approximation Method", 1951). That absorbs sensor
 noise, rain and leaves. A change of the whole picture's level (a lamp, a cloud) is taken out first.
@@ -36,21 +36,21 @@ NOISE_QUANTILE = 0.85
 NOISE_CAP = 30.0
 NOISE_STEP = 0.25
 BACKGROUND_STEP = 0.4
-"""Grey levels that the background moves in one look: a thing of average contrast sinks in within half a minute."""
+"""Grey levels that the background moves in one frame: a thing of average contrast sinks in within half a minute."""
 BACKGROUND_UPDATES = 2
-"""While nothing moves, the background is brought up to date in every second look, by two steps."""
+"""While nothing moves, the background is brought up to date in every second inspection, by two steps."""
 STANDS_OUT = 16
 """A pixel stands out from the background from this many grey levels on."""
 BLOB_LEAST = 0.0015
 """Smallest blob, share of the picture."""
 BLOB_MOVES = 0.04
-"""A blob moves when this share of its pixels changed since the last look."""
+"""A blob moves when this share of its pixels changed since the last frame."""
 CELL_PIXELS = 3
 """A cell moved when this many of its pixels did."""
 SUPPRESSION_MAX_S = 2.0
-"""A dull region is still looked at this often."""
+"""A dull region is still inspected this often."""
 SUPPRESSION_STEPS = 8
-"""Looks in vain until a cell is as dull as it gets."""
+"""Frames without a detection until a cell is as dull as it gets."""
 GLOBAL_CHANGE = 0.6
 """When more of the picture than this moved at once, it was the light."""
 
@@ -70,7 +70,7 @@ _Numbers = NDArray[np.int16]
 
 @dataclass(frozen=True)
 class Motion:
-    """What moved between two looks.
+    """What moved between two frames.
 
     Attributes:
         regions: Boxes around what moved, in fractions of the picture (x1 y1 x2 y2).
@@ -108,7 +108,7 @@ def to_grid(luma: Luma) -> Luma:
 class MotionDetector:
     """Learns one camera's noise and says which regions moved. Not thread-safe: one camera, one thread.
 
-    All arithmetic is done in 16 bits and in arrays that are made once: a look takes place five times a second for each
+    All arithmetic is done in 16 bits and in arrays that are made once: it runs five times a second for each
     camera, and most of its time went into new arrays of floating-point numbers.
     """
 

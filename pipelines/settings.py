@@ -37,7 +37,7 @@ class ZoneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         crowded_above: Report when more objects than this are inside at once.
         blocked_s: Report an object that stands still inside for longer than this, seconds.
         schedule: Name of a schedule outside of which the zone is asleep; empty for always.
-        inertia: Looks in a row that must agree before an object counts as inside or outside.
+        inertia: Frames in a row that must agree before an object counts as inside or outside.
         cooldown_s: The same report of the same zone and object class is not repeated within this time, seconds.
     """
 

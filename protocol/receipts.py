@@ -55,7 +55,7 @@ class CameraStatus(msgspec.Struct, frozen=True, kw_only=True):
     watch: Literal["every-frame", "key-frames"] = "every-frame"
 
 
-DoorStanding = Literal["open", "closed", "forced", "held", "offline", "unknown"]
+DoorStateName = Literal["open", "closed", "forced", "held", "offline", "unknown"]
 
 
 class DoorStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +66,7 @@ class DoorStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     id: Name
     name: Label = ""
-    state: DoorStanding = "unknown"
+    state: DoorStateName = "unknown"
     locked: bool | None = None
     opened: str = ""
     held_limit_s: float | None = None

@@ -26,11 +26,11 @@ def model_store() -> ModelStore:
 TESTS = Path(__file__).parent
 SLOW = (
     "e2e/test_forgetting.py", "e2e/test_release.py", "edge/video/test_camera.py", "edge/sources/test_tracks.py",
-    "aggregator/web/test_play_web.py", "edge/jobs/live/test_live_desk.py", "e2e/test_footage.py",
+    "aggregator/web/test_play_web.py", "edge/jobs/live/test_live_handler.py", "e2e/test_footage.py",
     "e2e/test_kill_each.py", "e2e/test_demo.py", "edge/recorder/test_rec_recorder.py",
     "edge/recorder/test_rec_sound.py", "aggregator/web/test_clips_web.py", "aggregator/web/test_live_web.py",
     "edge/recorder/test_rec_box.py", "edge/redaction/test_face_search.py", "aggregator/messaging/test_kill.py",
-    "e2e/test_main_job.py", "demo/test_rtsp_server.py", "aggregator/jobs/test_clips_keeper.py",
+    "e2e/test_main_job.py", "demo/test_rtsp_server.py", "aggregator/jobs/test_clip_jobs.py",
     "models/detectors/test_models_on_pictures.py", "demo/test_drawn_gate.py",
 )  # fmt: skip
 """Files whose tests take many seconds, the longest first."""

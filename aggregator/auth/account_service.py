@@ -237,7 +237,7 @@ class AccountService:
         if not permissions or wrong:
             raise StaffError(f"permissions: {wrong[0] if wrong else 'name one or more'}: only what you may yourself")
         by_provider = self._checker.without_password(caller.name)
-        if by_provider and not caller.vouched:
+        if by_provider and not caller.recently_authenticated:
             raise StaffError("log in through your identity provider anew, and ask again within 10 minutes")
         most_days = MOST_DAYS_BY_PROVIDER if by_provider else MOST_DAYS
         if not 1 <= days <= most_days:
@@ -246,7 +246,7 @@ class AccountService:
             raise StaffError("label: write 1 to 100 characters, without line feeds and control characters")
         if len(self.tokens(caller)) >= MOST_TOKENS:
             raise StaffError(f"at most {MOST_TOKENS} tokens; end one first")
-        self._checker.check(caller.name, proof, by_provider=caller.vouched)
+        self._checker.check(caller.name, proof, by_provider=caller.recently_authenticated)
         text, now_ns = self.token(), self.clock.wall_ns()
         made = ApiToken(
             id=self.new_id(), token_hash=hash_token(text), user=caller.name, label=label.strip(),

@@ -158,7 +158,7 @@ class Authenticator:
             if caller is None or session is None:
                 return None
             self.cache.put(token_hash, caller, session.expires_ns, generation)
-        return replace(caller, vouched=True) if self._vouchers.good(token_hash) else caller
+        return replace(caller, recently_authenticated=True) if self._vouchers.good(token_hash) else caller
 
     def bearer(self, token: str, address: str) -> Principal | None:
         """Who an API token acts for, within its limits; None: unknown or expired.

@@ -125,14 +125,14 @@ class Principal:
         grants: What they were given.
         areas: The areas of each place.
         only: A token's limit; None for a person's own session, which alone may change accounts.
-        vouched: The identity provider has authenticated them within the last minutes.
+        recently_authenticated: The identity provider has authenticated them within the last minutes.
     """
 
     name: str
     grants: tuple[RoleAssignment, ...] = ()
     areas: Areas = field(default_factory=dict)
     only: frozenset[Permission] | None = None
-    vouched: bool = False
+    recently_authenticated: bool = False
 
     def within(self, permission: Permission) -> Scope:
         """Where they may do something."""

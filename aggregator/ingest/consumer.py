@@ -24,7 +24,7 @@ from aggregator.monitoring.health import Health
 from aggregator.monitoring.metrics import Metrics
 from aggregator.storage.write_queue import WriteQueue
 from common import logging_setup
-from common.backoff import Backoff
+from common.backoff import Backoff, run_with_retries
 from common.clock import SECOND_NS, Clock
 from common.errors import BrokerError, StoreError
 from protocol import receipts
@@ -121,12 +121,9 @@ class EventConsumer:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop`; failures are retried with back-off. Wake with `queue.wake()`."""
-        while not stop.is_set():
-            try:
-                self.run_once(stop)
-            except Exception as error:  # any error: nothing is lost by trying again
-                self._failed(error)
-                self._pause(stop, self._backoff.next_s())
+        run_with_retries(
+            lambda: self.run_once(stop), self._backoff, stop, self._failed, lambda seconds: self._pause(stop, seconds)
+        )
         self._queue.serve()
 
     def run_once(self, stop: threading.Event) -> None:
@@ -261,14 +258,14 @@ class EventConsumer:
     def _store_works(self) -> None:
         self._health.store = True
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: Exception | None) -> None:
         if isinstance(error, StoreError):
             self._health.store = False
             self._metrics.store_failures.inc()
         elif isinstance(error, BrokerError):
             self._metrics.reconnects.inc()
         else:
-            _log.exception("ingest failed; will try again")
+            _log.error("ingest failed; will try again", exc_info=error)
         if self._health.problem != str(error):
             _log.warning("ingest interrupted; will try again", problem=str(error))
         self._health.problem = str(error)

@@ -28,9 +28,9 @@ from protocol.topics import box_of
 
 _log = logging_setup.get("intake")
 MOST_LOST = 10_000_000
-"""Numbers that one `outbox.lost` can confess: more events than an outbox holds."""
+"""Numbers that one `outbox.lost` can report: more events than an outbox holds."""
 FUTURE_LIMIT_S = 600
-"""A box whose clock is further ahead than this is not believed."""
+"""A box whose clock is further ahead than this is not accepted."""
 
 
 class SequenceClaim(msgspec.Struct, frozen=True):

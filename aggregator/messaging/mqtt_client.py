@@ -77,7 +77,7 @@ class BrokerEndpoint:
 
 
 @dataclass
-class _Heard:
+class _ConnectionState:
     """What paho's callbacks have put down."""
 
     messages: list[InboundMessage] = field(default_factory=list)
@@ -89,9 +89,9 @@ class _Heard:
 class MqttClient:
     """A persistent MQTT 3.1.1 session with manual acknowledgement; made by `open`."""
 
-    def __init__(self, client: mqtt.Client, heard: _Heard) -> None:
+    def __init__(self, client: mqtt.Client, state: _ConnectionState) -> None:
         self._client = client
-        self._heard = heard
+        self._state = state
 
     @classmethod
     def open(cls, target: BrokerEndpoint, timeout_s: float = CONNECT_TIMEOUT_S) -> MqttClient:
@@ -101,17 +101,17 @@ class MqttClient:
             BrokerRefused: The broker answered no: user, password or topic.
             BrokerError: There is no broker, or it does not answer in time.
         """
-        heard = _Heard()
-        client = _client(target, heard, timeout_s)
-        link = cls(client, heard)
+        state = _ConnectionState()
+        client = _client(target, state, timeout_s)
+        link = cls(client, state)
         try:
             client.connect(target.host, target.port, keepalive=KEEPALIVE_S)
-            link._wait_for("log-in", lambda: heard.connected is not None, timeout_s)
-            if heard.connected is not None and heard.connected.is_failure:
-                raise BrokerRefused(f"{target.host}:{target.port} refused the log-in: {heard.connected}")
+            link._wait_for("log-in", lambda: state.connected is not None, timeout_s)
+            if state.connected is not None and state.connected.is_failure:
+                raise BrokerRefused(f"{target.host}:{target.port} refused the log-in: {state.connected}")
             client.subscribe(list(SUBSCRIPTIONS))
-            link._wait_for("subscription", lambda: heard.subscribed is not None, timeout_s)
-            if any(code.is_failure for code in heard.subscribed or []):
+            link._wait_for("subscription", lambda: state.subscribed is not None, timeout_s)
+            if any(code.is_failure for code in state.subscribed or []):
                 raise BrokerRefused(f"{target.host}:{target.port} refused the subscription")
         except (OSError, ValueError) as error:
             link.close()
@@ -124,12 +124,12 @@ class MqttClient:
     @classmethod
     def forget(cls, target: BrokerEndpoint, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
         """End a persistent session, or else the broker keeps messages for it for ever; failing is only logged."""
-        heard = _Heard()
-        client = _client(target, heard, timeout_s, clean=True)
-        link = cls(client, heard)
+        state = _ConnectionState()
+        client = _client(target, state, timeout_s, clean=True)
+        link = cls(client, state)
         try:
             client.connect(target.host, target.port, keepalive=KEEPALIVE_S)
-            link._wait_for("log-in", lambda: heard.connected is not None, timeout_s)
+            link._wait_for("log-in", lambda: state.connected is not None, timeout_s)
         except (OSError, ValueError, BrokerError) as error:
             logging_setup.get("link").warning("old session not ended", client_id=target.client_id, problem=str(error))
         finally:
@@ -142,7 +142,7 @@ class MqttClient:
             BrokerError: The connection is gone.
         """
         socket = self._client.socket()
-        if socket is None or self._heard.lost:
+        if socket is None or self._state.lost:
             raise BrokerError("connection lost")
         return socket.fileno()
 
@@ -152,18 +152,18 @@ class MqttClient:
         Raises:
             BrokerError: The connection is gone.
         """
-        heard, read = self._heard, self._client.loop_read
-        while len(heard.messages) < limit:
-            before = len(heard.messages)
-            if read() != MQTTErrorCode.MQTT_ERR_SUCCESS or heard.lost:
+        state, read = self._state, self._client.loop_read
+        while len(state.messages) < limit:
+            before = len(state.messages)
+            if read() != MQTTErrorCode.MQTT_ERR_SUCCESS or state.lost:
                 raise BrokerError("connection lost")
-            if len(heard.messages) == before and not self._buffered():
+            if len(state.messages) == before and not self._buffered():
                 break
         if self._client.want_write():
             self._client.loop_write()
         if self._client.loop_misc() != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise BrokerError("connection lost: the broker does not answer pings")
-        taken, heard.messages = heard.messages, []
+        taken, state.messages = state.messages, []
         return taken
 
     @property
@@ -208,7 +208,7 @@ class _Condition(Protocol):
     def __call__(self) -> bool: ...
 
 
-def _client(target: BrokerEndpoint, heard: _Heard, timeout_s: float, *, clean: bool = False) -> mqtt.Client:
+def _client(target: BrokerEndpoint, state: _ConnectionState, timeout_s: float, *, clean: bool = False) -> mqtt.Client:
     client = mqtt.Client(
         CallbackAPIVersion.VERSION2,
         client_id=target.client_id,
@@ -224,20 +224,20 @@ def _client(target: BrokerEndpoint, heard: _Heard, timeout_s: float, *, clean: b
         client.tls_set_context(target.tls)
 
     def on_connect(_c: object, _u: object, _f: object, code: ReasonCode, _p: object) -> None:
-        heard.connected = code
+        state.connected = code
 
     def on_subscribe(_c: object, _u: object, _mid: int, codes: list[ReasonCode], _p: object) -> None:
-        heard.subscribed = codes
+        state.subscribed = codes
 
     def on_disconnect(*_: object) -> None:
-        heard.lost = True
+        state.lost = True
 
     def on_message(_c: object, _u: object, message: mqtt.MQTTMessage) -> None:
         try:
             topic = message.topic
         except UnicodeDecodeError:
             topic = ""
-        heard.messages.append(InboundMessage(topic, bytes(message.payload), message.mid, message.qos))
+        state.messages.append(InboundMessage(topic, bytes(message.payload), message.mid, message.qos))
 
     client.on_connect, client.on_subscribe = on_connect, on_subscribe
     client.on_disconnect, client.on_message = on_disconnect, on_message

@@ -29,11 +29,11 @@ class OutboundQueue:
 
     Args:
         wake: Wakes the link's thread.
-        standing: What is retained, for a broker that may have lost it.
+        retained: What is retained, for a broker that may have lost it.
     """
 
-    def __init__(self, wake: Callable[[], None], standing: Callable[[], list[tuple[str, bytes]]] = list) -> None:
-        self._wake, self._standing = wake, standing
+    def __init__(self, wake: Callable[[], None], retained: Callable[[], list[tuple[str, bytes]]] = list) -> None:
+        self._wake, self._retained = wake, retained
         self._waiting: deque[tuple[str, bytes, bool]] = deque(maxlen=1000)
         self._lock = threading.Lock()
         self._answers: dict[tuple[str, str, str], Callable[[Reply], None]] = {}
@@ -46,11 +46,11 @@ class OutboundQueue:
 
     def restore(self) -> None:
         """A new connection: everything that is retained goes out again."""
-        standing = [(topic, payload, True) for topic, payload in self._standing()]
+        retained = [(topic, payload, True) for topic, payload in self._retained()]
         with self._lock:
-            others = [post for post in self._waiting if not post[2]]
+            others = [message for message in self._waiting if not message[2]]
             self._waiting.clear()
-            self._waiting.extend([*others, *standing])
+            self._waiting.extend([*others, *retained])
 
     def send(self, link: BrokerLink) -> None:
         """Send what waits."""

@@ -28,9 +28,11 @@ from edge.sources import opener
 from edge.sources.base import NOBODY
 from edge.video.camera_worker import CameraWorker
 from edge.video.decoder import picture_of
-from edge.video.frame_analyzer import FrameAnalyzer, InferenceRequest
-from edge.video.inference import SizedDetector, run_views
+from edge.video.frame_analyzer import FrameAnalyzer
+from edge.video.inference import InferenceRequest, SizedDetector, run_inference
 from edge.video.keyframe_mode import KeyframeMode
+from edge.video.report import Report
+from edge.video.tracking_stage import TrackingStage
 from pipelines.camera_tamper_detector import CameraHealth
 from pipelines.motion_detector import to_grid
 from pipelines.types import Picture
@@ -103,21 +105,15 @@ def _play(case: Case, finder: SizedDetector, keyframe_mode: KeyframeMode | None)
     told = case.camera()
     drafts: list[UnsequencedEvent] = []
 
-    def submit(job: InferenceRequest) -> None:
-        picture = picture_of(job.frame)
-        job.analyzer.conclude(job, run_views(finder, job, picture), picture)
+    def submit(request: InferenceRequest) -> None:
+        tracking.update(run_inference(finder, request))
 
-    analyzer = FrameAnalyzer(
-        camera=case.key,
-        make_pipeline=pipeline_maker(told),
-        health=CameraHealth(told.health),
-        looks_per_s=told.looks_per_s,
-        submit=submit,
-        report=lambda report: drafts.extend(
-            UnsequencedEvent(report.camera, f.data, f.time_ns) for f in report.findings
-        ),
-        send=lambda _draft: None,
-    )
+    def report(report: Report) -> None:
+        drafts.extend(UnsequencedEvent(report.camera, f.data, f.time_ns) for f in report.findings)
+
+    tracking = TrackingStage(case.key, pipeline_maker(told), report)
+    health = CameraHealth(told.health)
+    analyzer = FrameAnalyzer(tracking, health, told.looks_per_s, submit=submit, send=lambda _draft: None)
     clock = FakeClock(now_ns=0)
     camera = CameraWorker(
         id=case.key,

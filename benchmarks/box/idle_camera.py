@@ -105,25 +105,22 @@ def _watch(url: str, mode: str, stop: threading.Event) -> None:
     from edge.sources.base import NOBODY
     from edge.video.camera_worker import CameraWorker
     from edge.video.decoder import picture_of
-    from edge.video.frame_analyzer import FrameAnalyzer, InferenceRequest
+    from edge.video.frame_analyzer import FrameAnalyzer
+    from edge.video.inference import InferenceRequest, InferenceResult
     from edge.video.keyframe_mode import KeyframeMode
+    from edge.video.tracking_stage import TrackingStage
     from pipelines.camera import CameraPipeline
     from pipelines.camera_tamper_detector import CameraHealth
     from pipelines.settings import HealthSettings
     from pipelines.types import Detections
 
-    def submit(job: InferenceRequest) -> None:
-        job.analyzer.conclude(job, Detections.none(), picture_of(job.frame))
+    def submit(request: InferenceRequest) -> None:
+        tracking.update(InferenceResult(request, Detections.none(), picture_of(request.frame)))
 
-    analyzer = FrameAnalyzer(
-        camera="cam",
-        make_pipeline=lambda size: CameraPipeline(size, []),
-        health=CameraHealth(HealthSettings()),
-        looks_per_s=5,
-        submit=submit,
-        report=lambda _report: None,
-        send=lambda _draft: None,
-    )
+    tracking = TrackingStage("cam", lambda size: CameraPipeline(size, []), lambda _report: None)
+
+    health = CameraHealth(HealthSettings())
+    analyzer = FrameAnalyzer(tracking, health, 5, submit=submit, send=lambda _draft: None)
     clock = SystemClock()
     CameraWorker(
         id="cam",

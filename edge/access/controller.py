@@ -21,7 +21,7 @@ from edge.messaging.mqtt_client import BrokerLink
 from edge.messaging.witness import Witness
 from edge.monitoring.metrics import Metrics
 from edge.settings.node import BoxSettings
-from edge.video.frame_analyzer import FrameObserver, Report
+from edge.video.tracking_stage import FrameObserver
 from protocol import site_lists
 from protocol.commands import Command
 from protocol.receipts import DoorStatus, GateStatus
@@ -86,11 +86,6 @@ class AccessControl:
             self.gates.stop()
         self.doors.stop()
         self._remote.stop()
-
-    def report(self, report: Report) -> None:
-        """Store a camera's findings in the outbox, and pass line crossings to the door of that line."""
-        self._reporter.report(report)
-        self.doors.handle_findings(report.camera, report.findings)
 
     def frame_observer(self, camera: str) -> FrameObserver | None:
         """The plate reader of a camera; None if the camera is not a gate."""

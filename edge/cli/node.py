@@ -70,7 +70,7 @@ def _replay(options: argparse.Namespace) -> int:
         raise SettingsError(str(options.config), "cameras", f"no camera '{options.camera}'; known: {known}")
     from edge import app
 
-    for draft in app.replay_file(settings, options.config.resolve().parent, named[0], options.file):
-        line = {"type": draft.kind, "time": to_rfc3339(draft.time_ns), "place": draft.place, "data": draft.data}
+    for event in app.replay_file(settings, options.config.resolve().parent, named[0], options.file):
+        line = {"type": event.kind, "time": to_rfc3339(event.time_ns), "place": event.place, "data": event.data}
         sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
     return 0

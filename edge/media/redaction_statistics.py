@@ -18,7 +18,7 @@ class Counts(msgspec.Struct):
     Attributes:
         frames: Written, black ones among them.
         looks: Frames in which was searched.
-        unchanged: Frames that were not searched, for nothing had changed since the last look.
+        unchanged: Frames that were not searched, for nothing had changed since the last frame.
         covers: Boxes that were covered, over all frames.
         black: Frames that are black, for one of the reasons below.
         failed_looks: Searches that failed.

@@ -21,4 +21,4 @@ RANKS: dict[str, int] = {
     "zone.left": LOWEST,
     "outbox.lost": NEVER,
 }
-"""Rank of every kind; `outbox.lost`, the confession itself, is never dropped."""
+"""Rank of every kind; `outbox.lost` itself is never dropped."""

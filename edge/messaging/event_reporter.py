@@ -14,7 +14,7 @@ from common import logging_setup
 from common.errors import OutboxError, RedactionError
 from common.threads import Worker
 from edge.redaction.snapshots import SnapshotRedactor, Subject
-from edge.video.frame_analyzer import Passing, Report
+from edge.video.report import Passing, Report
 from pipelines.findings import Finding
 from protocol.envelope import UnsequencedEvent
 from protocol.event_types import ZoneLeft
@@ -28,7 +28,7 @@ QUEUE_SIZE = 32
 
 
 class EventReporter:
-    """Turns findings into drafts and puts them into the outbox.
+    """Turns findings into events and puts them into the outbox.
 
     Args:
         put: The outbox's `put`.
@@ -62,14 +62,14 @@ class EventReporter:
             self.without_picture += len(report.findings)
             self.send([UnsequencedEvent(report.camera, finding.data, finding.time_ns) for finding in report.findings])
 
-    def send(self, drafts: list[UnsequencedEvent]) -> None:
-        """Put drafts into the outbox.
+    def send(self, events: list[UnsequencedEvent]) -> None:
+        """Put events into the outbox.
 
         Events that a full or broken disk rejects stay in memory, up to `MAX_UNSAVED`, and are stored first at the next
         call. Never raises. No lock is held while the outbox writes: concurrent threads share one commit.
         """
         with self._lock:
-            waiting, self.unsaved = self.unsaved + drafts, []
+            waiting, self.unsaved = self.unsaved + events, []
         try:
             if waiting:
                 self._put(waiting)
@@ -102,7 +102,7 @@ class EventReporter:
             return [None] * len(report.findings)
         try:
             subjects = [_subject(finding) for finding in described]
-            batch = self._redactor.snapshots(report.picture, subjects, report.people, report.plates)
+            batch = self._redactor.snapshots(report.picture, subjects, report.persons, report.plates)
             pictures = dict(zip(map(id, described), batch, strict=True))
             return [pictures.get(id(finding)) for finding in report.findings]
         except RedactionError as error:

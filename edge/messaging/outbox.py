@@ -2,7 +2,7 @@
 
 One thread owns the only connection (SQLite, WAL, `synchronous=FULL`) and commits whatever has gathered in one
 transaction, so a commit's fsync is shared by all who wait (group commit). Sequence numbers are given inside the
-transaction, so they have no holes except those that `outbox.lost` confesses.
+transaction, so they have no holes except those that `outbox.lost` reports.
 
 Crash procedure: nothing to repair. SQLite rolls an unfinished transaction back; its callers never got an answer.
 """
@@ -30,7 +30,7 @@ GROUP = 2_000
 
 @dataclass(frozen=True)
 class _Put:
-    drafts: tuple[UnsequencedEvent, ...]
+    events: tuple[UnsequencedEvent, ...]
     done: Future[None]
 
 
@@ -93,18 +93,18 @@ class Outbox:
         """Call `listener` (from the writer's thread) after every commit of new events."""
         self._listeners.append(listener)
 
-    def put(self, drafts: Iterable[UnsequencedEvent]) -> None:
+    def put(self, events: Iterable[UnsequencedEvent]) -> None:
         """Commit events and return when they are on disk.
 
         Raises:
             OutboxError: They could not be written.
         """
-        self.submit(drafts).result()
+        self.submit(events).result()
 
-    def submit(self, drafts: Iterable[UnsequencedEvent]) -> Future[None]:
+    def submit(self, events: Iterable[UnsequencedEvent]) -> Future[None]:
         """Hand events over; the future ends when they are on disk."""
         done: Future[None] = Future()
-        self._enqueue(_Put(tuple(drafts), done))
+        self._enqueue(_Put(tuple(events), done))
         return done
 
     def forget(self, ranges: Iterable[Range]) -> None:
@@ -157,7 +157,7 @@ class Outbox:
         size = 0
         while job is not None:
             jobs.append(job)
-            size += len(job.drafts) if isinstance(job, _Put) else 1
+            size += len(job.events) if isinstance(job, _Put) else 1
             if size >= GROUP or self._jobs.empty():
                 break
             job = self._jobs.get()
@@ -165,13 +165,13 @@ class Outbox:
         return job is not None
 
     def _commit(self, store: OutboxStore, jobs: list[_Put | _Forget | _Read]) -> None:
-        drafts = [draft for job in jobs if isinstance(job, _Put) for draft in job.drafts]
+        events = [event for job in jobs if isinstance(job, _Put) for event in job.events]
         ranges = [span for job in jobs if isinstance(job, _Forget) for span in job.ranges]
         problem: OutboxError | None = None
         try:
-            if drafts or ranges:
-                store.commit(drafts, ranges)
-        except Exception as error:  # sqlite3.Error, and a draft that cannot be written: the thread must go on
+            if events or ranges:
+                store.commit(events, ranges)
+        except Exception as error:  # sqlite3.Error, and a event that cannot be written: the thread must go on
             problem = OutboxError(f"cannot write: {error}")
         for job in jobs:
             if isinstance(job, _Read):
@@ -180,7 +180,7 @@ class Outbox:
                 job.done.set_exception(problem)
             else:
                 job.done.set_result(None)
-        if drafts and problem is None:
+        if events and problem is None:
             for listener in self._listeners:
                 try:
                     listener()

@@ -28,7 +28,7 @@ _CHUNK = 200
 
 @dataclass(frozen=True)
 class EventIdentity:
-    """What turns drafts into events.
+    """Gives events their identity.
 
     Attributes:
         site: The site's id.
@@ -80,7 +80,7 @@ class OutboxStore:
         """Close the database."""
         self._db.close()
 
-    def commit(self, drafts: Sequence[UnsequencedEvent], forget: Sequence[Range]) -> None:
+    def commit(self, events: Sequence[UnsequencedEvent], forget: Sequence[Range]) -> None:
         """Drop what has been receipted, number and store the new, keep to the bound: one transaction.
 
         Raises:
@@ -91,7 +91,7 @@ class OutboxStore:
         try:
             for first, last in forget:
                 self._delete("sequence BETWEEN ? AND ?", (first, last))
-            self._insert(drafts)
+            self._insert(events)
             if self.waiting_bytes > self._max_bytes:
                 self._drop_events()
             self._db.execute("UPDATE meta SET value = ? WHERE key = 'last'", (str(self.last),))
@@ -116,29 +116,29 @@ class OutboxStore:
         )
         return [PendingEvent(*row) for row in rows]
 
-    def _insert(self, drafts: Sequence[UnsequencedEvent]) -> None:
+    def _insert(self, events: Sequence[UnsequencedEvent]) -> None:
         now_ns = self._clock.wall_ns()
         rows = []
-        for draft in drafts:
+        for event in events:
             self.last += 1
-            body = encode(self._event(draft, now_ns))
-            rows.append((self.last, RANKS[draft.kind], int(draft.picture is not None), body))
+            body = encode(self._event(event, now_ns))
+            rows.append((self.last, RANKS[event.kind], int(event.picture is not None), body))
             self.waiting += 1
             self.waiting_bytes += len(body)
         self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", rows)
 
-    def _event(self, draft: UnsequencedEvent, now_ns: int) -> Event:
+    def _event(self, event: UnsequencedEvent, now_ns: int) -> Event:
         return Event(
             id=uuid7(now_ns, self._identity.random(10)),
             site=self._identity.site,
             box=self._identity.box,
-            place=draft.place,
-            kind=draft.kind,
-            time_ns=draft.time_ns,
+            place=event.place,
+            kind=event.kind,
+            time_ns=event.time_ns,
             sequence=self.last,
-            data=draft.data,
+            data=event.data,
             epoch=self.epoch,
-            picture=draft.picture,
+            picture=event.picture,
         )
 
     def _delete(self, where: str, values: tuple[int, ...]) -> Ranges:
@@ -151,7 +151,7 @@ class OutboxStore:
         return Ranges((sequence, sequence) for sequence, _ in sorted(rows))
 
     def _drop_events(self) -> None:
-        """Pictures first, then events; lowest rank and oldest first. What was lost is confessed in the same commit."""
+        """Pictures first, then events; lowest rank and oldest first. `outbox.lost` of the same commit tells what."""
         lost = Ranges()
         while self.waiting_bytes > self._max_bytes and self._strip_pictures():
             pass

@@ -21,8 +21,7 @@ from edge.monitoring.metrics import (
 from edge.recorder.factory import RecorderService
 from edge.redaction.snapshots import SnapshotRedactor
 from edge.video.camera_worker import CameraWorker
-from edge.video.frame_analyzer import InferenceRequest
-from edge.video.inference import InferencePool
+from edge.video.inference import InferencePool, InferenceRequest
 from edge.video.latest_frame_queue import LatestFrameQueue
 
 
@@ -37,7 +36,7 @@ def read_camera(metrics: CameraMetrics, camera: CameraWorker) -> None:
         (metrics.backwards, lambda: counters.backwards),
         (metrics.failures, lambda: counters.failures),
         (metrics.compared, lambda: analyzer.looks),
-        (metrics.inspected, lambda: analyzer.inspected),
+        (metrics.inspected, lambda: analyzer.tracking.inspected),
     ):
         metric.labels(camera=camera.id).set_function(read)
     metrics.up.labels(camera=camera.id).set_function(lambda: float(camera.up))

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 
 from common import logging_setup
-from common.backoff import Backoff
+from common.backoff import Backoff, run_with_retries
 from common.errors import SourceError
 from edge.sources.base import Opener
 from edge.video.camera_worker import PacketTap
@@ -41,16 +41,16 @@ class MainReader:
     def run(self) -> None:
         """Until `stop` is set."""
         log = logging_setup.get("recorder").bind(camera=self.id)
-        while not self.stop.is_set():
-            try:
-                self.run_once()
-            except SourceError as error:
-                if str(error) != self.problem:
-                    log.warning("main stream failed", error=str(error))
-                self.problem = str(error)
-            if not self.stop.is_set():
-                self.reconnects += 1
-                self.stop.wait(self.backoff.next_s())
+
+        def failed(error: Exception | None) -> None:
+            if error is not None and not isinstance(error, SourceError):
+                log.error("main stream reader failed", exc_info=error)
+            elif error is not None and str(error) != self.problem:
+                log.warning("main stream failed", error=str(error))
+            self.problem = str(error or "")
+            self.reconnects += 1
+
+        run_with_retries(self.run_once, self.backoff, self.stop, failed)
 
     def run_once(self) -> None:
         """Connect and read until the stream ends.

@@ -73,7 +73,7 @@ class FaceDetectorRotation(NamedTuple):
         """The detector for a frame.
 
         Args:
-            inspection: Number of the look, from 0.
+            inspection: Number of the frame, from 0.
             long_px: The frame's longer side.
         """
         turns = self.small if long_px <= SMALL_PX else self.large

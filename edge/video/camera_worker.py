@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from common import logging_setup
-from common.backoff import Backoff
+from common.backoff import Backoff, run_with_retries
 from common.clock import SECOND_NS, Clock
 from common.errors import LoginRefused, SourceError
 from edge.sources.base import Opener, TimedPacket
@@ -105,23 +105,19 @@ class CameraWorker:
         log = logging_setup.get("camera").bind(camera=self.id)
         self._last_packet_ns = self.clock.monotonic_ns()
         self._reported = False
-        while not self.stop.is_set():
-            try:
-                self.run_once()
-            except SourceError as error:
-                if str(error) != self.problem:
-                    log.warning("camera failed", error=str(error), reconnects=self.counters.reconnects)
-                self._retry_later(str(error), refused=isinstance(error, LoginRefused))
-            except Exception as error:  # an internal error at one picture must not end the thread
-                log.exception("camera loop failed")
-                self.counters.failures += 1
-                self._retry_later(type(error).__name__)
 
-    def _retry_later(self, problem: str, *, refused: bool = False) -> None:
-        self.problem, self.refused = problem, refused
-        self._on_lost()
-        self.counters.reconnects += 1
-        self.stop.wait(self.backoff.next_s())
+        def failed(error: Exception | None) -> None:
+            problem = str(error) if isinstance(error, SourceError) else type(error).__name__
+            if not isinstance(error, SourceError):
+                log.error("camera loop failed", exc_info=error)
+                self.counters.failures += 1
+            elif problem != self.problem:
+                log.warning("camera failed", error=problem, reconnects=self.counters.reconnects)
+            self.problem, self.refused = problem, isinstance(error, LoginRefused)
+            self._on_lost()
+            self.counters.reconnects += 1
+
+        run_with_retries(self.run_once, self.backoff, self.stop, failed)
 
     def run_once(self) -> None:
         """Connect and work until the stream ends.
@@ -170,7 +166,7 @@ class CameraWorker:
         Without motion, pictures between two inspections are decoded together with the inspected one. Decoded one at a
         time, each starts with cold processor caches, which costs a quarter more.
         """
-        if not past and len(self._undecoded) < MAX_UNDECODED and not self.analyzer.wants(arrival.time_ns):
+        if not past and len(self._undecoded) < MAX_UNDECODED and not self.analyzer.needs(arrival.time_ns):
             self._undecoded.append(arrival)
             return
         undecoded, self._undecoded = self._undecoded, []
@@ -181,7 +177,7 @@ class CameraWorker:
     def _decode(self, decoder: Decoder, arrival: TimedPacket, past: bool = False) -> None:
         for frame in decoder.decode(arrival.packet, arrival.mono_ns or arrival.time_ns):
             self._on_picture(arrival.time_ns)
-            self.analyzer.see(frame, arrival.time_ns, past)
+            self.analyzer.process(frame, arrival.time_ns, past)
 
     def _decode_key_frame(self, decoder: Decoder, arrival: TimedPacket, keyframe_mode: KeyframeMode) -> None:
         """Decode one key frame; on motion since the last, leave key-frame mode and decode the buffered packets."""
@@ -196,7 +192,7 @@ class CameraWorker:
                 for buffered in [*past, arrival]:
                     self._decode_when_due(decoder, buffered, past=True)
                 return
-            self.analyzer.see(frame, arrival.time_ns, grid=grid)
+            self.analyzer.process(frame, arrival.time_ns, grid=grid)
         keyframe_mode.buffer(arrival)
 
     def _count_packet(self, arrival: TimedPacket) -> None:

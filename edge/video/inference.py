@@ -5,19 +5,52 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
+
+import av
 
 from common import logging_setup
 from common.errors import ModelError
 from common.threads import Worker
 from edge.video.decoder import picture_of
-from edge.video.frame_analyzer import InferenceRequest
 from edge.video.latest_frame_queue import LatestFrameQueue
+from pipelines.camera import InferencePlan
 from pipelines.types import Detections, Detector, Picture
 
 LOW_PRIORITY = 10
 """Niceness of the threads with `low_priority`."""
+
+
+@dataclass(frozen=True)
+class InferenceRequest:
+    """A frame for the detector.
+
+    Attributes:
+        frame: The decoded frame.
+        plan: The views to inspect.
+        past: The frame was kept and decoded late; a newer frame must not replace it.
+    """
+
+    frame: av.VideoFrame
+    plan: InferencePlan
+    past: bool = False
+
+
+@dataclass(frozen=True)
+class InferenceResult:
+    """What the detector found in a frame.
+
+    Attributes:
+        request: The frame and its views.
+        detections: In pixels of the frame.
+        picture: The frame, H x W x 3 uint8 BGR, not redacted.
+    """
+
+    request: InferenceRequest
+    detections: Detections
+    picture: Picture
 
 
 class SizedDetector(Protocol):
@@ -39,19 +72,15 @@ class FixedSizeAdapter:
         return self._detector.detect(picture)
 
 
-def run_views(detector: SizedDetector, job: InferenceRequest, picture: Picture) -> Detections:
-    """Detect in a frame's views; the boxes are in the frame's pixels.
-
-    Args:
-        detector: Detects objects.
-        job: The frame and its views.
-        picture: The job's frame, H x W x 3 uint8 BGR.
+def run_inference(detector: SizedDetector, request: InferenceRequest) -> InferenceResult:
+    """Detect objects in a frame's views.
 
     Raises:
         ModelError: The model could not run.
     """
-    views = job.request.views
-    return Detections.joined([view.back(detector.detect_at(view.crop(picture), view.input_px)) for view in views])
+    picture, views = picture_of(request.frame), request.plan.views
+    found = [view.back(detector.detect_at(view.crop(picture), view.input_px)) for view in views]
+    return InferenceResult(request, Detections.joined(found), picture)
 
 
 @dataclass
@@ -61,12 +90,14 @@ class InferencePool:
     Args:
         detector: Shared by all cameras and workers.
         queue: The newest frame of each camera.
+        deliver: Takes a camera's id and a result.
         workers: Threads; each works on another camera's frame.
-        low_priority: The threads stand back low_priority the box's others: at a gate somebody waits.
+        low_priority: The threads run below the box's others: at a gate somebody waits.
     """
 
     detector: SizedDetector
     queue: LatestFrameQueue[InferenceRequest]
+    deliver: Callable[[str, InferenceResult], None]
     workers: int = 1
     low_priority: bool = False
     jobs: int = 0
@@ -91,18 +122,17 @@ class InferencePool:
         if self.low_priority:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOW_PRIORITY)  # of this thread alone, on Linux
         while (taken := self.queue.take()) is not None:
-            camera, job = taken
+            camera, request = taken
             try:
-                self._infer(camera, job)
+                self._infer(camera, request)
             finally:
                 self.queue.done(camera)
 
-    def _infer(self, camera: str, job: InferenceRequest) -> None:
+    def _infer(self, camera: str, request: InferenceRequest) -> None:
         log = logging_setup.get("inference").bind(camera=camera)
         began = time.perf_counter()
         try:
-            picture = picture_of(job.frame)
-            job.analyzer.conclude(job, run_views(self.detector, job, picture), picture)
+            self.deliver(camera, run_inference(self.detector, request))
         except ModelError as error:
             self.failures += 1
             log.warning("inference failed", error=str(error))

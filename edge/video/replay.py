@@ -19,9 +19,10 @@ from common.errors import SourceLost
 from edge.media.orientation import shown
 from edge.settings.node import CameraSettings
 from edge.sources.container import ContainerStream, open_video
-from edge.video.decoder import picture_of
-from edge.video.frame_analyzer import FrameAnalyzer, InferenceRequest, Report
-from edge.video.inference import SizedDetector, run_views
+from edge.video.frame_analyzer import FrameAnalyzer
+from edge.video.inference import InferenceRequest, SizedDetector, run_inference
+from edge.video.report import Report
+from edge.video.tracking_stage import TrackingStage
 from pipelines.camera import CameraPipeline
 from pipelines.camera_tamper_detector import CameraHealth
 from protocol.envelope import UnsequencedEvent
@@ -55,14 +56,15 @@ class Replay:
     seconds: float = 0.0
     broken: int = 0
     analyzer: FrameAnalyzer = field(init=False)
+    _tracking: TrackingStage = field(init=False)
     _first_s: float = 0.0
-    _drafts: list[UnsequencedEvent] = field(default_factory=list)
+    _events: list[UnsequencedEvent] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         health = CameraHealth(self.camera.health)
-        inspection, conclude, send = self.camera.looks_per_s, self._inspect, self._drafts.append
+        self._tracking = TrackingStage(self.camera.id, self.make_pipeline, self._report)
         self.analyzer = FrameAnalyzer(
-            self.camera.id, self.make_pipeline, health, inspection, conclude, self._report, send
+            self._tracking, health, self.camera.looks_per_s, submit=self._inspect, send=self._events.append
         )
 
     def run(self, file: Path) -> Iterator[UnsequencedEvent]:
@@ -109,18 +111,17 @@ class Replay:
         else:
             self.seconds += step_s
         self.frames += 1
-        self.analyzer.see(frame, self.start_ns + round(self.seconds * SECOND_NS))
+        self.analyzer.process(frame, self.start_ns + round(self.seconds * SECOND_NS))
 
-    def _inspect(self, job: InferenceRequest) -> None:
-        picture = picture_of(job.frame)
-        self.analyzer.conclude(job, run_views(self.detector, job, picture), picture)
+    def _inspect(self, request: InferenceRequest) -> None:
+        self._tracking.update(run_inference(self.detector, request))
 
     def _report(self, report: Report) -> None:
-        self._drafts += [UnsequencedEvent(report.camera, finding.data, finding.time_ns) for finding in report.findings]
+        self._events += [UnsequencedEvent(report.camera, finding.data, finding.time_ns) for finding in report.findings]
 
     def _drain(self) -> list[UnsequencedEvent]:
-        drafts, self._drafts[:] = list(self._drafts), []
-        return drafts
+        events, self._events[:] = list(self._events), []
+        return events
 
 
 def replay(

@@ -10,13 +10,13 @@ MARGIN = 0.35
 """Context around a region, share of its size on every side."""
 MARGIN_PX = 24.0
 MAX_CROPS = 2
-"""More crops than this cost more than one look at the whole picture (YOLOX-nano gains nothing from batches)."""
+"""More crops than this cost more than one inference on the whole picture (YOLOX-nano gains nothing from batches)."""
 OBJECT_PX = 128.0
 """The smallest thing that moves is shown this large, if the budget allows: from there on the detector gains nothing."""
 MIN_INPUT_PX = 192
 MAX_ENLARGEMENT = 2.0
 INPUT_AREA = 1.1
-"""Most area of all inputs of a look, in units of the square one."""
+"""Most area of all inputs of a frame, in units of the square one."""
 OBLONG = 1.6
 """A crop is at most this many times as long as it is wide: a figure needs some of its surroundings to be known."""
 WHOLE = 0.55
@@ -87,7 +87,7 @@ def second_opinion_views(
     """Second opinions about a moving thing that the detector does not know.
 
     It is turned so that it drives away from the onlooker: from above, that is the way round in which a detector that
-    learned from pictures taken at eye level knows vehicles. (Measured on overhead clips: 50 % of looks find a car that
+    learned from pictures taken at eye level knows vehicles. (Measured on overhead clips: 50 % of frames find a car that
     is turned so, 5 % one that is turned the other way or not at all.)
 
     Args:
@@ -137,7 +137,7 @@ def _with(box: Box, object_boxes: tuple[Box, ...], size: tuple[int, int]) -> Box
 
 
 def _merge(boxes: list[Box]) -> list[Box]:
-    """Join boxes that overlap so much that one look at both is no dearer than two looks."""
+    """Join boxes that overlap so much that one inference on both costs no more than two."""
     merged: list[Box] = []
     for box in sorted(boxes, key=lambda b: -b.area):
         for i, other in enumerate(merged):

@@ -1,6 +1,6 @@
-"""One look of the detector at a part of a picture, and the way back to the picture's pixels.
+"""One inference on a part of a picture, and the way back to the picture's pixels.
 
-A crop may be looked at turned by a quarter: seen from above, vehicles lie any way round, and a detector that learned
+A crop may be rotated by a quarter turn: seen from above, vehicles lie any way round, and a detector that learned
 from pictures taken at eye level knows them upright: driving away from it, or towards it.
 """
 

@@ -84,8 +84,8 @@ class _Tail(NamedTuple):
 class Masks:
     """What to cover, frame by frame. Bounded memory: whatever lies behind the frame asked for is forgotten.
 
-    Export: tell it of every look up to `spans.ahead` frames beyond a frame, then ask for the frame. Live: tell it of a
-    frame's look, if there was one, then ask for that frame.
+    Export: add the detections of every frame up to `spans.ahead` frames beyond a frame, then ask for the frame. Live:
+    add a frame's detections, if there are any, then ask for that frame.
 
     Args:
         spans: How far detections reach.
@@ -97,7 +97,7 @@ class Masks:
         self._tails: list[_Tail] = []
 
     def add(self, frame: int, boxes: Boxes, scores: Scores | None = None) -> None:
-        """A look at a frame; frames rise from call to call.
+        """Detections of a frame; frame numbers rise from call to call.
 
         Args:
             frame: Its number.

@@ -1,6 +1,6 @@
-"""One look at a whole picture: find plates, straighten them, read them, and try harder where that failed.
+"""Reads the plates of a whole picture: detect, rectify, read, and repeat with more effort where that failed.
 
-Reading costs most, so it is done last and seldom. What the finder sees small, or only suspects, it looks at again close
+Reading costs most, so it is done last and seldom. What is small or has a low score is inspected again close
 by: that confirms it and gives better corners for a sixth of a reading's time. A large plate is read from the corners
 that it has. Where a doubt is left the other corners are read too; and where the plate is too square for one line, two.
 The finder's input size is a ladder: a plate that fills the picture is found at the small end, a far one at the large.
@@ -45,19 +45,19 @@ PYRAMID_PX = (480, 960, 1440)
 SMALL_PX = 256
 """The last try: a plate that fills the picture is larger than the finder's priors like."""
 SECOND_PX = 320
-"""Long side of a plate's surroundings at the second look."""
+"""Long side of a plate's surroundings at the second inspection."""
 FOUND = 0.3
 """A finder's score from which on something is read. Low: the grammar throws out what is no plate."""
 HINT = 0.1
-"""A finder's score from which on a second look is worth its time."""
+"""A finder's score from which on a second inspection is worth its time."""
 SMALL_IN_PX = 110
-"""A plate narrower than this in the finder's input has better corners at the second look, which shows it at 160."""
+"""A plate narrower than this in the finder's input has better corners at the second inspection: 160 there."""
 SURE = 0.98
 """A reading at least this confident is not tried again."""
 LEGIBLE = 0.5
 """Below this the ladder goes on."""
 NEAR = 1.5
-"""How far around a plate the next look follows it, share of its width."""
+"""How far around a plate the next inspection follows it, share of its width."""
 MOST_PLATES = 6
 """Of one picture."""
 TEXT_PX = 736
@@ -163,7 +163,7 @@ class PlatePipeline:
         return [sighting for sighting in detected if sighting.reading is not None]
 
     def crop(self, picture: Picture) -> Reading | None:
-        """A picture that is nothing but a plate, cut roughly: it is not looked for, only straightened.
+        """A picture that is nothing but a plate, cut roughly: it is not detected, only rectified.
 
         Args:
             picture: H x W x 3 uint8 BGR.

@@ -1,4 +1,4 @@
-"""Where plates and vehicles are from look to look: who is who, and what moved."""
+"""Where plates and vehicles are from frame to frame: who is who, and what moved."""
 
 from __future__ import annotations
 

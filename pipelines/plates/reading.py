@@ -11,7 +11,7 @@ from pipelines.types import Box
 
 
 class CandidateScores:
-    """Readings that compete in one look, with what each reader gives them. Hides all of it.
+    """Readings that compete in one frame, with what each reader gives them. Hides all of it.
 
     Args:
         logs: Text → natural logarithm of its likelihood under each reader, in the readers' order.
@@ -34,7 +34,7 @@ class CandidateScores:
 
 @dataclass(frozen=True)
 class Reading:
-    """One look at one plate.
+    """One reading of one plate.
 
     Attributes:
         text: The likeliest text, normalised; hidden.
@@ -49,7 +49,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Sighting:
-    """A plate, or what looks like one, in one picture.
+    """A plate, or what resembles one, in one picture.
 
     Attributes:
         box: Where, pixels of the picture.

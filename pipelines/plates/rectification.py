@@ -30,7 +30,7 @@ above, may have them at all; one line has 3.1 to 3.4, foreshortened down to abou
 LOWER_LINE_MOST = 4.8
 """As wide as that may be what is only the lower line of two."""
 REACH = 0.5
-"""How far around a plate a second look at it reaches, share of its width."""
+"""How far around a plate a second inspection reaches, share of its width."""
 TINTED = 0.45
 """Share of a plate's inside that must have a colour for the plate to have it; characters and frame take the rest."""
 HUES: dict[Tint, tuple[int, int]] = {"green": (35, 90), "blue": (95, 130)}
@@ -106,7 +106,7 @@ def lines_joined(picture: Picture, corners: Floats, split: float) -> Picture:
 
 
 def surroundings(box: Box, picture: Picture, share: float = REACH) -> Box:
-    """Where another look at a plate looks: the plate with `share` of its width around it, cut to the picture."""
+    """The area of another inspection of a plate: the plate with `share` of its width around it, cut to the picture."""
     height, width = picture.shape[:2]
     reach = share * max(box.x2 - box.x1, box.y2 - box.y1)
     low = max(0, int(box.x1 - reach)), max(0, int(box.y1 - reach))

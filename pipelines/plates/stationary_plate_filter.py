@@ -1,7 +1,7 @@
 """Did what bears a plate just come? A car changes all around its plate; a caption that appears only its own letters.
 
-Looks are kept small for a few seconds. Where a plate is seen for the first time, the ring around it is compared with
-looks in which it was not there.
+Frames are kept small for a few seconds. Where a plate is seen for the first time, the ring around it is compared with
+frames in which it was not there.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ Grey = NDArray[np.uint8]
 
 @dataclass
 class StationaryPlateFilter:
-    """What the scene looked like lately. Pure; one camera."""
+    """The scene's recent appearance. Pure; one camera."""
 
     _background: deque[tuple[int, Grey]] = field(default_factory=lambda: deque(maxlen=MOST))
 
     def find_new(self, picture: Picture, boxes: list[Box], time_ns: int) -> list[bool]:
-        """For each plate whether its surroundings were different a moment ago. Keeps the look.
+        """For each plate whether its surroundings were different a moment ago. Keeps the frame.
 
         Args:
             picture: H x W x 3 uint8 BGR.

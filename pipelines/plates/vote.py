@@ -1,4 +1,4 @@
-"""The vote over a passage: every look counts, character by character; looks at one plate are not independent."""
+"""The vote over a passage: every frame counts, character by character; readings of one plate are not independent."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pipelines.plates.reading import OTHERWISE, CandidateScores, RankedTexts, ju
 from protocol.plate_grammar import Grammar, is_plate
 
 MOST_BALLOTS = 16
-"""Looks that are kept; the least sure ones go first."""
+"""Frames that are kept; the least sure ones go first."""
 MOST_CANDIDATES = 24
 UNSEEN = math.log(2e-3)
-"""What a look gives to a character that none of its readings had in that place."""
+"""What a frame gives to a character that none of its readings had in that place."""
 LEAST_WORTH = 1e-3
 KEPT_SHARE = 0.5
-"""Evidence grows with this power of the number of looks: blur and dirt are the same in all of them."""
+"""Evidence grows with this power of the number of frames: blur and dirt are the same in all of them."""
 
 Logs = Mapping[str, tuple[float, ...]]
 Marginals = dict[tuple[int, int, str], tuple[float, ...]]
@@ -35,10 +35,10 @@ class Vote:
         self.readings = 0
 
     def __repr__(self) -> str:
-        return f"Vote({self.readings} looks)"
+        return f"Vote({self.readings} readings)"
 
     def add(self, ballot: CandidateScores, confidence: float) -> None:
-        """One look's readings."""
+        """One frame's readings."""
         logs = ballot.reveal()
         if not logs:
             return
@@ -53,7 +53,7 @@ class Vote:
         self.readings = 0
 
     def verdict(self) -> RankedTexts:
-        """The text that all looks together speak for, and how sure they are of it."""
+        """The text that all frames together speak for, and how sure they are of it."""
         if not self._ballots:
             return RankedTexts()
         weight = sum(each for _, each, _, _ in self._ballots)
@@ -62,7 +62,7 @@ class Vote:
         return judged(totals, OTHERWISE * grown)
 
     def _candidates(self) -> Iterable[str]:
-        """The best texts of every look, and the one that the characters make up together."""
+        """The best texts of every frame, and the one that the characters make up together."""
         best: dict[str, float] = {}
         for _, _, logs, _ in self._ballots:
             for text, each in logs.items():
@@ -98,7 +98,7 @@ def _weight(logs: Logs) -> float:
 
 
 def _marginals(logs: Logs) -> Marginals:
-    """Shares of every character at every place, among the readings of one look."""
+    """Shares of every character at every place, among the readings of one frame."""
     readers = len(next(iter(logs.values())))
     tops = [max(each[reader] for each in logs.values()) for reader in range(readers)]
     norms = [sum(math.exp(each[r] - tops[r]) for each in logs.values()) for r in range(readers)]
@@ -113,7 +113,7 @@ def _marginals(logs: Logs) -> Marginals:
 
 
 def _spelled_out(text: str, marginals: Marginals, readers: int) -> tuple[float, ...]:
-    """What a look gives to a text that it did not read: the sum over its characters."""
+    """What a frame gives to a text that it did not read: the sum over its characters."""
     sums = [0.0] * readers
     for place, char in enumerate(text):
         shares = marginals.get((len(text), place, char))

@@ -44,7 +44,7 @@ class LineRule:
         self._margin = HYSTERESIS * float((width * height) ** 0.5)
 
     def judge(self, tracks: Iterable[Track], time_ns: int) -> list[Finding]:
-        """Crossings that this look completed."""
+        """Crossings that this frame completed."""
         live = list(tracks)
         for number in self._last.keys() - {track.id for track in live}:
             del self._last[number]
@@ -54,7 +54,7 @@ class LineRule:
             if not concerns(track, self.line.objects):
                 continue
             direction = self._direction(track)
-            if direction in self.line.directions and not is_inactive and self._not_quiet(direction, track, time_ns):
+            if direction in self.line.directions and not is_inactive and self._is_reportable(direction, track, time_ns):
                 data = LineCrossed(line=self.line.name, direction=direction, object=track.object, track=track.id)
                 found.append(Finding(data, track, self.line.objects, time_ns))
         return found
@@ -76,7 +76,7 @@ class LineRule:
         distance = side_of_line(self._start, self._end, track.start_point)
         return (distance > 0 if abs(distance) >= self._margin else right), track.start_point
 
-    def _not_quiet(self, direction: Direction, track: Track, time_ns: int) -> bool:
+    def _is_reportable(self, direction: Direction, track: Track, time_ns: int) -> bool:
         key = (direction, track.object)
         if time_ns < self._quiet_until.get(key, time_ns):
             return False

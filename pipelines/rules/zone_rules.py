@@ -1,6 +1,6 @@
-"""Rules: tracks in, drafts' data out. Every rule is one class and one line in `RULES`.
+"""Rules: tracks in, data of events out. Every rule is one class and one line in `RULES`.
 
-A rule is asked after every look, also when nothing moved (time passes for those who loiter). It keeps its state by
+A rule is asked after every frame, also when nothing moved (time passes for those who loiter). It keeps its state by
 track number and forgets a track with the tracker.
 """
 
@@ -51,7 +51,7 @@ class _Stay:
     """One track and one zone."""
 
     inside: bool = False
-    agree: int = 0
+    consecutive: int = 0
     entered_ns: int = 0
     loitered: bool = False
     blocked: bool = False
@@ -63,7 +63,7 @@ class _Stay:
 class ZoneRule:
     """Entered, left, loitering, crowded and blocked for one zone.
 
-    An object counts as entered once it has been seen to move: what stood there before the camera looked, and what the
+    An object counts as entered once it has been seen to move: what stood there before the camera started, and what the
     detector finds again after a blink, has not entered. How long something stands is a state of its own: a vehicle
     that stood there before blocks the zone as well, and is reported once for its place.
 
@@ -103,18 +103,18 @@ class ZoneRule:
             found += self._border(track, stay, time_ns)
             found += self._lasting(track, stay, time_ns)
         found += self._crowd(own_tracks, time_ns)
-        return [] if is_inactive else [f for f in found if self._not_quiet(f, time_ns)]
+        return [] if is_inactive else [f for f in found if self._is_reportable(f, time_ns)]
 
     def _border(self, track: Track, stay: _Stay, time_ns: int) -> list[Finding]:
-        """The change of sides, with hysteresis in space and inertia in looks."""
+        """The change of sides, with hysteresis in space and inertia in frames."""
         if not track.updated:
             return []
         distance = distance_within(self._polygon, track.box.ground, self.size)
         changing = distance < -self._margin if stay.inside else distance > self._margin
-        stay.agree = stay.agree + 1 if changing else 0
-        if stay.agree < self.zone.inertia or not (stay.inside or track.moved):
+        stay.consecutive = stay.consecutive + 1 if changing else 0
+        if stay.consecutive < self.zone.inertia or not (stay.inside or track.moved):
             return []
-        stay.agree, stay.inside = 0, not stay.inside
+        stay.consecutive, stay.inside = 0, not stay.inside
         stay.entered_ns, stay.loitered, stay.blocked = time_ns, False, False
         event: str = "entered" if stay.inside else "left"
         if event not in self.zone.report:
@@ -139,9 +139,9 @@ class ZoneRule:
         if stay.inside and limit_s is not None and not stay.loitered and seconds >= limit_s:
             stay.loitered = True
             found.append(self._finding(ZoneLoitering(seconds=seconds, **self._facts(track)), track, time_ns))
-        return found + self._standing(track, stay, time_ns)
+        return found + self._dwell_findings(track, stay, time_ns)
 
-    def _standing(self, track: Track, stay: _Stay, time_ns: int) -> list[Finding]:
+    def _dwell_findings(self, track: Track, stay: _Stay, time_ns: int) -> list[Finding]:
         still_s = self.zone.blocked_s
         if still_s is None:
             return []
@@ -184,7 +184,7 @@ class ZoneRule:
             "confidence": confidence,
         }
 
-    def _not_quiet(self, finding: Finding, time_ns: int) -> bool:
+    def _is_reportable(self, finding: Finding, time_ns: int) -> bool:
         key = (type(finding.data), finding.data.object)
         if time_ns < self._quiet_until.get(key, time_ns):
             return False

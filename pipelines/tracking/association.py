@@ -46,8 +46,8 @@ def whole(blobs: Sequence[Box], object_boxes: Sequence[Box]) -> list[Box]:
         object_boxes: Where tracks should be now, pixels.
 
     Returns:
-        Blobs, in which fragments that lie in one thing are replaced by the box around them, where that box looks more
-        like the thing than any of them.
+        Blobs, in which fragments that lie in one thing are replaced by the box around them, if that box resembles
+        the thing more than any of them.
     """
     left = list(blobs)
     if len(left) < 2:

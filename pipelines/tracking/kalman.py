@@ -16,7 +16,7 @@ from pipelines.types import Box
 POSITION_NOISE = 1 / 20
 """Standard deviation of a position, share of the box's longer side (Wojke 2017: of its height)."""
 ACCELERATION_NOISE = 3.0
-"""Standard deviation of the acceleration, longer sides per second squared: people turn, looks are far apart."""
+"""Standard deviation of the acceleration, longer sides per second squared: people turn, frames are far apart."""
 FIRST_VELOCITY = 3.0
 """Standard deviation of a new box's velocity, longer sides per second: a car passes a camera above it that fast."""
 SIZE_WALK = 0.8

@@ -14,7 +14,7 @@ from protocol.event_types import ObjectClass
 
 _VEHICLE = CLASSES.index("car")
 SAME_KIND = np.array([_VEHICLE if name in ("car", "bus", "truck") else i for i, name in enumerate(CLASSES)])
-"""Class → what it is compared as: one vehicle is often called a car in one look and a truck in the next."""
+"""Class → what it is compared as: one vehicle is often called a car in one frame and a truck in the next."""
 _KINDS: tuple[int, ...] = tuple(map(int, SAME_KIND))
 CONFIDENT = 0.45
 """A detection with this score may start a track, and decides its class alone."""
@@ -26,21 +26,21 @@ DECIDED_SCORE = 0.6
 MIN_VOTE_SCORE = 0.25
 """At least one of the scores must have been this high: whispers alone decide nothing, however long they go on."""
 MAX_VOTES = 2
-"""Of each look, so many voices for a kind count at most: views of one picture are not independent."""
+"""Of each frame, so many voices for a kind count at most: views of one picture are not independent."""
 DECISIVE_SHARE = 0.6
 """Share of all the evidence that the winner must have."""
 MOVED_DISTANCE = 0.4
 """A track has moved once it went this far, in units of its box's mean side."""
 MOVED_OBSERVATIONS = 2
-"""Looks in a row that must agree on that."""
+"""Frames in a row that must agree on that."""
 STIRRED = 3
-"""Looks in which the gate must have seen it move as a whole, where only one side of its box went far."""
+"""Frames in which the gate must have seen it move as a whole, where only one side of its box went far."""
 GROWN = 2.0
 """What came in over the picture's border has moved when it shows this many times the area that it first showed …"""
 ENTERED_AT_BORDER = 0.1
 """… or when it is this far away from the border, in units of its box's mean side."""
 FIT_SHARE = 0.5
-"""Weight of the last look in how a thing's box lies in its blob."""
+"""Weight of the last frame in how a thing's box lies in its blob."""
 STILL_S = 3.0
 """A track stands still when its ground point stayed within `STILL` for this long."""
 STILL = 0.25
@@ -69,8 +69,8 @@ class Track:
         from_blob: The gate saw it before the detector knew it.
         moved: It has been seen to move since it appeared.
         still_since_ns: Since when it stands still; None while it moves.
-        missed_ns: Since when a still one is looked for in vain.
-        updated: It was seen in the last look.
+        missed_ns: Since when a stationary one is not found.
+        updated: It was seen in the last frame.
     """
 
     id: int

@@ -63,7 +63,7 @@ class FrameObservation:
 
     Attributes:
         found: Detections in pixels of the whole picture; several views may contain one object.
-        is_inspected: Where the detector looked, pixels; tracks outside are not expected to be found.
+        is_inspected: Where inference ran, pixels; tracks outside are not expected to be found.
         time_ns: Of the frame.
         blobs: Moving blobs from the motion detector, pixels.
         moved: Regions that moved, pixels.

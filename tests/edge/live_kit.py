@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import av
 import numpy as np
-from blur_kit import detail, place
+from redaction_kit import detail, place
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 

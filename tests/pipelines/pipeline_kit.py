@@ -80,9 +80,9 @@ def watch(
     found: list[Finding] = []
     for i, box in enumerate(boxes):
         picture = background if box is None else with_block(background, box)
-        request = camera.notice(grid_of(picture), T0 + i * LOOK_NS)
+        request = camera.plan_inference(grid_of(picture), T0 + i * LOOK_NS)
         if request is None:
             found += camera.idle(T0 + i * LOOK_NS)
         else:
-            found += camera.conclude(request, detections() if box is None else detections((box, score, "person")))
+            found += camera.update(request, detections() if box is None else detections((box, score, "person")))
     return found

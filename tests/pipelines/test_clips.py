@@ -53,7 +53,7 @@ def test_what_was_there_from_the_start_and_what_nobody_knows_gives_nothing() -> 
 
 def test_nothing_moving_means_no_request() -> None:
     camera, still = pipeline(DOWN, ZONE), scenery()
-    assert all(camera.notice(grid_of(still), T0 + i * LOOK_NS) is None for i in range(100))
+    assert all(camera.plan_inference(grid_of(still), T0 + i * LOOK_NS) is None for i in range(100))
 
 
 def test_every_moving_block_is_inside_a_region() -> None:
@@ -100,4 +100,4 @@ def test_ordinary_life_never_looks_like_a_broken_camera() -> None:
         health = CameraHealth(HealthSettings())
         for i in range(120):
             luma = lumas[i % len(lumas)]
-            assert health.look(luma, to_grid(luma), T0 + i * SECOND_NS) is None, f"{name}, second {i}"
+            assert health.update(luma, to_grid(luma), T0 + i * SECOND_NS) is None, f"{name}, second {i}"

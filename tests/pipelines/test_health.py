@@ -71,7 +71,7 @@ def _run(health: CameraHealth, pictures: list[Luma], first_s: int = 0) -> list[t
     """What is told, and in which second."""
     told = []
     for i, luma in enumerate(pictures, first_s):
-        data = health.look(luma, to_grid(luma), T0 + i * SECOND_NS)
+        data = health.update(luma, to_grid(luma), T0 + i * SECOND_NS)
         if data is not None:
             told.append((i, KIND_OF[type(data)]))
     return told

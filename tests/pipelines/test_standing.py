@@ -39,10 +39,10 @@ def story(
     for i, box in enumerate(boxes):
         picture = ground if box is None else with_block(ground, box)
         time_ns = T0 + i * LOOK_NS
-        request = camera.notice(grid_of(picture), time_ns)
+        request = camera.plan_inference(grid_of(picture), time_ns)
         seen = box is not None and i < blind_from
         found = detections((box, 0.8, kind)) if box is not None and seen else detections()
-        findings = camera.conclude(request, found) if request else camera.idle(time_ns)
+        findings = camera.update(request, found) if request else camera.idle(time_ns)
         told += [(i, KIND_OF[type(it.data)]) for it in findings]
     return told
 
@@ -105,10 +105,10 @@ def test_a_car_that_stood_there_before_blocks_once_for_its_place() -> None:
         passes = i % 150 < 30
         walker = Box(40 + 15 * (i % 150), 230, 70 + 15 * (i % 150), 320)
         picture = with_block(ground, walker, 20) if passes else ground
-        request = camera.notice(grid_of(picture), T0 + i * LOOK_NS)
+        request = camera.plan_inference(grid_of(picture), T0 + i * LOOK_NS)
         facts = [(STOP, 0.8, "car")] if i < 120 or i > 220 else []
         facts += [(walker, 0.8, "person")] if passes else []
-        findings = camera.conclude(request, detections(*facts)) if request else camera.idle(T0 + i * LOOK_NS)
+        findings = camera.update(request, detections(*facts)) if request else camera.idle(T0 + i * LOOK_NS)
         told += [KIND_OF[type(it.data)] for it in findings if isinstance(it.data, ZoneBlocked | ZoneLoitering)]
     assert told == ["zone.blocked"]
 

@@ -90,7 +90,7 @@ class _Batch:
     """The results of one batch of messages."""
 
     now: Timestamp
-    drafts: list[UnsequencedEvent] = field(default_factory=list)
+    events: list[UnsequencedEvent] = field(default_factory=list)
     moves: list[tuple[Door, Move]] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
 
@@ -170,8 +170,8 @@ class DoorEventLoop:
                     self.counts.failures += 1
                     self._log.exception("door processing failed", door=name)
                     door.due_ns = batch.now.mono_ns + SECOND_NS
-        if batch.drafts:
-            self._send(batch.drafts)
+        if batch.events:
+            self._send(batch.events)
         for done in batch.done:
             done()
         self._count_people(batch)
@@ -222,7 +222,7 @@ class DoorEventLoop:
     def _apply_transition(self, batch: _Batch, name: str, door: Door, outcome: door_state_machine.Transition) -> None:
         door.state = outcome.state
         self.counts.late += outcome.late
-        batch.drafts += [UnsequencedEvent(name, data, wall_ns) for data, wall_ns in outcome.events]
+        batch.events += [UnsequencedEvent(name, data, wall_ns) for data, wall_ns in outcome.events]
         batch.moves += [(door, move) for move in outcome.moves]
 
     def _decide_credential(

@@ -1,6 +1,6 @@
-"""What a door's controller says, whatever it speaks. Adapters make these; the desk reads them.
+"""Signals of a door's controller, whatever its protocol. Adapters make these; the event loop of the doors reads them.
 
-A credential travels as a `Secret` from the adapter to the desk, which is in the same process, and no further.
+A credential travels as a `Secret` from the adapter to that event loop, in the same process, and no further.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Tamper:
 
 @dataclass(frozen=True)
 class ControllerLost:
-    """The controller does not answer, or cannot be believed; `reason` is one of our own."""
+    """The controller does not answer, or its answer is not authentic; `reason` is one of our own."""
 
     reason: str
 

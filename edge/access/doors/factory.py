@@ -18,15 +18,14 @@ from edge.access.doors.door_state_machine import DoorRules, DoorState
 from edge.access.site_lists.matching import SiteList
 from edge.monitoring.metrics import DoorMetrics
 from edge.settings.doors import DoorSettings, HeldLimit, MqttDoor, OnvifDoor, WebhookDoor
-from edge.video.frame_analyzer import Passing
-from pipelines.findings import Finding
+from edge.video.report import Report
 from pipelines.rules.schedule import Schedule
 from pipelines.rules.tailgate import Crossing, Tailgate
 from pipelines.settings import Window
 from protocol.envelope import UnsequencedEvent
 from protocol.event_types import LineCrossed
 from protocol.identifiers import to_rfc3339
-from protocol.receipts import DoorStanding, DoorStatus
+from protocol.receipts import DoorStateName, DoorStatus
 
 _OWN_TIME = (OnvifDoor, WebhookDoor, MqttDoor)
 """Controllers whose messages carry their own time."""
@@ -136,12 +135,12 @@ class Doors:
         """
         return self._adapter(door).outputs(door)
 
-    def handle_findings(self, camera: str, findings: Iterable[Finding | Passing]) -> None:
-        """Pass crossings of a door's line by people to the event loop."""
-        for finding in findings:
+    def take_report(self, report: Report) -> None:
+        """Pass crossings of a door's line by persons to the event loop."""
+        for finding in report.findings:
             data = finding.data
             if isinstance(data, LineCrossed) and data.object == "person":
-                for door in self._doors_of_line.get((camera, data.line, data.direction), ()):
+                for door in self._doors_of_line.get((report.camera, data.line, data.direction), ()):
                     self.event_loop.submit_crossings(door, [Crossing(finding.time_ns, data.track)])
 
     def statuses(self) -> list[DoorStatus]:
@@ -199,7 +198,7 @@ class Doors:
         raise DoorRefused(f"there is no door '{door}' on this box")
 
 
-def door_state_name(state: DoorState) -> DoorStanding:
+def door_state_name(state: DoorState) -> DoorStateName:
     """The state of a door as one name; the most severe state wins.
 
     >>> door_state_name(DoorState(online=True, open=False))

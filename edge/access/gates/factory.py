@@ -23,7 +23,7 @@ from edge.access.gates.relays import RELAYS, Outputs, RelayContext
 from edge.access.site_lists.matching import SiteList
 from edge.monitoring.metrics import GateMetrics
 from edge.settings.gates import GateSettings
-from edge.video.frame_analyzer import Report
+from edge.video.report import Report
 from models.detector_factory import open_corners, open_readers
 from models.files.store import ModelStore
 from models.session import Options

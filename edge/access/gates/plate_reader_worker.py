@@ -22,7 +22,7 @@ from edge.access.gates.region_of_interest import Region, ScaleSelector
 from edge.access.gates.relay_controller import RelayController
 from edge.access.site_lists.matching import Match, SiteList
 from edge.video.decoder import picture_of
-from edge.video.frame_analyzer import Passing, Report
+from edge.video.report import Passing, Report
 from pipelines.plates.passage_tracker import PassageTracker, PlateHypothesis
 from pipelines.plates.plate_pipeline import Effort, PlatePipeline
 from pipelines.plates.plate_tracking import Vehicle

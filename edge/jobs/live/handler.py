@@ -124,16 +124,16 @@ class LiveStreamHandler:
 
     def _send(self, socket: ClientConnection, view: View, stop: threading.Event) -> str:
         """Send until the end; returns the reason, empty where all was sent."""
-        heard_ns = self.clock.monotonic_ns()
+        received_ns = self.clock.monotonic_ns()
         with contextlib.closing(view.pieces()) as frames:
             for pieces in frames:
                 for piece in pieces:
                     socket.send(pack(piece))
                 with contextlib.suppress(TimeoutError):
                     socket.recv(timeout=0)
-                    heard_ns = self.clock.monotonic_ns()
+                    received_ns = self.clock.monotonic_ns()
                 if stop.is_set():
                     return "the box stops"
-                if self.clock.monotonic_ns() - heard_ns > PATIENCE_S * SECOND_NS:
+                if self.clock.monotonic_ns() - received_ns > PATIENCE_S * SECOND_NS:
                     return "nobody said that it is still wanted"
         return ""

@@ -20,13 +20,13 @@ ENDED = "the hold has ended: "
 _ANNOUNCED = "announced_holds"
 
 
-def enqueue(index: Index, draft: UnsequencedEvent) -> None:
+def enqueue(index: Index, event: UnsequencedEvent) -> None:
     """Add an event; inside `index.transaction()` it is committed with the other changes.
 
     Raises:
         FootageError: It could not be stored. The action that it reports must not happen then.
     """
-    index.add_outbox_entry(draft.place, draft.kind, msgspec.json.encode(draft.data), draft.time_ns)
+    index.add_outbox_entry(event.place, event.kind, msgspec.json.encode(event.data), event.time_ns)
 
 
 def drain(index: Index, put: Callable[[UnsequencedEvent], None]) -> int:

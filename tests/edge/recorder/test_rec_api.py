@@ -16,10 +16,10 @@ from urllib.parse import quote, urlencode
 import av
 import numpy as np
 import pytest
-from blur_kit import Bright, Failing
-from blur_kit import redactor as covering
 from edge_kit import wait_until
 from rec_kit import RATE, START_NS, decoded, packets, stream
+from redaction_kit import Bright, Failing
+from redaction_kit import redactor as covering
 
 from common.clock import SECOND_NS, FakeClock
 from common.errors import FootageError, ModelError, ModelUnavailable, RedactionError

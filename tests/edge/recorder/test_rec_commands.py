@@ -252,7 +252,7 @@ def test_clear_footage_is_joined_for_the_export_s_redactor_alone_and_only_covere
         "edge/recorder/footage/export.py",
         "edge/recorder/footage/query_handler.py",  # stills, see test_rec_looks.py
         "edge/jobs/clips/handler.py",  # into the redactor
-        "edge/jobs/live/recorded_stream.py",  # into a view, which encodes what its redactor covered: test_live_kept.py
+        "edge/jobs/live/recorded_stream.py",  # into a redacted view: test_live_playback.py
         "edge/jobs/releases/release_builder.py",  # what two people agreed to: tests/test_privacy.py
     }
     copying = {

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import av
 import pytest
-from blur_kit import Bright, make_film, redactor
 from edge_kit import make_clip
+from redaction_kit import Bright, make_film, redactor
 
 from edge.media.orientation import orientation
 from edge.redaction.video_reader import film_of
@@ -29,14 +29,14 @@ def no_collector() -> Iterator[None]:
     gc.unfreeze()
 
 
-def is_running() -> int:
+def frames_in_memory() -> int:
     """Frames in memory that came since the test began."""
     return sum(type(it) is av.VideoFrame for it in gc.get_objects())
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
 def test_a_camera_s_decoder_keeps_no_frame_that_was_let_go(tmp_path: Path, codec: str) -> None:
-    most = before = is_running()
+    most = before = frames_in_memory()
     with av.open(str(make_clip(tmp_path / "clip.mp4", codec))) as container:
         video = container.streams.video[0]
         decoder = Decoder(video.codec_context.name, bytes(video.codec_context.extradata or b""))
@@ -44,16 +44,16 @@ def test_a_camera_s_decoder_keeps_no_frame_that_was_let_go(tmp_path: Path, codec
             for frame in decoder.decode(packet) if packet.size else []:
                 luma_of(frame), picture_of(frame), orientation(frame)
                 del frame
-                most = max(most, is_running())
+                most = max(most, frames_in_memory())
     assert most - before <= 4  # the lists that decoders return, and PyAV's next frame
 
 
 def test_a_redactor_holds_the_frames_that_it_works_on_and_no_others(tmp_path: Path) -> None:
-    film, before = make_film(tmp_path / "film.mp4", frames=90), is_running()
+    film, before = make_film(tmp_path / "film.mp4", frames=90), frames_in_memory()
     held: list[int] = []
     counts = redactor(Bright(), threads=1).redact(
-        film_of(film), tmp_path / "covered.mp4", progress=lambda _done, _all: held.append(is_running() - before)
+        film_of(film), tmp_path / "covered.mp4", progress=lambda _done, _all: held.append(frames_in_memory() - before)
     )
     assert counts.frames == len(held) == 90
     assert max(held) <= 12
-    assert is_running() == before
+    assert frames_in_memory() == before

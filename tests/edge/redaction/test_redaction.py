@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from common.errors import ModelError, OutboxError, RedactionError
 from edge.messaging.event_reporter import MAX_UNSAVED, QUEUE_SIZE, EventReporter
 from edge.redaction.snapshots import SnapshotRedactor, Subject
-from edge.video.frame_analyzer import Report
+from edge.video.report import Report
 from pipelines.findings import DeferredFindings, Finding
 from pipelines.tracking.track import Track
 from pipelines.types import Box, Detections, Picture
@@ -143,7 +143,7 @@ def test_the_outline_is_where_the_thing_was_in_the_picture() -> None:
     asked: list[Subject | None] = []
     there = Box(10, 10, 40, 90)
     track = Track.of_object(1, there, (0.9, 0), 0)
-    (certain,) = DeferredFindings().settle([finding(track)], [track])
+    (certain,) = DeferredFindings().release([finding(track)], [track])
     reporter = EventReporter(lambda _drafts: None, Noting(asked))  # type: ignore[arg-type]
     reporter.report(Report("cam", [certain], checkers(), ()))
     track.add_detection(Box(200, 10, 230, 90), 0.9, 0, 200_000_000)

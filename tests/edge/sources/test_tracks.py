@@ -12,9 +12,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from blur_kit import Bright, redactor, scene
 from edge_kit import make_clip, served, wait_until
 from rec_kit import real_store
+from redaction_kit import Bright, redactor, scene
 
 from common.backoff import Backoff
 from common.clock import SystemClock

@@ -22,8 +22,11 @@ from edge.sources import opener
 from edge.sources.base import NOBODY, Login, TimedPacket
 from edge.video.camera_worker import CameraWorker
 from edge.video.decoder import picture_of
-from edge.video.frame_analyzer import FrameAnalyzer, InferenceRequest, Report
+from edge.video.frame_analyzer import FrameAnalyzer
+from edge.video.inference import InferenceRequest, InferenceResult
 from edge.video.keyframe_mode import KeyframeMode
+from edge.video.report import Report
+from edge.video.tracking_stage import TrackingStage
 from pipelines.camera import CameraPipeline
 from pipelines.camera_tamper_detector import CameraHealth
 from pipelines.settings import HealthSettings
@@ -57,15 +60,9 @@ class Rig:
         self.jobs: list[InferenceRequest] = []
         self.arrivals: list[TimedPacket] = []
         self.stop = threading.Event()
-        analyzer = FrameAnalyzer(
-            camera="cam",
-            make_pipeline=lambda size: CameraPipeline(size, []),
-            health=CameraHealth(HealthSettings()),
-            looks_per_s=5,
-            submit=self._submit,
-            report=self._report,
-            send=self.drafts.append,
-        )
+        self.tracking = TrackingStage("cam", lambda size: CameraPipeline(size, []), self._report)
+        health = CameraHealth(HealthSettings())
+        analyzer = FrameAnalyzer(self.tracking, health, 5, submit=self._submit, send=self.drafts.append)
         clock = SystemClock()
         self.camera = CameraWorker(
             id="cam",
@@ -85,9 +82,9 @@ class Rig:
         assert camera == "cam"
         self.arrivals.append(arrival)
 
-    def _submit(self, job: InferenceRequest) -> None:
-        self.jobs.append(job)
-        job.analyzer.conclude(job, Detections.none(), picture_of(job.frame))
+    def _submit(self, request: InferenceRequest) -> None:
+        self.jobs.append(request)
+        self.tracking.update(InferenceResult(request, Detections.none(), picture_of(request.frame)))
 
     def _report(self, report: Report) -> None:
         raise AssertionError("there are no rules")
@@ -270,4 +267,4 @@ def test_economy_decodes_little_while_nothing_moves_and_tells_the_true_time(clip
         before = len(rig.arrivals)
         wait_until(lambda: rig.jobs, what="waking up")
     woke_ns = next(a.time_ns for a in rig.arrivals[before + 2 :] if a.packet.is_keyframe)
-    assert rig.jobs[0].request.time_ns < woke_ns, "seen in the packets that were kept, at their own time"
+    assert rig.jobs[0].plan.time_ns < woke_ns, "seen in the packets that were kept, at their own time"

@@ -14,8 +14,8 @@ import av
 import numpy as np
 import pytest
 from av.container import InputContainer
-from blur_kit import Bright, redactor
 from rec_kit import Packets, Store, in_band
+from redaction_kit import Bright, redactor
 
 from common.clock import SystemClock
 from common.errors import RedactionError, SourceLost

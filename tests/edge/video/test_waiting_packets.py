@@ -17,7 +17,9 @@ from edge.sources.base import NOBODY, TimedPacket
 from edge.sources.file import FileOpener
 from edge.video.camera_worker import CameraWorker
 from edge.video.decoder import picture_of
-from edge.video.frame_analyzer import FrameAnalyzer, InferenceRequest
+from edge.video.frame_analyzer import FrameAnalyzer
+from edge.video.inference import InferenceRequest, InferenceResult
+from edge.video.tracking_stage import TrackingStage
 from pipelines.camera import CameraPipeline
 from pipelines.camera_tamper_detector import CameraHealth
 from pipelines.settings import HealthSettings
@@ -44,19 +46,14 @@ class Tap:
 def watched(path: Path, looks_per_s: float = 5) -> tuple[CameraWorker, Tap]:
     """A camera that has watched a whole file."""
 
-    def submit(job: InferenceRequest) -> None:
-        job.analyzer.conclude(job, Detections.none(), picture_of(job.frame))
+    def submit(request: InferenceRequest) -> None:
+        tracking.update(InferenceResult(request, Detections.none(), picture_of(request.frame)))
+
+    tracking = TrackingStage("cam", lambda size: CameraPipeline(size, []), lambda _report: None)
 
     tap, clock = Tap(), FakeClock()
-    analyzer = FrameAnalyzer(
-        camera="cam",
-        make_pipeline=lambda size: CameraPipeline(size, []),
-        health=CameraHealth(HealthSettings()),
-        looks_per_s=looks_per_s,
-        submit=submit,
-        report=lambda _report: None,
-        send=lambda _draft: None,
-    )
+    health = CameraHealth(HealthSettings())
+    analyzer = FrameAnalyzer(tracking, health, looks_per_s, submit=submit, send=lambda _draft: None)
     tap.worker = CameraWorker(
         id="cam",
         opener=FileOpener(str(path), NOBODY, clock),

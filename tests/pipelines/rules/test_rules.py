@@ -188,11 +188,11 @@ def test_a_finding_about_a_nameless_thing_waits_and_keeps_its_time() -> None:
     rule, pending = _line(), DeferredFindings()
     for i, x in enumerate([OUT, IN, IN, IN]):
         _at(track, x)
-        assert pending.settle(rule.judge([track], T0 + i * LOOK_NS), [track]) == []
+        assert pending.release(rule.judge([track], T0 + i * LOOK_NS), [track]) == []
     track.add_class_votes([(0, 0.5)])
-    (told,) = pending.settle([], [track])
+    (told,) = pending.release([], [track])
     assert (told.time_ns, told.data.object) == (T0 + LOOK_NS, "person")
-    assert pending.settle([], [track]) == []
+    assert pending.release([], [track]) == []
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_finding_keeps_where_its_track_was_seen(unseen: bool, still: bool, mis
     if missed:
         track.missed_ns = T0
     there = track.box
-    (told,) = DeferredFindings().settle([Finding(data, track, ("person",), T0)], [track])  # type: ignore[arg-type]
+    (told,) = DeferredFindings().release([Finding(data, track, ("person",), T0)], [track])  # type: ignore[arg-type]
     track.add_detection(moved_by(there, 200), 0.9, 0, T0 + LOOK_NS)
     assert told.outline == (there if shown else None)
 
@@ -225,11 +225,11 @@ def test_a_finding_about_a_thing_of_another_class_or_that_ended_nameless_is_drop
     pending = DeferredFindings()
     ((_, data),) = _walk(_line(), [OUT, IN], track)
     finding = Finding(data, track, ("person",), T0)  # type: ignore[arg-type]
-    assert pending.settle([finding], [track]) == []
+    assert pending.release([finding], [track]) == []
     if alive:
         track.add_class_votes([(2, 0.9)])
-    assert pending.settle([], [track] if alive else []) == []
-    assert pending.settle([], [track]) == []
+    assert pending.release([], [track] if alive else []) == []
+    assert pending.release([], [track]) == []
 
 
 @pytest.mark.parametrize("name", RULES)

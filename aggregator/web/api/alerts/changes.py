@@ -170,7 +170,7 @@ def add(app: FastAPI, log: AlertChangeLog, authenticator: Authenticator) -> None
     streams: Counter[str] = Counter()
 
     @app.get(
-        "/api/alerts/changes", tags=TAGS, response_class=AlertStream,
+        "/api/alerts/changes", tags=TAGS, response_class=Response,
         responses=content("text/event-stream", "Events with `{alerts, counts}`, and `reset`.") | errors(429),
     )  # fmt: skip
     async def follow_alerts(request: Request, caller: Who) -> Response:

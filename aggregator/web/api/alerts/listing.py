@@ -50,6 +50,11 @@ def after_cursor(text: str | None, order: AlertOrder) -> tuple[int, int, str] | 
 
 def add(app: FastAPI, responses: AlertResponses) -> None:
     """Add the routes."""
+    _add_page(app, responses)
+    _add_detail(app, responses)
+
+
+def _add_page(app: FastAPI, responses: AlertResponses) -> None:
     reader, places = responses.reader, responses.places
 
     @app.get("/api/alerts", tags=TAGS, responses=errors(400))
@@ -97,6 +102,10 @@ def add(app: FastAPI, responses: AlertResponses) -> None:
             next=cursor_of(found[-1], order) if len(found) == limit else None,
             counts=counts(reader.alert_counts(query)),
         )
+
+
+def _add_detail(app: FastAPI, responses: AlertResponses) -> None:
+    reader = responses.reader
 
     @app.get("/api/alerts/{alert_id}", tags=TAGS, responses=errors(404))
     def show_alert(alert_id: IdPath, caller: Who) -> AlertDetailResponse:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from common import logging_setup, text_file
-from common.backoff import Backoff
+from common.backoff import Backoff, run_with_retries
 from common.clock import Clock
 from common.errors import DoorError, SettingsError
 from edge.access.doors.door_signals import ControllerLost, DoorSignal
@@ -92,28 +92,32 @@ class Adapter(Protocol):
         """
 
 
+STEADY_NS = 60_000_000_000
+"""A connection that lasted longer counts as a success: the next delay is the shortest."""
+
+
 def supervise(adapter: Adapter, context: AdapterContext) -> None:
     """Run an adapter until the stop; what ends it is reported as `ControllerLost`, and it is started again."""
     log = logging_setup.get("doors").bind(doors=list(adapter.doors))
     backoff = Backoff(context.random, 0.5, 8.0)
-    while not context.stop.is_set():
+    began_ns = 0
+
+    def attempt() -> None:
+        nonlocal began_ns
         began_ns = context.clock.monotonic_ns()
-        reason = "it ended"
-        try:
-            adapter.run_once()
-        except DoorError as error:
-            reason = str(error)
-        except Exception as error:  # an internal error must not leave doors unmonitored
-            log.exception("a door's adapter failed", kind=type(error).__name__)
-            reason = "a fault in the box"
-        if context.stop.is_set():
-            return
+        adapter.run_once()
+
+    def failed(error: Exception | None) -> None:
+        reason = str(error) if isinstance(error, DoorError) else "a fault in the box" if error else "it ended"
+        if error is not None and not isinstance(error, DoorError):
+            log.error("a door's adapter failed", kind=type(error).__name__, exc_info=error)
         log.warning("door controller lost", reason=reason)
         for door in adapter.doors:
             context.report(door, ControllerLost(reason[:120]))
-        if context.clock.monotonic_ns() - began_ns > 60_000_000_000:
+        if context.clock.monotonic_ns() - began_ns > STEADY_NS:
             backoff.reset()
-        context.stop.wait(backoff.next_s())
+
+    run_with_retries(attempt, backoff, context.stop, failed)
 
 
 def secret_line(base: Path, name: str, key: str) -> str:

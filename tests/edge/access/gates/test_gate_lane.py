@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from lane_kit import PICTURE, TEXT, Hand, data, drive, lane
+from plate_reader_kit import PICTURE, TEXT, Hand, data, drive, lane
 from plates_kit import SaidFinder
 
 from common.errors import ModelError, StoreError
@@ -13,7 +13,7 @@ from edge.access.gates.decision import GatePolicy
 from edge.access.gates.empty_list import EmptyList
 from edge.access.gates.region_of_interest import Region, ScaleSelector
 from edge.access.site_lists.matching import Match
-from edge.video.frame_analyzer import Report
+from edge.video.report import Report
 from pipelines.plates.plate_tracking import Vehicle
 from pipelines.types import Box, Detections
 from protocol.event_types import VehicleBarred, VehicleRegistered, VehicleUnlisted, VehicleUnreadable

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from lane_kit import TERMS, TEXT, Hand, data, drive, lane
+from plate_reader_kit import TERMS, TEXT, Hand, data, drive, lane
 
 from common.clock import SECOND_NS, SystemClock
 from edge.access.gates.decision import GatePolicy

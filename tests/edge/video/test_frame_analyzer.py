@@ -9,9 +9,11 @@ from edge_kit import wait_until
 
 from common.clock import SECOND_NS
 from common.errors import ModelError
-from edge.video.frame_analyzer import FrameAnalyzer, InferenceRequest, Report
-from edge.video.inference import FixedSizeAdapter, InferencePool
+from edge.video.frame_analyzer import FrameAnalyzer
+from edge.video.inference import FixedSizeAdapter, InferencePool, InferenceRequest, InferenceResult
 from edge.video.latest_frame_queue import LatestFrameQueue
+from edge.video.report import Report
+from edge.video.tracking_stage import TrackingStage
 from pipelines.camera import CameraPipeline
 from pipelines.camera_tamper_detector import CameraHealth
 from pipelines.settings import HealthSettings
@@ -30,9 +32,8 @@ class Rig:
         self.drafts: list[UnsequencedEvent] = []
         self.pipelines: list[CameraPipeline] = []
         health = CameraHealth(HealthSettings(frozen_s=5))
-        self.analyzer = FrameAnalyzer(
-            "cam", self._make, health, looks_per_s, self.jobs.append, self.reports.append, self.drafts.append
-        )
+        self.tracking = TrackingStage("cam", self._make, self.reports.append)
+        self.analyzer = FrameAnalyzer(self.tracking, health, looks_per_s, self.jobs.append, self.drafts.append)
 
     def _make(self, size: tuple[int, int]) -> CameraPipeline:
         self.pipelines.append(CameraPipeline(size, []))
@@ -54,14 +55,14 @@ def test_looks_are_paced(fps: float, looks_per_s: float, expected: float) -> Non
     rig = Rig(looks_per_s)
     jitter = np.random.default_rng(0).integers(-10_000_000, 10_000_000, round(fps * 20))
     for number in range(round(fps * 20)):
-        rig.analyzer.see(picture(0), START_NS + round(number / fps * SECOND_NS) + int(jitter[number]))
+        rig.analyzer.process(picture(0), START_NS + round(number / fps * SECOND_NS) + int(jitter[number]))
     assert rig.analyzer.looks / 20 == pytest.approx(expected, rel=0.12)
 
 
 def test_what_moves_becomes_a_job() -> None:
     rig = Rig()
     for number in range(10):
-        rig.analyzer.see(picture(number), START_NS + number * SECOND_NS // 5)
+        rig.analyzer.process(picture(number), START_NS + number * SECOND_NS // 5)
     assert len(rig.jobs) >= 7
     assert not rig.jobs[0].past
 
@@ -69,10 +70,10 @@ def test_what_moves_becomes_a_job() -> None:
 def test_a_clock_that_is_set_back_starts_the_tracks_again_and_does_not_stop_the_eye() -> None:
     rig = Rig()
     for number in range(10):
-        rig.analyzer.see(picture(number), START_NS + number * SECOND_NS // 5)
+        rig.analyzer.process(picture(number), START_NS + number * SECOND_NS // 5)
     looks = rig.analyzer.looks
     for number in range(10):
-        rig.analyzer.see(picture(number), START_NS - 3600 * SECOND_NS + number * SECOND_NS // 5)
+        rig.analyzer.process(picture(number), START_NS - 3600 * SECOND_NS + number * SECOND_NS // 5)
     assert rig.analyzer.looks >= looks + 9
     assert len(rig.pipelines) == 2
 
@@ -82,20 +83,20 @@ def test_health_keeps_its_own_time_when_the_clock_is_set_back() -> None:
     times = [n * SECOND_NS for n in range(12)] + [(n - 5000) * SECOND_NS for n in range(20)]
     for number, at in enumerate(times):
         shown = picture(number if number < 12 else 99)
-        rig.analyzer.see(shown, START_NS + at)
+        rig.analyzer.process(shown, START_NS + at)
     assert "camera.frozen" in [draft.kind for draft in rig.drafts]
 
 
 def test_a_new_size_is_a_new_pipeline_and_old_jobs_are_dropped() -> None:
     rig = Rig()
     for number in range(4):
-        rig.analyzer.see(picture(number), START_NS + number * SECOND_NS)
+        rig.analyzer.process(picture(number), START_NS + number * SECOND_NS)
     old = rig.jobs[-1]
     for number in range(4, 8):
-        rig.analyzer.see(picture(number, (480, 272)), START_NS + number * SECOND_NS)
-    rig.analyzer.conclude(old, Detections.none(), np.zeros((240, 320, 3), np.uint8))
+        rig.analyzer.process(picture(number, (480, 272)), START_NS + number * SECOND_NS)
+    rig.tracking.update(InferenceResult(old, Detections.none(), np.zeros((240, 320, 3), np.uint8)))
     assert [pipeline.size for pipeline in rig.pipelines] == [(320, 240), (480, 272)]
-    assert rig.analyzer.inspected == 0
+    assert rig.tracking.inspected == 0
 
 
 class Moody:
@@ -112,13 +113,19 @@ class Moody:
 
 def test_a_frame_that_fails_does_not_end_the_looks_at_the_others() -> None:
     rig = Rig()
+    results: list[tuple[str, InferenceRequest]] = []
+
+    def delivered(camera: str, result: InferenceResult) -> None:
+        results.append((camera, result.request))
+
     mailbox: LatestFrameQueue[InferenceRequest] = LatestFrameQueue()
-    inference = InferencePool(FixedSizeAdapter(Moody()), mailbox)
+    inference = InferencePool(FixedSizeAdapter(Moody()), mailbox, delivered)
     inference.start()
     for number in range(10):
-        rig.analyzer.see(picture(number), START_NS + number * SECOND_NS // 5)
+        rig.analyzer.process(picture(number), START_NS + number * SECOND_NS // 5)
     for job in rig.jobs[:4]:
         mailbox.put_when_free("cam", job, lambda: False)
     wait_until(lambda: inference.jobs == 2)
     inference.stop()
     assert inference.failures == 2
+    assert results == [("cam", request) for request in rig.jobs[2:4]]

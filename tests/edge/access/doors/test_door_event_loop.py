@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+import numpy as np
 import pytest
 from edge_kit import open_outbox
 
@@ -22,6 +23,7 @@ from edge.access.doors.reorder_buffer import ReorderBuffer
 from edge.access.pseudonyms import DailyPseudonyms
 from edge.settings.doors import DoorSettings, SimulatedDoor, WebhookDoor
 from edge.settings.node import BoxSettings
+from edge.video.report import Report
 from pipelines.findings import Finding
 from pipelines.rules.tailgate import PassageSettings
 from protocol.envelope import UnsequencedEvent, decode
@@ -54,7 +56,7 @@ class Table:
     def cross(self, seconds: float, track: int, **more: Any) -> None:
         fields: dict[str, Any] = {"line": "doorway", "direction": "forward", "object": "person", "track": track, **more}
         finding = Finding(LineCrossed(**fields), None, ("person",), START_NS + round(seconds * SECOND_NS))  # type: ignore[arg-type]
-        self.doors.handle_findings("hall", [finding])
+        self.doors.take_report(Report("hall", [finding], np.zeros((2, 2, 3), np.uint8), ()))
 
     @property
     def told(self) -> list[tuple[float, str]]:

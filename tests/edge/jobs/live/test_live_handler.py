@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from blur_kit import Bright, Failing, make_film
 from edge_kit import Served, served, wait_until
 from job_kit import Jobs
 from live_kit import OPEN, SITE_KEY, Taker, command, most_open, taking
+from redaction_kit import Bright, Failing, make_film
 from websockets.exceptions import ConnectionClosed
 
 from common.clock import SECOND_NS, FakeClock, SystemClock

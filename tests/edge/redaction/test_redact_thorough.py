@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from blur_kit import make_film
 from model_kit import all_obtainable
+from redaction_kit import make_film
 
 from edge.redaction.detection_plan import Detectors, face_sizes
 from edge.redaction.face_search import FACE_SEARCH

@@ -12,7 +12,7 @@ from edge.access.gates.decision import GatePolicy
 from edge.access.gates.plate_reader_worker import PlateReaderWorker
 from edge.access.gates.region_of_interest import Region
 from edge.access.gates.relay_controller import RelayController
-from edge.video.frame_analyzer import Passing, Report
+from edge.video.report import Passing, Report
 from pipelines.plates.ensemble_reader import EnsembleReader
 from pipelines.plates.passage_tracker import PassageTracker
 from pipelines.plates.plate_pipeline import PlatePipeline

@@ -15,10 +15,10 @@ import av
 import cv2
 import numpy as np
 import pytest
-from blur_kit import Bright, Failing, Stuck, detail, lumas, make_film, place, redactor, scene
 from model_kit import obtain
 from numpy.typing import NDArray
 from redact_kit import Truth, render, still_clip
+from redaction_kit import Bright, Failing, Stuck, detail, lumas, make_film, place, redactor, scene
 
 from common.errors import ModelError, RedactionError
 from edge.media.redaction_statistics import Counts
@@ -305,7 +305,7 @@ MEMORY = """
 import sys
 from pathlib import Path
 sys.path[:0] = [{kit!r}]
-from blur_kit import Bright, redactor
+from redaction_kit import Bright, redactor
 from edge.redaction.video_reader import film_of
 redactor(Bright()).redact(film_of(Path({film!r})), Path({out!r}))
 status = Path("/proc/self/status").read_text()  # ru_maxrss would count the parent's memory at the fork

@@ -14,10 +14,10 @@ import httpx2
 import msgspec
 import numpy as np
 import pytest
-from blur_kit import Bright
 from edge_kit import wait_until
 from job_kit import Jobs
 from rec_kit import RATE, START_NS, Store, packets
+from redaction_kit import Bright
 from release_kit import SITE_KEY, recorded
 
 from common.clock import SECOND_NS

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import av
 import numpy as np
 import pytest
-from blur_kit import SIDE, Bright, Failing, Stuck, detail, place, scene
+from redaction_kit import SIDE, Bright, Failing, Stuck, detail, place, scene
 
 from common.errors import ModelError
 from edge.redaction.live_redactor import PLATES_EVERY, LiveRedactor

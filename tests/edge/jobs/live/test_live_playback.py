@@ -12,11 +12,11 @@ import av
 import msgspec
 import numpy as np
 import pytest
-from blur_kit import Bright, make_film
 from edge_kit import RATE, wait_until
 from job_kit import Jobs
 from live_kit import OPEN, command, most_open, taking
 from rec_kit import START_NS, Packets, Store
+from redaction_kit import Bright, make_film
 
 from common.clock import SECOND_NS, FakeClock, SystemClock
 from common.errors import FootageError, FootageRefused

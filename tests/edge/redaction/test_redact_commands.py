@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from blur_kit import make_film
 from model_kit import obtain
+from redaction_kit import make_film
 
 from edge.cli.redaction import progress_on
 from models.files.store import ModelStore

@@ -8,8 +8,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from blur_kit import Bright, detail, redactor
 from rec_kit import START_NS, Packets, Store
+from redaction_kit import Bright, detail, redactor
 
 from common.clock import SECOND_NS
 from edge.recorder.fakedisk import FakeDisk

@@ -37,6 +37,7 @@ from aggregator.web.dashboard.login import login
 from aggregator.web.dashboard.login.login import LoginRoutes
 from aggregator.web.dashboard.page_layout import PageContext
 from aggregator.web.dashboard.page_updates import PageUpdates
+from aggregator.web.dashboard.shift import reports_page, shift_page
 from aggregator.web.dashboard.video import footage_page, live_page
 
 
@@ -93,6 +94,8 @@ def _pages(parts: Parts) -> dict[str, Show]:
     updates = PageUpdates(core.reader, parts.messaging.changes)
     return {
         "/": partial(alerts_page.show, context, use.alerts, updates, CardRenderer(parts.sites)),
+        "/shift": partial(shift_page.show, context, use.handovers),
+        "/reports": partial(reports_page.show, context, use.statistics),
         "/gates": partial(gates_page.show, context, use.commands, updates),
         "/footage": partial(footage_page.show, context, use.commands),
         "/live": partial(live_page.show, context),

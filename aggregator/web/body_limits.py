@@ -10,6 +10,8 @@ MOST_API_BYTES = 10_000
 """Of the API's JSON: a case with 50 places has 8,000 bytes."""
 MOST_IDS_BYTES = 32_000
 """Of a decision about 500 alerts or events, by id."""
+MOST_PROCEDURE_BYTES = 64_000
+"""Of a procedure: 30 steps of 300 characters in both languages."""
 MOST_LIST_BYTES = 4_000_000
 _FORM_BYTES = 64 * 1024
 """What a form adds to the file in it."""
@@ -29,4 +31,6 @@ def most_bytes(path: str) -> int:
         return MOST_LIST_BYTES + _FORM_BYTES
     if path == "/api/alerts/bulk" or (path.startswith("/api/alerts/") and path.endswith("/split")):
         return MOST_IDS_BYTES
+    if path == "/api/procedures":
+        return MOST_PROCEDURE_BYTES
     return MOST_API_BYTES if path.startswith("/api/") else MOST_BYTES

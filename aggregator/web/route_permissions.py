@@ -126,6 +126,8 @@ ROUTES: dict[str, RoutePolicy] = {
     "PATCH /box/uploads/{use}/{job}": RoutePolicy(ticket=True),
     "GET /favicon.ico": FILES,
     "PAGE /": RoutePolicy("alerts.see", token=False),
+    "PAGE /shift": RoutePolicy("handover.sign", token=False),
+    "PAGE /reports": RoutePolicy("reports.see", token=False),
     "PAGE /gates": RoutePolicy("passages.see", token=False),
     "PAGE /footage": RoutePolicy("footage.look", token=False),
     "PAGE /search": RoutePolicy("search", token=False),

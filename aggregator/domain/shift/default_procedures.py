@@ -21,12 +21,12 @@ _LOOK = _may("Look at the picture and the live view.", "查看抓拍图片和实
 _GUARD = _may("Send the guard on duty to look.", "通知值班保安到现场查看。")
 _POLICE = _may("Somebody is in danger: call 110.", "有人身危险时拨打110报警。")
 _INSTALLER = _may(
-    "Tell the installer: camera, since when, what the picture shows.", "通知维护人员：哪个摄像机、从何时起、画面情况。"
+    "Tell the installer: camera, since when, what the picture shows.", "通知维护人员：哪个摄像头、从何时起、画面情况。"
 )
-_NEIGHBOURS = _may("See whether other devices of the same box are affected.", "查看同一主机的其他设备是否也有故障。")
+_NEIGHBOURS = _may("See whether other devices of the same box are affected.", "查看同一边缘盒的其他设备是否也有故障。")
 _WATCH = _may("Have the place watched until it works again.", "恢复之前安排人员巡查该处。")
-_DOOR = _may("Look at the camera that sees the door.", "查看门口摄像机画面。")
-_BOX = _may("Tell the installer: box, time, text of the alert.", "通知维护人员：哪台主机、时间、告警内容。")
+_DOOR = _may("Look at the camera that sees the door.", "查看门口摄像头画面。")
+_BOX = _may("Tell the installer: box, time, text of the alert.", "通知维护人员：哪台边缘盒、时间、告警内容。")
 _CAMERA_FAULT = (_LOOK, _GUARD, _INSTALLER)
 _DISK = (_BOX, _may("Back up footage that is needed (hold or clip).", "需要的录像先锁定或导出。"))
 
@@ -81,10 +81,10 @@ DEFAULTS: dict[str, tuple[Step, ...]] = {
     "footage.gap": (_BOX, _may("Write the gap into the shift's notes.", "在值班记录中注明录像缺失时段。")),
     "footage.at_risk": _DISK,
     "footage.held": (_may("See who keeps the footage, and why.", "核实由谁锁定录像及原因。"),),
-    "footage.erased": (_may("See that it was meant: time, camera, who.", "核实删除是否正常：时间、摄像机、操作人。"),),
+    "footage.erased": (_may("See that it was meant: time, camera, who.", "核实删除是否正常：时间、摄像头、操作人。"),),
     "disk.full": _DISK,
     "disk.changed": (_may("Ask whether the installer has replaced the disk.", "询问是否由维护人员更换硬盘。"), *_DISK),
-    "outbox.lost": (_BOX, _may("Check the connection of the box.", "检查该主机的网络连接。")),
+    "outbox.lost": (_BOX, _may("Check the connection of the box.", "检查该边缘盒的网络连接。")),
     "clock.stepped": (_BOX,),
     "box.config_rejected": (_BOX,),
     "box.lost": (

@@ -31,12 +31,14 @@ LEAVE_S = 1.0
 """A browser that was sent elsewhere has left by then."""
 PAGES = {
     "/": "alerts",
+    "/shift": "shift",
     "/gates": "gates",
     "/live": "live",
     "/footage": "footage",
     "/search": "search",
     "/releases": "releases",
     "/lists": "lists",
+    "/reports": "reports",
     "/record": "record",
     "/staff": "staff",
     "/account": "account",

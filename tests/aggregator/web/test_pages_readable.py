@@ -12,7 +12,20 @@ from playwright.sync_api import Browser, Page
 from aggregator.web.dashboard.style import PALETTE_CSS
 
 Theme = Literal["dark", "light"]
-PAGES = ("/", "/account", "/gates", "/live", "/footage", "/lists", "/search", "/releases", "/record", "/staff")
+PAGES = (
+    "/",
+    "/account",
+    "/shift",
+    "/reports",
+    "/gates",
+    "/live",
+    "/footage",
+    "/lists",
+    "/search",
+    "/releases",
+    "/record",
+    "/staff",
+)
 FAINT = """() => {
   const numbers = text => (text.match(/[\\d.]+/g) || []).map(Number);
   const light = ([r, g, b]) => [r, g, b].map(v => v / 255)

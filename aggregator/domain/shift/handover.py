@@ -29,6 +29,7 @@ class AlertLine(msgspec.Struct, frozen=True, kw_only=True):
     """An open alert as it stood at the hand-over. Times are UTC nanoseconds.
 
     Attributes:
+        name: What people call the place; empty where it has no name.
         suppression: Empty, `shelved`, `silenced`, `maintenance` or `inhibited`; `by` and `until_ns` belong to it.
     """
 
@@ -45,6 +46,7 @@ class AlertLine(msgspec.Struct, frozen=True, kw_only=True):
     count: int
     first_ns: int
     last_ns: int
+    name: str = ""
     note: str = ""
     suppression: str = ""
     by: str = ""

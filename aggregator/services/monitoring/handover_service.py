@@ -158,14 +158,17 @@ class HandoverService:
         hidden = AlertQuery(
             order="urgency", status="open", suppressed="only", limit=document.MOST_ALERTS, within=within
         )
+        names = {(it.site, it.box, it.id): it.name for it in reader.cameras()}
+        doors = ((it, it.status) for it in reader.places())
+        names |= {(it.site, it.box, door.id): door.name for it, door in doors if isinstance(door, DoorStatus)}
         return Content(
             scope=scope,
             since_ns=since_ns,
             at_ns=now_ns,
             counts={str(it): count for it, count in reader.alert_counts(shown).items()},
-            alerts=document.cut([_line(it) for it in reader.alerts(shown)]),
+            alerts=document.cut([_line(it, names) for it in reader.alerts(shown)]),
             hidden_count=reader.alert_count(hidden),
-            hidden=document.cut([_line(it) for it in reader.alerts(hidden)]),
+            hidden=document.cut([_line(it, names) for it in reader.alerts(hidden)]),
             devices=tuple(self._broken(within))[: document.MOST_DEVICES],
             notes=tuple(reader.shift_notes(_notes_of(scope), since_ns or 0, document.MOST_NOTES)),
         )
@@ -186,6 +189,7 @@ class HandoverService:
 
 
 Since = dict[tuple[str, str, str], int]
+Names = dict[tuple[str, str, str], str]
 
 
 def _boxes(boxes: Iterable[Box], within: Scope, since: Since) -> list[BrokenDevice]:
@@ -227,8 +231,9 @@ def _doors(places: Iterable[Place], within: Scope, away: set[tuple[str, str]], s
     return found
 
 
-def _line(alert: Alert) -> AlertLine:
+def _line(alert: Alert, names: Names) -> AlertLine:
     return AlertLine(
+        name=names.get((alert.site, alert.box, alert.place), ""),
         id=alert.id, site=alert.site, box=alert.box, place=alert.place, kind=alert.kind, subject=alert.subject,
         object=alert.object, severity=alert.severity, acknowledgement=alert.acknowledgement, assignee=alert.assignee,
         count=alert.count, first_ns=alert.first_ns, last_ns=alert.last_ns, note=alert.note,

@@ -73,7 +73,7 @@ def _alerts(lines: tuple[AlertLine, ...], caption: str, sites: SiteClock, words:
 def _alert_row(it: AlertLine, sites: SiteClock, words: Texts, *, hidden: bool) -> list[str]:
     count = f" ×{it.count}" if it.count > 1 else ""
     what = " · ".join(filter(None, (kind_text(it.kind, words) + count, it.subject)))
-    where = " · ".join(filter(None, (sites.name(it.site), it.place or it.box)))
+    where = " · ".join(filter(None, (sites.name(it.site), it.name or it.place or it.box)))
     who = words[f"shift.seen.{it.acknowledgement}"].format(who=it.assignee)
     row = [
         severity_html(it.severity, words), escape(what), escape(where), time_html(sites, it.site, it.first_ns),

@@ -36,6 +36,11 @@ def source_text(source: Source, sites: SiteClock, words: Texts) -> str:
     return " · ".join(filter(None, (sites.name(source.site), source.place or source.box, what, source.subject)))
 
 
+def short_text(source: Source, words: Texts) -> str:
+    """A source in words, for a chart's label: the table beside it names the site."""
+    return " · ".join(filter(None, (source.place or source.box, kind_text(source.kind, words), source.subject)))
+
+
 def figures_html(report: Report, words: Texts) -> str:
     """The main figures; one that is over its limit is marked, also in words."""
     counted, found = report.counted, report.figures

@@ -116,7 +116,7 @@ class ReportsPage:
 
     def _draw(self, report: Report) -> None:
         words, sites = self._words, self._context.sites
-        names = [tables.source_text(source, sites, words) for source, _ in report.counted.sources]
+        names = [tables.short_text(source, words) for source, _ in report.counted.sources]
         shown = (
             ("days", charts.days_chart(report, words), tables.days_html(report, words)),
             ("severities", charts.severities_chart(report, words), tables.severities_html(report, words)),

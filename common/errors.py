@@ -35,6 +35,9 @@
     │   └── KeysMissing      what it keeps cannot be opened without its keys.json
     ├── CaseError            a search that its case does not allow, or a case that cannot be
     ├── ReleaseError         an unredacted copy that cannot be requested, decided, made or fetched
+    ├── QuietError           a silence, maintenance window or shelf that cannot be
+    ├── EscalationError      a chain, rota or calendar that cannot be; names the field
+    ├── NotificationError    a target, a link or a dead letter that cannot be used; gives the reason
     ├── StaffError           an account, a role or a token that cannot be
     ├── ProcedureError       a checklist or a tick that cannot be
     ├── HandoverError        a hand-over that cannot be made or signed now
@@ -220,6 +223,18 @@ class ProcedureError(PaifangError):
 
 class HandoverError(PaifangError):
     """A hand-over or a note that cannot be made or signed now."""
+
+
+class QuietError(PaifangError):
+    """A silence, a maintenance window or a shelf that cannot be; names the field and the fix."""
+
+
+class EscalationError(PaifangError):
+    """A chain, rota or calendar that cannot be, or was changed by somebody else meanwhile; names the field."""
+
+
+class NotificationError(PaifangError):
+    """A target, a link or a dead letter that cannot be used; gives the reason and repeats no address."""
 
 
 class StaffError(PaifangError):

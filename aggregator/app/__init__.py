@@ -89,6 +89,7 @@ def running(settings: Settings, roles: Set[Role] = ROLES) -> Iterator[Parts]:
 
         thread.start()
         stack.callback(end)
+        parts.monitoring.escalation.check_at_start()
         yield parts
 
 

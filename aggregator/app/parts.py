@@ -6,10 +6,10 @@ import random
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import tzinfo
 from pathlib import Path
 
 from aggregator.app.broker import new_token
+from aggregator.app.monitoring import Monitoring, monitoring
 from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.audit.checkpointer import Checkpointer
 from aggregator.audit.view_deduplicator import ViewDeduplicator
@@ -23,6 +23,7 @@ from aggregator.domain.clip import USE as CLIP
 from aggregator.domain.store_port import Reader, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
 from aggregator.ingest.consumer import EventConsumer
+from aggregator.ingest.quiet.quiet_engine import QuietPlaces
 from aggregator.jobs.clip_jobs import ClipCommands, ClipJobs
 from aggregator.jobs.job_runner import JobRunner
 from aggregator.jobs.release_jobs import ReleaseJobs
@@ -44,7 +45,7 @@ from aggregator.services.monitoring.statistics_service import StatisticsService
 from aggregator.services.picture_service import PictureService
 from aggregator.services.release_service import ReleaseService
 from aggregator.services.search_service import SearchService
-from aggregator.services.site_clock import SiteClock, zone_of
+from aggregator.services.site_clock import SiteClock, SiteZones
 from aggregator.services.site_list_repository import SiteListRepository
 from aggregator.services.site_list_service import SiteListService
 from aggregator.services.stream_relay import StreamRelay
@@ -143,6 +144,7 @@ class Parts:
     messaging: Messaging
     files: Files
     use_cases: UseCases
+    monitoring: Monitoring
     jobs: tuple[JobRunner, ...]
 
     @property
@@ -176,7 +178,8 @@ def assemble(core: Core, writer: Writer, connect: Callable[[], MqttClient]) -> P
     )  # fmt: skip
     uploads.takers |= {RELEASE: releases, CLIP: clips}
     runner = JobRunner((releases, clips), core.clock, use_cases.releases.news)
-    return Parts(core, access, messaging, files, use_cases, (runner,))
+    watch = monitoring(core, access.areas, messaging.consumer.decide)
+    return Parts(core, access, messaging, files, use_cases, watch, (runner, watch.jobs))
 
 
 def _access(core: Core) -> Access:
@@ -210,7 +213,10 @@ def _messaging(core: Core, access: Access, writer: Writer, connect: Callable[[],
     outbound = OutboundQueue(core.queue.wake, lambda: [*_retained(lists), *checkpointer.newest()])
     checkpointer = _checkpointer(core, outbound)
     retention = RetentionJob(core.settings.retention, clock, core.reader.last_heartbeat_ns())
-    processor = BatchProcessor(writer, clock, core.new_id, core.settings.clips.keep_days, _alert_rules(core, access))
+    zones = SiteZones(sites, core.reader)
+    rules = AlertRules(core.settings.alerts, access.areas, zones.of_box)
+    places = QuietPlaces(access.areas, zones.of_site)
+    processor = BatchProcessor(writer, clock, core.new_id, core.settings.clips.keep_days, rules, places=places)
     changes = ChangeFeed()
 
     def maintain() -> None:
@@ -272,20 +278,6 @@ def _checkpointer(core: Core, outbound: OutboundQueue) -> Checkpointer:
         sites=lambda: sorted({box.site for box in core.reader.boxes()}),
         outside=Path(record.outside) if record.outside else None,
     )
-
-
-def _alert_rules(core: Core, access: Access) -> AlertRules:
-    sites = core.settings.sites
-    zones: dict[tuple[str, str], str] = {}
-
-    def zone(site: str, box: str) -> tzinfo:
-        if site in sites and sites[site].timezone:
-            return zone_of(sites[site].timezone)
-        if (site, box) not in zones:  # the box's own, which it tells once it is there
-            zones.update({(it.site, it.box): it.timezone for it in core.reader.boxes()})
-        return zone_of(zones.get((site, box)))
-
-    return AlertRules(core.settings.alerts, access.areas, zone)
 
 
 def areas_of(settings: Settings) -> Areas:

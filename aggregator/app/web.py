@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from aggregator.app.broker import new_token
 from aggregator.app.parts import Parts
+from aggregator.app.quiet import quiet_routes
 from aggregator.auth.oidc import OidcClient
 from aggregator.messaging.broker_endpoint import read_secret
 from aggregator.services.monitoring.place_directory import PlaceDirectory
@@ -28,9 +29,11 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
+from aggregator.web.api.monitoring import escalation, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
-from aggregator.web.dashboard import Show, alerts_page, gates_page, site_lists_page
+from aggregator.web.dashboard import Show, acknowledge_page, alerts_page, gates_page, site_lists_page
 from aggregator.web.dashboard.accounts import account_page, accounts_page
+from aggregator.web.dashboard.acknowledge_page import AcknowledgeRoutes
 from aggregator.web.dashboard.html.card_renderer import CardRenderer
 from aggregator.web.dashboard.investigation import audit_page, releases_page, search_page
 from aggregator.web.dashboard.login import login
@@ -49,6 +52,7 @@ def build_web(parts: Parts) -> FastAPI:
     """
     app = api.build(parts.core.settings.http, parts.access.authenticator, _routes(parts))
     login.mount(app, _login(parts))
+    acknowledge_page.mount(app, AcknowledgeRoutes(parts.monitoring.links, parts.sites))
     dashboard.mount(app, _pages(parts))
     return app
 
@@ -66,6 +70,7 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(procedures.add, procedures=use.procedures),
         partial(handovers.add, handovers=use.handovers),
         partial(statistics.add, statistics=use.statistics),
+        *quiet_routes(parts, responses),
         partial(places.add, reader=core.reader, pictures=parts.pictures),
         partial(site_lists.add, lists=use.lists, commands=use.commands),
         partial(audit.add, reader=core.reader, audit_log=access.audit_log, public=public, clock=core.clock),
@@ -74,6 +79,8 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(releases.add, releases=use.releases),
         partial(clips.add, clips=use.clips),
         partial(live.add, views=use.live),
+        partial(escalation.add, escalation=parts.monitoring.escalation),
+        partial(notifications.add, notifications=parts.monitoring.notifications),
         partial(uploads.add, uploads=parts.files.uploads),
     ]
 

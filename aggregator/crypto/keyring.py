@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, derive_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -20,6 +21,7 @@ from protocol.signing.trust_anchor import Trust
 from protocol.site_lists import KEY_BYTES, NONCE_BYTES
 
 FILE = "keys.json"
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -84,6 +86,12 @@ class KeyRing:
     def client_id(self, beginning: str) -> str:
         """A secret client id at the broker: a client that connects with it ends the other connection."""
         return f"{beginning}-{hmac.digest(self._derived('client id'), beginning.encode(), 'sha256').hex()[:24]}"
+
+    @property
+    def web_push(self) -> EllipticCurvePrivateKey:
+        """Signs requests to push services (VAPID). Derived from the master key (FIPS 186-5, A.2.1)."""
+        seed = HKDF(SHA256(), 40, None, b"paifang web push").derive(self._master)
+        return derive_private_key(int.from_bytes(seed) % (_P256_ORDER - 1) + 1, SECP256R1())
 
     def digest(self, site: str, kind: str, text: str) -> bytes:
         """Finds an entry by its text, and keeps it from standing there twice."""

@@ -1,1 +1,1 @@
-"""Pure types and state machines: alert, clip, release, case, authorization, audit entry, Merkle tree, list entry."""
+"""Pure types and state machines: alert, quiet, clip, release, case, authorization, audit entry, Merkle tree, list."""

@@ -13,14 +13,17 @@ from protocol.identifiers import NAME
 
 Role = Literal["monitor", "supervisor", "investigator", "approver", "auditor", "installer", "admin"]
 Permission = Literal[
-    "alerts.see", "alerts.work", "places.see", "passages.see", "gate.open", "list.see", "list.change", "footage.look",
-    "live.see", "clips.see", "search", "case.work", "release.see", "release.ask", "release.decide", "record.read",
-    "trouble.see", "staff.manage", "handover.sign", "procedure.change", "reports.see",
+    "alerts.see", "alerts.work", "silences.see", "silences.change", "places.see", "passages.see", "gate.open",
+    "list.see", "list.change", "footage.look", "live.see", "clips.see", "search", "case.work", "release.see",
+    "release.ask", "release.decide", "record.read", "trouble.see", "staff.manage", "escalation.see",
+    "escalation.change", "notifications.see", "handover.sign", "procedure.change", "reports.see",
 ]  # fmt: skip
 ROLES: tuple[Role, ...] = get_args(Role)
 PERMISSIONS: dict[Permission, frozenset[Role]] = {
     "alerts.see": frozenset({"monitor", "supervisor"}),
     "alerts.work": frozenset({"monitor", "supervisor"}),
+    "silences.see": frozenset({"monitor", "supervisor"}),
+    "silences.change": frozenset({"supervisor"}),
     "places.see": frozenset({"monitor", "supervisor", "investigator", "installer"}),
     "passages.see": frozenset({"monitor", "supervisor"}),
     "gate.open": frozenset({"monitor", "supervisor"}),
@@ -40,6 +43,9 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     "handover.sign": frozenset({"monitor", "supervisor"}),
     "procedure.change": frozenset({"supervisor"}),
     "reports.see": frozenset({"supervisor"}),
+    "escalation.see": frozenset({"supervisor", "admin"}),
+    "escalation.change": frozenset({"supervisor", "admin"}),
+    "notifications.see": frozenset({"supervisor", "admin"}),
 }
 """Separation of duties: managing accounts, seeing pictures, approving requests and auditing are different roles."""
 

@@ -12,6 +12,7 @@ from aggregator.domain.alerts.types import Alert, Severity, Status
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.authorization import Scope
 from aggregator.domain.clip import Clip
+from aggregator.domain.quiet.decisions import QuietDecisions
 from protocol.envelope import Event
 from protocol.ranges import Range, Ranges
 from protocol.receipts import BoxStatus, DoorStatus, GateStatus
@@ -84,6 +85,7 @@ class Batch:
     Attributes:
         history: Of the alerts.
         moved: Event → the alert that it belongs to from now on.
+        quiet: New and changed silences, maintenance windows and shelves.
     """
 
     events: list[ReceivedEvent] = field(default_factory=list)
@@ -95,6 +97,7 @@ class Batch:
     clips: list[Clip] = field(default_factory=list)
     history: list[HistoryEntry] = field(default_factory=list)
     moved: dict[str, str] = field(default_factory=dict)
+    quiet: QuietDecisions = field(default_factory=QuietDecisions)
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):

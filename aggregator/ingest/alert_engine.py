@@ -6,7 +6,7 @@ Changes are laid over the cache and kept only when their batch is committed, so 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aggregator.domain.alerts.grouping import fingerprint_of, targets
 from aggregator.domain.alerts.history import HistoryEntry, detail_of
@@ -72,6 +72,14 @@ class AlertEngine:
         self._marks.clear()
         self.begin()
 
+    def prepare(self, events: Sequence[Event]) -> None:
+        """Ask the store once which alerts there are for events that are about to be taken."""
+        marks = {fingerprint_of(event) for event in events}
+        marks |= {target for event in events if event.kind in ENDS for target in targets(event)}
+        unknown = [mark for mark in marks if mark not in self._marks]
+        if unknown:
+            self._marks.update(dict.fromkeys(set(unknown) - self._store.known_fingerprints(unknown), ""))
+
     def take(self, event: Event, now_ns: int) -> str | None:
         """Let a new event have its effect.
 
@@ -101,6 +109,11 @@ class AlertEngine:
         """An alert as it is now, within the batch."""
         found = self.changed.get(alert_id) or self._cache.get(alert_id)
         return found if found is not None else self._store.alert(alert_id)
+
+    def goes_on(self, event: Event) -> bool:
+        """Whether the alert that an event would go into is open, and its condition active."""
+        alert = self._find(fingerprint_of(event))
+        return alert is not None and alert.status == "open" and alert.condition == "active"
 
     def change(self, alert: Alert, change: Change, now_ns: int, decision: Decision = BY_SYSTEM) -> Alert:
         """Let a decision about one alert have its effect; the same object where it has none."""

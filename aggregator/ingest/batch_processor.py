@@ -11,13 +11,16 @@ from aggregator.domain.alerts import decisions
 from aggregator.domain.alerts.decisions import Request
 from aggregator.domain.alerts.rules import DEFAULTS, AlertRules
 from aggregator.domain.alerts.types import Alert, Decision, Effect
+from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.clip import request_for_alert
+from aggregator.domain.quiet.decisions import QuietDecisions
 from aggregator.domain.read_models import Batch, Position, ReceivedEvent, StatusSeen
 from aggregator.domain.store_port.alerts import IngestWriter
 from aggregator.ingest import message_validator
 from aggregator.ingest.alert_decider import AlertDecider, Allowed
 from aggregator.ingest.alert_engine import AlertEngine
 from aggregator.ingest.message_validator import InvalidMessage, StatusReceived, Verdict
+from aggregator.ingest.quiet.quiet_engine import QuietEngine, QuietPlaces
 from aggregator.messaging.mqtt_client import InboundMessage
 from aggregator.messaging.outbound_queue import ReplyReceived
 from common import logging_setup
@@ -73,6 +76,7 @@ class BatchProcessor:
         new_id: Makes ids for new alerts.
         clip_days: How long their clips are kept.
         rules: How alerts of each kind behave.
+        places: Areas and time zones, for what keeps alerts out of the queue.
     """
 
     def __init__(
@@ -82,11 +86,14 @@ class BatchProcessor:
         new_id: Callable[[], str],
         clip_days: int = 30,
         rules: AlertRules = DEFAULTS,
+        *,
+        places: QuietPlaces = QuietPlaces(),  # noqa: B008 — immutable
     ) -> None:
         self._store = store
         self._clip_days = clip_days
         self._clock = clock
         self._engine = AlertEngine(store, new_id, rules)
+        self._quiet = QuietEngine(store, self._engine, places)
         self._turn_ns: int | None = None
         self._positions: dict[tuple[str, str, str], Position] | None = None
         self._epochs: dict[BoxKey, str] = {}
@@ -129,10 +136,11 @@ class BatchProcessor:
         Raises:
             StoreError: The store cannot write now; nothing was changed.
         """
-        self._engine.begin()
+        self._begin()
         decider = AlertDecider(self._store, self._engine, (decision, allowed), self._clock.wall_ns())
         try:
             verdicts = decider.decide(requests)
+            self._quiet.settle(self._clock.wall_ns())
             return verdicts, self._commit_alerts(Batch(audit_entries=decider.audit_entries, moved=decider.moved))
         except BaseException:
             self._drop_caches()
@@ -148,19 +156,39 @@ class BatchProcessor:
         if self._turn_ns is not None and now_ns - self._turn_ns < TURN_NS:
             return None
         self._turn_ns = now_ns
-        self._engine.begin()
+        self._begin()
         try:
-            if self._engine.turn(self._clock.wall_ns()):
+            more = self._engine.turn(self._clock.wall_ns())
+            if self._quiet.turn(self._clock.wall_ns()) or more:
                 self._turn_ns = None
             return self._commit_alerts(Batch())
         except BaseException:
             self._drop_caches()
             raise
 
+    def apply_quiet(self, changed: QuietDecisions, entries: list[AuditEntry]) -> BatchResult:
+        """Commit new or changed silences, windows and shelves with the first alerts that they change.
+
+        Raises:
+            StoreError: The store cannot write now; nothing was changed.
+        """
+        self._begin()
+        try:
+            self._quiet.decide(changed, self._clock.wall_ns())
+            return self._commit_alerts(Batch(audit_entries=entries))
+        except BaseException:
+            self._drop_caches()
+            raise
+
+    def _begin(self) -> None:
+        self._engine.begin()
+        self._quiet.begin()
+
     def _commit_alerts(self, batch: Batch) -> BatchResult:
         """Commit what the engine holds, outside a batch of messages."""
         engine = self._engine
-        if engine.changed or batch.audit_entries:
+        batch.quiet = self._quiet.changed
+        if engine.changed or batch.audit_entries or batch.quiet:
             batch.alerts, batch.history = engine.changed, engine.history
             self._store.apply(batch)
         engine.keep()
@@ -243,13 +271,14 @@ class BatchProcessor:
 
     def _drop_caches(self) -> None:
         self._engine.forget()
+        self._quiet.forget()
         self._positions = None
 
     def _commit(self, messages: Sequence[InboundMessage], given: Verdict | None = None) -> BatchResult:
         now_ns = self._clock.wall_ns()
         batch, outcome = Batch(), BatchResult()
         touched: dict[int, Position] = {}
-        self._engine.begin()
+        self._begin()
         events: dict[str, Event] = {}
         for message in messages:
             verdict = given or message_validator.validate(message.topic, message.payload, now_ns)
@@ -265,7 +294,7 @@ class BatchProcessor:
                 self._reject(message, verdict, now_ns, batch, touched)
         self._store_events(events, now_ns, batch, outcome)
         batch.positions = list(touched.values())
-        batch.alerts, batch.history = self._engine.changed, self._engine.history
+        batch.alerts, batch.history, batch.quiet = self._engine.changed, self._engine.history, self._quiet.changed
         opened = (it for it in self._engine.changed.values() if it.opened_ns == now_ns)
         batch.clips = [clip for it in opened if (clip := request_for_alert(it, now_ns, self._clip_days)) is not None]
         self._store.apply(batch)
@@ -284,8 +313,11 @@ class BatchProcessor:
         outcome.duplicates += len(known)
         fresh = [event for event in events.values() if event.id not in known]
         fresh.sort(key=lambda event: (event.time_ns, event.sequence))
+        self._engine.prepare(fresh)
         batch.events = [ReceivedEvent(event, self._engine.take(event, now_ns), now_ns) for event in fresh]
         batch.audit_entries = [entry for event in fresh if (entry := from_event.entry_of(event)) is not None]
+        self._quiet.statuses(batch.statuses, now_ns)
+        self._quiet.settle(now_ns)
         outcome.committed = len(fresh)
         outcome.passages = any(event.kind.startswith(("vehicle.", "door.")) for event in fresh)
 

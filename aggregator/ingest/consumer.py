@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 from aggregator.domain.alerts.decisions import Request, Verdict
 from aggregator.domain.alerts.types import Decision
+from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.quiet.decisions import QuietDecisions
 from aggregator.ingest.alert_decider import Allowed
 from aggregator.ingest.batch_processor import BatchProcessor, BatchResult, BoxKey
 from aggregator.messaging.mqtt_client import BrokerLink, InboundMessage
@@ -196,6 +198,14 @@ class EventConsumer:
         verdicts, outcome = self._processor.decide(requests, decision, allowed)
         self.announce(outcome)
         return verdicts
+
+    def apply_quiet(self, changed: QuietDecisions, entries: list[AuditEntry]) -> None:
+        """Commit silences, windows and shelves, and publish the alerts that change; called in jobs of the queue.
+
+        Raises:
+            StoreError: The store cannot write now.
+        """
+        self.announce(self._processor.apply_quiet(changed, entries))
 
     def announce(self, outcome: BatchResult) -> None:
         """Count the results of a commit, and publish the changes."""

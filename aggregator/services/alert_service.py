@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from aggregator.domain.alerts.decisions import Request, Verdict
-from aggregator.domain.alerts.types import Alert, Assigned, Closed, Decision
+from aggregator.domain.alerts.types import Alert, Assigned, Closed, Decision, Suppressed
 from aggregator.domain.authorization import Areas, Principal
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.accounts import AccountReader
@@ -41,13 +42,16 @@ class AlertService:
     areas: Areas
     closing_problems: ClosingProblems = _no_problems
 
-    async def decide(self, caller: Principal, requests: Sequence[Request], origin: str = "") -> list[Verdict]:
+    async def decide(
+        self, caller: Principal, requests: Sequence[Request], origin: str = "", *, link: bool = False
+    ) -> list[Verdict]:
         """Commit a person's decisions, all together, and publish the changes.
 
         Args:
             caller: Who decides.
             requests: What they wish.
             origin: The client's address.
+            link: By a link that was sent to the caller; else over the dashboard, or with a token over the API.
 
         Returns:
             What came of each request; an alert outside the caller's scope is missing.
@@ -55,7 +59,8 @@ class AlertService:
         Raises:
             StoreError: It could not be written; nothing was changed.
         """
-        decision = Decision(caller.name, "dashboard" if caller.only is None else "api", origin)
+        via: Literal["dashboard", "api", "link"] = "dashboard" if caller.only is None else "api"
+        decision = Decision(caller.name, "link" if link else via, origin)
         named = {it.wish.to for it in requests if isinstance(it.wish, Assigned)}
         people = {name: await asyncio.to_thread(self._principal, name) for name in named}
 
@@ -63,7 +68,8 @@ class AlertService:
             return caller.may("alerts.work", alert.site, alert.place)
 
         def job(store: AlertLookup) -> list[Verdict]:
-            refused = {number: _NO_ASSIGNEE for number, it in enumerate(requests) if _unfit(it, store, people)}
+            unfit = ((number, _unfit(it, store, caller, people)) for number, it in enumerate(requests))
+            refused = {number: verdict for number, verdict in unfit if verdict is not None}
             refused |= self._open_steps(store, requests, allowed)
             rest = self.carry_out([it for n, it in enumerate(requests) if n not in refused], decision, allowed)
             done = iter(rest)
@@ -95,9 +101,23 @@ class AlertService:
 _NO_ASSIGNEE = Verdict("refused", reason="to: no user of this name may work on this alert")
 
 
-def _unfit(request: Request, store: AlertLookup, people: dict[str, Principal | None]) -> bool:
-    """Whether an alert is given to somebody who may not work on it; one that is missing is left to the decision."""
-    if not isinstance(request.wish, Assigned):
-        return False
-    person, alert = people[request.wish.to], store.alert(request.alert_id)
-    return alert is not None and (person is None or not person.may("alerts.work", alert.site, alert.place))
+_CRITICAL = Verdict("refused", reason="severity: a critical alert is shelved by a supervisor only")
+
+
+def _unfit(
+    request: Request, store: AlertLookup, caller: Principal, people: dict[str, Principal | None]
+) -> Verdict | None:
+    """Why a wish is refused: the assignee may not work on the alert, or the caller may not hide a critical one.
+
+    An alert that is missing, or outside the caller's scope, is left to the decision.
+    """
+    wish = request.wish
+    alert = store.alert(request.alert_id) if isinstance(wish, Assigned | Suppressed) else None
+    if alert is None:
+        return None
+    if isinstance(wish, Assigned):
+        person = people[wish.to]
+        return None if person is not None and person.may("alerts.work", alert.site, alert.place) else _NO_ASSIGNEE
+    sees = caller.may("alerts.work", alert.site, alert.place)
+    supervises = caller.may("silences.change", alert.site, alert.place)
+    return _CRITICAL if alert.severity == "critical" and sees and not supervises else None

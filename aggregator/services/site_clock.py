@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from aggregator.domain.store_port.events import FleetReader
 from aggregator.settings.aggregator import Site
 from common.clock import SECOND_NS, Clock
 
@@ -40,6 +41,37 @@ class SiteClock:
     def now(self, site: str, box_timezone: str | None = "UTC") -> datetime:
         """The present at a site."""
         return self.local(site, self.clock.wall_ns(), box_timezone)
+
+
+class SiteZones:
+    """Time zones of sites for the thread that writes: the configured one, else the one that a box tells.
+
+    Args:
+        sites: Site's id → its time zone.
+        reader: Of what boxes report; asked again only where a zone is not known yet.
+    """
+
+    def __init__(self, sites: Mapping[str, Site], reader: FleetReader) -> None:
+        self._sites, self._reader = sites, reader
+        self._zones: dict[tuple[str, str], str] = {}
+
+    def of_box(self, site: str, box: str) -> ZoneInfo:
+        """The zone at a box."""
+        configured = self._sites.get(site)
+        if configured is None or not configured.timezone:
+            if (site, box) not in self._zones:
+                self._zones.update({(it.site, it.box): it.timezone for it in self._reader.boxes()})
+            return zone_of(self._zones.get((site, box)))
+        return zone_of(configured.timezone)
+
+    def of_site(self, site: str) -> ZoneInfo:
+        """The zone of a site: that of its first box where none is configured."""
+        configured = self._sites.get(site)
+        if configured is not None and configured.timezone:
+            return zone_of(configured.timezone)
+        if not any(key[0] == site for key in self._zones):
+            self._zones.update({(it.site, it.box): it.timezone for it in self._reader.boxes()})
+        return zone_of(*(zone for key, zone in sorted(self._zones.items()) if key[0] == site))
 
 
 def zone_of(*names: str | None) -> ZoneInfo:

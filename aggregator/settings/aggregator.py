@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from aggregator.settings.alerts import AlertSettings
+from aggregator.settings.escalation import Escalation
 from aggregator.settings.postgres import Postgres
 from common import addresses, settings_loader
 from protocol import plate_grammar
@@ -206,6 +207,23 @@ class ClipSettings(Strict, frozen=True, kw_only=True):
     keep_days: Annotated[int, msgspec.Meta(ge=1, le=90)] = 30
 
 
+class NotificationSettings(Strict, frozen=True, kw_only=True):
+    """Outgoing notifications.
+
+    `networks` are private networks, such as 10.1.0.0/16, whose hosts users may name as targets; all other private
+    addresses are refused.
+    """
+
+    networks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for network in self.networks:
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"networks: '{network}' is no network such as 10.1.0.0/16") from error
+
+
 class Sessions(Strict, frozen=True, kw_only=True):
     """How long a log-in lasts."""
 
@@ -231,12 +249,17 @@ class Settings(Strict, frozen=True, kw_only=True):
     retention: Retention = Retention()
     clips: ClipSettings = ClipSettings()
     record: Record = Record()
+    escalation: dict[str, Escalation] = {}
+    notifications: NotificationSettings = NotificationSettings()
     alerts: AlertSettings = AlertSettings()
 
     def __post_init__(self) -> None:
         for name in self.sites:
             if not NAME.fullmatch(name):
                 raise ValueError(f"sites: '{name}' must be 1 to 64 of letters, digits, '_', '.', '-'")
+        for name in self.escalation:
+            if name not in self.sites:
+                raise ValueError(f"escalation: there is no site '{name}' in sites")
 
 
 def load(path: Path) -> Settings:

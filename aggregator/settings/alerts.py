@@ -25,6 +25,8 @@ QUIET = frozenset(
     }
 )  # fmt: skip
 """Kinds that open nothing; some of them end the condition of an alert."""
+OWN_KINDS = frozenset({"box.lost", "uplink.lost"})
+"""Kinds that no box sends: the aggregator notices them by itself."""
 _Seconds = Annotated[float, msgspec.Meta(ge=1, le=7 * 86_400)]
 _SecondsOrNever = Annotated[float, msgspec.Meta(ge=0, le=7 * 86_400)]
 
@@ -91,10 +93,14 @@ class SeverityRule(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "
 
 
 class AlertSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Rules of alerts: by kind, and severities by place, object and time; the first severity that matches counts."""
+    """Rules of alerts: by kind, and severities by place, object and time; the first severity that matches counts.
+
+    `operators` is how many are on duty at a time: what a flood of alerts is depends on it.
+    """
 
     rules: dict[str, KindRule] = {}
     severities: tuple[SeverityRule, ...] = ()
+    operators: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
 
     def __post_init__(self) -> None:
         _check_kinds("rules", tuple(self.rules))
@@ -106,5 +112,5 @@ def _check_kinds(field: str, kinds: tuple[str, ...]) -> None:
     for kind in kinds:
         if kind in QUIET:
             raise ValueError(f"{field}: '{kind}' opens no alert")
-        if kind not in KINDS:
+        if kind not in KINDS and kind not in OWN_KINDS:
             raise ValueError(f"{field}: '{kind[:80]}' is no kind of event; see docs/reference/events.md")

@@ -10,8 +10,11 @@ from aggregator.storage.tables import accounts as account_table
 from aggregator.storage.tables import audit as audit_table
 from aggregator.storage.tables import cases as case_table
 from aggregator.storage.tables import clips as clip_table
+from aggregator.storage.tables import escalation as escalation_table
 from aggregator.storage.tables import events as event_table
+from aggregator.storage.tables import notifications as notification_table
 from aggregator.storage.tables import places as place_table
+from aggregator.storage.tables import quiet as quiet_table
 from aggregator.storage.tables import releases as release_table
 from aggregator.storage.tables import search as searching
 from aggregator.storage.tables import shift as shift_table
@@ -61,6 +64,11 @@ class SqlReader:
     linked_user = Query(account_table.linked_user)
     accounts = Query(account_table.accounts)
 
+    silences = Query(quiet_table.silences)
+    maintenance_windows = Query(quiet_table.windows)
+    shelves = Query(quiet_table.shelves)
+    openings = Query(quiet_table.openings)
+
     list_rows = Query(list_table.rows)
     list_versions = Query(list_table.versions)
 
@@ -76,6 +84,17 @@ class SqlReader:
     due_clips = Query(clip_table.due)
     expired_clips = Query(clip_table.expired)
     stored_clips = Query(clip_table.stored)
+
+    escalation_documents = Query(escalation_table.documents)
+    untimed_alerts = Query(escalation_table.untimed)
+    due_timers = Query(escalation_table.due)
+    alert_facts = Query(escalation_table.facts)
+    taken_steps = Query(escalation_table.taken)
+    notification_targets = Query(notification_table.targets)
+    notification_target = Query(notification_table.target)
+    due_notifications = Query(notification_table.due)
+    notification = Query(notification_table.one)
+    notifications = Query(notification_table.find)
 
     audit_entries = Query(audit_table.entries_after)
     audit_log_size = Query(audit_table.size)

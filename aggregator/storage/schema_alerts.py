@@ -8,6 +8,7 @@ from sqlalchemy import text as sql
 from aggregator.storage.columns import integers, key, partial, table, texts
 
 ALERT_OPEN = sql("status = 'open'")
+ALERT_CLOSED = sql("status = 'closed'")
 ALERT_FOUND = sql("status = 'open' OR merged_into <> ''")
 ALERT_MERGED = sql("merged_into <> ''")
 ALERT_DUE = sql("due_ns IS NOT NULL")
@@ -40,7 +41,8 @@ alerts = table(
     CheckConstraint("suppression IN ('', 'shelved', 'silenced', 'maintenance', 'inhibited')"),
     CheckConstraint("severity <> 'critical' OR status = 'open' OR acknowledgement <> 'unacknowledged'"),
     Index("alerts_by_time", "last_ns", "id"),
-    Index("alerts_by_status", "status", "last_ns", "id"),
+    partial("alerts_open", "last_ns", "id", where=ALERT_OPEN),
+    partial("alerts_closed", "last_ns", "id", where=ALERT_CLOSED),
     partial("alerts_urgent", "urgency", "opened_ns", "id", where=ALERT_OPEN),
     partial("alerts_counted", "site", "place", "severity", "suppression", where=ALERT_OPEN),
     partial("alerts_found", "fingerprint", "last_ns", where=ALERT_FOUND),

@@ -8,7 +8,19 @@ from __future__ import annotations
 from aggregator.domain.read_models import Batch
 from aggregator.storage import purge as purging
 from aggregator.storage.database import Change, Database, Query
-from aggregator.storage.tables import accounts, audit, cases, clips, events, releases, shift, site_lists
+from aggregator.storage.tables import (
+    accounts,
+    audit,
+    cases,
+    clips,
+    escalation,
+    events,
+    notifications,
+    quiet,
+    releases,
+    shift,
+    site_lists,
+)
 from aggregator.storage.tables.alerts import history, queries
 from aggregator.storage.tables.event_series import CELLS, GENERA, EventSeries
 
@@ -43,12 +55,21 @@ class SqlWriter:
     status_epochs = Query(events.status_epochs)
     write_heartbeat = Change(events.write_heartbeat)
 
+    known_fingerprints = Query(queries.known_fingerprints)
     newest_alert = Query(queries.newest_open)
     alert = Query(queries.one)
     due_alerts = Query(queries.due)
     events_of_alert = Query(history.events_of)
     events_by_id = Query(history.events_by_id)
     append_history = Change(history.append)
+
+    quiet_in_force = Query(quiet.in_force)
+    open_alerts_of = Query(quiet.open_alerts_of)
+    recent_causes = Query(quiet.recent_causes)
+    suppressed_sites = Query(quiet.suppressed_sites)
+    chattering_alerts = Query(quiet.chattering_alerts)
+    offline_boxes = Query(quiet.offline_boxes)
+    known_boxes = Query(quiet.known_boxes)
 
     change_account = Change(accounts.change)
     use_totp_step = Change(accounts.use_totp_step)
@@ -72,6 +93,19 @@ class SqlWriter:
     put_handover = Change(shift.put_handover)
     take_handover = Change(shift.take)
     add_shift_note = Change(shift.add_note)
+    put_escalation = Change(escalation.put_document)
+    start_timers = Change(escalation.start)
+    take_steps = Change(escalation.take)
+    put_target = Change(notifications.put_target)
+    delete_target = Change(notifications.delete_target)
+    enqueue = Change(notifications.enqueue)
+    lease_notifications = Change(notifications.lease)
+    end_attempt = Change(notifications.end_attempt)
+    cancel_notification = Change(notifications.cancel)
+    replay_notification = Change(notifications.replay)
+    link_used = Query(notifications.link_used)
+    use_link = Change(notifications.use_link)
+    purge_notifications = Change(escalation.purge)
 
     append_audit_entries = Change(audit.append)
     sign_checkpoint = Change(audit.sign_checkpoint)

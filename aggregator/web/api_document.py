@@ -12,7 +12,9 @@ from aggregator.settings.aggregator import Http
 from aggregator.web.api import accounts, audit, clips, health, places, releases, search, site_lists
 from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
+from aggregator.web.api.alerts.quiet import maintenance, silences, sources
 from aggregator.web.api.alerts.responses import AlertResponses
+from aggregator.web.api.monitoring import escalation, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
 
 FILE = Path(__file__).resolve().parents[2] / "configs" / "openapi.json"
@@ -30,6 +32,9 @@ def text() -> str:
         partial(procedures.add, procedures=none),
         partial(handovers.add, handovers=none),
         partial(statistics.add, statistics=none),
+        partial(silences.add, quiet=none, responses=responses),
+        partial(maintenance.add, quiet=none, places=none),
+        partial(sources.add, quiet=none, floods=none),
         partial(places.add, reader=none, pictures=none),
         partial(site_lists.add, lists=none, commands=none),
         partial(audit.add, reader=none, audit_log=none, public=none, clock=none),
@@ -37,6 +42,8 @@ def text() -> str:
         partial(search.add, searches=none, objects=none),
         partial(releases.add, releases=none),
         partial(clips.add, clips=none),
+        partial(escalation.add, escalation=none),
+        partial(notifications.add, notifications=none),
     ]
     return encode(api.build(Http(), none, parts).openapi())
 

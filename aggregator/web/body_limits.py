@@ -13,8 +13,12 @@ MOST_IDS_BYTES = 32_000
 MOST_PROCEDURE_BYTES = 64_000
 """Of a procedure: 30 steps of 300 characters in both languages."""
 MOST_LIST_BYTES = 4_000_000
+MOST_ESCALATION_BYTES = 200_000
+"""Chains, rotas and calendars of a site."""
 _FORM_BYTES = 64 * 1024
 """What a form adds to the file in it."""
+
+_OF_PATH = {"/api/procedures": MOST_PROCEDURE_BYTES}
 
 
 def most_bytes(path: str) -> int:
@@ -29,8 +33,8 @@ def most_bytes(path: str) -> int:
         return MOST_LIST_BYTES
     if path.startswith("/_nicegui/") and "/upload/" in path:
         return MOST_LIST_BYTES + _FORM_BYTES
+    if path.startswith("/api/escalation/"):
+        return MOST_ESCALATION_BYTES
     if path == "/api/alerts/bulk" or (path.startswith("/api/alerts/") and path.endswith("/split")):
         return MOST_IDS_BYTES
-    if path == "/api/procedures":
-        return MOST_PROCEDURE_BYTES
-    return MOST_API_BYTES if path.startswith("/api/") else MOST_BYTES
+    return _OF_PATH.get(path) or (MOST_API_BYTES if path.startswith("/api/") else MOST_BYTES)

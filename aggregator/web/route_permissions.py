@@ -80,6 +80,17 @@ ROUTES: dict[str, RoutePolicy] = {
     "GET /api/quality": RoutePolicy("reports.see"),
     "GET /api/quality/rule": RoutePolicy("reports.see"),
     "POST /api/quality/replay": RoutePolicy("reports.see"),
+    "GET /api/silences": RoutePolicy("silences.see"),
+    "POST /api/silences": RoutePolicy("silences.change"),
+    "POST /api/silences/preview": RoutePolicy("silences.change"),
+    "POST /api/silences/{silence_id}/end": RoutePolicy("silences.change"),
+    "GET /api/maintenance": RoutePolicy("silences.see"),
+    "POST /api/maintenance": RoutePolicy("silences.change"),
+    "POST /api/maintenance/{window_id}/end": RoutePolicy("silences.change"),
+    "GET /api/sources/shelved": RoutePolicy("alerts.see"),
+    "POST /api/sources/shelve": RoutePolicy("alerts.work"),
+    "POST /api/sources/shelved/{shelf_id}/end": RoutePolicy("alerts.work"),
+    "GET /api/flood": RoutePolicy("alerts.see"),
     "GET /api/boxes": RoutePolicy("places.see"),
     "GET /api/cameras": RoutePolicy("places.see"),
     "GET /api/quarantine": RoutePolicy("trouble.see", "everywhere"),
@@ -122,6 +133,19 @@ ROUTES: dict[str, RoutePolicy] = {
     "POST /api/me/second-factor": ANYBODY,
     "PUT /api/me/second-factor": ANYBODY,
     "PUT /api/me/password": ANYBODY,
+    "GET /api/escalation": RoutePolicy("escalation.see"),
+    "GET /api/escalation/{site}": RoutePolicy("escalation.see"),
+    "PUT /api/escalation/{site}": RoutePolicy("escalation.change", "site", token=False),
+    "GET /api/alerts/{alert_id}/steps": RoutePolicy("alerts.see"),
+    "GET /api/me/notifications": ANYBODY,
+    "POST /api/me/notifications": ANYBODY,
+    "POST /api/me/notifications/web-push": ANYBODY,
+    "DELETE /api/me/notifications/{target}": ANYBODY,
+    "POST /api/me/notifications/{target}/test": ANYBODY,
+    "GET /api/notifications": RoutePolicy("notifications.see"),
+    "POST /api/notifications/{notification}/replay": RoutePolicy("notifications.see", token=False),
+    "GET /acknowledge/{token}": OPEN,
+    "POST /acknowledge/{token}": OPEN,
     "HEAD /box/uploads/{use}/{job}": RoutePolicy(ticket=True),
     "PATCH /box/uploads/{use}/{job}": RoutePolicy(ticket=True),
     "GET /favicon.ico": FILES,
@@ -149,6 +173,8 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 
 _EXACT = {name: rule for name, rule in ROUTES.items() if "{" not in name}
+_EXACT_PATHS = {name.split(" ", 1)[1] for name in _EXACT}
+"""None of these is also an id in a pattern, whatever the method."""
 _PATTERNS = [
     (name.split(" ", 1)[0], _pattern(name.split(" ", 1)[1]), rule) for name, rule in ROUTES.items() if "{" in name
 ]
@@ -172,8 +198,8 @@ def methods_of(path: str) -> list[str]:
 
 def _named(method: str, path: str) -> tuple[RoutePolicy, dict[str, str]] | None:
     rule = _EXACT.get(f"{method} {path}") or (_EXACT.get(f"PAGE {path}") if method == "GET" else None)
-    if rule is not None:
-        return rule, {}
+    if rule is not None or path in _EXACT_PATHS:
+        return (rule, {}) if rule is not None else None
     for its_method, pattern, its_rule in _PATTERNS:
         if its_method == method and (match := pattern.match(path)):
             return its_rule, match.groupdict()

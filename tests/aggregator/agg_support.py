@@ -28,7 +28,7 @@ from port_kit import free_port
 from aggregator import app
 from aggregator.domain.authorization import ROLES, RoleAssignment, parse
 from aggregator.messaging.broker_config import BrokerCredentials, accounts
-from aggregator.settings.aggregator import EmbeddedBroker, Http, Oidc, Settings, Site
+from aggregator.settings.aggregator import EmbeddedBroker, Http, NotificationSettings, Oidc, Settings, Site
 from common.clock import SECOND_NS
 from common.secret import Secret
 from protocol import receipts
@@ -288,7 +288,10 @@ def running_web(folder: Path, issuer: str) -> Iterator[Web]:
     oidc = Oidc(
         issuer=issuer, client_id="paifang", client_secret_file=str(secret), address=f"http://127.0.0.1:{http.port}"
     )  # fmt: skip
-    settings = Settings(data=str(folder / "data"), http=http, broker=broker, sites=sites, oidc=oidc)
+    loopback = NotificationSettings(networks=("127.0.0.0/8",))
+    settings = Settings(
+        data=str(folder / "data"), http=http, broker=broker, sites=sites, oidc=oidc, notifications=loopback
+    )
     built: list[tuple[FastAPI, app.Parts]] = []
     real = app.build_web
 

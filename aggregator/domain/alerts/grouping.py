@@ -34,7 +34,7 @@ def split_fingerprint(alert: Alert, alert_id: str) -> str:
 
 def subject_of(event: Event) -> str:
     """The zone, line, door or gate that an event is about; empty where there is none."""
-    field = _SUBJECT_OF[event.kind]
+    field = _SUBJECT_OF.get(event.kind)
     return str(getattr(event.data, field)) if field else ""
 
 

@@ -70,6 +70,8 @@ RULES: dict[str, Rule] = {
     "outbox.lost": Rule("high", _HOUR_S),
     "clock.stepped": Rule("low", _HOUR_S),
     "box.config_rejected": Rule("medium", _HOUR_S),
+    "box.lost": Rule("high", None, ("box.back",)),
+    "uplink.lost": Rule("high", None, ("uplink.back",)),
 }
 """Kind that opens alerts → how they behave by default."""
 

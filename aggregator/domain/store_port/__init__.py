@@ -17,7 +17,14 @@ from aggregator.domain.store_port.alerts import AlertReader, IngestWriter
 from aggregator.domain.store_port.audit import AuditReader, AuditWriter
 from aggregator.domain.store_port.cases import CaseReader, CaseWriter, SearchReader
 from aggregator.domain.store_port.clips import ClipReader, ClipWriter
+from aggregator.domain.store_port.escalation import (
+    EscalationReader,
+    EscalationWriter,
+    NotificationReader,
+    NotificationWriter,
+)
 from aggregator.domain.store_port.events import EventReader, FleetReader, RetentionWriter
+from aggregator.domain.store_port.quiet import QuietReader
 from aggregator.domain.store_port.releases import ReleaseReader, ReleaseWriter
 from aggregator.domain.store_port.shift import HandoverReader, HandoverWriter, ProcedureReader, ProcedureWriter
 from aggregator.domain.store_port.site_lists import SiteListReader, SiteListWriter
@@ -36,6 +43,8 @@ class Writer(
     HandoverWriter,
     IngestWriter,
     ProcedureWriter,
+    EscalationWriter,
+    NotificationWriter,
     ReleaseWriter,
     RetentionWriter,
     SiteListWriter,
@@ -53,10 +62,13 @@ class Reader(
     AuditReader,
     CaseReader,
     ClipReader,
+    EscalationReader,
     EventReader,
     FleetReader,
     HandoverReader,
     ProcedureReader,
+    QuietReader,
+    NotificationReader,
     ReleaseReader,
     SearchReader,
     SiteListReader,

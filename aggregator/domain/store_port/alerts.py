@@ -8,6 +8,7 @@ from typing import Protocol
 from aggregator.domain.alerts.history import AlertEvent, HistoryEntry
 from aggregator.domain.alerts.types import Alert, Severity
 from aggregator.domain.read_models import AlertQuery, Batch, Position
+from aggregator.domain.store_port.quiet import QuietLookup
 
 OpenCounts = Mapping[tuple[str, str, Severity, bool], int]
 """(site, place, severity, suppressed) → how many open alerts there are."""
@@ -55,6 +56,9 @@ class AlertLookup(Protocol):
     def newest_alert(self, fingerprint: str) -> Alert | None:
         """The newest open alert with this fingerprint, or that one with it was merged into."""
 
+    def known_fingerprints(self, fingerprints: Iterable[str]) -> set[str]:
+        """Those of them for which `newest_alert` may find one."""
+
     def alert(self, alert_id: str) -> Alert | None:
         """One alert."""
 
@@ -71,7 +75,7 @@ class AlertLookup(Protocol):
         """Those of these events that belong to the alert, newest first."""
 
 
-class IngestWriter(AlertLookup, AlertHistoryWriter, Protocol):
+class IngestWriter(AlertLookup, AlertHistoryWriter, QuietLookup, Protocol):
     """Writes what boxes send."""
 
     def apply(self, batch: Batch) -> None:

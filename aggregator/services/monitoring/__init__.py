@@ -1,1 +1,1 @@
-"""What the monitoring room is shown: names of places, and alerts for a caller."""
+"""The monitoring room: names of places, alerts for a caller, escalation and notifications."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
 
 from aggregator.domain.authorization import Areas
 from aggregator.domain.store_port.events import FleetReader
@@ -56,6 +57,11 @@ class PlaceDirectory:
     def zone(self, site: str, box: str) -> str:
         """The IANA name of a place's time zone."""
         return self.sites.zone(site, self._known.zones.get((site, box), "UTC")).key
+
+    def site_zone(self, site: str) -> ZoneInfo:
+        """A site's time zone: that of its first box where the settings have none."""
+        boxes = sorted(key for key in self._known.zones if key[0] == site)
+        return self.sites.zone(site, self._known.zones[boxes[0]] if boxes else "UTC")
 
     def name(self, site: str, box: str, place: str) -> str:
         """What people call a camera, door or gate; its id where it has no name."""

@@ -16,11 +16,15 @@ from aggregator.domain.authorization import RoleAssignment, Scope
 from aggregator.domain.read_models import Session, User
 from aggregator.storage.database import insert_for, insert_new, upsert
 from aggregator.storage.schema import factors, grants, links, sessions, tokens, users
+from aggregator.storage.schema_escalation import notification_targets
 from aggregator.storage.tables import audit
 
 USED = "used"
 """Instead of a hash: a one-time user has logged in; no password matches."""
-_OF_USER = (sessions.c.user, grants.c.name, tokens.c.name, factors.c.name, links.c.name, users.c.name)
+_OF_USER = (
+    *(sessions.c.user, grants.c.name, tokens.c.name, factors.c.name, links.c.name, notification_targets.c.user),
+    users.c.name,
+)
 _ACCOUNTS = (
     select(users.c.name, users.c.one_time, users.c.created_ns, factors.c.name.is_not(None), links.c.name.is_not(None))
     .outerjoin(factors, factors.c.name == users.c.name)

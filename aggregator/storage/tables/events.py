@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Table, delete, func, select, update
 from aggregator.domain.read_models import Batch, Origin, Position, Quarantined, ReceivedEvent
 from aggregator.storage.database import insert_for, one_of, upsert
 from aggregator.storage.schema import cells, counters, events, pictures, positions, quarantine, statuses
-from aggregator.storage.tables import audit, clips
+from aggregator.storage.tables import audit, clips, escalation, quiet
 from aggregator.storage.tables.alerts import history, rows
 from aggregator.storage.tables.event_series import EventSeries
 from protocol import receipts
@@ -40,7 +40,10 @@ def put(db: Connection, batch: Batch, cell_series: EventSeries, genus_series: Ev
     if batch.moved:
         history.move_events(db, batch.moved)
     rows.put(db, list(batch.alerts.values()))
+    quiet.put(db, batch.quiet)
     history.append(db, batch.history)
+    if batch.alerts:
+        escalation.follow(db, [it.id for it in batch.alerts.values()])
     upsert(db, positions, *map(_position_row, batch.positions))
     for status in batch.statuses:  # one by one: the last one of a box counts
         text = receipts.encode(status.status).decode()

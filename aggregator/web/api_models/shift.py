@@ -19,8 +19,8 @@ _PROCEDURE = {
     "kind": "door.forced", "site": "village", "version": 3, "steps": [_STEP], "made_by": "chen", "made": _TIME,
 }  # fmt: skip
 _LINE = {
-    "id": "01890000-0000-7000-8000-000000000000", "site": "village", "box": "gate-1", "camera": "cam-1", "name": "Main gate",
-    "kind": "zone.entered", "subject": "yard", "object": "person", "severity": "medium",
+    "id": "01890000-0000-7000-8000-000000000000", "site": "village", "box": "gate-1", "camera": "cam-1",
+    "name": "Main gate", "kind": "zone.entered", "subject": "yard", "object": "person", "severity": "medium",
     "acknowledgement": "acknowledged", "assignee": "", "count": 2, "first": _TIME, "last": _TIME, "note": "",
     "suppression": "", "suppressed_by": "", "until": None,
 }  # fmt: skip
@@ -187,8 +187,9 @@ class HandoverLine(ResponseModel):
     def of(cls, it: AlertLine) -> HandoverLine:
         """From the domain's."""
         return cls.model_validate({
-            "id": it.id, "site": it.site, "box": it.box, "camera": it.place, "name": it.name, "kind": it.kind, "subject": it.subject,
-            "object": it.object, "severity": it.severity, "acknowledgement": it.acknowledgement,
+            "id": it.id, "site": it.site, "box": it.box, "camera": it.place, "name": it.name,
+            "kind": it.kind, "subject": it.subject, "object": it.object,
+            "severity": it.severity, "acknowledgement": it.acknowledgement,
             "assignee": it.assignee, "count": it.count, "first": to_rfc3339(it.first_ns),
             "last": to_rfc3339(it.last_ns), "note": it.note, "suppression": it.suppression, "suppressed_by": it.by,
             "until": None if it.until_ns is None else to_rfc3339(it.until_ns),

@@ -213,4 +213,5 @@ def test_no_role_does_everything_and_each_does_something() -> None:
     assert all(done.values())
     assert all(set(PERMISSIONS) - permissions for permissions in done.values())
     assert "release.ask" not in done["approver"]
-    assert done["admin"] == {"staff.manage", "trouble.see"}
+    escalation = {"escalation.see", "escalation.change", "notifications.see"}
+    assert done["admin"] == {"staff.manage", "trouble.see"} | escalation

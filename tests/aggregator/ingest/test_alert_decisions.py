@@ -29,7 +29,7 @@ from aggregator.messaging.mqtt_client import InboundMessage
 from common.clock import SECOND_NS, FakeClock
 from common.errors import StoreError
 from protocol.envelope import Event, encode
-from protocol.event_types import CameraBack, CameraLost, CameraMoved, DoorClosed, DoorForced
+from protocol.event_types import CameraBack, CameraLost, CameraMoved, DoorClosed, DoorDuress, DoorForced
 from protocol.topics import BoxTopics
 
 LI, WU = Decision("li", "dashboard", "192.0.2.1"), Decision("wu", "api", "192.0.2.2")
@@ -292,3 +292,34 @@ def test_a_turn_does_nothing_more_often_than_once_a_second_and_goes_on_with_many
     room.clock.advance(300)
     turns = [room.processor.turn() for _ in range(4)]
     assert [None if it is None else len(it.alerts) for it in turns] == [2, 2, 1, None]
+
+
+def test_ux_02_a_forced_door_that_closed_unseen_stays_first_in_the_queue(room: Room) -> None:
+    (alert,) = room.see(forced())
+    room.see(event(2, DoorClosed(door="d1"), place="d1", time_ns=START_NS + SECOND_NS // 5))
+    room.see(*(event(it, entered(f"z{it}")) for it in range(3, 9)))
+    room.pass_time(30 * 86_400)
+    queue = room.store.reader().alerts(AlertQuery(order="urgency", status="open"))
+    assert [(it.id, it.condition, it.acknowledgement) for it in queue][:1] == [(alert.id, "ended", "unacknowledged")]
+
+
+def test_ux_03_an_acknowledged_alert_says_what_came_since_and_alarms_again(room: Room) -> None:
+    (zone,) = room.see(event(1))
+    room.decide(zone, Acknowledged())
+    for number in range(2, 444):
+        room.see(event(number, time_ns=START_NS + number))
+        if room.now(zone).acknowledgement == "unacknowledged":
+            break
+    assert number == 51, "the 50th event after the acknowledgement"
+    assert room.now(zone).count == 51
+    room.decide(zone, Acknowledged())
+    room.see(event(500, time_ns=START_NS + 500))
+    assert (room.now(zone).since_acknowledged, room.now(zone).count) == (1, 52)
+
+
+def test_ux_03_each_duress_code_alarms_again(room: Room) -> None:
+    for number in range(1, 9):
+        (alert,) = room.see(event(number, DoorDuress(door="d1"), place="d1", time_ns=START_NS + number))
+        assert (alert.acknowledgement, alert.count) == ("unacknowledged", number)
+        room.decide(alert, Acknowledged())
+    assert room.actions(alert).count("realarmed") == 7

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from agg_support import JPEG, START_NS, event
+from sqlalchemy import Connection
+from sqlalchemy.dialects import sqlite
 
 from aggregator.domain.alerts.history import HistoryEntry
 from aggregator.domain.alerts.types import ACKNOWLEDGEMENTS, SEVERITIES, Alert
 from aggregator.domain.authorization import Scope
 from aggregator.domain.read_models import AlertQuery, Batch, ReceivedEvent
 from aggregator.domain.store_port import Store, Writer
+from aggregator.storage import STORES
+from aggregator.storage.tables.alerts import queries
 from common.clock import SECOND_NS
 from common.errors import ContractError
 
@@ -136,8 +142,10 @@ def test_the_newest_open_alert_of_a_fingerprint_or_the_one_it_was_merged_into(wr
     assert newest is not None
     assert newest.last_ns == 2
     assert writer.newest_alert("g") is None
+    assert writer.known_fingerprints(["f", "g"]) == {"f"}
     put(writer, alert(4, "closed", fingerprint="g", merged_into=newest.id))
     assert writer.newest_alert("g") == newest
+    assert writer.known_fingerprints(["f", "g", "h"]) == {"f", "g"}
     put(writer, msgspec.structs.replace(newest, status="closed"))
     assert writer.newest_alert("g") is None
 
@@ -170,6 +178,34 @@ def test_the_events_of_an_alert_and_of_those_merged_into_it(store: Store, writer
     assert [it.id for it in writer.events_by_id(one.id, wanted)] == [events[2].id, events[0].id]
     writer.apply(Batch(moved={events[0].id: two.id}))
     assert [it.id for it in writer.events_of_alert(one, 9)] == [it.id for it in reversed(events[1:4])]
+
+
+PLANS = [
+    ({"order": "urgency", "status": "open"}, "alerts_urgent"),
+    ({"order": "urgency", "status": "open", "after": (5, 10, "a"), "suppressed": "exclude"}, "alerts_urgent"),
+    ({"order": "newest"}, "alerts_by_time"),
+    ({"order": "newest", "status": "open"}, "alerts_open"),
+    ({"order": "newest", "status": "closed", "after": (0, 10, "a")}, "alerts_closed"),
+]
+
+
+@pytest.mark.parametrize(("fields", "index"), PLANS, ids=[str(it[0]) for it in PLANS])
+def test_a_page_reads_an_index_and_sorts_nothing(tmp_path: Path, fields: dict[str, Any], index: str) -> None:
+    store = STORES["sqlite"](tmp_path)
+    store.writer().close()
+    asked: list[Any] = []
+    read: Any = store.reader()
+
+    def explain(db: Connection, query: AlertQuery) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(queries, "read", lambda _, statement: asked.append(statement))
+            queries.find(db, query)
+        literal = asked[0].compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+        plan = [row[3] for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {literal}".replace("%", "%%"))]
+        assert index in plan[0]
+        assert not any("TEMP B-TREE" in it for it in plan)
+
+    read._db.run(explain, AlertQuery(**fields))
 
 
 def test_history_page_by_page_and_erased_with_its_alert(store: Store, writer: Writer) -> None:

@@ -180,7 +180,7 @@ def test_figures_are_those_of_the_scope(web: Web, site: str) -> None:
         event(2, CameraLost(), place="cam-2", box="shift", site=site, time_ns=now(web), number=noise(site) + 1),
         event(3, CameraBack(), place="cam-2", box="shift", site=site, time_ns=now(web) + 1, number=noise(site) + 2),
     ]
-    with as_user(web, f"supervisor@{site}") as (client, _), as_user(web, "supervisor@harbour") as (elsewhere, _):
+    with as_user(web, f"supervisor@{site}") as (client, _), as_user(web, f"supervisor@{site}-b") as (elsewhere, _):
         send(web, site, *made)
         found = client.get("/api/statistics", params={"operators": 2}).json()
         assert (found["alerts"], found["severities"], found["operators"]) == (2, {"medium": 1, "high": 1}, 2)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, func, literal, or_, select, tuple_
+from collections.abc import Iterable
+
+from sqlalchemy import ColumnElement, Connection, TextClause, func, literal, or_, select, tuple_
 
 from aggregator.domain.alerts.types import Alert, Severity
 from aggregator.domain.read_models import AlertQuery
 from aggregator.domain.store_port.alerts import OpenCounts
 from aggregator.storage.columns import INTEGER
-from aggregator.storage.schema_alerts import ALERT_FOUND, ALERT_OPEN, alerts
+from aggregator.storage.database import one_of
+from aggregator.storage.schema_alerts import ALERT_CLOSED, ALERT_FOUND, ALERT_OPEN, alerts
 from aggregator.storage.tables.accounts import within
 from aggregator.storage.tables.alerts.rows import ALL, read
 
@@ -21,14 +24,14 @@ _MOST_JOINS = 10
 def find(db: Connection, query: AlertQuery) -> list[Alert]:
     """Alerts, in the order of the query."""
     order = _URGENT_FIRST if query.order == "urgency" else _NEWEST_FIRST
-    conditions = [*_conditions(query), *_status(query), *_after(query)]
-    return read(db, ALL.where(*conditions).order_by(*order).limit(query.limit))
+    found = ALL.where(*_status(query)).where(*_conditions(query), *_after(query))
+    return read(db, found.order_by(*order).limit(query.limit))
 
 
 def count(db: Connection, query: AlertQuery) -> int:
     """How many there are, whatever the query's limit and page."""
-    conditions = (*_conditions(query), *_status(query))
-    return db.execute(select(func.count()).select_from(alerts).where(*conditions)).scalar_one()
+    counted = select(func.count()).select_from(alerts).where(*_status(query)).where(*_conditions(query))
+    return db.execute(counted).scalar_one()
 
 
 def counts(db: Connection, query: AlertQuery) -> dict[Severity, int]:
@@ -64,6 +67,12 @@ def newest_open(db: Connection, fingerprint: str) -> Alert | None:
         if last is not None and last.status == "open":
             return last
     return None
+
+
+def known_fingerprints(db: Connection, fingerprints: Iterable[str]) -> set[str]:
+    """Those of them that an open alert has, or one that was merged."""
+    found = select(alerts.c.fingerprint).distinct().where(one_of(alerts.c.fingerprint, fingerprints), ALERT_FOUND)
+    return set(db.execute(found).scalars())
 
 
 def due(db: Connection, now_ns: int, limit: int) -> list[Alert]:
@@ -109,10 +118,9 @@ def _conditions(query: AlertQuery) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _status(query: AlertQuery) -> list[ColumnElement[bool]]:
-    if query.status == "open":
-        return [ALERT_OPEN]  # type: ignore[list-item] # the text makes the engine take the partial index
-    return [] if query.status is None else [alerts.c.status == query.status]
+def _status(query: AlertQuery) -> list[TextClause]:
+    """As the text that makes the engine take the partial index."""
+    return [] if query.status is None else [ALERT_OPEN if query.status == "open" else ALERT_CLOSED]
 
 
 def _after(query: AlertQuery) -> list[ColumnElement[bool]]:

@@ -61,7 +61,7 @@ def _add_page(app: FastAPI, responses: AlertResponses) -> None:
     def list_alerts(
         caller: Who,
         *,
-        order: AlertOrder = "urgency",
+        order: AlertOrder | None = None,
         status: Status | Literal["all"] = "open",
         severity: _Severities = None,
         kind: _Kinds = None,
@@ -77,8 +77,10 @@ def _add_page(app: FastAPI, responses: AlertResponses) -> None:
         """A page of alerts.
 
         In the order `urgency` unacknowledged ones come first, then the more severe, then the newer; in `newest` those
-        with the newest event. The order of urgency is one of open alerts. `counts` are of open alerts.
+        with the newest event. Open alerts come by urgency unless the order is given; others come newest first.
+        `counts` are of open alerts.
         """
+        order = order or ("urgency" if status == "open" else "newest")
         if order == "urgency" and status != "open":
             raise HTTPException(400, "order: urgency is an order of open alerts; ask for status=open or order=newest")
         query = AlertQuery(

@@ -1,0 +1,1 @@
+"""What keeps alerts out of the queue: silences, maintenance windows, shelved sources; and floods."""

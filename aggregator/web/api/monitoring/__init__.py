@@ -1,0 +1,1 @@
+"""Routes of the monitoring room. Imports as `aggregator.web.api`."""

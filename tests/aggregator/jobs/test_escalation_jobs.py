@@ -1,0 +1,191 @@
+"""Escalation over a real store: levels in their time, acknowledgement, re-alarm, nobody on call, storms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from agg_support import START_NS, run_apart
+from escalation_kit import ENTRY, MINUTE_NS, alert, target
+
+from aggregator.domain.account import DropGrant, PutUser
+from aggregator.domain.authorization import RoleAssignment
+from aggregator.domain.escalation.records import EscalationDocument
+from aggregator.domain.read_models import Batch
+from aggregator.domain.store_port import Store, Writer
+from aggregator.jobs.escalation_jobs import EscalationJobs
+from aggregator.services.monitoring.escalation_service import EscalationService
+from aggregator.services.site_clock import SiteClock
+from aggregator.settings.aggregator import Site
+from aggregator.settings.escalation import Chain, Escalation, Level, Rota
+from aggregator.storage.write_queue import WriteQueue
+from common.clock import FakeClock
+from common.jobs.queue import JobQueue, MemoryJobStore
+
+
+def level(*notify: str, minutes: float = 5.0) -> Level:
+    name = notify[0].partition(":")[2] or notify[0]
+    return Level(notify=notify, name=name, minutes={"critical": minutes, "high": minutes})
+
+
+CONFIG = Escalation(
+    chains={
+        "village": Chain(areas=("*",), levels=(level("user:village"), level("rota:town")), then="above"),
+        "above": Chain(levels=(level("user:district", minutes=10), level("user:city", minutes=20)), repeat=1),
+    },
+    rotas={"town": Rota(people=("town",), start="2026-11-16T08:00")},
+)
+PEOPLE = ("village", "town", "district", "city")
+
+
+class Desk:
+    """A store with people, and the jobs that escalate."""
+
+    def __init__(self, store: Store, writer: Writer, clock: FakeClock, config: Escalation | None) -> None:
+        self.writer, self.clock, self.reader = writer, clock, store.reader()
+        for number, name in enumerate((*PEOPLE, "boss"), 1):
+            role = "supervisor" if name == "boss" else "monitor"
+            grants = (RoleAssignment(role, "village"),)  # type: ignore[arg-type]
+            writer.change_account(PutUser(name, "hash", START_NS, grants=grants), ENTRY)
+            writer.put_target(target(number, user=name), 10, ENTRY)
+        self.queue: WriteQueue[Any] = WriteQueue(writer)
+        sites = SiteClock({"village": Site(timezone="Asia/Shanghai")}, clock)
+        service = EscalationService(self.reader, self.queue, {"village": config} if config else {}, sites, {}, clock)
+        numbers = iter(range(1, 1_000_000))
+        self.jobs = EscalationJobs(
+            service, self.queue, clock, lambda: f"00000000-0000-7000-9000-{next(numbers):012d}", lambda *_: False
+        )
+
+    def turn(self, minutes: float = 0.0) -> None:
+        """Let time go on, and plan once."""
+        self.clock.advance(minutes * 60)
+
+        async def work() -> None:
+            planning = asyncio.create_task(
+                self.jobs.plan(JobQueue(MemoryJobStore(), {}, self.clock, lambda: 1.0, remembered=0))
+            )
+            while not planning.done():
+                await asyncio.to_thread(self.queue.serve)
+                await asyncio.sleep(0)
+            await planning
+
+        run_apart(work())
+
+    def put(self, number: int = 1, **fields: Any) -> None:
+        self.writer.apply(Batch(alerts={"a": alert(number, **fields)}))
+
+    def notified(self, number: int = 1) -> list[str]:
+        """Whom the steps of an alert have notified, in their order."""
+        found = self.reader.taken_steps(alert(number).id)
+        return [user for it in found for user in msgspec.json.decode(it.detail)["users"]]
+
+    def waiting(self) -> set[str]:
+        return {it.recipient for it in self.reader.due_notifications(self.clock.wall_ns(), 1_000)}
+
+
+@pytest.fixture
+def make_desk(store: Store, writer: Writer, clock: FakeClock) -> Callable[..., Desk]:
+    def make(config: Escalation | None = CONFIG) -> Desk:
+        return Desk(store, writer, clock, config)
+
+    return make
+
+
+def test_four_levels_are_notified_in_their_time_until_the_chain_ends(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    desk.put()
+    seen = []
+    for minutes in (0, 4, 1, 5, 10, 20, 20, 500):
+        desk.turn(minutes)
+        seen.append(len(desk.notified()))
+    assert seen == [1, 1, 2, 3, 4, 5, 5, 5]
+    assert desk.notified() == ["village", "town", "district", "city", "city"]
+    due = [(it.due_ns - START_NS) // MINUTE_NS for it in desk.reader.taken_steps(alert(1).id)]
+    assert due == [0, 5, 10, 20, 40]
+
+
+def test_an_acknowledgement_ends_it_and_a_re_alarm_begins_again(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    desk.put()
+    desk.turn()
+    desk.turn(5)
+    assert desk.waiting() == {"village", "town"}
+    desk.put(acknowledged=True)
+    assert desk.waiting() == set()
+    desk.turn(60)
+    assert desk.notified() == ["village", "town"]
+    desk.put()
+    desk.turn()
+    assert desk.notified() == ["village", "town", "village"]
+
+
+def test_a_turn_that_comes_late_skips_no_level_and_wakes_nobody_too_early(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    desk.put()
+    desk.turn()
+    desk.turn(180)
+    assert desk.notified() == ["village", "town"], "the town has its time, though all would be due"
+    desk.turn(5)
+    assert desk.notified() == ["village", "town", "district"]
+
+
+def test_a_severity_without_minutes_and_a_site_without_a_chain_notify_nobody(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    desk.put(severity="low")
+    desk.put(2, site="harbour")
+    desk.turn()
+    desk.turn(60)
+    assert desk.notified() == desk.notified(2) == []
+
+
+def test_who_is_gone_or_has_no_target_is_replaced_by_the_supervisors(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(Escalation(chains={"c": Chain(areas=("*",), levels=(level("user:gone"), level("user:village")))}))
+    desk.put()
+    desk.turn()
+    assert desk.notified() == ["boss"]
+    desk.writer.delete_target("village", target(1).id, None)
+    desk.turn(5)
+    assert desk.notified() == ["boss", "boss"]
+    problems = [msgspec.json.decode(it.detail)["problem"] for it in desk.reader.taken_steps(alert(1).id)]
+    assert problems == ["nobody was on call: the supervisors were notified"] * 2
+
+
+def test_where_nobody_can_be_reached_the_next_level_follows_at_once(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    for number in (1, 2, 5):
+        desk.writer.delete_target({1: "village", 2: "town", 5: "boss"}[number], target(number).id, None)
+    desk.put()
+    for _ in range(3):
+        desk.turn()
+    assert desk.waiting() == {"district"}
+
+
+def test_a_user_without_the_right_to_see_the_place_is_not_notified(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    desk.writer.change_account(DropGrant("village", RoleAssignment("monitor", "village")), ENTRY)
+    desk.put()
+    desk.turn()
+    assert desk.notified() == ["boss"]
+
+
+def test_a_loop_that_was_saved_by_an_older_version_falls_to_the_supervisors(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(None)
+    loop = '{"chains": {"a": {"areas": ["*"], "then": "a", "levels": [{"notify": ["user:village"]}]}}}'
+    desk.writer.put_escalation(EscalationDocument("village", loop, 1), ENTRY)
+    desk.put()
+    desk.turn()
+    assert desk.notified() == ["boss"]
+    assert desk.jobs.service.current()["village"].source == "fallback"
+
+
+def test_a_storm_is_escalated_and_bounded_for_each_target(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    desk.writer.apply(Batch(alerts={str(it): alert(it) for it in range(1, 301)}))
+    desk.turn()
+    assert all(desk.notified(number) == ["village"] for number in (1, 150, 300))
+    waiting = desk.reader.due_notifications(desk.clock.wall_ns(), 1_000)
+    assert len(waiting) <= 21
+    assert sum(it.count for it in waiting) == 300

@@ -31,17 +31,17 @@ from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.api.monitoring import escalation, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
-from aggregator.web.dashboard import Show, acknowledge_page, alerts_page, gates_page, site_lists_page
+from aggregator.web.dashboard import Show, acknowledge_page, gates_page, site_lists_page
 from aggregator.web.dashboard.accounts import account_page, accounts_page
 from aggregator.web.dashboard.acknowledge_page import AcknowledgeRoutes
-from aggregator.web.dashboard.html.card_renderer import CardRenderer
 from aggregator.web.dashboard.investigation import audit_page, releases_page, search_page
 from aggregator.web.dashboard.login import login
 from aggregator.web.dashboard.login.login import LoginRoutes
+from aggregator.web.dashboard.monitoring import script_page
 from aggregator.web.dashboard.page_layout import PageContext
 from aggregator.web.dashboard.page_updates import PageUpdates
 from aggregator.web.dashboard.shift import reports_page, shift_page
-from aggregator.web.dashboard.video import footage_page, live_page
+from aggregator.web.dashboard.video import footage_page
 
 
 def build_web(parts: Parts) -> FastAPI:
@@ -71,7 +71,7 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(handovers.add, handovers=use.handovers),
         partial(statistics.add, statistics=use.statistics),
         *quiet_routes(parts, responses),
-        partial(places.add, reader=core.reader, pictures=parts.pictures),
+        partial(places.add, reader=core.reader, pictures=parts.pictures, sites=parts.sites),
         partial(site_lists.add, lists=use.lists, commands=use.commands),
         partial(audit.add, reader=core.reader, audit_log=access.audit_log, public=public, clock=core.clock),
         partial(accounts.add, accounts=access.accounts),
@@ -98,14 +98,15 @@ def _login(parts: Parts) -> LoginRoutes:
 def _pages(parts: Parts) -> dict[str, Show]:
     core, access, use = parts.core, parts.access, parts.use_cases
     context = PageContext(core.reader, parts.sites, core.health, access.authenticator)
-    updates = PageUpdates(core.reader, parts.messaging.changes)
+    updates = PageUpdates(parts.messaging.changes)
     return {
-        "/": partial(alerts_page.show, context, use.alerts, updates, CardRenderer(parts.sites)),
+        "/": partial(script_page.show, context, "/", "queue/main.js"),
         "/shift": partial(shift_page.show, context, use.handovers),
         "/reports": partial(reports_page.show, context, use.statistics),
         "/gates": partial(gates_page.show, context, use.commands, updates),
         "/footage": partial(footage_page.show, context, use.commands),
-        "/live": partial(live_page.show, context),
+        "/live": partial(script_page.show, context, "/live", "live/main.js"),
+        "/devices": partial(script_page.show, context, "/devices", "devices/main.js"),
         "/lists": partial(site_lists_page.show, context, use.lists),
         "/search": partial(search_page.show, context, use.searches),
         "/record": partial(audit_page.show, context, access.audit_log),

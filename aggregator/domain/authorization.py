@@ -11,7 +11,9 @@ import msgspec
 from common.errors import Forbidden, StaffError
 from protocol.identifiers import NAME
 
-Role = Literal["monitor", "supervisor", "investigator", "approver", "auditor", "installer", "admin"]
+Role = Literal[
+    "monitor", "guard", "supervisor", "investigator", "approver", "auditor", "installer", "responder", "admin"
+]
 Permission = Literal[
     "alerts.see", "alerts.work", "silences.see", "silences.change", "places.see", "passages.see", "gate.open",
     "list.see", "list.change", "footage.look", "live.see", "clips.see", "search", "case.work", "release.see",
@@ -20,13 +22,13 @@ Permission = Literal[
 ]  # fmt: skip
 ROLES: tuple[Role, ...] = get_args(Role)
 PERMISSIONS: dict[Permission, frozenset[Role]] = {
-    "alerts.see": frozenset({"monitor", "supervisor"}),
-    "alerts.work": frozenset({"monitor", "supervisor"}),
+    "alerts.see": frozenset({"monitor", "guard", "supervisor", "responder"}),
+    "alerts.work": frozenset({"monitor", "guard", "supervisor"}),
     "silences.see": frozenset({"monitor", "supervisor"}),
     "silences.change": frozenset({"supervisor"}),
-    "places.see": frozenset({"monitor", "supervisor", "investigator", "installer"}),
-    "passages.see": frozenset({"monitor", "supervisor"}),
-    "gate.open": frozenset({"monitor", "supervisor"}),
+    "places.see": frozenset({"monitor", "supervisor", "investigator", "installer", "responder"}),
+    "passages.see": frozenset({"monitor", "guard", "supervisor"}),
+    "gate.open": frozenset({"monitor", "guard", "supervisor"}),
     "list.see": frozenset({"supervisor"}),
     "list.change": frozenset({"supervisor"}),
     "footage.look": frozenset({"supervisor", "investigator"}),

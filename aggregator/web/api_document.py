@@ -35,7 +35,7 @@ def text() -> str:
         partial(silences.add, quiet=none, responses=responses),
         partial(maintenance.add, quiet=none, places=none),
         partial(sources.add, quiet=none, floods=none),
-        partial(places.add, reader=none, pictures=none),
+        partial(places.add, reader=none, pictures=none, sites=none),
         partial(site_lists.add, lists=none, commands=none),
         partial(audit.add, reader=none, audit_log=none, public=none, clock=none),
         partial(accounts.add, accounts=none),

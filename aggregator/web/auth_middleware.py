@@ -10,18 +10,19 @@ import ipaddress
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.client_address import Clients, session_of
 from aggregator.domain.authorization import Principal
+from aggregator.web.error_page import error_page
+from aggregator.web.first_pages import PAGES, first_page, login_address
 from aggregator.web.route_permissions import ROUTES, RoutePolicy, find, methods_of
 from common.errors import Forbidden, LoginThrottled, StoreError
 
 BEARER = "bearer "
-PAGES = [name.removeprefix("PAGE ") for name in ROUTES if name.startswith("PAGE ")]
 METRICS = "/metrics"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _UNAUTHORISED_CODE, _FORBIDDEN_CODE = 4401, 4403
@@ -78,7 +79,7 @@ class AuthMiddleware:
         try:
             return await run_in_threadpool(self._refusal, scope)
         except StoreError as error:
-            return _answer(503, str(error))
+            return _failed(scope, 503, str(error))
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers, path = Headers(scope=scope), scope["path"]
@@ -91,20 +92,20 @@ class AuthMiddleware:
             return _answer(403, "this needs to come from the same origin: send an Origin header with this host")
         if rule.open or rule.ticket or (found and path == METRICS and _from_this_machine(scope, headers)):
             return None
-        wants_page = "text/html" in headers.get("accept", "") and method == "GET"
+        wants_page = _wants_page(scope)
         caller = None
         try:
             caller = self._caller(scope, token[len(BEARER) :].strip() if by_token else None)
             if caller is None:
-                return RedirectResponse("/login", 303) if wants_page else _answer(401, "log in first")
+                return RedirectResponse(_login_for(scope), 303) if wants_page else _answer(401, "log in first")
             if found is not None:
                 allow(caller, rule, words)
         except (StoreError, LoginThrottled) as error:
-            return _answer(429 if isinstance(error, LoginThrottled) else 503, str(error))
+            return _failed(scope, 429 if isinstance(error, LoginThrottled) else 503, str(error))
         except Forbidden as error:
-            return _turned_away(caller, path if wants_page else "", str(error))
+            return _turned_away(scope, caller, str(error))
         scope.setdefault("state", {}).update(user=caller.name, caller=caller)
-        return None if found is not None else _not_found(method, path)
+        return None if found is not None else _not_found(scope, caller)
 
     def _caller(self, scope: Scope, token: str | None) -> Principal | None:
         if token is None:
@@ -138,8 +139,8 @@ def allow(caller: Principal, rule: RoutePolicy, words: dict[str, str]) -> None:
 
 
 def start_of(caller: Principal) -> str:
-    """The first page that the caller may see."""
-    return next((page for page in PAGES if may_see(caller, page)), PAGES[-1])
+    """The first page of a caller that they may see."""
+    return next((page for page in (first_page(caller), *PAGES) if may_see(caller, page)), PAGES[-1])
 
 
 def may_see(caller: Principal, page: str) -> bool:
@@ -151,15 +152,38 @@ def may_see(caller: Principal, page: str) -> bool:
     return True
 
 
-def _turned_away(caller: Principal | None, page: str, problem: str) -> Response:
+def _wants_page(scope: Scope) -> bool:
+    """Whether a person's browser asks for a page: it gets words, and programs get JSON."""
+    return scope.get("method") == "GET" and "text/html" in Headers(scope=scope).get("accept", "")
+
+
+def _login_for(scope: Scope) -> str:
+    query = scope.get("query_string", b"").decode("latin-1")
+    return login_address(scope["path"] + (f"?{query}" if query else ""))
+
+
+def _turned_away(scope: Scope, caller: Principal | None, problem: str) -> Response:
     """Who opens the dashboard is shown the first page that is theirs."""
-    start = start_of(caller) if caller is not None and page == "/" else page
-    return RedirectResponse(start, 303) if start != page else _answer(403, problem)
+    if caller is None or not _wants_page(scope):
+        return _answer(403, problem)
+    start = start_of(caller)
+    if scope["path"] == "/" and start != "/":
+        return RedirectResponse(start, 303)
+    return error_page(Request(scope), 403, start)
 
 
-def _not_found(method: str, path: str) -> Response:
+def _failed(scope: Scope, status: int, problem: str) -> Response:
+    if _wants_page(scope):
+        return error_page(Request(scope), status, scope["path"] if scope["path"] in PAGES else "/")
+    return _answer(status, problem)
+
+
+def _not_found(scope: Scope, caller: Principal) -> Response:
+    method, path = scope.get("method", "WEBSOCKET"), scope["path"]
     methods = methods_of(path)
     if not methods or method == "WEBSOCKET":
+        if _wants_page(scope):
+            return error_page(Request(scope), 404, start_of(caller))
         return _answer(404, "there is no such address")
     answer = _answer(405, f"this address does not take {method[:20]}; use {' or '.join(methods)}")
     answer.headers["Allow"] = ", ".join(methods)

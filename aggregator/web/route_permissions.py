@@ -93,6 +93,7 @@ ROUTES: dict[str, RoutePolicy] = {
     "GET /api/flood": RoutePolicy("alerts.see"),
     "GET /api/boxes": RoutePolicy("places.see"),
     "GET /api/cameras": RoutePolicy("places.see"),
+    "GET /api/places": RoutePolicy(),
     "GET /api/quarantine": RoutePolicy("trouble.see", "everywhere"),
     "GET /api/clips/{alert_id}": RoutePolicy("clips.see"),
     "WEBSOCKET /api/live/{site}/{box}/{place}": RoutePolicy("live.see", "site", token=False),
@@ -153,6 +154,7 @@ ROUTES: dict[str, RoutePolicy] = {
     "PAGE /shift": RoutePolicy("handover.sign", token=False),
     "PAGE /reports": RoutePolicy("reports.see", token=False),
     "PAGE /gates": RoutePolicy("passages.see", token=False),
+    "PAGE /devices": RoutePolicy("places.see", token=False),
     "PAGE /footage": RoutePolicy("footage.look", token=False),
     "PAGE /search": RoutePolicy("search", token=False),
     "PAGE /releases": RoutePolicy("release.see", token=False),
@@ -163,9 +165,10 @@ ROUTES: dict[str, RoutePolicy] = {
 }
 """`METHOD /path` → its rule. A page of the dashboard is `PAGE`; HEAD counts as GET where it is not named."""
 
-_FOLDERS: dict[str, RoutePolicy] = {"/_nicegui/": FILES, "/_nicegui_ws/": FILES}
-"""Static files and the socket of the dashboard's framework. What arrives on the socket is checked by the page that it
-is for: it belongs to a page that was asked for by its own address, and every act asks `Caller.need` again."""
+_FOLDERS: dict[str, RoutePolicy] = {"/_nicegui/": FILES, "/_nicegui_ws/": FILES, "/assets/": FILES}
+"""Static files of the dashboard, and those and the socket of its framework. What arrives on the socket is checked by
+the page that it is for: it belongs to a page that was asked for by its own address, and every act asks `Caller.need`
+again."""
 
 
 def _pattern(template: str) -> re.Pattern[str]:

@@ -42,14 +42,14 @@ RULES: dict[str, Any] = {
 OBSERVER = """
 window.waits = [];
 const seen = new Map();
-const note = () => document.querySelectorAll('[data-testid=alert-card]').forEach(card => {
-  const time = card.querySelector('time[datetime]')?.dateTime;
+const note = () => document.querySelectorAll('[data-testid=alert-row]').forEach(card => {
+  const time = card.dataset.last;
   if (time && seen.get(card.dataset.alert) !== time) {
     if (seen.has(card.dataset.alert)) window.waits.push(Date.now() - Date.parse(time.slice(0, 23) + 'Z'));
     seen.set(card.dataset.alert, time);
   }
 });
-new MutationObserver(note).observe(document.body, {subtree: true, childList: true, characterData: true});
+new MutationObserver(note).observe(document.body, {subtree: true, childList: true, attributes: true});
 """
 
 
@@ -142,7 +142,7 @@ def _open(page: Page, url: str, password: str) -> None:
     page.get_by_test_id("login-name").fill("bench")
     page.get_by_test_id("login-password").fill(password)
     page.get_by_test_id("login-submit").click()
-    page.get_by_test_id("alert-card").first.wait_for(timeout=60_000)
+    page.get_by_test_id("alert-row").first.wait_for(timeout=60_000)
     page.evaluate(OBSERVER)
 
 

@@ -152,7 +152,7 @@ def run(quick: bool) -> dict[str, Any]:
         stack.callback(browser.close)
         page = browser.new_page()
         _log_in(page, url)
-        page.get_by_test_id("live-camera").wait_for()
+        page.get_by_test_id("tile").first.wait_for()
         threading.Event().wait(SETTLE_S)
         idle = _costs(pids, watch_s / 2)
         page.get_by_test_id("live-start").click()

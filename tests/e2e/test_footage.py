@@ -28,8 +28,10 @@ def test_a_day_is_shown_and_a_moment_of_it_blurred(page: Page, village: Village,
     assert trust_command(village.folder / "aggregator.yaml", settings.SITE, trust) == 0
     village.start_box()
     log_in(page, village)
+    page.get_by_test_id("page-devices").click()
     page.get_by_test_id("camera-health").get_by_text("Walkway").wait_for(timeout=30_000)
-    page.get_by_test_id("alert-card").first.wait_for(timeout=60_000)
+    page.get_by_test_id("page-alerts").click()
+    page.get_by_test_id("alert-row").first.wait_for(timeout=60_000)
     page.get_by_test_id("page-footage").click()
     page.get_by_test_id("show-footage").click()
     expect(page.get_by_text("write 3 to 200 printable characters")).to_be_visible()

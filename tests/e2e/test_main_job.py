@@ -27,21 +27,24 @@ def log_in(page: Page, village: Village) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_a_walker_becomes_a_card_with_a_blurred_picture(page: Page, village: Village, models: ModelStore) -> None:
+def test_a_walker_becomes_an_alert_with_a_blurred_picture(page: Page, village: Village, models: ModelStore) -> None:
     village.start_aggregator()
     village.start_box()
     log_in(page, village)
-    card = page.get_by_test_id("alert-card").filter(has_text="Zone entered").first
-    card.wait_for(timeout=60_000)
-    picture = card.get_by_test_id("alert-picture")
+    row = page.get_by_test_id("alert-row").filter(has_text="Zone entered").first
+    row.wait_for(timeout=60_000)
+    row.click()
+    detail = page.get_by_test_id("alert-detail")
+    picture = detail.get_by_test_id("alert-picture")
     expect(picture).to_be_visible()
     wait_until(lambda: picture.evaluate("it => it.naturalWidth") == 640, 20, "the picture")
-    expect(card).to_contain_text("Paifang village")
-    expect(card).to_contain_text("Walkway")
+    expect(detail).to_contain_text("Paifang village")
+    expect(detail).to_contain_text("Walkway")
+    detail.get_by_test_id("acknowledge").click()
+    expect(page.get_by_test_id("alert-state").filter(has_text="tester").first).to_be_visible()
+    page.get_by_test_id("page-devices").click()
     expect(page.get_by_test_id("camera-health")).to_contain_text("Walkway")
     expect(page.get_by_test_id("box-status")).to_contain_text("gate-1")
-    card.get_by_test_id("acknowledge").click()
-    expect(page.get_by_test_id("alert-state").filter(has_text="tester").first).to_be_visible()
     assert village.box.stop() == 0
     assert village.aggregator.stop() == 0
     nothing_clear_is_kept(village.folder, models)

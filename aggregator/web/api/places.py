@@ -1,4 +1,4 @@
-"""The HTTP API of boxes and cameras, of the dead-letter queue, and of events' pictures."""
+"""The HTTP API of boxes, cameras, gates and doors, of the dead-letter queue, and of events' pictures."""
 
 from __future__ import annotations
 
@@ -8,19 +8,31 @@ import msgspec
 from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import Response
 
-from aggregator.domain.read_models import Box, Camera, Quarantined
+from aggregator.domain.authorization import Permission, Principal
+from aggregator.domain.read_models import Box, Camera, Place, Quarantined
 from aggregator.domain.store_port import Reader
 from aggregator.services.picture_service import PictureService
+from aggregator.services.site_clock import SiteClock
 from aggregator.web.api.dependencies import IdPath, Tags, Who, content, errors
 from aggregator.web.api_models import places as models
 from protocol.identifiers import is_uuid7, to_rfc3339
+from protocol.receipts import DoorStatus
 
 _BOXES: Tags = ["boxes and cameras"]
 _PICTURES: Tags = ["pictures and clips"]
 
 
-def add(app: FastAPI, reader: Reader, pictures: PictureService) -> None:
+def add(app: FastAPI, reader: Reader, pictures: PictureService, sites: SiteClock) -> None:
     """Add the routes."""
+
+    @app.get("/api/places", tags=_BOXES)
+    def list_places(caller: Who) -> models.PlacesResponse:
+        """Cameras, gates and doors of the caller's places, with their sites and areas."""
+        boxes = {(it.site, it.box): it for it in reader.boxes()}
+        found = [_from_camera(it) for it in reader.cameras()] + [_from_place(it) for it in reader.places()]
+        return models.PlacesResponse(
+            places=[_placed(sites, boxes.get((it.site, it.box)), it) for it in found if _sees(caller, it)]
+        )
 
     @app.get("/api/boxes", tags=_BOXES)
     def list_boxes(caller: Who) -> models.BoxesResponse:
@@ -50,6 +62,44 @@ def add(app: FastAPI, reader: Reader, pictures: PictureService) -> None:
         if jpeg is None:
             raise HTTPException(404, "no such picture")
         return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
+
+
+_SEEN: tuple[Permission, ...] = ("places.see", "alerts.see", "live.see", "passages.see")
+
+
+def _sees(caller: Principal, place: models.PlaceResponse) -> bool:
+    """Whether a caller may know a place: any permission for its pictures, passages or alerts."""
+    return any(caller.within(permission).holds(place.site, place.id) for permission in _SEEN)
+
+
+def _placed(sites: SiteClock, box: Box | None, place: models.PlaceResponse) -> models.PlaceResponse:
+    """A place with its site's name, zone and areas, and whether its box is online."""
+    configured = sites.sites.get(place.site)
+    areas = [area for area, places in configured.areas.items() if place.id in places] if configured else []
+    zone = sites.zone(place.site, box.timezone if box else None).key
+    return place.model_copy(
+        update={
+            "site_name": sites.name(place.site), "time_zone": zone, "areas": areas,
+            "online": box is not None and box.online,
+        }
+    )  # fmt: skip
+
+
+def _from_camera(camera: Camera) -> models.PlaceResponse:
+    return models.PlaceResponse(
+        kind="camera", site=camera.site, box=camera.box, id=camera.id, name=camera.name or camera.id,
+        state=camera.state, seen=to_rfc3339(camera.seen_ns),
+    )  # fmt: skip
+
+
+def _from_place(place: Place) -> models.PlaceResponse:
+    status = place.status
+    if isinstance(status, DoorStatus):
+        return models.PlaceResponse(
+            kind="door", site=place.site, box=place.box, id=status.id, name=status.name or status.id,
+            state=status.state if place.online else "unknown",
+        )  # fmt: skip
+    return models.PlaceResponse(kind="gate", site=place.site, box=place.box, id=status.name, name=status.name, state="")
 
 
 def _box(box: Box) -> models.BoxResponse:

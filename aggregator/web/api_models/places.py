@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from aggregator.web.api_models.base import ResponseModel, Time, example
@@ -15,6 +17,39 @@ _CAMERA = {
     "site": "village", "box": "gate-1", "id": "cam-1", "name": "North gate", "state": "up", "fps": 12.5,
     "watch": "all", "seen": "2026-11-23T08:00:00.000000000Z",
 }  # fmt: skip
+
+
+_PLACE = {
+    "kind": "camera", "site": "village", "site_name": "Stone Bridge Village", "areas": ["gates"], "box": "gate-1",
+    "id": "cam-1", "name": "North gate", "time_zone": "Asia/Shanghai", "state": "up", "online": True,
+    "seen": "2026-11-23T08:00:00.000000000Z",
+}  # fmt: skip
+
+
+class PlaceResponse(ResponseModel):
+    """A camera, a gate or a door."""
+
+    model_config = example(_PLACE)
+
+    kind: Literal["camera", "gate", "door"]
+    site: str
+    site_name: str = ""
+    areas: list[str] = Field(default=[], description="The areas of the site that it belongs to.")
+    box: str
+    id: str
+    name: str
+    time_zone: str = Field(default="UTC", description="The site's, an IANA name.")
+    state: str = Field(description="As the box last reported; `unknown` while the box is offline; empty for a gate.")
+    online: bool = Field(default=False, description="Whether its box is online.")
+    seen: Time | None = Field(default=None, description="When the box last reported it; cameras only.")
+
+
+class PlacesResponse(ResponseModel):
+    """Cameras, gates and doors of the caller's places."""
+
+    model_config = example(places=[_PLACE])
+
+    places: list[PlaceResponse]
 
 
 class BoxResponse(ResponseModel):

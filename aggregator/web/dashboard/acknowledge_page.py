@@ -17,8 +17,8 @@ from aggregator.domain.notification import Notification
 from aggregator.services.monitoring.acknowledgement_links import AcknowledgementLinks
 from aggregator.services.site_clock import SiteClock
 from aggregator.web.dashboard.i18n.texts import TEXTS, Texts
-from aggregator.web.dashboard.login.login import language_of
-from aggregator.web.dashboard.style import LOGIN_CSS, LOGO_SVG
+from aggregator.web.dashboard.shell.style import LOGIN_CSS, LOGO_SVG
+from aggregator.web.error_page import language_of
 from common.errors import LoginThrottled, NotificationError, StoreError
 
 _STATUS = {"invalid": 404, "used": 410, "expired": 410, "over": 410}

@@ -4,59 +4,48 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
 from nicegui import Client, core, ui
 from nicegui.elements.html import Html
+from nicegui.language import Language
 
 from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.client_address import session_of
-from aggregator.domain.authorization import Principal
+from aggregator.domain.authorization import PERMISSIONS, Principal
 from aggregator.domain.read_models import Box, Camera
 from aggregator.domain.store_port import Reader
 from aggregator.monitoring.health import Health
 from aggregator.services.site_clock import SiteClock
 from aggregator.web.auth_middleware import may_see
-from aggregator.web.dashboard.i18n.texts import LANGUAGES, TEXTS, Texts
-from aggregator.web.dashboard.login.login import language_of
-from aggregator.web.dashboard.style import BOARD_CSS, LOGO_SVG
+from aggregator.web.dashboard.i18n.texts import TEXTS, Texts
+from aggregator.web.dashboard.shell import assets
+from aggregator.web.dashboard.shell.rail import PAGES
+from aggregator.web.dashboard.shell.top_bar import ShellData, shell_html
+from aggregator.web.error_page import language_of
 from common import logging_setup
 from common.errors import StoreError
 
+STYLES = ("palette", "board", "shell", "queue", "live")
 _log = logging_setup.get("dashboard")
 SECONDS_BETWEEN_CHECKS = 2.0
 LEAVE_S = 1.0
 """A browser that was sent elsewhere has left by then."""
-PAGES = {
-    "/": "alerts",
-    "/shift": "shift",
-    "/gates": "gates",
-    "/live": "live",
-    "/footage": "footage",
-    "/search": "search",
-    "/releases": "releases",
-    "/lists": "lists",
-    "/reports": "reports",
-    "/record": "record",
-    "/staff": "staff",
-    "/account": "account",
-}
-"""Path → its name in the texts."""
-MANY = 6
-"""More pages than this have a line of their own."""
-
-THEME_JS = (
-    "const root = document.documentElement; const dark = root.classList.contains('dark') || "
-    "(!root.classList.contains('light') && matchMedia('(prefers-color-scheme: dark)').matches); "
-    "root.classList.remove('dark', 'light'); root.classList.add(dark ? 'light' : 'dark'); "
-    "localStorage.setItem('paifang-theme', dark ? 'light' : 'dark');"
-)
+THEME_COOKIE = "paifang_theme"
+QUASAR_LANGUAGES: dict[str, Language] = {"en": "en-US", "zh-CN": "zh-CN"}
 THEME_AT_START = (
-    "<script>const kept = localStorage.getItem('paifang-theme'); "
-    "if (kept) document.documentElement.classList.add(kept);</script>"
+    "<script>const kept = document.cookie.match(/paifang_theme=(dark|light)/); "
+    "if (kept) document.documentElement.classList.add(kept[1]);</script>"
 )
+
+TO_LOGIN = (
+    "const here = location.pathname + location.search; "
+    "location.assign('/login?' + (here === '/' ? '' : `next=${encodeURIComponent(here)}&`) + 'ended=1')"
+)
+"""The page's address as it is now, with its filters, is where the log-in leads back to."""
 
 
 def html(content: str, classes: str = "", tag: str = "div", props: str = "") -> Html:
@@ -140,40 +129,30 @@ class PageContext:
 
 
 class PageLayout:
-    """The bar: brand, health, pages, language, theme, log-out.
+    """What stands around a page: navigation, the bar at the top, and the check that the session still lives.
+
+    The page itself adds one element `main`. Navigation and bar are plain HTML before the application, so that they
+    are painted at once; `static/shell/main.js` keeps them up to date.
 
     Args:
-        context: Health and sessions.
+        context: Sites and sessions.
         path: Of this page.
         visitor: The user who opened it.
     """
 
     def __init__(self, context: PageContext, path: str, visitor: PageSession) -> None:
-        words, language = visitor.words, visitor.language
-        self._context, self._words, self._token, self._path = context, words, visitor.token, path
-        ui.add_head_html(f"{THEME_AT_START}<style>{BOARD_CSS}</style>")
+        words, self._client = visitor.words, ui.context.client
+        self._context, self._token, self._path, self._left = context, visitor.token, path, False
+        theme = self._client.request.cookies.get(THEME_COOKIE, "")
+        self._client.page = copy.copy(self._client.page)  # of this request only
+        self._client.page.language = QUASAR_LANGUAGES[visitor.language]
+        self._client.page.dark = {"dark": True, "light": False}.get(theme)
+        self._client.page_container.default_slot.children[0].tag = "div"  # Quasar's is a second `main`
+        data = ShellData(path, visitor.language, visitor.caller, _sites(context, visitor.caller), assets.ADDRESS)
+        links = "".join(f'<link rel="stylesheet" href="{assets.ADDRESS}/{name}.css">' for name in STYLES)
+        ui.add_head_html(f"{THEME_AT_START}{links}")
+        ui.add_body_html(shell_html(data, words))
         ui.page_title(f"{words['title']} · {words[PAGES[path]]}")
-        with ui.element("header").classes("bar"):
-            html(f"{LOGO_SVG}<span>{words['title']}</span>", "brand")
-            self._health = html("", "chip", props="role=status data-testid=health")
-            self.quarantine = html("", "chip plain", props="data-testid=quarantine-count")
-            pages = {other: name for other, name in PAGES.items() if may_see(visitor.caller, other)}
-            with ui.element("nav").classes("pages many" if len(pages) > MANY else "pages"):
-                for other, name in pages.items():
-                    current = "aria-current=page" if other == path else ""
-                    html(words[name], "button", "a", f'href={other} data-testid="page-{name}" {current}')
-            ui.element("div").classes("room")
-            for code, name in LANGUAGES.items():
-                if code != language:
-                    html(name, "button", "a", f'href=/language/{code} lang={code} data-testid="language"')
-            html("◐", tag="button", props=f'type=button title="{words["theme"]}" aria-label="{words["theme"]}"').on(
-                "click", js_handler=f"() => {{ {THEME_JS} }}"
-            )
-            html(
-                f'<form method="post" action="/logout"><button type="submit" data-testid="logout">{words["logout"]}'
-                "</button></form>"
-            )
-        self._client, self._left = ui.context.client, False
         ui.timer(SECONDS_BETWEEN_CHECKS, self.check)  # the first time at once
 
     async def who(self) -> Principal | None:
@@ -185,26 +164,35 @@ class PageLayout:
         caller = await asyncio.to_thread(self._context.authenticator.who, self._token)
         if caller is not None and may_see(caller, self._path):
             return caller
-        self._leave("/login" if caller is None else "/account")
+        self._leave("" if caller is None else "/account")
         return None
 
     def _leave(self, where: str) -> None:
-        """Send the browser elsewhere; one that stays is cut off, for its socket was let in with the old session."""
+        """Send the browser elsewhere, by default to the log-in.
+
+        One that stays is cut off: its socket was let in with the old session.
+        """
         if self._left:
             return
         self._left = True
         with self._client:
-            ui.navigate.to(where)
+            ui.run_javascript(f"location.assign({where!r})" if where else TO_LOGIN)
         asyncio.get_running_loop().call_later(LEAVE_S, lambda: asyncio.ensure_future(cut_off(self._client)))
 
     async def check(self) -> None:
-        """The parts' health is in memory; the session may have ended in the meantime."""
-        report = self._context.health.report()
-        broken = [part for part in ("broker", "store", "ingest") if not report[part]]
-        self._health.set_content(self._words[f"health.{broken[0]}" if broken else "health.good"])
-        self._health.classes(replace="chip bad" if broken else "chip")
+        """The session may have ended in the meantime."""
         with contextlib.suppress(StoreError):
             await self.who()
+
+
+def _sites(context: PageContext, caller: Principal) -> dict[str, tuple[str, str]]:
+    """The configured sites that a caller has any role in: id → (name, time zone)."""
+    scopes = [caller.within(permission) for permission in PERMISSIONS]
+    return {
+        site: (context.sites.name(site), about.timezone or "")
+        for site, about in context.sites.sites.items()
+        if any(scope.touches(site) for scope in scopes)
+    }
 
 
 async def cut_off(client: Client) -> None:

@@ -182,7 +182,7 @@ def test_accounts_on_the_page(web: Web, page: Page) -> None:
     expect(line.get_by_test_id("role")).to_have_count(0)
     line.get_by_test_id("remove-user").click()
     expect(page.locator('[data-user="guard-7"]')).to_have_count(0)
-    page.get_by_test_id("page-account").click()
+    page.goto(f"{web.url}/account")
     page.get_by_test_id("show-secret").click()
     secret = page.get_by_test_id("secret").locator("code").inner_text()
     page.get_by_test_id("factor-password").fill(PASSWORD)

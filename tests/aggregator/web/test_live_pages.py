@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from agg_support import Web, add_staff, log_in, run_apart, wait_until
 from playwright.sync_api import Page
 
 from aggregator import app
 from aggregator.domain.authorization import Principal, parse
-from aggregator.domain.store_port import Reader
 from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
 from aggregator.web.dashboard.page_updates import PageUpdates
 from common.errors import StoreError
@@ -36,7 +35,7 @@ class Session:
 
 
 def live() -> PageUpdates:
-    return PageUpdates(cast(Reader, None), ChangeFeed())
+    return PageUpdates(ChangeFeed())
 
 
 async def settle() -> None:
@@ -84,7 +83,7 @@ def test_a_page_whose_user_is_removed_is_cut_off_even_if_it_stays(page: Page, we
     name = add_staff(web, "monitor")
     log_in(web, page, name)
     page.get_by_test_id("health").filter(has_text="All components normal").wait_for()
-    page.route("**/login", lambda route: route.fulfill(status=204))  # the browser does not leave
+    page.route("**/login**", lambda route: route.fulfill(status=204))  # the browser does not leave
     page.evaluate("window.socket.on('disconnect', () => { window.cut = true; })")
     assert app.remove_user(web.parts.core.settings, name)
     wait_until(lambda: bool(page.evaluate("window.cut === true")))

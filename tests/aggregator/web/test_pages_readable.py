@@ -9,11 +9,12 @@ import pytest
 from agg_support import USER, Web, log_in
 from playwright.sync_api import Browser, Page
 
-from aggregator.web.dashboard.style import PALETTE_CSS
+from aggregator.web.dashboard.shell.style import PALETTE_CSS
 
 Theme = Literal["dark", "light"]
 PAGES = (
     "/",
+    "/devices",
     "/account",
     "/shift",
     "/reports",

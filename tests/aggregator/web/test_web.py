@@ -59,7 +59,8 @@ def test_every_route_needs_a_session(web: Web) -> None:
             answer = client.request(method, path)
             assert answer.status_code == 401, (method, path)
             page = client.request("GET", path, headers={"Accept": "text/html"})
-            assert (page.status_code, page.headers["location"]) == (303, "/login"), path
+            assert page.status_code == 303, path
+            assert page.headers["location"].partition("?")[0] == "/login", path
 
 
 @pytest.mark.parametrize("path", ["/_nicegui_ws/socket.io/?EIO=4&transport=websocket", "/anything"])

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from pathlib import Path
 
 from nicegui import ui
 
 from aggregator.services.site_clock import SiteClock
 from aggregator.web.dashboard.i18n.texts import Texts
+from aggregator.web.dashboard.shell import assets
 from common.errors import Forbidden, StoreError
 from protocol.identifiers import to_rfc3339
-
-_CSS = (Path(__file__).parents[1] / "static" / "shift.css").read_text("utf-8")
 
 
 def add_style() -> None:
     """Into the page's head."""
-    ui.add_head_html(f"<style>{_CSS}</style>")
+    ui.add_head_html(f'<link rel="stylesheet" href="{assets.ADDRESS}/shift.css">')
 
 
 def time_html(sites: SiteClock, site: str, time_ns: int | None) -> str:

@@ -46,7 +46,6 @@ class ReportsPage:
         words = self._words
         with ui.element("main").classes("board wide"):
             with ui.element("div").classes("head"):
-                html(escape(words["reports"]), tag="h1")
                 ui.element("div").classes("room")
                 self._csv = html(escape(words["reports.csv"]), "button", "a", "download data-testid=reports-csv")
             with ui.element("div").classes("form"):

@@ -41,7 +41,6 @@ class ShiftPage:
         words = self._words
         with ui.element("main").classes("board wide"):
             with ui.element("div").classes("head"):
-                html(escape(words["shift"]), tag="h1")
                 ui.element("div").classes("room")
                 if len(self._scopes) > 1:
                     names = {it: scope_text(it, self._context.sites, words) for it in self._scopes}

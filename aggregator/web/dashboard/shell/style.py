@@ -11,7 +11,6 @@ LOGO_SVG = (
 )
 """A paifang: two posts, two beams, a roof."""
 
-_FOLDER = Path(__file__).parent / "static"
+_FOLDER = Path(__file__).parents[1] / "static"
 PALETTE_CSS = (_FOLDER / "palette.css").read_text("utf-8")
-BOARD_CSS = PALETTE_CSS + (_FOLDER / "board.css").read_text("utf-8")
 LOGIN_CSS = PALETTE_CSS + (_FOLDER / "login.css").read_text("utf-8")

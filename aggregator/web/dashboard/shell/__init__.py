@@ -1,0 +1,1 @@
+"""What stands around every page: navigation, the bar at the top, style and static files."""

@@ -1,0 +1,130 @@
+// One camera: its name and the picture's time stand on the picture. No picture has a reason in words; a stream that
+// breaks is asked for again.
+
+import { sessionEnded } from "../shell/api.js";
+import { clockText, zoneName } from "../shell/clock.js";
+import { h } from "../shell/dom.js";
+import { data, has, t } from "../shell/texts.js";
+import { Player } from "./player.js";
+
+const TICK_MS = 250, LATE_S = 5, FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 15000;
+const SAMPLE_PX = 16, DARK = 8;
+const ENDED = 4401, FORBIDDEN = 4403;
+export const BROKEN = ["lost", "covered", "frozen", "refused"];
+
+export class Tile {
+  #player = null;
+  #timer = 0;
+  #again = 0;
+  #tries = 0;
+  #canvas = null;
+  #blank = false;
+  #ticks = 0;
+
+  constructor(camera) {
+    this.camera = camera;
+    this.place = `${camera.site}/${camera.box}/${camera.id}`;
+    this.video = h("video", { muted: true, playsInline: true, test: "live-video", hidden: true, "aria-label": camera.name });
+    this.clock = h("time", { test: "live-clock" });
+    this.reason = h("p", { class: "reason", role: "status", test: "live-told" });
+    this.badge = h("span", { class: "live-badge", test: "live-lag" });
+    this.button = h("button", { type: "button", test: "live-start", onclick: () => (this.wanted ? this.stop() : this.play()) });
+    this.element = h("article", { class: "tile", test: "tile", "data-camera": this.place, "aria-label": camera.name },
+      h("div", { class: "screen" }, this.video, this.reason,
+        h("div", { class: "over" }, h("b", { text: camera.name, test: "live-name" }), this.clock, this.badge)),
+      h("div", { class: "tile-foot" }, h("span", { text: camera.site_name || "" }), this.button));
+    this.wanted = false;
+    this.#idle();
+  }
+
+  play() {
+    this.wanted = true;
+    this.#tries = 0;
+    this.#open();
+  }
+
+  stop() {
+    this.wanted = false;
+    this.#end();
+    this.#idle();
+  }
+
+  #open() {
+    this.#end();
+    this.say(t("wall.waits"));
+    this.#label();
+    this.#player = new Player(this.video, this.place, (code, reason) => this.#closed(code, reason));
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  #end() {
+    clearInterval(this.#timer);
+    clearTimeout(this.#again);
+    this.#player?.stop();
+    this.#player = null;
+    this.video.hidden = true;
+    this.clock.textContent = this.badge.textContent = "";
+    this.#blank = false;
+  }
+
+  #label() {
+    this.button.textContent = t(this.wanted ? "wall.stop" : "wall.watch");
+    this.button.dataset.testid = this.wanted ? "live-stop" : "live-start";
+    this.button.setAttribute("aria-label", `${this.button.textContent}: ${this.camera.name}`);
+    this.element.classList.toggle("playing", this.wanted);
+  }
+
+  #idle() {
+    const { state } = this.camera;
+    this.#label();
+    this.element.classList.toggle("broken", BROKEN.includes(state));
+    if (state && state !== "up" && has(`camera.state.${state}`)) this.say(t("wall.state", { state: t(`camera.state.${state}`) }));
+    else this.say(t("wall.idle"));
+  }
+
+  say(text) {
+    if (this.reason.textContent !== text) this.reason.textContent = text;
+  }
+
+  #closed(code, reason) {
+    this.#end();
+    if (code === ENDED) return sessionEnded();
+    if (code === FORBIDDEN) {
+      this.wanted = false;
+      this.#label();
+      return this.say(t("shell.error.forbidden"));
+    }
+    const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#tries++);
+    const why = data.language === "en" && reason ? reason : t("wall.away");
+    this.say(t("wall.again", { reason: why, seconds: Math.round(pause / 1000) }));
+    this.#again = setTimeout(() => this.#open(), pause);
+    return undefined;
+  }
+
+  #tick() {
+    const shown = this.#player?.shown();
+    if (!shown) return;
+    this.#tries = 0;
+    this.video.hidden = false;
+    if (this.#ticks++ % 4 === 0) this.#blank = this.#isBlank();
+    const moment = new Date(shown.time_ms), zone = this.camera.time_zone;
+    this.clock.textContent = `${clockText(moment, zone)} ${zoneName(zone, moment)}`;
+    const late = shown.lag_s > LATE_S;
+    this.badge.textContent = t(late ? "wall.late" : "wall.live", { seconds: shown.lag_s.toFixed(1) });
+    this.badge.classList.toggle("late", late || this.#blank);
+    // a black picture is no live view, however new it is
+    this.say(this.#blank ? t("wall.masked") : "");
+    if (this.#blank) this.badge.textContent = t("wall.masked.short");
+  }
+
+  // The box covers a whole picture in black where it could not mask faces and plates in time.
+  #isBlank() {
+    if (!this.video.videoWidth) return false;
+    this.#canvas ||= new OffscreenCanvas(SAMPLE_PX, SAMPLE_PX).getContext("2d", { willReadFrequently: true });
+    this.#canvas.drawImage(this.video, 0, 0, SAMPLE_PX, SAMPLE_PX);
+    const pixels = this.#canvas.getImageData(0, 0, SAMPLE_PX, SAMPLE_PX).data;
+    for (let at = 0; at < pixels.length; at += 4)
+      if (pixels[at] > DARK || pixels[at + 1] > DARK || pixels[at + 2] > DARK) return false;
+    return true;
+  }
+}

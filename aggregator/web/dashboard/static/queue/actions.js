@@ -1,0 +1,109 @@
+// What an operator does with alerts: at once on the screen, then at the server. What fails is said in words, with who
+// changed the alert meanwhile; nothing that was typed is lost.
+
+import { post } from "../shell/api.js";
+import { data, counted, t } from "../shell/texts.js";
+import { toast } from "../shell/toast.js";
+import { fresh, open } from "./model.js";
+import { kindName, placeName, stateText } from "./words.js";
+
+export const OUTCOMES = ["real", "false_alarm", "test", "maintenance"];
+export const SHELVES_MIN = [15, 60, 480, 1440];
+const MOST = 500;
+
+// What a row shows until the server has answered.
+const GUESSES = {
+  acknowledge: () => ({ acknowledgement: "acknowledged", acknowledged_by: data.user, since_acknowledged: 0 }),
+  assign: () => ({ acknowledgement: "assigned", assignee: data.user }),
+  close: body => ({ status: "closed", outcome: body.outcome }),
+  reopen: () => ({ status: "open", outcome: null }),
+  shelve: () => ({ suppression: { kind: "shelved", by: data.user, until: null } }),
+  unshelve: () => ({ suppression: null }),
+};
+
+export class Actions {
+  constructor(model) {
+    this.model = model;
+  }
+
+  targets() {
+    const { checked, index, rows, current } = this.model;
+    if (checked.size) return [...checked].map(id => rows[index.get(id)]).filter(Boolean);
+    return current ? [current] : [];
+  }
+
+  allowed(action, alert) {
+    if (action === "acknowledge") return open(alert) && fresh(alert);
+    if (action === "reopen") return !open(alert);
+    if (action === "unshelve") return open(alert) && alert.suppression?.kind === "shelved";
+    if (action === "shelve") return open(alert) && !alert.suppression;
+    return action === "note" || open(alert);
+  }
+
+  // One action on the chosen alerts; resolves to whether all of it was done.
+  async run(action, body = {}) {
+    const alerts = this.targets().filter(it => this.allowed(action, it));
+    if (!alerts.length) {
+      toast(t("queue.nothing"), "info");
+      return true;
+    }
+    const many = this.model.checked.size > 0, place = this.model.selected;
+    const guess = GUESSES[action];
+    if (guess) this.model.apply(alerts.map(it => ({ ...it, ...guess(body) })));
+    if (many) this.model.uncheck();
+    else if (action !== "note" && action !== "reopen" && action !== "unshelve") this.model.advance(place);
+    return many ? this.#bulk(action, body, alerts) : this.#one(action, body, alerts[0]);
+  }
+
+  async #one(action, body, alert) {
+    try {
+      const newer = await post(`/api/alerts/${alert.id}/${action}`, { ...body, version: alert.version });
+      if (newer?.id) this.model.apply([newer]);
+      dispatchEvent(new CustomEvent("paifang:acted", { detail: { action, id: alert.id } }));
+      return true;
+    } catch (error) {
+      this.#undo([alert], error);
+      return error;
+    }
+  }
+
+  async #bulk(action, body, alerts) {
+    const failed = [];
+    let problem = null;
+    for (let from = 0; from < alerts.length; from += MOST) {
+      const part = alerts.slice(from, from + MOST);
+      try {
+        const answer = await post("/api/alerts/bulk", { ids: part.map(it => it.id), action, ...body });
+        const wrong = new Set(answer.results.filter(it => it.result !== "done").map(it => it.id));
+        failed.push(...part.filter(it => wrong.has(it.id)));
+        this.model.apply(answer.results.map(it => it.alert).filter(Boolean));
+      } catch (error) {
+        failed.push(...part);
+        problem = error;
+      }
+    }
+    const done = alerts.length - failed.length;
+    if (done) toast(counted("queue.bulk.done", done));
+    if (!failed.length) return true;
+    this.model.apply(failed.map(it => ({ ...it })));
+    failed.forEach(it => this.model.checked.has(it.id) || this.model.toggle(it.id));
+    toast(`${counted("queue.bulk.failed", failed.length)} ${problem ? problem.message : t("shell.error.changed")}`, "bad");
+    return problem || false;
+  }
+
+  // Show the alert as it is: what the server sent along, else as it was.
+  #undo(alerts, error) {
+    const newer = error.status === 409 && error.body?.alert;
+    const [alert] = alerts;
+    if (newer) this.model.apply([newer]);
+    else this.model.apply(alerts.map(it => ({ ...it, version: Math.max(it.version, this.#version(it.id)) })));
+    const name = `${kindName(alert)} · ${placeName(alert)}`;
+    const text = newer ? t("queue.changed", { state: stateText(newer) }) : error.message;
+    const again = { text: t("queue.show"), run: () => this.model.select(this.model.index.get(alert.id)) };
+    toast(`${name}: ${text}`, "bad", again);
+  }
+
+  #version(id) {
+    return this.model.rows[this.model.index.get(id)]?.version || 0;
+  }
+}

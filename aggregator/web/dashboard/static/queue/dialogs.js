@@ -1,0 +1,125 @@
+// The small dialogs of the queue. A dialog closes when the server has taken what it asks for; until then nothing that
+// was typed goes away. Enter sends; digits choose.
+
+import { h, typing } from "../shell/dom.js";
+import { forget, restore } from "../shell/drafts.js";
+import { t } from "../shell/texts.js";
+import { OUTCOMES, SHELVES_MIN } from "./actions.js";
+
+const LONGEST_NOTE = 2000;
+
+function ask(name, title, content, send) {
+  const problem = h("p", { class: "problem", role: "alert", hidden: true, test: "dialog-problem" });
+  const form = h("form", { method: "dialog" }, h("h2", { text: title, id: `${name}-title` }), ...content, problem);
+  const dialog = h("dialog", { class: "ask", test: `${name}-dialog`, "aria-labelledby": `${name}-title` }, form);
+  const back = document.activeElement;
+  let sending = false;
+  const submit = async () => {
+    if (sending) return;
+    sending = true;
+    const done = await send(dialog);
+    sending = false;
+    if (done === true) dialog.close();
+    else if (done) {
+      problem.textContent = done.message;
+      problem.hidden = false;
+    }
+  };
+  form.addEventListener("submit", event => {
+    event.preventDefault();
+    submit();
+  });
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    back?.focus?.();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  return { dialog, submit };
+}
+
+function buttons(name, close) {
+  return h("div", { class: "acts" },
+    h("button", { type: "submit", class: "main", text: name, test: "dialog-send" }),
+    h("button", { type: "button", text: t("queue.cancel"), onclick: close }));
+}
+
+function note(label, required) {
+  const field = h("textarea", { rows: 3, maxLength: LONGEST_NOTE, required, test: "note-text", "aria-label": label });
+  field.addEventListener("keydown", event => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    field.form.requestSubmit();
+  });
+  return field;
+}
+
+export function askNote(actions) {
+  const field = note(t("queue.note"), true);
+  const { dialog } = ask("note", t("queue.note"), [field, buttons(t("queue.save"), () => dialog.close())], async () => {
+    const done = await actions.run("note", { note: field.value });
+    if (done === true) forget(field);
+    return done;
+  });
+  restore(field);
+  field.focus();
+}
+
+// Numbered choices: a digit, or a click, chooses at once.
+function choose(name, title, choices, extra, run) {
+  const list = h("div", { class: "choices" }, ...choices.map(([value, text], number) =>
+    h("button", { type: "button", test: `choice-${value}`, onclick: () => pick(value) },
+      h("kbd", { text: String(number + 1) }), h("span", { text }))));
+  let chosen = null;
+  const { dialog, submit } = ask(name, title, [list, ...extra], () => run(chosen));
+  function pick(value) {
+    chosen = value;
+    submit();
+  }
+  dialog.addEventListener("keydown", event => {
+    const choice = choices[Number(event.key) - 1];
+    if (!choice || typing(event.target)) return;
+    event.preventDefault();
+    pick(choice[0]);
+  });
+  list.querySelector("button").focus();
+}
+
+export function askClose(actions) {
+  const field = note(t("queue.note.optional"), false);
+  const label = h("label", {}, h("span", { text: t("queue.note.optional") }), field);
+  choose("close", t("queue.close"), OUTCOMES.map(it => [it, t(`queue.outcome.${it}`)]), [label], async outcome => {
+    if (!outcome) return { message: t("queue.choose") };
+    const sent = actions.run("close", { outcome, ...(field.value ? { note: field.value } : {}) });
+    if (!field.value) return true; // nothing that could be lost: the next key is for the next alert
+    const done = await sent;
+    if (done === true) forget(field);
+    return done;
+  });
+  restore(field);
+}
+
+export function askShelve(actions) {
+  const choices = SHELVES_MIN.map(it => [it, t(`queue.shelve.${it}`)]), usual = t("queue.shelve.usual");
+  const hint = h("p", { class: "hint", text: t("queue.shelve.hint") });
+  const field = h("input", { type: "text", value: usual, minLength: 3, maxLength: 200, required: true, test: "shelve-reason" });
+  const label = h("label", {}, h("span", { text: t("queue.shelve.reason") }), field);
+  choose("shelve", t("queue.shelve"), choices, [label, hint], async minutes => {
+    if (!minutes) return { message: t("queue.choose") };
+    if (field.value.trim().length < 3) return { message: t("queue.shelve.short") };
+    const sent = actions.run("shelve", { minutes, reason: field.value.trim() });
+    return field.value === usual ? true : sent;
+  });
+}
+
+const KEYS = [
+  ["J K", "move"], ["A", "acknowledge"], ["C 1–4", "close"], ["F", "false"], ["N", "note"], ["S 1–4", "shelve"],
+  ["I", "assign"], ["L", "live"], ["Space", "clip"], ["X", "select"], ["R", "refresh"], ["Ctrl K", "find"], ["?", "help"],
+];
+
+export function showHelp() {
+  const rows = KEYS.flatMap(([key, name]) => [h("dt", {}, h("kbd", { text: key })), h("dd", { text: t(`queue.key.${name}`) })]);
+  const close = h("button", { type: "submit", class: "main", text: t("shell.close") });
+  ask("help", t("queue.keys"), [h("dl", { class: "keys" }, ...rows), h("div", { class: "acts" }, close)], async () => true);
+  close.focus();
+}

@@ -1,0 +1,91 @@
+// Which alerts the list shows. The filter stands in the address: it survives a reload and can be sent to a colleague.
+
+import { h } from "../shell/dom.js";
+import { scope, setQuery } from "../shell/scope.js";
+import { data, t } from "../shell/texts.js";
+
+const SEVERITIES = ["critical", "high", "medium", "low"];
+const HOURS = { hour: 1, shift: 8, day: 24, week: 168 };
+const given = new URLSearchParams(location.search);
+
+export class Filters {
+  constructor(changed) {
+    this.changed = changed;
+    this.values = Object.fromEntries(["severity", "kind", "status", "time", "camera", "suppressed", "from", "to"]
+      .map(name => [name, given.get(name) || ""]));
+    const kinds = [...new Set(Object.keys(data.texts).filter(it => /^kind\.\w+\.\w+$/.test(it)))]
+      .map(key => [key.slice(5), t(key)]).sort((a, b) => a[1].localeCompare(b[1]));
+    this.element = h("div", { class: "filters", role: "group", "aria-label": t("queue.filters") },
+      this.#select("status", [["closed", t("queue.status.closed")], ["all", t("queue.status.all")]], t("queue.status.open")),
+      this.#select("severity", SEVERITIES.map(it => [it, t(`severity.${it}`)]), t("queue.severity.all")),
+      this.#select("kind", kinds, t("queue.kind.all")),
+      this.#select("time", [...Object.keys(HOURS), "range"].map(it => [it, t(`queue.time.${it}`)]), t("queue.time.all")),
+      this.range = h("span", { class: "range", hidden: this.values.time !== "range" }, this.#moment("from"), this.#moment("to")),
+      this.#select("suppressed", [["include", t("queue.suppressed.include")], ["only", t("queue.suppressed.only")]],
+        t("queue.suppressed.exclude")),
+      this.clear = h("button", { type: "button", class: "quiet", text: t("queue.filter.clear"), test: "filter-clear",
+        onclick: () => this.#reset() }));
+    this.#show();
+  }
+
+  #select(name, choices, first) {
+    const all = [["", first], ...choices];
+    const value = all.some(it => it[0] === this.values[name]) ? this.values[name] : "";
+    this.values[name] = value;
+    const select = h("select", { "aria-label": t(`queue.filter.${name}`), test: `filter-${name}`,
+      onchange: event => this.#set(name, event.target.value) },
+      ...all.map(([it, text]) => h("option", { value: it, text })));
+    select.value = value;
+    return select;
+  }
+
+  #moment(name) {
+    return h("label", {}, h("span", { text: t(`queue.filter.${name}`) }), h("input", { type: "datetime-local",
+      value: this.values[name], test: `filter-${name}`, onchange: event => this.#set(name, event.target.value) }));
+  }
+
+  #set(name, value) {
+    this.values[name] = value;
+    if (name === "time") {
+      this.range.hidden = value !== "range";
+      if (value !== "range") this.values.from = this.values.to = "";
+    }
+    setQuery(this.values);
+    this.#show();
+    this.changed();
+  }
+
+  #reset() {
+    for (const name of Object.keys(this.values)) this.values[name] = "";
+    for (const field of this.element.querySelectorAll("select, input")) field.value = "";
+    this.range.hidden = true;
+    setQuery(this.values);
+    this.#show();
+    this.changed();
+  }
+
+  #show() {
+    this.clear.hidden = !Object.values(this.values).some(Boolean);
+  }
+
+  // The parameters of GET /api/alerts. Older ones are read by time, newest first.
+  query() {
+    const { severity, kind, status, camera, suppressed, time, from, to } = this.values;
+    const found = { status: status || "open", severity, kind, camera, site: scope.site, area: scope.area, suppressed };
+    if (HOURS[time]) found.from = new Date(Date.now() - HOURS[time] * 3600000).toISOString();
+    if (time === "range") {
+      if (from) found.from = new Date(from).toISOString();
+      if (to) found.to = new Date(to).toISOString();
+    }
+    if (found.status !== "open") found.order = "newest";
+    return Object.fromEntries(Object.entries(found).filter(([, value]) => value));
+  }
+
+  // Whether a new alert would be in the list.
+  holds(alert) {
+    const { severity, kind, camera, status } = this.values;
+    return (status || "open") !== "closed" && (!severity || alert.severity === severity) && (!kind || alert.kind === kind)
+      && (!camera || alert.camera === camera) && (!scope.site || alert.site === scope.site)
+      && (!scope.area || alert.area === scope.area);
+  }
+}

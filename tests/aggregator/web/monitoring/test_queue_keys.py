@@ -1,0 +1,99 @@
+"""The queue by keyboard alone."""
+
+from __future__ import annotations
+
+import pytest
+from agg_support import USER, Web, log_in
+from playwright.sync_api import Page, expect
+from queue_kit import FakeApi, made, until
+
+MOST_KEYS, MOST_STOPS = 250, 5
+
+
+@pytest.fixture
+def api(page: Page) -> FakeApi:
+    found = FakeApi()
+    found.install(page)
+    return found
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.dataset.testid || document.activeElement.tagName"))
+
+
+def test_ux_20_few_tab_stops_to_the_first_acknowledge_and_the_focus_stays(web: Web, page: Page, api: FakeApi) -> None:
+    api.put(*(made(it, "high") for it in range(5)))
+    log_in(web, page, USER)
+    page.get_by_test_id("acknowledge").wait_for()
+    stops = 0
+    while focused(page) != "acknowledge":
+        page.keyboard.press("Tab")
+        stops += 1
+        assert stops <= MOST_STOPS
+    page.keyboard.press("Enter")
+    until(page, lambda: len(api.posted) == 1)
+    assert focused(page) != "BODY"
+    page.keyboard.press("a")
+    until(page, lambda: len(api.posted) == 2)
+    assert focused(page) != "BODY"
+    assert len({path for path, _ in api.posted}) == 2, "each went to the next alert"
+
+
+def test_a_hundred_alerts_are_worked_with_the_keyboard_in_few_keys(web: Web, page: Page, api: FakeApi) -> None:
+    """Every kind of decision: acknowledge, false alarm, real, test, shelve, and a note to some."""
+    api.put(*(made(it, ("critical", "high", "medium", "low")[it % 4]) for it in range(100)))
+    log_in(web, page, USER)
+    page.get_by_test_id("acknowledge").wait_for()
+    keys = 0
+
+    def press(*names: str) -> None:
+        nonlocal keys
+        for name in names:
+            page.keyboard.press(name)
+            keys += 1
+
+    for number in range(100):
+        if number % 10 == 0:
+            press("s", "2")
+        elif number % 3 == 0:
+            press("c", "1")
+        elif number % 3 == 1:
+            press("f")
+        else:
+            press("a")
+    until(page, lambda: len(api.posted) == 100)
+    assert len({path.split("/")[3] for path, _ in api.posted}) == 100, "each alert once"
+    assert keys <= MOST_KEYS
+
+
+def test_keys_move_select_and_show_help(web: Web, page: Page, api: FakeApi) -> None:
+    api.put(*(made(it, "high") for it in range(50)))
+    log_in(web, page, USER)
+    rows = page.locator(".row.current")
+    page.get_by_test_id("acknowledge").wait_for()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    expect(rows).to_have_attribute("aria-posinset", "2")
+    page.keyboard.press("End")
+    expect(rows).to_have_attribute("aria-posinset", "50")
+    expect(rows).to_be_in_viewport()
+    page.keyboard.press("?")
+    expect(page.get_by_test_id("help-dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    page.keyboard.type("jack calls")
+    expect(page.get_by_test_id("note-text")).to_have_value("jack calls")
+    expect(rows).to_have_attribute("aria-posinset", "50")
+
+
+def test_control_k_jumps_to_an_alert(web: Web, page: Page, api: FakeApi) -> None:
+    api.put(made(1, "high", camera_name="North gate"), made(2, "high", camera_name="Pond"))
+    log_in(web, page, USER)
+    page.get_by_test_id("acknowledge").wait_for()
+    page.keyboard.press("Control+k")
+    page.get_by_test_id("palette-input").fill("pond")
+    expect(page.get_by_test_id("palette-entry")).to_have_count(1)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**alert=*")
+    expect(page.get_by_test_id("alert-detail")).to_contain_text("Pond")

@@ -1,0 +1,164 @@
+"""The alerts' HTTP API in small, answered to a browser's requests: for tests of the dashboard's scripts alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Page, Route
+
+from aggregator.domain.alerts.types import SEVERITIES
+
+FEED_JS = """
+window.EventSource = class {
+  static CLOSED = 2;
+  constructor() { this.readyState = 1; this.heard = {}; window.feed = this; setTimeout(() => this.onopen?.({}), 0); }
+  addEventListener(name, run) { this.heard[name] = run; }
+  close() { this.readyState = 2; }
+};
+"""
+"""A feed that the test pushes through: `feed.onmessage({data})`."""
+KINDS = ("zone.entered", "door.held", "camera.lost", "door.forced", "zone.crowded", "vehicle.barred")
+NOW = datetime(2026, 11, 27, 8, 43, tzinfo=UTC)
+
+
+def made(number: int, severity: str = "medium", **fields: Any) -> dict[str, Any]:
+    """An alert of the API; `number` makes its id and how old it is."""
+    first, local = (
+        (NOW - timedelta(seconds=30 * number)).isoformat().replace("+00:00", "Z"),
+        "2026-11-27T16:43:00+08:00",
+    )
+    return {
+        "id": f"01890000-0000-7000-8000-{number:012}", "site": "village", "site_name": "Stone Bridge Village",
+        "box": "gate-1", "camera": f"cam-{number % 7}",
+        "camera_name": f"Camera {number % 7}", "area": "", "kind": KINDS[number % len(KINDS)], "subject": "yard",
+        "object": "person", "severity": severity, "condition": "active", "acknowledgement": "unacknowledged",
+        "assignee": "", "acknowledged_by": "", "status": "open", "outcome": None, "note": "", "count": 1 + number % 3,
+        "since_acknowledged": 0, "first": first, "last": first, "opened": first, "local_time": local,
+        "time_zone": "Asia/Shanghai", "picture": None, "has_clip": False, "suppression": None, "flags": [],
+        "version": 1,
+        **fields,
+    }  # fmt: skip
+
+
+@dataclass
+class FakeApi:
+    """Answers what the queue asks.
+
+    Attributes:
+        alerts: By id.
+        posted: (path, body) of every action, in order.
+        failing: A status that the next actions are answered with; 0: none.
+        down: Nothing answers.
+    """
+
+    alerts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    posted: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    failing: int = 0
+    down: bool = False
+
+    def put(self, *alerts: dict[str, Any]) -> None:
+        """Add alerts."""
+        self.alerts |= {it["id"]: it for it in alerts}
+
+    def counts(self) -> dict[str, int]:
+        """Open alerts by severity."""
+        open_ = [it["severity"] for it in self.alerts.values() if it["status"] == "open"]
+        return {it: open_.count(it) for it in SEVERITIES} | {"total": len(open_)}
+
+    def push(self, page: Page, *alerts: dict[str, Any]) -> None:
+        """Change alerts and say so on the feed."""
+        self.put(*alerts)
+        page.evaluate("it => feed.onmessage({data: it})", json.dumps({"alerts": alerts, "counts": self.counts()}))
+
+    def install(self, page: Page) -> None:
+        """Answer this page's requests from now on."""
+        page.add_init_script(FEED_JS)
+        page.route(re.compile(r"/api/alerts"), self._answer)
+
+    def _answer(self, route: Route) -> None:
+        if self.down:
+            route.abort()
+            return
+        parts = urlsplit(route.request.url)
+        self.asked.append(f"{parts.path}?{parts.query}")
+        if route.request.method == "POST":
+            self._act(route, parts.path, json.loads(route.request.post_data or "{}"))
+        elif parts.path == "/api/alerts":
+            self._list(route, {name: values[0] for name, values in parse_qs(parts.query).items()})
+        else:
+            alert = self.alerts.get(parts.path.rsplit("/", 1)[1])
+            _json(
+                route,
+                {"alert": alert, "events": self.events, "history": []} if alert else {"error": "no such alert"},
+                200 if alert else 404,
+            )
+
+    def _list(self, route: Route, query: dict[str, str]) -> None:
+        def rank(it: dict[str, Any]) -> tuple[bool, int, str]:
+            return it["acknowledgement"] != "unacknowledged", -SEVERITIES.index(it["severity"]), it["first"]
+
+        status = query.get("status", "open")
+        found = [
+            it
+            for it in self.alerts.values()
+            if (status == "all" or it["status"] == status)
+            and all(it[name] == query[name] for name in ("severity", "kind", "site", "area") if name in query)
+            and (it["suppression"] is None or query.get("suppressed") in ("include", "only"))
+        ]
+        found.sort(key=rank)
+        start, limit = int(query.get("cursor", "0")), int(query.get("limit", "50"))
+        after = str(start + limit) if start + limit < len(found) else None
+        _json(route, {"alerts": found[start : start + limit], "next": after, "counts": self.counts()})
+
+    def _act(self, route: Route, path: str, body: dict[str, Any]) -> None:
+        self.posted.append((path, body))
+        if self.failing:
+            _json(route, {"error": "refused by the test"}, self.failing)
+            return
+        if path == "/api/alerts/bulk":
+            results = [
+                {"id": it, "result": "done", "error": "", "alert": self._changed(it, body["action"], body)}
+                for it in body["ids"]
+            ]
+            _json(route, {"results": results})
+            return
+        _, _, _, alert_id, action = path.split("/")
+        alert = self.alerts[alert_id]
+        if body.get("version", alert["version"]) != alert["version"]:
+            _json(route, {"error": "changed meanwhile", "alert": alert}, 409)
+            return
+        _json(route, self._changed(alert_id, action, body))
+
+    def _changed(self, alert_id: str, action: str, body: dict[str, Any]) -> dict[str, Any]:
+        changes: dict[str, dict[str, Any]] = {
+            "acknowledge": {"acknowledgement": "acknowledged"},
+            "assign": {"acknowledgement": "assigned", "assignee": body.get("to", "")},
+            "close": {"status": "closed", "outcome": body.get("outcome")},
+            "reopen": {"status": "open"},
+            "note": {"note": body.get("note", "")},
+            "shelve": {"suppression": {"kind": "shelved", "by": "li", "until": "2026-11-27T09:43:00Z"}},
+        }
+        old = self.alerts[alert_id]
+        self.alerts[alert_id] = {**old, **changes[action], "version": old["version"] + 1}
+        return self.alerts[alert_id]
+
+
+def _json(route: Route, content: Any, status: int = 200) -> None:
+    route.fulfill(status=status, content_type="application/json", body=json.dumps(content))
+
+
+def until(page: Page, condition: Callable[[], bool]) -> None:
+    """Until `condition` holds, while the page's requests are answered."""
+    for _ in range(1_000):
+        if condition():
+            return
+        page.wait_for_timeout(10)
+    raise AssertionError("did not happen in time")

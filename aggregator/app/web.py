@@ -40,7 +40,7 @@ from aggregator.web.dashboard.login.login import LoginRoutes
 from aggregator.web.dashboard.monitoring import script_page
 from aggregator.web.dashboard.page_layout import PageContext
 from aggregator.web.dashboard.page_updates import PageUpdates
-from aggregator.web.dashboard.shift import reports_page, shift_page
+from aggregator.web.dashboard.shift import procedures_page, reports_page, shift_page
 from aggregator.web.dashboard.video import footage_page
 
 
@@ -102,6 +102,7 @@ def _pages(parts: Parts) -> dict[str, Show]:
     return {
         "/": partial(script_page.show, context, "/", "queue/main.js"),
         "/shift": partial(shift_page.show, context, use.handovers),
+        "/procedures": partial(procedures_page.show, context, use.procedures),
         "/reports": partial(reports_page.show, context, use.statistics),
         "/gates": partial(gates_page.show, context, use.commands, updates),
         "/footage": partial(footage_page.show, context, use.commands),

@@ -152,6 +152,7 @@ ROUTES: dict[str, RoutePolicy] = {
     "GET /favicon.ico": FILES,
     "PAGE /": RoutePolicy("alerts.see", token=False),
     "PAGE /shift": RoutePolicy("handover.sign", token=False),
+    "PAGE /procedures": RoutePolicy("alerts.see", token=False),
     "PAGE /reports": RoutePolicy("reports.see", token=False),
     "PAGE /gates": RoutePolicy("passages.see", token=False),
     "PAGE /devices": RoutePolicy("places.see", token=False),

@@ -18,6 +18,7 @@ PAGES = (
     "/account",
     "/shift",
     "/reports",
+    "/procedures",
     "/gates",
     "/live",
     "/footage",

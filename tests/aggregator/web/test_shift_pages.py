@@ -96,6 +96,34 @@ def test_a_supervisor_reads_the_reports(web: Web, browser: Browser, site: str, l
         expect(page.get_by_test_id("rule-changes")).to_contain_text(words["reports.no_proposals"])
 
 
+@pytest.mark.timeout(120)
+def test_a_supervisor_makes_a_new_version_and_loses_nothing_that_was_typed(web: Web, browser: Browser) -> None:
+    with browser.new_context(locale="en-US") as context:
+        page = context.new_page()
+        log_in(web, page, add_staff(web, "supervisor@*"))
+        page.goto(f"{web.url}/procedures")
+        shown = page.get_by_test_id("procedure")
+        before = shown.locator(".step-row").count()
+        page.get_by_test_id("add-step").click()
+        expect(shown.locator(".step-row")).to_have_count(before + 1)
+        page.get_by_test_id("save-procedure").click()
+        expect(page.get_by_text(f"Step {before + 1} needs a sentence.")).to_be_visible()
+        last = page.get_by_test_id(f"step-{before + 1}")
+        last.get_by_label("Chinese").fill("<b>记录</b>车牌以外的特征。")
+        page.get_by_test_id("add-step").click()
+        expect(last.get_by_label("Chinese")).to_have_value("<b>记录</b>车牌以外的特征。")
+        page.get_by_test_id(f"step-{before + 2}").get_by_role("button", name="Remove").click()
+        page.get_by_test_id("save-procedure").click()
+        expect(shown).to_contain_text("Version 1")
+        expect(page.get_by_test_id("procedure-versions")).to_contain_text("<b>记录</b>")
+    with browser.new_context(locale="zh-CN") as context:
+        page = context.new_page()
+        log_in(web, page, add_staff(web, "monitor@village"))
+        page.goto(f"{web.url}/procedures")
+        expect(page.get_by_test_id("procedure")).to_contain_text("<b>记录</b>")
+        expect(page.get_by_test_id("save-procedure")).to_have_count(0)
+
+
 def test_a_monitor_sees_no_reports(web: Web, page: Page, site: str) -> None:
     log_in(web, page, add_staff(web, f"monitor@{site}"))
     answer = page.goto(f"{web.url}/reports")

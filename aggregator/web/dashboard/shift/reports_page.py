@@ -45,11 +45,9 @@ class ReportsPage:
         """Lay the page out."""
         words = self._words
         with ui.element("main").classes("board wide"):
-            with ui.element("div").classes("head"):
-                ui.element("div").classes("room")
-                self._csv = html(escape(words["reports.csv"]), "button", "a", "download data-testid=reports-csv")
             with ui.element("div").classes("form"):
                 self._filters()
+                self._csv = html(escape(words["reports.csv"]), "button", "a", "download data-testid=reports-csv")
             self._figures = html("", "figures", props="data-testid=figures")
             self._charts = ui.element("div").classes("pair")
             self._more = html("", props="data-testid=report-tables")

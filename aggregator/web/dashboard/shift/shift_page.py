@@ -40,9 +40,8 @@ class ShiftPage:
         """Lay the page out."""
         words = self._words
         with ui.element("main").classes("board wide"):
-            with ui.element("div").classes("head"):
-                ui.element("div").classes("room")
-                if len(self._scopes) > 1:
+            if len(self._scopes) > 1:
+                with ui.element("div").classes("form"):
                     names = {it: scope_text(it, self._context.sites, words) for it in self._scopes}
                     ui.select(names, value=self._scope, on_change=lambda it: self._choose(str(it.value))).props(
                         f'dense outlined label="{escape(words["shift.scope"])}" data-testid=shift-scope'

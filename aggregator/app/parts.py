@@ -42,6 +42,9 @@ from aggregator.services.alert_service import AlertService
 from aggregator.services.box_command_service import BoxCommandService
 from aggregator.services.clip_service import ClipService
 from aggregator.services.live_view_service import LiveViewService
+from aggregator.services.monitoring.handover_service import HandoverService
+from aggregator.services.monitoring.procedure_service import ProcedureService
+from aggregator.services.monitoring.statistics_service import StatisticsService
 from aggregator.services.picture_service import PictureService
 from aggregator.services.release_service import ReleaseService, ReleaseStore, SealedCopies
 from aggregator.services.search_service import SearchService
@@ -129,6 +132,9 @@ class UseCases:
     releases: ReleaseService
     clips: ClipService
     live: LiveViewService
+    procedures: ProcedureService
+    handovers: HandoverService
+    statistics: StatisticsService
 
 
 @dataclass(frozen=True)
@@ -249,8 +255,13 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
     commands = BoxCommandService(messaging.commands, reader, clock)
     searches = SearchService(reader, queue.write, log.record, access.areas, clock, core.settings.clips.keep_days)
     relay = StreamRelay(messaging.commands, core.keys, clock, random=secrets.token_bytes, new_id=core.new_id)
+    procedures = ProcedureService(reader, queue, clock, core.new_id)
+    sites = SiteClock(core.settings.sites, clock)
     return UseCases(
-        alerts=AlertService(queue, messaging.consumer.decide, reader, access.areas),
+        alerts=AlertService(queue, messaging.consumer.decide, reader, access.areas, procedures.closing_problems),
+        procedures=procedures,
+        handovers=HandoverService(reader, queue, access.areas, clock, core.new_id),
+        statistics=StatisticsService(reader, sites, core.settings.retention),
         lists=SiteListService(messaging.lists, queue, log, publish, clock),
         passages=PassageService(reader, messaging.lists, log, clock),
         commands=commands,

@@ -15,6 +15,7 @@ from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.quiet import maintenance, silences, sources
 from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.api.monitoring import escalation, notifications
+from aggregator.web.api.shift import handovers, procedures, statistics
 
 FILE = Path(__file__).resolve().parents[2] / "configs" / "openapi.json"
 
@@ -28,6 +29,9 @@ def text() -> str:
         partial(changes.add, log=none, authenticator=none),
         partial(listing.add, responses=responses),
         partial(decisions.add, alerts=none, responses=responses),
+        partial(procedures.add, procedures=none),
+        partial(handovers.add, handovers=none),
+        partial(statistics.add, statistics=none),
         partial(silences.add, quiet=none, responses=responses),
         partial(maintenance.add, quiet=none, places=none),
         partial(sources.add, quiet=none, floods=none),

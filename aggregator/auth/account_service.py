@@ -46,6 +46,19 @@ _DAY_NS = 86_400 * SECOND_NS
 
 
 @dataclass(frozen=True)
+class RandomValues:
+    """Makes values that nobody else has.
+
+    Attributes:
+        token: Makes an unguessable string of at least 256 bits.
+        new_id: Makes ids.
+    """
+
+    token: Callable[[], str]
+    new_id: Callable[[], str]
+
+
+@dataclass(frozen=True)
 class AccountService:
     """Changes accounts. Everything takes as long as a commit, and may take 50 ms of CPU: not for the event loop.
 
@@ -54,8 +67,7 @@ class AccountService:
         queue: Of the store's writer.
         keys: Seal second factors.
         clock: The present time.
-        token: Makes an unguessable string of at least 256 bits.
-        new_id: Makes ids.
+        random: Makes passwords, tokens and ids.
         changed: Called after each change, so that what is known of users is read again.
         scopes: Knows the sites and areas.
     """
@@ -64,8 +76,7 @@ class AccountService:
     queue: WriteJobs[AccountWriter]
     keys: KeyRing
     clock: Clock
-    token: Callable[[], str]
-    new_id: Callable[[], str]
+    random: RandomValues
     changed: Callable[[], None] = lambda: None
     scopes: ScopeChecker = field(default_factory=lambda: ScopeChecker(dict))
     pending: PendingEnrolment = field(init=False)
@@ -92,7 +103,7 @@ class AccountService:
             StaffError: That cannot be a name.
             UserExists: There is one of that name, or of one that cannot be told from it.
         """
-        password = self.token()
+        password = self.random.token()
         self._add(caller, name, hash_password(Secret(password)), "password set")
         return password
 
@@ -108,7 +119,7 @@ class AccountService:
         if known is None or self._checker.without_password(name):
             text = f"there is no user '{name[:64]}' with a password here"
             raise StaffError(text, sentence="error.user.no_password", field="user", name=name[:64])
-        password, now_ns = self.token(), self.clock.wall_ns()
+        password, now_ns = self.random.token(), self.clock.wall_ns()
         change = changes.PutUser(name, hash_password(Secret(password)), now_ns)
         self._change(change, act_of(name, caller.name, now_ns, "password reset"))
         return password
@@ -302,9 +313,9 @@ class AccountService:
             text = f"at most {MOST_TOKENS} tokens; end one first"
             raise StaffError(text, sentence="error.token.full", most=MOST_TOKENS)
         self._checker.check(caller.name, proof, by_provider=caller.recently_authenticated)
-        text, now_ns = self.token(), self.clock.wall_ns()
+        text, now_ns = self.random.token(), self.clock.wall_ns()
         made = ApiToken(
-            id=self.new_id(), token_hash=hash_token(text), user=caller.name, label=label.strip(),
+            id=self.random.new_id(), token_hash=hash_token(text), user=caller.name, label=label.strip(),
             permissions=tuple(sorted(set(permissions))), made_ns=now_ns, expires_ns=now_ns + days * _DAY_NS,
         )  # fmt: skip
         self._change(changes.PutToken(made), self._act(caller, made.id, f"token for {' '.join(made.permissions)}"))

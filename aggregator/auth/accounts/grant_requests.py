@@ -54,7 +54,7 @@ class GrantRequests:
         self.accounts.may_give(caller, name, grant)
         now_ns = self.accounts.clock.wall_ns()
         request = GrantRequest(
-            id=self.accounts.new_id(), user=name, grant=grant, asked_by=caller.name, asked_ns=now_ns,
+            id=self.accounts.random.new_id(), user=name, grant=grant, asked_by=caller.name, asked_ns=now_ns,
             expires_ns=now_ns + _LIFE_NS,
         )  # fmt: skip
         problem = StaffError(

@@ -40,6 +40,8 @@
     ├── NotificationError    a target, a link or a dead letter that cannot be used; gives the reason
     ├── StaffError           an account, a role or a token that cannot be
     │   └── UserExists       a name that is in use, or looks like one that is
+    ├── ProcedureError       a checklist or a tick that cannot be
+    ├── HandoverError        a hand-over that cannot be made or signed now
     ├── Forbidden            that is not among your roles
     └── LoginError           who are you? (never says which half was wrong)
         └── LoginThrottled   too many tries; says how long to wait
@@ -225,6 +227,14 @@ class CaseError(PaifangError):
 
 class ReleaseError(PaifangError):
     """An unredacted copy that cannot be requested, decided, made or fetched now; gives the reason."""
+
+
+class ProcedureError(PaifangError):
+    """A checklist, a step or a tick that cannot be; the text names the field."""
+
+
+class HandoverError(PaifangError):
+    """A hand-over or a note that cannot be made or signed now."""
 
 
 class QuietError(PaifangError):

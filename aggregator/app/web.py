@@ -30,6 +30,7 @@ from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.api.monitoring import escalation, notifications
+from aggregator.web.api.shift import handovers, procedures, statistics
 from aggregator.web.dashboard import Show, acknowledge_page
 from aggregator.web.dashboard.access import gates_page, site_lists_page
 from aggregator.web.dashboard.accounts import account_page, accounts_page
@@ -41,6 +42,7 @@ from aggregator.web.dashboard.login.login import LoginRoutes
 from aggregator.web.dashboard.monitoring import script_page
 from aggregator.web.dashboard.page_layout import PageContext
 from aggregator.web.dashboard.page_updates import PageUpdates
+from aggregator.web.dashboard.shift import procedures_page, reports_page, shift_page
 from aggregator.web.dashboard.video import footage_page
 
 
@@ -67,6 +69,9 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(changes.add, log=log, authenticator=access.authenticator),
         partial(listing.add, responses=responses),
         partial(decisions.add, alerts=use.alerts, responses=responses),
+        partial(procedures.add, procedures=use.procedures),
+        partial(handovers.add, handovers=use.handovers),
+        partial(statistics.add, statistics=use.statistics),
         *quiet_routes(parts, responses),
         partial(places.add, reader=core.reader, pictures=parts.pictures, sites=parts.sites),
         partial(site_lists.add, lists=use.lists, commands=use.commands, passages=use.passages),
@@ -99,6 +104,9 @@ def _pages(parts: Parts) -> dict[str, Show]:
     updates = PageUpdates(parts.messaging.changes)
     return {
         "/": partial(script_page.show, context, "/", "queue/main.js"),
+        "/shift": partial(shift_page.show, context, use.handovers),
+        "/procedures": partial(procedures_page.show, context, use.procedures),
+        "/reports": partial(reports_page.show, context, use.statistics),
         "/gates": partial(gates_page.show, context, use.commands, use.passages, updates),
         "/footage": partial(footage_page.show, context, use.commands, chosen),
         "/live": partial(script_page.show, context, "/live", "live/main.js"),

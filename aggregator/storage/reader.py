@@ -18,7 +18,9 @@ from aggregator.storage.tables import places as place_table
 from aggregator.storage.tables import quiet as quiet_table
 from aggregator.storage.tables import releases as release_table
 from aggregator.storage.tables import search as searching
+from aggregator.storage.tables import shift as shift_table
 from aggregator.storage.tables import site_lists as list_table
+from aggregator.storage.tables import statistics as statistic
 from aggregator.storage.tables.alerts import history as alert_history
 from aggregator.storage.tables.alerts import queries as alert_table
 
@@ -107,3 +109,17 @@ class SqlReader:
     audit_leaf_hashes = Query(audit_table.leaf_hashes)
     checkpoints = Query(audit_table.all_checkpoints)
     audit_proofs = Query(audit_table.proofs)
+
+    procedure_versions = Query(shift_table.versions)
+    newest_procedures = Query(shift_table.newest)
+    procedure_ticks = Query(shift_table.ticks)
+    handover = Query(shift_table.handover)
+    handovers = Query(shift_table.handover_list)
+    last_taken = Query(shift_table.last_taken)
+    shift_notes = Query(shift_table.notes)
+
+    alert_figures = Query(statistic.figures)
+    outcomes = Query(statistic.outcomes)
+    rule_events = Query(statistic.rule_events)
+    state_events = Query(statistic.state_events)
+    oldest = Query(statistic.oldest)

@@ -18,6 +18,7 @@ from aggregator.storage.tables import (
     notifications,
     quiet,
     releases,
+    shift,
     site_lists,
 )
 from aggregator.storage.tables.alerts import history, queries
@@ -87,6 +88,12 @@ class SqlWriter:
     change_clip = Change(clips.change)
     delete_clip = Change(clips.delete)
 
+    add_procedure = Change(shift.add)
+    put_tick = Change(shift.put_tick)
+    remove_tick = Change(shift.remove_tick)
+    put_handover = Change(shift.put_handover)
+    take_handover = Change(shift.take)
+    add_shift_note = Change(shift.add_note)
     put_escalation = Change(escalation.put_document)
     start_timers = Change(escalation.start)
     take_steps = Change(escalation.take)

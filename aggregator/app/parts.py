@@ -200,10 +200,14 @@ def _access(core: Core) -> Access:
     )
     accounts = AccountService(
         core.reader, core.queue, core.keys, core.clock, new_token, core.new_id, changed=authenticator.cache.clear,
-        scopes=ScopeChecker(lambda: _sites(core)),
     )  # fmt: skip
     return Access(
-        authenticator, accounts, GrantRequests(accounts), areas, AuditLogWriter(core.queue), ViewDeduplicator()
+        authenticator,
+        accounts,
+        GrantRequests(accounts, ScopeChecker(lambda: _sites(core))),
+        areas,
+        AuditLogWriter(core.queue),
+        ViewDeduplicator(),
     )
 
 

@@ -200,10 +200,15 @@ def _access(core: Core) -> Access:
     )
     accounts = AccountService(
         core.reader, core.queue, core.keys, core.clock, RandomValues(new_token, core.new_id),
-        changed=authenticator.cache.clear, scopes=ScopeChecker(lambda: _sites(core)),
+        changed=authenticator.cache.clear,
     )  # fmt: skip
     return Access(
-        authenticator, accounts, GrantRequests(accounts), areas, AuditLogWriter(core.queue), ViewDeduplicator()
+        authenticator,
+        accounts,
+        GrantRequests(accounts, ScopeChecker(lambda: _sites(core))),
+        areas,
+        AuditLogWriter(core.queue),
+        ViewDeduplicator(),
     )
 
 

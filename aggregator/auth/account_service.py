@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 from aggregator.auth import totp
 from aggregator.auth.accounts import recovery_codes
-from aggregator.auth.accounts.scopes import ScopeChecker
 from aggregator.auth.accounts.user_names import SYSTEM, check_user, key_of
 from aggregator.auth.oidc import Subject
 from aggregator.auth.passwords import (
@@ -30,7 +29,7 @@ from aggregator.crypto.keyring import KeyRing
 from aggregator.domain import account as changes
 from aggregator.domain.account import Account, ApiToken, Change, TotpSecret
 from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import EVERYWHERE, PERMISSIONS, Permission, Principal, RoleAssignment
+from aggregator.domain.authorization import PERMISSIONS, Permission, Principal, RoleAssignment
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.accounts import AccountReader, AccountWriter
 from common.clock import SECOND_NS, Clock
@@ -69,7 +68,6 @@ class AccountService:
         clock: The present time.
         random: Makes passwords, tokens and ids.
         changed: Called after each change, so that what is known of users is read again.
-        scopes: Knows the sites and areas.
     """
 
     reader: AccountReader
@@ -78,7 +76,6 @@ class AccountService:
     clock: Clock
     random: RandomValues
     changed: Callable[[], None] = lambda: None
-    scopes: ScopeChecker = field(default_factory=lambda: ScopeChecker(dict))
     pending: PendingEnrolment = field(init=False)
     _checker: Checker = field(init=False)
 
@@ -335,11 +332,8 @@ class AccountService:
 
         Raises:
             Forbidden: Not within the caller's reach, or to oneself.
-            StaffError: The scope names no site or area that there is.
         """
         self._within(caller, name, grant)
-        reach = reach_of(caller)
-        self.scopes.check(grant, lambda site: any(it.scope == EVERYWHERE or it.site == site for it in reach))
 
     def _within(self, caller: Principal, name: str, grant: RoleAssignment) -> None:
         if name == caller.name:

@@ -14,7 +14,9 @@ from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.audit.checkpointer import Checkpointer
 from aggregator.audit.view_deduplicator import ViewDeduplicator
 from aggregator.auth.account_service import AccountService
-from aggregator.auth.authenticator import Authenticator
+from aggregator.auth.accounts.grant_requests import GrantRequests
+from aggregator.auth.accounts.scopes import ScopeChecker
+from aggregator.auth.authenticator import Authenticator, PermissionContext, SessionRules
 from aggregator.auth.change_stamp import ChangeStamp
 from aggregator.crypto.keyring import KeyRing
 from aggregator.domain.alerts.rules import AlertRules
@@ -47,8 +49,9 @@ from aggregator.services.picture_service import PictureService
 from aggregator.services.release_service import ReleaseService, ReleaseStore, SealedCopies
 from aggregator.services.search_service import SearchService
 from aggregator.services.site_clock import SiteClock, SiteZones
-from aggregator.services.site_list_repository import SiteListRepository
-from aggregator.services.site_list_service import SiteListService
+from aggregator.services.site_lists.passage_service import PassageService
+from aggregator.services.site_lists.site_list_repository import SiteListRepository
+from aggregator.services.site_lists.site_list_service import SiteListService
 from aggregator.services.stream_relay import StreamRelay
 from aggregator.settings.aggregator import Settings
 from aggregator.storage.object_store import ObjectStorage
@@ -91,6 +94,7 @@ class Access:
 
     authenticator: Authenticator
     accounts: AccountService
+    grants: GrantRequests
     areas: Areas
     audit_log: AuditLogWriter
     views: ViewDeduplicator
@@ -122,6 +126,7 @@ class UseCases:
 
     alerts: AlertService
     lists: SiteListService
+    passages: PassageService
     commands: BoxCommandService
     searches: SearchService
     releases: ReleaseService
@@ -190,15 +195,16 @@ def _access(core: Core) -> Access:
         core.queue,
         core.keys,
         core.clock,
-        token=new_token,
-        hours=core.settings.sessions.hours,
-        areas=areas,
-        stamp=ChangeStamp(core.folder).read,
+        sessions=SessionRules(new_token, core.settings.sessions.hours),
+        permissions=PermissionContext(areas, ChangeStamp(core.folder).read),
     )
     accounts = AccountService(
-        core.reader, core.queue, core.keys, core.clock, new_token, core.new_id, changed=authenticator.cache.clear
+        core.reader, core.queue, core.keys, core.clock, new_token, core.new_id, changed=authenticator.cache.clear,
+        scopes=ScopeChecker(lambda: _sites(core)),
+    )  # fmt: skip
+    return Access(
+        authenticator, accounts, GrantRequests(accounts), areas, AuditLogWriter(core.queue), ViewDeduplicator()
     )
-    return Access(authenticator, accounts, areas, AuditLogWriter(core.queue), ViewDeduplicator())
 
 
 def _files(core: Core) -> Files:
@@ -208,9 +214,12 @@ def _files(core: Core) -> Files:
 
 def _messaging(core: Core, access: Access, writer: Writer, connect: Callable[[], MqttClient]) -> Messaging:
     sites, clock = core.settings.sites, core.clock
+    names = SiteClock(sites, clock)
     lists = SiteListRepository(
-        core.reader, core.keys, clock, lambda site: sites[site].grammars if site in sites else ()
-    )
+        core.reader, core.keys, clock,
+        grammars=lambda site: sites[site].grammars if site in sites else (),
+        zone=lambda site: names.zone_of_boxes(site, core.reader.boxes()),
+    )  # fmt: skip
     outbound = OutboundQueue(core.queue.wake, lambda: [*_retained(lists), *checkpointer.newest()])
     checkpointer = _checkpointer(core, outbound)
     retention = RetentionJob(core.settings.retention, clock, core.reader.last_heartbeat_ns())
@@ -254,6 +263,7 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
         handovers=HandoverService(reader, queue, access.areas, clock, core.new_id),
         statistics=StatisticsService(reader, sites, core.settings.retention),
         lists=SiteListService(messaging.lists, queue, log, publish, clock),
+        passages=PassageService(reader, messaging.lists, log, clock),
         commands=commands,
         searches=searches,
         releases=ReleaseService(
@@ -277,6 +287,12 @@ def _checkpointer(core: Core, outbound: OutboundQueue) -> Checkpointer:
         sites=lambda: sorted({box.site for box in core.reader.boxes()}),
         outside=Path(record.outside) if record.outside else None,
     )
+
+
+def _sites(core: Core) -> dict[str, frozenset[str]]:
+    """The sites of the settings and of the boxes, with their areas."""
+    found = {box.site: frozenset[str]() for box in core.reader.boxes()}
+    return found | {site: frozenset(about.areas) for site, about in core.settings.sites.items()}
 
 
 def areas_of(settings: Settings) -> Areas:

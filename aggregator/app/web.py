@@ -31,10 +31,12 @@ from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.api.monitoring import escalation, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
-from aggregator.web.dashboard import Show, acknowledge_page, gates_page, site_lists_page
+from aggregator.web.dashboard import Show, acknowledge_page
+from aggregator.web.dashboard.access import gates_page, site_lists_page
 from aggregator.web.dashboard.accounts import account_page, accounts_page
 from aggregator.web.dashboard.acknowledge_page import AcknowledgeRoutes
 from aggregator.web.dashboard.investigation import audit_page, releases_page, search_page
+from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
 from aggregator.web.dashboard.login import login
 from aggregator.web.dashboard.login.login import LoginRoutes
 from aggregator.web.dashboard.monitoring import script_page
@@ -72,9 +74,9 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(statistics.add, statistics=use.statistics),
         *quiet_routes(parts, responses),
         partial(places.add, reader=core.reader, pictures=parts.pictures, sites=parts.sites),
-        partial(site_lists.add, lists=use.lists, commands=use.commands),
+        partial(site_lists.add, lists=use.lists, commands=use.commands, passages=use.passages),
         partial(audit.add, reader=core.reader, audit_log=access.audit_log, public=public, clock=core.clock),
-        partial(accounts.add, accounts=access.accounts),
+        partial(accounts.add, accounts=access.accounts, grants=access.grants),
         partial(search.add, searches=use.searches, objects=parts.files.objects),
         partial(releases.add, releases=use.releases),
         partial(clips.add, clips=use.clips),
@@ -98,20 +100,21 @@ def _login(parts: Parts) -> LoginRoutes:
 def _pages(parts: Parts) -> dict[str, Show]:
     core, access, use = parts.core, parts.access, parts.use_cases
     context = PageContext(core.reader, parts.sites, core.health, access.authenticator)
+    chosen = ChosenCases()
     updates = PageUpdates(parts.messaging.changes)
     return {
         "/": partial(script_page.show, context, "/", "queue/main.js"),
         "/shift": partial(shift_page.show, context, use.handovers),
         "/procedures": partial(procedures_page.show, context, use.procedures),
         "/reports": partial(reports_page.show, context, use.statistics),
-        "/gates": partial(gates_page.show, context, use.commands, updates),
-        "/footage": partial(footage_page.show, context, use.commands),
+        "/gates": partial(gates_page.show, context, use.commands, use.passages, updates),
+        "/footage": partial(footage_page.show, context, use.commands, chosen),
         "/live": partial(script_page.show, context, "/live", "live/main.js"),
         "/devices": partial(script_page.show, context, "/devices", "devices/main.js"),
         "/lists": partial(site_lists_page.show, context, use.lists),
-        "/search": partial(search_page.show, context, use.searches),
+        "/search": partial(search_page.show, context, use.searches, chosen),
         "/record": partial(audit_page.show, context, access.audit_log),
-        "/releases": partial(releases_page.show, context, use.releases),
-        "/staff": partial(accounts_page.show, context, access.accounts),
+        "/releases": partial(releases_page.show, context, use.releases, chosen),
+        "/staff": partial(accounts_page.show, context, access.accounts, access.grants),
         "/account": partial(account_page.show, context, access.accounts),
     }

@@ -89,10 +89,12 @@ def parse(text: str) -> RoleAssignment:
     role, _, scope = text.partition("@")
     known: Mapping[str, Role] = {it: it for it in ROLES}
     if role not in known:
-        raise StaffError(f"role '{role[:40]}' is not known; choose one of {', '.join(ROLES)}")
+        text = f"role '{role[:40]}' is not known; choose one of {', '.join(ROLES)}"
+        raise StaffError(text, sentence="error.role", field="role")
     parts = scope.split("/")
     if scope not in ("", EVERYWHERE) and not (len(parts) <= 2 and all(NAME.fullmatch(part) for part in parts)):
-        raise StaffError(f"scope '{scope[:80]}' must be *, a site, or site/area")
+        text = f"scope '{scope[:80]}' must be *, a site, or site/area"
+        raise StaffError(text, sentence="error.scope.form", field="scope")
     return RoleAssignment(known[role], scope or EVERYWHERE)
 
 

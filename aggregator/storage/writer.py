@@ -73,6 +73,7 @@ class SqlWriter:
 
     change_account = Change(accounts.change)
     use_totp_step = Change(accounts.use_totp_step)
+    use_recovery_code = Change(accounts.use_recovery_code)
     use_one_time_password = Change(accounts.use_one_time_password)
     end_one_time_accounts = Change(accounts.end_one_time)
     add_session = Change(accounts.add_session)

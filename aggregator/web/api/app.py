@@ -36,6 +36,7 @@ from common.errors import (
     ReleaseError,
     StaffError,
     StoreError,
+    UserExists,
 )
 from common.http_server.body_limits import BodyLimits
 
@@ -55,6 +56,7 @@ STATUS: dict[type[PaifangError], int] = {
     ReleaseError: 409,
     StaffError: 422,
     StoreError: 503,
+    UserExists: 409,
 }
 """Error of a use case → status of the answer."""
 

@@ -54,6 +54,10 @@ def listed(reader: Reader, now_ns: int, ended: bool, limit: int = 10) -> QuietDe
     )
 
 
+def ids(found: QuietDecisions) -> list[str]:
+    return [it.id for it in found.silences] + [it.id for it in found.windows] + [it.id for it in found.shelves]
+
+
 def test_what_is_written_is_read_again(writer: Writer, store: Store) -> None:
     writer.apply(Batch(quiet=EVERY))
     newest_first = QuietDecisions(EVERY.silences[::-1], EVERY.windows[::-1], EVERY.shelves[::-1])
@@ -67,7 +71,7 @@ def test_what_has_ended_is_not_in_force(writer: Writer, store: Store) -> None:
     writer.apply(Batch(quiet=EVERY))
     later_ns = NOW_NS + DAY_NS
     found = writer.quiet_in_force(later_ns)
-    assert [it.id for it in (*found.silences, *found.windows, *found.shelves)] == ["s-2", "w-2"]
+    assert ids(found) == ["s-2", "w-2"]
     every = listed(store.reader(), later_ns, True)
     assert len(every.silences) == len(every.windows) == len(every.shelves) == 2
 
@@ -100,4 +104,4 @@ def test_ended_ones_are_erased_with_the_alerts(writer: Writer, store: Store) -> 
     entry = AuditEntry(time_ns=NOW_NS, who="system", what="erased")
     writer.purge("alerts", NOW_NS + DAY_NS + 1, 100, entry)
     left = listed(store.reader(), 0, True)
-    assert [it.id for it in (*left.silences, *left.windows, *left.shelves)] == ["s-2", "w-2"]
+    assert ids(left) == ["s-2", "w-2"]

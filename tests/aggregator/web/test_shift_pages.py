@@ -103,6 +103,7 @@ def test_a_supervisor_makes_a_new_version_and_loses_nothing_that_was_typed(web: 
         log_in(web, page, add_staff(web, "supervisor@*"))
         page.goto(f"{web.url}/procedures")
         shown = page.get_by_test_id("procedure")
+        expect(page.get_by_test_id("step-1")).to_be_visible()
         before = shown.locator(".step-row").count()
         page.get_by_test_id("add-step").click()
         expect(shown.locator(".step-row")).to_have_count(before + 1)

@@ -14,7 +14,7 @@ from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.audit.checkpointer import Checkpointer
 from aggregator.audit.view_deduplicator import ViewDeduplicator
 from aggregator.auth.account_service import AccountService
-from aggregator.auth.authenticator import Authenticator
+from aggregator.auth.authenticator import Authenticator, PermissionContext, SessionRules
 from aggregator.auth.change_stamp import ChangeStamp
 from aggregator.crypto.keyring import KeyRing
 from aggregator.domain.alerts.rules import AlertRules
@@ -22,7 +22,8 @@ from aggregator.domain.authorization import Areas
 from aggregator.domain.clip import USE as CLIP
 from aggregator.domain.store_port import Reader, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
-from aggregator.ingest.consumer import EventConsumer
+from aggregator.ingest.consumer import BrokerConnection, EventConsumer
+from aggregator.ingest.ingest_monitor import IngestMonitor
 from aggregator.ingest.quiet.quiet_engine import QuietPlaces
 from aggregator.jobs.clip_jobs import ClipCommands, ClipJobs
 from aggregator.jobs.job_runner import JobRunner
@@ -40,7 +41,7 @@ from aggregator.services.box_command_service import BoxCommandService
 from aggregator.services.clip_service import ClipService
 from aggregator.services.live_view_service import LiveViewService
 from aggregator.services.picture_service import PictureService
-from aggregator.services.release_service import ReleaseService
+from aggregator.services.release_service import ReleaseService, ReleaseStore, SealedCopies
 from aggregator.services.search_service import SearchService
 from aggregator.services.site_clock import SiteClock, SiteZones
 from aggregator.services.site_list_repository import SiteListRepository
@@ -183,10 +184,8 @@ def _access(core: Core) -> Access:
         core.queue,
         core.keys,
         core.clock,
-        token=new_token,
-        hours=core.settings.sessions.hours,
-        areas=areas,
-        stamp=ChangeStamp(core.folder).read,
+        sessions=SessionRules(new_token, core.settings.sessions.hours),
+        permissions=PermissionContext(areas, ChangeStamp(core.folder).read),
     )
     accounts = AccountService(
         core.reader, core.queue, core.keys, core.clock, new_token, core.new_id, changed=authenticator.cache.clear
@@ -218,14 +217,11 @@ def _messaging(core: Core, access: Access, writer: Writer, connect: Callable[[],
         checkpointer.run_if_due(writer, at_once=erased > 0)
 
     consumer = EventConsumer(
-        connect=connect,
+        connection=BrokerConnection(connect, Backoff(random.random)),
         processor=processor,
         queue=core.queue,
         clock=clock,
-        backoff=Backoff(random.random),
-        health=core.health,
-        metrics=core.metrics,
-        changes=changes,
+        monitor=IngestMonitor(core.health, core.metrics, changes),
         outbound=outbound,
         maintenance=maintain,
     )
@@ -248,8 +244,9 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
         commands=commands,
         searches=searches,
         releases=ReleaseService(
-            reader, queue.write, log.record, searches, core.keys, files.objects, access.areas, clock,
-            random=secrets.token_bytes, new_id=core.new_id,
+            ReleaseStore(reader, queue.write, log.record),
+            SealedCopies(core.keys, files.objects, secrets.token_bytes),
+            searches, access.areas, clock, core.new_id,
         ),
         clips=ClipService(reader, files.objects, log.record, access.views, clock),
         live=LiveViewService(relay, reader, log.record, access.authenticator.who, commands.case_of, clock),

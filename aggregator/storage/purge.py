@@ -18,7 +18,7 @@ from aggregator.domain.store_port.events import Purgeable
 from aggregator.storage.database import one_of
 from aggregator.storage.schema import events, pictures, record
 from aggregator.storage.schema_alerts import alert_history, alerts
-from aggregator.storage.tables import audit
+from aggregator.storage.tables import audit, quiet
 from aggregator.storage.tables.audit import entries_after
 from aggregator.storage.tables.events import counter, set_counter
 from common.clock import SECOND_NS
@@ -97,6 +97,7 @@ def _alerts(db: Connection, before_ns: int, limit: int) -> int:
     if ids:
         db.execute(delete(alert_history).where(one_of(alert_history.c.alert, ids)))
         db.execute(delete(alerts).where(one_of(alerts.c.id, ids)))
+    quiet.drop_ended(db, before_ns)
     return len(ids)
 
 

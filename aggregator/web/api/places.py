@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from aggregator.domain.authorization import Permission, Principal
 from aggregator.domain.read_models import Box, Camera, Place, Quarantined
-from aggregator.domain.store_port import Reader
+from aggregator.domain.store_port.events import FleetReader
 from aggregator.services.picture_service import PictureService
 from aggregator.services.site_clock import SiteClock
 from aggregator.web.api.dependencies import IdPath, Tags, Who, content, errors
@@ -22,7 +22,7 @@ _BOXES: Tags = ["boxes and cameras"]
 _PICTURES: Tags = ["pictures and clips"]
 
 
-def add(app: FastAPI, reader: Reader, pictures: PictureService, sites: SiteClock) -> None:
+def add(app: FastAPI, reader: FleetReader, pictures: PictureService, sites: SiteClock) -> None:
     """Add the routes."""
 
     @app.get("/api/places", tags=_BOXES)

@@ -14,6 +14,8 @@ from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.audit.checkpointer import Checkpointer
 from aggregator.audit.view_deduplicator import ViewDeduplicator
 from aggregator.auth.account_service import AccountService
+from aggregator.auth.accounts.grant_requests import GrantRequests
+from aggregator.auth.accounts.scopes import ScopeChecker
 from aggregator.auth.authenticator import Authenticator, PermissionContext, SessionRules
 from aggregator.auth.change_stamp import ChangeStamp
 from aggregator.crypto.keyring import KeyRing
@@ -40,12 +42,16 @@ from aggregator.services.alert_service import AlertService
 from aggregator.services.box_command_service import BoxCommandService
 from aggregator.services.clip_service import ClipService
 from aggregator.services.live_view_service import LiveViewService
+from aggregator.services.monitoring.handover_service import HandoverService
+from aggregator.services.monitoring.procedure_service import ProcedureService
+from aggregator.services.monitoring.statistics_service import StatisticsService
 from aggregator.services.picture_service import PictureService
 from aggregator.services.release_service import ReleaseService, ReleaseStore, SealedCopies
 from aggregator.services.search_service import SearchService
 from aggregator.services.site_clock import SiteClock, SiteZones
-from aggregator.services.site_list_repository import SiteListRepository
-from aggregator.services.site_list_service import SiteListService
+from aggregator.services.site_lists.passage_service import PassageService
+from aggregator.services.site_lists.site_list_repository import SiteListRepository
+from aggregator.services.site_lists.site_list_service import SiteListService
 from aggregator.services.stream_relay import StreamRelay
 from aggregator.settings.aggregator import Settings
 from aggregator.storage.object_store import ObjectStorage
@@ -88,6 +94,7 @@ class Access:
 
     authenticator: Authenticator
     accounts: AccountService
+    grants: GrantRequests
     areas: Areas
     audit_log: AuditLogWriter
     views: ViewDeduplicator
@@ -119,11 +126,15 @@ class UseCases:
 
     alerts: AlertService
     lists: SiteListService
+    passages: PassageService
     commands: BoxCommandService
     searches: SearchService
     releases: ReleaseService
     clips: ClipService
     live: LiveViewService
+    procedures: ProcedureService
+    handovers: HandoverService
+    statistics: StatisticsService
 
 
 @dataclass(frozen=True)
@@ -188,9 +199,12 @@ def _access(core: Core) -> Access:
         permissions=PermissionContext(areas, ChangeStamp(core.folder).read),
     )
     accounts = AccountService(
-        core.reader, core.queue, core.keys, core.clock, new_token, core.new_id, changed=authenticator.cache.clear
+        core.reader, core.queue, core.keys, core.clock, new_token, core.new_id, changed=authenticator.cache.clear,
+        scopes=ScopeChecker(lambda: _sites(core)),
+    )  # fmt: skip
+    return Access(
+        authenticator, accounts, GrantRequests(accounts), areas, AuditLogWriter(core.queue), ViewDeduplicator()
     )
-    return Access(authenticator, accounts, areas, AuditLogWriter(core.queue), ViewDeduplicator())
 
 
 def _files(core: Core) -> Files:
@@ -200,9 +214,12 @@ def _files(core: Core) -> Files:
 
 def _messaging(core: Core, access: Access, writer: Writer, connect: Callable[[], MqttClient]) -> Messaging:
     sites, clock = core.settings.sites, core.clock
+    names = SiteClock(sites, clock)
     lists = SiteListRepository(
-        core.reader, core.keys, clock, lambda site: sites[site].grammars if site in sites else ()
-    )
+        core.reader, core.keys, clock,
+        grammars=lambda site: sites[site].grammars if site in sites else (),
+        zone=lambda site: names.zone_of_boxes(site, core.reader.boxes()),
+    )  # fmt: skip
     outbound = OutboundQueue(core.queue.wake, lambda: [*_retained(lists), *checkpointer.newest()])
     checkpointer = _checkpointer(core, outbound)
     retention = RetentionJob(core.settings.retention, clock, core.reader.last_heartbeat_ns())
@@ -238,9 +255,15 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
     commands = BoxCommandService(messaging.commands, reader, clock)
     searches = SearchService(reader, queue.write, log.record, access.areas, clock, core.settings.clips.keep_days)
     relay = StreamRelay(messaging.commands, core.keys, clock, random=secrets.token_bytes, new_id=core.new_id)
+    procedures = ProcedureService(reader, queue, clock, core.new_id)
+    sites = SiteClock(core.settings.sites, clock)
     return UseCases(
-        alerts=AlertService(queue, messaging.consumer.decide, reader, access.areas),
+        alerts=AlertService(queue, messaging.consumer.decide, reader, access.areas, procedures.closing_problems),
+        procedures=procedures,
+        handovers=HandoverService(reader, queue, access.areas, clock, core.new_id),
+        statistics=StatisticsService(reader, sites, core.settings.retention),
         lists=SiteListService(messaging.lists, queue, log, publish, clock),
+        passages=PassageService(reader, messaging.lists, log, clock),
         commands=commands,
         searches=searches,
         releases=ReleaseService(
@@ -264,6 +287,12 @@ def _checkpointer(core: Core, outbound: OutboundQueue) -> Checkpointer:
         sites=lambda: sorted({box.site for box in core.reader.boxes()}),
         outside=Path(record.outside) if record.outside else None,
     )
+
+
+def _sites(core: Core) -> dict[str, frozenset[str]]:
+    """The sites of the settings and of the boxes, with their areas."""
+    found = {box.site: frozenset[str]() for box in core.reader.boxes()}
+    return found | {site: frozenset(about.areas) for site, about in core.settings.sites.items()}
 
 
 def areas_of(settings: Settings) -> Areas:

@@ -5,6 +5,7 @@ A failed log-in does not reveal which part was wrong or whether the name exists,
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -125,7 +126,7 @@ class Authenticator:
             KeysMissing: The second factor cannot be opened.
             StoreError: The session could not be written.
         """
-        name = name[:64]
+        name = unicodedata.normalize("NFC", name)[:64]
         user = self._reader.user(name)
         try:
             self._limits.take(name, address)

@@ -70,7 +70,7 @@ class SealedCopies:
             ListError: It was sealed with other keys.
         """
         if not release.sealed:
-            raise ReleaseError("the key of this copy is destroyed")
+            raise ReleaseError("the key of this copy is destroyed", sentence="error.release.over")
         return self.keys.shown(_secret_name(release), release.sealed)
 
     async def read(self, release: Release, key: bytes) -> AsyncIterator[bytes]:
@@ -149,9 +149,10 @@ class ReleaseService:
         made, act = moves.ask(fields | about, caller.name, now_ns)
         caller.need("release.ask", made.site, made.camera)
         if not case.open_at(now_ns):
-            raise ReleaseError(f"case {case.id} has ended; open a new one")
+            raise ReleaseError(f"case {case.id} has ended; open a new one", sentence="error.case.closed", case=case.id)
         if not all(covers(case, made.site, made.camera, at_ns) for at_ns in (made.from_ns, made.to_ns - 1)):
-            raise ReleaseError(f"case {case.id} does not cover this camera at this time")
+            text = f"case {case.id} does not cover this camera at this time"
+            raise ReleaseError(text, sentence="error.case.covers", case=case.id)
         await self.store.write(lambda store: store.request_release(made, act))
         return made
 
@@ -183,9 +184,9 @@ class ReleaseService:
         change = moves.approve(before, caller.name, reason, sealed, now_ns)
         case = await asyncio.to_thread(self.store.reader.case, before.case_id)
         if case is None or not case.open_at(now_ns):
-            raise ReleaseError(f"case {before.case_id} has ended")
+            raise ReleaseError(f"case {before.case_id} has ended", sentence="error.case.closed", case=before.case_id)
         if problem := await asyncio.to_thread(self.objection, change.after):
-            raise ReleaseError(problem)
+            raise ReleaseError(problem, sentence="error.release.rights")
         return change
 
     async def fetch(self, caller: Principal, release_id: str) -> ReleaseDownload:
@@ -228,7 +229,7 @@ class ReleaseService:
         """
         found = await asyncio.to_thread(self.store.reader.release, release_id) if is_uuid7(release_id) else None
         if found is None:
-            raise ReleaseError(NONE)
+            raise ReleaseError(NONE, sentence="error.release.none")
         return found
 
     async def change(self, change: Change) -> Release:
@@ -239,7 +240,8 @@ class ReleaseService:
             StoreError: It could not be written.
         """
         if not await self.store.write(lambda store: store.change_release(change)):
-            raise ReleaseError("it was changed by another user meanwhile; reload it")
+            text = "it was changed by another user meanwhile; reload it"
+            raise ReleaseError(text, sentence="error.release.changed")
         return change.after
 
     def objection(self, release: Release) -> str:
@@ -262,9 +264,11 @@ class ReleaseService:
         boxes = [it.box for it in found if it.id == camera and box in ("", it.box)]
         if not boxes:
             known = ", ".join(sorted({it.id for it in found})) or "none"
-            raise ReleaseError(f"site '{site}' has no camera '{camera[:64]}'; known: {known}")
+            text = f"site '{site}' has no camera '{camera[:64]}'; known: {known}"
+            raise ReleaseError(text, sentence="error.release.camera", field="camera")
         if len(boxes) > 1:
-            raise ReleaseError(f"camera '{camera}' is on several boxes; say box, one of {', '.join(sorted(boxes))}")
+            text = f"camera '{camera}' is on several boxes; say box, one of {', '.join(sorted(boxes))}"
+            raise ReleaseError(text, sentence="error.release.box", field="camera")
         return boxes[0]
 
     def _end(self, release_id: str) -> None:

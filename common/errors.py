@@ -43,8 +43,8 @@
     ├── ProcedureError       a checklist or a tick that cannot be
     ├── HandoverError        a hand-over that cannot be made or signed now
     ├── Forbidden            that is not among your roles
-    └── LoginError           who are you? (never says which half was wrong)
-        └── LoginThrottled   too many tries; says how long to wait
+    └── LoginError           a log-in that failed (never names which half was wrong)
+        └── LoginThrottled   too many tries; gives the time to wait
 
 Foreign exceptions are mapped to these once, in the module that meets them.
 """
@@ -178,7 +178,7 @@ class UplinkRefused(UplinkError):
 
 
 class JobError(PaifangError):
-    """A job that cannot be accepted, changed or stored; says why."""
+    """A job that cannot be accepted, changed or stored; gives the reason."""
 
 
 class JobQueueFull(JobError):
@@ -186,7 +186,7 @@ class JobQueueFull(JobError):
 
 
 class TryAgain(PaifangError):
-    """A job that cannot be done now and is tried again after a pause; says why."""
+    """A job that cannot be done now and is tried again after a pause; gives the reason."""
 
 
 class RelayError(PaifangError):
@@ -222,7 +222,7 @@ class KeysMissing(StoreError):
 
 
 class CaseError(PaifangError):
-    """A search that its case does not allow, or a case that is not there; says which limit."""
+    """A search that its case does not allow, or a case that is not there; names the limit."""
 
 
 class ReleaseError(PaifangError):
@@ -262,7 +262,7 @@ class Forbidden(PaifangError):
 
 
 class LoginError(PaifangError):
-    """A log-in that failed; never says which half was wrong."""
+    """A log-in that failed; never names which half was wrong."""
 
 
 class LoginThrottled(LoginError):

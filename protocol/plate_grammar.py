@@ -1,4 +1,4 @@
-"""What a number plate can say: a pure grammar of texts, shared by the box and the aggregator.
+"""Valid texts of number plates: a pure grammar, shared by the box and the aggregator.
 
 A grammar is a set of shapes; a shape gives, position by position, the characters that may stand there. That one form
 serves all uses: checking a text, guiding a reader, and listing the texts that readers confuse with another.
@@ -74,7 +74,7 @@ GRAMMARS: dict[str, Grammar] = dict(
         _family("army", _of("VZKHEBSLJNGC", LETTERS, *(DIGITS,) * 5)),
     )
 )
-"""Mainland families: blue, black and yellow plates are `standard` (one line or two says nothing about the text)."""
+"""Mainland families: blue, black and yellow plates are `standard` (on one line or two)."""
 
 MAINLAND: tuple[Grammar, ...] = tuple(GRAMMARS.values())
 EVERYDAY = "mainland"
@@ -145,7 +145,7 @@ def choose(names: Sequence[str], patterns: Sequence[str] = ()) -> tuple[Grammar,
         patterns: For other countries, see `from_pattern`.
 
     Raises:
-        ValueError: An unknown name or a pattern that cannot be used; says what to write instead.
+        ValueError: An unknown name or a pattern that cannot be used; names what to write instead.
     """
     chosen: dict[str, Grammar] = {}
     for name in names:

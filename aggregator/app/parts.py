@@ -13,7 +13,7 @@ from aggregator.app.monitoring import Monitoring, monitoring
 from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.audit.checkpointer import Checkpointer
 from aggregator.audit.view_deduplicator import ViewDeduplicator
-from aggregator.auth.account_service import AccountService
+from aggregator.auth.account_service import AccountService, RandomValues
 from aggregator.auth.accounts.grant_requests import GrantRequests
 from aggregator.auth.accounts.scopes import ScopeChecker
 from aggregator.auth.authenticator import Authenticator, PermissionContext, SessionRules
@@ -199,11 +199,16 @@ def _access(core: Core) -> Access:
         permissions=PermissionContext(areas, ChangeStamp(core.folder).read),
     )
     accounts = AccountService(
-        core.reader, core.queue, core.keys, core.clock, new_token, core.new_id, changed=authenticator.cache.clear,
-        scopes=ScopeChecker(lambda: _sites(core)),
+        core.reader, core.queue, core.keys, core.clock, RandomValues(new_token, core.new_id),
+        changed=authenticator.cache.clear,
     )  # fmt: skip
     return Access(
-        authenticator, accounts, GrantRequests(accounts), areas, AuditLogWriter(core.queue), ViewDeduplicator()
+        authenticator,
+        accounts,
+        GrantRequests(accounts, ScopeChecker(lambda: _sites(core))),
+        areas,
+        AuditLogWriter(core.queue),
+        ViewDeduplicator(),
     )
 
 

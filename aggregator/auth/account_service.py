@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 from aggregator.auth import totp
 from aggregator.auth.accounts import recovery_codes
-from aggregator.auth.accounts.scopes import ScopeChecker
 from aggregator.auth.accounts.user_names import SYSTEM, check_user, key_of
 from aggregator.auth.oidc import Subject
 from aggregator.auth.passwords import (
@@ -30,7 +29,7 @@ from aggregator.crypto.keyring import KeyRing
 from aggregator.domain import account as changes
 from aggregator.domain.account import Account, ApiToken, Change, TotpSecret
 from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import EVERYWHERE, PERMISSIONS, Permission, Principal, RoleAssignment
+from aggregator.domain.authorization import PERMISSIONS, Permission, Principal, RoleAssignment
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.accounts import AccountReader, AccountWriter
 from common.clock import SECOND_NS, Clock
@@ -46,6 +45,19 @@ _DAY_NS = 86_400 * SECOND_NS
 
 
 @dataclass(frozen=True)
+class RandomValues:
+    """Makes values that nobody else has.
+
+    Attributes:
+        token: Makes an unguessable string of at least 256 bits.
+        new_id: Makes ids.
+    """
+
+    token: Callable[[], str]
+    new_id: Callable[[], str]
+
+
+@dataclass(frozen=True)
 class AccountService:
     """Changes accounts. Everything takes as long as a commit, and may take 50 ms of CPU: not for the event loop.
 
@@ -54,20 +66,16 @@ class AccountService:
         queue: Of the store's writer.
         keys: Seal second factors.
         clock: The present time.
-        token: Makes an unguessable string of at least 256 bits.
-        new_id: Makes ids.
+        random: Makes passwords, tokens and ids.
         changed: Called after each change, so that what is known of users is read again.
-        scopes: Knows the sites and areas.
     """
 
     reader: AccountReader
     queue: WriteJobs[AccountWriter]
     keys: KeyRing
     clock: Clock
-    token: Callable[[], str]
-    new_id: Callable[[], str]
+    random: RandomValues
     changed: Callable[[], None] = lambda: None
-    scopes: ScopeChecker = field(default_factory=lambda: ScopeChecker(dict))
     pending: PendingEnrolment = field(init=False)
     _checker: Checker = field(init=False)
 
@@ -92,7 +100,7 @@ class AccountService:
             StaffError: That cannot be a name.
             UserExists: There is one of that name, or of one that cannot be told from it.
         """
-        password = self.token()
+        password = self.random.token()
         self._add(caller, name, hash_password(Secret(password)), "password set")
         return password
 
@@ -108,7 +116,7 @@ class AccountService:
         if known is None or self._checker.without_password(name):
             text = f"there is no user '{name[:64]}' with a password here"
             raise StaffError(text, sentence="error.user.no_password", field="user", name=name[:64])
-        password, now_ns = self.token(), self.clock.wall_ns()
+        password, now_ns = self.random.token(), self.clock.wall_ns()
         change = changes.PutUser(name, hash_password(Secret(password)), now_ns)
         self._change(change, act_of(name, caller.name, now_ns, "password reset"))
         return password
@@ -302,9 +310,9 @@ class AccountService:
             text = f"at most {MOST_TOKENS} tokens; end one first"
             raise StaffError(text, sentence="error.token.full", most=MOST_TOKENS)
         self._checker.check(caller.name, proof, by_provider=caller.recently_authenticated)
-        text, now_ns = self.token(), self.clock.wall_ns()
+        text, now_ns = self.random.token(), self.clock.wall_ns()
         made = ApiToken(
-            id=self.new_id(), token_hash=hash_token(text), user=caller.name, label=label.strip(),
+            id=self.random.new_id(), token_hash=hash_token(text), user=caller.name, label=label.strip(),
             permissions=tuple(sorted(set(permissions))), made_ns=now_ns, expires_ns=now_ns + days * _DAY_NS,
         )  # fmt: skip
         self._change(changes.PutToken(made), self._act(caller, made.id, f"token for {' '.join(made.permissions)}"))
@@ -324,11 +332,8 @@ class AccountService:
 
         Raises:
             Forbidden: Not within the caller's reach, or to oneself.
-            StaffError: The scope names no site or area that there is.
         """
         self._within(caller, name, grant)
-        reach = reach_of(caller)
-        self.scopes.check(grant, lambda site: any(it.scope == EVERYWHERE or it.site == site for it in reach))
 
     def _within(self, caller: Principal, name: str, grant: RoleAssignment) -> None:
         if name == caller.name:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aggregator.domain import case as cases
+from aggregator.domain.audit_anomalies import SHOWN
 from aggregator.domain.audit_entry import Action, AuditEntry
 from aggregator.domain.authorization import Areas, Principal
 from aggregator.domain.case import Case
@@ -129,8 +130,14 @@ class SearchService:
         """
         return await asyncio.to_thread(self.reader.search, question, after)
 
-    async def picture(self, caller: Principal, case_id: str, event_id: str) -> bytes | None:
+    async def picture(self, caller: Principal, case_id: str, event_id: str, *, by_page: bool = False) -> bytes | None:
         """The redacted picture of a result, after the access is logged; None where the case does not cover it.
+
+        Args:
+            caller: Who sees it.
+            case_id: Under which case.
+            event_id: The hit.
+            by_page: A page shows it by itself, as a preview.
 
         Raises:
             CaseError: There is no such case, or it has ended.
@@ -139,7 +146,7 @@ class SearchService:
         case, where = await self._hit(caller, case_id, event_id)
         jpeg = await asyncio.to_thread(self.reader.picture, event_id) if where is not None else None
         if jpeg is not None:
-            await self.record(self._act(caller, case, "view", event_id))
+            await self.record(self._act(caller, case, "view", event_id, {SHOWN: "page"} if by_page else None))
         return jpeg
 
     async def ask_clip(self, caller: Principal, case_id: str, event_id: str) -> Clip | None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from aggregator.auth.account_service import AccountService, reach_of
 from aggregator.auth.accounts.role_conflicts import TWO_ADMINS, conflicts
+from aggregator.auth.accounts.scopes import ScopeChecker
 from aggregator.domain import account as changes
 from aggregator.domain.account import GrantRequest
-from aggregator.domain.authorization import Principal, Role, RoleAssignment
+from aggregator.domain.authorization import EVERYWHERE, Principal, Role, RoleAssignment
 from common.clock import SECOND_NS
 from common.errors import Forbidden, StaffError
 
@@ -36,9 +37,11 @@ class GrantRequests:
 
     Args:
         accounts: Carries changes out.
+        scopes: Knows the sites and areas.
     """
 
     accounts: AccountService
+    scopes: ScopeChecker
 
     def grant(self, caller: Principal, name: str, grant: RoleAssignment) -> Granted:
         """Give a role, or request it where another administrator must approve.
@@ -47,14 +50,16 @@ class GrantRequests:
             Forbidden: Not within the caller's reach, or to oneself.
             StaffError: There is no such user or scope, they have the role, or it is requested already.
         """
+        self.accounts.may_give(caller, name, grant)
+        reach = reach_of(caller)
+        self.scopes.check(grant, lambda site: any(it.scope == EVERYWHERE or it.site == site for it in reach))
         warnings = conflicts([*self.accounts.reader.role_assignments(name), grant])
         if grant.role not in TWO_ADMINS:
             self.accounts.grant(caller, name, grant)
             return Granted(None, warnings)
-        self.accounts.may_give(caller, name, grant)
         now_ns = self.accounts.clock.wall_ns()
         request = GrantRequest(
-            id=self.accounts.new_id(), user=name, grant=grant, asked_by=caller.name, asked_ns=now_ns,
+            id=self.accounts.random.new_id(), user=name, grant=grant, asked_by=caller.name, asked_ns=now_ns,
             expires_ns=now_ns + _LIFE_NS,
         )  # fmt: skip
         problem = StaffError(

@@ -19,7 +19,7 @@ from aggregator.web.validation_errors import problem_of
 from common import logging_setup
 from common.clock import MILLISECOND_NS
 from common.errors import CommandError, ContractError, Forbidden, StoreError
-from protocol.live_frames import INTEREST_S, LONGEST_NS, STILL_WANTED
+from protocol.live_frames import INTEREST_S, KEEP_ALIVE, LONGEST_NS
 
 _log = logging_setup.get("live")
 CHECK_S = 2.0
@@ -149,7 +149,7 @@ async def _take(socket: WebSocket, view: RelayedStream) -> tuple[int, str]:
 
 async def _keep(socket: WebSocket) -> tuple[int, str]:
     while True:
-        await socket.send_text(STILL_WANTED)
+        await socket.send_text(KEEP_ALIVE)
         await asyncio.sleep(INTEREST_S)
 
 

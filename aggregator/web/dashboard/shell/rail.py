@@ -13,25 +13,28 @@ PAGES = {
     "/live": "live",
     "/gates": "gates",
     "/devices": "devices",
+    "/silences": "silences",
+    "/escalation": "escalation",
     "/lists": "lists",
     "/footage": "footage",
     "/search": "search",
     "/releases": "releases",
     "/record": "record",
     "/staff": "staff",
+    "/notifications": "notifications",
     "/account": "account",
 }
 """Path → its name in the texts, in the order of the navigation."""
 RAILS: dict[Role, tuple[str, ...]] = {
-    "monitor": ("/", "/live", "/gates", "/devices"),
+    "monitor": ("/", "/live", "/gates", "/devices", "/silences"),
     "guard": ("/gates", "/"),
-    "supervisor": ("/", "/live", "/gates", "/devices", "/lists", "/footage"),
+    "supervisor": ("/", "/live", "/gates", "/devices", "/silences", "/escalation", "/lists", "/footage"),
     "investigator": ("/search", "/footage", "/releases"),
     "approver": ("/releases",),
     "auditor": ("/record",),
     "installer": ("/devices",),
     "responder": ("/", "/devices"),
-    "admin": ("/staff",),
+    "admin": ("/staff", "/escalation"),
 }
 """Role → its pages, the first one first."""
 PHONE_ITEMS = 5
@@ -41,6 +44,9 @@ _PATHS = {
     "/live": '<path d="M3 5h8v6H3zM13 5h8v6h-8zM3 13h8v6H3zM13 13h8v6h-8z"/>',
     "/gates": '<path d="M5 21V4h10v17M15 8h4v13M11 12v2M3 21h18"/>',
     "/devices": '<path d="M3 7h12v9H3zM15 10l6-3v9l-6-3M7 20h6"/>',
+    "/silences": '<path d="M6 16v-5a6 6 0 0 1 9-5.2M18 12v4l2 2H8M10 21h4M4 4l16 16"/>',
+    "/escalation": '<path d="M4 20h4v-4h4v-4h4V8h4M15 4h5v5"/>',
+    "/notifications": '<path d="M3 6h18v12H3zM3 7l9 7 9-7"/>',
     "/lists": '<path d="M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01"/>',
     "/footage": '<path d="M3 12a9 9 0 1 0 3-6.7L3 8M3 3v5h5M12 8v5l3 2"/>',
     "/search": '<path d="M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16 16l5 5"/>',

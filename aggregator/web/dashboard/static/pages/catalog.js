@@ -15,6 +15,21 @@ export async function load() {
   for (const it of places) if (!sites.get(it.site)?.zone) sites.set(it.site, { id: it.site, name: sites.get(it.site)?.name || it.site_name || it.site, zone: it.time_zone });
 }
 
+let subjects = [];
+
+// Devices and zones of recent alerts, also those that no box reports any more.
+export async function loadRecent() {
+  if (!may.see || subjects.length) return;
+  const found = await get("/api/alerts?order=newest&status=all&suppressed=include&limit=200").then(it => it.alerts, () => []);
+  for (const it of found) {
+    if (!sites.has(it.site)) sites.set(it.site, { id: it.site, name: it.site_name, zone: it.time_zone });
+    if (it.camera && !places.some(one => one.site === it.site && one.id === it.camera))
+      places.push({ kind: "camera", site: it.site, id: it.camera, name: it.camera_name || it.camera, areas: it.area ? [it.area] : [], time_zone: it.time_zone });
+    if (it.subject && !subjects.some(one => one.site === it.site && one.id === it.subject)) subjects.push({ site: it.site, id: it.subject });
+  }
+}
+
+export const subjectOptions = wanted => [...new Set(subjects.filter(it => wanted.includes(it.site)).map(it => it.id))].sort().map(it => [it, it]);
 export const learn = it => sites.has(it.id) || sites.set(it.id, it);
 export const siteName = id => sites.get(id)?.name || id;
 export const zoneOf = id => sites.get(id)?.zone || "";

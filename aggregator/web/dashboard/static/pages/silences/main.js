@@ -29,7 +29,7 @@ const ended = check(t("silences.ended.show"), { checked: given.get("ended") === 
 } });
 const place = h("div", { class: "opened" });
 
-function open(part) {
+async function open(part) {
   const close = (text = "") => {
     place.replaceChildren();
     setQuery({ new: "", ...Object.fromEntries([...new URLSearchParams(location.search).keys()].filter(it => it.startsWith("match.")).map(it => [it, ""])) });
@@ -39,6 +39,7 @@ function open(part) {
   };
   status.textContent = "";
   setQuery({ new: part.name });
+  await catalog.loadRecent();
   place.replaceChildren(part.form(close));
   place.querySelector("summary, input, select, textarea")?.focus();
 }
@@ -84,7 +85,7 @@ async function read() {
 main.append(problem, status, flood, place, h("div", { class: "head" }, h("p", { class: "hint", text: t("silences.about") }), ended), ...PARTS.map(section));
 await catalog.load().catch(() => {});
 const first = PARTS.find(it => it.name === given.get("new") && it.may);
-if (first) open(first);
+if (first) await open(first);
 await read();
 setInterval(() => document.hidden || document.querySelector("dialog[open]") || read(), EVERY_MS);
 addEventListener("paifang:back", read);

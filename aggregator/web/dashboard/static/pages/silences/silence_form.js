@@ -11,7 +11,7 @@ import { button, field, form, input } from "../forms.js";
 import { previewOf } from "./rows.js";
 import { spanFields } from "./span.js";
 
-const FIELDS = ["site", "area", "place", "kind", "object", "severity"];
+const FIELDS = ["site", "area", "place", "kind", "subject", "object", "severity"];
 
 export function silenceForm(close) {
   const given = new URLSearchParams(location.search), sites = catalog.siteOptions();
@@ -20,28 +20,26 @@ export function silenceForm(close) {
   let seen = null;
   const fields = {};
   const options = { site: catalog.siteOptions, area: () => catalog.areaOptions(fields.site.values), place: () => catalog.placeOptions(fields.site.values),
-    kind: catalog.kindOptions, object: catalog.objectOptions, severity: catalog.severityOptions };
+    kind: catalog.kindOptions, subject: () => catalog.subjectOptions(fields.site.values), object: catalog.objectOptions, severity: catalog.severityOptions };
   const all = { site: t("silences.site.choose"), severity: t("silences.severity.none") };
-  const subject = input({ value: given.get("match.subject") || "", test: "match-subject", oninput: () => changed(), maxLength: 400 });
   const reason = input({ test: "silence-reason", maxLength: 200 });
 
   function match() {
-    const found = Object.fromEntries(FIELDS.map(it => [it, fields[it].values]).filter(([name, values]) => values.length || name === "site"));
-    const subjects = subject.value.split(/[,，、]/).map(it => it.trim()).filter(Boolean);
-    return subjects.length ? { ...found, subject: subjects } : found;
+    return Object.fromEntries(FIELDS.map(it => [it, fields[it].values]).filter(([name, values]) => values.length || name === "site"));
   }
 
   function moved() {
     for (const [name, known] of [["area", options.area()], ["place", options.place()]]) {
       const there = new Set(known.map(it => it[0]));
-      for (const it of fields[name].values) if (!there.has(it)) fields[name].chosen.delete(it);
+      if (there.size) for (const it of fields[name].values) if (!there.has(it)) fields[name].chosen.delete(it);
       fields[name].show();
     }
+    fields.subject.show();
     changed();
   }
 
   function changed() {
-    setQuery({ ...Object.fromEntries(FIELDS.map(it => [`match.${it}`, fields[it].values.join(",")])), "match.subject": subject.value });
+    setQuery(Object.fromEntries(FIELDS.map(it => [`match.${it}`, fields[it].values.join(",")])));
     span.zone(catalog.zoneOf(fields.site.values[0]));
     if (seen && seen !== JSON.stringify(match())) {
       seen = null;
@@ -51,8 +49,8 @@ export function silenceForm(close) {
   }
 
   for (const name of FIELDS) fields[name] = new Choices(`match.${name}`, t(`silences.match.${name}`), options[name],
-    { all: all[name], chosen: chosen[name], changed: name === "site" ? moved : changed });
-  for (const name of ["area", "place"]) fields[name].show();
+    { all: all[name], chosen: chosen[name], changed: name === "site" ? moved : changed, free: ["place", "subject"].includes(name) });
+  for (const name of ["area", "place", "subject"]) fields[name].show();
   const span = spanFields(catalog.zoneOf(chosen.site[0]), 30);
   const result = h("div", {});
   const send = h("button", { type: "submit", class: "main", test: "silence-send", text: t("silences.preview") });
@@ -76,7 +74,6 @@ export function silenceForm(close) {
   return form("silence-form", t("silences.silence.new"), [
     h("p", { class: "hint", text: t("silences.match.hint") }),
     h("div", { class: "grid", "data-path": "match" }, ...FIELDS.map(it => fields[it].element),
-      field("match.subject", t("silences.match.subject"), subject, t("silences.match.subject.hint")),
       h("p", { class: "wrong", id: "wrong-match", hidden: true, test: "wrong-match" })),
     ...span.elements, field("reason", t("silences.reason"), reason, t("silences.reason.hint")), result,
     h("div", { class: "acts" }, send, button(t("queue.cancel"), () => close()))], save);

@@ -13,7 +13,7 @@ import { spanFields } from "./span.js";
 export function windowForm(close) {
   const sites = catalog.siteOptions();
   const site = select(sites, { test: "window-site", onchange: () => moved() });
-  const devices = new Choices("devices", t("silences.match.place"), () => catalog.placeOptions([site.value]), { all: t("silences.devices.none") });
+  const devices = new Choices("devices", t("silences.match.place"), () => catalog.placeOptions([site.value]), { all: t("silences.devices.none"), free: true });
   const area = select([["", t("silences.area.none")]], { test: "window-area" });
   const reason = input({ test: "window-reason", maxLength: 200 });
   const critical = check(t("silences.critical"), { test: "window-critical" });

@@ -16,7 +16,7 @@ class Clock(Protocol):
         """Nanoseconds since 1970-01-01 UTC. May step."""
 
     def monotonic_ns(self) -> int:
-        """Nanoseconds since an arbitrary moment. Never steps."""
+        """Nanoseconds since an arbitrary time. Never steps."""
 
 
 class SystemClock:
@@ -33,7 +33,7 @@ class SystemClock:
 
 @dataclass
 class FakeClock:
-    """A clock that moves only when told to; `step_wall` moves the wall clock alone."""
+    """A clock that moves only by `advance`; `step_wall` moves the wall clock alone."""
 
     now_ns: int = 1_700_000_000 * SECOND_NS
     mono_ns: int = 0

@@ -39,9 +39,12 @@
     ├── EscalationError      a chain, rota or calendar that cannot be; names the field
     ├── NotificationError    a target, a link or a dead letter that cannot be used; gives the reason
     ├── StaffError           an account, a role or a token that cannot be
+    │   └── UserExists       a name that is in use, or looks like one that is
+    ├── ProcedureError       a checklist or a tick that cannot be
+    ├── HandoverError        a hand-over that cannot be made or signed now
     ├── Forbidden            that is not among your roles
-    └── LoginError           who are you? (never says which half was wrong)
-        └── LoginThrottled   too many tries; says how long to wait
+    └── LoginError           a log-in that failed (never names which half was wrong)
+        └── LoginThrottled   too many tries; gives the time to wait
 
 Foreign exceptions are mapped to these once, in the module that meets them.
 """
@@ -52,7 +55,18 @@ from collections.abc import Sequence
 
 
 class PaifangError(Exception):
-    """Root of every error that Paifang raises on purpose."""
+    """Root of every error that Paifang raises on purpose.
+
+    Args:
+        text: The sentence for programs and logs, in English.
+        sentence: Key of the same sentence in the texts of a user interface; empty: it has none.
+        field: The field of a form that the error is about.
+        values: Fill the braces of that sentence.
+    """
+
+    def __init__(self, *text: object, sentence: str = "", field: str = "", **values: object) -> None:
+        super().__init__(*text)
+        self.sentence, self.field, self.values = sentence, field, values
 
 
 class SettingsError(PaifangError):
@@ -164,7 +178,7 @@ class UplinkRefused(UplinkError):
 
 
 class JobError(PaifangError):
-    """A job that cannot be accepted, changed or stored; says why."""
+    """A job that cannot be accepted, changed or stored; gives the reason."""
 
 
 class JobQueueFull(JobError):
@@ -172,7 +186,7 @@ class JobQueueFull(JobError):
 
 
 class TryAgain(PaifangError):
-    """A job that cannot be done now and is tried again after a pause; says why."""
+    """A job that cannot be done now and is tried again after a pause; gives the reason."""
 
 
 class RelayError(PaifangError):
@@ -208,11 +222,19 @@ class KeysMissing(StoreError):
 
 
 class CaseError(PaifangError):
-    """A search that its case does not allow, or a case that is not there; says which limit."""
+    """A search that its case does not allow, or a case that is not there; names the limit."""
 
 
 class ReleaseError(PaifangError):
     """An unredacted copy that cannot be requested, decided, made or fetched now; gives the reason."""
+
+
+class ProcedureError(PaifangError):
+    """A checklist, a step or a tick that cannot be; the text names the field."""
+
+
+class HandoverError(PaifangError):
+    """A hand-over or a note that cannot be made or signed now."""
 
 
 class QuietError(PaifangError):
@@ -231,12 +253,16 @@ class StaffError(PaifangError):
     """An invalid account, role, second factor or token; gives the reason."""
 
 
+class UserExists(StaffError):
+    """There is a user of that name, or of one that cannot be told from it."""
+
+
 class Forbidden(PaifangError):
     """Whoever asks may not do this here; names the permission that is missing."""
 
 
 class LoginError(PaifangError):
-    """A log-in that failed; never says which half was wrong."""
+    """A log-in that failed; never names which half was wrong."""
 
 
 class LoginThrottled(LoginError):
@@ -248,4 +274,4 @@ class LoginThrottled(LoginError):
 
     def __init__(self, wait_s: float) -> None:
         self.wait_s = wait_s
-        super().__init__(f"too many tries; wait {wait_s:.0f} s")
+        super().__init__(f"too many tries; wait {wait_s:.0f} s", sentence="throttled", seconds=f"{wait_s:.0f}")

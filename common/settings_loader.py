@@ -114,11 +114,11 @@ def _plain(node: yaml.Node, path: str, lines: Lines, found: list[Problem]) -> An
 
 
 def _located(found: list[Problem], lines: Lines, name: str) -> SettingsError:
-    """One error that tells all, in the order of their lines."""
+    """One error with all problems, in the order of their lines."""
     ordered = sorted(dict.fromkeys(found), key=lambda it: _line(lines, it.path))
     errors = [SettingsError(f"{name}:{_line(lines, path)}", path, text) for path, text in ordered[:MOST]]
     if len(ordered) > MOST:
-        errors.append(SettingsError(name, "", f"{len(ordered) - MOST} more are not told; mend these first"))
+        errors.append(SettingsError(name, "", f"{len(ordered) - MOST} more are not listed; correct these first"))
     first, *more = errors
     return SettingsError(first.where, first.key, first.problem, more)
 

@@ -9,7 +9,7 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (code
 
 
 def decoded(data: bytes) -> str:
-    r"""The text of a file: UTF-8, or what its byte order mark says; lines end with a line feed.
+    r"""The text of a file: UTF-8, or the encoding of its byte order mark; lines end with a line feed.
 
     >>> decoded(bytes([0xEF, 0xBB, 0xBF]) + b"a" + bytes([13, 10]) + b"b")
     'a\nb'

@@ -43,7 +43,7 @@ def open_corners(name: str, store: ModelStore, options: Options = DEFAULT_OPTION
     """Load a finder of corners. Never fetches.
 
     Raises:
-        ModelUnavailable: It was not fetched yet; the text says what to run.
+        ModelUnavailable: It was not fetched yet; the text names the command to run.
         HashMismatch: Its file is damaged.
         ModelError: It cannot be loaded.
     """
@@ -54,15 +54,15 @@ def open_readers(store: ModelStore, options: Options = DEFAULT_OPTIONS) -> list[
     """Every reader of plates that is in the store; they are opinions beside each other. Never fetches.
 
     Raises:
-        ModelUnavailable: None is there; the text says what to run.
+        ModelUnavailable: None is there; the text names the command to run.
         HashMismatch: One that is there is damaged.
         ModelError: A file cannot be loaded.
     """
     here = [manifest.name for manifest in store.for_task("plate-read") if store.has(manifest.name)]
     if not here:
-        wanted = " ".join([*CORNERS, *READERS])
+        names = " ".join([*CORNERS, *READERS])
         raise ModelUnavailable(
-            f"a gate needs a reader of plates, and {store.folder} holds none; run `paifang models fetch {wanted}`"
+            f"a gate needs a reader of plates, and {store.folder} holds none; run `paifang models fetch {names}`"
         )
     return [READERS[name](store.read(name), store.parts(name), options) for name in here if name in READERS]
 
@@ -71,7 +71,7 @@ def open_model(name: str, store: ModelStore, options: Options = DEFAULT_OPTIONS)
     """Load one model from the store, verified. Never fetches.
 
     Raises:
-        ModelUnavailable: It was not fetched yet; the text says what to run.
+        ModelUnavailable: It was not fetched yet; the text names the command to run.
         HashMismatch: Its file is damaged.
         ModelError: There is no wrapper for it yet, or the file cannot be loaded.
     """
@@ -84,7 +84,7 @@ def open_detector(task: Task, store: ModelStore, options: Options = DEFAULT_OPTI
     """Load the task's first model that is in the store. Never fetches.
 
     Raises:
-        ModelUnavailable: None of the task's models is in the store; the text says what to run.
+        ModelUnavailable: None of the task's models is in the store; the text names the command to run.
         HashMismatch: The one that is there is damaged.
         ModelError: No model of the task has a wrapper yet, or the file cannot be loaded.
     """

@@ -1,4 +1,4 @@
-"""What a manifest may say. A key that is not named here is an error, and so is a task outside the closed set."""
+"""What a manifest may contain. A key that is not named here is an error, and so is a task outside the closed set."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         name: Also the name of its folder in the cache and its key in `models.detector_factory.WRAPPERS`.
         task: What it is for; one of `TASKS`.
-        order: 1 is the task's first choice; higher ones are fallbacks, or second opinions where `caveat` says so.
+        order: 1 is the task's first choice; higher ones are fallbacks, or second opinions where `caveat` states it.
         file: Name of the model's file.
         sha256: Of that file.
         bytes: Its length.
@@ -175,11 +175,11 @@ def _problem(manifest: Manifest) -> str:
 
 
 def _source_problem(source: Source, manifest: Manifest) -> str:
-    wanted = {file.name for file in manifest.fetched}
-    if isinstance(source, Pip | Npm) and set(source.members) != wanted:
-        return f"sources: members of {source.package} must be exactly {', '.join(sorted(wanted))}"
+    expected = {file.name for file in manifest.fetched}
+    if isinstance(source, Pip | Npm) and set(source.members) != expected:
+        return f"sources: members of {source.package} must be exactly {', '.join(sorted(expected))}"
     if isinstance(source, Address) and not source.url.startswith("https://"):
         return f"sources: url must start with https://, got {source.url}"
-    if isinstance(source, Address) and len(wanted) != 1:
+    if isinstance(source, Address) and len(expected) != 1:
         return "sources: an address delivers one file only; use a package for several"
     return ""

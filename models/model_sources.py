@@ -37,7 +37,7 @@ def run_command(command: Sequence[str], folder: Path) -> None:
     """Run `command` in `folder` without a shell.
 
     Raises:
-        SourceFailed: Not installed, too slow, or a non-zero exit; carries the last line that says why.
+        SourceFailed: Not installed, too slow, or a non-zero exit; carries the last line of its output.
     """
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=False)
@@ -66,7 +66,7 @@ class FetchContext:
     """What fetching reaches the outside world by.
 
     Attributes:
-        folders: Where `folder` sources look, in order.
+        folders: Where `folder` sources search, in order.
         run: Runs pip and npm.
         installed: Finds a file of an installed package.
         stall_timeout_s: An address that sends nothing for so long has failed.
@@ -99,7 +99,7 @@ class FetchJob:
         files: The files to fetch, by exactly these names.
         into: A folder that nobody else uses.
         context: Access to folders, commands and network.
-        progress: Told of (bytes done, bytes in all) of the file under way.
+        progress: Called with (bytes done, bytes in all) of the file under way.
     """
 
     manifest: Manifest
@@ -189,7 +189,7 @@ def fetch(source: Source, job: FetchJob) -> None:
     """Fetch the files of `job` from `source`, unverified.
 
     Raises:
-        SourceFailed: It could not; the text says why.
+        SourceFailed: It could not; the text gives the reason.
     """
     try:
         SOURCES[type(source)](source, job)

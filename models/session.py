@@ -1,4 +1,4 @@
-"""One onnxruntime session, made to share a small machine: no spinning, one thread unless asked, errors mapped."""
+"""One onnxruntime session, made to share a small machine: no spinning, one thread by default, errors mapped."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Session:
         model: ONNX bytes.
         threads: Threads inside one inference.
         lean: Give memory back after each inference.
-        free_size: Set batch to 1 and height and width free, whatever the file says (NCHW graphs only).
+        free_size: Set batch to 1 and height and width free, whatever the file declares (NCHW graphs only).
         part: Only this part of the graph; None: all of it.
 
     Raises:
@@ -100,7 +100,7 @@ class Session:
 
         Args:
             blob: The input, N x 3 x H x W float32.
-            outputs: Names of the outputs wanted; all of them unless given.
+            outputs: Names of the requested outputs; all of them unless given.
 
         Raises:
             ModelError: onnxruntime could not run the graph on this input.
@@ -115,7 +115,7 @@ class Session:
 _GIVE_BACK = onnxruntime.RunOptions()
 _GIVE_BACK.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 _AS_REQUESTED = 1
-"""Extension strategy of onnxruntime's arena (kSameAsRequested): it grows by what is asked for, not to powers of two."""
+"""Extension strategy of onnxruntime's arena (kSameAsRequested): it grows by what is requested, not to powers of two."""
 _lock = threading.Lock()
 _sessions: WeakValueDictionary[tuple[str, int, bool, Part | None], onnxruntime.InferenceSession] = WeakValueDictionary()
 
@@ -193,13 +193,13 @@ def part_of(model: bytes, part: Part) -> bytes:
     if missing:
         raise ModelError(f"the graph has no tensor {missing}")
     made_by.pop(part.begin, None)
-    wanted = [part.end] if part.end else [it.name for it in graph.output]
+    pending = [part.end] if part.end else [it.name for it in graph.output]
     known: set[str] = set()
-    while wanted:
-        name = wanted.pop()
+    while pending:
+        name = pending.pop()
         if name not in known:
             known.add(name)
-            wanted += made_by[name].input if name in made_by else []
+            pending += made_by[name].input if name in made_by else []
     nodes = [node for node in graph.node if not known.isdisjoint(node.output) and part.begin not in node.output]
     constants = [it for it in graph.initializer if it.name in known]
     given = {it.name for it in graph.initializer}

@@ -58,7 +58,7 @@ class StripSession:
 
         Args:
             blob: The input, N x 3 x H x W float32; H a multiple of the stem's stride.
-            outputs: Names of the outputs wanted; all of them unless given.
+            outputs: Names of the requested outputs; all of them unless given.
 
         Raises:
             ModelError: onnxruntime could not run the graph on this input.

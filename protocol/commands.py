@@ -22,7 +22,9 @@ LIFE_S = 30
 """Older than this, or further ahead than this, a command is refused: clocks may be that far apart, not more."""
 COMMANDS = ("open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live")
 CommandName = Literal["open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live"]
-Moment = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
+FootageTime = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
+UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=PRINTABLE)]
+"""In any script; the aggregator's rules for names are narrower."""
 Reason = Annotated[str, msgspec.Meta(min_length=3, max_length=200, pattern=PRINTABLE)]
 
 
@@ -36,7 +38,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         by: Who gave it: a user of the aggregator.
         reason: In their words.
         time_ns: When it was given, UTC nanoseconds.
-        from_ns: Begin of the footage that is asked about; 0 where none is.
+        from_ns: Begin of the footage that is requested; 0 where none is.
         to_ns: Its end.
         approved_by: Who agreed to it, where that takes two.
         case: The case that it is done under.
@@ -47,11 +49,11 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: CommandName
     target: Name
-    by: Name
+    by: UserName
     reason: Reason
     time_ns: int
-    from_ns: Moment = 0
-    to_ns: Moment = 0
+    from_ns: FootageTime = 0
+    to_ns: FootageTime = 0
     approved_by: str = ""
     case: str = ""
     job: str = ""
@@ -113,7 +115,7 @@ def unpack(message: bytes, name: str, topics: BoxTopics, trusted: Ed25519PublicK
     """
     command = _COMMAND.decode(signed_messages.verify(trusted, topics.command(name), message))
     if command.name != name or not is_uuid7(command.id):
-        raise ContractError("command: another one than its topic says, or its id is no UUIDv7")
+        raise ContractError("command: not the one that its topic names, or its id is no UUIDv7")
     check_age(command, now_ns)
     return command
 

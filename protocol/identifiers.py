@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from common.errors import ContractError
 
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$(?!\n)"
-"""Free text of people, as a pattern for schemas: no control characters, no line feeds."""
+"""Free text of users, as a pattern for schemas: no control characters, no line feeds."""
 NAME = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:[Zz]|\+00:00)")
@@ -71,7 +71,7 @@ def from_rfc3339(text: str) -> int:
     """RFC 3339 in UTC as nanoseconds since 1970.
 
     Raises:
-        ContractError: Not RFC 3339, not UTC, or not a real moment.
+        ContractError: Not RFC 3339, not UTC, or not an existing time.
 
     >>> from_rfc3339("2023-11-14T22:13:20.000000001Z")
     1700000000000000001

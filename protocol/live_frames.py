@@ -13,11 +13,11 @@ from common.errors import ContractError
 
 HEAD = 9
 MOST_BYTES = 1_000_000
-STILL_WANTED = "more"
+KEEP_ALIVE = "more"
 """The aggregator sends this at intervals; a box that does not receive it for `PATIENCE_S` stops."""
 INTEREST_S, PATIENCE_S = 5.0, 20.0
 LONGEST_NS = 600 * SECOND_NS
-"""Of footage that is played in one view: the record says which, so it is not endless."""
+"""Of footage that is played in one view: the audit log names the range, so it has an end."""
 
 
 class FrameType(IntEnum):

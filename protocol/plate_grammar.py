@@ -1,4 +1,4 @@
-"""What a number plate can say: a pure grammar of texts, shared by the box and the aggregator.
+"""Valid texts of number plates: a pure grammar, shared by the box and the aggregator.
 
 A grammar is a set of shapes; a shape gives, position by position, the characters that may stand there. That one form
 serves all uses: checking a text, guiding a reader, and listing the texts that readers confuse with another.
@@ -74,7 +74,7 @@ GRAMMARS: dict[str, Grammar] = dict(
         _family("army", _of("VZKHEBSLJNGC", LETTERS, *(DIGITS,) * 5)),
     )
 )
-"""Mainland families: blue, black and yellow plates are `standard` (one line or two says nothing about the text)."""
+"""Mainland families: blue, black and yellow plates are `standard` (on one line or two)."""
 
 MAINLAND: tuple[Grammar, ...] = tuple(GRAMMARS.values())
 EVERYDAY = "mainland"
@@ -108,6 +108,19 @@ def is_plate(text: str, grammars: Sequence[Grammar] = MAINLAND) -> bool:
     return any(grammar.holds(text) for grammar in grammars)
 
 
+def example(grammars: Sequence[Grammar]) -> str:
+    r"""A text that one of the grammars allows, for a hint beside a field.
+
+    >>> example(MAINLAND), example([from_pattern(r"\d{2}[A-Z]\d{5}")])
+    ('京A67890', '67A89012')
+    """
+    digits, made = itertools.cycle("6789012345"), ""
+    for allowed in grammars[0].shapes[0]:
+        digit = next(digits) if allowed >= DIGITS else ""
+        made += digit or ("京" if "京" in allowed else min(allowed))
+    return made
+
+
 def variants(text: str, grammars: Sequence[Grammar] = MAINLAND, most: int = MOST_VARIANTS) -> tuple[str, ...]:
     """Other plates that a reader may give for this one: one character mixed up first, then two, at most `most`.
 
@@ -132,7 +145,7 @@ def choose(names: Sequence[str], patterns: Sequence[str] = ()) -> tuple[Grammar,
         patterns: For other countries, see `from_pattern`.
 
     Raises:
-        ValueError: An unknown name or a pattern that cannot be used; says what to write instead.
+        ValueError: An unknown name or a pattern that cannot be used; names what to write instead.
     """
     chosen: dict[str, Grammar] = {}
     for name in names:

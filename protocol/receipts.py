@@ -1,7 +1,7 @@
 """Receipts and status: the two retained messages besides events.
 
-A receipt says which sequence numbers of a box the aggregator has *committed*. Only a receipt lets the outbox forget
-an event, so a broker may lose whatever it likes. A hole in the ranges asks the box to send those events again.
+A receipt names the sequence numbers of a box that the aggregator has *committed*. Only a receipt lets the outbox forget
+an event, so a broker may lose events. A hole in the ranges asks the box to send those events again.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class DoorStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.opened:
-            _moment("opened", self.opened)
+            _check_time("opened", self.opened)
         if self.held_limit_s is not None and not 0 <= self.held_limit_s <= 10 * 365 * 86_400:
             raise ValueError("held_limit_s: must be seconds, 0 to ten years")
 
@@ -102,7 +102,7 @@ class BoxStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.time:
-            _moment("time", self.time)
+            _check_time("time", self.time)
         if not _ZONE.fullmatch(self.timezone):
             raise ValueError(f"timezone: '{self.timezone[:40]}' is not an IANA time zone such as Asia/Shanghai")
 
@@ -146,7 +146,7 @@ def stored_status(text: str) -> BoxStatus:
         return BoxStatus(online=False)
 
 
-def _moment(field: str, text: str) -> None:
+def _check_time(field: str, text: str) -> None:
     try:
         from_rfc3339(text)
     except ContractError as error:

@@ -1,6 +1,6 @@
 """JSON Schemas and the AsyncAPI document, generated from the code; `python -m protocol.schemas` writes them.
 
-They stand in `configs/contract/`; a test compares what stands there with what the code says.
+They stand in `configs/contract/`; a test compares them with the code.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ KEY_BYTES = 32
 MAX_PLAIN_BYTES = 16_000_000
 Standing = Literal["registered", "visitor", "barred"]
 Version = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
-Moment = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+EntryTime = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """UTC nanoseconds; what is longer does not fit into a file or a database."""
 
 
@@ -37,8 +37,8 @@ class ListedVehicle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     id: Name
     plate: str
     standing: Standing
-    from_ns: Moment | None = None
-    until_ns: Moment | None = None
+    from_ns: EntryTime | None = None
+    until_ns: EntryTime | None = None
 
 
 class RevokedCredential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -46,8 +46,8 @@ class RevokedCredential(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 
     id: Name
     credential: str
-    from_ns: Moment | None = None
-    until_ns: Moment | None = None
+    from_ns: EntryTime | None = None
+    until_ns: EntryTime | None = None
 
 
 class SiteLists(msgspec.Struct, frozen=True, kw_only=True):

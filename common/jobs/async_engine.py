@@ -1,4 +1,4 @@
-"""Runs jobs on an event loop: so many for each kind as its policy says."""
+"""Runs jobs on an event loop: as many of each kind as its policy allows."""
 
 from __future__ import annotations
 

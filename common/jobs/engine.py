@@ -1,4 +1,4 @@
-"""Runs jobs in threads: so many for each kind as its policy says."""
+"""Runs jobs in threads: as many of each kind as its policy allows."""
 
 from __future__ import annotations
 

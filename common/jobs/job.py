@@ -170,7 +170,7 @@ def expire(job: Job, problem: str = "") -> Job:
 
 
 def cancel(job: Job, problem: str) -> Job:
-    """It is not wanted any more.
+    """It is not needed any more.
 
     Raises:
         JobError: It has ended.

@@ -88,7 +88,7 @@ class JobQueue:
         clock: Wall clock.
         random: Uniform in [0, 1), for the pauses.
         ended: Called once for each job that has ended and whose handler has returned; must not raise.
-        remembered: So many ended jobs are kept; 0 where something else says what is to be done again.
+        remembered: So many ended jobs are kept; 0 where something else decides what is to be done again.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ Word = Literal[
     "granted", "denied", "shown", "duress", "exit", "opened", "closed", "locked", "unlocked", "forced", "held",
     "tamper", "tamper-over", "offline", "online",
 ]  # fmt: skip
-"""What a door can say; see edge/access/doors/json_message_format.py."""
+"""Kinds of door messages; see edge/access/doors/json_message_format.py."""
 
 
 class OsdpDoor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="osdp", tag_field="kind"):
@@ -132,7 +132,7 @@ class MqttDoor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="mqt
         if not self.topic or "#" in self.topic or "+" in self.topic:
             raise ValueError("topic must name one topic, without '+' and '#'")
         if not self.words:
-            raise ValueError("words is empty; say what each of the controller's words means")
+            raise ValueError("words is empty; give the meaning of each of the controller's words")
 
 
 class SimulatedDoor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="simulator", tag_field="kind"):
@@ -168,7 +168,7 @@ class DoorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         id: Stands in the events; unique among the box's doors and cameras.
         control: Its controller.
-        name: For people; the id where empty.
+        name: Shown in the dashboard; the id where empty.
         held: Limits; the first whose schedule is open holds. None open: no limit. None given: the usual one.
         open_within_s: A grant or an exit explains an opening so long after it.
         grace_s: A grant may come so long after the opening it explains.
@@ -176,7 +176,7 @@ class DoorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         free_exit: The handle inside opens it without a signal: an opening without a grant is not forced.
         reorder_s: Messages with their controller's own time wait so long for older ones.
         camera: The camera that sees the doorway; empty: none.
-        passage: The line at which people are counted; none: no counting.
+        passage: The line at which persons are counted; none: no counting.
     """
 
     id: Name

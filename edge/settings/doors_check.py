@@ -1,4 +1,4 @@
-"""What doors say about the rest of the box and about each other, checked before anything starts. All of it at once."""
+"""Checks the doors' settings against the rest of the box and each other before a start, and lists all problems."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def check_doors(
     schedules: Mapping[str, tuple[Window, ...]],
     lines: Mapping[str, tuple[LineSettings, ...]],
 ) -> None:
-    """Check what doors say about the rest of the box and about each other.
+    """Check the doors' settings against the rest of the box and against each other.
 
     Args:
         doors: The doors.

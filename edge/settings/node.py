@@ -92,13 +92,13 @@ class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         id: Stands in the events; unique on the box.
-        name: For people; the id where empty.
+        name: Shown in the dashboard; the id where empty.
         url: Main stream, `rtsp://host/path`, without user and password; or a file, for replay.
         watch_url: Sub-stream that is analysed instead; the main stream is then only recorded.
         username: For the camera; empty for none.
         password_file: File that holds the camera's password, one line.
-        watch: `every-frame`, or `key-frames` to save work; docs/internals/scale.md says what that can miss.
-        looks_per_s: How often the picture is compared and moving regions are looked at.
+        watch: `every-frame`, or `key-frames` to save work; docs/internals/scale.md describes what that can miss.
+        looks_per_s: How often the picture is compared and moving regions are inspected.
         input_px: Side of the detector's input; larger finds smaller things and costs more.
         zones: See docs/reference/settings.md.
         lines: See docs/reference/settings.md.

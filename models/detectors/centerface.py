@@ -3,7 +3,7 @@
 Source: Y. Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", arXiv:1911.03599. The
 landmarks that it also puts out are not read.
 
-Its scores are calibrated: a small face in a crowd has 0.04 to 0.1, where YuNet says 0.2 to 0.35. `CALIBRATION` maps
+Its scores are calibrated: a small face in a crowd has 0.04 to 0.1, where YuNet gives 0.2 to 0.35. `CALIBRATION` maps
 them, so that a limit in the rest of the product means the same for both models.
 """
 

@@ -61,8 +61,8 @@ class ClpDet:
     def find(self, picture: Picture) -> tuple[Detections, Floats]:
         """Find plates with their corners.
 
-        Where nothing is found it looks again at half the size: a plate that fills the picture is larger than the
-        priors like (of 130 CCPD pictures 120 at 960, 128 with the second look).
+        Where nothing is found it searches again at half the size: a plate that fills the picture is larger than the
+        priors like (of 130 CCPD pictures 120 at 960, 128 with the second search).
 
         Args:
             picture: H x W x 3 uint8 BGR, any size.
@@ -83,7 +83,7 @@ class ClpDet:
         return self.find_at(picture, self.long_side // 2)
 
     def find_at(self, picture: Picture, long_side: int) -> tuple[Detections, Floats]:
-        """The same at one size, without a second look.
+        """The same at one size, without a second search.
 
         Args:
             picture: H x W x 3 uint8 BGR, not empty.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 MOST_BOXES = 400
-"""Best-scored boxes that are looked at: bounds the N x N table on a picture full of noise."""
+"""Best-scored boxes that are compared: bounds the N x N table on a picture full of noise."""
 
 
 def overlaps(first: Floats, second: Floats) -> Floats:

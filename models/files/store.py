@@ -1,7 +1,8 @@
 """The cache of model files: `FOLDER/NAME/FILE`, complete and verified or not there at all.
 
-Order of a fetch: lock the cache → fetch into `.staging/NAME` → verify every file → convert where the manifest says so →
-fsync → rename into place → fsync the folder. A crash leaves the old state and, for an address, a part to go on with.
+Order of a fetch: lock the cache → fetch into `.staging/NAME` → verify every file → convert where the manifest
+asks for it → fsync → rename into place → fsync the folder. A crash leaves the old state and, for an address, a part to
+go on with.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ class ModelStore:
 
         Args:
             task: What it is for.
-            progress: Told of (bytes done, bytes in all).
+            progress: Called with (bytes done, bytes in all).
             fetch: Whether a missing or damaged model may be fetched.
 
         Raises:

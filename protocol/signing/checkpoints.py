@@ -22,7 +22,7 @@ Hex64 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{128}$(?!\n)")]
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """The record at a moment."""
+    """The audit log at one time."""
 
     size: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     root: Hex32

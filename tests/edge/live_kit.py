@@ -20,7 +20,7 @@ from common.clock import SECOND_NS
 from pipelines.types import Picture
 from protocol.commands import Command
 from protocol.identifiers import uuid7
-from protocol.live_frames import HEAD, STILL_WANTED
+from protocol.live_frames import HEAD, KEEP_ALIVE
 from protocol.signing.upload_tokens import seal
 
 SITE_KEY, OPEN = secrets.token_bytes(32), 12.0
@@ -52,7 +52,7 @@ def taking(tls: ssl.SSLContext | None = None) -> Iterator[Taker]:
         assert socket.request is not None
         made[0].asked.append((socket.request.path, socket.request.headers["Authorization"]))
         made[0].open.append(socket)
-        socket.send(STILL_WANTED)
+        socket.send(KEEP_ALIVE)
         try:
             for message in socket:
                 assert isinstance(message, bytes)

@@ -13,7 +13,7 @@ from aggregator.domain.search_query import SearchQuery, SearchResult, encode_cur
 from aggregator.services.search_service import SearchService
 from aggregator.storage.object_store import ObjectStorage
 from aggregator.web.api.clips import FILM_RESPONSES, film
-from aggregator.web.api.dependencies import IdPath, Tags, Who, content, errors
+from aggregator.web.api.dependencies import IdPath, Tags, Who, content, errors, shown_by_page
 from aggregator.web.api_models import search as models
 from aggregator.web.api_models.base import PRINTABLE
 from common.errors import ContractError
@@ -124,9 +124,10 @@ def _add_search(app: FastAPI, searches: SearchService) -> None:
         "/api/footage/{event_id}/picture", tags=_SEARCH, response_class=Response,
         responses=content("image/jpeg", "The redacted picture.") | errors(404, 409),
     )  # fmt: skip
-    async def show_found_picture(event_id: IdPath, case: _Case, caller: Who) -> Response:
+    async def show_found_picture(event_id: IdPath, case: _Case, caller: Who, request: Request) -> Response:
         """The redacted picture of a hit."""
-        jpeg = await searches.picture(caller, case, event_id) if is_uuid7(event_id) else None
+        by_page = shown_by_page(request)
+        jpeg = await searches.picture(caller, case, event_id, by_page=by_page) if is_uuid7(event_id) else None
         if jpeg is None:
             raise HTTPException(404, "no such picture within this case")
         return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})

@@ -106,6 +106,16 @@ def test_a_question_under_a_case_is_answered_and_recorded(web: Web, filed: dict[
     assert {act.who for act in recorded(web, case)} == {name}
 
 
+def test_ux_19_a_preview_in_the_results_is_no_deliberate_access(web: Web, filed: dict[str, str]) -> None:
+    with as_user(web, add(web, "investigator@hamlet")) as client:
+        case = case_here(client)
+        picture = f"/api/footage/{filed['person']}/picture?case={quote(case)}"
+        assert client.get(picture, headers={"Sec-Fetch-Dest": "image"}).status_code == 200
+        assert client.get(picture).status_code == 200
+    views = [act for act in recorded(web, case) if act.what == "view"]
+    assert [act.detail for act in views] == [{"shown_by": "page"}, {}]
+
+
 @pytest.mark.parametrize(
     ("words", "status"),
     [

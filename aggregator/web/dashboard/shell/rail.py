@@ -13,6 +13,9 @@ PAGES = {
     "/live": "live",
     "/gates": "gates",
     "/devices": "devices",
+    "/shift": "shift",
+    "/reports": "reports",
+    "/procedures": "procedures",
     "/silences": "silences",
     "/escalation": "escalation",
     "/lists": "lists",
@@ -26,9 +29,12 @@ PAGES = {
 }
 """Path → its name in the texts, in the order of the navigation."""
 RAILS: dict[Role, tuple[str, ...]] = {
-    "monitor": ("/", "/live", "/gates", "/devices", "/silences"),
+    "monitor": ("/", "/live", "/gates", "/devices", "/shift", "/silences"),
     "guard": ("/gates", "/"),
-    "supervisor": ("/", "/live", "/gates", "/devices", "/silences", "/escalation", "/lists", "/footage"),
+    "supervisor": (
+        *("/", "/live", "/gates", "/devices", "/shift", "/silences", "/escalation"),
+        *("/reports", "/lists", "/footage", "/procedures"),
+    ),
     "investigator": ("/search", "/footage", "/releases"),
     "approver": ("/releases",),
     "auditor": ("/record",),
@@ -44,6 +50,9 @@ _PATHS = {
     "/live": '<path d="M3 5h8v6H3zM13 5h8v6h-8zM3 13h8v6H3zM13 13h8v6h-8z"/>',
     "/gates": '<path d="M5 21V4h10v17M15 8h4v13M11 12v2M3 21h18"/>',
     "/devices": '<path d="M3 7h12v9H3zM15 10l6-3v9l-6-3M7 20h6"/>',
+    "/shift": '<path d="M4 8h13l-3-3M20 16H7l3 3"/>',
+    "/reports": '<path d="M4 20V4M4 20h16M8 16v-4M12 16V8M16 16v-6"/>',
+    "/procedures": '<path d="M6 3h12v18H6zM9 8l1 1 2-2M9 13l1 1 2-2M14 8h2M14 13h2M9 17h7"/>',
     "/silences": '<path d="M6 16v-5a6 6 0 0 1 9-5.2M18 12v4l2 2H8M10 21h4M4 4l16 16"/>',
     "/escalation": '<path d="M4 20h4v-4h4v-4h4V8h4M15 4h5v5"/>',
     "/notifications": '<path d="M3 6h18v12H3zM3 7l9 7 9-7"/>',

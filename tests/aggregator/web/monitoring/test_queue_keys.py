@@ -97,3 +97,14 @@ def test_control_k_jumps_to_an_alert(web: Web, page: Page, api: FakeApi) -> None
     page.keyboard.press("Enter")
     page.wait_for_url("**alert=*")
     expect(page.get_by_test_id("alert-detail")).to_contain_text("Pond")
+
+
+def test_two_quick_decisions_about_one_alert_do_not_conflict(web: Web, page: Page, api: FakeApi) -> None:
+    api.put(made(1, "high"))
+    log_in(web, page, USER)
+    page.get_by_test_id("acknowledge").wait_for()
+    for key in ("a", "c", "2"):
+        page.keyboard.press(key)
+    expect(page.get_by_test_id("alert-state")).to_have_text("closed: false alarm")
+    assert [body["version"] for _, body in api.posted] == [1, 2]
+    expect(page.get_by_test_id("toast-bad")).to_have_count(0)

@@ -19,12 +19,12 @@ from websockets.exceptions import ConnectionClosed
 from common.clock import SECOND_NS, FakeClock, SystemClock
 from common.errors import ContractError, FootageRefused, ModelError, PaifangError
 from demo.media_loop import load
-from edge.jobs.live.handler import MOST, LiveStreamHandler
+from edge.jobs.live.handler import MOST, Aggregator, LiveStreamHandler, ViewSources
 from edge.redaction.live_redactor import LiveRedactor
 from edge.sources import opener
 from edge.sources.base import NOBODY
 from pipelines.types import Detector
-from protocol.live_frames import HEAD, PATIENCE_S, STILL_WANTED, FrameType, what_of
+from protocol.live_frames import HEAD, KEEP_ALIVE, PATIENCE_S, FrameType, what_of
 from protocol.signing.upload_tokens import live_path
 
 STARTED: list[Jobs] = []
@@ -48,7 +48,7 @@ def desk_of(
     desk = Jobs(
         {
             "live": LiveStreamHandler(
-                taker.url, tls, SITE_KEY, {"yard": watched}, None, views, 3_000, clock or FakeClock()
+                Aggregator(taker.url, tls, SITE_KEY), ViewSources({"yard": watched}), views, 3_000, clock or FakeClock()
             )
         }
     )
@@ -127,7 +127,7 @@ def test_a_view_that_nobody_asks_for_any_more_ends_by_itself(cameras: Served) ->
         desk.take(command())
         wait_until(lambda: len(taker.messages) > 8, 60)
         clock.mono_ns += round((PATIENCE_S - 1) * SECOND_NS)
-        taker.open[0].send(STILL_WANTED)
+        taker.open[0].send(KEEP_ALIVE)
         before = len(taker.messages)
         wait_until(lambda: len(taker.messages) > before + 8, 60)
         clock.mono_ns += round((PATIENCE_S - 1) * SECOND_NS)

@@ -22,6 +22,8 @@ const GUESSES = {
 };
 
 export class Actions {
+  #running = new Map();
+
   constructor(model) {
     this.model = model;
   }
@@ -55,9 +57,21 @@ export class Actions {
     return many ? this.#bulk(action, body, alerts) : this.#one(action, body, alerts[0]);
   }
 
+  // Actions on one alert follow each other: the second one knows the version that the first one made.
   async #one(action, body, alert) {
+    const before = this.#running.get(alert.id);
+    const sent = this.#send(action, body, alert, before);
+    this.#running.set(alert.id, sent);
+    const done = await sent;
+    if (this.#running.get(alert.id) === sent) this.#running.delete(alert.id);
+    return done;
+  }
+
+  async #send(action, body, alert, before) {
+    await before;
     try {
-      const newer = await post(`/api/alerts/${alert.id}/${action}`, { ...body, version: alert.version });
+      const version = before ? this.#version(alert.id) : alert.version;
+      const newer = await post(`/api/alerts/${alert.id}/${action}`, { ...body, version });
       if (newer?.id) this.model.apply([newer]);
       dispatchEvent(new CustomEvent("paifang:acted", { detail: { action, id: alert.id } }));
       return true;

@@ -43,7 +43,7 @@ export function windowRow(it, end) {
 export function shelfRow(it, end) {
   const kind = it.kind ? catalog.kindName(it.kind) : t("silences.kind.all");
   return row(it, `${catalog.placeName(it.place, [it.site])} · ${kind}`,
-    [catalog.siteName(it.site), it.mode === "one_shot" && t("silences.mode.one_shot.short"), it.critical && t("silences.critical.too")],
+    [catalog.siteName(it.site), it.alert && t("silences.shelf.alert"), it.mode === "one_shot" && t("silences.mode.one_shot.short"), it.critical && t("silences.critical.too")],
     catalog.zoneOf(it.site), end);
 }
 

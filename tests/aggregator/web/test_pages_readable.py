@@ -15,6 +15,9 @@ Theme = Literal["dark", "light"]
 PAGES = (
     "/",
     "/devices",
+    "/silences",
+    "/escalation",
+    "/notifications",
     "/account",
     "/shift",
     "/reports",

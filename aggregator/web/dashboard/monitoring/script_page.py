@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from nicegui import Client, ui
 
 from aggregator.web.dashboard.page_layout import PageContext, PageLayout, PageSession
@@ -18,7 +20,10 @@ async def show(context: PageContext, path: str, script: str, client: Client) -> 
         client: The request's.
     """
     PageLayout(context, path, PageSession.of(client))
-    name = script.partition("/")[0]
+    folder = PurePosixPath(script).parent
+    name = folder.name
+    if len(folder.parts) > 1:  # pages of forms have a style sheet in common
+        ui.add_head_html(f'<link rel="stylesheet" href="{assets.ADDRESS}/{folder.parts[0]}/style.css">')
     ui.add_body_html(
         f'<main id="main" class="{name}-page" data-testid="{name}-page" tabindex="-1"></main>'
         f'<script type="module" src="{assets.ADDRESS}/{script}"></script>'

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -37,6 +37,16 @@ class _Files(StaticFiles):
         return response
 
 
+WORKER = "/notifications/worker.js"
+"""The service worker of Web Push. Its address stays, because a browser's subscription belongs to it."""
+
+
 def mount(app: FastAPI) -> None:
     """Serve the files; the authentication middleware asks for a session."""
+    worker = FOLDER / "pages/notifications/worker.js"
+
+    @app.get(WORKER, include_in_schema=False)
+    def push_worker() -> FileResponse:
+        return FileResponse(worker, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
     app.mount(ADDRESS, GZipMiddleware(_Files(directory=FOLDER), minimum_size=500))

@@ -16,25 +16,31 @@ PAGES = {
     "/shift": "shift",
     "/reports": "reports",
     "/procedures": "procedures",
+    "/silences": "silences",
+    "/escalation": "escalation",
     "/lists": "lists",
     "/footage": "footage",
     "/search": "search",
     "/releases": "releases",
     "/record": "record",
     "/staff": "staff",
+    "/notifications": "notifications",
     "/account": "account",
 }
 """Path → its name in the texts, in the order of the navigation."""
 RAILS: dict[Role, tuple[str, ...]] = {
-    "monitor": ("/", "/live", "/gates", "/devices", "/shift"),
+    "monitor": ("/", "/live", "/gates", "/devices", "/shift", "/silences"),
     "guard": ("/gates", "/"),
-    "supervisor": ("/", "/live", "/gates", "/devices", "/shift", "/reports", "/lists", "/footage", "/procedures"),
+    "supervisor": (
+        *("/", "/live", "/gates", "/devices", "/shift", "/silences", "/escalation"),
+        *("/reports", "/lists", "/footage", "/procedures"),
+    ),
     "investigator": ("/search", "/footage", "/releases"),
     "approver": ("/releases",),
     "auditor": ("/record",),
     "installer": ("/devices",),
     "responder": ("/", "/devices"),
-    "admin": ("/staff",),
+    "admin": ("/staff", "/escalation"),
 }
 """Role → its pages, the first one first."""
 PHONE_ITEMS = 5
@@ -47,6 +53,9 @@ _PATHS = {
     "/shift": '<path d="M4 8h13l-3-3M20 16H7l3 3"/>',
     "/reports": '<path d="M4 20V4M4 20h16M8 16v-4M12 16V8M16 16v-6"/>',
     "/procedures": '<path d="M6 3h12v18H6zM9 8l1 1 2-2M9 13l1 1 2-2M14 8h2M14 13h2M9 17h7"/>',
+    "/silences": '<path d="M6 16v-5a6 6 0 0 1 9-5.2M18 12v4l2 2H8M10 21h4M4 4l16 16"/>',
+    "/escalation": '<path d="M4 20h4v-4h4v-4h4V8h4M15 4h5v5"/>',
+    "/notifications": '<path d="M3 6h18v12H3zM3 7l9 7 9-7"/>',
     "/lists": '<path d="M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01"/>',
     "/footage": '<path d="M3 12a9 9 0 1 0 3-6.7L3 8M3 3v5h5M12 8v5l3 2"/>',
     "/search": '<path d="M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16 16l5 5"/>',

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from aggregator.domain.alerts.types import SEVERITIES
 from aggregator.domain.authorization import Permission, Principal
+from aggregator.services.monitoring.quiet_universe import KINDS
 from aggregator.web.dashboard.i18n.texts import LANGUAGES, Texts
 from aggregator.web.dashboard.shell.rail import PAGES, icon, rail_html, rail_of
 from aggregator.web.dashboard.shell.style import LOGO_SVG
@@ -18,9 +19,16 @@ SCRIPT_TEXTS = (
     "shell.", "queue.", "kind.", "object.", "severity.", "health.", "camera.state.", "door.state.", "wall.",
 )  # fmt: skip
 """The texts that the scripts need, by the beginnings of their keys."""
+PAGE_TEXTS: dict[str, tuple[str, ...]] = {
+    "/silences": ("form.", "silences."),
+    "/escalation": ("form.", "escalation.", "notify.", "silences.day."),
+    "/notifications": ("form.", "notify."),
+}
+"""The same for single pages."""
 _MAY: dict[str, Permission] = {
     "see": "alerts.see", "work": "alerts.work", "live": "live.see", "clips": "clips.see", "footage": "footage.look",
     "cases": "case.work", "gates": "passages.see", "places": "places.see",
+    "silence": "silences.change", "escalation": "escalation.change", "letters": "notifications.see",
 }  # fmt: skip
 """What the scripts ask before they offer something. The API decides."""
 SCOPED = ("/", "/live", "/devices")
@@ -113,6 +121,7 @@ def _user(data: ShellData, words: Texts) -> str:
     return (
         f'<details class="user" data-testid="user-menu"><summary>{icon("/account")}'
         f"<span>{escape(data.caller.name)}</span></summary><div>"
+        f'<a href="/notifications" data-testid="page-notifications">{escape(words["notifications"])}</a>'
         f'<a href="/account" data-testid="page-account">{escape(words["account"])}</a>{languages}'
         f'<button type="button" id="theme" data-testid="theme">{escape(words["theme"])}</button>'
         f'<form method="post" action="/logout"><button type="submit" data-testid="logout">{escape(words["logout"])}'
@@ -122,7 +131,8 @@ def _user(data: ShellData, words: Texts) -> str:
 
 def _script_data(data: ShellData, words: Texts) -> dict[str, object]:
     caller = data.caller
-    return {
+    own: dict[str, object] = {"kinds": sorted(KINDS)} if data.path == "/silences" else {}
+    return own | {
         "path": data.path,
         "language": data.language,
         "user": caller.name,
@@ -130,12 +140,16 @@ def _script_data(data: ShellData, words: Texts) -> dict[str, object]:
         "may": {key: caller.may(permission) for key, permission in _MAY.items()}
         | {"trouble": caller.within("trouble.see").everywhere},
         "pages": [{"path": path, "name": words[name]} for path, name in PAGES.items() if path in _reachable(data)],
-        "texts": {key: words.forms(key) for key in words if key.startswith(SCRIPT_TEXTS)},
+        "texts": {key: words.forms(key) for key in words if key.startswith(_prefixes(data))},
     }
 
 
+def _prefixes(data: ShellData) -> tuple[str, ...]:
+    return SCRIPT_TEXTS + PAGE_TEXTS.get(data.path, ())
+
+
 def _reachable(data: ShellData) -> set[str]:
-    return {*rail_of(data.caller), "/account"}
+    return {*rail_of(data.caller), "/notifications", "/account"}
 
 
 def _json(data: object) -> str:

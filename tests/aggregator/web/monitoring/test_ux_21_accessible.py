@@ -51,7 +51,7 @@ def test_ux_21_axe_finds_nothing_on_any_page(
                 faults[path].append(f"landmarks {page.evaluate(LANDMARKS)}")
             if page.evaluate("document.documentElement.scrollWidth") > width:
                 faults[path].append("wider than the screen")
-        faults |= opened(web, page, axe, size)
+        faults |= opened(web, page, axe, size) | forms(web, page, axe, width)
     lines = [f"{path}: {fault}" for path, found in faults.items() for fault in found]
     assert not lines, "\n".join(lines)
 
@@ -74,6 +74,28 @@ def opened(web: Web, page: Page, axe: str, size: str) -> dict[str, list[str]]:
         page.get_by_test_id("alert-row").nth(1).click()
         page.get_by_test_id("back").wait_for()
         found["detail"] = violations(page, axe)
+    return found
+
+
+def forms(web: Web, page: Page, axe: str, width: int) -> dict[str, list[str]]:
+    """The forms of the pages of silences, escalation and notifications, with what is wrong said at the fields."""
+    found: dict[str, list[str]] = {}
+    steps = {
+        "/silences?new=silence": ["choose-match.kind", "silence-send"],
+        "/silences?new=window": ["window-weekly", "choose-devices", "window-send"],
+        "/silences?new=shelf": ["shelf-send"],
+        "/escalation": ["edit", "add-rota", "add-chain", "add-override", "open-document", "escalation-save"],
+        "/notifications": ["target-send"],
+    }
+    for path, pressed in steps.items():
+        page.goto(web.url + path)
+        for name in pressed:
+            page.get_by_test_id(name).last.click()
+        page.locator(".wrong:visible, .problem:visible").first.wait_for()
+        found[f"form {path}"] = violations(page, axe)
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            found[f"form {path}"].append("wider than the screen")
+    page.get_by_test_id("targets").wait_for()
     return found
 
 

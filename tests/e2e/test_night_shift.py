@@ -5,7 +5,7 @@ server, and Chromium for the monitor, for the one who is called at home, and for
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from protocol.event_types import CameraCovered, CameraLost, Data, DoorDenied, Do
 MONITOR, ON_CALL, TOWN, NEXT = "wang", "duty", "town", "zhao"
 PEOPLE = {MONITOR: "monitor", ON_CALL: "monitor", TOWN: "supervisor", NEXT: "monitor"}
 VILLAGE = {"name": "Stone Bridge Village", "timezone": "Asia/Shanghai", "areas": {"halls": ["door-1"]}}
+NOTE = "The lock of hall 1 is broken; the locksmith comes at 9."
 FAST, SLOW = {"critical": 0.05}, {"critical": 60, "high": 60}
 """Minutes: 3 s for the alert that is left alone, an hour for all others."""
 SEEN: tuple[tuple[str, Data], ...] = (
@@ -29,7 +30,7 @@ SEEN: tuple[tuple[str, Data], ...] = (
 """Critical, high, high, medium, medium, low; and the critical one that is left alone."""
 
 
-def chain(areas: list[str], minutes: dict[str, float]) -> dict[str, Any]:
+def chain(areas: list[str], minutes: Mapping[str, float]) -> dict[str, Any]:
     levels = [(f"user:{ON_CALL}", "on call"), (f"user:{TOWN}", "town")]
     return {"areas": areas, "levels": [{"notify": [who], "name": it, "minutes": minutes} for who, it in levels]}
 
@@ -57,6 +58,8 @@ def test_a_night_shift(centre: Centre, browser: Browser) -> None:
             escalates(centre, client, left)
             answer_by_link(centre, client, home.new_page(), left)
         expect(page.locator(f"[role=option][data-alert='{left}']")).to_contain_text(f"acknowledged {TOWN}")
+        leave(centre, page)
+        take_over(centre, browser)
 
 
 def work_the_queue(page: Page) -> None:
@@ -145,3 +148,31 @@ def answer_by_link(centre: Centre, client: httpx2.Client, page: Page, alert: str
     assert state() == "acknowledged"
     page.goto(link[0])
     expect(page.get_by_test_id("acknowledge")).to_have_count(0)
+
+
+def leave(centre: Centre, page: Page) -> None:
+    """The monitor writes a note and signs what is handed over."""
+    page.goto(f"{centre.url}/shift")
+    content = page.get_by_test_id("shift-content")
+    for kind in ("Door forced", "Camera lost"):
+        expect(content).to_contain_text(kind)
+    expect(content).not_to_contain_text("Zone entered")
+    page.get_by_test_id("shift-note").fill(NOTE)
+    page.get_by_test_id("hand-over").click()
+    page.get_by_test_id("sign-leaving").click()
+    expect(page.get_by_test_id("waiting")).to_be_visible()
+
+
+def take_over(centre: Centre, browser: Browser) -> None:
+    """The next shift reads it and signs too."""
+    with browser.new_context(locale="en-US") as context:
+        page = context.new_page()
+        centre.log_in(page, NEXT)
+        page.goto(f"{centre.url}/shift")
+        page.get_by_test_id("read-waiting").click()
+        expect(page.get_by_test_id("document")).to_contain_text(NOTE)
+        page.get_by_test_id("take-over").click()
+        expect(page.get_by_test_id("signatures")).to_contain_text(f"Taken over by {NEXT}")
+    with centre.client(NEXT) as client:
+        (signed,) = client.get("/api/handovers").json()["handovers"]
+        assert (signed["left_by"], signed["taken_by"]) == (MONITOR, NEXT)

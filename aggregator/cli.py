@@ -28,13 +28,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     check.add_argument("config", type=Path, metavar="CONFIG")
     check.set_defaults(call=_check)
     user = words.add_parser("user", help="who may log in").add_subparsers(dest="what", required=True)
-    add = user.add_parser("add", help="add a user, or give one a new password (read from standard input)")
+    add = user.add_parser("add", help="add a user; the password is read from standard input")
     add.add_argument("name", metavar="NAME")
     add.add_argument(
         "--role", action="append", default=[], metavar="ROLE[@SITE[/AREA]]", help="give a role; may stand several times"
     )
     add.add_argument(
         "--provider", action="store_true", help="logs in through the identity provider, without a password"
+    )
+    add.add_argument(
+        "--reset", action="store_true", help="give a user who is there a new password; sessions and tokens end"
     )
     add.add_argument("--config", type=Path, required=True, metavar="CONFIG")
     add.set_defaults(call=_user_add)
@@ -77,6 +80,9 @@ def _user_add(options: argparse.Namespace) -> int:
 
     settings = aggregator.load(options.config)
     grants = [parse(text) for text in options.role]
+    if app.has_user(settings, options.name) != options.reset:
+        text = "there is no such user" if options.reset else "this user exists; --reset gives them a new password"
+        raise LoginError(f"name '{options.name[:64]}': {text}")
     password = None if options.provider else _ask_password()
     roles = app.add_user(settings, options.name, password, grants)
     listed = ", ".join(map(str, roles)) or "no roles yet: give some with --role"

@@ -39,6 +39,9 @@
     ├── EscalationError      a chain, rota or calendar that cannot be; names the field
     ├── NotificationError    a target, a link or a dead letter that cannot be used; gives the reason
     ├── StaffError           an account, a role or a token that cannot be
+    │   └── UserExists       a name that is in use, or looks like one that is
+    ├── ProcedureError       a checklist or a tick that cannot be
+    ├── HandoverError        a hand-over that cannot be made or signed now
     ├── Forbidden            that is not among your roles
     └── LoginError           who are you? (never says which half was wrong)
         └── LoginThrottled   too many tries; says how long to wait
@@ -52,7 +55,18 @@ from collections.abc import Sequence
 
 
 class PaifangError(Exception):
-    """Root of every error that Paifang raises on purpose."""
+    """Root of every error that Paifang raises on purpose.
+
+    Args:
+        text: The sentence for programs and logs, in English.
+        sentence: Key of the same sentence in the texts of a user interface; empty: it has none.
+        field: The field of a form that the error is about.
+        values: Fill the braces of that sentence.
+    """
+
+    def __init__(self, *text: object, sentence: str = "", field: str = "", **values: object) -> None:
+        super().__init__(*text)
+        self.sentence, self.field, self.values = sentence, field, values
 
 
 class SettingsError(PaifangError):
@@ -215,6 +229,14 @@ class ReleaseError(PaifangError):
     """An unredacted copy that cannot be requested, decided, made or fetched now; gives the reason."""
 
 
+class ProcedureError(PaifangError):
+    """A checklist, a step or a tick that cannot be; the text names the field."""
+
+
+class HandoverError(PaifangError):
+    """A hand-over or a note that cannot be made or signed now."""
+
+
 class QuietError(PaifangError):
     """A silence, a maintenance window or a shelf that cannot be; names the field and the fix."""
 
@@ -229,6 +251,10 @@ class NotificationError(PaifangError):
 
 class StaffError(PaifangError):
     """An invalid account, role, second factor or token; gives the reason."""
+
+
+class UserExists(StaffError):
+    """There is a user of that name, or of one that cannot be told from it."""
 
 
 class Forbidden(PaifangError):
@@ -248,4 +274,4 @@ class LoginThrottled(LoginError):
 
     def __init__(self, wait_s: float) -> None:
         self.wait_s = wait_s
-        super().__init__(f"too many tries; wait {wait_s:.0f} s")
+        super().__init__(f"too many tries; wait {wait_s:.0f} s", sentence="throttled", seconds=f"{wait_s:.0f}")

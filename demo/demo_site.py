@@ -46,11 +46,12 @@ _ANYWHERE: dict[str, Any] = {
 }
 
 
-_TOLL: dict[str, Any] = {"gate": {"name": "main-gate", "grammars": [], "patterns": ["\\d{2}[A-Z]\\d{5,6}"]}}
-_DRAWN: dict[str, Any] = {"gate": {"name": "main-gate", "grammars": [], "patterns": [drawn_gate.PATTERN]}}
+PLATES = drawn_gate.PATTERN
+"""What plates look like in the clips: the gate and the site's list have the same grammar."""
+_GATE: dict[str, Any] = {"gate": {"name": "main-gate", "grammars": [], "patterns": [PLATES]}}
 BESIDE: dict[str, Any] = {"trust_file": TRUST, "recorder": {"enabled": True, "folder": FOOTAGE, "reserve_mb": 1024}}
-GRAMMARS = ["mainland", f"pattern:{drawn_gate.PATTERN}"]
-"""What the plates on the site's list look like."""
+GRAMMARS = [f"pattern:{PLATES}"]
+"""The same for the site's list."""
 DOORS = {"hall-door": "Hall door", "gym-door": "Gym door"}
 """Simulated doors: id → name."""
 
@@ -82,14 +83,14 @@ ROLES: tuple[DemoCamera, ...] = (
     DemoCamera("walkway", "Walkway", sample_clips.WALKWAY.name, _WALKWAY),
     DemoCamera("lane", "Gate lane", sample_clips.LANE.name, _LANE),
     DemoCamera("hallway", "Hallway", sample_clips.HALLWAY.name, _HALLWAY, codec="hevc"),
-    DemoCamera("gate", "Main gate", sample_clips.TOLL.name, _TOLL),
+    DemoCamera("gate", "Main gate", sample_clips.TOLL.name, _GATE),
     DemoCamera(
         "walkway-west", "Walkway west", sample_clips.WALKWAY.name, _ANYWHERE, crop=(0.0, 0.5), watch="key-frames"
     ),
 )
 
 
-DRAWN_GATE = DemoCamera("gate", "Main gate (drawn)", drawn_gate.NAME, _DRAWN)
+DRAWN_GATE = DemoCamera("gate", "Main gate (drawn)", drawn_gate.NAME, _GATE)
 """Takes the main gate's place where its clip cannot be had."""
 
 

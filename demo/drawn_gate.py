@@ -19,7 +19,7 @@ from common.errors import SourceError
 from pipelines.types import Picture
 
 NAME = "drawn-gate.mp4"
-PATTERN = r"\d{2}[A-Z]\d{5}"
+PATTERN = r"\d{2}[A-Z]\d{5,6}"
 REGISTERED, BARRED, UNLISTED = "34A36837", "51C20946", "79H81352"
 PLATES = (REGISTERED, BARRED, UNLISTED)
 WIDTH, HEIGHT, RATE = 960, 540, 15

@@ -39,6 +39,7 @@ from edge.monitoring.metric_sources import (
 )
 from edge.monitoring.metrics import Metrics
 from edge.monitoring.status import StatusPublisher, StatusServer, camera_status
+from edge.recorder.box_events import BoxEvents
 from edge.recorder.factory import RecorderService
 from edge.recorder.footage.http_api import FootageApi
 from edge.recorder.footage.query_handler import FootageQueryHandler
@@ -47,7 +48,7 @@ from edge.redaction.factory import export_redactor, live_redactor
 from edge.redaction.snapshots import SnapshotRedactor
 from edge.settings.node import BoxSettings, CameraSettings
 from edge.sources import login, opener
-from edge.video.camera_worker import CameraWorker, PacketTap
+from edge.video.camera_worker import CameraConnection, CameraWorker, PacketTap
 from edge.video.frame_analyzer import FrameAnalyzer
 from edge.video.inference import InferencePool, InferenceRequest, InferenceResult, SizedDetector
 from edge.video.keyframe_mode import KeyframeMode
@@ -226,9 +227,11 @@ class Box:
             base,
             self.settings.data,
             clock=self._clock,
-            send=lambda event: self.reporter.send([event]),
-            box=self.settings.box,
-            put=lambda event: self.outbox.put([event]),
+            events=BoxEvents(
+                self.settings.box,
+                send=lambda event: self.reporter.send([event]),
+                put=lambda event: self.outbox.put([event]),
+            ),
         )
 
     def _build_jobs(self, base: Path) -> CommandJobs:
@@ -306,13 +309,15 @@ class Box:
         )
         return CameraWorker(
             id=camera.id,
-            opener=opener(url, credentials, self._clock, audio, self._stop.is_set),
+            connection=CameraConnection(
+                opener(url, credentials, self._clock, audio, self._stop.is_set),
+                Backoff(random.random, 0.5, 8.0),
+                self._stop,
+            ),
             analyzer=analyzer,
             keyframe_mode=keyframe_mode,
             clock=self._clock,
-            backoff=Backoff(random.random, 0.5, 8.0),
             send=send,
-            stop=self._stop,
             taps=taps,
         )
 

@@ -23,6 +23,8 @@ LIFE_S = 30
 COMMANDS = ("open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live")
 CommandName = Literal["open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live"]
 Moment = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
+UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=PRINTABLE)]
+"""In any script; the aggregator's rules for names are narrower."""
 Reason = Annotated[str, msgspec.Meta(min_length=3, max_length=200, pattern=PRINTABLE)]
 
 
@@ -47,7 +49,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: CommandName
     target: Name
-    by: Name
+    by: UserName
     reason: Reason
     time_ns: int
     from_ns: Moment = 0

@@ -108,6 +108,19 @@ def is_plate(text: str, grammars: Sequence[Grammar] = MAINLAND) -> bool:
     return any(grammar.holds(text) for grammar in grammars)
 
 
+def example(grammars: Sequence[Grammar]) -> str:
+    r"""A text that one of the grammars allows, for a hint beside a field.
+
+    >>> example(MAINLAND), example([from_pattern(r"\d{2}[A-Z]\d{5}")])
+    ('京A67890', '67A89012')
+    """
+    digits, made = itertools.cycle("6789012345"), ""
+    for allowed in grammars[0].shapes[0]:
+        digit = next(digits) if allowed >= DIGITS else ""
+        made += digit or ("京" if "京" in allowed else min(allowed))
+    return made
+
+
 def variants(text: str, grammars: Sequence[Grammar] = MAINLAND, most: int = MOST_VARIANTS) -> tuple[str, ...]:
     """Other plates that a reader may give for this one: one character mixed up first, then two, at most `most`.
 

@@ -32,6 +32,7 @@ SLOW = (
     "edge/recorder/test_rec_box.py", "edge/redaction/test_face_search.py", "aggregator/messaging/test_kill.py",
     "e2e/test_main_job.py", "demo/test_rtsp_server.py", "aggregator/jobs/test_clip_jobs.py",
     "models/detectors/test_models_on_pictures.py", "demo/test_drawn_gate.py",
+    "aggregator/jobs/test_escalation_kill.py", "aggregator/notifications/test_senders.py",
 )  # fmt: skip
 """Files whose tests take many seconds, the longest first."""
 BETWEEN = 3

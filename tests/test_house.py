@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from constructor_kit import constructor_parameters
 
 import paifang
 from aggregator import storage
@@ -32,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PRODUCT = ("aggregator", "common", "edge", "protocol", "models", "paifang", "pipelines")
 AROUND = ("demo", "benchmarks", "tests")
-MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
+MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS = 400, 60, 7
 
 BUILT_ONCE = {
     "edge": {
@@ -101,6 +102,35 @@ def test_no_function_is_longer_than_the_cap() -> None:
     assert too_long == []
 
 
+def test_no_constructor_takes_more_than_the_cap() -> None:
+    taken = {
+        f"{shown(path)}:{node.lineno} {node.name}": constructor_parameters(node)
+        for path in python_files(*PRODUCT, *AROUND)
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ClassDef)
+    }
+    assert sum(len(names) > 3 for names in taken.values()) > 100, "constructors are not found any more"
+    assert {name: names for name, names in taken.items() if len(names) > MAX_PARAMETERS} == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("class A:\n def __init__(self, a, /, b, *, c=1): ...", "abc"),
+        ("@dataclass\nclass A:\n a: int\n b: int = 0\n c: int = field(default=0, init=False)\n _d: int = 0", "ab"),
+        ("@dataclass\nclass A:\n a: int = 0\n def f(self): ...", "a"),
+        ("@dataclass(frozen=True)\nclass A:\n a: int\n _b: int\n def f(self): ...", ["a", "_b"]),
+        ("@dataclass(frozen=True)\nclass A:\n a: int\n @property\n def f(self): ...", ""),
+        ("@dataclass\nclass A:\n a: int = 0", ""),
+        ("class A(Struct):\n a: int", ""),
+    ],
+)
+def test_records_are_no_constructors_and_state_is_no_parameter(code: str, names: str | list[str]) -> None:
+    (node,) = ast.parse(code).body
+    assert isinstance(node, ast.ClassDef)
+    assert constructor_parameters(node) == list(names)
+
+
 def test_the_import_contracts_cover_every_package() -> None:
     """`make check` runs import-linter, which holds the contracts of `pyproject.toml`."""
     wheel = set(PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
@@ -112,6 +142,11 @@ def test_the_import_contracts_cover_every_package() -> None:
     assert layered == folders
     assert not any("ignore_imports" in contract for contract in linted["contracts"])
     assert "lint-imports" in (ROOT / "Makefile").read_text()
+
+
+def test_routes_and_services_depend_on_areas_of_the_store_and_not_on_all_of_it() -> None:
+    files = [*python_files("aggregator/services"), *python_files("aggregator/web/api")]
+    assert {shown(it) for it in files if "aggregator.domain.store_port.Reader" in imports(it)} == set()
 
 
 def test_models_take_nothing_but_types_from_the_pipelines() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Literal, TypeAlias
 
 from aggregator.app.broker import broker_connector, new_token
-from aggregator.app.offline import add_user, make_folder, open_store, remove_user, users, write_trust
+from aggregator.app.offline import add_user, has_user, make_folder, open_store, remove_user, users, write_trust
 from aggregator.app.parts import Core, Parts, areas_of, assemble
 from aggregator.app.web import build_web
 from aggregator.auth.passwords import create_one_time_user
@@ -36,8 +36,10 @@ __all__ = [
     "add_user",
     "areas_of",
     "build_web",
+    "has_user",
     "make_folder",
     "new_token",
+    "one_time_password",
     "open_store",
     "remove_user",
     "run",
@@ -143,11 +145,28 @@ async def _work(jobs: Iterable[PeriodicJob], stop: threading.Event) -> None:
 
 
 def _print_one_time(core: Core, name: str) -> None:
+    password = one_time_password(core, name)
+    if password is None:
+        print(f"{name}: the one-time password that was printed before is still valid", flush=True)  # noqa: T201
+    else:
+        print(f"one-time password for {name} (valid for one log-in): {password}", flush=True)  # noqa: T201
+
+
+def one_time_password(core: Core, name: str) -> str | None:
+    """Make a one-time user; None: the password of one who has not logged in yet stays valid, since it was handed over.
+
+    Raises:
+        LoginError: The name has wrong characters, or is a user who stays.
+        StoreError: The store does not answer.
+    """
+    known = core.reader.user(name)
+    if known is not None and known.one_time:
+        return None
+
     def job(store: Writer) -> str:
         return create_one_time_user(store, name, new_token, core.clock.wall_ns())
 
     try:
-        password = core.queue.submit(job).result(JOIN_TIMEOUT_S)
+        return core.queue.submit(job).result(JOIN_TIMEOUT_S)
     except TimeoutError as error:
         raise StoreError("the store does not answer") from error
-    print(f"one-time password for {name} (valid for one log-in): {password}", flush=True)  # noqa: T201

@@ -15,9 +15,9 @@ from aggregator.notifications.senders import SenderPool
 from aggregator.services.alert_service import Decide
 from aggregator.services.monitoring import holiday_calendar
 from aggregator.services.monitoring.acknowledgement_links import AcknowledgementLinks
-from aggregator.services.monitoring.delivery import Delivery
+from aggregator.services.monitoring.delivery import Delivery, MessageSettings
 from aggregator.services.monitoring.escalation_service import EscalationService
-from aggregator.services.monitoring.notification_service import NotificationService
+from aggregator.services.monitoring.notification_service import NotificationService, TargetAddresses
 from aggregator.services.monitoring.people import People
 from aggregator.services.monitoring.place_directory import PlaceDirectory
 from aggregator.services.site_clock import SiteClock
@@ -54,15 +54,15 @@ def monitoring(core: Core, areas: Areas, decide: Decide) -> Monitoring:
     pool = SenderPool(settings.notifications.networks, clock)
     escalation = EscalationService(reader, queue, settings.escalation, sites, areas, clock)
     delivery = Delivery(
-        reader, core.keys, pool, lambda: People(reader, areas), sites, TEXTS, settings.http.public_url.rstrip("/"),
-        PlaceDirectory(reader, sites, areas),
+        reader, core.keys, pool, lambda: People(reader, areas), sites,
+        MessageSettings(TEXTS, settings.http.public_url.rstrip("/")), PlaceDirectory(reader, sites, areas),
     )  # fmt: skip
     steps = EscalationJobs(escalation, queue, clock, core.new_id, holiday_calendar.is_holiday)
     sending = NotificationJobs(reader, queue, delivery, pool, clock, random.random, core.new_id)
     return Monitoring(
         escalation,
         NotificationService(
-            reader, queue, core.keys, pool, clock, core.new_id, tuple(TEXTS),
+            reader, queue, TargetAddresses(core.keys, pool), clock, core.new_id, tuple(TEXTS),
             RateLimiter(clock, FREE_CHANGES, LONGEST_WAIT_S),
         ),
         AcknowledgementLinks(

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aggregator.auth import passwords
+from aggregator.auth.accounts.user_names import SYSTEM
 from aggregator.auth.change_stamp import ChangeStamp
-from aggregator.auth.passwords import SYSTEM, act_of
+from aggregator.auth.passwords import act_of
 from aggregator.crypto.keyring import KeyRing
 from aggregator.domain.account import Account, DropUser
 from aggregator.domain.authorization import RoleAssignment
@@ -64,6 +65,16 @@ def add_user(
         passwords.add_user(writer, name, password, SystemClock().wall_ns(), grants)
         _tell_accounts_changed(settings)
         return store.reader().role_assignments(name)
+
+
+def has_user(settings: Settings, name: str) -> bool:
+    """Whether there is a user of that name.
+
+    Raises:
+        StoreError: The store does not open.
+    """
+    with contextlib.closing(open_store(settings)) as store, contextlib.closing(store.writer(sole=False)):
+        return bool(store.reader().accounts(name))
 
 
 def remove_user(settings: Settings, name: str) -> bool:

@@ -14,7 +14,9 @@ from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.audit.checkpointer import Checkpointer
 from aggregator.audit.view_deduplicator import ViewDeduplicator
 from aggregator.auth.account_service import AccountService
-from aggregator.auth.authenticator import Authenticator
+from aggregator.auth.accounts.grant_requests import GrantRequests
+from aggregator.auth.accounts.scopes import ScopeChecker
+from aggregator.auth.authenticator import Authenticator, PermissionContext, SessionRules
 from aggregator.auth.change_stamp import ChangeStamp
 from aggregator.crypto.keyring import KeyRing
 from aggregator.domain.alerts.rules import AlertRules
@@ -22,7 +24,8 @@ from aggregator.domain.authorization import Areas
 from aggregator.domain.clip import USE as CLIP
 from aggregator.domain.store_port import Reader, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
-from aggregator.ingest.consumer import EventConsumer
+from aggregator.ingest.consumer import BrokerConnection, EventConsumer
+from aggregator.ingest.ingest_monitor import IngestMonitor
 from aggregator.ingest.quiet.quiet_engine import QuietPlaces
 from aggregator.jobs.clip_jobs import ClipCommands, ClipJobs
 from aggregator.jobs.job_runner import JobRunner
@@ -39,12 +42,16 @@ from aggregator.services.alert_service import AlertService
 from aggregator.services.box_command_service import BoxCommandService
 from aggregator.services.clip_service import ClipService
 from aggregator.services.live_view_service import LiveViewService
+from aggregator.services.monitoring.handover_service import HandoverService
+from aggregator.services.monitoring.procedure_service import ProcedureService
+from aggregator.services.monitoring.statistics_service import StatisticsService
 from aggregator.services.picture_service import PictureService
-from aggregator.services.release_service import ReleaseService
+from aggregator.services.release_service import ReleaseService, ReleaseStore, SealedCopies
 from aggregator.services.search_service import SearchService
 from aggregator.services.site_clock import SiteClock, SiteZones
-from aggregator.services.site_list_repository import SiteListRepository
-from aggregator.services.site_list_service import SiteListService
+from aggregator.services.site_lists.passage_service import PassageService
+from aggregator.services.site_lists.site_list_repository import SiteListRepository
+from aggregator.services.site_lists.site_list_service import SiteListService
 from aggregator.services.stream_relay import StreamRelay
 from aggregator.settings.aggregator import Settings
 from aggregator.storage.object_store import ObjectStorage
@@ -87,6 +94,7 @@ class Access:
 
     authenticator: Authenticator
     accounts: AccountService
+    grants: GrantRequests
     areas: Areas
     audit_log: AuditLogWriter
     views: ViewDeduplicator
@@ -118,11 +126,15 @@ class UseCases:
 
     alerts: AlertService
     lists: SiteListService
+    passages: PassageService
     commands: BoxCommandService
     searches: SearchService
     releases: ReleaseService
     clips: ClipService
     live: LiveViewService
+    procedures: ProcedureService
+    handovers: HandoverService
+    statistics: StatisticsService
 
 
 @dataclass(frozen=True)
@@ -183,15 +195,16 @@ def _access(core: Core) -> Access:
         core.queue,
         core.keys,
         core.clock,
-        token=new_token,
-        hours=core.settings.sessions.hours,
-        areas=areas,
-        stamp=ChangeStamp(core.folder).read,
+        sessions=SessionRules(new_token, core.settings.sessions.hours),
+        permissions=PermissionContext(areas, ChangeStamp(core.folder).read),
     )
     accounts = AccountService(
-        core.reader, core.queue, core.keys, core.clock, new_token, core.new_id, changed=authenticator.cache.clear
+        core.reader, core.queue, core.keys, core.clock, new_token, core.new_id, changed=authenticator.cache.clear,
+        scopes=ScopeChecker(lambda: _sites(core)),
+    )  # fmt: skip
+    return Access(
+        authenticator, accounts, GrantRequests(accounts), areas, AuditLogWriter(core.queue), ViewDeduplicator()
     )
-    return Access(authenticator, accounts, areas, AuditLogWriter(core.queue), ViewDeduplicator())
 
 
 def _files(core: Core) -> Files:
@@ -201,9 +214,12 @@ def _files(core: Core) -> Files:
 
 def _messaging(core: Core, access: Access, writer: Writer, connect: Callable[[], MqttClient]) -> Messaging:
     sites, clock = core.settings.sites, core.clock
+    names = SiteClock(sites, clock)
     lists = SiteListRepository(
-        core.reader, core.keys, clock, lambda site: sites[site].grammars if site in sites else ()
-    )
+        core.reader, core.keys, clock,
+        grammars=lambda site: sites[site].grammars if site in sites else (),
+        zone=lambda site: names.zone_of_boxes(site, core.reader.boxes()),
+    )  # fmt: skip
     outbound = OutboundQueue(core.queue.wake, lambda: [*_retained(lists), *checkpointer.newest()])
     checkpointer = _checkpointer(core, outbound)
     retention = RetentionJob(core.settings.retention, clock, core.reader.last_heartbeat_ns())
@@ -218,14 +234,11 @@ def _messaging(core: Core, access: Access, writer: Writer, connect: Callable[[],
         checkpointer.run_if_due(writer, at_once=erased > 0)
 
     consumer = EventConsumer(
-        connect=connect,
+        connection=BrokerConnection(connect, Backoff(random.random)),
         processor=processor,
         queue=core.queue,
         clock=clock,
-        backoff=Backoff(random.random),
-        health=core.health,
-        metrics=core.metrics,
-        changes=changes,
+        monitor=IngestMonitor(core.health, core.metrics, changes),
         outbound=outbound,
         maintenance=maintain,
     )
@@ -242,14 +255,21 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
     commands = BoxCommandService(messaging.commands, reader, clock)
     searches = SearchService(reader, queue.write, log.record, access.areas, clock, core.settings.clips.keep_days)
     relay = StreamRelay(messaging.commands, core.keys, clock, random=secrets.token_bytes, new_id=core.new_id)
+    procedures = ProcedureService(reader, queue, clock, core.new_id)
+    sites = SiteClock(core.settings.sites, clock)
     return UseCases(
-        alerts=AlertService(queue, messaging.consumer.decide, reader, access.areas),
+        alerts=AlertService(queue, messaging.consumer.decide, reader, access.areas, procedures.closing_problems),
+        procedures=procedures,
+        handovers=HandoverService(reader, queue, access.areas, clock, core.new_id),
+        statistics=StatisticsService(reader, sites, core.settings.retention),
         lists=SiteListService(messaging.lists, queue, log, publish, clock),
+        passages=PassageService(reader, messaging.lists, log, clock),
         commands=commands,
         searches=searches,
         releases=ReleaseService(
-            reader, queue.write, log.record, searches, core.keys, files.objects, access.areas, clock,
-            random=secrets.token_bytes, new_id=core.new_id,
+            ReleaseStore(reader, queue.write, log.record),
+            SealedCopies(core.keys, files.objects, secrets.token_bytes),
+            searches, access.areas, clock, core.new_id,
         ),
         clips=ClipService(reader, files.objects, log.record, access.views, clock),
         live=LiveViewService(relay, reader, log.record, access.authenticator.who, commands.case_of, clock),
@@ -267,6 +287,12 @@ def _checkpointer(core: Core, outbound: OutboundQueue) -> Checkpointer:
         sites=lambda: sorted({box.site for box in core.reader.boxes()}),
         outside=Path(record.outside) if record.outside else None,
     )
+
+
+def _sites(core: Core) -> dict[str, frozenset[str]]:
+    """The sites of the settings and of the boxes, with their areas."""
+    found = {box.site: frozenset[str]() for box in core.reader.boxes()}
+    return found | {site: frozenset(about.areas) for site, about in core.settings.sites.items()}
 
 
 def areas_of(settings: Settings) -> Areas:

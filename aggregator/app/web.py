@@ -30,15 +30,19 @@ from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.api.monitoring import escalation, notifications
-from aggregator.web.dashboard import Show, acknowledge_page, gates_page, site_lists_page
+from aggregator.web.api.shift import handovers, procedures, statistics
+from aggregator.web.dashboard import Show, acknowledge_page
+from aggregator.web.dashboard.access import gates_page, site_lists_page
 from aggregator.web.dashboard.accounts import account_page, accounts_page
 from aggregator.web.dashboard.acknowledge_page import AcknowledgeRoutes
 from aggregator.web.dashboard.investigation import audit_page, releases_page, search_page
+from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
 from aggregator.web.dashboard.login import login
 from aggregator.web.dashboard.login.login import LoginRoutes
 from aggregator.web.dashboard.monitoring import script_page
 from aggregator.web.dashboard.page_layout import PageContext
 from aggregator.web.dashboard.page_updates import PageUpdates
+from aggregator.web.dashboard.shift import procedures_page, reports_page, shift_page
 from aggregator.web.dashboard.video import footage_page
 
 
@@ -65,11 +69,14 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(changes.add, log=log, authenticator=access.authenticator),
         partial(listing.add, responses=responses),
         partial(decisions.add, alerts=use.alerts, responses=responses),
+        partial(procedures.add, procedures=use.procedures),
+        partial(handovers.add, handovers=use.handovers),
+        partial(statistics.add, statistics=use.statistics),
         *quiet_routes(parts, responses),
         partial(places.add, reader=core.reader, pictures=parts.pictures, sites=parts.sites),
-        partial(site_lists.add, lists=use.lists, commands=use.commands),
+        partial(site_lists.add, lists=use.lists, commands=use.commands, passages=use.passages),
         partial(audit.add, reader=core.reader, audit_log=access.audit_log, public=public, clock=core.clock),
-        partial(accounts.add, accounts=access.accounts),
+        partial(accounts.add, accounts=access.accounts, grants=access.grants),
         partial(search.add, searches=use.searches, objects=parts.files.objects),
         partial(releases.add, releases=use.releases),
         partial(clips.add, clips=use.clips),
@@ -93,17 +100,21 @@ def _login(parts: Parts) -> LoginRoutes:
 def _pages(parts: Parts) -> dict[str, Show]:
     core, access, use = parts.core, parts.access, parts.use_cases
     context = PageContext(core.reader, parts.sites, core.health, access.authenticator)
+    chosen = ChosenCases()
     updates = PageUpdates(parts.messaging.changes)
     return {
         "/": partial(script_page.show, context, "/", "queue/main.js"),
-        "/gates": partial(gates_page.show, context, use.commands, updates),
-        "/footage": partial(footage_page.show, context, use.commands),
+        "/shift": partial(shift_page.show, context, use.handovers),
+        "/procedures": partial(procedures_page.show, context, use.procedures),
+        "/reports": partial(reports_page.show, context, use.statistics),
+        "/gates": partial(gates_page.show, context, use.commands, use.passages, updates),
+        "/footage": partial(footage_page.show, context, use.commands, chosen),
         "/live": partial(script_page.show, context, "/live", "live/main.js"),
         "/devices": partial(script_page.show, context, "/devices", "devices/main.js"),
         "/lists": partial(site_lists_page.show, context, use.lists),
-        "/search": partial(search_page.show, context, use.searches),
+        "/search": partial(search_page.show, context, use.searches, chosen),
         "/record": partial(audit_page.show, context, access.audit_log),
-        "/releases": partial(releases_page.show, context, use.releases),
-        "/staff": partial(accounts_page.show, context, access.accounts),
+        "/releases": partial(releases_page.show, context, use.releases, chosen),
+        "/staff": partial(accounts_page.show, context, access.accounts, access.grants),
         "/account": partial(account_page.show, context, access.accounts),
     }

@@ -41,6 +41,11 @@ def _verify(options: argparse.Namespace) -> int:
     if found.erased:
         print(f"of the oldest {found.erased} entries only the hashes are left: they are past the ceiling")  # noqa: T201
     print(f"{found.entries} entries, complete and in order; {found.checkpoints} checkpoints, signed with {trusted}")  # noqa: T201
+    if found.newer:
+        print(  # noqa: T201
+            f"{found.newer} of the checkpoints from elsewhere are newer than this export (up to entry {found.newest}) "
+            "and were not compared: export again to compare them"
+        )
     return 0
 
 

@@ -15,6 +15,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from aggregator.domain import audit_entry
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.merkle_tree import CompactRange, leaf_hash
 from common.errors import RecordError
@@ -22,6 +23,7 @@ from protocol.signing import checkpoints
 from protocol.signing.checkpoints import Checkpoint, Hex32
 
 FORMAT = "paifang-record-1"
+DOSSIER = "paifang-dossier-1"
 MOST_LINE_BYTES = 1_000_000
 
 
@@ -68,6 +70,16 @@ def write(
         yield _encode(_Mark(mark)) + b"\n"
 
 
+def write_dossier(case: str, entries: Iterable[tuple[int, AuditEntry]]) -> Iterator[bytes]:
+    """A case's entries, line by line: each as its exact text with its number in the whole log.
+
+    Whoever has the whole log's export finds the same text under the same number there, and verifies that.
+    """
+    yield _encode({"format": DOSSIER, "case": case}) + b"\n"
+    for number, entry in entries:
+        yield _encode(_Line(number, audit_entry.encode(entry).decode())) + b"\n"
+
+
 @dataclass(frozen=True)
 class Verified:
     """What holds of a file.
@@ -79,6 +91,8 @@ class Verified:
         root: Of all entries, hexadecimal.
         checkpoints: How many were checked.
         key: Whose signatures they are, hexadecimal.
+        newer: How many kept checkpoints cover entries that came after the file was exported; they were not compared.
+        newest: How many entries the largest of these covers; 0 without one.
     """
 
     entries: int
@@ -87,6 +101,8 @@ class Verified:
     root: str
     checkpoints: int
     key: str
+    newer: int = 0
+    newest: int = 0
 
 
 def verify(lines: Iterable[bytes], key: str | None = None, kept: Iterable[Checkpoint] = ()) -> Verified:
@@ -95,7 +111,7 @@ def verify(lines: Iterable[bytes], key: str | None = None, kept: Iterable[Checkp
     Args:
         lines: The file's.
         key: The key that must have signed, hexadecimal; None: the one that the file names (which proves less).
-        kept: Checkpoints from elsewhere that the file must agree with too.
+        kept: Checkpoints from elsewhere that the file must agree with too, as far as it goes.
 
     Raises:
         RecordError: Something was changed, removed, added or put in another order; says where.
@@ -112,7 +128,7 @@ def verify(lines: Iterable[bytes], key: str | None = None, kept: Iterable[Checkp
             marks.append(mark)
         elif marks:
             raise RecordError(f"line {place}: an entry after the checkpoints")
-    return _judged(roots, [*kept, *marks], public, head.key)
+    return _judged(roots, marks, list(kept), public, head.key)
 
 
 class _Roots:
@@ -184,20 +200,40 @@ def _exact(value: msgspec.Struct, line: bytes) -> None:
         raise msgspec.DecodeError("not written as Paifang writes it")
 
 
-def _judged(roots: _Roots, marks: list[Checkpoint], public: Ed25519PublicKey, key: str) -> Verified:
+def _judged(
+    roots: _Roots, marks: list[Checkpoint], kept: list[Checkpoint], public: Ed25519PublicKey, key: str
+) -> Verified:
     size = len(roots.leaves)
     if roots.erased != roots.logged_erasures:
         raise RecordError(f"{roots.erased} entries are erased; the log itself records {roots.logged_erasures}")
     if not marks:
         raise RecordError("there is no checkpoint: nothing proves these entries")
-    known = roots.at({mark.size for mark in marks} | {size})
-    for mark in marks:
+    for mark in (*marks, *kept):
         checkpoints.check(mark, public)
+    newer = _newer(kept, marks, size)
+    compared = [*marks, *(mark for mark in kept if mark.size <= size)]
+    known = roots.at({mark.size for mark in compared} | {size})
+    for mark in compared:
         if mark.size not in known:
             raise RecordError(f"a checkpoint covers {mark.size} entries; only {size} are here: some were removed")
         if known[mark.size] != mark.root:
             raise RecordError(f"the first {mark.size} entries are not those that were signed")
-    covered = max(mark.size for mark in marks)
+    covered = max(mark.size for mark in compared)
     if covered < size:
         raise RecordError(f"entries {covered + 1} to {size} are covered by no checkpoint")
-    return Verified(size, covered, roots.erased, known[size], len(marks), key)
+    newest = max((mark.size for mark in newer), default=0)
+    return Verified(size, covered, roots.erased, known[size], len(compared), key, len(newer), newest)
+
+
+def _newer(kept: list[Checkpoint], marks: list[Checkpoint], size: int) -> list[Checkpoint]:
+    """Kept checkpoints of entries that came after the export.
+
+    Raises:
+        RecordError: One is not newer in time than the file's own last one: entries were removed, and the rest signed.
+    """
+    newer = [mark for mark in kept if mark.size > size]
+    last_ns = max(mark.time_ns for mark in marks)
+    for mark in newer:
+        if mark.time_ns <= last_ns:
+            raise RecordError(f"a checkpoint covers {mark.size} entries; only {size} are here: some were removed")
+    return newer

@@ -6,18 +6,21 @@ administrator could give themselves more rights by setting the password of a use
 
 from __future__ import annotations
 
+import secrets
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aggregator.auth import totp
+from aggregator.auth.accounts import recovery_codes
+from aggregator.auth.accounts.scopes import ScopeChecker
+from aggregator.auth.accounts.user_names import SYSTEM, check_user, key_of
 from aggregator.auth.oidc import Subject
 from aggregator.auth.passwords import (
     BY_PROVIDER,
     MAX_PASSWORD,
     MIN_PASSWORD,
-    SYSTEM,
     act_of,
-    check_user,
     hash_password,
     hash_token,
 )
@@ -27,11 +30,11 @@ from aggregator.crypto.keyring import KeyRing
 from aggregator.domain import account as changes
 from aggregator.domain.account import Account, ApiToken, Change, TotpSecret
 from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import PERMISSIONS, Permission, Principal, RoleAssignment
+from aggregator.domain.authorization import EVERYWHERE, PERMISSIONS, Permission, Principal, RoleAssignment
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.accounts import AccountReader, AccountWriter
 from common.clock import SECOND_NS, Clock
-from common.errors import Forbidden, LoginError, StaffError, StoreError
+from common.errors import Forbidden, LoginError, StaffError, StoreError, UserExists
 from common.secret import Secret
 from protocol.identifiers import is_printable
 
@@ -54,6 +57,7 @@ class AccountService:
         token: Makes an unguessable string of at least 256 bits.
         new_id: Makes ids.
         changed: Called after each change, so that what is known of users is read again.
+        scopes: Knows the sites and areas.
     """
 
     reader: AccountReader
@@ -63,6 +67,7 @@ class AccountService:
     token: Callable[[], str]
     new_id: Callable[[], str]
     changed: Callable[[], None] = lambda: None
+    scopes: ScopeChecker = field(default_factory=lambda: ScopeChecker(dict))
     pending: PendingEnrolment = field(init=False)
     _checker: Checker = field(init=False)
 
@@ -72,7 +77,7 @@ class AccountService:
 
     def accounts(self, caller: Principal) -> list[Account]:
         """The accounts that an administrator sees: users with a role within their sites, and users without roles."""
-        reach = _reach(caller)
+        reach = reach_of(caller)
         return [
             account
             for account in self.reader.accounts()
@@ -80,21 +85,46 @@ class AccountService:
         ]
 
     def add(self, caller: Principal, name: str) -> str:
-        """Add a user, or give one a new password; it is shown once, and they should change it.
+        """Add a user with a password that is shown once; they should change it.
 
         Raises:
             Forbidden: The user has roles beyond the caller's reach, or is the caller.
             StaffError: That cannot be a name.
+            UserExists: There is one of that name, or of one that cannot be told from it.
         """
-        try:
-            check_user(name)
-        except LoginError as error:
-            raise StaffError(str(error)) from error
+        password = self.token()
+        self._add(caller, name, hash_password(Secret(password)), "password set")
+        return password
+
+    def reset_password(self, caller: Principal, name: str) -> str:
+        """Give a user a new password, which is shown once; their sessions and tokens end.
+
+        Raises:
+            Forbidden: As for `add`.
+            StaffError: There is no such user, or they log in through the identity provider.
+        """
         self._may_change(caller, name)
+        known = next(iter(self.reader.accounts(name)), None)
+        if known is None or self._checker.without_password(name):
+            text = f"there is no user '{name[:64]}' with a password here"
+            raise StaffError(text, sentence="error.user.no_password", field="user", name=name[:64])
         password, now_ns = self.token(), self.clock.wall_ns()
         change = changes.PutUser(name, hash_password(Secret(password)), now_ns)
-        self._change(change, act_of(name, caller.name, now_ns, "password set"))
+        self._change(change, act_of(name, caller.name, now_ns, "password reset"))
         return password
+
+    def _add(self, caller: Principal, name: str, password_hash: str, what: str) -> None:
+        try:
+            name = check_user(name)
+        except LoginError as error:
+            raise StaffError(str(error), sentence=error.sentence, field="user", **error.values) from error
+        self._may_change(caller, name)
+        alike = next((it.name for it in self.reader.accounts() if key_of(it.name) == key_of(name)), None)
+        now_ns = self.clock.wall_ns()
+        change = changes.PutUser(name, password_hash, now_ns, new=True)
+        if alike is not None or not self._change(change, act_of(name, caller.name, now_ns, what)):
+            text = f"user: '{alike or name}' exists already; a new password is a separate action"
+            raise UserExists(text, sentence="error.user.exists", field="user", name=alike or name)
 
     def add_by_provider(self, caller: Principal, name: str) -> None:
         """Add a user who logs in through the identity provider; from now on not with a password.
@@ -102,15 +132,9 @@ class AccountService:
         Raises:
             Forbidden: As for `add`.
             StaffError: That cannot be a name.
+            UserExists: As for `add`.
         """
-        try:
-            check_user(name)
-        except LoginError as error:
-            raise StaffError(str(error)) from error
-        self._may_change(caller, name)
-        now_ns = self.clock.wall_ns()
-        change = changes.PutUser(name, BY_PROVIDER, now_ns)
-        self._change(change, act_of(name, caller.name, now_ns, "logs in through the identity provider"))
+        self._add(caller, name, BY_PROVIDER, "logs in through the identity provider")
 
     def user_of(self, subject: Subject) -> str:
         """The user of a subject of the identity provider; the first log-in ties them together.
@@ -121,7 +145,7 @@ class AccountService:
         user = self.reader.linked_user(subject.id)
         if user is not None:
             return user
-        known = self.reader.user(subject.name)
+        known = self.reader.user(unicodedata.normalize("NFC", subject.name))
         if known is None or known.password_hash != BY_PROVIDER:
             raise LoginError("the provider knows you, but there is no account for you here")
         act = act_of(known.name, SYSTEM, self.clock.wall_ns(), "tied to the identity provider")
@@ -137,18 +161,21 @@ class AccountService:
             StaffError: There is none of that name.
         """
         self._may_change(caller, name)
-        self._need(changes.DropUser(name), self._act(caller, name, "removed"), f"there is no user '{name[:64]}'")
+        text = f"there is no user '{name[:64]}'"
+        problem = StaffError(text, sentence="error.user.none", field="user", name=name[:64])
+        self.need(changes.DropUser(name), caller, name, "removed", problem)
 
     def grant(self, caller: Principal, name: str, grant: RoleAssignment) -> None:
-        """Give a role.
+        """Give a role at once; `GrantRequests` asks a second administrator where it takes two.
 
         Raises:
             Forbidden: Not within the caller's reach, or to oneself.
-            StaffError: There is no such user, or they have it.
+            StaffError: There is no such user or scope, or they have the role.
         """
-        self._may_give(caller, name, grant)
-        problem = f"there is no user '{name[:64]}', or they have this role already"
-        self._need(changes.PutGrant(name, grant), self._act(caller, name, f"given {grant}"), problem)
+        self.may_give(caller, name, grant)
+        text = f"there is no user '{name[:64]}', or they have this role already"
+        problem = StaffError(text, sentence="error.grant.not_given", field="user", name=name[:64])
+        self.need(changes.PutGrant(name, grant), caller, name, f"given {grant}", problem)
 
     def revoke(self, caller: Principal, name: str, grant: RoleAssignment) -> None:
         """Take a role; it counts from their next request.
@@ -157,8 +184,9 @@ class AccountService:
             Forbidden: Not within the caller's reach, or one's own.
             StaffError: They do not have it.
         """
-        self._may_give(caller, name, grant)
-        self._need(changes.DropGrant(name, grant), self._act(caller, name, f"taken {grant}"), "they do not have it")
+        self._within(caller, name, grant)
+        problem = StaffError("they do not have it", sentence="error.grant.not_taken")
+        self.need(changes.DropGrant(name, grant), caller, name, f"taken {grant}", problem)
 
     def forget_factor(self, caller: Principal, name: str) -> None:
         """Let a user who lost their device log in without a code again.
@@ -168,7 +196,8 @@ class AccountService:
             StaffError: They have no second factor.
         """
         self._may_change(caller, name)
-        self._need(changes.DropFactor(name), self._act(caller, name, "second factor dropped"), "there is none")
+        problem = StaffError("there is no second factor", sentence="error.factor.none")
+        self.need(changes.DropFactor(name), caller, name, "second factor dropped", problem)
 
     def show_factor(self, caller: Principal) -> tuple[str, str]:
         """A new secret for one's own second factor and its `otpauth:` address; it counts once it is confirmed."""
@@ -210,11 +239,33 @@ class AccountService:
         """
         _person(caller)
         if not MIN_PASSWORD <= len(password.reveal()) <= MAX_PASSWORD:
-            raise StaffError(f"a password needs at least {MIN_PASSWORD} characters, and at most {MAX_PASSWORD}")
+            raise StaffError(
+                f"a password needs at least {MIN_PASSWORD} characters, and at most {MAX_PASSWORD}",
+                sentence="error.password.length", field="password", least=MIN_PASSWORD, most=MAX_PASSWORD,
+            )  # fmt: skip
         self._checker.check(caller.name, proof)
         now_ns = self.clock.wall_ns()
         change = changes.PutUser(caller.name, hash_password(password), now_ns)
         self._change(change, act_of(caller.name, caller.name, now_ns, "password set"))
+
+    def make_recovery_codes(self, caller: Principal, proof: Proof) -> list[str]:
+        """Ten recovery codes of one's own, which are shown once; those that were made before end.
+
+        Raises:
+            LoginThrottled: Too many tries.
+            StaffError: The proof is wrong, or the caller has no second factor.
+        """
+        self._checker.check(_person(caller).name, proof)
+        codes = recovery_codes.make(secrets.token_bytes)
+        hashes = tuple(filter(None, map(recovery_codes.hash_of, codes)))
+        problem = StaffError("set up a second factor first", sentence="error.factor.first")
+        change = changes.PutRecoveryCodes(caller.name, hashes)
+        self.need(change, caller, caller.name, "recovery codes", problem)
+        return codes
+
+    def recovery_codes_left(self, caller: Principal) -> int:
+        """How many of one's own recovery codes are unused."""
+        return self.reader.recovery_code_count(caller.name)
 
     def tokens(self, caller: Principal) -> list[ApiToken]:
         """One's own tokens."""
@@ -235,17 +286,21 @@ class AccountService:
         """
         wrong = [it for it in permissions if it not in PERMISSIONS or not _person(caller).may(it)]
         if not permissions or wrong:
-            raise StaffError(f"permissions: {wrong[0] if wrong else 'name one or more'}: only what you may yourself")
+            text = f"permissions: {wrong[0] if wrong else 'name one or more'}: only what you may yourself"
+            raise StaffError(text, sentence="error.token.permissions", field="permissions")
         by_provider = self._checker.without_password(caller.name)
         if by_provider and not caller.recently_authenticated:
-            raise StaffError("log in through your identity provider anew, and ask again within 10 minutes")
+            text = "log in through your identity provider anew, and ask again within 10 minutes"
+            raise StaffError(text, sentence="error.token.provider")
         most_days = MOST_DAYS_BY_PROVIDER if by_provider else MOST_DAYS
         if not 1 <= days <= most_days:
-            raise StaffError(f"days: 1 to {most_days}")
+            raise StaffError(f"days: 1 to {most_days}", sentence="error.token.days", field="days", most=most_days)
         if not label.strip() or len(label) > 100 or not is_printable(label.strip()):
-            raise StaffError("label: write 1 to 100 characters, without line feeds and control characters")
+            text = "label: write 1 to 100 characters, without line feeds and control characters"
+            raise StaffError(text, sentence="error.token.label", field="label")
         if len(self.tokens(caller)) >= MOST_TOKENS:
-            raise StaffError(f"at most {MOST_TOKENS} tokens; end one first")
+            text = f"at most {MOST_TOKENS} tokens; end one first"
+            raise StaffError(text, sentence="error.token.full", most=MOST_TOKENS)
         self._checker.check(caller.name, proof, by_provider=caller.recently_authenticated)
         text, now_ns = self.token(), self.clock.wall_ns()
         made = ApiToken(
@@ -261,28 +316,45 @@ class AccountService:
         Raises:
             StaffError: There is none of that id.
         """
-        self._need(
-            changes.DropToken(_person(caller).name, token), self._act(caller, token, "token ended"), "no such token"
-        )
+        problem = StaffError("no such token", sentence="error.token.none")
+        self.need(changes.DropToken(_person(caller).name, token), caller, token, "token ended", problem)
 
-    def _may_give(self, caller: Principal, name: str, grant: RoleAssignment) -> None:
+    def may_give(self, caller: Principal, name: str, grant: RoleAssignment) -> None:
+        """Whether the caller may give somebody a role.
+
+        Raises:
+            Forbidden: Not within the caller's reach, or to oneself.
+            StaffError: The scope names no site or area that there is.
+        """
+        self._within(caller, name, grant)
+        reach = reach_of(caller)
+        self.scopes.check(grant, lambda site: any(it.scope == EVERYWHERE or it.site == site for it in reach))
+
+    def _within(self, caller: Principal, name: str, grant: RoleAssignment) -> None:
         if name == caller.name:
-            raise Forbidden("your own roles must be changed by another administrator")
-        if not any(mine.covers(grant) for mine in _reach(caller)):
-            raise Forbidden(f"{grant} lies beyond what you administer")
+            text = "your own roles must be changed by another administrator"
+            raise Forbidden(text, sentence="error.grant.own")
+        if not any(mine.covers(grant) for mine in reach_of(caller)):
+            raise Forbidden(f"{grant} lies beyond what you administer", sentence="error.grant.reach")
 
     def _may_change(self, caller: Principal, name: str) -> None:
         for grant in self.reader.role_assignments(name):
-            self._may_give(caller, name, grant)
-        if name == caller.name or not _reach(caller):
-            raise Forbidden("staff.manage is not among your roles, or this is your own account")
+            self._within(caller, name, grant)
+        if name == caller.name or not reach_of(caller):
+            text = "staff.manage is not among your roles, or this is your own account"
+            raise Forbidden(text, sentence="error.user.own")
 
     def _act(self, caller: Principal, target: str, what: str) -> AuditEntry:
         return act_of(target, caller.name, self.clock.wall_ns(), what)
 
-    def _need(self, change: Change, act: AuditEntry, problem: str) -> None:
-        if not self._change(change, act):
-            raise StaffError(problem)
+    def need(self, change: Change, caller: Principal, target: str, what: str, problem: StaffError) -> None:
+        """Carry a change out with its audit entry.
+
+        Raises:
+            StaffError: `problem`, where nothing was changed.
+        """
+        if not self._change(change, self._act(caller, target, what)):
+            raise problem
 
     def _change(self, change: Change, act: AuditEntry) -> bool:
         return self._write(lambda store: store.change_account(change, act))
@@ -296,11 +368,12 @@ class AccountService:
             self.changed()
 
 
-def _reach(caller: Principal) -> list[RoleAssignment]:
+def reach_of(caller: Principal) -> list[RoleAssignment]:
+    """Where the caller administers accounts."""
     return [grant for grant in _person(caller).grants if grant.role in PERMISSIONS["staff.manage"]]
 
 
 def _person(caller: Principal) -> Principal:
     if caller.only is not None:
-        raise Forbidden("this needs a person's own session; an API token does not do")
+        raise Forbidden("this needs a person's own session; an API token does not do", sentence="error.person")
     return caller

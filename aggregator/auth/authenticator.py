@@ -5,8 +5,9 @@ A failed log-in does not reveal which part was wrong or whether the name exists,
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import argon2
@@ -39,18 +40,50 @@ class SessionWriter(AccountWriter, AuditWriter, Protocol):
     """Writes sessions, and failed log-ins into the audit log."""
 
 
+@dataclass(frozen=True)
+class SessionRules:
+    """How sessions begin and end.
+
+    Attributes:
+        token: Makes an unguessable string of at least 256 bits.
+        hours: How long a log-in lasts.
+    """
+
+    token: Callable[[], str]
+    hours: float = 12.0
+
+    @property
+    def lifetime_s(self) -> int:
+        """How long a log-in lasts, seconds."""
+        return round(self.hours * 3600)
+
+
+@dataclass(frozen=True)
+class PermissionContext:
+    """What permissions depend on besides the accounts in the store.
+
+    Attributes:
+        areas: The areas of each place.
+        stamp: Differs when another process has changed accounts.
+    """
+
+    areas: Areas = field(default_factory=dict)
+    stamp: Callable[[], object] = lambda: None
+
+
+NO_AREAS = PermissionContext()
+
+
 class Authenticator:
-    """Lets people in and knows who they are. May be used from any thread.
+    """Authenticates users and knows the principals of sessions and API tokens. May be used from any thread.
 
     Args:
         reader: Users, roles and sessions.
         queue: Of the store's writer.
         keys: Open second factors.
         clock: Wall time for sessions, monotonic time for limits.
-        token: Makes an unguessable string of at least 256 bits.
-        hours: How long a log-in lasts.
-        areas: The areas of each place.
-        stamp: Differs when another process has changed accounts.
+        sessions: How sessions begin and end.
+        permissions: What permissions depend on besides the accounts.
         hasher: argon2id with its parameters.
 
     Attributes:
@@ -64,24 +97,22 @@ class Authenticator:
         keys: KeyRing,
         clock: Clock,
         *,
-        token: Callable[[], str],
-        hours: float = 12.0,
-        areas: Areas | None = None,
-        stamp: Callable[[], object] = lambda: None,
+        sessions: SessionRules,
+        permissions: PermissionContext = NO_AREAS,
         hasher: argon2.PasswordHasher | None = None,
     ) -> None:
         self._reader, self._queue = reader, queue
-        self._clock, self._token = clock, token
-        self.lifetime_s = round(hours * 3600)
-        self._areas = areas or {}
+        self._clock, self._token = clock, sessions.token
+        self.lifetime_s = sessions.lifetime_s
+        self._areas = permissions.areas
         self._hasher = hasher or argon2.PasswordHasher()
         self._checker = Checker(reader, keys, clock, self._write)
-        self._dummy = self._hasher.hash(token())
+        self._dummy = self._hasher.hash(sessions.token())
         self._limits = LoginLimits(clock)
         self._failures = Failures(clock, lambda act: queue.submit(lambda store: store.append_audit_entries([act])))
         self._bad_tokens = RateLimiter(clock, 50, 300.0)
         self._vouchers = Vouchers(clock)
-        self.cache = PrincipalCache(clock, stamp)
+        self.cache = PrincipalCache(clock, permissions.stamp)
 
     def log_in(self, name: str, password: Secret, address: str, code: str = "") -> str:
         """Check a name, a password and, where the user has a second factor, its code; takes some 50 ms of CPU.
@@ -95,7 +126,7 @@ class Authenticator:
             KeysMissing: The second factor cannot be opened.
             StoreError: The session could not be written.
         """
-        name = name[:64]
+        name = unicodedata.normalize("NFC", name)[:64]
         user = self._reader.user(name)
         try:
             self._limits.take(name, address)

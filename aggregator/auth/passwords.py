@@ -8,19 +8,17 @@ from collections.abc import Callable, Sequence
 
 import argon2
 
+from aggregator.auth.accounts.user_names import SYSTEM, check_user
 from aggregator.domain.account import PutUser
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.authorization import ROLES, RoleAssignment
 from aggregator.domain.store_port.accounts import AccountWriter
 from common.errors import LoginError
 from common.secret import Secret
-from protocol.identifiers import NAME
 
 MIN_PASSWORD, MAX_PASSWORD = 10, 1024
 BY_PROVIDER = "provider"
 """Instead of a hash: this user logs in through the identity provider only."""
-SYSTEM = "system"
-"""Who does what is done at the aggregator's own machine."""
 _HASHERS = threading.Semaphore(2)  # each takes 64 MiB: a flood of log-ins must not take all memory
 
 
@@ -44,17 +42,6 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def check_user(name: str) -> str:
-    """A user's name.
-
-    Raises:
-        LoginError: It has wrong characters, or is reserved.
-    """
-    if not NAME.fullmatch(name) or name == SYSTEM:
-        raise LoginError(f"name '{name[:80]}' must be 1 to 64 of letters, digits, '_', '.', '-', and not '{SYSTEM}'")
-    return name
-
-
 def add_user(
     store: AccountWriter, name: str, password: Secret | None, now_ns: int, grants: Sequence[RoleAssignment] = ()
 ) -> None:
@@ -70,9 +57,12 @@ def add_user(
     Raises:
         LoginError: The name has wrong characters or the password is too short.
     """
-    check_user(name)
+    name = check_user(name)
     if password is not None and not MIN_PASSWORD <= len(password.reveal()) <= MAX_PASSWORD:
-        raise LoginError(f"a password needs at least {MIN_PASSWORD} characters, and at most {MAX_PASSWORD}")
+        raise LoginError(
+            f"a password needs at least {MIN_PASSWORD} characters, and at most {MAX_PASSWORD}",
+            sentence="error.password.length", field="password", least=MIN_PASSWORD, most=MAX_PASSWORD,
+        )  # fmt: skip
     kept = BY_PROVIDER if password is None else hash_password(password)
     what = "logs in through the identity provider" if password is None else "password set"
     change = PutUser(name, kept, now_ns, grants=tuple(grants))
@@ -94,7 +84,7 @@ def create_one_time_user(store: AccountWriter, name: str, token: Callable[[], st
     Raises:
         LoginError: The name has wrong characters, or is in use.
     """
-    check_user(name)
+    name = check_user(name)
     password, grants = token(), tuple(RoleAssignment(role) for role in ROLES)
     change = PutUser(name, hash_password(Secret(password)), now_ns, one_time=True, grants=grants)
     if not store.change_account(change, act_of(name, SYSTEM, now_ns, "one-time password", grants)):

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import argon2
 
 from aggregator.auth import totp
-from aggregator.auth.passwords import BY_PROVIDER, matches
+from aggregator.auth.accounts import recovery_codes
+from aggregator.auth.passwords import BY_PROVIDER, act_of, matches
 from aggregator.auth.rate_limiter import RateLimiter
 from aggregator.crypto.keyring import KeyRing
 from aggregator.domain.store_port.accounts import AccountReader, AccountWriter
@@ -65,7 +66,8 @@ class Checker:
             self._password(name, proof.password)
         self._tries.take(name)
         if not self.code(name, proof.code):
-            raise StaffError("code: give a new code of your present second factor")
+            text = "code: give a new code of your present second factor, or a recovery code"
+            raise StaffError(text, sentence="error.proof.code", field="code")
         self._tries.forgive(name)
 
     def without_password(self, name: str) -> bool:
@@ -76,14 +78,17 @@ class Checker:
     def _password(self, name: str, current: Secret) -> None:
         user = self.reader.user(name)
         if user is None or user.password_hash == BY_PROVIDER:
-            raise StaffError("you have no password here: it is your identity provider's, or was for one log-in")
+            text = "you have no password here: it is your identity provider's, or was for one log-in"
+            raise StaffError(text, sentence="error.proof.none", field="current")
         self._tries.take(name)
         if not matches(user.password_hash, current, argon2.PasswordHasher()):
-            raise StaffError("current: the current password is wrong")
+            raise StaffError("current: the current password is wrong", sentence="error.proof.password", field="current")
         self._tries.take_back(name)
 
     def code(self, name: str, code: str) -> bool:
         """Whether the code is right, or none is asked for; a code is used up by the first who gives it.
+
+        A recovery code does as well; its use is in the audit log.
 
         Raises:
             KeysMissing: The second factor cannot be opened.
@@ -95,5 +100,9 @@ class Checker:
             secret = self.keys.shown(f"staff/{name}", kept.sealed)
         except ListError as error:
             raise KeysMissing(f"second factor of {name}: {error}") from error
+        recovery = recovery_codes.hash_of(code)
+        if recovery is not None:
+            entry = act_of(name, name, self.clock.wall_ns(), "recovery code used")
+            return self.write(lambda store: store.use_recovery_code(name, recovery, entry))
         step = totp.step_of(secret, code, self.clock.wall_ns())
         return step is not None and self.write(lambda store: store.use_totp_step(name, step))

@@ -73,9 +73,11 @@ class PendingEnrolment:
         """
         secret, shown_ns = self._shown.get(user, ("", 0))
         if not secret or self._clock.monotonic_ns() - shown_ns > PENDING_S * SECOND_NS:
-            raise StaffError("no secret was shown in the last ten minutes; begin again")
+            text = "no secret was shown in the last ten minutes; begin again"
+            raise StaffError(text, sentence="error.factor.old", field="code")
         step = step_of(secret, code, self._clock.wall_ns())
         if step is None:
-            raise StaffError("the code is wrong; check the clock of the device that made it")
+            text = "the code is wrong; check the clock of the device that made it"
+            raise StaffError(text, sentence="error.factor.wrong", field="code")
         del self._shown[user]
         return secret, step

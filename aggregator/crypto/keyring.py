@@ -77,7 +77,7 @@ class KeyRing:
             return key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], site.encode()).decode()
         except (InvalidTag, ValueError) as error:
             problem = f"{FILE} is missing or is not this database's; restore keys.json from its backup"
-            raise ListError(f"what is kept cannot be opened: {problem}") from error
+            raise ListError(f"what is kept cannot be opened: {problem}", sentence="error.keys") from error
 
     def ticket(self, use: str, job: str) -> str:
         """The ticket with which a box uploads the result of a job; it is derived, not stored."""

@@ -47,13 +47,18 @@ class TotpSecret(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class PutUser:
-    """Add a user, or give one a new password, which ends their sessions; `grants` are added to what they have."""
+    """Add a user, or give one a new password, which ends their sessions; `grants` are added to what they have.
+
+    Attributes:
+        new: Only where there is none of that name.
+    """
 
     name: str
     password_hash: str
     created_ns: int
     one_time: bool = False
     grants: tuple[RoleAssignment, ...] = ()
+    new: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,4 +121,48 @@ class PutLink:
     user: str
 
 
-Change = PutUser | DropUser | PutGrant | DropGrant | PutToken | DropToken | PutFactor | DropFactor | PutLink
+class GrantRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A role that one administrator wants for a user and another one must approve."""
+
+    id: str
+    user: str
+    grant: RoleAssignment
+    asked_by: str
+    asked_ns: int
+    expires_ns: int
+
+
+@dataclass(frozen=True)
+class PutGrantRequest:
+    """Keep a request; what expired before is dropped."""
+
+    request: GrantRequest
+
+
+@dataclass(frozen=True)
+class ApproveGrant:
+    """Give the role of a request that has not expired, and drop the request."""
+
+    request: GrantRequest
+    now_ns: int
+
+
+@dataclass(frozen=True)
+class DropGrantRequest:
+    """Refuse a request."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class PutRecoveryCodes:
+    """Replace a user's recovery codes, given as hashes; only for a user with a second factor."""
+
+    user: str
+    hashes: tuple[str, ...]
+
+
+Change = (
+    PutUser | DropUser | PutGrant | DropGrant | PutToken | DropToken | PutFactor | DropFactor | PutLink
+    | PutGrantRequest | ApproveGrant | DropGrantRequest | PutRecoveryCodes
+)  # fmt: skip

@@ -14,13 +14,17 @@ import msgspec
 from aggregator.domain.audit_entry import Action, AuditEntry
 from common.clock import SECOND_NS
 
-AnomalyKind = Literal["bulk", "no_case", "hasty", "always_the_same"]
+AnomalyKind = Literal["bulk", "bulk_shown", "no_case", "hasty", "always_the_same"]
 LOOKS: frozenset[Action] = frozenset(
     {"search", "view", "clip", "export", "list.viewed", "list.exported", "release.fetched"}
 )
 HOUR_NS = 3600 * SECOND_NS
+SHOWN = "shown_by"
+"""Detail of an access that a page made by itself, such as a preview picture: nobody has asked for that one."""
 BULK = 100
-"""Looks of one person within an hour."""
+"""Deliberate looks of one person within an hour."""
+BULK_SHOWN = 2_000
+"""Pictures that pages showed to one person within an hour: more than a person takes in."""
 NO_CASE = 5
 """Looks at footage without a case within an hour."""
 HASTY_NS = 60 * SECOND_NS
@@ -56,9 +60,15 @@ def findings(acts: Iterable[AuditEntry]) -> list[Anomaly]:
         acts: In any order.
     """
     ordered = sorted(acts, key=lambda act: act.time_ns)
-    looks = [act for act in ordered if act.what in LOOKS]
+    looks = [act for act in ordered if act.what in LOOKS and SHOWN not in act.detail]
+    shown = [act for act in ordered if act.what in LOOKS and SHOWN in act.detail]
     bare = [act for act in looks if act.what in ("search", "view") and "/" in act.target and not act.case]
-    found = [*_crowded("bulk", looks, BULK), *_crowded("no_case", bare, NO_CASE), *_approvals(ordered)]
+    found = [
+        *_crowded("bulk", looks, BULK),
+        *_crowded("bulk_shown", shown, BULK_SHOWN),
+        *_crowded("no_case", bare, NO_CASE),
+        *_approvals(ordered),
+    ]
     return sorted(found, key=lambda finding: -finding.to_ns)
 
 

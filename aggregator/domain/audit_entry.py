@@ -8,9 +8,10 @@ import msgspec
 
 Action = Literal[
     "login", "login.failed", "logout", "role.changed",
-    "list.added", "list.removed", "list.imported", "list.viewed", "list.exported",
+    "list.added", "list.removed", "list.imported", "list.viewed", "list.exported", "plate.viewed",
     "alert.acknowledged", "alert.resolved", "alert.assigned", "alert.unassigned", "alert.noted", "alert.closed",
     "alert.reopened", "alert.merged", "alert.split", "alert.shelved", "alert.unshelved",
+    "procedure.changed", "procedure.ticked", "procedure.unticked", "shift.noted", "handover.made", "handover.taken",
     "silence.created", "silence.ended", "maintenance.created", "maintenance.ended", "source.shelved",
     "source.unshelved",
     "escalation.changed", "notification.target", "notification.replayed",

@@ -18,7 +18,7 @@ Permission = Literal[
     "alerts.see", "alerts.work", "silences.see", "silences.change", "places.see", "passages.see", "gate.open",
     "list.see", "list.change", "footage.look", "live.see", "clips.see", "search", "case.work", "release.see",
     "release.ask", "release.decide", "record.read", "trouble.see", "staff.manage", "escalation.see",
-    "escalation.change", "notifications.see",
+    "escalation.change", "notifications.see", "handover.sign", "procedure.change", "reports.see",
 ]  # fmt: skip
 ROLES: tuple[Role, ...] = get_args(Role)
 PERMISSIONS: dict[Permission, frozenset[Role]] = {
@@ -42,6 +42,9 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     "record.read": frozenset({"auditor"}),
     "trouble.see": frozenset({"supervisor", "installer", "admin"}),
     "staff.manage": frozenset({"admin"}),
+    "handover.sign": frozenset({"monitor", "supervisor"}),
+    "procedure.change": frozenset({"supervisor"}),
+    "reports.see": frozenset({"supervisor"}),
     "escalation.see": frozenset({"supervisor", "admin"}),
     "escalation.change": frozenset({"supervisor", "admin"}),
     "notifications.see": frozenset({"supervisor", "admin"}),
@@ -86,10 +89,12 @@ def parse(text: str) -> RoleAssignment:
     role, _, scope = text.partition("@")
     known: Mapping[str, Role] = {it: it for it in ROLES}
     if role not in known:
-        raise StaffError(f"role '{role[:40]}' is not known; choose one of {', '.join(ROLES)}")
+        text = f"role '{role[:40]}' is not known; choose one of {', '.join(ROLES)}"
+        raise StaffError(text, sentence="error.role", field="role")
     parts = scope.split("/")
     if scope not in ("", EVERYWHERE) and not (len(parts) <= 2 and all(NAME.fullmatch(part) for part in parts)):
-        raise StaffError(f"scope '{scope[:80]}' must be *, a site, or site/area")
+        text = f"scope '{scope[:80]}' must be *, a site, or site/area"
+        raise StaffError(text, sentence="error.scope.form", field="scope")
     return RoleAssignment(known[role], scope or EVERYWHERE)
 
 

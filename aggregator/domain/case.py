@@ -13,6 +13,7 @@ import msgspec
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.search_query import DAY_NS, MOST_PLACES, Nanoseconds, SearchQuery, Spot, site_of
 from common.errors import CaseError, ContractError
+from common.field_errors import with_text
 from protocol.event_types import Name
 from protocol.identifiers import PRINTABLE, to_rfc3339
 
@@ -89,7 +90,7 @@ def new(fields: dict[str, object], who: str, now_ns: int) -> tuple[Case, AuditEn
     try:
         case = msgspec.convert({**given, "opened_by": who, "opened_ns": now_ns}, Case, strict=True)
     except msgspec.ValidationError as error:
-        raise ContractError(f"case: {error}") from error
+        raise with_text(error, ContractError, f"case: {error}") from error
     detail = {"basis": case.basis, "expires_ns": str(case.expires_ns)}
     detail |= {"places": ",".join(case.places)} if case.places else {}
     detail |= {name: str(value) for name in ("from_ns", "until_ns") if (value := getattr(case, name)) is not None}
@@ -114,20 +115,44 @@ def permit(case: Case, search: SearchQuery, who: str, now_ns: int) -> AuditEntry
         CaseError: The query exceeds the case; the message names the limit and how to keep it.
     """
     if case.closed_ns is not None:
-        raise CaseError(f"case {case.id} was closed by {case.closed_by}; open a new one")
+        raise CaseError(
+            f"case {case.id} was closed by {case.closed_by}; open a new one", sentence="error.case.closed", case=case.id
+        )
     if now_ns >= case.expires_ns:
-        raise CaseError(f"case {case.id} has expired on {to_rfc3339(case.expires_ns)}; open a new one")
+        raise CaseError(
+            f"case {case.id} has expired on {to_rfc3339(case.expires_ns)}; open a new one",
+            sentence="error.case.closed",
+            case=case.id,
+        )
     _place(case, search)
     if case.from_ns is not None and search.from_ns < case.from_ns:
-        raise CaseError(f"case {case.id} begins at {to_rfc3339(case.from_ns)}; search from then on")
+        raise CaseError(
+            f"case {case.id} begins at {to_rfc3339(case.from_ns)}; search from then on",
+            sentence="error.case.begins",
+            field="from",
+            case=case.id,
+        )
     if case.until_ns is not None and search.until_ns > case.until_ns:
-        raise CaseError(f"case {case.id} ends at {to_rfc3339(case.until_ns)}; search until then")
+        raise CaseError(
+            f"case {case.id} ends at {to_rfc3339(case.until_ns)}; search until then",
+            sentence="error.case.ends",
+            field="until",
+            case=case.id,
+        )
     return AuditEntry(time_ns=now_ns, who=who, what="search", site=case.site, case=case.id, detail=search.words())
 
 
 def _place(case: Case, search: SearchQuery) -> None:
     asked = {*search.sites, *map(site_of, search.places)}
     if asked != {case.site}:
-        raise CaseError(f"case {case.id} is about the site '{case.site}' only; name that site, or places of it")
+        raise CaseError(
+            f"case {case.id} is about the site '{case.site}' only; name that site, or places of it",
+            sentence="error.case.site",
+            case=case.id,
+        )
     if case.places and (search.sites or not set(search.places) <= set(case.places)):
-        raise CaseError(f"case {case.id} is about {', '.join(case.places)} only; name these, or some of them")
+        raise CaseError(
+            f"case {case.id} is about {', '.join(case.places)} only; name these, or some of them",
+            sentence="error.case.places",
+            case=case.id,
+        )

@@ -204,6 +204,16 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class TargetLabel:
+    """What the target of an audit entry is: an `event`, an `alert` or a `release`."""
+
+    of: str
+    site: str
+    place: str
+    kind: str = ""
+
+
+@dataclass(frozen=True)
 class TimelineEvent:
     """When something of a kind happened, UTC nanoseconds."""
 

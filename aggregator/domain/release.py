@@ -19,6 +19,7 @@ from aggregator.domain.audit_entry import Action, AuditEntry
 from aggregator.domain.search_query import DAY_NS, Nanoseconds
 from common.clock import SECOND_NS
 from common.errors import ContractError, ReleaseError
+from common.field_errors import with_text
 from protocol.commands import Reason
 from protocol.event_types import Name
 from protocol.identifiers import is_printable, to_rfc3339
@@ -129,11 +130,14 @@ def ask(fields: dict[str, object], who: str, now_ns: int) -> tuple[Release, Audi
     try:
         made = msgspec.convert({**given, "asked_by": who, "asked_ns": now_ns}, Release)
     except msgspec.ValidationError as error:
-        raise ContractError(
-            f"release: {error}; ask for an hour at most, and write 3 to 200 printable characters as the reason"
-        ) from error
+        text = f"release: {error}; ask for an hour at most, and write 3 to 200 printable characters as the reason"
+        raise with_text(error, ContractError, text) from error
     if made.to_ns > now_ns:
-        raise ContractError("release: to lies in the future; ask when the footage is there")
+        raise ContractError(
+            "release: to lies in the future; ask when the footage is there",
+            sentence="error.release.future",
+            field="to_ns",
+        )
     return made, _act(made, "release.requested", who, now_ns, reason=made.reason)
 
 
@@ -188,9 +192,12 @@ def fetch(before: Release, who: str, now_ns: int) -> Change:
         ReleaseError: It is not theirs, not there, or was fetched often enough.
     """
     if who != before.asked_by:
-        raise ReleaseError("only who asked for it can fetch it")
+        raise ReleaseError("only who asked for it can fetch it", sentence="error.release.fetch")
     if before.state in ("ready", "fetched") and over(before, now_ns):
-        raise ReleaseError("this copy was fetched, or its time is over; it is destroyed. Ask again if you need to")
+        raise ReleaseError(
+            "this copy was fetched, or its time is over; it is destroyed. Ask again if you need to",
+            sentence="error.release.over",
+        )
     after = _moved(before, "fetch")
     if before.state == "ready":
         after = msgspec.structs.replace(after, expires_ns=min(before.expires_ns, now_ns + FETCHING_NS))
@@ -225,7 +232,9 @@ def swept(before: Release) -> Change:
 
 def _decided(before: Release, deed: Transition, who: str, reason: str, now_ns: int) -> Release:
     if who.casefold() == before.asked_by.casefold():
-        raise ReleaseError("a person cannot decide about their own request: a second person must")
+        raise ReleaseError(
+            "a person cannot decide about their own request: a second person must", sentence="error.release.own"
+        )
     return msgspec.structs.replace(
         _moved(before, deed), decided_by=who, decided_ns=now_ns, decision=check_reason(reason)
     )
@@ -238,7 +247,9 @@ def check_reason(reason: str) -> str:
         ReleaseError: They do not say it.
     """
     if not 3 <= len(reason.strip()) <= 200 or not is_printable(reason.strip()):
-        raise ReleaseError("reason: write 3 to 200 printable characters")
+        raise ReleaseError(
+            "reason: write 3 to 200 printable characters", sentence="error.release.reason", field="reason"
+        )
     return reason.strip()
 
 
@@ -252,7 +263,7 @@ def _moved(before: Release, deed: Transition) -> Release:
     state = TRANSITIONS.get((before.state, deed))
     if state is None:
         by = f" by {before.decided_by}" if before.state in ("approved", "refused") else ""
-        raise ReleaseError(f"this release {_NOW[before.state]}{by}")
+        raise ReleaseError(f"this release {_NOW[before.state]}{by}", sentence="error.release.state")
     return msgspec.structs.replace(before, state=state, step=before.step + 1)
 
 

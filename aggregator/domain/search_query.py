@@ -16,6 +16,7 @@ import msgspec
 from common.clock import SECOND_NS
 from common.decoding import decode_json
 from common.errors import ContractError
+from common.field_errors import with_text
 from protocol.event_types import KINDS, Name, ObjectClass
 from protocol.identifiers import from_rfc3339, is_uuid7
 
@@ -153,7 +154,7 @@ def make(fields: Mapping[str, object]) -> SearchQuery:
     try:
         return msgspec.convert(fields, SearchQuery, strict=True)
     except msgspec.ValidationError as error:
-        raise ContractError(f"search: {error}") from error
+        raise with_text(error, ContractError, f"search: {error}") from error
 
 
 def site_of(spot: str) -> str:

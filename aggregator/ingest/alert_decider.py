@@ -34,6 +34,7 @@ from aggregator.domain.alerts.types import (
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.store_port.alerts import AlertLookup
 from aggregator.ingest.alert_engine import AlertEngine
+from protocol.identifiers import is_uuid7
 
 Allowed = Callable[[Alert], bool]
 """Whether the caller may work on an alert."""
@@ -81,7 +82,8 @@ class AlertDecider:
             return self._merge(alert, wish)
         if isinstance(wish, Split):
             return self._split(alert, wish)
-        if isinstance(wish, Suppressed | Unsuppressed) and alert.suppression not in ("", "shelved"):
+        by_rule = alert.suppression not in ("", "shelved") or is_uuid7(alert.suppressed_by)  # a device is shelved
+        if isinstance(wish, Suppressed | Unsuppressed) and by_rule:
             return Verdict("conflict", alert, f"it is hidden, {alert.suppression}, by {alert.suppressed_by}")
         after = self._change(alert, wish)
         if after is alert and not self._stands(alert, wish):

@@ -46,13 +46,13 @@ class BatchResult:
 
     alerts: dict[str, Alert] = field(default_factory=dict)
     effects: Counter[Effect] = field(default_factory=Counter)
-    committed: int = 0
-    duplicates: int = 0
+    committed: int = field(default=0, init=False)
+    duplicates: int = field(default=0, init=False)
     quarantined: int = 0
-    boxes: set[BoxKey] = field(default_factory=set)
-    statuses: int = 0
-    replies: list[ReplyReceived] = field(default_factory=list)
-    passages: bool = False
+    boxes: set[BoxKey] = field(default_factory=set, init=False)
+    statuses: int = field(default=0, init=False)
+    replies: list[ReplyReceived] = field(default_factory=list, init=False)
+    passages: bool = field(default=False, init=False)
 
     def add(self, other: BatchResult) -> None:
         """Count `other` in."""

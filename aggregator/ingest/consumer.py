@@ -18,21 +18,16 @@ from aggregator.domain.alerts.types import Decision
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.quiet.decisions import QuietDecisions
 from aggregator.ingest.alert_decider import Allowed
-from aggregator.ingest.batch_processor import BatchProcessor, BatchResult, BoxKey
+from aggregator.ingest.batch_processor import BatchProcessor, BoxKey
+from aggregator.ingest.ingest_monitor import IngestMonitor
 from aggregator.messaging.mqtt_client import BrokerLink, InboundMessage
 from aggregator.messaging.outbound_queue import OutboundQueue
-from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
-from aggregator.monitoring.health import Health
-from aggregator.monitoring.metrics import Metrics
 from aggregator.storage.write_queue import WriteQueue
-from common import logging_setup
 from common.backoff import Backoff, run_with_retries
 from common.clock import SECOND_NS, Clock
-from common.errors import BrokerError, StoreError
 from protocol import receipts
 from protocol.topics import BoxTopics
 
-_log = logging_setup.get("ingest")
 BATCH_MESSAGES = 500
 LINGER_S = 0.004
 """How long to wait for more while messages come in quick succession; a lone message never waits."""
@@ -77,18 +72,28 @@ class ReceiptScheduler:
         return ready
 
 
+@dataclass(frozen=True)
+class BrokerConnection:
+    """How the broker is connected to, and connected to again.
+
+    Attributes:
+        connect: Opens a link or raises `BrokerError`.
+        backoff: Delays after failures.
+    """
+
+    connect: Callable[[], BrokerLink]
+    backoff: Backoff
+
+
 class EventConsumer:
     """The consumer's loop.
 
     Args:
-        connect: Opens a link or raises `BrokerError`.
+        connection: To the broker.
         processor: Commits; belongs to this thread while `run` runs.
         queue: Jobs from other threads for the store's writer.
         clock: Monotonic durations.
-        backoff: Delays after failures.
-        health: State of broker, store and loop.
-        metrics: Counters.
-        changes: The change feed.
+        monitor: Reports results and failures.
         outbound: Messages to boxes.
         maintenance: Other work for the writer's thread, called in each turn; must be quick.
     """
@@ -96,25 +101,19 @@ class EventConsumer:
     def __init__(
         self,
         *,
-        connect: Callable[[], BrokerLink],
+        connection: BrokerConnection,
         processor: BatchProcessor,
         queue: WriteQueue[Any],
         clock: Clock,
-        backoff: Backoff,
-        health: Health,
-        metrics: Metrics,
-        changes: ChangeFeed,
+        monitor: IngestMonitor,
         outbound: OutboundQueue | None = None,
         maintenance: Callable[[], object] = lambda: None,
     ) -> None:
-        self._connect = connect
+        self._connect, self._backoff = connection.connect, connection.backoff
         self._processor = processor
         self._queue = queue
         self._clock = clock
-        self._backoff = backoff
-        self._health = health
-        self._metrics = metrics
-        self._changes = changes
+        self._monitor, self._metrics = monitor, monitor.metrics
         self.outbound = outbound or OutboundQueue(queue.wake)
         self._maintenance = maintenance
         self._receipts = ReceiptScheduler()
@@ -124,7 +123,11 @@ class EventConsumer:
     def run(self, stop: threading.Event) -> None:
         """Work until `stop`; failures are retried with back-off. Wake with `queue.wake()`."""
         run_with_retries(
-            lambda: self.run_once(stop), self._backoff, stop, self._failed, lambda seconds: self._pause(stop, seconds)
+            lambda: self.run_once(stop),
+            self._backoff,
+            stop,
+            self._monitor.failed,
+            lambda seconds: self._pause(stop, seconds),
         )
         self._queue.serve()
 
@@ -136,7 +139,7 @@ class EventConsumer:
             StoreError: The store cannot write now.
         """
         link = self._connect()
-        self._connected(True)
+        self._monitor.connected(True)
         try:
             since_ns = self._clock.monotonic_ns()
             self._receipts.request(set(self._processor.boxes()))  # a broker may have lost what it retained
@@ -147,7 +150,7 @@ class EventConsumer:
                     self._backoff.reset()
             self._send_receipts(link, everything=True)
         finally:
-            self._connected(False)
+            self._monitor.connected(False)
             link.close()
 
     def _poll(self, link: BrokerLink) -> None:
@@ -182,8 +185,8 @@ class EventConsumer:
         outcome = self._processor.process(messages)
         self._metrics.commit_s.observe((self._clock.monotonic_ns() - started_ns) / SECOND_NS)
         self._metrics.batch.observe(len(messages))
-        self._store_works()
-        self.announce(outcome)
+        self._monitor.store_works()
+        self._monitor.announce(outcome)
         self.outbound.answered(outcome.replies)
         link.acknowledge(messages)
         self._receipts.request(outcome.boxes)
@@ -196,7 +199,7 @@ class EventConsumer:
             StoreError: The store cannot write now.
         """
         verdicts, outcome = self._processor.decide(requests, decision, allowed)
-        self.announce(outcome)
+        self._monitor.announce(outcome)
         return verdicts
 
     def apply_quiet(self, changed: QuietDecisions, entries: list[AuditEntry]) -> None:
@@ -205,25 +208,7 @@ class EventConsumer:
         Raises:
             StoreError: The store cannot write now.
         """
-        self.announce(self._processor.apply_quiet(changed, entries))
-
-    def announce(self, outcome: BatchResult) -> None:
-        """Count the results of a commit, and publish the changes."""
-        metrics = self._metrics
-        metrics.committed.inc(outcome.committed)
-        metrics.duplicates.inc(outcome.duplicates)
-        metrics.quarantined.inc(outcome.quarantined)
-        metrics.statuses.inc(outcome.statuses)
-        for effect, count in outcome.effects.items():
-            metrics.alerts.labels(effect.value).inc(count)
-        self._changes.publish(
-            ChangeSet(
-                outcome.alerts,
-                boxes=outcome.statuses > 0,
-                quarantine=outcome.quarantined > 0,
-                passages=outcome.passages,
-            )
-        )
+        self._monitor.announce(self._processor.apply_quiet(changed, entries))
 
     def _send_receipts(self, link: BrokerLink, everything: bool = False) -> None:
         due = list(self._receipts.requested) if everything else self._receipts.due(self._clock.monotonic_ns())
@@ -237,17 +222,17 @@ class EventConsumer:
 
     def _serve_store(self) -> None:
         """Work that does not need the broker: jobs of other threads, maintenance, the heartbeat."""
-        self._health.turn()
+        self._monitor.health.turn()
         self._queue.serve()
         self._maintenance()
         due = self._processor.turn()
         if due is not None and due.alerts:
-            self.announce(due)
+            self._monitor.announce(due)
         now_ns = self._clock.monotonic_ns()
         if self._heartbeat_ns is None or now_ns - self._heartbeat_ns > HEARTBEAT_S * SECOND_NS:
             self._heartbeat_ns = now_ns
             self._processor.write_heartbeat()
-            self._store_works()
+            self._monitor.store_works()
 
     def _pause(self, stop: threading.Event, seconds: float) -> None:
         deadline_ns = self._clock.monotonic_ns() + round(seconds * SECOND_NS)
@@ -256,26 +241,4 @@ class EventConsumer:
             try:
                 self._serve_store()
             except Exception as error:  # as in `run`
-                self._failed(error)
-
-    def _connected(self, yes: bool) -> None:
-        self._health.broker = yes
-        self._metrics.connected.set(yes)
-        if yes:
-            self._health.problem = ""
-            _log.info("connected to the broker")
-
-    def _store_works(self) -> None:
-        self._health.store = True
-
-    def _failed(self, error: Exception | None) -> None:
-        if isinstance(error, StoreError):
-            self._health.store = False
-            self._metrics.store_failures.inc()
-        elif isinstance(error, BrokerError):
-            self._metrics.reconnects.inc()
-        else:
-            _log.error("ingest failed; will try again", exc_info=error)
-        if self._health.problem != str(error):
-            _log.warning("ingest interrupted; will try again", problem=str(error))
-        self._health.problem = str(error)
+                self._monitor.failed(error)

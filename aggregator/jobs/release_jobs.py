@@ -55,7 +55,7 @@ class ReleaseJobs:
         Raises:
             StoreError: The store cannot be reached.
         """
-        unfinished = await asyncio.to_thread(self.service.reader.unfinished_releases)
+        unfinished = await asyncio.to_thread(self.service.store.reader.unfinished_releases)
         wanted = {ASK: set[str](), ERASE: set[str]()}
         for release in unfinished:
             now_ns = self.service.clock.wall_ns()
@@ -97,7 +97,7 @@ class ReleaseJobs:
             TryAgain: The box is making it.
             PaifangError: The box did not answer, or the store cannot be reached.
         """
-        release = await asyncio.to_thread(self.service.reader.release, job.key)
+        release = await asyncio.to_thread(self.service.store.reader.release, job.key)
         if release is None or release.state != "approved":
             return
         if problem := await asyncio.to_thread(self.service.objection, release):
@@ -119,16 +119,16 @@ class ReleaseJobs:
         Raises:
             PaifangError: It could not be deleted.
         """
-        release = await asyncio.to_thread(self.service.reader.release, job.key)
+        release = await asyncio.to_thread(self.service.store.reader.release, job.key)
         if release is None or release.sealed or not release.object or self.service.busy(release.id):
             return
-        await asyncio.to_thread(self.service.objects.delete, release.object)
+        await asyncio.to_thread(self.service.copies.objects.delete, release.object)
         with contextlib.suppress(ReleaseError):
             await self.service.change(moves.swept(release))
 
     def _command(self, release: Release) -> Command:
-        keys = self.service.keys
-        secrets = Secrets(keys.ticket(USE, release.id), bytes.fromhex(self.service.key_of(release)))
+        copies = self.service.copies
+        secrets = Secrets(copies.keys.ticket(USE, release.id), bytes.fromhex(copies.key_of(release)))
         made = Command(
             id=self.service.new_id(),
             name="release",
@@ -141,7 +141,7 @@ class ReleaseJobs:
             approved_by=release.decided_by,
             case=release.case_id,
             job=release.id,
-            ticket=seal(keys.of_site(release.site), release.id, secrets.text(), self.service.random),
+            ticket=seal(copies.keys.of_site(release.site), release.id, secrets.text(), copies.random),
         )
         try:
             return msgspec.convert(msgspec.to_builtins(made), Command)
@@ -154,11 +154,11 @@ class ReleaseJobs:
             await self.service.change(moves.fail(release, problem, self.service.clock.wall_ns()))
             _log.warning("no clear copy", release=release.id, problem=problem)
             await asyncio.to_thread(self.forget, release.id)
-            await asyncio.to_thread(self.service.objects.delete, f"{USE}/{release.id}")
+            await asyncio.to_thread(self.service.copies.objects.delete, f"{USE}/{release.id}")
 
     def expects(self, job: str) -> bool:
         """Whether this job's file is still wanted."""
-        release = self.service.reader.release(job)
+        release = self.service.store.reader.release(job)
         return release is not None and release.state == "approved"
 
     async def take(self, received: ReceivedFile) -> None:
@@ -167,10 +167,10 @@ class ReleaseJobs:
         Raises:
             StoreError: It could not be stored; the box uploads it again.
         """
-        release = await asyncio.to_thread(self.service.reader.release, received.job)
+        release = await asyncio.to_thread(self.service.store.reader.release, received.job)
         if release is None or release.state != "approved":
             if release is None or not release.object:  # not wanted any more: it must be deleted
-                await asyncio.to_thread(self.service.objects.delete, received.name)
+                await asyncio.to_thread(self.service.copies.objects.delete, received.name)
             return
         if problem := await asyncio.to_thread(self.service.objection, release):
             await self.fail(release, problem)

@@ -15,6 +15,7 @@ from aggregator.domain.audit_entry import Action, AuditEntry
 from aggregator.messaging.outbound_queue import OutboundQueue
 from common.clock import Clock
 from common.errors import CommandError
+from common.field_errors import field_error
 from protocol.commands import Command, CommandName, Reply, pack
 from protocol.identifiers import to_rfc3339, uuid7
 from protocol.topics import BoxTopics
@@ -81,7 +82,7 @@ class CommandClient:
             )  # fmt: skip
             command = msgspec.convert(msgspec.to_builtins(given), Command)
         except msgspec.ValidationError as error:
-            raise CommandError(f"{error}; write 3 to 200 printable characters") from error
+            raise field_error(error, CommandError) from error
         act = AuditEntry(
             time_ns=now_ns, who=by, what=ACTS[name], site=topics.site, target=f"{topics.box}/{target}",
             case=case, reason=command.reason, detail={"command": number} | _range(span),
@@ -89,7 +90,8 @@ class CommandClient:
         await asyncio.wrap_future(self.record(act))
         reply = await self.ask(topics, command)
         if not reply.done:
-            raise CommandError(f"the box refused: {reply.problem or 'no reason given'}")
+            problem = reply.problem or "no reason given"
+            raise CommandError(f"the box refused: {problem}", sentence="error.box_refused", problem=problem)
         return reply
 
     async def ask(self, topics: BoxTopics, command: Command) -> Reply:
@@ -110,7 +112,8 @@ class CommandClient:
             self.posts.put(topics.command(command.name), message, retain=False)
             return await asyncio.wait_for(answer, self.answer_s)
         except TimeoutError as error:
-            raise CommandError(f"the box did not answer within {self.answer_s:g} s; it may be offline") from error
+            text = f"the box did not answer within {self.answer_s:g} s; it may be offline"
+            raise CommandError(text, sentence="error.box_silent", seconds=f"{self.answer_s:g}") from error
         finally:
             self.posts.expect(topics, command.id, None)
 

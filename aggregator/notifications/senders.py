@@ -87,7 +87,9 @@ class SenderPool:
         """End all idle processes; those at work end with their attempt."""
         idle, self._idle = self._idle, []
         for process, _ in idle:
-            await _end(process)
+            _close(process)
+        for process, _ in idle:
+            await process.wait()
 
     async def _ask(self, request: dict[str, Any]) -> _Answer:
         if self._running >= self.most:
@@ -132,11 +134,14 @@ class SenderPool:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill a process, and wait until it and its pipes are gone."""
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
-    with contextlib.suppress(OSError):
-        await process.communicate()
+    """Kill a process and wait until it is gone."""
+    _close(process)
+    await process.wait()
+
+
+def _close(process: asyncio.subprocess.Process) -> None:
+    """Kill a process and close its pipes at once: at the end of the event loop nobody waits for that any more."""
+    process._transport.close()  # type: ignore[attr-defined]
 
 
 def _pause_s(text: str, now_ns: int) -> float:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from aggregator.domain.alerts.decisions import Request, Verdict
-from aggregator.domain.alerts.types import Alert, Assigned, Decision, Suppressed
+from aggregator.domain.alerts.types import Alert, Assigned, Closed, Decision, Suppressed
 from aggregator.domain.authorization import Areas, Principal
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.accounts import AccountReader
@@ -16,6 +16,12 @@ from aggregator.domain.store_port.alerts import AlertLookup
 from aggregator.ingest.alert_decider import Allowed
 
 Decide = Callable[[Sequence[Request], Decision, Allowed], list[Verdict]]
+ClosingProblems = Callable[[Sequence[tuple[Alert, Closed]]], Mapping[str, str]]
+"""Alert's id → why it may not be closed so."""
+
+
+def _no_problems(_: Sequence[tuple[Alert, Closed]]) -> Mapping[str, str]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -27,12 +33,14 @@ class AlertService:
         carry_out: Commits decisions and publishes the changes; called on the writer's thread.
         accounts: Knows to whom an alert may be assigned.
         areas: The areas of each place.
+        closing_problems: What procedures ask for before an alert is closed; called on the writer's thread.
     """
 
     queue: WriteJobs[AlertLookup]
     carry_out: Decide
     accounts: AccountReader
     areas: Areas
+    closing_problems: ClosingProblems = _no_problems
 
     async def decide(
         self, caller: Principal, requests: Sequence[Request], origin: str = "", *, link: bool = False
@@ -62,11 +70,27 @@ class AlertService:
         def job(store: AlertLookup) -> list[Verdict]:
             unfit = ((number, _unfit(it, store, caller, people)) for number, it in enumerate(requests))
             refused = {number: verdict for number, verdict in unfit if verdict is not None}
+            refused |= self._open_steps(store, requests, allowed)
             rest = self.carry_out([it for n, it in enumerate(requests) if n not in refused], decision, allowed)
             done = iter(rest)
             return [refused[number] if number in refused else next(done) for number in range(len(requests))]
 
         return await self.queue.write(job)
+
+    def _open_steps(self, store: AlertLookup, requests: Sequence[Request], allowed: Allowed) -> dict[int, Verdict]:
+        """Which of the requests close an alert whose procedure asks for more."""
+        closing: dict[int, tuple[Alert, Closed]] = {}
+        for number, request in enumerate(requests):
+            if isinstance(request.wish, Closed):
+                alert = store.alert(request.alert_id)
+                if alert is not None and allowed(alert):
+                    closing[number] = (alert, request.wish)
+        problems = self.closing_problems(list(closing.values())) if closing else {}
+        return {
+            number: Verdict("refused", alert, problems[alert.id])
+            for number, (alert, _) in closing.items()
+            if alert.id in problems
+        }
 
     def _principal(self, name: str) -> Principal | None:
         if self.accounts.user(name) is None:

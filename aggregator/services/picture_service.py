@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.audit.view_deduplicator import ViewDeduplicator
+from aggregator.domain.audit_anomalies import SHOWN
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.authorization import Principal
 from aggregator.domain.store_port.events import EventReader
@@ -30,8 +31,13 @@ class PictureService:
     views: ViewDeduplicator
     clock: Clock
 
-    async def open(self, caller: Principal, event_id: str) -> bytes | None:
+    async def open(self, caller: Principal, event_id: str, *, by_page: bool = False) -> bytes | None:
         """An event's redacted JPEG, after the access is in the audit log; None if the caller may see none.
+
+        Args:
+            caller: Who sees it.
+            event_id: The event.
+            by_page: A page shows it by itself, as a preview; opened later, it is logged again as a deliberate access.
 
         Raises:
             StoreError: The access could not be logged, so nothing may be shown.
@@ -40,10 +46,18 @@ class PictureService:
         if origin is None or not caller.may("alerts.see", origin.site, origin.place):
             return None
         jpeg = await asyncio.to_thread(self.reader.picture, event_id)
-        if jpeg is not None and not self.views.known(caller.name, event_id):
+        seen = f"{event_id} shown" if by_page else event_id
+        if jpeg is not None and not self.views.known(caller.name, seen):
             now_ns = self.clock.wall_ns()
             await self.audit_log.record(
-                AuditEntry(time_ns=now_ns, who=caller.name, what="view", site=origin.site, target=event_id)
+                AuditEntry(
+                    time_ns=now_ns,
+                    who=caller.name,
+                    what="view",
+                    site=origin.site,
+                    target=event_id,
+                    detail={SHOWN: "page"} if by_page else {},
+                )
             )
-            self.views.add(caller.name, event_id)
+            self.views.add(caller.name, seen)
         return jpeg

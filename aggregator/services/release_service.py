@@ -44,8 +44,61 @@ class ReleaseDownload:
     close: Callable[[], None]
 
 
+@dataclass(frozen=True)
+class SealedCopies:
+    """Clear copies, each sealed with a key of its own, and their keys.
+
+    Attributes:
+        keys: Hide the copies' keys.
+        objects: Where sealed copies lie.
+        random: Makes random bytes.
+    """
+
+    keys: KeyRing
+    objects: ObjectStorage
+    random: Callable[[int], bytes]
+
+    def new_key(self, release: Release) -> bytes:
+        """A key for a release, sealed as it is kept."""
+        return self.keys.hidden(_secret_name(release), self.random(KEY_BYTES).hex())
+
+    def key_of(self, release: Release) -> str:
+        """The copy's key, hexadecimal.
+
+        Raises:
+            ReleaseError: It is destroyed.
+            ListError: It was sealed with other keys.
+        """
+        if not release.sealed:
+            raise ReleaseError("the key of this copy is destroyed", sentence="error.release.over")
+        return self.keys.shown(_secret_name(release), release.sealed)
+
+    async def read(self, release: Release, key: bytes) -> AsyncIterator[bytes]:
+        """The opened copy, in pieces."""
+        opening = ChunkedDecryptor(key, release.id)
+        async for sealed in self.objects.read(release.object, 0, release.size):
+            for plain in opening.add(sealed):
+                yield plain
+        yield opening.finish()
+
+
 class ReleaseSources(AccountReader, CaseReader, FleetReader, ReleaseReader, Protocol):
     """Reads releases, and what decides whether one is allowed."""
+
+
+@dataclass(frozen=True)
+class ReleaseStore:
+    """Where releases and the audit log are kept.
+
+    Attributes:
+        reader: Releases, cases, roles.
+        write: Runs a job on the writer's thread.
+        record: Writes an entry to the audit log.
+    """
+
+    reader: ReleaseSources
+    write: Callable[[Callable[[ReleaseWriter], Any]], Awaitable[Any]]
+    record: Callable[[AuditEntry], Awaitable[None]]
 
 
 @dataclass
@@ -53,32 +106,24 @@ class ReleaseService:
     """Releases after a check of permissions. Belongs to the event loop.
 
     Args:
-        reader: Releases, cases, roles.
-        write: Runs a job on the writer's thread.
-        record: Writes an entry to the audit log.
+        store: Where releases are kept.
+        copies: The copies.
         investigations: Cases.
-        keys: Hide the copies' keys.
-        objects: Where sealed copies lie.
         areas: The areas of each place.
         clock: The present time.
-        random: Makes random bytes.
         new_id: Makes a UUIDv7.
 
     Attributes:
         news: Set when something is to be done at once.
     """
 
-    reader: ReleaseSources
-    write: Callable[[Callable[[ReleaseWriter], Any]], Awaitable[Any]]
-    record: Callable[[AuditEntry], Awaitable[None]]
+    store: ReleaseStore
+    copies: SealedCopies
     investigations: SearchService
-    keys: KeyRing
-    objects: ObjectStorage
     areas: Areas
     clock: Clock
-    random: Callable[[int], bytes]
     new_id: Callable[[], str]
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    news: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _streams: Counter[str] = field(default_factory=Counter)
 
     async def ask(self, caller: Principal, fields: dict[str, object]) -> Release:
@@ -104,10 +149,11 @@ class ReleaseService:
         made, act = moves.ask(fields | about, caller.name, now_ns)
         caller.need("release.ask", made.site, made.camera)
         if not case.open_at(now_ns):
-            raise ReleaseError(f"case {case.id} has ended; open a new one")
+            raise ReleaseError(f"case {case.id} has ended; open a new one", sentence="error.case.closed", case=case.id)
         if not all(covers(case, made.site, made.camera, at_ns) for at_ns in (made.from_ns, made.to_ns - 1)):
-            raise ReleaseError(f"case {case.id} does not cover this camera at this time")
-        await self.write(lambda store: store.request_release(made, act))
+            text = f"case {case.id} does not cover this camera at this time"
+            raise ReleaseError(text, sentence="error.case.covers", case=case.id)
+        await self.store.write(lambda store: store.request_release(made, act))
         return made
 
     async def decide(self, caller: Principal, release_id: str, *, approved: bool, reason: str) -> Release:
@@ -128,19 +174,19 @@ class ReleaseService:
         try:
             after = await self.change(await self._approval(before, caller, reason, now_ns))
         except ReleaseError as error:
-            await self.record(_refused(before, caller.name, "approve", str(error), now_ns))
+            await self.store.record(_refused(before, caller.name, "approve", str(error), now_ns))
             raise
         self.news.set()
         return after
 
     async def _approval(self, before: Release, caller: Principal, reason: str, now_ns: int) -> Change:
-        sealed = self.keys.hidden(f"release/{before.id}", self.random(KEY_BYTES).hex())
+        sealed = self.copies.new_key(before)
         change = moves.approve(before, caller.name, reason, sealed, now_ns)
-        case = await asyncio.to_thread(self.reader.case, before.case_id)
+        case = await asyncio.to_thread(self.store.reader.case, before.case_id)
         if case is None or not case.open_at(now_ns):
-            raise ReleaseError(f"case {before.case_id} has ended")
+            raise ReleaseError(f"case {before.case_id} has ended", sentence="error.case.closed", case=before.case_id)
         if problem := await asyncio.to_thread(self.objection, change.after):
-            raise ReleaseError(problem)
+            raise ReleaseError(problem, sentence="error.release.rights")
         return change
 
     async def fetch(self, caller: Principal, release_id: str) -> ReleaseDownload:
@@ -158,9 +204,9 @@ class ReleaseService:
             if problem := await asyncio.to_thread(self.objection, before):
                 raise Forbidden(problem)
             change = moves.fetch(before, caller.name, now_ns)
-            key = bytes.fromhex(self.key_of(before))
+            key = bytes.fromhex(self.copies.key_of(before))
         except (Forbidden, ReleaseError) as error:
-            await self.record(_refused(before, caller.name, "fetch", str(error), now_ns))
+            await self.store.record(_refused(before, caller.name, "fetch", str(error), now_ns))
             raise
         self._streams[before.id] += 1
         try:
@@ -168,12 +214,12 @@ class ReleaseService:
         except BaseException:
             self._end(before.id)
             raise
-        size, pieces = opened_bytes(after.size), self._pieces(after, key)
+        size, pieces = opened_bytes(after.size), self.copies.read(after, key)
         return ReleaseDownload(f"release-{after.id}.zip", size, pieces, lambda: self._end(after.id))
 
     async def shown(self, caller: Principal) -> list[Release]:
         """The caller's newest requests, and those of the sites that the caller decides for."""
-        return await asyncio.to_thread(self.reader.releases, caller.name, caller.within("release.decide"))
+        return await asyncio.to_thread(self.store.reader.releases, caller.name, caller.within("release.decide"))
 
     async def one(self, release_id: str) -> Release:
         """A release.
@@ -181,9 +227,9 @@ class ReleaseService:
         Raises:
             ReleaseError: There is none.
         """
-        found = await asyncio.to_thread(self.reader.release, release_id) if is_uuid7(release_id) else None
+        found = await asyncio.to_thread(self.store.reader.release, release_id) if is_uuid7(release_id) else None
         if found is None:
-            raise ReleaseError(NONE)
+            raise ReleaseError(NONE, sentence="error.release.none")
         return found
 
     async def change(self, change: Change) -> Release:
@@ -193,20 +239,10 @@ class ReleaseService:
             ReleaseError: Somebody was faster.
             StoreError: It could not be written.
         """
-        if not await self.write(lambda store: store.change_release(change)):
-            raise ReleaseError("it was changed by another user meanwhile; reload it")
+        if not await self.store.write(lambda store: store.change_release(change)):
+            text = "it was changed by another user meanwhile; reload it"
+            raise ReleaseError(text, sentence="error.release.changed")
         return change.after
-
-    def key_of(self, release: Release) -> str:
-        """The copy's key, hexadecimal.
-
-        Raises:
-            ReleaseError: It is destroyed.
-            ListError: It was sealed with other keys.
-        """
-        if not release.sealed:
-            raise ReleaseError("the key of this copy is destroyed")
-        return self.keys.shown(f"release/{release.id}", release.sealed)
 
     def objection(self, release: Release) -> str:
         """Which of the two may not any more; empty: both may."""
@@ -221,29 +257,28 @@ class ReleaseService:
         return self._streams[release_id] > 0
 
     def _caller(self, name: str) -> Principal:
-        return Principal(name, self.reader.role_assignments(name), self.areas)
+        return Principal(name, self.store.reader.role_assignments(name), self.areas)
 
     def _box_of(self, site: str, camera: str, box: str) -> str:
-        found = [it for it in self.reader.cameras() if it.site == site]
+        found = [it for it in self.store.reader.cameras() if it.site == site]
         boxes = [it.box for it in found if it.id == camera and box in ("", it.box)]
         if not boxes:
             known = ", ".join(sorted({it.id for it in found})) or "none"
-            raise ReleaseError(f"site '{site}' has no camera '{camera[:64]}'; known: {known}")
+            text = f"site '{site}' has no camera '{camera[:64]}'; known: {known}"
+            raise ReleaseError(text, sentence="error.release.camera", field="camera")
         if len(boxes) > 1:
-            raise ReleaseError(f"camera '{camera}' is on several boxes; say box, one of {', '.join(sorted(boxes))}")
+            text = f"camera '{camera}' is on several boxes; say box, one of {', '.join(sorted(boxes))}"
+            raise ReleaseError(text, sentence="error.release.box", field="camera")
         return boxes[0]
-
-    async def _pieces(self, release: Release, key: bytes) -> AsyncIterator[bytes]:
-        opening = ChunkedDecryptor(key, release.id)
-        async for sealed in self.objects.read(release.object, 0, release.size):
-            for plain in opening.add(sealed):
-                yield plain
-        yield opening.finish()
 
     def _end(self, release_id: str) -> None:
         self._streams[release_id] -= 1
         self._streams += Counter()  # forgets those at nought
         self.news.set()
+
+
+def _secret_name(release: Release) -> str:
+    return f"release/{release.id}"
 
 
 def _refused(release: Release, who: str, tried: str, why: str, now_ns: int) -> AuditEntry:

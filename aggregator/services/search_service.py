@@ -74,7 +74,7 @@ class SearchService:
         case = await self.case(caller, case_id)
         act = cases.closing(case, caller.name, self.clock.wall_ns())
         if not await self.write(lambda store: store.close_case(act)):
-            raise CaseError(f"case {case.id} is closed already")
+            raise CaseError(f"case {case.id} is closed already", sentence="error.case.closed", case=case.id)
 
     async def case(self, caller: Principal, case_id: str) -> Case:
         """A case that the caller may work on.
@@ -84,7 +84,8 @@ class SearchService:
         """
         case = await asyncio.to_thread(self.reader.case, case_id[:64])
         if case is None or not caller.may("case.work", case.site):
-            raise CaseError(f"there is no case '{case_id[:64]}' at your sites; open one first")
+            text = f"there is no case '{case_id[:64]}' at your sites; open one first"
+            raise CaseError(text, sentence="error.case.none", case=case_id[:64])
         return case
 
     async def cases(self, caller: Principal) -> list[Case]:
@@ -118,6 +119,14 @@ class SearchService:
         for spot in question.places:
             caller.need("search", *spot.split("/", 1))
         await self.record(act)
+        return await asyncio.to_thread(self.reader.search, question, after)
+
+    async def next_page(self, question: SearchQuery, after: Key) -> ResultPage:
+        """More of an answer whose question was permitted and recorded by `search_from` in the same request.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
         return await asyncio.to_thread(self.reader.search, question, after)
 
     async def picture(self, caller: Principal, case_id: str, event_id: str) -> bytes | None:
@@ -174,7 +183,7 @@ class SearchService:
         """The case, and where the event was seen if the case covers that."""
         case = await self.case(caller, case_id)
         if not case.open_at(self.clock.wall_ns()):
-            raise CaseError(f"case {case.id} has ended; open a new one")
+            raise CaseError(f"case {case.id} has ended; open a new one", sentence="error.case.closed", case=case.id)
         where = await asyncio.to_thread(self.reader.event_origin, event_id)
         if where is None or not covers(case, where.site, where.place, where.time_ns):
             return case, None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from aggregator.domain.read_models import Box
 from aggregator.domain.store_port.events import FleetReader
 from aggregator.settings.aggregator import Site
 from common.clock import SECOND_NS, Clock
@@ -33,6 +34,10 @@ class SiteClock:
         """A site's time zone: the configured one, else its box's, else UTC."""
         configured = self.sites.get(site)
         return zone_of(configured.timezone if configured else None, box_timezone)
+
+    def zone_of_boxes(self, site: str, boxes: Iterable[Box]) -> ZoneInfo:
+        """As `zone`, with the time zone of the site's first box that reports one."""
+        return self.zone(site, next((box.timezone for box in boxes if box.site == site and box.timezone), None))
 
     def local(self, site: str, time_ns: int, box_timezone: str | None = "UTC") -> datetime:
         """A UTC time in nanoseconds as the local time of a site, in whole seconds."""

@@ -18,7 +18,8 @@ from aggregator.domain.store_port.events import Purgeable
 from aggregator.storage.database import one_of
 from aggregator.storage.schema import events, pictures, record
 from aggregator.storage.schema_alerts import alert_history, alerts
-from aggregator.storage.tables import audit
+from aggregator.storage.schema_shift import handovers, procedure_ticks, shift_notes
+from aggregator.storage.tables import audit, quiet
 from aggregator.storage.tables.audit import entries_after
 from aggregator.storage.tables.events import counter, set_counter
 from common.clock import SECOND_NS
@@ -96,8 +97,21 @@ def _alerts(db: Connection, before_ns: int, limit: int) -> int:
     ids = db.execute(old).scalars().all()
     if ids:
         db.execute(delete(alert_history).where(one_of(alert_history.c.alert, ids)))
+        db.execute(delete(procedure_ticks).where(one_of(procedure_ticks.c.alert, ids)))
         db.execute(delete(alerts).where(one_of(alerts.c.id, ids)))
-    return len(ids)
+    quiet.drop_ended(db, before_ns)
+    return len(ids) + _shifts(db, before_ns, limit)
+
+
+def _shifts(db: Connection, before_ns: int, limit: int) -> int:
+    """Hand-overs repeat what alerts say, so that they are kept no longer; notes likewise."""
+    erased = 0
+    for old, time_ns in ((handovers, handovers.c.left_ns), (shift_notes, shift_notes.c.time_ns)):
+        ids = db.execute(select(old.c.id).where(time_ns < before_ns).order_by(time_ns).limit(limit)).scalars().all()
+        if ids:
+            db.execute(delete(old).where(one_of(old.c.id, ids)))
+        erased += len(ids)
+    return erased
 
 
 def _record(db: Connection, before_ns: int, limit: int) -> int:

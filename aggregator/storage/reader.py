@@ -8,6 +8,7 @@ from __future__ import annotations
 from aggregator.storage.database import Database, Query
 from aggregator.storage.tables import accounts as account_table
 from aggregator.storage.tables import audit as audit_table
+from aggregator.storage.tables import audit_names as audit_name_table
 from aggregator.storage.tables import cases as case_table
 from aggregator.storage.tables import clips as clip_table
 from aggregator.storage.tables import escalation as escalation_table
@@ -17,7 +18,9 @@ from aggregator.storage.tables import places as place_table
 from aggregator.storage.tables import quiet as quiet_table
 from aggregator.storage.tables import releases as release_table
 from aggregator.storage.tables import search as searching
+from aggregator.storage.tables import shift as shift_table
 from aggregator.storage.tables import site_lists as list_table
+from aggregator.storage.tables import statistics as statistic
 from aggregator.storage.tables.alerts import history as alert_history
 from aggregator.storage.tables.alerts import queries as alert_table
 
@@ -44,7 +47,9 @@ class SqlReader:
     event_origin = Query(event_table.origin)
     event_count = Query(event_table.count)
     timeline = Query(place_table.timeline)
+    timeline_bins = Query(place_table.timeline_bins)
     passages = Query(place_table.passages)
+    passage = Query(place_table.passage)
 
     boxes = Query(place_table.boxes)
     cameras = Query(place_table.cameras)
@@ -59,6 +64,8 @@ class SqlReader:
     api_token = Query(account_table.api_token)
     api_tokens = Query(account_table.api_tokens)
     totp_secret = Query(account_table.totp_secret)
+    recovery_code_count = Query(account_table.recovery_code_count)
+    grant_requests = Query(account_table.open_grant_requests)
     linked_user = Query(account_table.linked_user)
     accounts = Query(account_table.accounts)
 
@@ -68,6 +75,7 @@ class SqlReader:
     openings = Query(quiet_table.openings)
 
     list_rows = Query(list_table.rows)
+    list_rows_of = Query(list_table.rows_of)
     list_versions = Query(list_table.versions)
 
     search = Query(searching.find)
@@ -95,8 +103,23 @@ class SqlReader:
     notifications = Query(notification_table.find)
 
     audit_entries = Query(audit_table.entries_after)
+    target_labels = Query(audit_name_table.labels)
     audit_log_size = Query(audit_table.size)
     newest_audit_entries = Query(audit_table.newest)
     audit_leaf_hashes = Query(audit_table.leaf_hashes)
     checkpoints = Query(audit_table.all_checkpoints)
     audit_proofs = Query(audit_table.proofs)
+
+    procedure_versions = Query(shift_table.versions)
+    newest_procedures = Query(shift_table.newest)
+    procedure_ticks = Query(shift_table.ticks)
+    handover = Query(shift_table.handover)
+    handovers = Query(shift_table.handover_list)
+    last_taken = Query(shift_table.last_taken)
+    shift_notes = Query(shift_table.notes)
+
+    alert_figures = Query(statistic.figures)
+    outcomes = Query(statistic.outcomes)
+    rule_events = Query(statistic.rule_events)
+    state_events = Query(statistic.state_events)
+    oldest = Query(statistic.oldest)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, Column, Index, UniqueConstraint
 from sqlalchemy import text as sql
 
-from aggregator.storage import schema_alerts
+from aggregator.storage import schema_alerts, schema_shift
 from aggregator.storage.columns import INTEGER, TEXT, metadata
 from aggregator.storage.columns import blobs as _blob
 from aggregator.storage.columns import integers as _integer
@@ -20,7 +20,7 @@ from aggregator.storage.columns import series as _series
 from aggregator.storage.columns import table as _table
 from aggregator.storage.columns import texts as _text
 
-__all__ = ["INTEGER", "TEXT", "metadata", "schema_alerts"]
+__all__ = ["INTEGER", "TEXT", "metadata", "schema_alerts", "schema_shift"]
 
 CLIP_OPEN = sql("state IN ('wanted', 'asked')")
 RELEASE_OPEN = sql("state IN ('requested', 'approved', 'ready') OR object <> ''")

@@ -18,6 +18,7 @@ from aggregator.storage.tables import (
     notifications,
     quiet,
     releases,
+    shift,
     site_lists,
 )
 from aggregator.storage.tables.alerts import history, queries
@@ -72,6 +73,7 @@ class SqlWriter:
 
     change_account = Change(accounts.change)
     use_totp_step = Change(accounts.use_totp_step)
+    use_recovery_code = Change(accounts.use_recovery_code)
     use_one_time_password = Change(accounts.use_one_time_password)
     end_one_time_accounts = Change(accounts.end_one_time)
     add_session = Change(accounts.add_session)
@@ -86,6 +88,12 @@ class SqlWriter:
     change_clip = Change(clips.change)
     delete_clip = Change(clips.delete)
 
+    add_procedure = Change(shift.add)
+    put_tick = Change(shift.put_tick)
+    remove_tick = Change(shift.remove_tick)
+    put_handover = Change(shift.put_handover)
+    take_handover = Change(shift.take)
+    add_shift_note = Change(shift.add_note)
     put_escalation = Change(escalation.put_document)
     start_timers = Change(escalation.start)
     take_steps = Change(escalation.take)

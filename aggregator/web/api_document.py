@@ -12,8 +12,10 @@ from aggregator.settings.aggregator import Http
 from aggregator.web.api import accounts, audit, clips, health, places, releases, search, site_lists
 from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
+from aggregator.web.api.alerts.quiet import maintenance, silences, sources
 from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.api.monitoring import escalation, notifications
+from aggregator.web.api.shift import handovers, procedures, statistics
 
 FILE = Path(__file__).resolve().parents[2] / "configs" / "openapi.json"
 
@@ -27,10 +29,16 @@ def text() -> str:
         partial(changes.add, log=none, authenticator=none),
         partial(listing.add, responses=responses),
         partial(decisions.add, alerts=none, responses=responses),
+        partial(procedures.add, procedures=none),
+        partial(handovers.add, handovers=none),
+        partial(statistics.add, statistics=none),
+        partial(silences.add, quiet=none, responses=responses),
+        partial(maintenance.add, quiet=none, places=none),
+        partial(sources.add, quiet=none, floods=none),
         partial(places.add, reader=none, pictures=none, sites=none),
-        partial(site_lists.add, lists=none, commands=none),
+        partial(site_lists.add, lists=none, commands=none, passages=none),
         partial(audit.add, reader=none, audit_log=none, public=none, clock=none),
-        partial(accounts.add, accounts=none),
+        partial(accounts.add, accounts=none, grants=none),
         partial(search.add, searches=none, objects=none),
         partial(releases.add, releases=none),
         partial(clips.add, clips=none),

@@ -19,10 +19,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from aggregator.ingest.batch_processor import BatchProcessor
-from aggregator.ingest.consumer import EventConsumer
+from aggregator.ingest.consumer import BrokerConnection, EventConsumer
+from aggregator.ingest.ingest_monitor import IngestMonitor
 from aggregator.messaging.broker_config import BrokerCredentials, accounts
 from aggregator.messaging.embedded_broker import EmbeddedServer
 from aggregator.messaging.mqtt_client import BrokerEndpoint, MqttClient
@@ -39,9 +39,9 @@ from common.backoff import Backoff
 from common.clock import SystemClock
 from common.secret import Secret
 from demo.osdp_reader import SimulatedReader
-from edge.access.doors.credential_policy import Allowlist
+from edge.access.doors.credential_policy import Allowlist, CredentialPolicy
 from edge.access.doors.door_signals import CredentialPresented, DoorContact, DoorSignal
-from edge.access.doors.factory import Doors
+from edge.access.doors.factory import BoxContext, Doors
 from edge.access.pseudonyms import DailyPseudonyms
 from edge.app import Box
 from edge.loaded_models import Models
@@ -160,8 +160,8 @@ def _ingest(folder: Path, port: int, account: BrokerCredentials, granted: list[f
 
     target = BrokerEndpoint("127.0.0.1", port, "bench", account.username, account.password)
     EventConsumer(
-        connect=lambda: Watched.open(target), processor=ledger, queue=WriteQueue(writer), clock=clock,
-        backoff=Backoff(random.random), health=Health(clock), metrics=Metrics(), changes=ChangeFeed(),
+        connection=BrokerConnection(lambda: Watched.open(target), Backoff(random.random)), processor=ledger,
+        queue=WriteQueue(writer), clock=clock, monitor=IngestMonitor(Health(clock), Metrics(), ChangeFeed()),
     ).run(stop)  # fmt: skip
     writer.close()
 
@@ -188,8 +188,8 @@ def _feed(folder: Path, seconds: float, per_s: int | None) -> tuple[float, float
         DoorSettings(id=f"door-{n}", control=SimulatedDoor(port=_free_port()), debounce_s=0.0) for n in range(DOORS)
     ]
     doors = Doors(
-        told, folder, clock=clock, send=outbox.put, pseudonym=DailyPseudonyms(folder, clock, os.urandom),
-        random=random.random, schedules={}, zone=ZoneInfo("UTC"),
+        told, BoxContext(folder), CredentialPolicy(DailyPseudonyms(folder, clock, os.urandom), None),
+        clock=clock, send=outbox.put, random=random.random,
     )  # fmt: skip
     stop = threading.Thread(target=doors.event_loop.run)
     stop.start()

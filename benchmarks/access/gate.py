@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,8 @@ def run(quick: bool) -> dict[str, Any]:
         assert box.access.gates is not None
         (lane,) = box.access.gates.plate_readers.values()
         texts = [plate["plate"] for plate in truth["plates"]]
-        lane.site = EmptyList({text: Match(f"car-{i}", "registered", True) for i, text in enumerate(texts)})
+        entries = EmptyList({text: Match(f"car-{i}", "registered", True) for i, text in enumerate(texts)})
+        lane.vehicle_list = replace(lane.vehicle_list, entries=entries)
         _marked(lane, marks)
         box.start()
         time.sleep(SETTLE_S)

@@ -26,7 +26,7 @@ from common.errors import SourceLost
 from demo.sample_clips import prepare
 from edge.sources import opener
 from edge.sources.base import NOBODY
-from edge.video.camera_worker import CameraWorker
+from edge.video.camera_worker import CameraConnection, CameraWorker
 from edge.video.decoder import picture_of
 from edge.video.frame_analyzer import FrameAnalyzer
 from edge.video.inference import InferenceRequest, SizedDetector, run_inference
@@ -117,13 +117,11 @@ def _play(case: Case, finder: SizedDetector, keyframe_mode: KeyframeMode | None)
     clock = FakeClock(now_ns=0)
     camera = CameraWorker(
         id=case.key,
-        opener=opener(str(path), NOBODY, clock),
+        connection=CameraConnection(opener(str(path), NOBODY, clock), Backoff(random.random), threading.Event()),
         analyzer=analyzer,
         keyframe_mode=keyframe_mode,
         clock=clock,
-        backoff=Backoff(random.random),
         send=lambda _draft: None,
-        stop=threading.Event(),
     )
     with contextlib.suppress(SourceLost):
         camera.run_once()

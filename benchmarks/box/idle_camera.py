@@ -103,7 +103,7 @@ def _watch(url: str, mode: str, stop: threading.Event) -> None:
     from common.clock import SystemClock
     from edge.sources import opener
     from edge.sources.base import NOBODY
-    from edge.video.camera_worker import CameraWorker
+    from edge.video.camera_worker import CameraConnection, CameraWorker
     from edge.video.decoder import picture_of
     from edge.video.frame_analyzer import FrameAnalyzer
     from edge.video.inference import InferenceRequest, InferenceResult
@@ -124,11 +124,9 @@ def _watch(url: str, mode: str, stop: threading.Event) -> None:
     clock = SystemClock()
     CameraWorker(
         id="cam",
-        opener=opener(url, NOBODY, clock),
+        connection=CameraConnection(opener(url, NOBODY, clock), Backoff(random.random), stop),
         analyzer=analyzer,
         keyframe_mode=KeyframeMode() if mode == "key-frames" else None,
         clock=clock,
-        backoff=Backoff(random.random),
         send=lambda _draft: None,
-        stop=stop,
     ).run()

@@ -30,7 +30,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from aggregator.domain.read_models import AlertQuery
-from aggregator.ingest.consumer import EventConsumer
+from aggregator.ingest.consumer import BrokerConnection, EventConsumer
+from aggregator.ingest.ingest_monitor import IngestMonitor
 from aggregator.messaging.broker_config import BrokerCredentials, accounts
 from aggregator.messaging.embedded_broker import EmbeddedServer
 from aggregator.messaging.mqtt_client import BrokerEndpoint, MqttClient
@@ -136,10 +137,10 @@ async def _listen(
     own, clock = users["aggregator"], SystemClock()
     writer = processor_in(folder)
     queue = WriteQueue(writer)
+    target = BrokerEndpoint("127.0.0.1", port, "ours", own.username, own.password)
     ingest = EventConsumer(
-        connect=lambda: MqttClient.open(BrokerEndpoint("127.0.0.1", port, "ours", own.username, own.password)),
-        processor=writer, queue=queue, clock=clock, backoff=Backoff(random.random), health=Health(clock),
-        metrics=Metrics(), changes=changes,
+        connection=BrokerConnection(lambda: MqttClient.open(target), Backoff(random.random)),
+        processor=writer, queue=queue, clock=clock, monitor=IngestMonitor(Health(clock), Metrics(), changes),
     )  # fmt: skip
     thread = threading.Thread(target=ingest.run, args=(stop,))
     thread.start()

@@ -28,7 +28,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from aggregator.domain.read_models import AlertQuery
 from aggregator.ingest.batch_processor import BatchProcessor
-from aggregator.ingest.consumer import EventConsumer
+from aggregator.ingest.consumer import BrokerConnection, EventConsumer
+from aggregator.ingest.ingest_monitor import IngestMonitor
 from aggregator.messaging.broker_config import BrokerCredentials, accounts
 from aggregator.messaging.embedded_broker import EmbeddedServer
 from aggregator.messaging.mqtt_client import BrokerEndpoint, MqttClient
@@ -140,8 +141,8 @@ def _ours(folder: Path, target: BrokerEndpoint, count: int) -> float:
                 stop.set()
 
     ingest = EventConsumer(
-        connect=lambda: Watched.open(target), processor=processor, queue=queue, clock=clock,
-        backoff=Backoff(random.random), health=Health(clock), metrics=metrics, changes=ChangeFeed(),
+        connection=BrokerConnection(lambda: Watched.open(target), Backoff(random.random)), processor=processor,
+        queue=queue, clock=clock, monitor=IngestMonitor(Health(clock), metrics, ChangeFeed()),
     )  # fmt: skip
     ingest.run(stop)
     seconds = time.perf_counter() - first[0]

@@ -17,11 +17,12 @@ from footage_kit import Film, PlainWrapper, film, items
 
 from common.clock import SECOND_NS, FakeClock
 from common.errors import FootageError
+from edge.recorder.box_events import BoxEvents
 from edge.recorder.fakedisk import FakeDisk, PowerCut
 from edge.recorder.index import Index, Segment
 from edge.recorder.retention.keys import DayKeyStore
 from edge.recorder.retention.legal_holds import Holds
-from edge.recorder.retention.retention_worker import RetentionWorker
+from edge.recorder.retention.retention_worker import RetainedFootage, RetentionRules, RetentionWorker
 from edge.recorder.segments.segment import SegmentReader
 from edge.recorder.segments.writer import Writer
 
@@ -143,15 +144,10 @@ class _Trial:
         writer = Writer(self._disk, keys, self._index, self._clock, self._chance.randbytes, lambda _draft: None, "box")
         writer.start()
         sweeper = RetentionWorker(
-            disk=self._disk,
-            keys=keys,
-            index=self._index,
-            holds=Holds(self._disk),
-            writer=writer,
-            policies={},
-            reserve_bytes=0,
-            clock=self._clock,
-            send=lambda _draft: None,
-            box="box",
+            RetainedFootage(self._disk, keys, self._index, Holds(self._disk)),
+            writer,
+            RetentionRules({}, 0),
+            self._clock,
+            BoxEvents("box", lambda _event: None),
         )
         return writer, sweeper

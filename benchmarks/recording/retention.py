@@ -14,13 +14,14 @@ from typing import Any
 from footage_kit import PlainWrapper
 
 from common.clock import SECOND_NS, FakeClock
+from edge.recorder.box_events import BoxEvents
 from edge.recorder.fakedisk import FakeDisk
 from edge.recorder.index import Index, Segment
 from edge.recorder.retention.keys import DayKeyStore
 from edge.recorder.retention.keys import path_of as key_path
 from edge.recorder.retention.legal_holds import Hold, Holds
 from edge.recorder.retention.retention import Policy, age_days
-from edge.recorder.retention.retention_worker import RetentionWorker
+from edge.recorder.retention.retention_worker import RetainedFootage, RetentionRules, RetentionWorker
 from edge.recorder.segments.segment import DAY_NS
 from edge.recorder.segments.writer import Writer
 from protocol.envelope import UnsequencedEvent
@@ -81,17 +82,13 @@ class _Site:
             self._disk, self._keys, self._index, self._clock, chance.randbytes, lambda _draft: None, "box"
         )
         self._writer.start()
+        policies = {f"cam-{it}": Policy(FLOOR, CEILING, it % 2, it) for it in range(CAMERAS)}
         self._sweeper = RetentionWorker(
-            disk=self._disk,
-            keys=self._keys,
-            index=self._index,
-            holds=self._holds,
-            writer=self._writer,
-            policies={f"cam-{it}": Policy(FLOOR, CEILING, it % 2, it) for it in range(CAMERAS)},
-            reserve_bytes=20 * BYTES,
-            clock=self._clock,
-            send=self._count,
-            box="box",
+            RetainedFootage(self._disk, self._keys, self._index, self._holds),
+            self._writer,
+            RetentionRules(policies, 20 * BYTES),
+            self._clock,
+            BoxEvents("box", self._count),
         )
         self._kept: dict[str, Segment] = {}
         self._late_since_ns: dict[str, int] = {}

@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 from common.clock import Clock
 from common.errors import RelayError
-from edge.access.doors.factory import Doors
-from edge.access.gates.factory import Gates, Readers
+from edge.access.doors.credential_policy import CredentialPolicy
+from edge.access.doors.factory import BoxContext, Doors
+from edge.access.gates.factory import Folders, Gates, Readers
+from edge.access.gates.plate_reader_worker import VehicleList
 from edge.access.pseudonyms import DailyPseudonyms
 from edge.access.site_lists.site_list_store import ListStore, ListView
 from edge.messaging.command_handler import Action, CommandDispatcher
@@ -22,6 +24,7 @@ from edge.messaging.witness import Witness
 from edge.monitoring.metrics import Metrics
 from edge.settings.node import BoxSettings
 from edge.video.tracking_stage import FrameObserver
+from pipelines.rules.schedule import Schedule
 from protocol import site_lists
 from protocol.commands import Command
 from protocol.receipts import DoorStatus, GateStatus
@@ -108,28 +111,24 @@ class AccessControl:
     def _gates(self, base: Path, readers: Readers, pseudonym: Callable[[str], str]) -> Gates:
         return Gates(
             {camera.id: camera.gate for camera in self._settings.cameras if camera.gate is not None},
-            base,
-            base / self._settings.data,
+            Folders(base, base / self._settings.data),
             readers=readers,
-            site=ListView(self.lists, "vehicle"),
+            vehicle_list=VehicleList(ListView(self.lists, "vehicle"), pseudonym),
             clock=self._clock,
-            pseudonym=pseudonym,
             report=self._reporter.report,
             outputs=self.doors.outputs,
         )
 
     def _doors(self, base: Path, pseudonyms: DailyPseudonyms) -> Doors:
+        settings, zone = self._settings, ZoneInfo(self._settings.timezone)
+        schedules = {name: Schedule(windows, zone) for name, windows in settings.schedules.items()}
         return Doors(
-            self._settings.doors,
-            base,
+            settings.doors,
+            BoxContext(base, schedules, f"{settings.site}/{settings.box}"),
+            CredentialPolicy(pseudonyms, ListView(self.lists, "credential")),
             clock=self._clock,
             send=self._reporter.send,
-            pseudonym=pseudonyms,
             random=random.random,
-            schedules=self._settings.schedules,
-            zone=ZoneInfo(self._settings.timezone),
-            revoked=ListView(self.lists, "credential"),
-            box=f"{self._settings.site}/{self._settings.box}",
         )
 
     def _open_gate(self, command: Command) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from common.errors import ContractError, FootageError, SettingsError
 from edge.cli.redaction import new_file, progress_on, summary
 from edge.media.signed_manifest import check_file, opened, signing_key, verify
+from edge.recorder.box_events import BoxEvents
 from edge.recorder.factory import FootageStore
 from edge.recorder.footage.export import Exporter, ExportRequest
 from edge.recorder.footage.transactional_outbox import announce
@@ -202,7 +203,8 @@ def _erase(options: argparse.Namespace) -> int:
 
     day = _moment("--day", f"{options.day}T00:00:00Z") // DAY_NS
     cameras = [camera.id for camera in box.cameras]
-    _, retention = store.create_workers(box.recorder, cameras, app.system_clock(), lambda _draft: None, box.box)
+    events = BoxEvents(box.box, send=lambda _event: None)
+    _, retention = store.create_workers(box.recorder, cameras, app.system_clock(), events)
     use = retention.erase(options.camera, day, f"by hand: {options.reason}")
     sys.stdout.write(f"erased: {use.segments} segments, {use.bytes / 1e6:.1f} MB; the key of the day first\n")
     return 0

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from common import logging_setup
 from common.clock import Clock
 from common.errors import FootageError
 from common.threads import Worker
+from edge.recorder.box_events import BoxEvents
 from edge.recorder.disk import RealDisk
 from edge.recorder.footage.playback import Player
 from edge.recorder.index import Index
@@ -19,12 +20,11 @@ from edge.recorder.recorder import Recorder
 from edge.recorder.retention.keys import DayKeyStore, FileWrapper
 from edge.recorder.retention.legal_holds import Holds
 from edge.recorder.retention.retention import Policy
-from edge.recorder.retention.retention_worker import RetentionWorker
+from edge.recorder.retention.retention_worker import RetainedFootage, RetentionRules, RetentionWorker
 from edge.recorder.segments.writer import Writer
 from edge.recorder.startup_recovery import open_index
 from edge.settings.recorder import RecorderSettings
 from edge.sources.base import AudioListener
-from protocol.envelope import UnsequencedEvent
 
 
 class FootageStore:
@@ -56,25 +56,16 @@ class FootageStore:
         settings: RecorderSettings,
         cameras: Sequence[str],
         clock: Clock,
-        send: Callable[[UnsequencedEvent], None],
-        box: str,
-        *,
-        put: Callable[[UnsequencedEvent], None] | None = None,
+        events: BoxEvents,
     ) -> tuple[Writer, RetentionWorker]:
         """The writer (not started) and the retention worker."""
-        writer = Writer(self.disk, self.keys, self.index, clock, os.urandom, send, box)
+        writer = Writer(self.disk, self.keys, self.index, clock, os.urandom, events.send, events.box)
         retention = RetentionWorker(
-            disk=self.disk,
-            keys=self.keys,
-            index=self.index,
-            holds=self.holds,
-            writer=writer,
-            policies=policies(settings, cameras),
-            reserve_bytes=settings.reserve_mb * 1_000_000,
-            clock=clock,
-            send=send,
-            box=box,
-            put=put,
+            RetainedFootage(self.disk, self.keys, self.index, self.holds),
+            writer,
+            RetentionRules(policies(settings, cameras), settings.reserve_mb * 1_000_000),
+            clock,
+            events,
         )
         return writer, retention
 
@@ -88,9 +79,7 @@ class RecorderService:
         base: Folder that the settings are relative to.
         data: The box's data folder.
         clock: Wall and monotonic.
-        send: Sends events.
-        box: The box's id.
-        put: Stores an event and returns once it is committed; None: `send`.
+        events: Sends events.
 
     Raises:
         FootageError: See `FootageStore`.
@@ -104,12 +93,10 @@ class RecorderService:
         data: str,
         *,
         clock: Clock,
-        send: Callable[[UnsequencedEvent], None],
-        box: str,
-        put: Callable[[UnsequencedEvent], None] | None = None,
+        events: BoxEvents,
     ) -> None:
         self.store = FootageStore(settings, base, data)
-        self.writer, self._retention = self.store.create_workers(settings, cameras, clock, send, box, put=put)
+        self.writer, self._retention = self.store.create_workers(settings, cameras, clock, events)
         self.recorder = Recorder(self.writer, clock)
         self._muted_cameras = frozenset(settings.mute)
         self._stop = threading.Event()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from common import logging_setup
 from common.backoff import Backoff, run_with_retries
@@ -34,9 +34,9 @@ class MainReader:
     tap: PacketTap
     backoff: Backoff
     stop: threading.Event
-    packets: int = 0
-    reconnects: int = 0
-    problem: str = ""
+    packets: int = field(default=0, init=False)
+    reconnects: int = field(default=0, init=False)
+    problem: str = field(default="", init=False)
 
     def run(self) -> None:
         """Until `stop` is set."""

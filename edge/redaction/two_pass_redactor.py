@@ -100,11 +100,9 @@ class ExportRedactor:
             cadence = cadence_of(video.rate)
             lookahead = LookaheadDetector(opener, self.detectors, cadence, self.timeout_s, self.threads)
             try:
-                options = FILE if partial else FRAGMENTS
-                job = _Job(
-                    video, cadence, lookahead, self.random, partial or target, sound, progress, options, copy_options
-                )
-                counts = job.run()
+                output = _Output(partial or target, FILE if partial else FRAGMENTS, sound, copy_options)
+                ahead = LookaheadBuffer(lookahead, cadence, Counts())
+                counts = _Job(video, ahead, self.random, output, progress).run()
             finally:
                 lookahead.close()
             if partial is not None and isinstance(target, Path):
@@ -183,32 +181,44 @@ class LookaheadBuffer:
             self._plates.add(detected.number, *detected.plates)
 
 
+@dataclass(frozen=True)
+class _Output:
+    """What is written.
+
+    Attributes:
+        target: A new file or a byte stream.
+        format_options: Of the MP4 writer: a whole file, or fragments.
+        sound: Copy the first sound track.
+        copy_options: Start and metadata text.
+    """
+
+    target: Path | Writable
+    format_options: dict[str, str]
+    sound: bool
+    copy_options: CopyOptions
+
+
 @dataclass
 class _Job:
-    """The second pass over one video."""
+    """The second pass over one video; counts into the statistics of the first."""
 
     video: VideoReader
-    cadence: Cadence
-    lookahead: LookaheadDetector
+    ahead: LookaheadBuffer
     random: np.random.Generator
-    target: Path | Writable
-    sound: bool
+    output: _Output
     progress: Progress | None
-    options: dict[str, str]
-    copy_options: CopyOptions
-    counts: Counts = field(default_factory=Counts)
     _audio_packets: deque[AudioPacket] = field(default_factory=lambda: deque(maxlen=MAX_AUDIO_PACKETS))
     _encoder: Encoder | None = None
     _format: FrameFormat | None = None
 
     def __post_init__(self) -> None:
-        self.ahead = LookaheadBuffer(self.lookahead, self.cadence, self.counts)
-        self._trim = LeadTrimmer(self.copy_options.skip_s, self.video.base)
+        self.counts = self.ahead.counts
+        self._trim = LeadTrimmer(self.output.copy_options.skip_s, self.video.base)
 
     def run(self) -> Counts:
         """Redact every frame."""
         try:
-            for item in self.video.shots(self.sound):
+            for item in self.video.shots(self.output.sound):
                 if isinstance(item, VideoFrame):
                     for video_frame, pts in self._trim.take(item):
                         self._encode(video_frame, pts)
@@ -230,9 +240,10 @@ class _Job:
     def _encode(self, video_frame: VideoFrame, pts: int | None) -> None:
         if self._encoder is None or self._format is None:
             self._format = FrameFormat.of(video_frame.frame)
-            where = str(self.target) if isinstance(self.target, Path) else self.target
-            origin, about = self.video.origin(self.sound), self.copy_options.about
-            self._encoder = Encoder(where, self._format, origin, options=self.options, about=about)
+            output = self.output
+            where = str(output.target) if isinstance(output.target, Path) else output.target
+            origin, about = self.video.origin(output.sound), output.copy_options.about
+            self._encoder = Encoder(where, self._format, origin, options=output.format_options, about=about)
         redacted = self._redact(video_frame, self._format)
         self.counts.frames += 1
         self.counts.black += redacted.black

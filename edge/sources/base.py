@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -128,9 +128,9 @@ class FakeStream:
     codec: str = "h264"
     extradata: bytes = b""
     time_base: Fraction = Fraction(1, 90_000)
-    closed: bool = False
+    closed: bool = field(default=False, init=False)
     matrix: bytes = b""
-    grouped: bool = False
+    grouped: bool = field(default=False, init=False)
 
     def packets(self) -> Iterator[TimedPacket]:
         """The list, then the error."""

@@ -64,36 +64,47 @@ class FrameRate:
             self._count, self._since_ns = 0, mono_ns
 
 
+@dataclass(frozen=True)
+class CameraConnection:
+    """How a camera's stream is opened, and opened again.
+
+    Attributes:
+        opener: Opens the stream.
+        backoff: Delays between tries.
+        stop: Ends the tries and the reading.
+    """
+
+    opener: Opener
+    backoff: Backoff
+    stop: threading.Event
+
+
 @dataclass
 class CameraWorker:
     """One camera.
 
     Args:
         id: The camera's id.
-        opener: Opens its stream.
+        connection: Opens its stream.
         analyzer: Analyses its frames.
         keyframe_mode: Key-frame mode; None: decode every frame.
         clock: Wall and monotonic.
-        backoff: Delays between tries.
         send: Sends events about the camera.
-        stop: Ends the loop.
         taps: Receive every packet.
     """
 
     id: str
-    opener: Opener
+    connection: CameraConnection
     analyzer: FrameAnalyzer
     keyframe_mode: KeyframeMode | None
     clock: Clock
-    backoff: Backoff
     send: Callable[[UnsequencedEvent], None]
-    stop: threading.Event
     taps: tuple[PacketTap, ...] = ()
-    counters: Counters = field(default_factory=Counters)
-    rate: FrameRate = field(default_factory=FrameRate)
-    up: bool = False
-    problem: str = ""
-    refused: bool = False
+    counters: Counters = field(default_factory=Counters, init=False)
+    rate: FrameRate = field(default_factory=FrameRate, init=False)
+    up: bool = field(default=False, init=False)
+    problem: str = field(default="", init=False)
+    refused: bool = field(default=False, init=False)
     _lost_since_ns: int | None = None
     _reported: bool = True
     _last_packet_ns: int = 0
@@ -117,7 +128,7 @@ class CameraWorker:
             self._on_lost()
             self.counters.reconnects += 1
 
-        run_with_retries(self.run_once, self.backoff, self.stop, failed)
+        run_with_retries(self.run_once, self.connection.backoff, self.connection.stop, failed)
 
     def run_once(self) -> None:
         """Connect and work until the stream ends.
@@ -125,7 +136,7 @@ class CameraWorker:
         Raises:
             SourceError: It ended, broke, or could not be opened.
         """
-        stream = self.opener.open()
+        stream = self.connection.opener.open()
         self._undecoded = []
         try:
             decoder = Decoder(stream.codec, stream.extradata, stream.matrix)
@@ -143,7 +154,7 @@ class CameraWorker:
                 stream.grouped = not self.taps and self.keyframe_mode is not None and not self.keyframe_mode.full_decode
                 if decoder.broken:
                     self.counters.broken, decoder.broken = self.counters.broken + decoder.broken, 0
-                if self.stop.is_set():
+                if self.connection.stop.is_set():
                     return
         finally:
             stream.close()
@@ -208,7 +219,7 @@ class CameraWorker:
             return
         with self._report_lock:
             self.up, self.problem = True, ""
-            self.backoff.reset()
+            self.connection.backoff.reset()
             since_ns, self._lost_since_ns, self._reported = self._lost_since_ns, None, False
             lost_ns = self.clock.monotonic_ns() - since_ns if since_ns is not None else 0
             self.send(UnsequencedEvent(self.id, CameraBack(seconds=lost_ns / SECOND_NS), time_ns))

@@ -100,9 +100,9 @@ class InferencePool:
     deliver: Callable[[str, InferenceResult], None]
     workers: int = 1
     low_priority: bool = False
-    jobs: int = 0
-    failures: int = 0
-    last_s: float = 0.0
+    jobs: int = field(default=0, init=False)
+    failures: int = field(default=0, init=False)
+    last_s: float = field(default=0.0, init=False)
     _threads: list[threading.Thread] = field(default_factory=list, repr=False)
 
     def start(self) -> None:

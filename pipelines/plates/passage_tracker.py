@@ -89,16 +89,16 @@ class _Plate:
     first_ns: int
     seen_ns: int
     vote: Vote
-    observations: int = 1
-    legible_ns: int | None = None
-    certain_ns: int | None = None
-    moved: bool = False
-    appeared: bool = False
-    on_vehicle: bool = False
-    fixture: bool = False
-    is_reported: bool = False
-    vehicle_below: tuple[int, Box] | None = None
-    known: RankedTexts = field(default_factory=RankedTexts)
+    observations: int = field(default=1, init=False)
+    legible_ns: int | None = field(default=None, init=False)
+    certain_ns: int | None = field(default=None, init=False)
+    moved: bool = field(default=False, init=False)
+    appeared: bool = field(default=False, init=False)
+    on_vehicle: bool = field(default=False, init=False)
+    fixture: bool = field(default=False, init=False)
+    is_reported: bool = field(default=False, init=False)
+    vehicle_below: tuple[int, Box] | None = field(default=None, init=False)
+    known: RankedTexts = field(default_factory=RankedTexts, init=False)
 
     @property
     def passing(self) -> bool:

@@ -80,17 +80,17 @@ class Track:
     rested: tuple[float, float]
     rested_ns: int
     borders: Borders = NO_BORDERS
-    votes: list[float] = field(default_factory=lambda: [0.0] * len(CLASSES))
-    confidence: float = 0.0
-    observations: int = 1
-    class_votes: int = 0
-    in_motion: int = 0
-    decided: bool = False
-    from_blob: bool = False
-    moved: bool = False
-    still_since_ns: int | None = None
-    missed_ns: int | None = None
-    updated: bool = True
+    votes: list[float] = field(default_factory=lambda: [0.0] * len(CLASSES), init=False)
+    confidence: float = field(default=0.0, init=False)
+    observations: int = field(default=1, init=False)
+    class_votes: int = field(default=0, init=False)
+    in_motion: int = field(default=0, init=False)
+    decided: bool = field(default=False, init=False)
+    from_blob: bool = field(default=False, init=False)
+    moved: bool = field(default=False, init=False)
+    still_since_ns: int | None = field(default=None, init=False)
+    missed_ns: int | None = field(default=None, init=False)
+    updated: bool = field(default=True, init=False)
     _object: ObjectClass = CLASSES[0]
     _far_observations: int = 0
     _highest_scores: float = 0.0

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aggregator.auth.passwords import check_user
+from aggregator.auth.accounts.user_names import check_user
 from aggregator.domain.authorization import parse
 from aggregator.domain.case import Reference
 from aggregator.domain.search_query import Spot

@@ -4,14 +4,14 @@ import os
 import threading
 from pathlib import Path
 from typing import get_args
-from zoneinfo import ZoneInfo
 
 from edge_kit import wait_until
 from port_kit import free_port
 
 from common.clock import SystemClock
 from demo.door_scenario import ORDER, SCENES, Panel, play
-from edge.access.doors.factory import Doors
+from edge.access.doors.credential_policy import CredentialPolicy
+from edge.access.doors.factory import BoxContext, Doors
 from edge.access.pseudonyms import DailyPseudonyms
 from edge.settings.doors import DoorSettings, SimulatedDoor, Word
 from protocol.envelope import UnsequencedEvent
@@ -26,9 +26,9 @@ def test_a_panel_presses_a_real_door_s_buttons(tmp_path: Path) -> None:
     told: list[UnsequencedEvent] = []
     panel = Panel(free_port(), "lobby")
     doors = Doors(
-        [DoorSettings(id="lobby", control=SimulatedDoor(port=panel.port))], tmp_path, clock=SystemClock(),
-        send=told.extend, random=lambda: 0.5, schedules={}, zone=ZoneInfo("UTC"),
-        pseudonym=DailyPseudonyms(tmp_path, SystemClock(), os.urandom),
+        [DoorSettings(id="lobby", control=SimulatedDoor(port=panel.port))], BoxContext(tmp_path),
+        CredentialPolicy(DailyPseudonyms(tmp_path, SystemClock(), os.urandom), None),
+        clock=SystemClock(), send=told.extend, random=lambda: 0.5,
     )  # fmt: skip
     assert not panel.press("exit"), "nobody is there yet"
     doors.start()

@@ -13,10 +13,11 @@ from edge_kit import make_clip
 
 from aggregator.settings import aggregator as aggregator_config
 from common.errors import SourceError
-from demo import demo_site, sample_clips
+from demo import demo_site, drawn_gate, sample_clips
 from demo.process_supervisor import hand_over_password, one_time_password
 from demo.rtsp_server.rtp import MAX_PAYLOAD_BYTES, Packetizer
 from edge.settings import node as edge_config
+from protocol.plate_grammar import choose, is_plate
 
 
 def packets(data: bytes) -> list[tuple[int, bytes]]:
@@ -127,3 +128,12 @@ def test_the_newest_one_time_password_is_found(tmp_path: Path) -> None:
     assert one_time_password(log) == ""
     log.write_text("one-time password for demo (valid for one log-in): old\nx\none-time password for demo (…): new\n")
     assert one_time_password(log) == "new"
+
+
+def test_ux_15_the_gate_and_the_list_have_the_same_plates() -> None:
+    gates = [role.rules["gate"] for role in (*demo_site.ROLES, demo_site.DRAWN_GATE) if "gate" in role.rules]
+    assert gates
+    for gate in gates:
+        assert [*gate["grammars"], *(f"pattern:{it}" for it in gate["patterns"])] == demo_site.GRAMMARS
+    grammars = choose([], [demo_site.PLATES])
+    assert all(is_plate(text, grammars) for text in drawn_gate.PLATES)

@@ -34,7 +34,7 @@ def test_a_day_is_shown_and_a_moment_of_it_blurred(page: Page, village: Village,
     page.get_by_test_id("alert-row").first.wait_for(timeout=60_000)
     page.get_by_test_id("page-footage").click()
     page.get_by_test_id("show-footage").click()
-    expect(page.get_by_text("write 3 to 200 printable characters")).to_be_visible()
+    expect(page.get_by_text("Write at least 3 characters.")).to_be_visible()
     page.get_by_test_id("footage-case").fill("case A-2026-117")
 
     def shown() -> bool:

@@ -9,7 +9,7 @@ from plates_kit import SaidFinder, SaidReader
 
 from common.clock import SystemClock
 from edge.access.gates.decision import GatePolicy
-from edge.access.gates.plate_reader_worker import PlateReaderWorker
+from edge.access.gates.plate_reader_worker import PlateReaderWorker, PlateReading, VehicleList
 from edge.access.gates.region_of_interest import Region
 from edge.access.gates.relay_controller import RelayController
 from edge.video.report import Passing, Report
@@ -28,7 +28,7 @@ class Hand:
     """An opener that does at once what it is asked, or cannot."""
 
     def __init__(self, works: bool = True) -> None:
-        self.works, self.asked = works, 0
+        self.gate, self.works, self.asked = "lane", works, 0
 
     def open(self, done: Any, by_hand: bool = False) -> None:
         self.asked += 1
@@ -42,16 +42,16 @@ def lane(
     look = PlatePipeline(finder or SaidFinder(), EnsembleReader([SaidReader(TEXT), SaidReader(TEXT)], MAINLAND))
     passages = PassageTracker(MAINLAND, b"k" * 32)
     made = PlateReaderWorker(
-        camera="c", gate="lane", pipeline=look, passages=passages, region=Region(()), policy=terms, site=site,
-        relay_controller=cast(RelayController, hand),
-        pseudonym=lambda _: "0" * 32, report=reports.append, clock=SystemClock(),
+        camera="c", reading=PlateReading(look, passages, Region(())),
+        vehicle_list=VehicleList(site, lambda _: "0" * 32), policy=terms,
+        relay_controller=cast(RelayController, hand), report=reports.append, clock=SystemClock(),
     )  # fmt: skip
     return made, reports
 
 
 def drive(made: PlateReaderWorker, seconds: float = 6.0) -> None:
     """A plate passes from left to right and is gone."""
-    finder = made.pipeline.finder
+    finder = made.reading.pipeline.finder
     for i in range(round(seconds * 5)):
         if isinstance(finder, SaidFinder):
             finder.boxes = [Box(100 + 40 * i, 300, 240 + 40 * i, 345)] if i < 12 else []

@@ -26,7 +26,9 @@ from aggregator.domain.store_port.escalation import (
 from aggregator.domain.store_port.events import EventReader, FleetReader, RetentionWriter
 from aggregator.domain.store_port.quiet import QuietReader
 from aggregator.domain.store_port.releases import ReleaseReader, ReleaseWriter
+from aggregator.domain.store_port.shift import HandoverReader, HandoverWriter, ProcedureReader, ProcedureWriter
 from aggregator.domain.store_port.site_lists import SiteListReader, SiteListWriter
+from aggregator.domain.store_port.statistics import StatisticsReader
 from aggregator.settings.postgres import Postgres
 
 Area_co = TypeVar("Area_co", covariant=True)
@@ -38,8 +40,10 @@ class Writer(
     AuditWriter,
     CaseWriter,
     ClipWriter,
-    EscalationWriter,
+    HandoverWriter,
     IngestWriter,
+    ProcedureWriter,
+    EscalationWriter,
     NotificationWriter,
     ReleaseWriter,
     RetentionWriter,
@@ -61,11 +65,14 @@ class Reader(
     EscalationReader,
     EventReader,
     FleetReader,
+    HandoverReader,
+    ProcedureReader,
     QuietReader,
     NotificationReader,
     ReleaseReader,
     SearchReader,
     SiteListReader,
+    StatisticsReader,
     Protocol,
 ):
     """Reading, from any thread, beside the writer."""

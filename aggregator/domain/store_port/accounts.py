@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from aggregator.domain.account import Account, ApiToken, Change, TotpSecret
+from aggregator.domain.account import Account, ApiToken, Change, GrantRequest, TotpSecret
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.authorization import RoleAssignment
 from aggregator.domain.read_models import Session, User
@@ -34,6 +34,12 @@ class AccountReader(Protocol):
     def totp_secret(self, name: str) -> TotpSecret | None:
         """A user's second factor."""
 
+    def recovery_code_count(self, name: str) -> int:
+        """How many recovery codes a user has left."""
+
+    def grant_requests(self, now_ns: int) -> list[GrantRequest]:
+        """Grants that wait for a second administrator and have not expired, oldest first."""
+
     def linked_user(self, subject: str) -> str | None:
         """The user that a subject of the identity provider is tied to."""
 
@@ -46,6 +52,9 @@ class AccountWriter(Protocol):
 
     def use_totp_step(self, name: str, step: int) -> bool:
         """Use up a time step of a second factor; False if it, or a later one, was used before."""
+
+    def use_recovery_code(self, name: str, code_hash: str, entry: AuditEntry) -> bool:
+        """Use up a recovery code, with its audit entry; False if it is none, or was used."""
 
     def use_one_time_password(self, user: User) -> bool:
         """Use up this one-time user's log-in; False if another log-in has."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.read_models import TargetLabel
 from protocol.signing.checkpoints import Checkpoint
 
 
@@ -14,6 +15,9 @@ class AuditReader(Protocol):
 
     def audit_entries(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         """Entries with their numbers, from the one after `after`."""
+
+    def target_labels(self, ids: Iterable[str]) -> dict[str, TargetLabel]:
+        """What ids of events, alerts and releases are about, of those that are still stored."""
 
     def audit_log_size(self) -> int:
         """How many entries there are."""

@@ -20,11 +20,17 @@ class EventReader(Protocol):
     def event_origin(self, event_id: str) -> Origin | None:
         """Where and when an event was seen."""
 
+    def passage(self, event_id: str) -> tuple[str, Passage] | None:
+        """An event at a gate or a door, with its site; `picture` is not looked up."""
+
     def event_count(self) -> int:
         """How many events are stored."""
 
     def timeline(self, site: str, box: str, place: str, span: tuple[int, int]) -> list[TimelineEvent]:
         """When something happened at a place within a span of UTC nanoseconds, oldest first; bounded."""
+
+    def timeline_bins(self, where: tuple[str, str, str], span: tuple[int, int], bins: int) -> list[int]:
+        """How many events there are in each of `bins` equal parts of a span; `where` is site, box and place."""
 
     def passages(self, site: str, box: str, place: str, limit: int) -> list[Passage]:
         """The newest events of vehicles or doors at a place: a gate's camera, or a door."""

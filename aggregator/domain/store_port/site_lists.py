@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from aggregator.domain.audit_entry import AuditEntry
@@ -13,6 +14,9 @@ class SiteListReader(Protocol):
 
     def list_rows(self, site: str) -> list[ListRow]:
         """A site's list, newest first."""
+
+    def list_rows_of(self, site: str, ids: Sequence[str]) -> list[ListRow]:
+        """Entries of a site's list by id, of those that are there."""
 
     def list_versions(self) -> dict[str, int]:
         """Site → version of its list, of all sites that have one."""

@@ -31,10 +31,13 @@ from aggregator.ingest.quiet.cause_book import KEPT_S, CauseBook
 from common.clock import SECOND_NS
 from protocol.identifiers import is_uuid7
 
+NOTICED_S = 5
+"""How often it is looked whether a decision begins. What one hid is shown again to the second when it ends."""
 SWEPT = 500
 """Alerts that one turn looks at after a decision."""
 BY_QUIET = Decision("system:quiet")
 _ACTIVATED = frozenset({Effect.OPENED.value, Effect.RESUMED.value})
+_RAISED = frozenset({Effect.RAISED.value, Effect.ABSORBED.value})
 _ENDED = frozenset({Effect.ENDED.value, Effect.CLOSED.value, Effect.JOINED.value})
 DecisionT = TypeVar("DecisionT", Silence, Window, Shelf)
 Zone = Callable[[str], tzinfo]
@@ -76,6 +79,7 @@ class QuietEngine:
         self._chattering = ChatteringDetector()
         self._marked: dict[str, int] = {}
         self._running: frozenset[str] = frozenset()
+        self._noticed_ns = 0
         self._dirty: dict[str, str] = {}
         self._again: set[str] = set()
         self.changed = QuietDecisions()
@@ -88,7 +92,7 @@ class QuietEngine:
         """The batch failed; read everything again, and look at all alerts of the sites that have decisions."""
         self._decisions = self._rules = None
         self._causes = CauseBook()
-        self._running = frozenset()
+        self._running, self._noticed_ns = frozenset(), 0
         self._boxes.forget()
         self.begin()
 
@@ -127,7 +131,7 @@ class QuietEngine:
                     alert = self._engine.changed[alert_id]
                 if not actions.isdisjoint(_ENDED):
                     self._end_one_shot(alert, now_ns)
-                self._apply(alert, now_ns, raised=Effect.RAISED.value in actions)
+                self._apply(alert, now_ns, raised=not actions.isdisjoint(_RAISED))
 
     def statuses(self, seen: Iterable[StatusSeen], now_ns: int) -> None:
         """Statuses of boxes have come: one that is back ends `box.lost`."""
@@ -137,7 +141,8 @@ class QuietEngine:
 
     def turn(self, now_ns: int) -> bool:
         """Look at the alerts of decisions that began or ended; whether there is more to do."""
-        self._notice(now_ns)
+        if now_ns - self._noticed_ns >= NOTICED_S * SECOND_NS or now_ns < self._noticed_ns:
+            self._notice(now_ns)
         self._causes.drop_old(now_ns)
         for event in self._boxes.due(now_ns):
             if not self._engine.goes_on(event):
@@ -151,7 +156,7 @@ class QuietEngine:
         """Look at the sites of decisions that began or ended since the last time."""
         running = frozenset(self._in_force(self._load(now_ns), now_ns))
         self._look_at({it.partition("\0")[0] for it in running ^ self._running})
-        self._running = running
+        self._running, self._noticed_ns = running, now_ns
 
     def _in_force(self, decisions: QuietDecisions, now_ns: int) -> Iterable[str]:
         """`site NUL id` of what counts now."""

@@ -56,11 +56,11 @@ class AcknowledgementLinks:
             NotificationError: It may not: `invalid`, `used`, `expired` or `over` (the alert does not wait any more).
             LoginThrottled: Too many wrong ones came from this address.
         """
-        self.limits.check(client)
         try:
             it = links.check(self.keys, token, self.reader.notification(links.entry_of(token)), self.clock.wall_ns())
-        except NotificationError:
-            self.limits.take(client)
+        except NotificationError as error:
+            if str(error) == "invalid":  # what somebody else tries from the same address delays no right link
+                self.limits.take(client)
             raise
         alert = self.reader.alert_facts(it.alert)
         if alert is None or not alert.waiting:

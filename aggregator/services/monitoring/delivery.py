@@ -34,6 +34,19 @@ class DeliveryReader(EscalationReader, NotificationReader, AccountReader, Protoc
 
 
 @dataclass(frozen=True)
+class MessageSettings:
+    """How messages are written.
+
+    Attributes:
+        texts: Language → its texts.
+        public_url: How browsers reach the dashboard; empty: messages have no links.
+    """
+
+    texts: Mapping[str, Texts]
+    public_url: str
+
+
+@dataclass(frozen=True)
 class Delivery:
     """Sends entries.
 
@@ -43,8 +56,7 @@ class Delivery:
         pool: The sender processes.
         people: Reads the accounts anew.
         sites: Names and time zones.
-        texts: Language → its texts.
-        public_url: How browsers reach the dashboard; empty: messages have no links.
+        messages: How messages are written.
         places: Names and time zones of places.
     """
 
@@ -53,8 +65,7 @@ class Delivery:
     pool: SenderPool
     people: Callable[[], People]
     sites: SiteClock
-    texts: Mapping[str, Texts]
-    public_url: str
+    messages: MessageSettings
     places: PlaceDirectory
 
     @property
@@ -82,7 +93,7 @@ class Delivery:
             {"title": text.title[:200], "body": text.body[:600], "url": text.link, "tag": it.alert or it.id}
         )
         key = self.keys.web_push
-        now_ns, subject = self.clock.wall_ns(), self.public_url or "mailto:admin@localhost"
+        now_ns, subject = self.clock.wall_ns(), self.messages.public_url or "mailto:admin@localhost"
         body = web_push.encrypt(subscription, payload, generate_private_key(SECP256R1()), secrets.token_bytes(16))
         headers = web_push.headers(subscription.endpoint, key, subject, now_ns, text.urgent)
         return await self.pool.push(subscription.endpoint, headers, body)
@@ -93,7 +104,7 @@ class Delivery:
         target = next((one for one in targets if one.id == it.target), None)
         if target is None:
             return None
-        words = self.texts.get(target.language, self.texts[message.FALLBACK_LANGUAGE])
+        words = self.messages.texts.get(target.language, self.messages.texts[message.FALLBACK_LANGUAGE])
         if it.purpose == "test":
             return target, message.of_test(words, it.recipient, self._link(""))
         people = self.people()
@@ -104,7 +115,8 @@ class Delivery:
         if alert is None or not alert.waiting or not people.sees(it.recipient, alert.site, alert.place):
             return None
         works = people.principals[it.recipient].may("alerts.work", alert.site, alert.place)
-        acknowledge = f"{self.public_url}/acknowledge/{links.token(self.keys, it)}" if works and self.public_url else ""
+        url = self.messages.public_url
+        acknowledge = f"{url}/acknowledge/{links.token(self.keys, it)}" if works and url else ""
         return target, message.of_alert(words, alert, self._place(alert, it), self._link(alert.id), acknowledge)
 
     def _place(self, alert: AlertFacts, it: Notification) -> Place:
@@ -114,6 +126,6 @@ class Delivery:
         return Place(self.sites.name(alert.site), name, f"{local:%Y-%m-%d %H:%M:%S %Z}", it.level)
 
     def _link(self, alert_id: str) -> str:
-        if not self.public_url:
+        if not self.messages.public_url:
             return ""
-        return f"{self.public_url}/?alert={alert_id}" if alert_id else f"{self.public_url}/"
+        return f"{self.messages.public_url}/?alert={alert_id}" if alert_id else f"{self.messages.public_url}/"

@@ -37,14 +37,26 @@ class _New:
 
 
 @dataclass(frozen=True)
+class TargetAddresses:
+    """Addresses of targets.
+
+    Attributes:
+        keys: Encrypt them.
+        pool: Checks them.
+    """
+
+    keys: KeyRing
+    pool: SenderPool
+
+
+@dataclass(frozen=True)
 class NotificationService:
     """See the module.
 
     Args:
         reader: Targets and the queue.
         queue: Of the store's writer.
-        keys: Encrypt addresses.
-        pool: Checks addresses.
+        addresses: Checks and encrypts addresses.
         clock: The present.
         new_id: Makes a UUIDv7.
         languages: Which there are.
@@ -53,8 +65,7 @@ class NotificationService:
 
     reader: NotificationReader
     queue: WriteJobs[NotificationWriter]
-    keys: KeyRing
-    pool: SenderPool
+    addresses: TargetAddresses
     clock: Clock
     new_id: Callable[[], str]
     languages: Collection[str]
@@ -63,7 +74,7 @@ class NotificationService:
     @property
     def public_key(self) -> str:
         """What a browser subscribes with."""
-        return web_push.public_text(self.keys.web_push)
+        return web_push.public_text(self.addresses.keys.web_push)
 
     def targets(self, caller: Principal) -> list[Target]:
         """The caller's own targets."""
@@ -78,7 +89,7 @@ class NotificationService:
         """
         self.limits.take(f"target {caller.name}")
         scheme = addresses.check(address)
-        await self.pool.check(address)
+        await self.addresses.pool.check(address)
         return await self._put(caller, address, _New(scheme, label or addresses.SERVICES[scheme], language))
 
     async def subscribe(
@@ -157,8 +168,8 @@ class NotificationService:
             raise NotificationError(f"language: it must be one of {', '.join(self.languages)}")
         target = Target(
             id=self.new_id(), user=caller.name, channel=new.channel, label=new.label, language=new.language,
-            session=new.session, sealed=self.keys.hidden(SEALED, address),
-            digest=self.keys.digest("", SEALED, address), made_ns=self.clock.wall_ns(),
+            session=new.session, sealed=self.addresses.keys.hidden(SEALED, address),
+            digest=self.addresses.keys.digest("", SEALED, address), made_ns=self.clock.wall_ns(),
         )  # fmt: skip
         entry = self._entry(caller, target.id, f"added: {new.channel}")
         if not await self.queue.write(lambda store: store.put_target(target, MOST_TARGETS, entry)):

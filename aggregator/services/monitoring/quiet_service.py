@@ -14,7 +14,7 @@ from typing import Protocol
 
 import msgspec
 
-from aggregator.domain.alerts.types import Alert
+from aggregator.domain.alerts.types import Alert, Severity
 from aggregator.domain.audit_entry import Action, AuditEntry
 from aggregator.domain.authorization import Principal
 from aggregator.domain.quiet import maintenance, matching, shelving, silence
@@ -31,7 +31,8 @@ from aggregator.services.monitoring.quiet_universe import QuietUniverse
 from common.clock import Clock
 from common.errors import Forbidden, QuietError
 
-MOST_LISTED = 500
+MOST_READ = 20_000
+"""Decisions of all sites that are read; the limits of each site keep far below it while they are in force."""
 MOST_EXAMPLES = 50
 MOST_EXAMINED = 20_000
 """Alerts that a preview compares."""
@@ -125,13 +126,13 @@ class QuietService:
         return ended
 
     async def silences(self, caller: Principal, *, ended: bool) -> list[Silence]:
-        """The newest silences that touch the caller's scope.
+        """Silences that touch the caller's scope, the newest first.
 
         Raises:
             StoreError: They cannot be read.
         """
         universe, scope = await self._now(), caller.within("silences.see")
-        found = await asyncio.to_thread(self.reader.silences, self.clock.wall_ns(), ended, MOST_LISTED)
+        found = await asyncio.to_thread(self.reader.silences, self.clock.wall_ns(), ended, MOST_READ)
         return [it for it in found if silence.touches(it.match, universe, scope)]
 
     async def plan_maintenance(self, caller: Principal, wanted: Window) -> Window:
@@ -170,17 +171,17 @@ class QuietService:
         return ended
 
     async def windows(self, caller: Principal, *, ended: bool) -> list[Window]:
-        """The newest maintenance windows that touch the caller's scope.
+        """Maintenance windows that touch the caller's scope, the newest first.
 
         Raises:
             StoreError: They cannot be read.
         """
         universe, scope = await self._now(), caller.within("silences.see")
-        found = await asyncio.to_thread(self.reader.maintenance_windows, self.clock.wall_ns(), ended, MOST_LISTED)
+        found = await asyncio.to_thread(self.reader.maintenance_windows, self.clock.wall_ns(), ended, MOST_READ)
         return [it for it in found if maintenance.touches(it, universe, scope)]
 
     async def shelve(self, caller: Principal, wanted: Shelf) -> Shelf:
-        """Shelve a source; id, owner and time of its making are given here.
+        """Shelve a source, or one alert of it; id, owner and time of its making are given here.
 
         Raises:
             Forbidden: The caller may not work on alerts there.
@@ -192,13 +193,30 @@ class QuietService:
         supervisor = caller.may("silences.change", source.site, source.place)
         if wanted.critical and not supervisor:
             raise QuietError("critical: only a supervisor shelves critical alerts")
+        severity = await asyncio.to_thread(self._severity_of, wanted)
         length_ns = wanted.until_ns - wanted.made_ns
         own = msgspec.structs.replace(
-            wanted, id=self.new_id(), owner=caller.name, made_ns=now_ns, until_ns=now_ns + length_ns, ended_by=""
+            wanted,
+            id=self.new_id(),
+            owner=caller.name,
+            made_ns=now_ns,
+            until_ns=now_ns + length_ns,
+            ended_by="",
+            critical=wanted.critical or severity == "critical",
         )
-        made = shelving.check(own, supervisor=supervisor, severity=None)
+        made = shelving.check(own, supervisor=supervisor, severity=severity)
         await self._write(QuietDecisions(shelves=[made]), [_audit("source.shelved", caller, made)], _room_for_shelf)
         return made
+
+    def _severity_of(self, wanted: Shelf) -> Severity | None:
+        """Of the alert that is to be shelved; None for a source."""
+        if not wanted.alert:
+            return None
+        alert = self.reader.alert_by_id(wanted.alert)
+        source = wanted.source
+        if alert is None or (alert.site, alert.place) != (source.site, source.place):
+            raise QuietError("alert: is no alert of this device")
+        return alert.severity
 
     async def unshelve(self, caller: Principal, shelf_id: str) -> Shelf | None:
         """End a shelf early; None: there is none that the caller may see.
@@ -216,13 +234,13 @@ class QuietService:
         return ended
 
     async def shelves(self, caller: Principal, *, ended: bool) -> list[Shelf]:
-        """The newest shelves of sources in the caller's scope.
+        """Shelves of sources in the caller's scope, the newest first.
 
         Raises:
             StoreError: They cannot be read.
         """
         scope = caller.within("alerts.see")
-        found = await asyncio.to_thread(self.reader.shelves, self.clock.wall_ns(), ended, MOST_LISTED)
+        found = await asyncio.to_thread(self.reader.shelves, self.clock.wall_ns(), ended, MOST_READ)
         return [it for it in found if scope.holds(it.source.site, it.source.place)]
 
     async def _now(self) -> Universe:
@@ -315,6 +333,12 @@ def _about(decision: Silence | Window | Shelf) -> tuple[str, dict[str, str]]:
         critical = {"critical": "yes"} if decision.critical else {}
         return decision.site, {key: text for key, text in named.items() if text} | critical
     source = decision.source
-    named = {"place": source.place, "box": source.box, "kind": source.kind, "mode": decision.mode}
+    named = {
+        "alert": decision.alert,
+        "place": source.place,
+        "box": source.box,
+        "kind": source.kind,
+        "mode": decision.mode,
+    }
     critical = {"critical": "yes"} if decision.critical else {}
     return source.site, {key: text for key, text in named.items() if text} | critical

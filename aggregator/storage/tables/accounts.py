@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, delete, false, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, false, func, insert, or_, select, tuple_, update
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from aggregator.domain import account
@@ -16,6 +16,7 @@ from aggregator.domain.authorization import RoleAssignment, Scope
 from aggregator.domain.read_models import Session, User
 from aggregator.storage.database import insert_for, insert_new, upsert
 from aggregator.storage.schema import factors, grants, links, sessions, tokens, users
+from aggregator.storage.schema_accounts import grant_requests, recovery_codes
 from aggregator.storage.schema_escalation import notification_targets
 from aggregator.storage.tables import audit
 
@@ -23,7 +24,7 @@ USED = "used"
 """Instead of a hash: a one-time user has logged in; no password matches."""
 _OF_USER = (
     *(sessions.c.user, grants.c.name, tokens.c.name, factors.c.name, links.c.name, notification_targets.c.user),
-    users.c.name,
+    *(recovery_codes.c.name, grant_requests.c.name, users.c.name),
 )
 _ACCOUNTS = (
     select(users.c.name, users.c.one_time, users.c.created_ns, factors.c.name.is_not(None), links.c.name.is_not(None))
@@ -135,13 +136,19 @@ def change(db: Connection, change: account.Change, entry: AuditEntry) -> bool:
 def _put_user(db: Connection, it: account.PutUser) -> bool:
     known = db.execute(select(users.c.one_time).where(users.c.name == it.name)).scalar()
     if it.one_time and known == 0:
+        return False
+    if it.new and known is not None:
         return False  # their password, roles and tokens are not a one-time user's to end
-    if known != 0:
-        _drop_user(db, account.DropUser(it.name))  # what a one-time user of that name has, or left
+    renewed = it.one_time and known == 1  # their open session goes on: a restart must not lock them out
+    if known != 0:  # what a one-time user of that name has, or left
+        for owner in _OF_USER:
+            if not (renewed and owner.table in (sessions, users)):
+                db.execute(delete(owner.table).where(owner == it.name))
     new = {"password_hash": it.password_hash, "one_time": int(it.one_time)}
     statement = insert_for(db, users).values(name=it.name, created_ns=it.created_ns, **new)
     db.execute(statement.on_conflict_do_update(index_elements=[users.c.name], set_=new))
-    db.execute(delete(sessions).where(sessions.c.user == it.name))
+    if not renewed:
+        db.execute(delete(sessions).where(sessions.c.user == it.name))
     db.execute(delete(tokens).where(tokens.c.name == it.name))
     for grant in it.grants:
         _put_grant(db, account.PutGrant(it.name, grant))
@@ -202,7 +209,69 @@ def _put_factor(db: Connection, it: account.PutFactor) -> bool:
 
 
 def _drop_factor(db: Connection, it: account.DropFactor) -> bool:
+    db.execute(delete(recovery_codes).where(recovery_codes.c.name == it.user))
     return db.execute(delete(factors).where(factors.c.name == it.user)).rowcount > 0
+
+
+def _put_recovery_codes(db: Connection, it: account.PutRecoveryCodes) -> bool:
+    if db.execute(select(factors.c.name).where(factors.c.name == it.user)).scalar() is None:
+        return False
+    db.execute(delete(recovery_codes).where(recovery_codes.c.name == it.user))
+    db.execute(insert(recovery_codes), [{"name": it.user, "hash": code} for code in it.hashes])
+    return True
+
+
+def use_recovery_code(db: Connection, name: str, code_hash: str, entry: AuditEntry) -> bool:
+    """Use a recovery code up, with its audit entry; False: it is none of the user's, or was used before."""
+    same = (recovery_codes.c.name == name, recovery_codes.c.hash == code_hash)
+    if db.execute(delete(recovery_codes).where(*same)).rowcount == 0:
+        return False
+    left = db.execute(select(func.count()).where(recovery_codes.c.name == name)).scalar_one()
+    audit.append(db, [msgspec.structs.replace(entry, detail=entry.detail | {"left": str(left)})])
+    return True
+
+
+def recovery_code_count(db: Connection, name: str) -> int:
+    """How many recovery codes a user has left."""
+    return int(db.execute(select(func.count()).where(recovery_codes.c.name == name)).scalar_one())
+
+
+def _put_grant_request(db: Connection, it: account.PutGrantRequest) -> bool:
+    wanted = it.request
+    db.execute(delete(grant_requests).where(grant_requests.c.expires_ns <= wanted.asked_ns))
+    role = {"name": wanted.user, "role": wanted.grant.role, "scope": wanted.grant.scope}
+    known = db.execute(select(users.c.name).where(users.c.name == wanted.user)).scalar() is not None
+    if not known or db.execute(select(grants.c.name).where(_same(grants, role))).scalar() is not None:
+        return False
+    more = {"id": wanted.id, "asked_by": wanted.asked_by, "asked_ns": wanted.asked_ns, "expires_ns": wanted.expires_ns}
+    return insert_new(db, grant_requests, role | more)
+
+
+def _approve_grant(db: Connection, it: account.ApproveGrant) -> bool:
+    fresh = (grant_requests.c.id == it.request.id, grant_requests.c.expires_ns > it.now_ns)
+    if db.execute(delete(grant_requests).where(*fresh)).rowcount == 0:
+        return False
+    return _put_grant(db, account.PutGrant(it.request.user, it.request.grant))
+
+
+def _drop_grant_request(db: Connection, it: account.DropGrantRequest) -> bool:
+    return db.execute(delete(grant_requests).where(grant_requests.c.id == it.id)).rowcount > 0
+
+
+def open_grant_requests(db: Connection, now_ns: int) -> list[account.GrantRequest]:
+    """Grants that wait for a second administrator and have not expired, oldest first."""
+    found = select(grant_requests).where(grant_requests.c.expires_ns > now_ns).order_by(grant_requests.c.id)
+    return [
+        account.GrantRequest(
+            id=row.id, user=row.name, grant=RoleAssignment(row.role, row.scope), asked_by=row.asked_by,
+            asked_ns=row.asked_ns, expires_ns=row.expires_ns,
+        )
+        for row in db.execute(found)
+    ]  # fmt: skip
+
+
+def _same(table: Table, values: dict[str, str]) -> ColumnElement[bool]:
+    return and_(*(table.c[name] == value for name, value in values.items()))
 
 
 def use_totp_step(db: Connection, name: str, step: int) -> bool:
@@ -226,4 +295,8 @@ _CHANGES: dict[type, Callable[[Connection, Any], bool]] = {
     account.PutFactor: _put_factor,
     account.DropFactor: _drop_factor,
     account.PutLink: _put_link,
+    account.PutGrantRequest: _put_grant_request,
+    account.ApproveGrant: _approve_grant,
+    account.DropGrantRequest: _drop_grant_request,
+    account.PutRecoveryCodes: _put_recovery_codes,
 }

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select, union_all
+from sqlalchemy import Connection, Row, Select, func, select, union_all
 
 from aggregator.domain.read_models import Box, Camera, Passage, Place, TimelineEvent
 from aggregator.storage.database import one_of
@@ -92,6 +92,19 @@ def timeline(db: Connection, site: str, box: str, place: str, span: tuple[int, i
     return [TimelineEvent(*row) for row in rows]
 
 
+def timeline_bins(db: Connection, where: tuple[str, str, str], span: tuple[int, int], bins: int) -> list[int]:
+    """How many events there are in each of `bins` equal parts of a span; `where` is site, box and place."""
+    begin, end = span
+    width = max(1, -(-(end - begin) // bins))
+    number = ((events.c.time_ns - begin) // width).label("number")
+    there = one_of(events.c.cell, _cells(db, *where))
+    counted = select(number, func.count()).where(there, events.c.time_ns >= begin, events.c.time_ns < end)
+    found = [0] * bins
+    for place_in_span, count in db.execute(counted.group_by(number)):
+        found[place_in_span] = count
+    return found
+
+
 def passages(db: Connection, site: str, box: str, place: str, limit: int) -> list[Passage]:
     """The newest events there: a short scan of the index for each of its cells."""
     numbers = [number for number, kind in _cells(db, site, box, place).items() if kind in KINDS_THERE]
@@ -101,6 +114,15 @@ def passages(db: Connection, site: str, box: str, place: str, limit: int) -> lis
     rows = db.execute(select(it).order_by(it.c.time_ns.desc(), it.c.id.desc()).limit(limit)).all()
     shown = with_pictures(db, [row.id for row in rows])
     return [Passage(row.id, row.place, row.kind, row.time_ns, json.loads(row.data), row.id in shown) for row in rows]
+
+
+def passage(db: Connection, event_id: str) -> tuple[str, Passage] | None:
+    """An event at a gate or a door, with its site; `picture` is not looked up."""
+    columns = (events.c.site, events.c.id, events.c.place, events.c.kind, events.c.time_ns, events.c.data)
+    row = db.execute(select(*columns).where(events.c.id == event_id)).one_or_none()
+    if row is None or row.kind not in KINDS_THERE:
+        return None
+    return row.site, Passage(row.id, row.place, row.kind, row.time_ns, json.loads(row.data), False)
 
 
 def with_pictures(db: Connection, ids: Sequence[str]) -> set[str]:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Table, or_, select
+from sqlalchemy import Connection, Table, delete, or_, select
 
 from aggregator.domain.alerts.types import Alert
 from aggregator.domain.quiet.decisions import QuietDecisions
@@ -85,6 +85,12 @@ def _fields(row: Any) -> dict[str, Any]:
         for name, shape in _JSON.items()
         if name in row
     }
+
+
+def drop_ended(db: Connection, before_ns: int) -> None:
+    """Erase decisions that ended before a time; within a transaction."""
+    for table in (silence_table, maintenance_windows, shelf_table):
+        db.execute(delete(table).where(table.c.until_ns < before_ns))
 
 
 def open_alerts_of(db: Connection, site: str, after: str, limit: int) -> list[Alert]:

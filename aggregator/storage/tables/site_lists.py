@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from sqlalchemy import Connection, and_, bindparam, delete, insert, select
 
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.read_models import ListChange, ListRow
-from aggregator.storage.database import upsert
+from aggregator.storage.database import one_of, upsert
 from aggregator.storage.schema import list_entries, list_versions
 from aggregator.storage.tables import audit
 from common.clock import SECOND_NS
@@ -44,6 +46,12 @@ def rows(db: Connection, site: str) -> list[ListRow]:
     found = select(list_entries).where(list_entries.c.site == site)
     ordered = found.order_by(list_entries.c.made_ns.desc(), list_entries.c.id.desc())
     return [ListRow(**row._mapping) for row in db.execute(ordered)]
+
+
+def rows_of(db: Connection, site: str, ids: Sequence[str]) -> list[ListRow]:
+    """Entries of a site's list by id, of those that are there."""
+    found = select(list_entries).where(list_entries.c.site == site, one_of(list_entries.c.id, ids))
+    return [ListRow(**row._mapping) for row in db.execute(found)]
 
 
 def versions(db: Connection) -> dict[str, int]:

@@ -6,23 +6,27 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from aggregator.auth.account_service import AccountService
+from aggregator.auth.accounts.grant_requests import GrantRequests
+from aggregator.auth.accounts.role_conflicts import conflicts
 from aggregator.auth.reauthentication import Proof
-from aggregator.domain.account import Account, ApiToken
-from aggregator.domain.authorization import PERMISSIONS, parse
+from aggregator.domain.account import Account, ApiToken, GrantRequest
+from aggregator.domain.authorization import PERMISSIONS, Role, parse
 from aggregator.web.api.dependencies import IdPath, UserPath, Who
 from aggregator.web.api_models import accounts as models
+from common.errors import StaffError
 from common.secret import Secret
 from protocol.identifiers import to_rfc3339
 
 _OWN, _TOKENS, _ALL = "own account", "API tokens", "accounts"
 
 
-def add(app: FastAPI, accounts: AccountService) -> None:
+def add(app: FastAPI, accounts: AccountService, grants: GrantRequests) -> None:
     """Add the routes."""
     _add_own(app, accounts)
     _add_tokens(app, accounts)
     _add_others(app, accounts)
-    _add_roles(app, accounts)
+    _add_roles(app, accounts, grants)
+    _add_requests(app, grants)
 
 
 def _account(account: Account) -> models.AccountResponse:
@@ -31,8 +35,20 @@ def _account(account: Account) -> models.AccountResponse:
         roles=[str(grant) for grant in account.grants],
         second_factor=account.second_factor,
         linked=account.linked,
+        warnings=_warnings(conflicts(account.grants)),
         created=to_rfc3339(account.created_ns),
     )
+
+
+def _warnings(pairs: list[tuple[Role, Role]]) -> list[str]:
+    return [f"{one} and {other} should not be one person" for one, other in pairs]
+
+
+def _request(it: GrantRequest) -> models.GrantRequestResponse:
+    return models.GrantRequestResponse(
+        id=it.id, user=it.user, grant=str(it.grant), asked_by=it.asked_by, asked=to_rfc3339(it.asked_ns),
+        expires=to_rfc3339(it.expires_ns),
+    )  # fmt: skip
 
 
 def _token(token: ApiToken) -> models.TokenResponse:
@@ -74,6 +90,12 @@ def _add_own(app: FastAPI, accounts: AccountService) -> None:
         await run_in_threadpool(accounts.confirm_factor, caller, wanted.code, proof)
         return models.FactorConfirmedResponse(second_factor=True)
 
+    @app.post("/api/me/recovery-codes", status_code=201, tags=[_OWN])
+    async def create_recovery_codes(caller: Who, wanted: models.ProofRequest) -> models.RecoveryCodesResponse:
+        """Make ten recovery codes, which are shown once; those that were made before end."""
+        proof = Proof(Secret(wanted.current), wanted.code)
+        return models.RecoveryCodesResponse(codes=await run_in_threadpool(accounts.make_recovery_codes, caller, proof))
+
 
 def _add_tokens(app: FastAPI, accounts: AccountService) -> None:
     @app.get("/api/tokens", tags=[_TOKENS])
@@ -105,12 +127,20 @@ def _add_others(app: FastAPI, accounts: AccountService) -> None:
 
     @app.post("/api/staff", status_code=201, tags=[_ALL], response_model_exclude_none=True)
     async def add_account(caller: Who, wanted: models.NewUserRequest) -> models.NewUserResponse:
-        """Add a user, or give one a new password; it is shown once."""
+        """Add a user; the password is shown once."""
         if wanted.provider:
             await run_in_threadpool(accounts.add_by_provider, caller, wanted.user)
             return models.NewUserResponse(user=wanted.user, password=None)
         password = await run_in_threadpool(accounts.add, caller, wanted.user)
         return models.NewUserResponse(user=wanted.user, password=password)
+
+    @app.post("/api/staff/{user}/password", tags=[_ALL])
+    async def reset_password(user: UserPath, caller: Who, wanted: models.ResetRequest) -> models.NewUserResponse:
+        """Give a user a new password, shown once; their sessions and tokens end."""
+        if wanted.confirm != user:
+            raise StaffError(f"confirm: write the user's name, '{user[:64]}'", field="confirm")
+        password = await run_in_threadpool(accounts.reset_password, caller, user)
+        return models.NewUserResponse(user=user, password=password)
 
     @app.delete("/api/staff/{user}", tags=[_ALL])
     async def remove_account(user: UserPath, caller: Who) -> models.UserRemovedResponse:
@@ -125,13 +155,14 @@ def _add_others(app: FastAPI, accounts: AccountService) -> None:
         return models.UserFactorResponse(user=user, second_factor=False)
 
 
-def _add_roles(app: FastAPI, accounts: AccountService) -> None:
+def _add_roles(app: FastAPI, accounts: AccountService, grants: GrantRequests) -> None:
     @app.post("/api/staff/{user}/grants", status_code=201, tags=[_ALL])
     async def grant_role(user: UserPath, caller: Who, wanted: models.RoleRequest) -> models.RoleResponse:
-        """Give a user a role."""
+        """Give a user a role; investigator and approver wait for another administrator."""
         role = parse(wanted.grant)
-        await run_in_threadpool(accounts.grant, caller, user, role)
-        return models.RoleResponse(user=user, grant=str(role))
+        done = await run_in_threadpool(grants.grant, caller, user, role)
+        request = None if done.request is None else _request(done.request)
+        return models.RoleResponse(user=user, grant=str(role), request=request, warnings=_warnings(done.warnings))
 
     @app.post("/api/staff/{user}/grants/revoke", tags=[_ALL])
     async def revoke_role(user: UserPath, caller: Who, wanted: models.RoleRequest) -> models.RoleRevokedResponse:
@@ -139,3 +170,20 @@ def _add_roles(app: FastAPI, accounts: AccountService) -> None:
         role = parse(wanted.grant)
         await run_in_threadpool(accounts.revoke, caller, user, role)
         return models.RoleRevokedResponse(user=user, revoked=str(role))
+
+
+def _add_requests(app: FastAPI, grants: GrantRequests) -> None:
+    @app.get("/api/staff-requests", tags=[_ALL])
+    def list_grant_requests(caller: Who) -> models.GrantRequestsResponse:
+        """Roles that wait for a second administrator."""
+        return models.GrantRequestsResponse(requests=[_request(it) for it in grants.waiting(caller)])
+
+    @app.post("/api/staff-requests/{request_id}/approve", tags=[_ALL])
+    async def approve_grant(request_id: IdPath, caller: Who) -> models.GrantRequestResponse:
+        """Approve a role that another administrator has requested."""
+        return _request(await run_in_threadpool(grants.approve, caller, request_id))
+
+    @app.post("/api/staff-requests/{request_id}/refuse", tags=[_ALL])
+    async def refuse_grant(request_id: IdPath, caller: Who) -> models.GrantRequestResponse:
+        """Refuse a requested role, or withdraw one's own request."""
+        return _request(await run_in_threadpool(grants.refuse, caller, request_id))

@@ -26,14 +26,17 @@ from common.errors import (
     ContractError,
     EscalationError,
     Forbidden,
+    HandoverError,
     ListError,
     LoginThrottled,
     NotificationError,
     PaifangError,
+    ProcedureError,
     QuietError,
     ReleaseError,
     StaffError,
     StoreError,
+    UserExists,
 )
 from common.http_server.body_limits import BodyLimits
 
@@ -45,12 +48,15 @@ STATUS: dict[type[PaifangError], int] = {
     ContractError: 422,
     EscalationError: 422,
     Forbidden: 403,
+    HandoverError: 409,
     ListError: 422,
+    ProcedureError: 422,
     QuietError: 422,
     NotificationError: 422,
     ReleaseError: 409,
     StaffError: 422,
     StoreError: 503,
+    UserExists: 409,
 }
 """Error of a use case → status of the answer."""
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Annotated
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import StreamingResponse
 
-from aggregator.audit import export
+from aggregator.audit import export, query
 from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.store_port.audit import AuditReader
-from aggregator.web.api.dependencies import Tags, Who, content
+from aggregator.web.api.dependencies import Tags, Who, content, errors
 from aggregator.web.api_models.audit import AuditLogResponse
+from aggregator.web.api_models.base import PRINTABLE
 from common.clock import Clock
 
 _TAGS: Tags = ["audit log"]
@@ -45,6 +47,21 @@ def add(app: FastAPI, reader: AuditReader, audit_log: AuditLogWriter, public: Ed
         marks = await asyncio.to_thread(reader.checkpoints)
         entries = _entries(reader, marks[-1].size if marks else 0)
         return StreamingResponse(export.write(entries, marks, public), media_type="application/x-ndjson")
+
+    @app.get(
+        "/api/record/dossier.jsonl", tags=_TAGS, response_class=StreamingResponse,
+        responses=content("application/x-ndjson", "One entry a line, with its number in the whole log.") | errors(404),
+    )  # fmt: skip
+    async def export_dossier(
+        caller: Who, case: Annotated[str, Query(min_length=1, max_length=64, pattern=PRINTABLE)]
+    ) -> StreamingResponse:
+        """Everything that was done under a case, oldest first; the numbers are those of the whole log's export."""
+        found = await asyncio.to_thread(query.dossier, reader, case)
+        if not found:
+            raise HTTPException(404, "the audit log names no such case")
+        entry = AuditEntry(time_ns=clock.wall_ns(), who=caller.name, what="export", target="record", case=case)
+        await audit_log.record(entry)
+        return StreamingResponse(export.write_dossier(case, found), media_type="application/x-ndjson")
 
 
 def _entries(reader: AuditReader, size: int) -> Iterator[tuple[int, bytes, bytes]]:

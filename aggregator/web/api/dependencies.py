@@ -24,6 +24,11 @@ def caller_of(request: Request) -> Principal:
     return caller
 
 
+def shown_by_page(request: Request) -> bool:
+    """Whether a browser loads this as a part of a page (Fetch Metadata, `Sec-Fetch-Dest`); else it was opened."""
+    return request.headers.get("sec-fetch-dest") == "image"
+
+
 Who = Annotated[Principal, Depends(caller_of)]
 _ID = Path(description="UUIDv7.", max_length=128, pattern=PRINTABLE)
 _NAME = Path(description="1 to 64 of letters, digits, `_`, `.`, `-`.", min_length=1, max_length=64, pattern=NAME)

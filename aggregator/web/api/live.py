@@ -5,38 +5,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Coroutine
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
 from fastapi import FastAPI, WebSocket
+from pydantic import ValidationError
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from aggregator.auth.client_address import session_of
 from aggregator.services.live_view_service import LiveViewService
 from aggregator.services.stream_relay import RelayedStream, StreamKey, Subscriber
+from aggregator.web.api_models.places import PlaybackRequest
+from aggregator.web.validation_errors import problem_of
 from common import logging_setup
 from common.clock import MILLISECOND_NS
-from common.decoding import decode_json
 from common.errors import CommandError, ContractError, Forbidden, StoreError
 from protocol.live_frames import INTEREST_S, LONGEST_NS, STILL_WANTED
 
 _log = logging_setup.get("live")
 CHECK_S = 2.0
 ASKED_S = 10.0
-"""A browser says by then which footage it asks for."""
+"""A browser sends within this time which footage it asks for."""
 MOST_ASKED = 2_000
 DONE = 1000
 ENDED, FORBIDDEN, AWAY, REFUSED = 4401, 4403, 4404, 4400
-
-
-class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What of a camera's footage, and why: the case or the purpose."""
-
-    from_ms: Annotated[int, msgspec.Meta(gt=0, lt=2**62 // MILLISECOND_NS)]
-    to_ms: Annotated[int, msgspec.Meta(gt=0, lt=2**62 // MILLISECOND_NS)]
-    reason: Annotated[
-        str, msgspec.Meta(pattern=r"^\s*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]{1,198}[^\s\x00-\x1f\x7f]\s*$(?!\n)")
-    ]
 
 
 def add(app: FastAPI, views: LiveViewService) -> None:
@@ -51,9 +42,9 @@ def add(app: FastAPI, views: LiveViewService) -> None:
     async def play(socket: WebSocket, site: str, box: str, place: str) -> None:
         await socket.accept()
         try:
-            asked = await _asked(socket)
-            span = asked.from_ms * MILLISECOND_NS, asked.to_ms * MILLISECOND_NS
-            key = StreamKey(site, box, place, *span, asked.reason, views.relay.new_id())
+            request = await _playback_request(socket)
+            span = request.from_ms * MILLISECOND_NS, request.to_ms * MILLISECOND_NS
+            key = StreamKey(site, box, place, *span, request.reason, views.relay.new_id())
         except ContractError as error:
             await _close(socket, REFUSED, str(error))
             return
@@ -89,22 +80,23 @@ async def _watch(socket: WebSocket, views: LiveViewService, key: StreamKey) -> N
     await _close(socket, code, reason)
 
 
-async def _asked(socket: WebSocket) -> _Asked:
-    """Which footage, in the first message.
+async def _playback_request(socket: WebSocket) -> PlaybackRequest:
+    """The first message of a playback.
 
     Raises:
-        ContractError: None came, or it asks for something else; names the field.
+        ContractError: None came, or it is not valid; names the field.
     """
     try:
         message = await asyncio.wait_for(socket.receive(), ASKED_S)
-        asked = decode_json((message.get("text") or "")[:MOST_ASKED], _Asked)
+        request = PlaybackRequest.model_validate_json((message.get("text") or "")[:MOST_ASKED])
     except TimeoutError as error:
-        raise ContractError("say which footage: from_ms, to_ms and reason") from error
-    except ContractError as error:
-        raise ContractError(f"{error}; give from_ms, to_ms and reason, 3 to 200 characters") from error
-    if not 0 < (asked.to_ms - asked.from_ms) * MILLISECOND_NS <= LONGEST_NS:
+        raise ContractError("send which footage: from_ms, to_ms and reason") from error
+    except ValidationError as error:
+        _, problem = problem_of([it | {"loc": ("body", *it["loc"])} for it in error.errors()])
+        raise ContractError(f"{problem}; give from_ms, to_ms and reason, 3 to 200 characters") from error
+    if not 0 < (request.to_ms - request.from_ms) * MILLISECOND_NS <= LONGEST_NS:
         raise ContractError("to_ms: must be later than from_ms, by ten minutes at most")
-    return msgspec.structs.replace(asked, reason=asked.reason.strip())
+    return request
 
 
 async def _first(*works: Coroutine[Any, Any, tuple[int, str]]) -> tuple[int, str]:

@@ -5,24 +5,25 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from fastapi import FastAPI, HTTPException, Query
+from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.responses import Response
 
 from aggregator.domain.authorization import Permission, Principal
 from aggregator.domain.read_models import Box, Camera, Place, Quarantined
-from aggregator.domain.store_port import Reader
+from aggregator.domain.store_port.events import FleetReader
 from aggregator.services.picture_service import PictureService
 from aggregator.services.site_clock import SiteClock
-from aggregator.web.api.dependencies import IdPath, Tags, Who, content, errors
+from aggregator.web.api.dependencies import IdPath, Tags, Who, content, errors, shown_by_page
 from aggregator.web.api_models import places as models
 from protocol.identifiers import is_uuid7, to_rfc3339
 from protocol.receipts import DoorStatus
 
+_OPENED = "The user has opened this picture; without it, what a browser loads for a page counts as a preview."
 _BOXES: Tags = ["boxes and cameras"]
 _PICTURES: Tags = ["pictures and clips"]
 
 
-def add(app: FastAPI, reader: Reader, pictures: PictureService, sites: SiteClock) -> None:
+def add(app: FastAPI, reader: FleetReader, pictures: PictureService, sites: SiteClock) -> None:
     """Add the routes."""
 
     @app.get("/api/places", tags=_BOXES)
@@ -56,9 +57,12 @@ def add(app: FastAPI, reader: Reader, pictures: PictureService, sites: SiteClock
         "/api/pictures/{event_id}", tags=_PICTURES, response_class=Response,
         responses=content("image/jpeg", "The redacted picture.") | errors(404),
     )  # fmt: skip
-    async def show_picture(event_id: IdPath, caller: Who) -> Response:
+    async def show_picture(
+        event_id: IdPath, caller: Who, request: Request, *, opened: Annotated[bool, Query(description=_OPENED)] = False
+    ) -> Response:
         """An event's redacted picture."""
-        jpeg = await pictures.open(caller, event_id) if is_uuid7(event_id) else None
+        by_page = not opened and shown_by_page(request)
+        jpeg = await pictures.open(caller, event_id, by_page=by_page) if is_uuid7(event_id) else None
         if jpeg is None:
             raise HTTPException(404, "no such picture")
         return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import Response
+from typing import Annotated
 
-from aggregator.domain.list_entry import ListEntry, ListEntryRequest
-from aggregator.services import site_list_csv
+from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi.responses import JSONResponse, Response
+
+from aggregator.domain.authorization import Principal
+from aggregator.domain.site_lists.conflicts import Conflict, ListConflict
+from aggregator.domain.site_lists.list_entry import ListEntry, ListEntryRequest
 from aggregator.services.box_command_service import BoxCommandService
-from aggregator.services.site_list_service import SiteListService
-from aggregator.web.api.dependencies import IdPath, NamePath, Tags, Who, content, errors
+from aggregator.services.site_lists import site_list_csv
+from aggregator.services.site_lists.passage_service import PassageService
+from aggregator.services.site_lists.site_list_service import SiteListService
+from aggregator.web.api.dependencies import IdPath, NamePath, Tags, Who, caller_of, content, errors
 from aggregator.web.api_models import site_lists as models
+from aggregator.web.api_models.base import PRINTABLE
 from protocol.commands import CommandName
 from protocol.identifiers import to_rfc3339
 from protocol.topics import BoxTopics
 
+_NO_ENTRY = "there is no list entry behind this event, or it was removed or replaced since"
+_Why = Annotated[
+    str, Query(description="Why conflicting rows replace what is there.", max_length=200, pattern=PRINTABLE)
+]
 _LISTS: Tags = ["lists"]
 _COMMANDS: Tags = ["gates and doors"]
 _CSV = {
@@ -26,11 +36,12 @@ _CSV = {
 }
 
 
-def add(app: FastAPI, lists: SiteListService, commands: BoxCommandService) -> None:
+def add(app: FastAPI, lists: SiteListService, commands: BoxCommandService, passages: PassageService) -> None:
     """Add the routes."""
     _add_lists(app, lists)
     _add_files(app, lists)
     _add_commands(app, commands)
+    _add_reasons(app, passages)
 
 
 def _entry(entry: ListEntry) -> models.EntryResponse:
@@ -41,11 +52,15 @@ def _entry(entry: ListEntry) -> models.EntryResponse:
         standing=entry.standing,
         owner=entry.owner,
         reason=entry.reason,
-        valid_from=to_rfc3339(entry.from_ns) if entry.from_ns is not None else None,
-        valid_until=to_rfc3339(entry.until_ns) if entry.until_ns is not None else None,
+        valid_from=_time(entry.from_ns),
+        valid_until=_time(entry.until_ns),
         by=entry.by,
         made=to_rfc3339(entry.made_ns),
     )
+
+
+def _time(time_ns: int | None) -> str | None:
+    return to_rfc3339(time_ns) if time_ns is not None else None
 
 
 def _add_lists(app: FastAPI, lists: SiteListService) -> None:
@@ -54,11 +69,21 @@ def _add_lists(app: FastAPI, lists: SiteListService) -> None:
         """All entries of a site's list."""
         return models.EntriesResponse(entries=[_entry(it) for it in await lists.entries(caller, site)])
 
-    @app.post("/api/sites/{site}/list", status_code=201, tags=_LISTS)
+    @app.post(
+        "/api/sites/{site}/list", status_code=201, tags=_LISTS,
+        responses={409: {"model": models.ListConflictResponse, "description": "An entry with this text differs."}},
+    )  # fmt: skip
     async def add_entry(site: NamePath, caller: Who, wanted: models.EntryRequest) -> models.EntryResponse:
-        """Add an entry; one with the same text gives way."""
-        made = await lists.add(caller, site, [ListEntryRequest(**wanted.model_dump())])
+        """Add an entry."""
+        given = wanted.model_dump(exclude={"replace"})
+        made = await lists.add(caller, site, [ListEntryRequest(**given)], replace=wanted.replace, reason=wanted.reason)
         return _entry(made[0])
+
+    @app.exception_handler(ListConflict)
+    async def conflict(request: Request, error: ListConflict) -> JSONResponse:
+        present = _present(caller_of(request), error.found[0])
+        answer = models.ListConflictResponse(error=str(error), present=present)
+        return JSONResponse(answer.model_dump(), 409)
 
     @app.delete("/api/sites/{site}/list/{entry}", tags=_LISTS, responses=errors(404))
     async def remove_entry(site: NamePath, entry: IdPath, caller: Who) -> models.EntryRemovedResponse:
@@ -79,11 +104,49 @@ def _add_files(app: FastAPI, lists: SiteListService) -> None:
         return Response(site_list_csv.write(entries), media_type=kind, headers=headers)
 
     @app.post("/api/sites/{site}/list.csv", tags=_LISTS, openapi_extra=_CSV)
-    async def import_list(site: NamePath, caller: Who, request: Request) -> models.FileLoadedResponse:
-        """Add the rows of a CSV file; a wrong row spoils no other."""
-        rows = await lists.load(caller, site, await request.body())
-        problems = [models.RowProblem(line=row.line, problem=row.problem) for row in rows if row.wanted is None]
-        return models.FileLoadedResponse(added=len(rows) - len(problems), problems=problems)
+    async def import_list(
+        site: NamePath,
+        caller: Who,
+        request: Request,
+        *,
+        preview: bool = False,
+        replace: bool = False,
+        reason: _Why = "",
+    ) -> models.FileLoadedResponse:
+        """Add the rows of a CSV file; a wrong row spoils no other, and conflicts are left out without `replace`."""
+        data = await request.body()
+        found = await lists.load(caller, site, data, preview=preview, replace=replace, reason=reason)
+        problems = [models.RowProblem(line=row.line, problem=row.problem) for row in found.rows if row.wanted is None]
+        conflicts = [
+            models.RowConflict(line=line, standing=it.wanted.standing, present=_present(caller, it))
+            for line, it in sorted(found.conflicts.items())
+        ]
+        return models.FileLoadedResponse(added=found.added, problems=problems, conflicts=conflicts)
+
+
+def _present(caller: Principal, found: Conflict) -> models.EntryResponse | None:
+    return _entry(found.present) if caller.may("list.see", found.present.site) else None
+
+
+def _add_reasons(app: FastAPI, passages: PassageService) -> None:
+    @app.get("/api/passages/{event_id}/entry", tags=_COMMANDS, responses=errors(404))
+    async def show_reason(event_id: IdPath, caller: Who) -> models.ReasonResponse:
+        """The list entry behind a gate's decision, without its plate."""
+        found = await passages.reason(caller, event_id)
+        if found is None:
+            raise HTTPException(404, _NO_ENTRY)
+        return models.ReasonResponse(
+            entry=found.entry, standing=found.standing, owner=found.owner, reason=found.reason,
+            valid_from=_time(found.from_ns), valid_until=_time(found.until_ns), by=found.by,
+        )  # fmt: skip
+
+    @app.post("/api/passages/{event_id}/entry", tags=_COMMANDS, responses=errors(404))
+    async def show_plate(event_id: IdPath, caller: Who) -> models.PlateResponse:
+        """The text of that entry; the access is put in the audit log first."""
+        text = await passages.plate(caller, event_id)
+        if text is None:
+            raise HTTPException(404, _NO_ENTRY)
+        return models.PlateResponse(text=text)
 
 
 def _add_commands(app: FastAPI, commands: BoxCommandService) -> None:

@@ -24,8 +24,13 @@ _CODE = "A code of the second factor, where there is one."
 _ROLES = ["monitor@village"]
 _ACCOUNT = {
     "user": "wang", "roles": _ROLES, "second_factor": True, "linked": False,
-    "created": "2026-11-23T08:00:00.000000000Z",
+    "created": "2026-11-23T08:00:00.000000000Z", "warnings": [],
 }  # fmt: skip
+_REQUEST = {
+    "id": "01890000-0000-7000-8000-000000000000", "user": "wang", "grant": "investigator@village", "asked_by": "li",
+    "asked": "2026-11-23T08:00:00.000000000Z", "expires": "2026-11-30T08:00:00.000000000Z",
+}  # fmt: skip
+_WARNINGS = "Roles that should not meet in one person."
 RoleText = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200, pattern=PRINTABLE),
@@ -34,12 +39,58 @@ RoleText = Annotated[
 
 
 class NewUserRequest(RequestModel):
-    """Adds a user, or gives one a new password."""
+    """Adds a user."""
 
     model_config = example(user="wang")
 
     user: str = Field(description="The name.", min_length=1, max_length=64, pattern=PRINTABLE)
     provider: bool = Field(False, description="They log in through the identity provider and have no password here.")
+
+
+class ResetRequest(RequestModel):
+    """Gives a user a new password; their sessions and tokens end."""
+
+    model_config = example(confirm="wang")
+
+    confirm: str = Field(description="The user's name again.", max_length=64, pattern=PRINTABLE)
+
+
+class ProofRequest(RequestModel):
+    """Shows that it is the user themselves."""
+
+    model_config = example(current="correct horse battery", code="123456")
+
+    current: PasswordText = Field("", description=_CURRENT)
+    code: CodeText = Field("", description=_CODE)
+
+
+class RecoveryCodesResponse(ResponseModel):
+    """Ten recovery codes; each replaces a code of the second factor once."""
+
+    model_config = example(codes=["ABCD-EFGH-IJKL-MNOP"])
+
+    codes: list[str]
+
+
+class GrantRequestResponse(ResponseModel):
+    """A role that one administrator has requested and another one must approve."""
+
+    model_config = example(_REQUEST)
+
+    id: Id
+    user: str
+    grant: str
+    asked_by: str
+    asked: Time
+    expires: Time
+
+
+class GrantRequestsResponse(ResponseModel):
+    """Roles that wait for a second administrator."""
+
+    model_config = example(requests=[_REQUEST])
+
+    requests: list[GrantRequestResponse]
 
 
 class RoleRequest(RequestModel):
@@ -104,6 +155,7 @@ class AccountResponse(ResponseModel):
     second_factor: bool
     linked: bool = Field(description="Tied to a person of the identity provider.")
     created: Time
+    warnings: list[str] = Field(description=_WARNINGS)
 
 
 class AccountsResponse(ResponseModel):
@@ -124,12 +176,14 @@ class NewUserResponse(ResponseModel):
 
 
 class RoleResponse(ResponseModel):
-    """A role that was given."""
+    """A role that was given or requested."""
 
-    model_config = example(user="wang", grant="monitor@village")
+    model_config = example(user="wang", grant="monitor@village", request=None, warnings=[])
 
     user: str
     grant: str
+    request: GrantRequestResponse | None = Field(description="Waits for a second administrator; null: it counts now.")
+    warnings: list[str] = Field(description=_WARNINGS)
 
 
 class RoleRevokedResponse(ResponseModel):

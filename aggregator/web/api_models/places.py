@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from aggregator.web.api_models.base import ResponseModel, Time, example
+from aggregator.web.api_models.base import PRINTABLE, RequestModel, ResponseModel, Time, example
+from common.clock import MILLISECOND_NS
 
 _BOX = {
     "site": "village", "box": "gate-1", "epoch": "ab12", "online": True, "version": "0.1.0",
@@ -24,6 +25,23 @@ _PLACE = {
     "id": "cam-1", "name": "North gate", "time_zone": "Asia/Shanghai", "state": "up", "online": True,
     "seen": "2026-11-23T08:00:00.000000000Z",
 }  # fmt: skip
+
+
+_Milliseconds = Annotated[int, Field(gt=0, lt=2**62 // MILLISECOND_NS, description="Milliseconds since 1970, UTC.")]
+
+
+class PlaybackRequest(RequestModel):
+    """What of a camera's footage is played: the first message of the WebSocket `/api/play/…`."""
+
+    model_config = example(from_ms=1_795_392_000_000, to_ms=1_795_392_060_000, reason="lost dog")
+
+    from_ms: _Milliseconds
+    to_ms: _Milliseconds
+    reason: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=3, max_length=200, pattern=PRINTABLE),
+        Field(description="Why: the case or the purpose."),
+    ]
 
 
 class PlaceResponse(ResponseModel):

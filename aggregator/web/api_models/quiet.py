@@ -27,6 +27,7 @@ _REASON = "Building work at the walkway"
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=PRINTABLE)]
 Words = list[Word]
 ClockText = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+MOST_LISTED = 500
 EndedFilter = Literal["active", "all"]
 
 
@@ -204,7 +205,7 @@ class MaintenancesResponse(ResponseModel):
 
 
 class SourceShelveRequest(RequestModel):
-    """Shelve all alerts of a device, or those of one kind."""
+    """Shelve all alerts of a device, those of one kind, or one of its alerts."""
 
     model_config = example(site="village", place="walkway", minutes=60, reason="A branch moves in the wind")
 
@@ -212,6 +213,7 @@ class SourceShelveRequest(RequestModel):
     box: NameText | None = None
     place: NameText = Field(description="Camera, gate, door, or the box itself.")
     kind: Word | None = None
+    alert: Word | None = Field(None, description="The id of an alert of the device: only that one.")
     mode: Literal["timed", "one_shot"] = Field("timed", description="`one_shot`: until the condition ends.")
     minutes: int = Field(ge=1, le=1440, description="At most so long, also with `one_shot`.")
     critical: bool = Field(False, description="Also critical alerts; for supervisors only.")
@@ -219,9 +221,9 @@ class SourceShelveRequest(RequestModel):
 
 
 _SHELF = {
-    "id": _ID, "site": "village", "box": "", "place": "walkway", "kind": "", "mode": "timed", "critical": False,
-    "owner": "li", "reason": "A branch moves in the wind", "made": _SPAN["from"], "until": _SPAN["until"],
-    "ended_by": "", "state": "active",
+    "id": _ID, "alert": "", "site": "village", "box": "", "place": "walkway", "kind": "", "mode": "timed",
+    "critical": False, "owner": "li", "reason": "A branch moves in the wind", "made": _SPAN["from"],
+    "until": _SPAN["until"], "ended_by": "", "state": "active",
 }  # fmt: skip
 
 
@@ -231,6 +233,7 @@ class ShelfResponse(ResponseModel):
     model_config = example(_SHELF)
 
     id: Id
+    alert: str = Field(description="The only alert that is shelved; empty: all of the device.")
     site: str
     box: str
     place: str

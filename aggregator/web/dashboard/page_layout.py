@@ -29,7 +29,7 @@ from aggregator.web.error_page import language_of
 from common import logging_setup
 from common.errors import StoreError
 
-STYLES = ("palette", "board", "shell", "queue", "live")
+STYLES = ("palette", "board", "work", "shell", "queue", "live")
 _log = logging_setup.get("dashboard")
 SECONDS_BETWEEN_CHECKS = 2.0
 LEAVE_S = 1.0

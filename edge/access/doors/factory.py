@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -12,16 +13,14 @@ from common.errors import DoorRefused
 from common.threads import Worker
 from edge.access.doors.adapters import DOORS
 from edge.access.doors.adapters.base import Adapter, AdapterContext, Outputs, supervise
-from edge.access.doors.credential_policy import Allowlist, CredentialPolicy, Pseudonym
+from edge.access.doors.credential_policy import Allowlist, CredentialPolicy
 from edge.access.doors.door_event_loop import Counts, Door, DoorEventLoop
 from edge.access.doors.door_state_machine import DoorRules, DoorState
-from edge.access.site_lists.matching import SiteList
 from edge.monitoring.metrics import DoorMetrics
 from edge.settings.doors import DoorSettings, HeldLimit, MqttDoor, OnvifDoor, WebhookDoor
 from edge.video.report import Report
 from pipelines.rules.schedule import Schedule
 from pipelines.rules.tailgate import Crossing, Tailgate
-from pipelines.settings import Window
 from protocol.envelope import UnsequencedEvent
 from protocol.event_types import LineCrossed
 from protocol.identifiers import to_rfc3339
@@ -29,6 +28,23 @@ from protocol.receipts import DoorStateName, DoorStatus
 
 _OWN_TIME = (OnvifDoor, WebhookDoor, MqttDoor)
 """Controllers whose messages carry their own time."""
+ALWAYS = Schedule((), ZoneInfo("UTC"))
+"""The schedule without a name: open at all times."""
+
+
+@dataclass(frozen=True)
+class BoxContext:
+    """What doors need of their box.
+
+    Attributes:
+        base: Folder that the settings' files are relative to.
+        schedules: The box's schedules, by name.
+        name: `SITE/BOX`: distinguishes this box from others at a shared broker.
+    """
+
+    base: Path
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    name: str = ""
 
 
 class Doors:
@@ -36,15 +52,11 @@ class Doors:
 
     Args:
         settings: The doors' settings.
-        base: Folder that their files are relative to.
+        box: Their box.
+        credentials: Decides about credentials.
         clock: Wall and monotonic.
         send: Stores events in the outbox and returns when they are committed.
-        pseudonym: Makes daily pseudonyms.
         random: Uniform in [0, 1), for back-off.
-        schedules: The box's schedules, by name.
-        zone: Its time zone.
-        revoked: The site's revoked credentials; None without a list.
-        box: `SITE/BOX`: distinguishes this box from others at a shared broker.
 
     Raises:
         SettingsError: A file of the settings cannot be used.
@@ -53,30 +65,24 @@ class Doors:
     def __init__(
         self,
         settings: Iterable[DoorSettings],
-        base: Path,
+        box: BoxContext,
+        credentials: CredentialPolicy,
         *,
         clock: Clock,
         send: Callable[[list[UnsequencedEvent]], None],
-        pseudonym: Pseudonym,
         random: Callable[[], float],
-        schedules: Mapping[str, tuple[Window, ...]],
-        zone: ZoneInfo,
-        revoked: SiteList | None = None,
-        box: str = "",
     ) -> None:
         self._settings = {door.id: door for door in settings}
         self._stopping, self._loop_stop = threading.Event(), threading.Event()
-        self._schedules = {name: Schedule(windows, zone) for name, windows in schedules.items()} | {
-            "": Schedule((), zone)
-        }
+        self._schedules = {**box.schedules, "": ALWAYS}
         self._doors_of_line: dict[tuple[str, str, str], list[str]] = {}
         for door in self._settings.values():
             if door.passage is not None:
                 self._doors_of_line.setdefault((door.camera, door.passage.line, door.passage.entry), []).append(door.id)
         self._clock = clock
-        doors = {door.id: self._door(door, base) for door in self._settings.values()}
-        self.event_loop = DoorEventLoop(doors, CredentialPolicy(pseudonym, revoked), clock, send, self._loop_stop)
-        context = AdapterContext(base, self.event_loop.submit, clock, self._stopping, random, box)
+        doors = {door.id: self._door(door, box.base) for door in self._settings.values()}
+        self.event_loop = DoorEventLoop(doors, credentials, clock, send, self._loop_stop)
+        context = AdapterContext(box.base, self.event_loop.submit, clock, self._stopping, random, box.name)
         self.adapters = self._adapters(context)
         self._threads = [
             threading.Thread(target=supervise, args=(adapter, context), name=f"doors-{adapter.doors[0]}", daemon=True)

@@ -6,6 +6,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,10 @@ from common.errors import RelayError
 from common.periodic import run_periodically
 from common.threads import Worker
 from edge.access.gates.decision import GatePolicy
-from edge.access.gates.plate_reader_worker import PlateReaderWorker
+from edge.access.gates.plate_reader_worker import PlateReaderWorker, PlateReading, VehicleList
 from edge.access.gates.region_of_interest import Region
 from edge.access.gates.relay_controller import RateLimit, RelayController
 from edge.access.gates.relays import RELAYS, Outputs, RelayContext
-from edge.access.site_lists.matching import SiteList
 from edge.monitoring.metrics import GateMetrics
 from edge.settings.gates import GateSettings
 from edge.video.report import Report
@@ -70,17 +70,28 @@ def load_readers(store: ModelStore) -> Readers:
     return readers
 
 
+@dataclass(frozen=True)
+class Folders:
+    """Where the files of gates are.
+
+    Attributes:
+        base: Folder that the settings' files are relative to.
+        data: The box's data folder: `gate-NAME.open` in it opens a gate by hand.
+    """
+
+    base: Path
+    data: Path
+
+
 class Gates:
     """All gates of a box.
 
     Args:
         gates: Camera's id → its gate's settings.
-        base: Folder that the settings' files are relative to.
-        data: The box's data folder: `gate-NAME.open` in it opens a gate by hand.
+        folders: Of the box.
         readers: Loaded models.
-        site: The site's vehicle list.
+        vehicle_list: The site's vehicle list.
         clock: Wall and monotonic.
-        pseudonym: Makes the daily pseudonym of a normalised text.
         report: Receives each passage.
         outputs: A door's outputs, by the door's id.
 
@@ -91,36 +102,34 @@ class Gates:
     def __init__(
         self,
         gates: Mapping[str, GateSettings],
-        base: Path,
-        data: Path,
+        folders: Folders,
         *,
         readers: Readers,
-        site: SiteList,
+        vehicle_list: VehicleList,
         clock: Clock,
-        pseudonym: Callable[[str], str],
         report: Callable[[Report], None],
         outputs: Callable[[str], Outputs],
     ) -> None:
         self._stopping = threading.Event()
-        self._data = data
+        self._data = folders.data
         self.relays: dict[str, RelayController] = {}
         self.plate_readers: dict[str, PlateReaderWorker] = {}
         for camera, gate in gates.items():
-            context = RelayContext(base, gate.name, clock, outputs, self._stopping.wait)
+            context = RelayContext(folders.base, gate.name, clock, outputs, self._stopping.wait)
             limits = RateLimit(gate.hold_off_s, gate.most_per_minute)
             relay = RELAYS[type(gate.relay)](gate.relay, context)
             relay_controller = self.relays[gate.name] = RelayController(gate.name, relay, limits, gate.pulse_s, clock)
             grammars = choose(gate.grammars, gate.patterns)
             self.plate_readers[camera] = PlateReaderWorker(
                 camera=camera,
-                gate=gate.name,
-                pipeline=readers.pipeline(grammars),
-                passages=PassageTracker(grammars, os.urandom(32), Timeouts(certain=gate.confidence)),
-                region=Region(gate.region),
+                reading=PlateReading(
+                    readers.pipeline(grammars),
+                    PassageTracker(grammars, os.urandom(32), Timeouts(certain=gate.confidence)),
+                    Region(gate.region),
+                ),
+                vehicle_list=vehicle_list,
                 policy=GatePolicy(gate.confidence, gate.open_on_variant, gate.fail == "safe"),
-                site=site,
                 relay_controller=relay_controller,
-                pseudonym=pseudonym,
                 report=report,
                 clock=clock,
             )

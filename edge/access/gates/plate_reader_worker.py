@@ -46,39 +46,59 @@ class Frame:
     time_ns: int
 
 
+@dataclass(frozen=True)
+class VehicleList:
+    """What is known of a vehicle by its plate.
+
+    Attributes:
+        entries: The site's vehicle list.
+        pseudonym: Makes the daily pseudonym of a normalised text.
+    """
+
+    entries: SiteList
+    pseudonym: Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class PlateReading:
+    """How the plates of one gate are read.
+
+    Attributes:
+        pipeline: Finds and reads plates.
+        passages: Follows passages and votes on their text.
+        region: The part of the picture in which plates are read.
+    """
+
+    pipeline: PlatePipeline
+    passages: PassageTracker
+    region: Region
+
+
 @dataclass
 class PlateReaderWorker:
     """Reads the plates of one gate. Other threads (camera, detector) call `frame`, `moved` and `vehicles`.
 
     Args:
         camera: The camera's id.
-        gate: The gate's name.
-        pipeline: Finds and reads plates.
-        passages: Follows passages and votes on their text.
-        region: The part of the picture in which plates are read.
+        reading: How plates are read.
+        vehicle_list: The site's vehicle list.
         policy: The site's conditions for opening.
-        site: The site's vehicle list.
         relay_controller: Operates the barrier's relay.
-        pseudonym: Makes the daily pseudonym of a normalised text.
         report: Receives each passage with its picture.
         clock: Monotonic, for measuring.
     """
 
     camera: str
-    gate: str
-    pipeline: PlatePipeline
-    passages: PassageTracker
-    region: Region
+    reading: PlateReading
+    vehicle_list: VehicleList
     policy: GatePolicy
-    site: SiteList
     relay_controller: RelayController
-    pseudonym: Callable[[str], str]
     report: Callable[[Report], None]
     clock: Clock
-    inspections: int = 0
-    failures: int = 0
-    reported: int = 0
-    last_s: float = 0.0
+    inspections: int = field(default=0, init=False)
+    failures: int = field(default=0, init=False)
+    reported: int = field(default=0, init=False)
+    last_s: float = field(default=0.0, init=False)
     _scale_selector: ScaleSelector = field(default_factory=ScaleSelector)
     _stationary_filter: StationaryPlateFilter = field(default_factory=StationaryPlateFilter)
     _failing: bool = False
@@ -92,6 +112,11 @@ class PlateReaderWorker:
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _thread: threading.Thread | None = None
 
+    @property
+    def gate(self) -> str:
+        """The gate's name."""
+        return self.relay_controller.gate
+
     def frame(self, frame: av.VideoFrame, time_ns: int) -> None:
         """Store the newest frame; a pending older one is dropped."""
         with self._changed:
@@ -100,7 +125,9 @@ class PlateReaderWorker:
             if self._last_inspection_ns < 0:
                 self._last_motion_ns = max(self._last_motion_ns, time_ns)  # a vehicle may already be there
             quiet = time_ns - self._last_motion_ns > ACTIVE_S * SECOND_NS
-            if quiet and not (self.passages.waiting and time_ns - self._last_inspection_ns > RECHECK_S * SECOND_NS):
+            if quiet and not (
+                self.reading.passages.waiting and time_ns - self._last_inspection_ns > RECHECK_S * SECOND_NS
+            ):
                 return
             self._pending_frame = Frame(frame, time_ns)
             self._changed.notify()
@@ -156,12 +183,12 @@ class PlateReaderWorker:
         """
         self._last_inspection_ns = time_ns
         size = (picture.shape[1], picture.shape[0])
-        vehicles = tuple(each for each in self._vehicles if self.region.contains(each.box, size))
+        vehicles = tuple(each for each in self._vehicles if self.reading.region.contains(each.box, size))
         sightings_found = self._inspect(picture, any(each.still for each in vehicles))
-        sightings_found = [each for each in sightings_found if self.region.contains(each.box, size)]
+        sightings_found = [each for each in sightings_found if self.reading.region.contains(each.box, size)]
         is_new_plate = self._stationary_filter.find_new(picture, [each.box for each in sightings_found], time_ns)
         sightings = [replace(each, appeared=new) for each, new in zip(sightings_found, is_new_plate, strict=True)]
-        for proposal in self.passages.update(sightings, vehicles, time_ns):
+        for proposal in self.reading.passages.update(sightings, vehicles, time_ns):
             self._decide(proposal, picture, [each.box for each in sightings], time_ns)
 
     def _inspect(self, picture: Picture, vehicle_is_still: bool) -> list[Sighting]:
@@ -187,11 +214,11 @@ class PlateReaderWorker:
         self._is_following_plate = self._last_plate is not None and not is_whole_picture
         effort = Effort.PATIENT if vehicle_is_still else Effort.THOROUGH if is_whole_picture else Effort.QUICK
         if self._is_following_plate and self._last_plate is not None:
-            return self.pipeline.read_near(picture, self._last_plate, effort)
+            return self.reading.pipeline.read_near(picture, self._last_plate, effort)
         input_px = self._scale_selector.next(picture, vehicle_is_still)
         if input_px is None:
-            return self.pipeline.read_any_text(picture, Effort.THOROUGH)
-        return self.pipeline.read_at(picture, input_px, effort)
+            return self.reading.pipeline.read_any_text(picture, Effort.THOROUGH)
+        return self.reading.pipeline.read_at(picture, input_px, effort)
 
     def _decide(self, proposal: PlateHypothesis, picture: Picture, plates: list[Box], time_ns: int) -> None:
         """Decide about a passage that is complete, may enter, or is barred."""
@@ -201,10 +228,13 @@ class PlateReaderWorker:
         decision = decide(proposal.confidence if proposal.text else 0.0, match, self.policy, failing or self._failing)
         if not (proposal.is_final or decision.open or decision.standing == "barred"):
             return
-        self.passages.mark_reported(proposal.passage)
+        self.reading.passages.mark_reported(proposal.passage)
         self.reported += 1
-        name = self.pseudonym(proposal.text.reveal()) if proposal.text and decision.standing in NAMED else ""
-        result = PassageResult(self, decision, proposal.confidence, name, proposal.box, picture, tuple(plates), time_ns)
+        name = (
+            self.vehicle_list.pseudonym(proposal.text.reveal()) if proposal.text and decision.standing in NAMED else ""
+        )
+        seen = PassagePicture(picture, proposal.box, tuple(plates), time_ns)
+        result = PassageResult(self, decision, proposal.confidence, name, seen)
         if decision.open:
             self.relay_controller.open(result.report_passage)
         else:
@@ -215,7 +245,7 @@ class PlateReaderWorker:
         if proposal.text is None or proposal.confidence < READABLE:
             return None, False
         try:
-            return self.site.find(proposal.text.reveal(), self.clock.wall_ns()), False
+            return self.vehicle_list.entries.find(proposal.text.reveal(), self.clock.wall_ns()), False
         except PaifangError as error:
             self.failures += 1
             logging_setup.get("gate").bind(gate=self.gate).error("list query failed", kind=type(error).__name__)
@@ -226,6 +256,23 @@ NAMED = frozenset({"registered", "visitor"})
 
 
 @dataclass(frozen=True)
+class PassagePicture:
+    """The picture of a passage.
+
+    Attributes:
+        picture: H x W x 3 uint8 BGR.
+        box: The passage's plate.
+        plates: All plates in the picture.
+        time_ns: Capture time.
+    """
+
+    picture: Picture = field(repr=False)
+    box: Box
+    plates: tuple[Box, ...]
+    time_ns: int
+
+
+@dataclass(frozen=True)
 class PassageResult:
     """The data of a passage's report, kept until the relay's answer is known; contains no plate text."""
 
@@ -233,13 +280,11 @@ class PassageResult:
     decision: Decision
     confidence: float
     name: str
-    box: Box
-    picture: Picture = field(repr=False)
-    plates: tuple[Box, ...]
-    time_ns: int
+    seen: PassagePicture
 
     def report_passage(self, opened: bool) -> None:
         """Report the passage."""
-        data = to_event(self.decision, self.worker.gate, self.confidence, opened, lambda: self.name)
-        passing = Passing(data, self.box, self.time_ns)
-        self.worker.report(Report(self.worker.camera, [passing], self.picture, (), (self.box, *self.plates)))
+        worker, seen = self.worker, self.seen
+        data = to_event(self.decision, worker.gate, self.confidence, opened, lambda: self.name)
+        passing = Passing(data, seen.box, seen.time_ns)
+        worker.report(Report(worker.camera, [passing], seen.picture, (), (seen.box, *seen.plates)))

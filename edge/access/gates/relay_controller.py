@@ -65,12 +65,14 @@ class RelayController:
         clock: Monotonic.
 
     Attributes:
+        gate: The gate's name.
         commands: Pulses that the relay accepted.
         failures: Commands that failed after all attempts.
         limited: Commands that the rate limit rejected.
     """
 
     def __init__(self, gate: str, relay: Relay, limits: RateLimit, pulse_s: float, clock: Clock) -> None:
+        self.gate = gate
         self._relay, self._limits, self._pulse_s, self._clock = relay, limits, pulse_s, clock
         self._log = logging_setup.get("gate").bind(gate=gate)
         self._queue: queue.Queue[_Command | None] = queue.Queue(WAITING)

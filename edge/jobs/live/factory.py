@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from common.clock import Clock
-from edge.jobs.live.handler import LiveStreamHandler
+from edge.jobs.live.handler import Aggregator, LiveStreamHandler, ViewSources
 from edge.jobs.live.recorded_stream import KeptOpener
 from edge.messaging.upload_client import UploadClient
 from edge.recorder.factory import RecorderService
@@ -34,6 +34,8 @@ def live_handler(
     if uplink is None or not settings.trust_file:
         return None
 
+    trusted = trust_anchor.load(base / settings.trust_file, settings.site)
+
     def watched(camera: CameraSettings) -> Opener:
         url = camera.watched_url if "://" in camera.watched_url else str(base / camera.watched_url)
         return opener(url, login(camera.username, camera.password_file, base), clock)
@@ -44,11 +46,10 @@ def live_handler(
         return KeptOpener(footage.store.player, camera, from_ns, to_ns, clock, time.sleep)
 
     return LiveStreamHandler(
-        url=uplink.url,
-        tls=uplink.tls,
-        site_key=trust_anchor.load(base / settings.trust_file, settings.site).sealing,
-        cameras={camera.id: watched(camera) for camera in settings.cameras},
-        kept=kept if footage is not None else None,
+        aggregator=Aggregator(uplink.url, uplink.tls, trusted.sealing),
+        sources=ViewSources(
+            {camera.id: watched(camera) for camera in settings.cameras}, kept if footage is not None else None
+        ),
         redactor=redactor,
         kbps=settings.uplink.live_kbps,
         clock=clock,

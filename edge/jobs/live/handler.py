@@ -37,26 +37,66 @@ LEAD = round(RATE * KEEP_S)
 GOING_AWAY = 1001
 
 
-@dataclass
-class LiveStreamHandler:
-    """An `edge.jobs.command_jobs.JobHandler` that sends live views.
+@dataclass(frozen=True)
+class Aggregator:
+    """Where views are sent.
 
-    Args:
+    Attributes:
         url: The aggregator's address.
         tls: Certificates to trust; None: the system's.
         site_key: Opens what is sealed for the site.
-        cameras: Id → opener of the watched stream.
-        kept: Opens a stretch of a camera's footage; None: nothing is recorded.
-        redactor: Opens what covers a view of so many frames a second, with such a lead (`LiveRedactor`).
-        kbps: Most that all views together may send.
-        clock: Monotonic time.
     """
 
     url: str
     tls: ssl.SSLContext | None
     site_key: bytes
+
+
+@dataclass(frozen=True)
+class ViewSources:
+    """What can be viewed.
+
+    Attributes:
+        cameras: Id → opener of the watched stream.
+        kept: Opens a stretch of a camera's footage; None: nothing is recorded.
+    """
+
     cameras: Mapping[str, Openable]
-    kept: Callable[[str, int, int], Openable] | None
+    kept: Callable[[str, int, int], Openable] | None = None
+
+    def opener(self, command: Command) -> Openable:
+        """Opens what a command asks for.
+
+        Raises:
+            SettingsError: There is no such camera.
+            FootageRefused: Nothing is recorded, or the range is too long.
+            FootageError: There is no footage in the range.
+        """
+        if command.to_ns:
+            if self.kept is None:
+                raise FootageRefused("this box records nothing")
+            if not 0 < command.to_ns - command.from_ns <= LONGEST_NS:
+                raise FootageRefused("at most ten minutes are played at once")
+            return self.kept(command.target, command.from_ns, command.to_ns)
+        if command.target not in self.cameras:
+            raise SettingsError("", "", f"there is no camera '{command.target}'")
+        return self.cameras[command.target]
+
+
+@dataclass
+class LiveStreamHandler:
+    """An `edge.jobs.command_jobs.JobHandler` that sends live views.
+
+    Args:
+        aggregator: Where views are sent.
+        sources: What can be viewed.
+        redactor: Opens what covers a view of so many frames a second, with such a lead (`LiveRedactor`).
+        kbps: Most that all views together may send.
+        clock: Monotonic time.
+    """
+
+    aggregator: Aggregator
+    sources: ViewSources
     redactor: Callable[[float, int], LiveRedactor]
     kbps: int
     clock: Clock
@@ -77,19 +117,8 @@ class LiveStreamHandler:
             FootageError: There is no footage in the range.
             ContractError: Its ticket is not this site's.
         """
-        unseal(self.site_key, command.job, command.ticket)
-        self._opener(command)
-
-    def _opener(self, command: Command) -> Openable:
-        if command.to_ns:
-            if self.kept is None:
-                raise FootageRefused("this box records nothing")
-            if not 0 < command.to_ns - command.from_ns <= LONGEST_NS:
-                raise FootageRefused("at most ten minutes are played at once")
-            return self.kept(command.target, command.from_ns, command.to_ns)
-        if command.target not in self.cameras:
-            raise SettingsError("", "", f"there is no camera '{command.target}'")
-        return self.cameras[command.target]
+        unseal(self.aggregator.site_key, command.job, command.ticket)
+        self.sources.opener(command)
 
     def run(self, command: Command, attempt: Attempt) -> None:
         """Send the stream until it is not wanted any more.
@@ -97,7 +126,7 @@ class LiveStreamHandler:
         Raises:
             PaifangError: The camera is lost, or the footage cannot be played.
         """
-        ticket, opener = unseal(self.site_key, command.job, command.ticket), self._opener(command)
+        ticket, opener = unseal(self.aggregator.site_key, command.job, command.ticket), self.sources.opener(command)
         lead = LEAD if command.to_ns else 0
         _log.info("live view begins", camera=command.target, job=command.job)
         try:
@@ -110,10 +139,10 @@ class LiveStreamHandler:
         _log.info("live view ended", camera=command.target, job=command.job, problem=problem)
 
     def _connected(self, job: str, ticket: str) -> ClientConnection:
-        where = "ws" + self.url.removeprefix("http") + live_path(job)
+        where = "ws" + self.aggregator.url.removeprefix("http") + live_path(job)
         return connect(
             where,
-            ssl=self.tls if where.startswith("wss") else None,
+            ssl=self.aggregator.tls if where.startswith("wss") else None,
             additional_headers={"Authorization": f"{SCHEME} {ticket}"},
             open_timeout=OPEN_S,
             close_timeout=1,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from common import logging_setup
 from common.clock import SECOND_NS, Clock
 from common.errors import FootageError, FootageRefused, OutboxError
 from common.periodic import run_periodically
+from edge.recorder.box_events import BoxEvents
 from edge.recorder.disk import Disk
 from edge.recorder.footage import transactional_outbox
 from edge.recorder.index import DayUse, Index
@@ -40,38 +41,56 @@ def measured_rates(days: list[DayUse], now_ns: int) -> dict[str, float]:
     return rates
 
 
-@dataclass
-class RetentionWorker:
-    """Executes the retention policies.
+@dataclass(frozen=True)
+class RetainedFootage:
+    """Stored footage and what holds it.
 
-    Args:
-        disk: The footage's disk.
+    Attributes:
+        disk: Its disk.
         keys: Day keys.
         index: Segment index.
         holds: Legal holds.
-        writer: Stops cameras.
-        policies: Camera → policy.
-        reserve_bytes: Bytes that must stay free.
-        clock: Wall and monotonic.
-        send: Sends events.
-        box: The box's id.
-        put: Stores an event and returns once it is committed; raises OutboxError otherwise. None: `send`.
     """
 
     disk: Disk
     keys: DayKeyStore
     index: Index
     holds: Holds
-    writer: Writer
+
+
+@dataclass(frozen=True)
+class RetentionRules:
+    """How long footage stays.
+
+    Attributes:
+        policies: Camera → policy.
+        reserve_bytes: Bytes that must stay free.
+    """
+
     policies: Mapping[str, Policy]
     reserve_bytes: int
+
+
+@dataclass
+class RetentionWorker:
+    """Executes the retention policies.
+
+    Args:
+        footage: What is erased.
+        writer: Stops cameras.
+        rules: The policies.
+        clock: Wall and monotonic.
+        events: Sends events.
+    """
+
+    footage: RetainedFootage
+    writer: Writer
+    rules: RetentionRules
     clock: Clock
-    send: Callable[[UnsequencedEvent], None]
-    box: str
-    put: Callable[[UnsequencedEvent], None] | None = None
+    events: BoxEvents
 
     def __post_init__(self) -> None:
-        known = int(self.index.fact("believed_ns") or self.clock.wall_ns())
+        known = int(self.footage.index.fact("believed_ns") or self.clock.wall_ns())
         self._trust = TrustedClock(known, self.clock.monotonic_ns())
         self._last_sweep_ns: int | None = None
         self._warned_day = -1
@@ -92,7 +111,7 @@ class RetentionWorker:
             FootageError: The index failed.
         """
         try:
-            transactional_outbox.drain(self.index, self.put or self.send)
+            transactional_outbox.drain(self.footage.index, self.events.commit)
         except OutboxError as error:
             logging_setup.get("recorder").warning("events stay pending: outbox failed", error=str(error))
 
@@ -102,29 +121,29 @@ class RetentionWorker:
         Raises:
             FootageError: Disk or index failed; the next check retries.
         """
-        if not self.writer.ready or not same_disk(self.disk, self.index):
+        if not self.writer.ready or not same_disk(self.footage.disk, self.footage.index):
             return
         mono_ns = self.clock.monotonic_ns()
         self._trust = retention.update_trusted_clock(self._trust, self.clock.wall_ns(), mono_ns)
-        short = self.disk.free_bytes() < self.reserve_bytes
+        short = self.footage.disk.free_bytes() < self.rules.reserve_bytes
         if short or self._last_sweep_ns is None or mono_ns - self._last_sweep_ns >= SWEEP_NS:
             self._last_sweep_ns = mono_ns
             self.sweep(self._trust.wall_ns)
 
     def sweep(self, now_ns: int) -> Plan:
         """Erase what the plan names, then stop or restart cameras by the free space."""
-        self.index.set_fact("believed_ns", str(now_ns))
-        delete_marked_files(self.disk, self.index)
-        transactional_outbox.announce(self.index, self.holds.all()[0], now_ns)
-        for hold in self.holds.drop_ended(now_ns):
+        self.footage.index.set_fact("believed_ns", str(now_ns))
+        delete_marked_files(self.footage.disk, self.footage.index)
+        transactional_outbox.announce(self.footage.index, self.footage.holds.all()[0], now_ns)
+        for hold in self.footage.holds.drop_ended(now_ns):
             logging_setup.get("recorder").info("a hold ended", hold=hold.id, case=hold.case, camera=hold.camera)
-        holds, days = self.holds.all()[0], self.index.days()
-        space = Space(self.disk.free_bytes(), self.reserve_bytes)
-        sweep_plan = retention.plan(days, self.policies, holds, space, now_ns)
+        holds, days = self.footage.holds.all()[0], self.footage.index.days()
+        space = Space(self.footage.disk.free_bytes(), self.rules.reserve_bytes)
+        sweep_plan = retention.plan(days, self.rules.policies, holds, space, now_ns)
         for erasure in sweep_plan.erase:
             self._erase(erasure, holds, now_ns)
         self._adjust_cameras(sweep_plan.short)
-        self._warn(self.index.days(), Space(self.disk.free_bytes(), self.reserve_bytes), now_ns)
+        self._warn(self.footage.index.days(), Space(self.footage.disk.free_bytes(), self.rules.reserve_bytes), now_ns)
         self.send_events()
         return sweep_plan
 
@@ -136,13 +155,13 @@ class RetentionWorker:
             FootageError: There is no footage of it.
         """
         now_ns = self._trust.wall_ns
-        matching = [use for use in self.index.days() if (use.camera, use.day) == (camera, day)]
+        matching = [use for use in self.footage.index.days() if (use.camera, use.day) == (camera, day)]
         if not matching:
             raise FootageError(f"camera '{camera}' has no footage of that day")
-        floor = self.policies.get(camera, Policy()).floor_days
+        floor = self.rules.policies.get(camera, Policy()).floor_days
         if retention.age_days(day, now_ns) < floor:
             raise FootageRefused(f"that day is inside its floor of {floor} days; nothing is erased before")
-        if retention.held(matching[0], self.holds.all()[0], now_ns):
+        if retention.held(matching[0], self.footage.holds.all()[0], now_ns):
             raise FootageRefused("a hold keeps some of that day; it goes when the hold has ended")
         self._erase_whole(matching[0], cause, now_ns)
         return matching[0]
@@ -154,61 +173,61 @@ class RetentionWorker:
         use = erasure.use
         unheld_rows = [
             row
-            for row in self.index.rows(use.camera, use.day)
+            for row in self.footage.index.rows(use.camera, use.day)
             if not any(hold.covers(row.camera, row.start_ns, row.end_ns, now_ns) for hold in holds)
         ]
         if unheld_rows:
             erased = DayUse(
                 use.camera, use.day, sum(row.bytes for row in unheld_rows), len(unheld_rows), use.first_ns, use.last_ns
             )
-            with self.index.transaction():
-                self.index.discard(unheld_rows, None)
+            with self.footage.index.transaction():
+                self.footage.index.discard(unheld_rows, None)
                 self._log_erasure(erased, "ceiling, but for what is held", now_ns)
-            delete_marked_files(self.disk, self.index)
+            delete_marked_files(self.footage.disk, self.footage.index)
 
     def _erase_whole(self, use: DayUse, cause: str, now_ns: int) -> None:
         """Destroy the key first, then the files, also those without an index row."""
-        with self.index.transaction():
-            self.index.discard(self.index.rows(use.camera, use.day), (use.camera, use.day))
+        with self.footage.index.transaction():
+            self.footage.index.discard(self.footage.index.rows(use.camera, use.day), (use.camera, use.day))
             self._log_erasure(use, cause, now_ns)
-        self.keys.destroy(use.camera, use.day)
-        delete_marked_files(self.disk, self.index)
+        self.footage.keys.destroy(use.camera, use.day)
+        delete_marked_files(self.footage.disk, self.footage.index)
         folder = f"{FOOTAGE}/cam-{use.camera}/{use.day}"
-        remaining = [path for path in self.disk.walk(folder) if path.endswith(SUFFIX)]
+        remaining = [path for path in self.footage.disk.walk(folder) if path.endswith(SUFFIX)]
         for path in remaining:
-            self.disk.unlink(path)
+            self.footage.disk.unlink(path)
         if remaining:
-            self.disk.sync_folder(folder)
+            self.footage.disk.sync_folder(folder)
 
     def _log_erasure(self, use: DayUse, cause: str, now_ns: int) -> None:
-        self.index.note_erased(use, now_ns, cause)
+        self.footage.index.note_erased(use, now_ns, cause)
         data = FootageErased(from_=to_rfc3339(use.first_ns), to=to_rfc3339(use.last_ns), cause=cause)
-        transactional_outbox.enqueue(self.index, UnsequencedEvent(use.camera, data, now_ns))
+        transactional_outbox.enqueue(self.footage.index, UnsequencedEvent(use.camera, data, now_ns))
 
     def _adjust_cameras(self, short: bool) -> None:
         """At a full disk stop the newest camera of the lowest priority, and the next as the reserve shrinks.
 
         A camera restarts when there is space again.
         """
-        stopped, free = self.writer.stopped, self.disk.free_bytes()
-        running = [camera for camera in self.policies if camera not in stopped]
+        stopped, free = self.writer.stopped, self.footage.disk.free_bytes()
+        running = [camera for camera in self.rules.policies if camera not in stopped]
         if short:
-            camera = retention.camera_to_stop(running, self.policies)
-            if camera is None or free >= self.reserve_bytes * len(running) / len(self.policies):
+            camera = retention.camera_to_stop(running, self.rules.policies)
+            if camera is None or free >= self.rules.reserve_bytes * len(running) / len(self.rules.policies):
                 return
             self.writer.stopped = stopped | {camera}
             text = f"the disk is full; camera '{camera}' is not recorded, nothing inside its floor is erased"
-            self.send(UnsequencedEvent(self.box, DiskFull(cause=text), self.clock.wall_ns()))
-        elif stopped and free >= 2 * self.reserve_bytes:
+            self.events.send(UnsequencedEvent(self.events.box, DiskFull(cause=text), self.clock.wall_ns()))
+        elif stopped and free >= 2 * self.rules.reserve_bytes:
             back = max(stopped, key=lambda it: (self._policy(it).priority, -self._policy(it).order))
             self.writer.stopped = stopped - {back}
 
     def _policy(self, camera: str) -> Policy:
-        return self.policies.get(camera, Policy())
+        return self.rules.policies.get(camera, Policy())
 
     def _warn(self, days: list[DayUse], space: Space, now_ns: int) -> None:
         """Warn once a day while the disk cannot hold the minimum retention."""
-        result = retention.forecast(days, measured_rates(days, now_ns), self.policies, space, now_ns)
+        result = retention.forecast(days, measured_rates(days, now_ns), self.rules.policies, space, now_ns)
         if result.days is None or self._warned_day == now_ns // DAY_NS:
             return
         self._warned_day = now_ns // DAY_NS
@@ -218,4 +237,4 @@ class RetentionWorker:
         )
         until_ns = now_ns + round(result.days * DAY_NS)
         data = FootageAtRisk(from_=to_rfc3339(now_ns), to=to_rfc3339(until_ns), cause=cause)
-        self.send(UnsequencedEvent(self.box, data, now_ns))
+        self.events.send(UnsequencedEvent(self.events.box, data, now_ns))

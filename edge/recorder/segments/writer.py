@@ -50,10 +50,10 @@ class Writer:
     random: Callable[[int], bytes]
     send: Callable[[UnsequencedEvent], None]
     box: str
-    ready: bool = False
-    report: Report = field(default_factory=Report)
-    counts: Counts = field(default_factory=Counts)
-    stopped: frozenset[str] = frozenset()
+    ready: bool = field(default=False, init=False)
+    report: Report = field(default_factory=Report, init=False)
+    counts: Counts = field(default_factory=Counts, init=False)
+    stopped: frozenset[str] = field(default=frozenset(), init=False)
 
     def __post_init__(self) -> None:
         self._cameras: dict[str, CameraRecorder] = {}

@@ -11,7 +11,7 @@ import pyotp
 import pytest
 
 from aggregator.auth import authenticator, passwords, totp
-from aggregator.auth.authenticator import Authenticator
+from aggregator.auth.authenticator import Authenticator, SessionRules
 from aggregator.auth.passwords import BY_PROVIDER, add_user, create_one_time_user, hash_password, hash_token
 from aggregator.auth.principal_cache import KEEP_S
 from aggregator.auth.rate_limiter import RateLimiter
@@ -58,7 +58,7 @@ def gate(store: Store, writer: Writer, queue: WriteQueue[Writer], keys: KeyRing,
     )
     numbers = itertools.count(1)
     return Authenticator(
-        store.reader(), queue, keys, clock, token=lambda: f"token-{next(numbers)}", hours=12.0, hasher=CHEAP
+        store.reader(), queue, keys, clock, sessions=SessionRules(lambda: f"token-{next(numbers)}"), hasher=CHEAP
     )
 
 

@@ -72,7 +72,7 @@ def test_an_administrator_of_a_site_reaches_no_further(web: Web, grant: str) -> 
             assert client.post(f"/api/staff/{name}/grants/revoke", json={"grant": grant}).status_code == 403
         seen = {it["user"] for it in client.get("/api/staff").json()["accounts"]}
         assert outside not in seen
-        assert client.post(f"/api/staff/{both}/grants", json={"grant": "monitor@village/halls"}).status_code == 201
+        assert client.post(f"/api/staff/{both}/grants", json={"grant": "monitor@village/yards"}).status_code == 201
     assert recorded(web, outside)[1:] == []
 
 
@@ -82,7 +82,7 @@ def test_nobody_changes_their_own_roles(web: Web) -> None:
         assert client.post(f"/api/staff/{name}/grants", json={"grant": "investigator"}).status_code == 403
         assert client.delete(f"/api/staff/{name}").status_code == 403
         assert client.post("/api/staff", json={"user": name}).status_code == 403
-        assert client.get("/api/me").json()["permissions"] == ["trouble.see", "staff.manage"]
+        assert client.get("/api/me").json()["permissions"] == ["trouble.see", "staff.manage", "notifications.see"]
 
 
 def test_a_second_factor_is_set_up_and_taken_away(web: Web) -> None:
@@ -181,6 +181,7 @@ def test_accounts_on_the_page(web: Web, page: Page) -> None:
     line.get_by_test_id("role").click()
     expect(line.get_by_test_id("role")).to_have_count(0)
     line.get_by_test_id("remove-user").click()
+    page.get_by_test_id("confirm-remove").click()
     expect(page.locator('[data-user="guard-7"]')).to_have_count(0)
     page.goto(f"{web.url}/account")
     page.get_by_test_id("show-secret").click()

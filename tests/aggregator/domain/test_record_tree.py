@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -16,6 +17,7 @@ from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.merkle_tree import CompactRange, leaf_hash
 from aggregator.domain.store_port import Store, Writer
 from common.errors import RecordError
+from paifang import cli
 from protocol.signing import checkpoints
 from protocol.signing.checkpoints import Checkpoint
 
@@ -200,3 +202,32 @@ def test_every_store_keeps_the_record(store: Store, writer: Writer) -> None:
     assert merkle_tree.consistent(7, 19, by_definition(entries[:7]), by_definition(entries), proof)
     whole = b"".join(export.write(with_leaves(reader.audit_entries(0, 100)), reader.checkpoints(), PUBLIC))
     assert export.verify(lines(whole)).entries == 19
+
+
+def sealed_at(size: int, time_ns: int) -> Checkpoint:
+    root = by_definition([audit_entry.encode(an_act(number)) for number in range(1, size + 1)])
+    return checkpoints.make(size, root, time_ns, KEY)
+
+
+def test_ux_08_checkpoints_newer_than_the_export_are_said_and_not_called_tampering() -> None:
+    entries = [audit_entry.encode(an_act(number)) for number in range(1, 6)]
+    lines = list(export.write(with_leaves(list(enumerate(entries, 1))), [sealed_at(5, 7)], PUBLIC))
+    kept = [sealed_at(3, 6), sealed_at(5, 7), sealed_at(9, 8), sealed_at(8, 8)]
+    found = export.verify(lines, kept=kept)
+    assert (found.entries, found.checkpoints, found.newer, found.newest) == (5, 3, 2, 9)
+    assert export.verify(lines).newer == 0
+    with pytest.raises(RecordError, match="some were removed"):
+        export.verify(lines, kept=[sealed_at(9, 6)])  # signed before the export: it must be in it
+    other = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+    with pytest.raises(RecordError, match="another signature"):
+        export.verify(lines, kept=[checkpoints.make(9, bytes(32), 8, other)])
+
+
+def test_ux_08_the_command_says_export_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entries = [audit_entry.encode(an_act(number)) for number in range(1, 6)]
+    lines = export.write(with_leaves(list(enumerate(entries, 1))), [sealed_at(5, 7)], PUBLIC)
+    (tmp_path / "record.jsonl").write_bytes(b"".join(lines))
+    (tmp_path / "kept.jsonl").write_bytes(checkpoints.encode(sealed_at(9, 8)) + b"\n")
+    words = ["audit", "verify", str(tmp_path / "record.jsonl"), "--checkpoints", str(tmp_path / "kept.jsonl")]
+    assert cli.main(words) == 0
+    assert "1 of the checkpoints from elsewhere are newer than this export (up to entry 9)" in capsys.readouterr().out

@@ -11,7 +11,8 @@ from agg_support import event
 
 from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
-from aggregator.ingest.consumer import EventConsumer, ReceiptScheduler
+from aggregator.ingest.consumer import BrokerConnection, EventConsumer, ReceiptScheduler
+from aggregator.ingest.ingest_monitor import IngestMonitor
 from aggregator.messaging.mqtt_client import InboundMessage
 from aggregator.monitoring.change_feed import ChangeFeed
 from aggregator.monitoring.health import Health
@@ -41,9 +42,9 @@ def make(processor: BatchProcessor, queue: WriteQueue[Writer]) -> Callable[[Call
     def made(connect: Callable[[], FakeLink]) -> EventConsumer:
         clock = SystemClock()
         return EventConsumer(
-            connect=connect, processor=processor, queue=queue, clock=clock,
-            backoff=Backoff(lambda: 0.5, first_s=0.01, cap_s=0.02), health=Health(clock), metrics=Metrics(),
-            changes=ChangeFeed(),
+            connection=BrokerConnection(connect, Backoff(lambda: 0.5, first_s=0.01, cap_s=0.02)),
+            processor=processor, queue=queue, clock=clock,
+            monitor=IngestMonitor(Health(clock), Metrics(), ChangeFeed()),
         )  # fmt: skip
 
     return made

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import msgspec
+import pytest
 import yaml
 from agg_support import wait_until
 from escalation_kit import ENTRY, alert, target
@@ -28,7 +29,7 @@ from aggregator.services.monitoring.delivery import SEALED
 from aggregator.storage import STORES
 from common.clock import SystemClock
 
-ALERTS, LEVELS, KILLS = 12, 3, 6
+ALERTS, LEVELS, KILLS = 12, 3, 4
 SCRIPT = """
 import sys, threading
 from pathlib import Path
@@ -123,6 +124,7 @@ def expected(messages: list[str]) -> Counter[tuple[int, str]]:
     )
 
 
+@pytest.mark.timeout(600)
 def test_every_step_is_taken_once_whenever_the_process_is_killed(tmp_path: Path) -> None:
     messages: list[str] = []
     chance = random.Random(1)

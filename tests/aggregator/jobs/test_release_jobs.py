@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import secrets
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from aggregator.jobs.release_jobs import ReleaseJobs
 from aggregator.jobs.uploads import ReceivedFile
 from aggregator.messaging.command_client import CommandClient
 from aggregator.messaging.outbound_queue import OutboundQueue, ReplyReceived
-from aggregator.services.release_service import ReleaseService
+from aggregator.services.release_service import ReleaseService, ReleaseStore, SealedCopies
 from aggregator.services.search_service import SearchService
 from aggregator.settings.aggregator import ObjectsSettings
 from aggregator.storage.object_store import ObjectStorage
@@ -67,8 +68,9 @@ class Village:
         areas: dict[tuple[str, str], frozenset[str]] = {}
         investigations = SearchService(self.reader, write, record, areas, clock, 30)
         self.desk = ReleaseService(
-            self.reader, write, record, investigations, self.keys, self.objects, areas, clock,
-            random=secrets.token_bytes, new_id=lambda: uuid7(clock.wall_ns(), next(numbers).to_bytes(10, "big")),
+            ReleaseStore(self.reader, write, record),
+            SealedCopies(self.keys, self.objects, secrets.token_bytes),
+            investigations, areas, clock, new_id=lambda: uuid7(clock.wall_ns(), next(numbers).to_bytes(10, "big")),
         )  # fmt: skip
         self.outbound = OutboundQueue(self._deliver)
         remote = CommandClient(
@@ -281,7 +283,8 @@ def test_what_nobody_decides_or_fetches_expires(village: Village) -> None:
 def test_a_key_that_cannot_be_opened_fails_it(village: Village) -> None:
     async def story() -> None:
         it = await village.approved()
-        village.desk.keys = KeyRing(village.folder / "objects", secrets.token_bytes)
+        keys = KeyRing(village.folder / "objects", secrets.token_bytes)
+        village.desk.copies = replace(village.desk.copies, keys=keys)
         await village.turn()
         assert village.now(it).state == "failed"
         assert village.heard == []

@@ -235,6 +235,22 @@ def test_a_push_service_that_knows_the_browser_no_more(webhook: Webhook) -> None
     assert run_apart(work()) == Attempt(True)
 
 
+def test_processes_end_with_the_loop_also_where_nobody_waits_for_that() -> None:
+    """As at the end of the aggregator: the task that ends the pool is cancelled itself, twice."""
+
+    async def work() -> SenderPool:
+        it = SenderPool(LOOPBACK, SystemClock(), 30.0)
+        await it.check("wecombot://key-of-a-robot")
+        (process, _), *_ = it._idle
+        ending = asyncio.create_task(it.stop())
+        await asyncio.sleep(0)
+        ending.cancel()
+        assert process._transport.is_closing()  # type: ignore[attr-defined]
+        return it
+
+    assert run_apart(work())._idle == []
+
+
 def test_a_process_that_ends_or_talks_nonsense_is_replaced() -> None:
     async def work(*command: str) -> Attempt:
         async with pool(limit_s=10.0, command=command) as it:

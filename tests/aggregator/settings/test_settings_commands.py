@@ -93,6 +93,21 @@ def test_a_user_is_added_from_standard_input(
     assert "a long enough password" not in output.out + output.err
 
 
+def test_ux_16_the_command_refuses_an_existing_name_and_resets_only_on_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, "data: d")
+    words = ["aggregator", "user", "add", "王小明", "--config", str(path)]
+
+    def run(*more: str) -> int:
+        monkeypatch.setattr(sys, "stdin", io.StringIO("a long enough password\n"))
+        return cli.main([*words, *more])
+
+    assert [run("--reset"), run(), run()] == [1, 0, 1]
+    assert "this user exists; --reset" in capsys.readouterr().err
+    assert run("--reset") == 0
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -80,7 +80,7 @@ def test_a_list_is_edited_and_the_look_is_on_the_record(web: Web, page_in: Page)
     expect(row).to_have_count(0)
     page_in.get_by_test_id("new-text").fill("x")
     page_in.get_by_test_id("add-entry").click()
-    expect(page_in.get_by_text("no plate can say this")).to_be_visible()
+    expect(page_in.get_by_text("Not a valid plate for this site")).to_be_visible()
 
 
 def looks(web: Web) -> int:

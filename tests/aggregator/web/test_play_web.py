@@ -106,6 +106,7 @@ def test_what_is_asked_for_wrongly_is_refused_and_nothing_is_shown(
     with socket_of(web, USER, PASSWORD, route="play") as socket:
         socket.send(json.dumps(past(web, 8, 5, **changed)))
         assert closed(socket) == code
+        assert next(iter(changed)) in (socket.close_reason or ""), "the field is named"
     assert len(camera_views(web)) == before
 
 

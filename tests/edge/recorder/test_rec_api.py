@@ -27,6 +27,7 @@ from edge.media.redaction_statistics import Counts, UsedModel
 from edge.media.signed_manifest import signing_key, verify
 from edge.monitoring.metrics import Metrics
 from edge.monitoring.status import LIMITS, StatusServer
+from edge.recorder.box_events import BoxEvents
 from edge.recorder.factory import FootageStore
 from edge.recorder.footage.export import VideoRedactor
 from edge.recorder.footage.http_api import MAX_VIDEO_NS, FootageApi, api_token
@@ -90,7 +91,7 @@ def box(tmp_path: Path) -> Iterator[Served]:
     clock = FakeClock(now_ns=START_NS)
     told = RecorderSettings(enabled=True)
     store = FootageStore(told, tmp_path, "data")
-    writer, _ = store.create_workers(told, ["cam-1"], clock, lambda _draft: None, "box")
+    writer, _ = store.create_workers(told, ["cam-1"], clock, BoxEvents("box", lambda _event: None))
     writer.start()
     for number, (seconds, pause) in enumerate(((60, 10.0), (30, 0.0))):
         for item in stream(clock, seconds, session=number, clip=packets(size=SIZE)):

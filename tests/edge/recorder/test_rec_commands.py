@@ -18,6 +18,7 @@ from rec_kit import packets
 from common.clock import FakeClock
 from common.errors import SettingsError
 from edge.media.signed_manifest import signing_key
+from edge.recorder.box_events import BoxEvents
 from edge.recorder.factory import RecorderService, policies
 from edge.recorder.footage import transactional_outbox
 from edge.recorder.index import Index
@@ -53,7 +54,7 @@ def box(tmp_path: Path) -> Path:
         clock = FakeClock(now_ns=time.time_ns() - days * 86_400 * 10**9 - 200 * 10**9)
         sent: list[UnsequencedEvent] = []
         footage = RecorderService(
-            told.recorder, ["cam-1"], tmp_path, told.data, clock=clock, send=sent.append, box="gate-1"
+            told.recorder, ["cam-1"], tmp_path, told.data, clock=clock, events=BoxEvents("gate-1", sent.append)
         )
         footage.start()
         wait_until(partial(getattr, footage.writer, "ready"))

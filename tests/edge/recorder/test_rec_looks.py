@@ -11,6 +11,7 @@ from rec_kit import START_NS, stream
 
 from common.clock import SECOND_NS, FakeClock
 from common.errors import FootageError, ModelError, RedactionError
+from edge.recorder.box_events import BoxEvents
 from edge.recorder.factory import FootageStore
 from edge.recorder.footage.query_handler import FootageQueryHandler
 from edge.recorder.retention.legal_holds import Hold
@@ -53,7 +54,7 @@ def looks(tmp_path: Path, finder: Finder) -> Iterator[FootageQueryHandler]:
     clock = FakeClock(now_ns=START_NS)
     told = RecorderSettings(enabled=True)
     store = FootageStore(told, tmp_path, "data")
-    writer, _ = store.create_workers(told, ["cam-1"], clock, lambda _draft: None, "box")
+    writer, _ = store.create_workers(told, ["cam-1"], clock, BoxEvents("box", lambda _event: None))
     writer.start()
     for item in stream(clock, 60):
         writer.feed(item)

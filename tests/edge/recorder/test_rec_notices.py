@@ -12,6 +12,7 @@ from rec_kit import START_NS
 
 from common.clock import SECOND_NS, FakeClock
 from common.errors import OutboxError
+from edge.recorder.box_events import BoxEvents
 from edge.recorder.factory import RecorderService
 from edge.recorder.footage import transactional_outbox
 from edge.recorder.index import Index
@@ -103,7 +104,7 @@ def test_the_running_box_takes_what_another_process_left_into_its_outbox(
     outbox = open_outbox(tmp_path / "data" / "outbox.sqlite3")
     footage = RecorderService(
         RecorderSettings(enabled=True, reserve_mb=16), ["cam-1"], tmp_path, "data", clock=FakeClock(now_ns=START_NS),
-        send=lambda _draft: None, box="box", put=lambda draft: outbox.put([draft]),
+        events=BoxEvents("box", send=lambda _event: None, put=lambda event: outbox.put([event])),
     )  # fmt: skip
     footage.start()
     wait_until(partial(getattr, footage.writer, "ready"))

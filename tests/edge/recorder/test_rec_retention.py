@@ -7,6 +7,7 @@ from rec_kit import RATE, Store
 
 from common.clock import SECOND_NS
 from common.errors import FootageBroken, FootageError, FootageRefused
+from edge.recorder.box_events import BoxEvents
 from edge.recorder.fakedisk import FakeDisk
 from edge.recorder.index import DayUse
 from edge.recorder.retention import retention
@@ -20,7 +21,7 @@ from edge.recorder.retention.retention import (
     plan,
     update_trusted_clock,
 )
-from edge.recorder.retention.retention_worker import RetentionWorker, measured_rates
+from edge.recorder.retention.retention_worker import RetainedFootage, RetentionRules, RetentionWorker, measured_rates
 from edge.recorder.segments.segment import DAY_NS, SegmentReader
 from protocol.event_types import DiskFull, FootageAtRisk, FootageErased, FootageHeld
 
@@ -144,16 +145,11 @@ class Kept:
     def sweep_with(self, reserve: int) -> RetentionWorker:
         store = self.store
         return RetentionWorker(
-            disk=self.disk,
-            keys=store.keys,
-            index=store.index,
-            holds=self.holds,
-            writer=store.writer,
-            policies=self.policies,
-            reserve_bytes=reserve,
-            clock=store.clock,
-            send=store.sent.append,
-            box="box",
+            RetainedFootage(self.disk, store.keys, store.index, self.holds),
+            store.writer,
+            RetentionRules(self.policies, reserve),
+            store.clock,
+            BoxEvents("box", store.sent.append),
         )
 
     def days_on(self, days: float) -> None:

@@ -24,6 +24,7 @@ from common.settings_loader import loads
 from demo.media_loop import load
 from edge.media.audio_track import HOLE_NS, AudioClock, AudioFormat, EncodedAudio, SoundTrack
 from edge.media.mp4_fragments import Fragment, Sample, build, parse
+from edge.recorder.box_events import BoxEvents
 from edge.recorder.factory import RecorderService
 from edge.recorder.fakedisk import FakeDisk
 from edge.recorder.footage.playback import Player
@@ -257,7 +258,7 @@ def test_only_cameras_of_this_box_can_be_muted(tmp_path: Path) -> None:
     (tmp_path / "footage").mkdir()
     told = loads("{enabled: true, mute: [cam-1]}", RecorderSettings)
     footage = RecorderService(
-        told, ["cam-1", "b"], tmp_path, "data", clock=FakeClock(), send=lambda _draft: None, box="box"
+        told, ["cam-1", "b"], tmp_path, "data", clock=FakeClock(), events=BoxEvents("box", lambda _event: None)
     )
     assert footage.audio_listener("cam-1") is None
     assert footage.audio_listener("b") is not None

@@ -22,7 +22,7 @@ from edge.sources.base import NOBODY, FakeStream, Stream, TimedPacket
 from edge.sources.file import FileOpener
 from edge.sources.rtsp import RtspStream
 from edge.sources.sockets import NewConnection, Watched
-from edge.video.camera_worker import CameraWorker
+from edge.video.camera_worker import CameraConnection, CameraWorker
 from edge.video.decoder import picture_of
 from edge.video.frame_analyzer import FrameAnalyzer
 from edge.video.inference import InferenceRequest, InferenceResult
@@ -164,13 +164,11 @@ def camera(source: Source, economy: KeyframeMode | None, taps: tuple[Tap, ...]) 
     analyzer = FrameAnalyzer(tracking, health, 5, submit=submit, send=lambda _draft: None)
     return CameraWorker(
         id="cam",
-        opener=source,
+        connection=CameraConnection(source, Backoff(random.random), threading.Event()),
         analyzer=analyzer,
         keyframe_mode=economy,
         clock=FakeClock(),
-        backoff=Backoff(random.random),
         send=lambda _draft: None,
-        stop=threading.Event(),
         taps=taps,
     )
 

@@ -20,7 +20,7 @@ from edge.monitoring.status import camera_status
 from edge.settings.node import CameraSettings
 from edge.sources import opener
 from edge.sources.base import NOBODY, Login, TimedPacket
-from edge.video.camera_worker import CameraWorker
+from edge.video.camera_worker import CameraConnection, CameraWorker
 from edge.video.decoder import picture_of
 from edge.video.frame_analyzer import FrameAnalyzer
 from edge.video.inference import InferenceRequest, InferenceResult
@@ -66,13 +66,11 @@ class Rig:
         clock = SystemClock()
         self.camera = CameraWorker(
             id="cam",
-            opener=opener(url, who, clock),
+            connection=CameraConnection(opener(url, who, clock), Backoff(lambda: 0.5, 0.1, 0.5), self.stop),
             analyzer=analyzer,
             keyframe_mode=keyframe_mode,
             clock=clock,
-            backoff=Backoff(lambda: 0.5, 0.1, 0.5),
             send=self.drafts.append,
-            stop=self.stop,
             taps=(self,),
         )
         self._thread = threading.Thread(target=self.camera.run, daemon=True)

@@ -15,7 +15,7 @@ from common.clock import FakeClock
 from common.errors import SourceLost
 from edge.sources.base import NOBODY, TimedPacket
 from edge.sources.file import FileOpener
-from edge.video.camera_worker import CameraWorker
+from edge.video.camera_worker import CameraConnection, CameraWorker
 from edge.video.decoder import picture_of
 from edge.video.frame_analyzer import FrameAnalyzer
 from edge.video.inference import InferenceRequest, InferenceResult
@@ -56,13 +56,11 @@ def watched(path: Path, looks_per_s: float = 5) -> tuple[CameraWorker, Tap]:
     analyzer = FrameAnalyzer(tracking, health, looks_per_s, submit=submit, send=lambda _draft: None)
     tap.worker = CameraWorker(
         id="cam",
-        opener=FileOpener(str(path), NOBODY, clock),
+        connection=CameraConnection(FileOpener(str(path), NOBODY, clock), Backoff(random.random), threading.Event()),
         analyzer=analyzer,
         keyframe_mode=None,
         clock=clock,
-        backoff=Backoff(random.random),
         send=lambda _draft: None,
-        stop=threading.Event(),
         taps=(tap,),
     )
     with pytest.raises(SourceLost):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
 from aggregator.domain.alerts.history import AlertEvent, HistoryEntry
 from aggregator.domain.alerts.types import SEVERITIES, Alert, Severity
 from aggregator.domain.authorization import Principal
-from aggregator.domain.store_port import Reader
+from aggregator.domain.store_port.alerts import AlertReader
+from aggregator.domain.store_port.clips import ClipReader
 from aggregator.services.monitoring.place_directory import PlaceDirectory
 from aggregator.web.api_models.alerts import (
     AlertEventResponse,
@@ -30,15 +31,19 @@ def _picture(event_id: str | None) -> str | None:
     return f"/api/pictures/{event_id}" if event_id else None
 
 
+class AlertAndClipReader(AlertReader, ClipReader, Protocol):
+    """Reads alerts, and which of them have clips."""
+
+
 class AlertResponses:
     """Makes responses; may read the store, so not on the event loop.
 
     Args:
-        reader: Of the store.
+        reader: Alerts and clips.
         places: Names, areas and time zones.
     """
 
-    def __init__(self, reader: Reader, places: PlaceDirectory) -> None:
+    def __init__(self, reader: AlertAndClipReader, places: PlaceDirectory) -> None:
         self.reader, self.places = reader, places
 
     def shown(self, caller: Principal, alerts: Iterable[Alert]) -> list[AlertResponse]:

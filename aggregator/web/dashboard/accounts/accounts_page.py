@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from html import escape
 
 from nicegui import Client, run, ui
 
 from aggregator.auth.account_service import AccountService
-from aggregator.domain.account import Account
-from aggregator.domain.authorization import ROLES, Principal, RoleAssignment, parse
+from aggregator.auth.accounts.grant_requests import GrantRequests
+from aggregator.auth.accounts.role_conflicts import conflicts
+from aggregator.domain.account import Account, GrantRequest
+from aggregator.domain.authorization import ROLES, Principal, Role, RoleAssignment, parse
+from aggregator.web.dashboard.forms.error_text import error_text
+from aggregator.web.dashboard.forms.form import Dialog, Form
+from aggregator.web.dashboard.i18n.texts import Texts
 from aggregator.web.dashboard.page_layout import PageContext, PageLayout, PageSession, html
-from common.errors import Forbidden, StaffError, StoreError
+from common.errors import PaifangError
+
+Work = Callable[[Principal], "str | None"]
+"""Changes an account; returns a text that is shown until the next change."""
+
+
+def warning_text(pairs: list[tuple[Role, Role]], words: Texts) -> str:
+    """Roles that should not meet in one person, as a sentence; empty for none."""
+    named = (words["staff.apart"].format(one=words[f"role.{a}"], other=words[f"role.{b}"]) for a, b in pairs)
+    return " ".join(named)
 
 
 class AccountsPage:
@@ -21,11 +36,15 @@ class AccountsPage:
     Args:
         context: What every page needs.
         accounts: The accounts.
+        grants: Gives roles.
         visitor: The user who opened it.
     """
 
-    def __init__(self, context: PageContext, accounts: AccountService, visitor: PageSession) -> None:
-        self._accounts, self._words = accounts, visitor.words
+    def __init__(
+        self, context: PageContext, accounts: AccountService, grants: GrantRequests, visitor: PageSession
+    ) -> None:
+        self._accounts, self._grants, self._words = accounts, grants, visitor.words
+        self._context, self._user = context, visitor.user
         self._frame = PageLayout(context, "/staff", visitor)
 
     async def build(self) -> None:
@@ -34,77 +53,142 @@ class AccountsPage:
         with ui.element("main").classes("board wide"), ui.element("section"):
             with ui.element("div").classes("head"):
                 html(words["staff"], tag="h2")
-            with ui.element("div").classes("form"):
-                name = ui.input(words["staff.user"]).props("dense outlined maxlength=64 data-testid=staff-user")
-                button = html(words["staff.add"], "main", "button", "type=button data-testid=add-user")
-                button.on("click", lambda: self._add(str(name.value or "")))
-                roles = {role: words[f"role.{role}"] for role in ROLES}
-                role = ui.select(roles, value="monitor", label=words["staff.role"])
-                role.props("dense outlined data-testid=staff-role")
-                scope = ui.input(words["staff.scope"], value="*").props("dense outlined data-testid=staff-scope")
-                give = html(words["staff.give"], "main", "button", "type=button data-testid=give-role")
-                give.on("click", lambda: self._give(str(name.value or ""), f"{role.value}@{scope.value}"))
-            self._message = html("", "where", props="data-testid=staff-told")
+            self._form()
+            self._message = html("", "where", props="role=status data-testid=staff-told")
+            self._requests = ui.element("div").props("data-testid=requests")
             self._table = ui.element("div").classes("table").props("data-testid=accounts")
         await self._fill()
+
+    def _form(self) -> None:
+        words = self._words
+        adding, giving = Form(words, self._add), Form(words, self._give)
+        with ui.element("div").classes("form"):
+            field = ui.input(words["staff.user"]).props("dense outlined maxlength=64 data-testid=staff-user")
+            self._name = adding.field("user", field)
+            adding.button(words["staff.add"], "add-user")
+            role = ui.select(
+                {role: words[f"role.{role}"] for role in ROLES}, value="monitor", label=words["staff.role"]
+            )
+            self._role = giving.field("role", role.props("dense outlined data-testid=staff-role"))
+            scope = ui.input(words["staff.scope"], value="*").props("dense outlined data-testid=staff-scope")
+            self._scope = giving.field("scope", scope)
+            giving.button(words["staff.give"], "give-role")
 
     async def _fill(self) -> None:
         caller = await self._frame.who()
         if caller is None:
             return
-        accounts = await asyncio.to_thread(self._accounts.accounts, caller)
+        accounts, waiting = await asyncio.gather(
+            asyncio.to_thread(self._accounts.accounts, caller), asyncio.to_thread(self._grants.waiting, caller)
+        )
+        self._requests.clear()
+        with self._requests:
+            for request in waiting:
+                self._request(request)
         self._table.clear()
         with self._table:
             for account in accounts:
                 self._line(account)
 
+    def _request(self, it: GrantRequest) -> None:
+        """A role that waits; who has requested it can only withdraw it."""
+        words, mine = self._words, it.asked_by == self._user
+        text = words["staff.waits"].format(
+            user=it.user, role=words[f"role.{it.grant.role}"], scope=it.grant.scope, by=it.asked_by
+        )
+        with ui.element("div").classes("person").props("data-testid=request"):
+            html(escape(text), "name")
+            if not mine:
+                approve = html(words["staff.approve"], "main", "button", "type=button data-testid=approve-grant")
+                approve.on("click", partial(self._try, lambda who: _none(self._grants.approve(who, it.id))))
+            label = words["staff.withdraw" if mine else "staff.refuse"]
+            refuse = html(label, "", "button", "type=button data-testid=refuse-grant")
+            refuse.on("click", partial(self._try, lambda who: _none(self._grants.refuse(who, it.id))))
+
     def _line(self, account: Account) -> None:
-        words = self._words
-        with ui.element("div").classes("line").props(f"data-testid=account data-user={account.name}"):
+        words, name = self._words, account.name
+        with ui.element("div").classes("person").props(f'data-testid=account data-user="{name}"'):
             factor = f" · {words['staff.factor']}" if account.second_factor else ""
-            html(f"<b>{escape(account.name)}</b>{escape(factor)}", "entry")
+            html(f"<b>{escape(name)}</b>{escape(factor)}", "name")
             for grant in account.grants:
                 text = f"{words[f'role.{grant.role}']} · {grant.scope} ✕"
                 props = f'type=button title="{words["staff.take"]}" data-testid=role'
-                html(escape(text), "chip", "button", props).on(
-                    "click", lambda _, it=grant: self._act(lambda who: self._accounts.revoke(who, account.name, it))
-                )
+                take = partial(self._revoke, name, grant)
+                html(escape(text), "chip", "button", props).on("click", take)
             if not account.grants:
                 html(words["staff.none"], "chip plain")
             if account.second_factor:
-                html(words["staff.forget"], "", "button", "type=button").on(
-                    "click", lambda: self._act(lambda who: self._accounts.forget_factor(who, account.name))
-                )
-            html(words["staff.remove"], "", "button", "type=button data-testid=remove-user").on(
-                "click", lambda: self._act(lambda who: self._accounts.remove(who, account.name))
-            )
+                forget = partial(self._try, lambda who: self._accounts.forget_factor(who, name))
+                html(words["staff.forget"], "", "button", "type=button").on("click", forget)
+            self._button("staff.reset", "reset-password", lambda: self._confirm("reset", name, self._reset))
+            self._button("staff.remove", "remove-user", lambda: self._confirm("remove", name, self._remove))
+            if warning := warning_text(conflicts(account.grants), words):
+                html(escape(warning), "warning", props="data-testid=role-warning")
 
-    async def _give(self, name: str, text: str) -> None:
-        def give(who: Principal) -> None:
-            grant: RoleAssignment = parse(text)
-            self._accounts.grant(who, name, grant)
+    async def _revoke(self, name: str, grant: RoleAssignment) -> None:
+        await self._try(lambda who: self._accounts.revoke(who, name, grant))
 
-        await self._act(give)
+    def _button(self, label: str, test_id: str, act: Callable[[], None]) -> None:
+        html(self._words[label], "", "button", f"type=button data-testid={test_id}").on("click", act)
 
-    async def _add(self, name: str) -> None:
+    def _confirm(self, what: str, name: str, work: Callable[[Principal, str], str | None]) -> None:
+        """What cannot be undone is said and confirmed first."""
+        words = self._words
+
+        async def act() -> None:
+            await self._do(lambda who: work(who, name))
+
+        dialog = Dialog(escape(words[f"staff.{what}.title"].format(name=name)), words, act)
+        with dialog.body:
+            html(escape(words[f"staff.{what}.effect"]), "where")
+        dialog.open(words[f"staff.{what}"], f"confirm-{what}")
+
+    def _reset(self, who: Principal, name: str) -> str:
+        password = self._accounts.reset_password(who, name)
+        return self._words["staff.password"].format(name=name, password=password)
+
+    def _remove(self, who: Principal, name: str) -> None:
+        self._accounts.remove(who, name)
+
+    async def _give(self) -> None:
+        name, words = str(self._name.value or "").strip(), self._words
+
+        def give(who: Principal) -> str:
+            grant: RoleAssignment = parse(f"{self._role.value}@{self._scope.value}")
+            done = self._grants.grant(who, name, grant)
+            text = words["staff.asked" if done.request is not None else "done"].format(role=words[f"role.{grant.role}"])
+            return f"{text} {warning_text(done.warnings, words)}".strip()
+
+        await self._do(give)
+
+    async def _add(self) -> None:
+        name = str(self._name.value or "").strip()
+
         def add(who: Principal) -> str:
             return self._words["staff.password"].format(name=name, password=self._accounts.add(who, name))
 
-        await self._act(add)
+        await self._do(add)
 
-    async def _act(self, work: Callable[[Principal], str | None]) -> None:
+    async def _try(self, work: Work) -> None:
+        """For buttons outside a form."""
         try:
-            caller = await self._frame.who()
-            if caller is None:
-                return
-            message = await run.io_bound(work, caller)
-        except (StaffError, Forbidden, StoreError) as error:
-            ui.notify(str(error), type="negative")
+            await self._do(work)
+        except PaifangError as error:
+            self._message.set_content(escape(error_text(error, self._words)))
+
+    async def _do(self, work: Work) -> None:
+        caller = await self._frame.who()
+        if caller is None:
             return
+        message = await run.io_bound(work, caller)
         self._message.set_content(escape(message or self._words["done"]))
         await self._fill()
 
 
-async def show(context: PageContext, accounts: AccountService, client: Client) -> None:
+def _none(_: object) -> None:
+    return None
+
+
+async def show(context: PageContext, accounts: AccountService, grants: GrantRequests, client: Client) -> None:
     """Build a page for a request."""
-    await AccountsPage(context, accounts, PageSession.of(client)).build()
+    await AccountsPage(context, accounts, grants, PageSession.of(client)).build()

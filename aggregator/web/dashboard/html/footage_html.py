@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from zoneinfo import ZoneInfo
@@ -11,8 +12,29 @@ from aggregator.web.dashboard.i18n.texts import Texts
 from common.clock import SECOND_NS
 from protocol.commands import RecordedRanges, Span
 
-WIDTH, HEIGHT = 1440.0, 54.0
-"""A pixel a minute."""
+WIDTH, HEIGHT = 1440.0, 64.0
+"""A pixel a minute, for a whole day."""
+BINS = 240
+"""Bars of the density: events are counted by the database, none is left out."""
+MOST_MOMENTS = 200
+"""Up to so many events in the visible part are shown one by one as well."""
+LEAST_NS = 60 * SECOND_NS
+"""The line zooms from a day to a minute."""
+STEPS_S = (1, 5, 10, 30, 60, 300, 900, 3600, 3 * 3600, 6 * 3600)
+MOST_MARKS = 9
+
+
+@dataclass(frozen=True)
+class Density:
+    """The events of a part of the line.
+
+    Attributes:
+        bins: How many there are in each of `BINS` equal parts.
+        moments: Each of them, where they are few.
+    """
+
+    bins: list[int]
+    moments: list[TimelineEvent]
 
 
 def day_range(day: str, zone: ZoneInfo) -> tuple[int, int]:
@@ -26,35 +48,108 @@ def day_range(day: str, zone: ZoneInfo) -> tuple[int, int]:
     return round(begin.timestamp()) * SECOND_NS, round(after.timestamp()) * SECOND_NS
 
 
-def line_html(
-    kept: RecordedRanges, moments: list[TimelineEvent], day: tuple[int, int], zone: ZoneInfo, words: Texts
-) -> str:
-    """The line as SVG; times are the site's."""
-    parts = [f'<rect class="empty" x="0" y="14" width="{WIDTH}" height="22"/>']
+def line_html(kept: RecordedRanges, density: Density, view: tuple[int, int], zone: ZoneInfo, words: Texts) -> str:
+    """The visible part of the line as SVG: what is kept, missing and held, and how much happened when.
+
+    Args:
+        kept: What the box has.
+        density: The events of the visible part.
+        view: Begin and end of the visible part, UTC nanoseconds.
+        zone: Of the site.
+        words: The user's texts.
+    """
+    parts = [f'<rect class="empty" x="0" y="20" width="{WIDTH}" height="22"/>']
     for name, spans in (("kept", kept.spans), ("gap", kept.gaps), ("hold", kept.holds)):
-        parts += [_bar(span, day, name, zone) for span in spans]
-    for moment in moments:
-        x = _x(moment.time_ns, day)
-        label = escape(f"{words.get(f'kind.{moment.kind}', moment.kind)} {_clock(moment.time_ns, zone)}")
-        parts.append(f'<circle class="event" cx="{x:.1f}" cy="7" r="3"><title>{label}</title></circle>')
-    parts += [_mark(hour, day, zone) for hour in range(0, 25, 3)]
+        inside = [span for span in spans if span.to_ns > view[0] and span.from_ns < view[1]]
+        parts += [_bar(span, view, name, zone, words) for span in inside]
+    parts += _density(density, view, zone, words)
+    parts += _marks(view, zone)
     return (
         f'<svg class="dayline" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'data-testid="day-line">{"".join(parts)}</svg>'
+        f'aria-label="{escape(words["footage.line"])}" data-testid="day-line">{"".join(parts)}</svg>'
     )
 
 
-def facts(kept: RecordedRanges, moments: list[TimelineEvent], words: Texts) -> str:
-    """The day in words."""
+def _density(density: Density, view: tuple[int, int], zone: ZoneInfo, words: Texts) -> list[str]:
+    """Bars whose height is the number of events, and single events where they are few."""
+    most, width = max(density.bins, default=0), (view[1] - view[0]) / max(1, len(density.bins))
+    bars = []
+    for number, count in enumerate(density.bins):
+        if not count:
+            continue
+        begin_ns = round(view[0] + number * width)
+        height = max(3.0, 18.0 * count / most)
+        label = escape(f"{_clock(begin_ns, zone)}: {words.counted('footage.events', count)}")
+        bars.append(
+            f'<rect class="event" data-count="{count}" x="{_x(begin_ns, view):.1f}" y="{18 - height:.1f}" '
+            f'width="{max(2.0, WIDTH / len(density.bins) - 0.5):.1f}" height="{height:.1f}">'
+            f"<title>{label}</title></rect>"
+        )
+    for moment in density.moments:
+        label = escape(f"{words.get(f'kind.{moment.kind}', moment.kind)} {_clock(moment.time_ns, zone)}")
+        x = _x(moment.time_ns, view)
+        bars.append(f'<circle class="event one" cx="{x:.1f}" cy="18" r="2.5"><title>{label}</title></circle>')
+    return bars
+
+
+def _marks(view: tuple[int, int], zone: ZoneInfo) -> list[str]:
+    """Times below the line, at whole steps."""
+    span_s = (view[1] - view[0]) // SECOND_NS
+    step_s = next((it for it in STEPS_S if span_s / it <= MOST_MARKS), STEPS_S[-1])
+    found = []
+    for time_ns in range(view[0], view[1] + 1, step_s * SECOND_NS):
+        x = _x(time_ns, view)
+        anchor = "start" if x < 30 else "end" if x > WIDTH - 30 else "middle"
+        text = _clock(time_ns, zone) if step_s < 60 else _clock(time_ns, zone)[:5]
+        found.append(f'<text x="{x:.1f}" y="60" text-anchor="{anchor}">{text}</text>')
+    return found
+
+
+def zoomed(view: tuple[int, int], day: tuple[int, int], at: float, factor: float) -> tuple[int, int]:
+    """A part of a day, narrower or wider, with the same time at the same share of the line.
+
+    Args:
+        view: The visible part, UTC nanoseconds.
+        day: What there is.
+        at: The share of the line that stays where it is, 0 to 1.
+        factor: Of the length; below 1 zooms in.
+
+    >>> zoomed((0, 100), (0, 100), 0.5, 0.5) == (0, 100)  # a minute at least
+    True
+    """
+    at = min(1.0, max(0.0, at))
+    length = min(day[1] - day[0], max(LEAST_NS, round((view[1] - view[0]) * factor)))
+    middle = view[0] + at * (view[1] - view[0])
+    begin = round(middle - at * length)
+    begin = max(day[0], min(begin, day[1] - length))
+    return begin, min(day[1], begin + length)
+
+
+def range_html(marked: tuple[int, int], zone: ZoneInfo, words: Texts) -> str:
+    """A marked range in words; empty where none is marked."""
+    begin, end = marked
+    if not begin and not end:
+        return ""
+    times = (_clock(it, zone) if it else "…" for it in marked)
+    return escape(words["footage.range"].format(begin=next(times), end=next(times)))
+
+
+def facts(kept: RecordedRanges, events: int, words: Texts) -> str:
+    """The day in words; `events` is how many there are, all counted."""
     hours = sum(span.to_ns - span.from_ns for span in kept.spans) / SECOND_NS / 3600
     return " · ".join(
         (
             words["footage.kept"].format(hours=f"{hours:.1f}"),
             words.counted("footage.missing", len(kept.gaps)),
             words.counted("footage.held", len(kept.holds)),
-            words.counted("footage.events", len(moments)),
+            words.counted("footage.events", events),
         )
     )
+
+
+def gap_at(kept: RecordedRanges, time_ns: int) -> Span | None:
+    """The gap that a time lies in."""
+    return next((span for span in kept.gaps if span.from_ns <= time_ns < span.to_ns), None)
 
 
 def player_html(words: Texts) -> str:
@@ -72,21 +167,16 @@ def _x(time_ns: int, day: tuple[int, int]) -> float:
     return min(1.0, max(0.0, share)) * WIDTH
 
 
-def _bar(span: Span, day: tuple[int, int], name: str, zone: ZoneInfo) -> str:
-    left, right = _x(span.from_ns, day), _x(span.to_ns, day)
-    y, height = (38, 4) if name == "hold" else (14, 22)
-    label = escape(f"{_clock(span.from_ns, zone)} – {_clock(span.to_ns, zone)} {span.about}".strip())
+def _bar(span: Span, view: tuple[int, int], name: str, zone: ZoneInfo, words: Texts) -> str:
+    left, right = _x(span.from_ns, view), _x(span.to_ns, view)
+    y, height = (44, 4) if name == "hold" else (20, 22)
+    times = f"{_clock(span.from_ns, zone)} – {_clock(span.to_ns, zone)}"
+    label = escape(f"{words[f'footage.bar.{name}']} {times} {span.about}".strip())
+    least = 3.0 if name == "gap" else 1.0  # a short gap can be seen on the line of a day
     return (
-        f'<rect class="{name}" x="{left:.1f}" y="{y}" width="{max(1.0, right - left):.1f}" height="{height}">'
-        f"<title>{label}</title></rect>"
+        f'<rect class="{name}" data-testid="bar-{name}" x="{left:.1f}" y="{y}" '
+        f'width="{max(least, right - left):.1f}" height="{height}"><title>{label}</title></rect>'
     )
-
-
-def _mark(hour: int, day: tuple[int, int], zone: ZoneInfo) -> str:
-    time_ns = day[0] + hour * 3600 * SECOND_NS
-    x = _x(time_ns, day)
-    anchor = "start" if hour == 0 else "end" if hour == 24 else "middle"
-    return f'<text x="{x:.1f}" y="52" text-anchor="{anchor}">{_clock(time_ns, zone)[:5]}</text>'
 
 
 def _clock(time_ns: int, zone: ZoneInfo) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from html import escape
+from zoneinfo import ZoneInfo
 
 from aggregator.domain.read_models import Passage, Place
+from aggregator.domain.site_lists.local_dates import shown
+from aggregator.services.site_lists.passage_service import EntryReason
 from aggregator.web.dashboard.i18n.texts import Texts
 from common.clock import SECOND_NS
 from protocol.identifiers import from_rfc3339, to_rfc3339
@@ -70,7 +75,25 @@ def _held(status: DoorStatus, words: Texts, now_ns: int) -> str:
     return f' · <span data-testid="held-timer">{escape(" · ".join(parts))}</span>'
 
 
-def events_html(last: list[tuple[Passage, datetime]], words: Texts) -> str:
+@dataclass(frozen=True)
+class Reasons:
+    """List entries behind events.
+
+    Attributes:
+        entries: Entry → why, of those that are still there.
+        plates: Event → the plate of its entry, where this user has asked for it.
+        zone: Of the site.
+    """
+
+    entries: Mapping[str, EntryReason]
+    plates: Mapping[str, str]
+    zone: ZoneInfo
+
+
+NO_REASONS = Reasons({}, {}, ZoneInfo("UTC"))
+
+
+def events_html(last: list[tuple[Passage, datetime]], words: Texts, reasons: Reasons = NO_REASONS) -> str:
     """The newest events: what, decision or reason, when on the site's clock."""
     if not last:
         return f'<div class="none">{escape(words["gate.last"])}</div>'
@@ -78,7 +101,7 @@ def events_html(last: list[tuple[Passage, datetime]], words: Texts) -> str:
         f'<div class="facts" data-testid="passage"><span class="name {_TONES.get(it.kind, "")}">'
         f"{escape(words.get(f'kind.{it.kind}', it.kind))}</span>"
         f'<time class="state idle" datetime="{to_rfc3339(it.time_ns)}">{moment:%H:%M:%S}</time>'
-        f'<span class="more">{escape(_detail(it, words))}</span></div>'
+        f'<span class="more">{escape(_detail(it, words))}{_reason(it, words, reasons)}</span></div>'
         for it, moment in last
     )
 
@@ -90,7 +113,34 @@ def _detail(passage: Passage, words: Texts) -> str:
         parts.append(words["gate.opened" if data["opened"] else "gate.closed"])
     if isinstance(confidence := data.get("confidence"), int | float):
         parts.append(f"{100 * confidence:.0f} %")
-    parts += [str(data[name]) for name in ("reason", "entry") if data.get(name)]
+    parts += [str(data[name]) for name in ("reason",) if data.get(name)]
     if "crossed" in data:
         parts.append(f"{data['crossed']} / {data.get('granted', 0)}")
     return " · ".join(parts)
+
+
+def _reason(passage: Passage, words: Texts, reasons: Reasons) -> str:
+    """Why the gate decided so: whom to ask, since when until when; never an id."""
+    name = str(passage.data.get("entry") or "")
+    if not name:
+        return ""
+    entry = reasons.entries.get(name)
+    if entry is None:
+        return f' · <span data-testid="entry-gone">{escape(words["entry.gone"])}</span>'
+    parts = [words[f"standing.{entry.standing}"], words["entry.owner"].format(owner=entry.owner)]
+    if entry.reason:
+        parts.append(words["entry.reason"].format(reason=entry.reason))
+    if entry.from_ns is not None:
+        parts.append(words["entry.from"].format(time=shown(entry.from_ns, reasons.zone)))
+    if entry.until_ns is not None:
+        parts.append(words["entry.until"].format(time=shown(entry.until_ns, reasons.zone, end=True)))
+    return f'<br><span data-testid="entry-reason">{escape(" · ".join(parts))}</span> {_plate(passage, words, reasons)}'
+
+
+def _plate(passage: Passage, words: Texts, reasons: Reasons) -> str:
+    plate = reasons.plates.get(passage.id)
+    if plate is not None:
+        return f'<strong data-testid="entry-plate">{escape(plate)}</strong>'
+    label = escape(words["entry.plate"])
+    marks = f'data-plate="{escape(passage.id)}" data-testid="show-plate"'
+    return f'<button type="button" class="small" {marks}>{label}</button>'

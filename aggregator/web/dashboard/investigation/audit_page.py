@@ -1,43 +1,29 @@
-"""The auditor's page: entries of the audit log, anomalies, and the export of the whole log."""
+"""The auditor's page: the audit log in sentences, anomalies, a case's dossier, the export of the whole log."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from html import escape
 from typing import get_args
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from nicegui import Client, ui
 
 from aggregator.audit import query
 from aggregator.audit.audit_log_writer import AuditLogWriter
+from aggregator.audit.names import AuditNames
 from aggregator.audit.query import AuditFilter
-from aggregator.domain.audit_anomalies import Anomaly
 from aggregator.domain.audit_entry import Action, AuditEntry
-from aggregator.web.dashboard.i18n.texts import Texts
+from aggregator.domain.read_models import Box
+from aggregator.domain.site_lists.local_dates import instant
+from aggregator.web.dashboard.forms.form import Form
+from aggregator.web.dashboard.html.audit_html import finding_html, row_html
 from aggregator.web.dashboard.page_layout import PageContext, PageLayout, PageSession, html
-from common.errors import StoreError
-from protocol.identifiers import to_rfc3339
+from common.errors import PaifangError, RecordError
 
-COLUMNS = ("number", "time", "who", "what", "site", "target", "case", "reason")
-
-
-def time_text(time_ns: int) -> str:
-    """To the second, UTC: the record has no other clock."""
-    return to_rfc3339(time_ns)[:19].replace("T", " ") + " UTC"
-
-
-def row_html(number: int, act: AuditEntry) -> str:
-    """An act's cells."""
-    detail = ", ".join(f"{name}: {value}" for name, value in act.detail.items())
-    reason = " · ".join(text for text in (act.reason, detail) if text)
-    cells = (str(number), time_text(act.time_ns), act.who, act.what, act.site, act.target, act.case, reason)
-    return "".join(f"<span>{escape(cell)}</span>" for cell in cells)
-
-
-def finding_html(finding: Anomaly, words: Texts) -> str:
-    """A finding in words."""
-    text = words.counted(f"sign.{finding.sign}", finding.count, who=finding.who, about=finding.about)
-    return f"<b>{escape(text)}</b> <span>{time_text(finding.from_ns)} – {time_text(finding.to_ns)}</span>"
+COLUMNS = ("number", "time", "sentence", "site", "reason")
 
 
 class AuditPage:
@@ -47,12 +33,14 @@ class AuditPage:
         context: What every page needs.
         audit_log: Where the access is logged.
         visitor: The user who opened it.
+        boxes: For the sites' time zones.
     """
 
-    def __init__(self, context: PageContext, audit_log: AuditLogWriter, visitor: PageSession) -> None:
-        self._context, self._audit_log, self._words = context, audit_log, visitor.words
+    def __init__(self, context: PageContext, audit_log: AuditLogWriter, visitor: PageSession, boxes: list[Box]) -> None:
+        self._context, self._audit_log, self._words, self._boxes = context, audit_log, visitor.words, boxes
         self._frame = PageLayout(context, "/record", visitor)
         self._before: int | None = None
+        self._sites = sorted({box.site for box in boxes} | set(context.sites.sites))
 
     def build(self) -> None:
         """Lay the page out; the record itself is shown when it is asked for."""
@@ -62,52 +50,125 @@ class AuditPage:
                 html(words["record"], tag="h2")
                 ui.element("div").classes("room")
                 html(words["record.whole"], "button", "a", 'href="/api/record.jsonl" download="record.jsonl"')
-            with ui.element("div").classes("form"):
-                self._who = ui.input(words["record.who"]).props("dense outlined maxlength=64 data-testid=record-who")
-                kinds = {"": "–"} | {kind: kind for kind in get_args(Action)}
-                self._what = ui.select(kinds, value="", label=words["record.what"]).props("dense outlined")
-                self._site = ui.input(words["record.site"]).props("dense outlined maxlength=64")
-                self._case = ui.input(words["record.case"]).props("dense outlined maxlength=64 data-testid=record-case")
-                show = html(words["record.show"], "main", "button", "type=button data-testid=show-record")
-                show.on("click", lambda: self._show(first=True))
+            self._form()
             self._signs = html("", "where", props="data-testid=signs")
+            self._dossier_link = html("", "where", props="data-testid=dossier-link")
             self._table = ui.element("div").classes("table acts-table").props("data-testid=acts")
             self._more = html(words["search.more"], "", "button", "type=button data-testid=more-acts")
-            self._more.on("click", lambda: self._show(first=False))
+            self._more.on("click", self._next)
             self._more.set_visibility(False)
 
-    async def _show(self, *, first: bool) -> None:
-        reader, now_ns = self._context.reader, self._context.now_ns
-        wanted = AuditFilter(
-            *(str(field.value or "").strip() for field in (self._who, self._what, self._site, self._case))
-        )
+    def _form(self) -> None:
+        words = self._words
+        form = self._filter = Form(words, self._first)
+        with ui.element("div").classes("form"):
+            self._who = form.field("who", ui.input(words["record.who"]))
+            self._who.props("dense outlined maxlength=64 data-testid=record-who")
+            kinds = {"": "–"} | {kind: words.get(f"action.{kind}", kind) for kind in get_args(Action)}
+            what = ui.select(kinds, value="", label=words["record.what"])
+            self._what = form.field("what", what.props("dense outlined data-testid=record-what"))
+            sites = {"": "–"} | {site: self._context.sites.name(site) for site in self._sites}
+            site = ui.select(sites, value="", label=words["record.site"])
+            self._site = form.field("site", site.props("dense outlined data-testid=record-site"))
+            self._case = form.field("case", ui.input(words["record.case"]))
+            self._case.props("dense outlined maxlength=64 data-testid=record-case")
+            self._from = form.field("from", ui.input(words["record.from"]))
+            self._from.props("dense outlined maxlength=25 placeholder=2026-11-27 data-testid=record-from")
+            self._until = form.field("until", ui.input(words["record.until"]))
+            self._until.props("dense outlined maxlength=25 placeholder=2026-11-27 data-testid=record-until")
+            form.button(words["record.show"], "show-record")
+            html(escape(words["record.dossier"]), "", "button", "type=button data-testid=show-dossier").on(
+                "click", self._ask_dossier
+            )
+
+    def _zone(self, site: str = "") -> ZoneInfo:
+        """Of a site; of the chosen one, or of the only one, where an entry is about none."""
+        chosen = site or str(self._site.value or "") or (self._sites[0] if len(self._sites) == 1 else "")
+        return self._context.sites.zone_of_boxes(chosen, self._boxes) if chosen else ZoneInfo("UTC")
+
+    def _wanted(self) -> AuditFilter:
+        zone, fields = self._zone(), (self._who, self._what, self._site, self._case)
+        who, what, site, case = (str(field.value or "").strip() for field in fields)
+        return AuditFilter(
+            who, what, site, case,
+            instant(str(self._from.value or ""), "from", zone),
+            instant(str(self._until.value or ""), "until", zone, end=True),
+        )  # fmt: skip
+
+    async def _first(self) -> None:
+        await self._show(first=True)
+
+    async def _next(self) -> None:
         try:
-            caller = await self._frame.who()
-            if caller is None:
-                return
-            asked = {name: value for name, value in vars(wanted).items() if value}
-            act = AuditEntry(time_ns=now_ns, who=caller.name, what="view", target="record", detail=asked)
-            await self._audit_log.record(act)
-            if first:
-                signs = await asyncio.to_thread(query.recent_anomalies, reader, now_ns)
-                self._signs.set_content("".join(f"<p>{finding_html(it, self._words)}</p>" for it in signs))
-            before = None if first else self._before
-            found, self._before = await asyncio.to_thread(query.page, reader, wanted, before)
-        except StoreError as error:
-            ui.notify(str(error), type="negative")
+            await self._show(first=False)
+        except PaifangError as error:
+            self._filter.show_error(error)
+
+    async def _log(self, target: str, asked: dict[str, str], case: str = "") -> bool:
+        """Put the access in the audit log; False: the session is over."""
+        caller = await self._frame.who()
+        if caller is None:
+            return False
+        now_ns = self._context.now_ns
+        act = AuditEntry(time_ns=now_ns, who=caller.name, what="view", target=target, case=case, detail=asked)
+        await self._audit_log.record(act)
+        return True
+
+    async def _show(self, *, first: bool) -> None:
+        reader, now_ns, wanted = self._context.reader, self._context.now_ns, self._wanted()
+        asked = {name: str(value) for name, value in asdict(wanted).items() if value}
+        if not await self._log("record", asked):
             return
+        if first:
+            signs = await asyncio.to_thread(query.recent_anomalies, reader, now_ns)
+            zone = self._zone()
+            self._signs.set_content("".join(f"<p>{finding_html(it, self._words, zone)}</p>" for it in signs))
+            self._dossier_link.set_content("")
+        before = None if first else self._before
+        found, self._before = await asyncio.to_thread(query.page, reader, wanted, before)
+        await self._fill(found, first=first)
+        self._more.set_visibility(self._before is not None)
+
+    async def _ask_dossier(self) -> None:
+        self._filter.clear_errors()
+        try:
+            await self._dossier()
+        except PaifangError as error:
+            self._filter.show_error(error)
+
+    async def _dossier(self) -> None:
+        """Everything that was done under a case, oldest first."""
+        case, words = str(self._case.value or "").strip(), self._words
+        if not case:
+            raise RecordError("case: name the case", sentence="error.dossier.case", field="case")
+        if not await self._log("record", {"dossier": case}, case):
+            return
+        found = await asyncio.to_thread(query.dossier, self._context.reader, case)
+        if not found:
+            text = f"case: the audit log names no case '{case}'"
+            raise RecordError(text, sentence="error.dossier.none", field="case", case=case)
+        await self._fill(found, first=True)
+        self._more.set_visibility(False)
+        text = escape(words.counted("record.dossier.shown", len(found), case=case))
+        link = f'href="/api/record/dossier.jsonl?case={quote(case)}" download="{quote(case)}.jsonl"'
+        self._dossier_link.set_content(f"{text} <a {link}>{escape(words['record.dossier.export'])}</a>")
+
+    async def _fill(self, found: list[tuple[int, AuditEntry]], *, first: bool) -> None:
+        words, sites = self._words, self._context.sites
+        names = await asyncio.to_thread(AuditNames.of, self._context.reader, [act for _, act in found])
         if first:
             self._table.clear()
         with self._table:
-            if first:
-                html(
-                    "".join(f"<span>{escape(self._words[f'record.{name}'])}</span>" for name in COLUMNS), "entry heads"
-                )
+            if first and not found:
+                html(escape(words["record.none"]), "none")
+            elif first:
+                html("".join(f"<span>{escape(words[f'record.{name}'])}</span>" for name in COLUMNS), "entry heads")
             for number, act in found:
-                html(row_html(number, act), "entry", props="data-testid=act")
-        self._more.set_visibility(self._before is not None)
+                site = sites.name(act.site) if act.site else ""
+                cells = row_html((number, act), names, words, zone=self._zone(act.site), site=site)
+                html(cells, "entry", props="data-testid=act")
 
 
 async def show(context: PageContext, audit_log: AuditLogWriter, client: Client) -> None:
     """Build a page for a request."""
-    AuditPage(context, audit_log, PageSession.of(client)).build()
+    AuditPage(context, audit_log, PageSession.of(client), (await context.known()).boxes).build()

@@ -9,9 +9,9 @@ from nicegui import ui
 from aggregator.domain.case import BASES, MOST_CASE_DAYS, Case
 from aggregator.domain.search_query import DAY_NS
 from aggregator.services.search_service import SearchService
+from aggregator.web.dashboard.forms.form import Dialog
 from aggregator.web.dashboard.i18n.texts import Texts
 from aggregator.web.dashboard.page_layout import PageLayout, html
-from common.errors import CaseError, ContractError, Forbidden, StoreError
 
 DAYS = 14
 
@@ -44,38 +44,29 @@ class CaseForm:
 
     def _ask(self) -> None:
         words = self._words
-        with ui.dialog() as dialog, ui.element("div").classes("ask"):
-            html(words["case.new"], tag="h2")
-            reference = ui.input(words["case.reference"]).props("autofocus maxlength=64 data-testid=case-id")
-            purpose = ui.input(words["case.purpose"]).props("maxlength=500 data-testid=case-purpose")
+
+        async def submit() -> None:
+            await self._open({
+                "id": str(reference.value or "").strip(), "purpose": str(purpose.value or "").strip(),
+                "basis": str(basis.value), "site": str(site.value or ""),
+                "expires_ns": self._cases.clock.wall_ns() + int(days.value or 0) * DAY_NS,
+            })  # fmt: skip
+
+        dialog = Dialog(words["case.new"], words, submit)
+        with dialog.body:
+            reference = dialog.form.field("id", ui.input(words["case.reference"]))
+            reference.props("autofocus maxlength=64 data-testid=case-id")
+            purpose = dialog.form.field("purpose", ui.input(words["case.purpose"]))
+            purpose.props("maxlength=500 data-testid=case-purpose")
             bases = {basis: words[f"basis.{basis}"] for basis in BASES}
             basis = ui.select(bases, value=BASES[0], label=words["case.basis"]).props("data-testid=case-basis")
             site = ui.select(self._sites, value=next(iter(self._sites), None), label=words["lists.site"])
+            dialog.form.field("site", site)
             days = ui.number(words["case.days"], value=DAYS, min=1, max=MOST_CASE_DAYS, precision=0)
-            with ui.element("div").classes("acts"):
-                yes = html(words["case.open"], "main", "button", "type=button data-testid=open-case")
-                html(words["cancel"], "", "button", "type=button").on("click", dialog.close)
+            dialog.form.field("expires_ns", days)
+        dialog.open(words["case.open"], "open-case")
 
-        async def submit() -> None:
-            fields: dict[str, object] = {
-                "id": str(reference.value or ""), "purpose": str(purpose.value or ""), "basis": str(basis.value),
-                "site": str(site.value or ""),
-                "expires_ns": self._cases.clock.wall_ns() + int(days.value or 0) * DAY_NS,
-            }  # fmt: skip
-            if await self._open(fields):
-                dialog.close()
-
-        yes.on("click", submit)
-        dialog.open()
-
-    async def _open(self, fields: dict[str, object]) -> bool:
-        try:
-            caller = await self._frame.who()
-            if caller is None:
-                return False
-            case = await self._cases.open_case(caller, fields)
-        except (CaseError, ContractError, Forbidden, StoreError) as error:
-            ui.notify(str(error), type="negative")
-            return False
-        await self._opened(case)
-        return True
+    async def _open(self, fields: dict[str, object]) -> None:
+        caller = await self._frame.who()
+        if caller is not None:
+            await self._opened(await self._cases.open_case(caller, fields))

@@ -11,8 +11,11 @@ from nicegui import Client, ui
 
 from aggregator.domain.case import Case
 from aggregator.domain.release import Release
+from aggregator.domain.site_lists.local_dates import instant
 from aggregator.services.release_service import ReleaseService
+from aggregator.web.dashboard.forms.form import Dialog, Form
 from aggregator.web.dashboard.i18n.texts import Texts
+from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
 from aggregator.web.dashboard.page_layout import (
     SECONDS_BETWEEN_CHECKS,
     Known,
@@ -66,6 +69,7 @@ class ReleasesPage:
         visitor: The user who opened it.
         known: Cameras and boxes.
         asked: What the address fills in: case, camera, at (seconds since 1970).
+        chosen: The case and range of each session.
     """
 
     def __init__(
@@ -75,11 +79,13 @@ class ReleasesPage:
         visitor: PageSession,
         asked: dict[str, str],
         known: Known,
+        *,
+        chosen: ChosenCases,
     ) -> None:
         self._context, self._words, self._visitor = context, visitor.words, visitor
         self._releases, self._asked = releases, asked
         self._frame = PageLayout(context, "/releases", visitor)
-        self._known = known.cameras
+        self._known, self._chosen_cases = known.cameras, chosen
         self._zones = {(box.site, box.box): box.timezone for box in known.boxes}
         self._cases: dict[str, Case] = {}
         self._shown: list[tuple[str, int]] | None = None
@@ -103,7 +109,8 @@ class ReleasesPage:
         if not self._cases:
             html(words["search.first"], "where")
             return
-        chosen = self._asked.get("case", "")
+        chosen = self._asked.get("case", "") or self._chosen_cases.of(self._visitor.token).case
+        form = Form(words, self._ask)
         with ui.element("div").classes("form"):
             names = {case.id: f"{case.id} · {self._context.sites.name(case.site)}" for case in self._cases.values()}
             first = chosen if chosen in names else next(iter(names))
@@ -117,8 +124,10 @@ class ReleasesPage:
             self._reason = ui.input(words["release.reason"]).props(
                 "dense outlined maxlength=200 data-testid=release-reason"
             )
-            go = html(words["release.ask"], "main", "button", "type=button data-testid=release-ask")
-            go.on("click", self._ask)
+            fields = {"from_ns": self._from, "to_ns": self._to, "reason": self._reason, "camera": self._camera}
+            for name, element in fields.items():
+                form.field(name, element)
+            form.button(words["release.ask"], "release-ask")
         self._chosen()
 
     def _zone(self, site: str) -> ZoneInfo:
@@ -128,11 +137,19 @@ class ReleasesPage:
     def _chosen(self) -> None:
         """Another case: its cameras, and the moment that the address names, or the last minute."""
         case = self._cases[str(self._case.value)]
+        marked = self._chosen_cases.change(self._visitor.token, case=case.id)
         cameras = {it.id: it.name or it.id for it in self._known if it.site == case.site}
         if case.places:
             cameras = {name: text for name, text in cameras.items() if f"{case.site}/{name}" in case.places}
         wanted = self._asked.get("camera", "")
+        site, _, camera = marked.camera.partition("/")
+        wanted = wanted or (camera.partition("/")[2] if site == case.site else "")
         self._camera.set_options(cameras, value=wanted if wanted in cameras else next(iter(cameras), None))
+        if marked.from_ns and not self._asked.get("at"):
+            zone = self._zone(case.site)
+            for field, time_ns in ((self._from, marked.from_ns), (self._to, marked.to_ns)):
+                field.set_value(f"{datetime.fromtimestamp(time_ns // SECOND_NS, zone):{FORM}}")
+            return
         at = self._asked.get("at", "")
         now_s = self._context.now_ns // SECOND_NS
         at_s = int(at) if at.isascii() and at.isdecimal() and len(at) < 11 else now_s - AROUND_S
@@ -140,28 +157,24 @@ class ReleasesPage:
         self._from.set_value(f"{middle - timedelta(seconds=AROUND_S):{FORM}}")
         self._to.set_value(f"{min(middle + timedelta(seconds=AROUND_S), _now(now_s, middle)):{FORM}}")
 
-    def _moment(self, text: str, site: str) -> int:
-        try:
-            form = FORM if text.count(":") == 2 else FORM.removesuffix(":%S")
-            return round(datetime.strptime(text, form).replace(tzinfo=self._zone(site)).timestamp()) * SECOND_NS
-        except ValueError as error:
-            raise ContractError(self._words["search.times"]) from error
+    def _moment(self, text: str, field: str, site: str) -> int:
+        time_ns = instant(text, field, self._zone(site), end=field == "to_ns")
+        if time_ns is None:
+            raise ContractError("write both times", sentence="error.search.times", field=field)
+        return time_ns
 
     async def _ask(self) -> None:
         case = self._cases[str(self._case.value)]
-        try:
-            caller = await self._frame.who()
-            if caller is None:
-                return
-            fields: dict[str, object] = {
-                "case": case.id, "camera": str(self._camera.value or ""),
-                "from_ns": self._moment(str(self._from.value or ""), case.site),
-                "to_ns": self._moment(str(self._to.value or ""), case.site), "reason": str(self._reason.value or ""),
-            }  # fmt: skip
-            await self._releases.ask(caller, fields)
-        except TROUBLE as error:
-            ui.notify(str(error), type="negative")
+        caller = await self._frame.who()
+        if caller is None:
             return
+        fields: dict[str, object] = {
+            "case": case.id, "camera": str(self._camera.value or ""),
+            "from_ns": self._moment(str(self._from.value or ""), "from_ns", case.site),
+            "to_ns": self._moment(str(self._to.value or ""), "to_ns", case.site),
+            "reason": str(self._reason.value or ""),
+        }  # fmt: skip
+        await self._releases.ask(caller, fields)
         self._reason.set_value("")
         await self._fill()
 
@@ -204,35 +217,27 @@ class ReleasesPage:
 
     def _question(self, it: Release, *, approved: bool) -> None:
         words = self._words
-        with ui.dialog() as dialog, ui.element("div").classes("ask"):
-            html(words["release.approve" if approved else "release.refuse"], tag="h2")
-            html(release_html(it, words, self._zone(it.site)))
-            reason = ui.input(words["release.why"]).props("autofocus maxlength=200 data-testid=release-why")
-            with ui.element("div").classes("acts"):
-                yes = html(words["release.decide"], "main", "button", "type=button data-testid=release-decide")
-                html(words["cancel"], "", "button", "type=button").on("click", dialog.close)
 
         async def decide() -> None:
-            try:
-                caller = await self._frame.who()
-                if caller is None:
-                    return
-                await self._releases.decide(caller, it.id, approved=approved, reason=str(reason.value or ""))
-            except TROUBLE as error:
-                ui.notify(str(error), type="negative")
+            caller = await self._frame.who()
+            if caller is None:
                 return
-            dialog.close()
+            await self._releases.decide(caller, it.id, approved=approved, reason=str(reason.value or ""))
             await self._fill()
 
-        yes.on("click", decide)
-        dialog.open()
+        dialog = Dialog(words["release.approve" if approved else "release.refuse"], words, decide)
+        with dialog.body:
+            html(release_html(it, words, self._zone(it.site)))
+            reason = dialog.form.field("reason", ui.input(words["release.why"]))
+            reason.props("autofocus maxlength=200 data-testid=release-why")
+        dialog.open(words["release.decide"], "release-decide")
 
 
 def _now(now_s: int, like: datetime) -> datetime:
     return datetime.fromtimestamp(now_s, like.tzinfo)
 
 
-async def show(context: PageContext, releases: ReleaseService, client: Client) -> None:
+async def show(context: PageContext, releases: ReleaseService, chosen: ChosenCases, client: Client) -> None:
     """Build a page for a request."""
-    asked = dict(client.request.query_params)
-    await ReleasesPage(context, releases, PageSession.of(client), asked, await context.known()).build()
+    asked, visitor = dict(client.request.query_params), PageSession.of(client)
+    await ReleasesPage(context, releases, visitor, asked, await context.known(), chosen=chosen).build()

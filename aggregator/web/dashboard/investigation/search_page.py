@@ -5,36 +5,49 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 from html import escape
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from nicegui import Client, ui
 
 from aggregator.domain.case import Case
-from aggregator.domain.search_query import OBJECTS, Key, ResultPage, SearchQuery, SearchResult, make
+from aggregator.domain.search_query import OBJECTS, Key, SearchQuery, make
+from aggregator.domain.site_lists.local_dates import instant
 from aggregator.services.search_service import SearchService
+from aggregator.services.visit_grouping import Visit, VisitGrouper
+from aggregator.web.dashboard.forms.form import Form
 from aggregator.web.dashboard.i18n.texts import Texts
 from aggregator.web.dashboard.investigation.case_form import CaseForm
+from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
+from aggregator.web.dashboard.investigation.clip_button import ClipButton
 from aggregator.web.dashboard.investigation.releases_page import link_of
 from aggregator.web.dashboard.page_layout import Known, PageContext, PageLayout, PageSession, html
 from common.clock import SECOND_NS
-from common.errors import CaseError, ContractError, Forbidden, StoreError
+from common.errors import CaseError, ContractError, PaifangError
 from protocol.event_types import KINDS
 
 HOURS = 24
 FORM = "%Y-%m-%dT%H:%M"
+VISITS = 24
+"""So many more visits a page shows."""
+MOST_PAGES = 20
+"""So many pages of hits are read for that."""
 
 
-def hit_html(hit: SearchResult, case: str, words: Texts, when: str) -> str:
-    """A hit: its blurred picture where there is one, what, where, when."""
+def visit_html(visit: Visit, case: str, words: Texts, where: tuple[str, str], when: str) -> str:
+    """A visit: a blurred picture of it where there is one, what, how often, where, when."""
+    hit = visit.shown
     shot = f"<div>{escape(words['no_picture'])}</div>"
     if hit.picture:
         source = f"/api/footage/{escape(hit.id)}/picture?case={quote(case)}"
         shot = f'<img src="{source}" alt="{escape(words[f"kind.{hit.kind}"], quote=True)}" loading="lazy">'
-    details = " · ".join(escape(words.get(f"object.{it}", it)) for it in (hit.object, hit.zone) if it)
+    named = (words.get(f"object.{hit.object}", hit.object) if hit.object else "", *sorted(visit.zones))
+    details = " · ".join(escape(it) for it in named if it)
+    count = f' <b data-testid="visit-count">{escape(words["visit.count"].format(count=visit.count))}</b>'
     return (
         f'<div class="shot">{shot}</div><div class="body"><div class="what">{escape(words[f"kind.{hit.kind}"])} '
-        f'<small>{details}</small></div><div class="where"><b>{escape(hit.site)}</b> · {escape(hit.place)}</div>'
+        f"<small>{details}</small>{count if visit.count > 1 else ''}</div>"
+        f'<div class="where"><b>{escape(where[0])}</b> · {escape(where[1])}</div>'
         f'<div class="when">{escape(when)}</div></div>'
     )
 
@@ -45,11 +58,19 @@ class SearchPage:
     Args:
         context: What every page needs.
         searches: Cases and searches.
+        chosen: The case of each session.
         visitor: The user who opened it.
         known: Cameras and boxes.
     """
 
-    def __init__(self, context: PageContext, searches: SearchService, visitor: PageSession, known: Known) -> None:
+    def __init__(
+        self,
+        context: PageContext,
+        searches: SearchService,
+        chosen: ChosenCases,
+        visitor: PageSession,
+        known: Known,
+    ) -> None:
         self._context, self._words, self._visitor = context, visitor.words, visitor
         self._searches = searches
         self._frame = PageLayout(context, "/search", visitor)
@@ -57,10 +78,12 @@ class SearchPage:
         self._doors: dict[str, str] = {}
         self._known = known.cameras
         self._zones = {(box.site, box.box): box.timezone for box in known.boxes}
-        self._cameras = {(it.site, it.id) for it in known.cameras}
+        self._cameras = {(it.site, it.id): it for it in known.cameras}
         self._seen = {box.site for box in known.boxes}
         self._asked: tuple[str, SearchQuery] | None = None
         self._after: Key | None = None
+        self._grouper = VisitGrouper()
+        self._chosen_cases, self._session = chosen, visitor.token
 
     async def build(self) -> None:
         """Lay the page out."""
@@ -71,6 +94,7 @@ class SearchPage:
                 ui.element("div").classes("room")
                 sites = self._sites()
                 CaseForm(self._searches, self._frame, words, sites, self._opened).button()
+            form = self._form = Form(words, self._search)
             with ui.element("div").classes("form"):
                 self._case = ui.select({}, label=words["search.case"], on_change=self._chosen)
                 self._case.props("dense outlined data-testid=search-case")
@@ -87,8 +111,9 @@ class SearchPage:
                 self._objects = ui.select(objects, label=words["search.object"], multiple=True)
                 for chosen in (self._place, self._kinds, self._objects):
                     chosen.props("dense outlined use-chips")
-                go = html(words["search.go"], "main", "button", "type=button data-testid=search-go")
-                go.on("click", self._search)
+                for name, element in (("from", self._from), ("until", self._until), ("case", self._case)):
+                    form.field(name, element)
+                form.button(words["search.go"], "search-go")
                 close = html(words["search.close"], "", "button", "type=button data-testid=close-case")
                 close.on("click", self._close)
             self._message = html("", "where", props="data-testid=search-told")
@@ -114,10 +139,12 @@ class SearchPage:
         self._doors = {f"{it.site}/{name}": name for it in places if (name := getattr(it.status, "id", ""))}
         self._cases = {case.id: case for case in found if case.open_at(now_ns)}
         names = {case.id: f"{case.id} · {self._context.sites.name(case.site)}" for case in self._cases.values()}
-        self._case.set_options(names, value=chosen or next(iter(names), None))
+        kept = chosen or self._chosen_cases.of(self._session).case
+        self._case.set_options(names, value=kept if kept in names else next(iter(names), None))
         if not names:
             self._asked = self._after = None
-            self._show([], first=True)
+            self._grouper = VisitGrouper()
+            self._show()
             self._message.set_content(escape(self._words["search.first"]))
 
     async def _opened(self, case: Case) -> None:
@@ -136,17 +163,17 @@ class SearchPage:
         spots = {spot: every.get(spot, spot) for spot in case.places} if case.places else every
         self._place.set_options(spots, value=list(case.places))
         self._message.set_content(escape(case.purpose))
-        self._show([], first=True)
+        self._chosen_cases.change(self._session, case=case.id)
+        self._grouper, self._after = VisitGrouper(), None
+        self._show()
 
     def _question(self, case: Case) -> SearchQuery:
-        zone = self._zone(case.site)
-        times = {}
-        for key, field in (("from_ns", self._from), ("until_ns", self._until)):
-            try:
-                moment = datetime.strptime(str(field.value or ""), FORM).replace(tzinfo=zone)
-            except ValueError as error:
-                raise ContractError(self._words["search.times"]) from error
-            times[key] = round(moment.timestamp()) * SECOND_NS
+        zone, times = self._zone(case.site), {}
+        for key, name, field in (("from_ns", "from", self._from), ("until_ns", "until", self._until)):
+            time_ns = instant(str(field.value or ""), name, zone, end=key == "until_ns")
+            if time_ns is None:
+                raise ContractError("write both times", sentence="error.search.times", field=name)
+            times[key] = time_ns
         places = tuple(self._place.value or ())
         where = {"places": places} if places else {"sites": (case.site,)}
         return make(
@@ -156,88 +183,83 @@ class SearchPage:
     async def _search(self) -> None:
         case = self._cases.get(str(self._case.value))
         if case is None:
-            ui.notify(self._words["search.first"], type="negative")
-            return
-        try:
-            self._asked, self._after = (case.id, self._question(case)), None
-        except ContractError as error:
-            ui.notify(str(error), type="negative")
-            return
-        await self._page(first=True)
+            raise CaseError("open a case first", sentence="search.first", field="case")
+        self._asked, self._after = (case.id, self._question(case)), None
+        self._grouper = VisitGrouper()
+        await self._page()
 
     async def _next(self) -> None:
-        await self._page(first=False)
+        try:
+            await self._page()
+        except PaifangError as error:
+            self._form.show_error(error)
 
-    async def _page(self, *, first: bool) -> None:
+    async def _page(self) -> None:
+        """Read hits until there are so many more visits, the search ends, or it has read enough."""
         if self._asked is None:
             return
         case, question = self._asked
-        try:
-            caller = await self._frame.who()
-            if caller is None:
-                return
-            page: ResultPage = await self._searches.search_from(caller, case, question, self._after)
-        except (CaseError, ContractError, Forbidden, StoreError) as error:
-            ui.notify(str(error), type="negative")
+        caller = await self._frame.who()
+        if caller is None:
             return
+        before = len(self._grouper.visits)
+        page = await self._searches.search_from(caller, case, question, self._after)
+        self._grouper.add(page.hits)
+        for _ in range(MOST_PAGES):
+            if page.after is None or len(self._grouper.visits) >= before + VISITS:
+                break
+            page = await self._searches.next_page(question, page.after)
+            self._grouper.add(page.hits)
         self._after = page.after
-        self._show(page.hits, first=first)
-        zone = self._zone(self._cases[case].site)
-        until = datetime.fromtimestamp(page.searched_until_ns // SECOND_NS, zone)
-        self._message.set_content(escape(self._words["search.searched"].format(time=f"{until:%Y-%m-%d %H:%M:%S}")))
+        self._show()
+        until = datetime.fromtimestamp(page.searched_until_ns // SECOND_NS, self._zone(self._cases[case].site))
+        text = self._words["search.searched"].format(time=f"{until:%Y-%m-%d %H:%M:%S %Z}")
+        hits = sum(visit.count for visit in self._grouper.visits)
+        counted = self._words["visit.counted"].format(visits=len(self._grouper.visits), hits=hits)
+        self._message.set_content(escape(f"{counted} · {text}"))
 
-    def _show(self, hits: list[SearchResult], *, first: bool) -> None:
-        if first:
-            self._hits.clear()
+    def _show(self) -> None:
+        """All visits so far: an earlier one may have grown."""
+        self._hits.clear()
         case = self._asked[0] if self._asked is not None else ""
         with self._hits:
-            for hit in hits:
-                moment = datetime.fromtimestamp(hit.time_ns // SECOND_NS, self._zone(hit.site))
-                with ui.element("article").classes("card low").props(f"data-testid=hit data-event={hit.id}"):
-                    html(hit_html(hit, case, self._words, f"{moment:%Y-%m-%d %H:%M:%S}"))
-                    if case and (hit.site, hit.place) in self._cameras:
-                        self._clip(case, hit.id)
-                    if (
-                        case
-                        and (hit.site, hit.place) in self._cameras
-                        and self._visitor.caller.may("release.ask", hit.site, hit.place)
-                    ):
-                        where = link_of(case, hit.place, hit.time_ns)
-                        html(self._words["release.ask"], "where", "a", f'href="{where}" data-testid=ask-release')
-        self._more.set_visibility(self._after is not None and bool(hits or not first))
+            for visit in self._grouper.visits:
+                self._visit(visit, case)
+        self._more.set_visibility(self._after is not None)
 
-    def _clip(self, case: str, event_id: str) -> None:
-        """A button that requests the clip; pressed again, it shows the request's state or the stored clip."""
-        button = html(self._words["search.clip"], "", "button", "type=button data-testid=ask-clip")
-        place = html("")
-
-        async def press() -> None:
-            try:
-                caller = await self._frame.who()
-                if caller is None:
-                    return
-                clip = await self._searches.ask_clip(caller, case, event_id)
-            except (CaseError, Forbidden, StoreError) as error:
-                ui.notify(str(error), type="negative")
+    def _visit(self, visit: Visit, case: str) -> None:
+        hit, words = visit.shown, self._words
+        zone = self._zone(hit.site)
+        first, last = (datetime.fromtimestamp(it // SECOND_NS, zone) for it in (visit.first_ns, visit.last_ns))
+        when = f"{first:%Y-%m-%d %H:%M:%S}" + (f" – {last:%H:%M:%S}" if last != first else "") + f" {first:%Z}"
+        camera = self._cameras.get((hit.site, hit.place))
+        name = camera.name or camera.id if camera else self._doors.get(f"{hit.site}/{hit.place}", hit.place)
+        where = (self._context.sites.name(hit.site), name)
+        with ui.element("article").classes("card low").props(f"data-testid=hit data-event={hit.id}"):
+            html(visit_html(visit, case, words, where, when))
+            if not case or camera is None:
                 return
-            if clip is not None and clip.state == "stored":
-                source = f"/api/footage/{escape(event_id)}/clip?case={quote(case)}"
-                place.set_content(f'<video src="{source}" controls muted autoplay data-testid="hit-clip"></video>')
-            else:
-                place.set_content(escape(self._words["search.clip.waits"].format(problem=clip.problem if clip else "")))
-
-        button.on("click", press)
+            with ui.element("div").classes("acts"):
+                ClipButton(self._searches, self._frame.who, words, case, hit.id)
+                caller = self._visitor.caller
+                if caller.may("footage.look", hit.site, hit.place):
+                    asked = {"camera": f"{hit.site}/{camera.box}/{hit.place}", "at": visit.first_ns // SECOND_NS}
+                    link = f"/footage?{urlencode(asked)}"
+                    html(words["search.footage"], "where", "a", f'href="{link}" data-testid=open-footage')
+                if caller.may("release.ask", hit.site, hit.place):
+                    where_to = link_of(case, hit.place, hit.time_ns)
+                    html(words["release.ask"], "where", "a", f'href="{where_to}" data-testid=ask-release')
 
     async def _close(self) -> None:
         try:
             caller = await self._frame.who()
             if caller is not None and self._case.value:
                 await self._searches.close_case(caller, str(self._case.value))
-        except (CaseError, Forbidden, StoreError) as error:
-            ui.notify(str(error), type="negative")
+        except PaifangError as error:
+            self._form.show_error(error)
         await self._fill_cases()
 
 
-async def show(context: PageContext, searches: SearchService, client: Client) -> None:
+async def show(context: PageContext, searches: SearchService, chosen: ChosenCases, client: Client) -> None:
     """Build a page for a request."""
-    await SearchPage(context, searches, PageSession.of(client), await context.known()).build()
+    await SearchPage(context, searches, chosen, PageSession.of(client), await context.known()).build()

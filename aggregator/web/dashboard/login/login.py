@@ -71,7 +71,7 @@ def page(language: str, problem: str = "", provider: str = "", *, target: str = 
  data-testid="login-name"></label>
 <label>{words["login.password"]}<input name="password" type="password" required autocomplete="current-password"
  maxlength="1024" data-testid="login-password"></label>
-<label>{words["login.code"]}<input name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="10"
+<label>{words["login.code"]}<input name="code" autocomplete="one-time-code" maxlength="24"
  data-testid="login-code"></label>
 <button type="submit" data-testid="login-submit">{words["login"]}</button></form>{other}
 <p class="languages">{links}</p></main>{script}</body></html>"""

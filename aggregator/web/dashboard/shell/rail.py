@@ -13,6 +13,9 @@ PAGES = {
     "/live": "live",
     "/gates": "gates",
     "/devices": "devices",
+    "/shift": "shift",
+    "/reports": "reports",
+    "/procedures": "procedures",
     "/lists": "lists",
     "/footage": "footage",
     "/search": "search",
@@ -23,9 +26,9 @@ PAGES = {
 }
 """Path → its name in the texts, in the order of the navigation."""
 RAILS: dict[Role, tuple[str, ...]] = {
-    "monitor": ("/", "/live", "/gates", "/devices"),
+    "monitor": ("/", "/live", "/gates", "/devices", "/shift"),
     "guard": ("/gates", "/"),
-    "supervisor": ("/", "/live", "/gates", "/devices", "/lists", "/footage"),
+    "supervisor": ("/", "/live", "/gates", "/devices", "/shift", "/reports", "/lists", "/footage", "/procedures"),
     "investigator": ("/search", "/footage", "/releases"),
     "approver": ("/releases",),
     "auditor": ("/record",),
@@ -41,6 +44,9 @@ _PATHS = {
     "/live": '<path d="M3 5h8v6H3zM13 5h8v6h-8zM3 13h8v6H3zM13 13h8v6h-8z"/>',
     "/gates": '<path d="M5 21V4h10v17M15 8h4v13M11 12v2M3 21h18"/>',
     "/devices": '<path d="M3 7h12v9H3zM15 10l6-3v9l-6-3M7 20h6"/>',
+    "/shift": '<path d="M4 8h13l-3-3M20 16H7l3 3"/>',
+    "/reports": '<path d="M4 20V4M4 20h16M8 16v-4M12 16V8M16 16v-6"/>',
+    "/procedures": '<path d="M6 3h12v18H6zM9 8l1 1 2-2M9 13l1 1 2-2M14 8h2M14 13h2M9 17h7"/>',
     "/lists": '<path d="M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01"/>',
     "/footage": '<path d="M3 12a9 9 0 1 0 3-6.7L3 8M3 3v5h5M12 8v5l3 2"/>',
     "/search": '<path d="M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16 16l5 5"/>',

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from datetime import datetime
+from functools import partial
 from html import escape
 from zoneinfo import ZoneInfo
 
@@ -14,15 +15,25 @@ from nicegui.events import GenericEventArguments
 
 from aggregator.domain.read_models import Camera
 from aggregator.services.box_command_service import BoxCommandService
+from aggregator.web.dashboard.forms.form import Form
 from aggregator.web.dashboard.html import footage_html as views
+from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
 from aggregator.web.dashboard.page_layout import Known, PageContext, PageLayout, PageSession, html
 from aggregator.web.dashboard.video.live_page import PLAYER_JS
 from common.clock import MILLISECOND_NS, SECOND_NS
-from common.errors import CommandError, Forbidden, StoreError
-from protocol.commands import CommandName, Reply, Span
+from common.errors import ContractError, PaifangError
+from protocol.commands import CommandName, RecordedRanges, Reply, Span
 from protocol.live_frames import LONGEST_NS
 from protocol.topics import BoxTopics
 
+_SHARE = """(event) => {{
+  const line = event.currentTarget.querySelector("[data-testid=day-line]");
+  if (!line) return;
+  if (event.type === "wheel") event.preventDefault();
+  const box = line.getBoundingClientRect();
+  emit(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)){more});
+}}"""
+"""Where on the line the pointer is, 0 to 1."""
 NEWEST_S = 5
 """A day opens this long before the newest footage."""
 
@@ -33,23 +44,38 @@ class FootagePage:
     Args:
         context: What every page needs.
         commands: Asks boxes for footage.
+        chosen: The case and range of each session.
         visitor: The user who opened it.
         known: Cameras and boxes.
     """
 
-    def __init__(self, context: PageContext, commands: BoxCommandService, visitor: PageSession, known: Known) -> None:
+    def __init__(
+        self,
+        context: PageContext,
+        commands: BoxCommandService,
+        chosen: ChosenCases,
+        visitor: PageSession,
+        known: Known,
+    ) -> None:
         self._context, self._commands, self._words = context, commands, visitor.words
         within = visitor.caller.within("footage.look")
         self._frame = PageLayout(context, "/footage", visitor)
         self._cameras = {f"{it.site}/{it.box}/{it.id}": it for it in known.cameras if within.holds(it.site, it.id)}
         self._zones = {(box.site, box.box): box.timezone for box in known.boxes}
-        self._day = (0, 0)
+        self._chosen_cases, self._visitor = chosen, visitor
+        self._day = self._view = (0, 0)
+        self._kept = RecordedRanges()
+        self._events = 0
         self._asking = False
         self._run, self._playing = 0, False
         self._at_s = 0
 
-    def build(self) -> None:
-        """Lay the page out."""
+    async def build(self, asked: dict[str, str]) -> None:
+        """Lay the page out.
+
+        Args:
+            asked: What the address fills in: camera (`site/box/camera`), at (seconds since 1970).
+        """
         words = self._words
         with ui.element("main").classes("board wide"), ui.element("section"):
             with ui.element("div").classes("head"):
@@ -57,9 +83,12 @@ class FootagePage:
             if not self._cameras:
                 html(words["footage.none"], "none", props="data-testid=no-cameras")
                 return
-            self._form()
-            self._line = html("")
-            self._facts = html("", "where", props="data-testid=day-facts")
+            at_s = self._form(asked)
+            self._line = html("", "line-zoom")
+            self._line.on("click", self._clicked, js_handler=_SHARE.format(more=""))
+            self._line.on("wheel", self._wheeled, js_handler=_SHARE.format(more=", event.deltaY"), throttle=0.2)
+            self._tools()
+            self._facts = html("", "where", props="role=status data-testid=day-facts")
             props = (
                 f'type=range min=0 max=86399 step=1 value=0 data-testid=scrub aria-label="{words["footage.choose"]}"'
             )
@@ -74,20 +103,44 @@ class FootagePage:
             self._play.on("click", self._toggle)
             self._play.set_visibility(False)
         ui.on("played", self._played)
+        if at_s is not None and str(self._case.value or "").strip():
+            await self._show_at(at_s)
 
-    def _form(self) -> None:
+    def _form(self, asked: dict[str, str]) -> int | None:
+        """The form, with what the address or the session has chosen; the moment that the address names."""
         words = self._words
         names = {key: f"{self._context.sites.name(it.site)} · {it.name or it.id}" for key, it in self._cameras.items()}
-        first = next(iter(names))
+        kept, at = self._chosen_cases.of(self._visitor.token), asked.get("at", "")
+        first = next((it for it in (asked.get("camera", ""), kept.camera) if it in names), next(iter(names)))
+        at_s = int(at) if at.isascii() and at.isdecimal() and len(at) < 11 else None
+        form = self._form_ = Form(words, self._show)
         with ui.element("div").classes("form"):
-            self._camera = ui.select(names, value=first, label=words["footage.camera"])
+            self._camera = form.field("camera", ui.select(names, value=first, label=words["footage.camera"]))
             self._camera.props("dense outlined data-testid=footage-camera")
-            today = self._local(first)
-            self._date = ui.input(words["footage.day"], value=f"{today:%Y-%m-%d}")
+            shown = (
+                self._local(first) if at_s is None else datetime.fromtimestamp(at_s, self._zone(self._cameras[first]))
+            )
+            self._date = form.field("day", ui.input(words["footage.day"], value=f"{shown:%Y-%m-%d}"))
             self._date.props("dense outlined type=date data-testid=footage-day")
-            self._case = ui.input(words["footage.case"]).props("dense outlined maxlength=200 data-testid=footage-case")
-            show_day = html(words["footage.show"], "main", "button", "type=button data-testid=show-footage")
-            show_day.on("click", self._show)
+            self._case = form.field("reason", ui.input(words["footage.case"], value=kept.case))
+            self._case.props("dense outlined maxlength=200 data-testid=footage-case")
+            form.button(words["footage.show"], "show-footage")
+        return at_s
+
+    def _tools(self) -> None:
+        """Zoom and the marked range, for mouse, touch and keyboard."""
+        words = self._words
+        with ui.element("div").classes("form") as self._tool_row:
+            for label, test_id, act in (
+                ("footage.zoom.in", "zoom-in", partial(self._zoom, 0.25)),
+                ("footage.zoom.out", "zoom-out", partial(self._zoom, 4.0)),
+                ("footage.zoom.day", "zoom-day", partial(self._zoom, 1e6)),
+                ("footage.mark.in", "mark-in", partial(self._mark, "from_ns")),
+                ("footage.mark.out", "mark-out", partial(self._mark, "to_ns")),
+            ):
+                html(escape(words[label]), "", "button", f"type=button data-testid={test_id}").on("click", act)
+            self._range = html("", "where", props="role=status data-testid=marked-range")
+        self._tool_row.set_visibility(False)
 
     def _chosen(self) -> Camera:
         return self._cameras[str(self._camera.value)]
@@ -100,45 +153,118 @@ class FootagePage:
         return datetime.fromtimestamp(now_s, self._zone(self._cameras[key]))
 
     async def _ask(self, name: CommandName, span: tuple[int, int]) -> Reply | None:
-        camera = self._chosen()
-        try:
-            caller = await self._frame.who()
-            if caller is None:
-                return None
-            topics = BoxTopics(camera.site, camera.box)
-            reason = str(self._case.value or "")
-            return await self._commands.send(caller, topics, name, camera.id, reason=reason, span=span)
-        except (CommandError, Forbidden, StoreError) as error:
-            ui.notify(str(error), type="negative")
+        """Ask the box; None: the session is over.
+
+        Raises:
+            CommandError: The reason is missing, the box does not answer, or it refuses.
+            Forbidden: The caller may not.
+            StoreError: It could not be recorded.
+        """
+        camera, caller = self._chosen(), await self._frame.who()
+        if caller is None:
             return None
+        topics, reason = BoxTopics(camera.site, camera.box), str(self._case.value or "")
+        return await self._commands.send(caller, topics, name, camera.id, reason=reason, span=span)
 
     async def _show(self) -> None:
+        await self._show_at(None)
+
+    async def _show_at(self, at_s: int | None) -> None:
+        """A day, at a moment of it in seconds since 1970, or shortly before the newest footage."""
         self._stop()
         camera = self._chosen()
-        zone = self._zone(camera)
         try:
-            self._day = views.day_range(str(self._date.value), zone)
-        except ValueError:
-            ui.notify(self._words["footage.day"], type="negative")
-            return
+            self._day = views.day_range(str(self._date.value), self._zone(camera))
+        except ValueError as error:
+            text = "day: write a day such as 2026-12-31"
+            raise ContractError(text, sentence="error.list.date", field="day") from error
+        self._chosen_cases.change(
+            self._visitor.token, case=str(self._case.value or "").strip(), camera=str(self._camera.value)
+        )
         reply = await self._ask("footage-spans", self._day)
         if reply is None or reply.kept is None:
             return
-        reader, day = self._context.reader, self._day
-        moments = await asyncio.to_thread(reader.timeline, camera.site, camera.box, camera.id, day)
-        self._line.set_content(views.line_html(reply.kept, moments, day, zone, self._words))
-        self._facts.set_content(escape(views.facts(reply.kept, moments, self._words)))
+        self._kept, self._view, day = reply.kept, self._day, self._day
+        await self._draw()
         self._caption.set_content(self._words["footage.choose"])
         self._shot.set_content("")
-        seconds = (day[1] - day[0]) // SECOND_NS
-        self._scrub.props(f"max={seconds - 1}")
+        self._scrub.props(f"max={(day[1] - day[0]) // SECOND_NS - 1}")
         newest = max(reply.kept.spans, key=lambda span: span.to_ns, default=Span(day[0], day[0]))
-        at_ns = max(newest.from_ns, newest.to_ns - NEWEST_S * SECOND_NS)
-        self._move((at_ns - day[0]) // SECOND_NS)
-        self._scrub.set_visibility(bool(reply.kept.spans))
-        self._play.set_visibility(bool(reply.kept.spans))
+        at_ns = max(newest.from_ns, newest.to_ns - NEWEST_S * SECOND_NS) if at_s is None else at_s * SECOND_NS
+        self._move(max(0, (at_ns - day[0]) // SECOND_NS))
+        for element in (self._scrub, self._play, self._tool_row):
+            element.set_visibility(bool(reply.kept.spans))
+        self._tell_range()
         if reply.kept.spans:
             await self._still()
+
+    async def _draw(self) -> None:
+        """The visible part of the line, with all of its events counted by the database."""
+        camera, view = self._chosen(), self._view
+        density, whole = await asyncio.to_thread(self._density, camera, view)
+        if view != self._view:  # zoomed again meanwhile
+            return
+        self._events = whole if view == self._day else self._events
+        self._line.set_content(views.line_html(self._kept, density, view, self._zone(camera), self._words))
+        self._facts.set_content(escape(views.facts(self._kept, self._events, self._words)))
+
+    def _density(self, camera: Camera, view: tuple[int, int]) -> tuple[views.Density, int]:
+        reader, where = self._context.reader, (camera.site, camera.box, camera.id)
+        bins = reader.timeline_bins(where, view, views.BINS)
+        moments = reader.timeline(*where, view) if sum(bins) <= views.MOST_MOMENTS else []
+        return views.Density(bins, moments), sum(bins)
+
+    async def _clicked(self, event: GenericEventArguments) -> None:
+        """A click on the line plays from there."""
+        share = float(event.args)
+        at_ns = round(self._view[0] + share * (self._view[1] - self._view[0]))
+        self._stop()
+        self._move((at_ns - self._day[0]) // SECOND_NS)
+        gap = views.gap_at(self._kept, at_ns)
+        if gap is not None:
+            zone = self._zone(self._chosen())
+            begin, end = (datetime.fromtimestamp(it // SECOND_NS, zone) for it in (gap.from_ns, gap.to_ns))
+            text = self._words["footage.in_gap"].format(begin=f"{begin:%H:%M:%S}", end=f"{end:%H:%M:%S}", why=gap.about)
+            self._shot.set_content("")
+            self._caption.set_content(escape(text))
+            return
+        self._toggle()
+
+    async def _wheeled(self, event: GenericEventArguments) -> None:
+        share, delta = (float(it) for it in event.args)
+        await self._zoom(0.5 if delta < 0 else 2.0, share)
+
+    async def _zoom(self, factor: float, at: float | None = None) -> None:
+        """Around a share of the line, or around the moment that is shown."""
+        if self._day[1] <= self._day[0]:
+            return
+        if at is None or factor > 1e5:
+            at_ns = self._day[0] + self._at_s * SECOND_NS
+            at = (at_ns - self._view[0]) / (self._view[1] - self._view[0])
+        self._view = views.zoomed(self._view, self._day, at, factor)
+        await self._draw()
+
+    def _mark(self, end: str) -> None:
+        """Begin or end of the range that clips and requests take, at the moment that is shown."""
+        kept = self._chosen_cases.of(self._visitor.token)
+        at_ns = self._day[0] + self._at_s * SECOND_NS
+        begin_ns = at_ns if end == "from_ns" else kept.from_ns
+        end_ns = at_ns if end == "to_ns" else kept.to_ns
+        if end_ns and begin_ns >= end_ns:  # the other end no longer fits
+            begin_ns, end_ns = (begin_ns, 0) if end == "from_ns" else (0, end_ns)
+        self._chosen_cases.change(self._visitor.token, from_ns=begin_ns, to_ns=end_ns, camera=str(self._camera.value))
+        self._tell_range()
+
+    def _tell_range(self) -> None:
+        kept, words, camera = self._chosen_cases.of(self._visitor.token), self._words, self._chosen()
+        if kept.camera != str(self._camera.value):
+            self._range.set_content("")
+            return
+        text = views.range_html((kept.from_ns, kept.to_ns), self._zone(camera), words)
+        whole = kept.from_ns and kept.to_ns
+        if whole and kept.case and self._visitor.caller.may("release.ask", camera.site, camera.id):
+            text += f' <a href="/releases" data-testid="range-release">{escape(words["release.ask"])}</a>'
+        self._range.set_content(text)
 
     def _move(self, at_s: int) -> None:
         self._at_s = at_s
@@ -148,7 +274,10 @@ class FootagePage:
         """The slider was let go."""
         self._stop()
         self._at_s = int(event.args)
-        await self._still()
+        try:
+            await self._still()
+        except PaifangError as error:
+            self._form_.show_error(error)
 
     async def _still(self) -> None:
         """The picture at the slider's moment; one question at a time, and once more if the slider has moved since."""
@@ -165,7 +294,7 @@ class FootagePage:
         if reply is None or reply.picture is None or self._playing:
             return
         moment = datetime.fromtimestamp(at_ns // SECOND_NS, self._zone(self._chosen()))
-        caption = escape(self._words["footage.still"].format(time=f"{moment:%Y-%m-%d %H:%M:%S}"), quote=True)
+        caption = escape(self._words["footage.still"].format(time=f"{moment:%Y-%m-%d %H:%M:%S %Z}"), quote=True)
         data = base64.b64encode(reply.picture).decode()
         self._shot.set_content(f'<img src="data:image/jpeg;base64,{data}" alt="{caption}" data-testid="still-picture">')
         self._caption.set_content(caption)
@@ -213,7 +342,8 @@ class FootagePage:
         self._move(max(0, min(seconds, (self._day[1] - self._day[0]) // SECOND_NS - 1)))
 
 
-async def show(context: PageContext, commands: BoxCommandService, client: Client) -> None:
+async def show(context: PageContext, commands: BoxCommandService, chosen: ChosenCases, client: Client) -> None:
     """Build a page for a request."""
     ui.add_body_html(f"<script>{PLAYER_JS}</script>")  # before the first wait: later it is no part of the page
-    FootagePage(context, commands, PageSession.of(client), await context.known()).build()
+    asked = dict(client.request.query_params)
+    await FootagePage(context, commands, chosen, PageSession.of(client), await context.known()).build(asked)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from common.clock import SECOND_NS
@@ -46,13 +46,13 @@ class _Link:
     door: str
     settings: OsdpDoor
     reader: Reader
-    up: bool | None = None
-    online: bool = False
-    online_ns: int = 0
-    tried_ns: int = 0
-    off: bool = False
-    status_requested_ns: int | None = None
-    supports_status_request: bool = True
+    up: bool | None = field(default=None, init=False)
+    online: bool = field(default=False, init=False)
+    online_ns: int = field(default=0, init=False)
+    tried_ns: int = field(default=0, init=False)
+    off: bool = field(default=False, init=False)
+    status_requested_ns: int | None = field(default=None, init=False)
+    supports_status_request: bool = field(default=True, init=False)
 
 
 class OsdpBus:

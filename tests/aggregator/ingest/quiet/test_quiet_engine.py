@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from agg_support import START_NS, entered, event
-from quiet_kit import shelf, silence, window
+from quiet_kit import SHELF_ID, shelf, silence, window
 
-from aggregator.domain.alerts.decisions import Request
-from aggregator.domain.alerts.types import Acknowledged, Alert, Decision
+from aggregator.domain.alerts.decisions import Merge, Request
+from aggregator.domain.alerts.types import Acknowledged, Alert, Decision, Suppressed, Unsuppressed
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.quiet.decisions import QuietDecisions
 from aggregator.domain.quiet.maintenance import Weekly
@@ -205,6 +205,27 @@ def test_one_shot_ends_with_the_condition(room: Room, store: Store) -> None:
     room.see(CameraLost(), place="cam-2")
     room.see(CameraLost())
     assert {it.suppression for it in alerts(store)} == {""}
+
+
+def test_an_alert_of_a_shelved_device_is_not_unshelved_by_itself(room: Room, store: Store) -> None:
+    room.see(entered())
+    source = Source(site="village", box="", place="cam-1")
+    room.decide(shelves=[shelf(alert="", source=source, made_ns=room.now_ns, until_ns=room.now_ns + 10**12)])
+    for wish in (Unsuppressed(), Suppressed("shelved", "zhang", room.now_ns + 10**12)):
+        (verdict,), _ = room.processor.decide([Request(only(store).id, wish)], FOREMAN)
+        assert verdict.result == "conflict"
+        assert only(store).suppressed_by == SHELF_ID
+
+
+def test_an_alert_that_becomes_critical_is_not_shelved_any_more(room: Room, store: Store) -> None:
+    room.see(CameraLost())
+    alert = only(store)
+    room.processor.decide([Request(alert.id, Suppressed("shelved", "li", room.now_ns + 10**13))], FOREMAN)
+    room.see(DoorForced(door="door-1"), place="door-1")
+    assert [it.suppression for it in alerts(store)] == ["shelved", ""]
+    forced = alerts(store)[1]
+    room.processor.decide([Request(alert.id, Merge((forced.id,)))], FOREMAN)
+    assert (only(store, status="open").severity, only(store, status="open").suppression) == ("critical", "")
 
 
 def test_a_failed_commit_changes_nothing_and_is_made_up_for(

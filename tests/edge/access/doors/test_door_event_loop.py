@@ -5,7 +5,6 @@ import random
 import threading
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -16,9 +15,10 @@ from common.clock import SECOND_NS, FakeClock
 from common.errors import DoorLost, SettingsError
 from common.secret import Secret
 from common.settings_loader import loads
+from edge.access.doors.credential_policy import CredentialPolicy
 from edge.access.doors.door_event_loop import DoorEventLoop
 from edge.access.doors.door_signals import CredentialPresented, DoorContact, DoorSignal, Forced
-from edge.access.doors.factory import Doors
+from edge.access.doors.factory import BoxContext, Doors
 from edge.access.doors.reorder_buffer import ReorderBuffer
 from edge.access.pseudonyms import DailyPseudonyms
 from edge.settings.doors import DoorSettings, SimulatedDoor, WebhookDoor
@@ -41,9 +41,9 @@ class Table:
         control = WebhookDoor(key_file="k") if kind == "webhook" else SimulatedDoor(allowed_file="allowed")
         self.clock, self.drafts = FakeClock(START_NS), list[UnsequencedEvent]()
         self.doors = Doors(
-            [DoorSettings(id="lobby", control=control, camera="hall", **more)], folder, clock=self.clock,
-            send=self.drafts.extend, random=lambda: 0.5, schedules={}, zone=ZoneInfo("UTC"),
-            pseudonym=DailyPseudonyms(folder, self.clock, bytes),
+            [DoorSettings(id="lobby", control=control, camera="hall", **more)], BoxContext(folder),
+            CredentialPolicy(DailyPseudonyms(folder, self.clock, bytes), None),
+            clock=self.clock, send=self.drafts.extend, random=lambda: 0.5,
         )  # fmt: skip
         self.event_loop: DoorEventLoop = self.doors.event_loop
 

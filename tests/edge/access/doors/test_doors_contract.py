@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -18,7 +17,8 @@ from common import logging_setup
 from common.clock import SystemClock
 from common.errors import DoorRefused
 from edge.access.doors.adapters import DOORS
-from edge.access.doors.factory import Doors
+from edge.access.doors.credential_policy import CredentialPolicy
+from edge.access.doors.factory import BoxContext, Doors
 from edge.access.pseudonyms import DailyPseudonyms
 from edge.settings.doors import Control, DoorSettings
 from protocol.envelope import UnsequencedEvent
@@ -47,8 +47,8 @@ class Running:
 def made(control: Control, folder: Path, told: list[UnsequencedEvent]) -> Doors:
     settings = DoorSettings(id=DOOR, control=control, reorder_s=0.1, debounce_s=0.02, open_within_s=60.0)
     return Doors(
-        [settings], folder, clock=SystemClock(), send=told.extend, random=lambda: 0.5, schedules={},
-        pseudonym=DailyPseudonyms(folder, SystemClock(), bytes), zone=ZoneInfo("UTC"),
+        [settings], BoxContext(folder), CredentialPolicy(DailyPseudonyms(folder, SystemClock(), bytes), None),
+        clock=SystemClock(), send=told.extend, random=lambda: 0.5,
     )  # fmt: skip
 
 

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -22,8 +21,8 @@ from common.clock import SystemClock
 from common.secret import Secret
 from edge.access.doors.adapters.mqtt import client_id
 from edge.access.doors.adapters.mqtt_backlog import REMEMBERED, Backlog, Repetitions
-from edge.access.doors.credential_policy import Allowlist
-from edge.access.doors.factory import Doors
+from edge.access.doors.credential_policy import Allowlist, CredentialPolicy
+from edge.access.doors.factory import BoxContext, Doors
 from edge.access.pseudonyms import DailyPseudonyms
 from edge.settings.doors import DoorSettings, MqttDoor
 from protocol.envelope import UnsequencedEvent
@@ -59,9 +58,10 @@ class Plant:
             words={"card": "shown", "up": "opened", "shut": "closed", "pried": "forced"},
         )  # fmt: skip
         doors = Doors(
-            [DoorSettings(id="front", control=control, reorder_s=0.1, debounce_s=0.02)], self.folder,
-            clock=SystemClock(), send=self.told.extend, random=lambda: 0.5, schedules={},
-            pseudonym=DailyPseudonyms(self.folder, SystemClock(), bytes), zone=ZoneInfo("UTC"), box=name,
+            [DoorSettings(id="front", control=control, reorder_s=0.1, debounce_s=0.02)],
+            BoxContext(self.folder, name=name),
+            CredentialPolicy(DailyPseudonyms(self.folder, SystemClock(), bytes), None),
+            clock=SystemClock(), send=self.told.extend, random=lambda: 0.5,
         )  # fmt: skip
         before = self.count("door.online")
         doors.start()

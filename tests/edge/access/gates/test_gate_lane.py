@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -89,7 +90,8 @@ def test_a_reader_that_fails_does_not_end_the_gate(safe: bool, opens: int) -> No
 
 def test_what_lies_outside_of_the_region_is_not_looked_at() -> None:
     made, reports = lane(EmptyList(), Hand())
-    made.region = Region(((0.0, 0.8), (1.0, 0.8), (1.0, 1.0), (0.0, 1.0)))
+    region = Region(((0.0, 0.8), (1.0, 0.8), (1.0, 1.0), (0.0, 1.0)))
+    made.reading = replace(made.reading, region=region)
     drive(made)
     assert reports == []
 
@@ -100,7 +102,7 @@ def test_a_gate_where_nothing_moves_does_nothing_after_its_first_looks() -> None
     assert made._pending_frame is not None
     made.process_frame(PICTURE, 1_000_000_000)
     made._pending_frame = None
-    made.passages._plates.clear()
+    made.reading.passages._plates.clear()
     made.frame(None, 5_000_000_000)  # type: ignore[arg-type]
     assert made._pending_frame is None
     made.moved(5_000_000_000)

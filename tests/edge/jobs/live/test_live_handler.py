@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from common.clock import SECOND_NS, FakeClock, SystemClock
 from common.errors import ContractError, FootageRefused, ModelError, PaifangError
 from demo.media_loop import load
-from edge.jobs.live.handler import MOST, LiveStreamHandler
+from edge.jobs.live.handler import MOST, Aggregator, LiveStreamHandler, ViewSources
 from edge.redaction.live_redactor import LiveRedactor
 from edge.sources import opener
 from edge.sources.base import NOBODY
@@ -48,7 +48,7 @@ def desk_of(
     desk = Jobs(
         {
             "live": LiveStreamHandler(
-                taker.url, tls, SITE_KEY, {"yard": watched}, None, views, 3_000, clock or FakeClock()
+                Aggregator(taker.url, tls, SITE_KEY), ViewSources({"yard": watched}), views, 3_000, clock or FakeClock()
             )
         }
     )

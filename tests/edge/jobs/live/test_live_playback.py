@@ -20,7 +20,7 @@ from redaction_kit import Bright, make_film
 
 from common.clock import SECOND_NS, FakeClock, SystemClock
 from common.errors import FootageError, FootageRefused
-from edge.jobs.live.handler import LEAD, LiveStreamHandler
+from edge.jobs.live.handler import LEAD, Aggregator, LiveStreamHandler, ViewSources
 from edge.jobs.live.recorded_stream import LONGEST_STEP_NS, KeptOpener
 from edge.recorder.fakedisk import FakeDisk
 from edge.recorder.footage.playback import Player
@@ -118,9 +118,9 @@ def desk_of(url: str, player: Player | None, faces: Detector) -> Jobs:
         assert lead == LEAD
         return LiveRedactor(faces, None, np.random.default_rng(1), rate, deadline_s=20.0, lead=lead)
 
-    desk = Jobs(
-        {"live": LiveStreamHandler(url, None, bytes(32), {}, kept if player else None, views, 3_000, SystemClock())}
-    )
+    sources = ViewSources({}, kept if player else None)
+    aggregator = Aggregator(url, None, bytes(32))
+    desk = Jobs({"live": LiveStreamHandler(aggregator, sources, views, 3_000, SystemClock())})
     desk.start()
     STARTED.append(desk)
     return desk

@@ -23,7 +23,7 @@ def add(app: FastAPI, quiet: QuietService, places: PlaceDirectory) -> None:
         """Maintenance windows that touch the caller's scope, the newest first; `all`: also those that have ended."""
         found = await quiet.windows(caller, ended=state == "all")
         await asyncio.to_thread(places.refresh)
-        return models.MaintenancesResponse(windows=[_window(it, places) for it in found])
+        return models.MaintenancesResponse(windows=[_window(it, places) for it in found[: models.MOST_LISTED]])
 
     @app.post("/api/maintenance", status_code=201, tags=TAGS, responses=errors(403))
     async def plan_maintenance(caller: Who, body: models.MaintenanceRequest) -> models.MaintenanceResponse:

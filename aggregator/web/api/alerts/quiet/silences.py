@@ -30,7 +30,7 @@ def add(app: FastAPI, quiet: QuietService, responses: AlertResponses) -> None:
         """Silences that touch the caller's scope, the newest first; `all`: also those that have ended."""
         found = await quiet.silences(caller, ended=state == "all")
         now_ns = quiet.clock.wall_ns()
-        return models.SilencesResponse(silences=[_silence(it, now_ns) for it in found])
+        return models.SilencesResponse(silences=[_silence(it, now_ns) for it in found[: models.MOST_LISTED]])
 
     @app.post("/api/silences/preview", tags=TAGS, responses=errors(403))
     async def preview_silence(caller: Who, body: models.PreviewRequest) -> models.PreviewResponse:

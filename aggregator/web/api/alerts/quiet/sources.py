@@ -23,7 +23,7 @@ def add(app: FastAPI, quiet: QuietService, floods: FloodService) -> None:
         """Shelved sources in the caller's scope, the newest first; `all`: also those that are not any more."""
         found = await quiet.shelves(caller, ended=state == "all")
         now_ns = quiet.clock.wall_ns()
-        return models.ShelvesResponse(shelves=[_shelf(it, now_ns) for it in found])
+        return models.ShelvesResponse(shelves=[_shelf(it, now_ns) for it in found[: models.MOST_LISTED]])
 
     @app.post("/api/sources/shelve", status_code=201, tags=TAGS, responses=errors(403))
     async def shelve_source(caller: Who, body: models.SourceShelveRequest) -> models.ShelfResponse:
@@ -31,7 +31,7 @@ def add(app: FastAPI, quiet: QuietService, floods: FloodService) -> None:
         wanted = Shelf(
             id="",
             mode=body.mode,
-            alert="",
+            alert=body.alert or "",
             source=Source(site=body.site, box=body.box or "", place=body.place, kind=body.kind or ""),
             owner="",
             reason=body.reason,
@@ -67,6 +67,7 @@ def _shelf(shelf: Shelf, now_ns: int) -> models.ShelfResponse:
     source = shelf.source
     return models.ShelfResponse(
         id=shelf.id,
+        alert=shelf.alert,
         site=source.site,
         box=source.box,
         place=source.place,

@@ -5,10 +5,10 @@ import { sessionEnded } from "../shell/api.js";
 import { clockText, zoneName } from "../shell/clock.js";
 import { h } from "../shell/dom.js";
 import { data, has, t } from "../shell/texts.js";
+import { isBlack } from "./black.js";
 import { Player } from "./player.js";
 
 const TICK_MS = 250, LATE_S = 5, FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 15000;
-const SAMPLE_PX = 16, DARK = 8;
 const ENDED = 4401, FORBIDDEN = 4403;
 export const BROKEN = ["lost", "covered", "frozen", "refused"];
 
@@ -17,7 +17,6 @@ export class Tile {
   #timer = 0;
   #again = 0;
   #tries = 0;
-  #canvas = null;
   #blank = false;
   #ticks = 0;
 
@@ -106,7 +105,7 @@ export class Tile {
     if (!shown) return;
     this.#tries = 0;
     this.video.hidden = false;
-    if (this.#ticks++ % 4 === 0) this.#blank = this.#isBlank();
+    if (this.#ticks++ % 4 === 0) this.#blank = isBlack(this.video);
     const moment = new Date(shown.time_ms), zone = this.camera.time_zone;
     this.clock.textContent = `${clockText(moment, zone)} ${zoneName(zone, moment)}`;
     const late = shown.lag_s > LATE_S;
@@ -115,16 +114,5 @@ export class Tile {
     // a black picture is no live view, however new it is
     this.say(this.#blank ? t("wall.masked") : "");
     if (this.#blank) this.badge.textContent = t("wall.masked.short");
-  }
-
-  // The box covers a whole picture in black where it could not mask faces and plates in time.
-  #isBlank() {
-    if (!this.video.videoWidth) return false;
-    this.#canvas ||= new OffscreenCanvas(SAMPLE_PX, SAMPLE_PX).getContext("2d", { willReadFrequently: true });
-    this.#canvas.drawImage(this.video, 0, 0, SAMPLE_PX, SAMPLE_PX);
-    const pixels = this.#canvas.getImageData(0, 0, SAMPLE_PX, SAMPLE_PX).data;
-    for (let at = 0; at < pixels.length; at += 4)
-      if (pixels[at] > DARK || pixels[at + 1] > DARK || pixels[at + 2] > DARK) return false;
-    return true;
   }
 }

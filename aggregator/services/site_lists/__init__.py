@@ -1,0 +1,1 @@
+"""Lists of vehicles and credentials, and the passages that they decide."""

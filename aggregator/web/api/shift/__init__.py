@@ -1,0 +1,1 @@
+"""Procedures, hand-overs and reports."""

@@ -1,0 +1,1 @@
+"""Pages of gates, doors and lists."""

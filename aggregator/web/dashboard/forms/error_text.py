@@ -1,0 +1,20 @@
+"""Errors as sentences in the user's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from common.errors import PaifangError
+
+
+def error_text(error: PaifangError, words: Mapping[str, str]) -> str:
+    """The error's own sentence; where it has none, the one of its class, and else that something failed.
+
+    A value of the sentence that is itself the key of a text is replaced by that text.
+    """
+    keys = (error.sentence, f"error.{error.sentence}", *(f"error.{kind.__name__}" for kind in type(error).__mro__))
+    for key in keys:
+        if key in words:
+            values = {name: words.get(str(value), value) for name, value in error.values.items()}
+            return words[key].format(**values)
+    return words["failed"]

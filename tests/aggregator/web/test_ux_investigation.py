@@ -1,0 +1,158 @@
+"""UX.md faults 17 and 18 on the pages: visits, clips that report by themselves, the line of a day, one case for all."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from agg_support import START_NS, Sender, Web, add_staff, entered, event, log_in, wait_until
+from auth.test_staff import as_user
+from picture_box import Running
+from playwright.sync_api import Page, expect
+from web.test_search_web import moment, new_case
+
+from aggregator.domain.read_models import Batch, ReceivedEvent, TimelineEvent
+from aggregator.domain.store_port import Store, Writer
+from aggregator.web.dashboard.html import footage_html as views
+from aggregator.web.dashboard.i18n.texts import TEXTS
+from aggregator.web.dashboard.investigation.chosen_case import Chosen, ChosenCases
+from common.clock import SECOND_NS, SystemClock
+from protocol.commands import RecordedRanges, Span
+from protocol.receipts import BoxStatus, CameraStatus, encode
+
+from picture_box import running  # noqa: F401  # isort: skip
+
+ZONE = ZoneInfo("Asia/Shanghai")
+HOUR_NS = 3600 * SECOND_NS
+DAY = (0, 24 * HOUR_NS)
+WORDS = TEXTS["en"]
+
+
+def test_ux_18_all_events_are_counted_by_the_database(store: Store, writer: Writer) -> None:
+    events = [event(it, time_ns=START_NS + it * SECOND_NS, number=it) for it in range(1, 3_001)]
+    writer.apply(Batch(events=[ReceivedEvent(it, None, START_NS) for it in events]))
+    writer.apply(Batch(events=[ReceivedEvent(event(9_000, place="other", number=9_000), None, START_NS)]))
+    where, span = ("village", "gate-1", "cam-1"), (START_NS, START_NS + 3_600 * SECOND_NS)
+    bins = store.reader().timeline_bins(where, span, 240)
+    assert (len(bins), sum(bins)) == (240, 3_000)
+    assert (bins[0], bins[1], bins[200], bins[201]) == (14, 15, 1, 0)
+    assert sum(store.reader().timeline_bins(where, (span[0], START_NS + 10 * SECOND_NS), 7)) == 9
+    assert store.reader().timeline_bins(("village", "gate-1", "none"), span, 4) == [0, 0, 0, 0]
+
+
+def line(bins: list[int], moments: list[TimelineEvent], view: tuple[int, int] = DAY) -> str:
+    kept = RecordedRanges(spans=(Span(0, 8 * HOUR_NS),), gaps=(Span(8 * HOUR_NS, 8 * HOUR_NS + SECOND_NS, "disk"),))
+    return views.line_html(kept, views.Density(bins, moments), view, ZONE, WORDS)
+
+
+def test_ux_18_the_line_shows_density_gaps_and_local_times() -> None:
+    made = line([0, 5, 20_000, *[0] * 237], [])
+    assert re.findall(r'data-count="(\d+)"', made) == ["5", "20000"]
+    assert "20000 events" in made
+    gap = re.search(r'data-testid="bar-gap" x="[\d.]+" y="20" width="([\d.]+)" height="22"><title>([^<]*)', made)
+    assert gap is not None
+    assert (float(gap[1]) >= 3, gap[2]) == (True, "Missing 16:00:00 – 16:00:01 disk")
+    assert re.findall(r">(\d\d:\d\d)</text>", made) == [f"{(8 + it) % 24:02}:00" for it in range(0, 25, 3)]
+    seconds = line([1], [TimelineEvent(30 * SECOND_NS, "zone.entered")], (0, 60 * SECOND_NS))
+    assert "08:00:30" in seconds
+    assert seconds.count('class="event one"') == 1
+
+
+def test_ux_18_zoom_stays_within_the_day_and_above_a_minute() -> None:
+    view = views.zoomed(DAY, DAY, 0.5, 0.25)
+    assert view == (9 * HOUR_NS, 15 * HOUR_NS)
+    assert views.zoomed(view, DAY, 0.0, 4.0) == DAY
+    assert views.zoomed(view, DAY, 1.0, 1e-9) == (15 * HOUR_NS - views.LEAST_NS, 15 * HOUR_NS)
+    assert views.zoomed(DAY, DAY, 7.0, 0.5) == (12 * HOUR_NS, 24 * HOUR_NS)
+    assert views.zoomed(DAY, DAY, -7.0, 0.5) == (0, 12 * HOUR_NS)
+
+
+def test_ux_17_a_case_is_kept_for_its_session_and_bounded() -> None:
+    kept = ChosenCases(most=2)
+    kept.change("a", case="INC-1", camera="village/gate-1/cam")
+    kept.change("a", from_ns=5, to_ns=9)
+    assert kept.of("a") == Chosen("INC-1", "village/gate-1/cam", 5, 9)
+    assert kept.change("a", case="INC-2") == Chosen("INC-2", "village/gate-1/cam"), (
+        "another case, no range of the first"
+    )
+    kept.change("b", case="x")
+    kept.change("c", case="y")
+    assert kept.of("a") == Chosen()
+
+
+def test_ux_17_hits_are_visits_and_a_clip_reports_by_itself(web: Web, page: Page) -> None:
+    now_ns, name = SystemClock().wall_ns(), add_staff(web, "investigator@grove")
+    sender = Sender(web.broker_port, web.account, box="grove-1", site="grove")
+    events = [
+        event(it, entered("trees", "person"), site="grove", place="orchard-1", box="grove-1", number=170_000 + it,
+              time_ns=now_ns - HOUR_NS + it * SECOND_NS)
+        for it in range(1, 121)
+    ]  # fmt: skip
+    try:
+        sender.send(*events)
+        sender.wait()
+        cameras = [CameraStatus(id="orchard-1", name="Orchard", state="up")]
+        sender.raw(encode(BoxStatus(online=True, epoch="ab12", cameras=cameras)), sender.topics.status)
+    finally:
+        sender.close()
+    with as_user(web, name) as client:
+        case = new_case(client, id="INC-17", site="grove", expires=moment(24))
+    log_in(web, page, name)
+    page.goto(f"{web.url}/search")
+    page.get_by_test_id("search-go").click()
+    visits = page.get_by_test_id("hit")
+    expect(visits).to_have_count(1)
+    expect(visits.get_by_test_id("visit-count")).to_have_text("120 times")
+    expect(visits).to_contain_text("Orchard")
+    expect(page.get_by_test_id("search-told")).to_contain_text("1 visits, 120 hits")
+    visits.get_by_test_id("ask-clip").click()
+    expect(visits.get_by_test_id("clip-progress")).to_contain_text("waiting for the box")
+    hit = visits.get_attribute("data-event")
+    assert hit is not None
+
+    def fail() -> bool:
+        """The box cannot make it; the aggregator's own jobs may change it meanwhile."""
+        asked = web.parts.core.reader.clip(hit)
+        assert asked is not None
+        failed = msgspec.structs.replace(asked, state="failed", problem="no footage")
+        return web.parts.core.queue.submit(lambda store: store.change_clip(asked, failed)).result(10)
+
+    wait_until(fail)
+    expect(visits.get_by_test_id("clip-progress")).to_contain_text("cannot be made")
+    page.goto(f"{web.url}/footage")
+    expect(page.get_by_test_id("footage-case")).to_have_value(case)
+
+
+@pytest.mark.timeout(240)
+def test_ux_18_a_click_on_the_line_plays_there_and_marks_a_range(
+    web: Web,
+    running: Running,  # noqa: F811
+    page: Page,
+) -> None:
+    running.recorded(30)
+    log_in(web, page)
+    page.goto(f"{web.url}/footage")
+    page.get_by_test_id("footage-camera").click()
+    page.get_by_role("option", name="yard", exact=False).first.click()
+    page.get_by_test_id("footage-day").fill(f"{datetime.now(ZONE):%Y-%m-%d}")
+    page.get_by_test_id("show-footage").click()
+    expect(page.get_by_text("Write at least 3 characters.")).to_be_visible()
+    page.get_by_test_id("footage-case").fill("the lost dog")
+    page.get_by_test_id("footage-case").press("Enter")
+    expect(page.get_by_test_id("still-picture")).to_be_visible(timeout=20_000)
+    for _ in range(6):
+        page.get_by_test_id("zoom-in").click()
+    kept = page.get_by_test_id("bar-kept").last
+    expect(kept).to_be_visible()
+    page.wait_for_timeout(300)
+    kept.click(position={"x": 4, "y": 8})
+    expect(page.get_by_test_id("play")).to_have_text("Pause")
+    page.wait_for_function("document.querySelector('[data-testid=live-video]').currentTime > 0.2", timeout=30_000)
+    page.get_by_test_id("play").click()
+    page.get_by_test_id("mark-in").click()
+    expect(page.get_by_test_id("marked-range")).to_contain_text("Marked: ")
+    page.get_by_test_id("zoom-day").click()
+    expect(page.locator("[data-testid=day-line] text")).to_have_count(9)

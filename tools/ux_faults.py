@@ -45,6 +45,9 @@ FAULTS = (
 )
 OTHERS: dict[int, tuple[str, ...]] = {
     1: ("tests/e2e/test_night_shift.py::test_a_night_shift",),
+    12: (
+        "tests/edge/settings/test_camera_settings.py::test_connect_says_what_each_camera_sends_or_why_it_cannot_be_had",
+    ),
     26: ("tests/e2e/test_database_away.py::test_the_page_says_so_nothing_typed_or_seen_is_lost_and_it_goes_on",),
 }
 """Fault → tests of it that have another name."""

@@ -16,6 +16,10 @@ def jpeg(width: int, height: int) -> bytes:
     return bytes(coded.tobytes())
 
 
+def serve(page: Page, name: str, picture: bytes) -> None:
+    page.route(f"**/api/pictures/{name}*", lambda route: route.fulfill(body=picture, content_type="image/jpeg"))
+
+
 SHAPES = {"portrait": (360, 1280), "landscape": (1280, 720), "strip": (1600, 200)}
 
 
@@ -26,10 +30,7 @@ def test_ux_22_portrait_pictures_stretch_nothing(web: Web, page: Page, size: tup
     api.install(page)
     api.put(*(made(number, "high", picture=f"/api/pictures/{shape}") for number, shape in enumerate(SHAPES, 1)))
     for shape, pixels in SHAPES.items():
-        page.route(
-            f"**/api/pictures/{shape}*",
-            lambda route, pixels=pixels: route.fulfill(body=jpeg(*pixels), content_type="image/jpeg"),
-        )
+        serve(page, shape, jpeg(*pixels))
     log_in(web, page, USER)
     rows = page.get_by_test_id("alert-row")
     expect(rows).to_have_count(len(SHAPES))

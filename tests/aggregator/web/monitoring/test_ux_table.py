@@ -9,5 +9,6 @@ def test_the_page_of_faults_is_up_to_date() -> None:
     assert ux_faults.PAGE.read_text("utf-8") == ux_faults.page(), "run `python tools/ux_faults.py`"
 
 
-def test_there_are_29_faults() -> None:
+def test_each_of_the_29_faults_has_a_test() -> None:
     assert len(ux_faults.FAULTS) == 29
+    assert ux_faults.missing() == []

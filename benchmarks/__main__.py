@@ -34,6 +34,7 @@ BENCHMARKS = {
     "gate": "benchmarks.access.gate",
     "alerts": "benchmarks.centre.alerts",
     "audit": "benchmarks.centre.audit",
+    "dashboard": "benchmarks.centre.dashboard",
     "redact": "benchmarks.redaction.redact",
     "search": "benchmarks.centre.search",
     "live": "benchmarks.redaction.live",

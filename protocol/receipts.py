@@ -46,13 +46,23 @@ CameraState = Literal["up", "lost", "covered", "frozen", "moved", "defocused", "
 
 
 class CameraStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One camera in the box's status."""
+    """One camera in the box's status.
+
+    While there is no picture, `since` says from when on (RFC 3339; empty: not known) and `problem` why, without
+    secrets.
+    """
 
     id: Name
     name: Label = ""
     state: CameraState = "starting"
     fps: Rate = 0.0
     watch: Literal["every-frame", "key-frames"] = "every-frame"
+    since: str = ""
+    problem: Label = ""
+
+    def __post_init__(self) -> None:
+        if self.since:
+            _check_time("since", self.since)
 
 
 DoorStateName = Literal["open", "closed", "forced", "held", "offline", "unknown"]

@@ -25,7 +25,8 @@ def model_store() -> ModelStore:
 
 TESTS = Path(__file__).parent
 SLOW = (
-    "e2e/test_forgetting.py", "e2e/test_release.py", "edge/video/test_camera.py", "edge/sources/test_tracks.py",
+    "e2e/test_forgetting.py", "e2e/test_release.py", "e2e/test_night_shift.py", "e2e/test_database_away.py",
+    "edge/video/test_camera.py", "edge/sources/test_tracks.py",
     "aggregator/web/test_play_web.py", "edge/jobs/live/test_live_handler.py", "e2e/test_footage.py",
     "e2e/test_kill_each.py", "e2e/test_demo.py", "edge/recorder/test_rec_recorder.py",
     "edge/recorder/test_rec_sound.py", "aggregator/web/test_clips_web.py", "aggregator/web/test_live_web.py",

@@ -26,6 +26,8 @@ LEASE_S = 30.0
 """An attempt whose process ended is made again after this; longer than an attempt may take."""
 MOST_WAITING = 20
 """Notifications that wait for one target; further ones are counted in one digest."""
+MOST_CRITICAL = 20
+"""So many more of critical alerts."""
 PROBLEM_LENGTH = 300
 
 

@@ -170,7 +170,7 @@ class Box(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Camera(msgspec.Struct, frozen=True, kw_only=True):
-    """A camera as its box last reported."""
+    """A camera as its box last reported; `since` and `problem` while there is no picture: from when on, and why."""
 
     site: str
     box: str
@@ -180,6 +180,8 @@ class Camera(msgspec.Struct, frozen=True, kw_only=True):
     fps: float
     watch: str
     seen_ns: int
+    since: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True)

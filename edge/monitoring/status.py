@@ -23,18 +23,23 @@ from edge.messaging.mqtt_client import BrokerLink
 from edge.monitoring.metrics import Metrics
 from edge.settings.node import CameraSettings
 from edge.video.camera_worker import CameraWorker
+from protocol.identifiers import to_rfc3339
 from protocol.receipts import BoxStatus, CameraState, CameraStatus, encode
 
 PUBLISH_INTERVAL_S = 5.0
+MOST_PROBLEM = 200
+"""Characters of a camera's problem in the status."""
 LIMITS = ConnectionLimits(connections=64, body_s=10.0, write_s=30.0)
 """Of the local HTTP server. A client that takes nothing of a video for `write_s` would keep others waiting."""
 
 
 def camera_status(camera: CameraWorker, settings: CameraSettings) -> CameraStatus:
     """One camera's entry in the status."""
+    lost_ns = camera.lost_ns
     return CameraStatus(
-        id=camera.id, name=settings.name or camera.id, state=_state(camera), fps=camera.rate.fps, watch=settings.watch
-    )
+        id=camera.id, name=settings.name or camera.id, state=_state(camera), fps=camera.rate.fps, watch=settings.watch,
+        since=to_rfc3339(lost_ns) if lost_ns is not None else "", problem=camera.problem[:MOST_PROBLEM],
+    )  # fmt: skip
 
 
 def _state(camera: CameraWorker) -> CameraState:

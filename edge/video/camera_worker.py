@@ -105,6 +105,7 @@ class CameraWorker:
     up: bool = field(default=False, init=False)
     problem: str = field(default="", init=False)
     refused: bool = field(default=False, init=False)
+    lost_ns: int | None = field(default=None, init=False)
     _lost_since_ns: int | None = None
     _reported: bool = True
     _last_packet_ns: int = 0
@@ -218,7 +219,7 @@ class CameraWorker:
         if self.up:
             return
         with self._report_lock:
-            self.up, self.problem = True, ""
+            self.up, self.problem, self.lost_ns = True, "", None
             self.connection.backoff.reset()
             since_ns, self._lost_since_ns, self._reported = self._lost_since_ns, None, False
             lost_ns = self.clock.monotonic_ns() - since_ns if since_ns is not None else 0
@@ -230,6 +231,7 @@ class CameraWorker:
             self.up = False
             if self._lost_since_ns is None:
                 self._lost_since_ns = self._last_packet_ns
+                self.lost_ns = self.clock.wall_ns() - (self.clock.monotonic_ns() - self._last_packet_ns)
         self.check()
 
     def check(self) -> None:

@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ANCHORED = re.compile(r"""\$(?:"|')\s*[,)]""")
 ELSEWHERE = {
     "edge/recorder/startup_recovery.py", "aggregator/web/api_models/search.py", "aggregator/web/api_models/audit.py",
+    "aggregator/web/api_models/statistics.py", "aggregator/web/api_models/quiet.py",
+    "aggregator/web/api_models/shift.py", "aggregator/web/api/monitoring/notifications.py",
 }  # fmt: skip
 """Matches paths in the recorder's own folder; pydantic's patterns, whose `$` is the end of the text alone."""
 

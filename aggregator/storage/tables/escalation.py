@@ -17,6 +17,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    case,
     delete,
     insert,
     literal_column,
@@ -25,6 +26,8 @@ from sqlalchemy import (
     update,
 )
 
+from aggregator.domain.alerts.history import HistoryEntry
+from aggregator.domain.alerts.types import Effect
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.escalation.records import AlertFacts, EscalationDocument, StepEffect, TakenStep, Timer
 from aggregator.storage.database import insert_new, one_of, upsert
@@ -35,7 +38,9 @@ from aggregator.storage.tables.alerts import history
 from aggregator.storage.tables.notifications import enqueue_bounded
 from aggregator.storage.tables.notifications import purge as purge_queue
 
+_BEGINS_AGAIN = frozenset({Effect.RAISED.value, Effect.ABSORBED.value})
 _FACTS = tuple(it for it in AlertFacts.__struct_fields__ if it != "waiting")
+_LESS = case((alerts.c.severity == "critical", 0), else_=1)
 
 
 def waits() -> ColumnElement[bool]:
@@ -62,10 +67,10 @@ def put_document(db: Connection, document: EscalationDocument, entry: AuditEntry
 
 
 def untimed(db: Connection, sites: Iterable[str], limit: int) -> list[AlertFacts]:
-    """Alerts of these sites that wait and have no timer, the oldest first."""
+    """Alerts of these sites that wait and have no timer: the critical ones first, then the oldest."""
     none = ~select(timers.c.alert).where(timers.c.alert == alerts.c.id).exists()
     found = _facts().where(waits(), one_of(alerts.c.site, sites), none)
-    return [_fact(row) for row in db.execute(found.order_by(alerts.c.opened_ns).limit(limit))]
+    return [_fact(row) for row in db.execute(found.order_by(_LESS, alerts.c.opened_ns).limit(limit))]
 
 
 def start(db: Connection, new: Iterable[Timer]) -> None:
@@ -91,7 +96,8 @@ def take(db: Connection, effects: Iterable[StepEffect]) -> int:
 def _take(db: Connection, effect: StepEffect) -> bool:
     before, after = effect.before, effect.after
     same = and_(timers.c.alert == before.alert, timers.c.id == before.id, timers.c.step == before.step, TIMER_WAITING)
-    if db.execute(select(alerts.c.id).where(alerts.c.id == before.alert, waits())).scalar() is None:
+    severity = db.execute(select(alerts.c.severity).where(alerts.c.id == before.alert, waits())).scalar()
+    if severity is None:
         db.execute(delete(timers).where(same))  # it starts again when the alert waits again
         return False
     changed = {"step": after.step, "due_ns": after.due_ns, "state": after.state}
@@ -100,12 +106,19 @@ def _take(db: Connection, effect: StepEffect) -> bool:
     db.execute(insert(escalation_steps), msgspec.structs.asdict(effect.taken))
     history.append(db, [effect.history])
     for notification in effect.notifications:
-        enqueue_bounded(db, notification)
+        enqueue_bounded(db, notification, critical=severity == "critical")
     return True
 
 
-def follow(db: Connection, changed: Iterable[str]) -> None:
-    """Of these alerts, end the timers and cancel the notifications of those that do not wait any more."""
+def follow(db: Connection, changed: Iterable[str], entries: Iterable[HistoryEntry] = ()) -> None:
+    """Of these alerts, end the timers and cancel the notifications of those that do not wait any more.
+
+    Those that have become more severe begin their chain again: the time limits are others, and there may have been no
+    step for what they were.
+    """
+    again = {it.alert for it in entries if it.action in _BEGINS_AGAIN}
+    if again:
+        db.execute(delete(timers).where(one_of(timers.c.alert, again)))
     over = select(alerts.c.id).where(one_of(alerts.c.id, changed), not_(waits()))
     ids = db.execute(over).scalars().all()
     if ids:

@@ -43,7 +43,7 @@ def put(db: Connection, batch: Batch, cell_series: EventSeries, genus_series: Ev
     quiet.put(db, batch.quiet)
     history.append(db, batch.history)
     if batch.alerts:
-        escalation.follow(db, [it.id for it in batch.alerts.values()])
+        escalation.follow(db, [it.id for it in batch.alerts.values()], batch.history)
     upsert(db, positions, *map(_position_row, batch.positions))
     for status in batch.statuses:  # one by one: the last one of a box counts
         text = receipts.encode(status.status).decode()

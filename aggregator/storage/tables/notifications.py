@@ -5,15 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, literal, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    delete,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from aggregator.domain.alerts.history import HistoryEntry
 from aggregator.domain.audit_entry import AuditEntry
 from aggregator.domain.authorization import Scope
-from aggregator.domain.notification import MOST_WAITING, Notification, State, Target
+from aggregator.domain.notification import MOST_CRITICAL, MOST_WAITING, Notification, State, Target
 from aggregator.storage.columns import INTEGER
 from aggregator.storage.database import insert_new, one_of
 from aggregator.storage.schema import sessions
+from aggregator.storage.schema_alerts import alerts
 from aggregator.storage.schema_escalation import NOTIFICATION_WAITING, notification_targets, notifications
 from aggregator.storage.tables import audit
 from aggregator.storage.tables.accounts import within as lies_within
@@ -27,11 +41,14 @@ def enqueue(db: Connection, notification: Notification) -> bool:
     return insert_new(db, notifications, msgspec.structs.asdict(notification))
 
 
-def enqueue_bounded(db: Connection, it: Notification) -> None:
-    """Add an entry; where too many wait for its target, count it in one digest instead."""
+def enqueue_bounded(db: Connection, it: Notification, *, critical: bool = False) -> None:
+    """Add an entry; where too many wait for its target, count it in one digest instead.
+
+    Room is kept for critical alerts: in a flood of others each of them is a message of its own.
+    """
     mine = (notifications.c.target == it.target, NOTIFICATION_WAITING)
     waiting = db.execute(select(func.count()).select_from(notifications).where(*mine)).scalar_one()
-    if waiting < MOST_WAITING:
+    if waiting < MOST_WAITING + (MOST_CRITICAL if critical else 0):
         enqueue(db, it)
         return
     digest = (*mine, notifications.c.purpose == "digest", notifications.c.tries == 0)
@@ -42,10 +59,15 @@ def enqueue_bounded(db: Connection, it: Notification) -> None:
 
 
 def due(db: Connection, now_ns: int, limit: int, without: Iterable[str] = ()) -> list[Notification]:
-    """Entries whose next attempt is due, but for these targets."""
-    ready = select(notifications).where(NOTIFICATION_WAITING, notifications.c.next_ns <= now_ns)
+    """Entries whose next attempt is due, but for these targets; those of critical alerts first."""
+    urgent = alerts.c.severity == literal_column("'critical'")
+    ready = (
+        select(notifications)
+        .join(alerts, and_(alerts.c.id == notifications.c.alert, urgent), isouter=True)
+        .where(NOTIFICATION_WAITING, notifications.c.next_ns <= now_ns)
+    )
     ready = ready.where(~one_of(notifications.c.target, without))
-    return _entries(db, ready.order_by(notifications.c.next_ns, notifications.c.id).limit(limit))
+    return _entries(db, ready.order_by(alerts.c.id.is_(None), notifications.c.next_ns, notifications.c.id).limit(limit))
 
 
 def one(db: Connection, notification_id: str) -> Notification | None:

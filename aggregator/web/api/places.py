@@ -85,6 +85,7 @@ def _placed(sites: SiteClock, box: Box | None, place: models.PlaceResponse) -> m
         update={
             "site_name": sites.name(place.site), "time_zone": zone, "areas": areas,
             "online": box is not None and box.online,
+            "since": to_rfc3339(box.status_ns) if box is not None and not box.online and box.status_ns else place.since,
         }
     )  # fmt: skip
 
@@ -92,7 +93,7 @@ def _placed(sites: SiteClock, box: Box | None, place: models.PlaceResponse) -> m
 def _from_camera(camera: Camera) -> models.PlaceResponse:
     return models.PlaceResponse(
         kind="camera", site=camera.site, box=camera.box, id=camera.id, name=camera.name or camera.id,
-        state=camera.state, seen=to_rfc3339(camera.seen_ns),
+        state=camera.state, seen=to_rfc3339(camera.seen_ns), since=camera.since or None, problem=camera.problem,
     )  # fmt: skip
 
 
@@ -114,8 +115,8 @@ def _box(box: Box) -> models.BoxResponse:
 
 def _camera(camera: Camera) -> models.CameraResponse:
     fields = msgspec.structs.asdict(camera)
-    seen = to_rfc3339(fields.pop("seen_ns"))
-    return models.CameraResponse(**fields, seen=seen)
+    seen, since = to_rfc3339(fields.pop("seen_ns")), fields.pop("since") or None
+    return models.CameraResponse(**fields, seen=seen, since=since)
 
 
 def _quarantined(it: Quarantined) -> models.QuarantinedResponse:

@@ -16,14 +16,14 @@ _BOX = {
 }  # fmt: skip
 _CAMERA = {
     "site": "village", "box": "gate-1", "id": "cam-1", "name": "North gate", "state": "up", "fps": 12.5,
-    "watch": "all", "seen": "2026-11-23T08:00:00.000000000Z",
+    "watch": "all", "seen": "2026-11-23T08:00:00.000000000Z", "since": None, "problem": "",
 }  # fmt: skip
 
 
 _PLACE = {
     "kind": "camera", "site": "village", "site_name": "Stone Bridge Village", "areas": ["gates"], "box": "gate-1",
     "id": "cam-1", "name": "North gate", "time_zone": "Asia/Shanghai", "state": "up", "online": True,
-    "seen": "2026-11-23T08:00:00.000000000Z",
+    "seen": "2026-11-23T08:00:00.000000000Z", "since": None, "problem": "",
 }  # fmt: skip
 
 
@@ -60,6 +60,10 @@ class PlaceResponse(ResponseModel):
     state: str = Field(description="As the box last reported; `unknown` while the box is offline; empty for a gate.")
     online: bool = Field(default=False, description="Whether its box is online.")
     seen: Time | None = Field(default=None, description="When the box last reported it; cameras only.")
+    since: Time | None = Field(
+        default=None, description="Since when there is no picture; while the box is offline, when it was last heard of."
+    )
+    problem: str = Field(default="", description="Why there is no picture, as the box says.")
 
 
 class PlacesResponse(ResponseModel):
@@ -112,6 +116,8 @@ class CameraResponse(ResponseModel):
     fps: float
     watch: str = Field(description="The mode of watching, as in the box's settings.")
     seen: Time
+    since: Time | None = Field(default=None, description="Since when there is no picture.")
+    problem: str = Field(default="", description="Why there is no picture, as the box says.")
 
 
 class CamerasResponse(ResponseModel):

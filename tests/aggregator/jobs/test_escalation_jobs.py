@@ -2,88 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 import pytest
-from agg_support import START_NS, run_apart
+from agg_support import START_NS
+from escalation_desk import CONFIG, Desk, level
 from escalation_kit import ENTRY, MINUTE_NS, alert, target
 
-from aggregator.domain.account import DropGrant, PutUser
+from aggregator.domain.account import DropGrant
 from aggregator.domain.authorization import RoleAssignment
 from aggregator.domain.escalation.records import EscalationDocument
+from aggregator.domain.notification import MOST_CRITICAL, MOST_WAITING
 from aggregator.domain.read_models import Batch
 from aggregator.domain.store_port import Store, Writer
-from aggregator.jobs.escalation_jobs import EscalationJobs
-from aggregator.services.monitoring.escalation_service import EscalationService
-from aggregator.services.site_clock import SiteClock
-from aggregator.settings.aggregator import Site
-from aggregator.settings.escalation import Chain, Escalation, Level, Rota
-from aggregator.storage.write_queue import WriteQueue
+from aggregator.settings.escalation import Chain, Escalation
 from common.clock import FakeClock
-from common.jobs.queue import JobQueue, MemoryJobStore
-
-
-def level(*notify: str, minutes: float = 5.0) -> Level:
-    name = notify[0].partition(":")[2] or notify[0]
-    return Level(notify=notify, name=name, minutes={"critical": minutes, "high": minutes})
-
-
-CONFIG = Escalation(
-    chains={
-        "village": Chain(areas=("*",), levels=(level("user:village"), level("rota:town")), then="above"),
-        "above": Chain(levels=(level("user:district", minutes=10), level("user:city", minutes=20)), repeat=1),
-    },
-    rotas={"town": Rota(people=("town",), start="2026-11-16T08:00")},
-)
-PEOPLE = ("village", "town", "district", "city")
-
-
-class Desk:
-    """A store with people, and the jobs that escalate."""
-
-    def __init__(self, store: Store, writer: Writer, clock: FakeClock, config: Escalation | None) -> None:
-        self.writer, self.clock, self.reader = writer, clock, store.reader()
-        for number, name in enumerate((*PEOPLE, "boss"), 1):
-            role = "supervisor" if name == "boss" else "monitor"
-            grants = (RoleAssignment(role, "village"),)  # type: ignore[arg-type]
-            writer.change_account(PutUser(name, "hash", START_NS, grants=grants), ENTRY)
-            writer.put_target(target(number, user=name), 10, ENTRY)
-        self.queue: WriteQueue[Any] = WriteQueue(writer)
-        sites = SiteClock({"village": Site(timezone="Asia/Shanghai")}, clock)
-        service = EscalationService(self.reader, self.queue, {"village": config} if config else {}, sites, {}, clock)
-        numbers = iter(range(1, 1_000_000))
-        self.jobs = EscalationJobs(
-            service, self.queue, clock, lambda: f"00000000-0000-7000-9000-{next(numbers):012d}", lambda *_: False
-        )
-
-    def turn(self, minutes: float = 0.0) -> None:
-        """Let time go on, and plan once."""
-        self.clock.advance(minutes * 60)
-
-        async def work() -> None:
-            planning = asyncio.create_task(
-                self.jobs.plan(JobQueue(MemoryJobStore(), {}, self.clock, lambda: 1.0, remembered=0))
-            )
-            while not planning.done():
-                await asyncio.to_thread(self.queue.serve)
-                await asyncio.sleep(0)
-            await planning
-
-        run_apart(work())
-
-    def put(self, number: int = 1, **fields: Any) -> None:
-        self.writer.apply(Batch(alerts={"a": alert(number, **fields)}))
-
-    def notified(self, number: int = 1) -> list[str]:
-        """Whom the steps of an alert have notified, in their order."""
-        found = self.reader.taken_steps(alert(number).id)
-        return [user for it in found for user in msgspec.json.decode(it.detail)["users"]]
-
-    def waiting(self) -> set[str]:
-        return {it.recipient for it in self.reader.due_notifications(self.clock.wall_ns(), 1_000)}
 
 
 @pytest.fixture
@@ -187,5 +121,5 @@ def test_a_storm_is_escalated_and_bounded_for_each_target(make_desk: Callable[..
     desk.turn()
     assert all(desk.notified(number) == ["village"] for number in (1, 150, 300))
     waiting = desk.reader.due_notifications(desk.clock.wall_ns(), 1_000)
-    assert len(waiting) <= 21
+    assert len(waiting) <= MOST_WAITING + MOST_CRITICAL + 1
     assert sum(it.count for it in waiting) == 300

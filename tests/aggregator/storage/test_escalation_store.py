@@ -11,7 +11,7 @@ from escalation_kit import ENTRY, MINUTE_NS, alert, notification, step_of, targe
 from aggregator.domain.account import DropUser
 from aggregator.domain.authorization import Scope
 from aggregator.domain.escalation.records import EscalationDocument
-from aggregator.domain.notification import MOST_WAITING, Attempt, after_attempt, replayed
+from aggregator.domain.notification import MOST_CRITICAL, MOST_WAITING, Attempt, after_attempt, replayed
 from aggregator.domain.read_models import Batch, Session
 from aggregator.domain.store_port import Store, Writer
 
@@ -80,13 +80,25 @@ def test_an_acknowledgement_cancels_what_waits_and_a_re_alarm_starts_again(store
 
 def test_a_storm_for_one_target_becomes_one_digest(store: Store, writer: Writer) -> None:
     numbers = range(1, MOST_WAITING + 31)
-    put(writer, *numbers)
+    put(writer, *numbers, severity="high")
     writer.start_timers([timer(it) for it in numbers])
     assert writer.take_steps([step_of(timer(it), notification(it)) for it in numbers]) == len(numbers)
     waiting = store.reader().due_notifications(NOW, 1_000)
     digests = [it for it in waiting if it.purpose == "digest"]
     assert (len(waiting), len(digests), digests[0].count, digests[0].alert) == (MOST_WAITING + 1, 1, 30, "")
     assert len(store.reader().taken_steps(alert(MOST_WAITING + 30).id)) == 1
+
+
+def test_critical_alerts_have_room_of_their_own_and_are_sent_first(store: Store, writer: Writer) -> None:
+    high, critical = range(1, MOST_WAITING + 11), range(100, 100 + MOST_CRITICAL + 5)
+    put(writer, *high, severity="high")
+    put(writer, *critical)
+    writer.start_timers([timer(it) for it in (*high, *critical)])
+    writer.take_steps([step_of(timer(it), notification(it)) for it in (*high, *critical)])
+    waiting = store.reader().due_notifications(NOW, 1_000)
+    first = [it.alert for it in waiting[: MOST_CRITICAL - 1]]
+    assert first == [alert(it).id for it in critical[: MOST_CRITICAL - 1]], "one place is the digest's"
+    assert sum(it.count for it in waiting) == len(high) + len(critical)
 
 
 def test_an_entry_is_leased_to_one_process(store: Store, writer: Writer) -> None:

@@ -11,7 +11,7 @@ import pytest
 from edge_kit import Served, make_clip, served, wait_until
 
 from common.backoff import Backoff
-from common.clock import SystemClock
+from common.clock import SECOND_NS, SystemClock
 from common.errors import SourceLost, SourceRefused, StreamBroken
 from common.secret import Secret
 from demo.media_loop import AccessUnit, Clip, load
@@ -32,6 +32,7 @@ from pipelines.camera_tamper_detector import CameraHealth
 from pipelines.settings import HealthSettings
 from pipelines.types import Detections
 from protocol.envelope import UnsequencedEvent
+from protocol.identifiers import from_rfc3339
 
 WHO = Login("viewer", Secret("s3cret/@:?#"))
 
@@ -219,6 +220,20 @@ def test_a_camera_that_refuses_the_login_says_so_in_its_state(clip: Clip) -> Non
     with served({"a": clip}, digest) as server, Rig(server.url("a"), Login("viewer", Secret("guess"))) as rig:
         wait_until(lambda: rig.camera.refused)
         assert camera_status(rig.camera, CameraSettings(id="a", url="rtsp://h/a")).state == "refused"
+
+
+def test_ux_12_a_camera_without_a_picture_says_why_and_since_when(server: Served) -> None:
+    before_ns = SystemClock().wall_ns()
+    settings = CameraSettings(id="a", url="rtsp://h/a")
+    with Rig(server.url("nowhere")) as rig:
+        wait_until(lambda: rig.camera.problem != "")
+        status = camera_status(rig.camera, settings)
+        assert status.problem == rig.camera.problem
+        assert before_ns - SECOND_NS <= from_rfc3339(status.since) <= SystemClock().wall_ns()
+    with Rig(server.url("a")) as rig:
+        wait_until(lambda: rig.camera.up)
+        status = camera_status(rig.camera, settings)
+        assert (status.since, status.problem) == ("", "")
 
 
 def test_a_path_that_is_not_there_is_refused(server: Served) -> None:

@@ -12,6 +12,7 @@ from agg_support import START_NS, entered, event
 
 from aggregator.domain.alerts.grouping import fingerprint_of, split_fingerprint, subject_of, targets
 from aggregator.domain.alerts.lifecycle import Context, transition
+from aggregator.domain.alerts.own_kinds import BOX_BACK, BOX_LOST, UPLINK_BACK, UPLINK_LOST
 from aggregator.domain.alerts.rules import (
     CLOSINGS,
     ENDS,
@@ -39,13 +40,13 @@ SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
 
 
 def test_every_kind_is_either_in_the_table_or_quiet() -> None:
-    assert set(RULES) | QUIET == set(KINDS)
+    assert set(RULES) | QUIET == set(KINDS) | {BOX_LOST, UPLINK_LOST}
     assert not set(RULES) & QUIET
 
 
 def test_what_ends_a_condition_is_quiet_and_a_kind() -> None:
-    assert set(ENDS) == {"camera.back", "camera.clear", "door.closed", "door.online"}
-    assert set(ENDS) <= QUIET
+    assert set(ENDS) == {"box.back", "camera.back", "camera.clear", "door.closed", "door.online", "uplink.back"}
+    assert set(ENDS) <= QUIET | {BOX_BACK, UPLINK_BACK}
     assert set(ENDS["camera.clear"]) == {"camera.covered", "camera.frozen", "camera.moved", "camera.defocused"}
 
 

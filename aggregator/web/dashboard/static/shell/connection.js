@@ -30,7 +30,8 @@ function found(report) {
     document.documentElement.classList.remove("stale");
     dispatchEvent(new CustomEvent("paifang:back"));
   }
-  const broken = ["broker", "store", "ingest"].find(part => !report[part]);
+  // without the database ingest leaves the broker too: the cause is said, not what follows from it
+  const broken = ["store", "broker", "ingest"].find(part => !report[part]);
   show(t(broken ? `health.${broken}` : "health.good"), broken ? "bad" : "");
 }
 

@@ -130,6 +130,9 @@ def _crowd(centre: Centre, browser: Browser, quick: bool) -> dict[str, float]:
         stack.enter_context(publishing(centre, ALERTS + 1, PER_S))
         others = subprocess.Popen([*command, str(warm_s + seconds + 5)], stdout=subprocess.PIPE, text=True)
         stack.callback(others.kill)
+        assert others.stdout is not None
+        if others.stdout.readline().strip() != "ready":
+            raise RuntimeError("the clients did not log in")
         _watch(centre, pages[0], warm_s)
         spent, started = centre.cpu_s(), time.monotonic()
         memory = _watch(centre, pages[0], seconds)
@@ -143,6 +146,7 @@ def _crowd(centre: Centre, browser: Browser, quick: bool) -> dict[str, float]:
         "clients_to_the_end": said["clients"] + REAL,
         "requests_failed": said["failed"],
         "feeds_broken": said["resets"],
+        "alerts_seen_by_each": said["least_alerts"],
     }
 
 

@@ -28,21 +28,25 @@ class Client:
         )
         self._newest = ""
 
-    async def run(self, seconds: float) -> None:
-        """Log in, and stay."""
-        async with self._http:
-            await self._log_in()
-            await self._get("/")
-            await self._get("/api/places")
-            await self._list()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await asyncio.gather(
-                        self._feed(),
-                        self._often(HEALTH_S, self._health),
-                        self._often(LIST_S, self._list),
-                        self._often(DETAIL_S, self._detail),
-                    )
+    async def enter(self) -> None:
+        """Log in, and load the page."""
+        await self._log_in()
+        await self._get("/")
+        await self._get("/api/places")
+        await self._list()
+
+    async def stay(self, seconds: float) -> None:
+        """Do what an open page does."""
+        work = (
+            self._feed(),
+            self._often(HEALTH_S, self._health),
+            self._often(LIST_S, self._list),
+            self._often(DETAIL_S, self._detail),
+        )
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await asyncio.gather(*work)
+        await self._http.aclose()
 
     async def _log_in(self) -> None:
         """As soon as the server takes it: 50 log-ins at once from one address are slowed down."""
@@ -95,10 +99,12 @@ class Client:
 
 
 async def work(url: str, count: int, seconds: float) -> dict[str, float]:
-    """So many browsers for so long; what they have seen."""
+    """So many browsers for so long, counted from when all are in; what they have seen. Says `ready` then."""
     clients = [Client(url, USERS[it % len(USERS)]) for it in range(count)]
+    await asyncio.gather(*(it.enter() for it in clients))
+    print("ready", flush=True)
     started = time.monotonic()
-    results = await asyncio.gather(*(it.run(seconds) for it in clients), return_exceptions=True)
+    results = await asyncio.gather(*(it.stay(seconds) for it in clients), return_exceptions=True)
     for problem in {repr(it) for it in results if it is not None}:
         print(problem, file=sys.stderr)
     return {

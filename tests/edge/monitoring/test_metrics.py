@@ -43,7 +43,7 @@ def bound() -> Metrics:
     def some() -> list[None]:
         return [None] * next(numbers)
 
-    camera = part(id="gate", up=True, counters=part(), analyzer=part())
+    camera = part(id="gate", up=True, counters=part(), analyzer=part(tracking=part()))
     metric_sources.read_camera(metrics.cameras, camera)
     metric_sources.read_inference(metrics.inference, part(), part())
     reporter = part(unsaved=some())

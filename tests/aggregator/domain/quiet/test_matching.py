@@ -122,7 +122,7 @@ matchers = FIELDS_OF.map(lambda fields: Matcher(**fields))
 
 
 @given(matchers)
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_what_is_accepted_leaves_an_ordinary_alert_at_each_site(match: Matcher) -> None:
     try:
         check(match, UNIVERSE)

@@ -1,18 +1,18 @@
 // The queue: filters, list, the selected alert, and the keys.
 
 import { get, may } from "../shell/api.js";
-import { h } from "../shell/dom.js";
+import { h, typing } from "../shell/dom.js";
 import { knownPlaces, scope, setQuery } from "../shell/scope.js";
 import { counted, data, t } from "../shell/texts.js";
 import { toast } from "../shell/toast.js";
 import { Actions } from "./actions.js";
 import { Detail } from "./detail.js";
-import { askClose, askNote, askShelve, showHelp } from "./dialogs.js";
+import { askClose, askNote, askReason, askShelve, showHelp } from "./dialogs.js";
 import { Filters } from "./filters.js";
 import { listen } from "./keys.js";
 import { List, ROW_PX } from "./list.js";
 import { Model } from "./model.js";
-import { learnNames } from "./words.js";
+import { kindName, learnNames, placeName } from "./words.js";
 
 const main = document.querySelector("main"), model = new Model();
 const list = new List(model, () => data.sites.length > 1 && !scope.site);
@@ -82,14 +82,27 @@ const moves = {
   "page-up": () => model.selected - page(), first: () => 0, last: () => model.rows.length - 1,
 };
 
-async function work(action, body) {
+async function work(action, body, wanted = actions.targets()) {
   const many = model.checked.size > 0, last = model.selected;
-  const done = actions.run(action, body);
+  const done = actions.run(action, body, wanted);
   list.element.focus({ preventScroll: true });
   main.classList.remove("detailed");
   // the last one is done: show what has come meanwhile
   if (!many && model.selected === last && model.waiting.size) done.then(read);
+  done.then(problem => problem?.steps && explain(problem, body));
   return done;
+}
+
+// Required steps are open. Where something else is being typed, the question waits behind a message.
+function explain(problem, body) {
+  const ask = () => {
+    const [alert] = problem.alerts, place = model.index.get(alert.id);
+    if (problem.alerts.length === 1 && place !== undefined) model.select(place);
+    askReason(problem, body, work);
+  };
+  if (!document.querySelector("dialog[open]") && !typing(document.activeElement)) return ask();
+  const [alert] = problem.alerts;
+  return toast(`${kindName(alert)} · ${placeName(alert)}: ${problem.message}`, "bad", { text: t("queue.show"), run: ask });
 }
 
 function run(name) {
@@ -102,9 +115,9 @@ function run(name) {
   if (name === "live" || name === "clip") return detail[name]();
   if (!may.work) return toast(t("shell.error.forbidden"), "info");
   if (name === "select") return model.toggle(model.current.id);
-  if (name === "close") return askClose({ run: work });
+  if (name === "close") return askClose(actions.targets(), work);
   if (name === "note") return askNote(actions);
-  if (name === "shelve") return askShelve({ run: work });
+  if (name === "shelve") return askShelve(actions.targets(), work);
   if (name === "false_alarm") return work("close", { outcome: "false_alarm" });
   if (name === "assign") return actions.run("assign", { to: data.user });
   if (name === "acknowledge") return work(name);

@@ -9,14 +9,17 @@ import { Actions } from "./actions.js";
 import { Detail } from "./detail.js";
 import { askClose, askNote, askReason, askShelve, showHelp } from "./dialogs.js";
 import { Filters } from "./filters.js";
+import { Flood } from "./flood.js";
 import { listen } from "./keys.js";
 import { List, ROW_PX } from "./list.js";
 import { Model } from "./model.js";
 import { kindName, learnNames, placeName } from "./words.js";
 
+const FLOOD_MS = 500;
 const main = document.querySelector("main"), model = new Model();
 const list = new List(model, () => data.sites.length > 1 && !scope.site);
 const actions = new Actions(model), filters = new Filters(() => refilter());
+const flood = new Flood(filters, settled);
 const detail = new Detail(model, action => run(action));
 const pill = h("button", { type: "button", class: "pill", test: "new-alerts", hidden: true, onclick: () => read() });
 // always as high as the button, so that no row moves when it appears
@@ -26,18 +29,25 @@ const problem = h("p", { class: "problem", role: "alert", hidden: true, test: "l
 const bulk = h("div", { class: "bulk", role: "group", "aria-label": t("queue.bulk"), hidden: true, test: "bulk" });
 
 main.append(h("section", { class: "queue", "aria-label": t("queue.list") }, filters.element, news, problem, none,
-  list.element, bulk), detail.element);
+  list.element, flood.element, bulk), detail.element);
 
 // Read the list again; the selected row stays where it is on the screen.
 async function read() {
   const place = list.offset();
-  await model.read(filters.query());
+  await model.read(flood.query());
   list.hold(place);
   list.draw();
 }
 
+// A flood begins or ends: no row moves under a pointer, so that the list waits until the pointer has left.
+function settled(asked) {
+  if (asked || !list.element.matches(":hover")) return read();
+  return list.element.addEventListener("pointerleave", () => read(), { once: true });
+}
+
 // Another filter is another list: it begins at its top.
 function refilter() {
+  flood.read();
   model.forget();
   list.element.scrollTop = 0;
   return read();
@@ -47,7 +57,8 @@ function shown() {
   const empty = model.loaded && !model.rows.length && !model.failed;
   loaded.textContent = model.loaded && !empty ? counted("queue.loaded", model.rows.length) + (model.next ? " +" : "") : "";
   none.hidden = !empty;
-  none.textContent = t(filters.clear.hidden && !scope.site && !scope.area ? "queue.none" : "queue.none.filtered");
+  const unfiltered = filters.clear.hidden && !scope.site && !scope.area ? "queue.none" : "queue.none.filtered";
+  none.textContent = t(flood.folding && flood.count ? "queue.none.flood" : unfiltered);
   list.element.hidden = empty;
   problem.hidden = !model.failed;
   if (model.failed) problem.textContent = t("queue.failed", { problem: model.failed.message });
@@ -138,7 +149,7 @@ model.addEventListener("selected", () => {
 list.element.addEventListener("picked", () => main.classList.add("detailed"));
 listen(run);
 
-addEventListener("paifang:changes", event => model.apply(event.detail.alerts, it => filters.holds(it)));
+addEventListener("paifang:changes", event => model.apply(event.detail.alerts, it => flood.holds(it)));
 for (const name of ["paifang:reset", "paifang:back"]) addEventListener(name, () => read());
 addEventListener("paifang:scope", refilter);
 
@@ -149,6 +160,8 @@ knownPlaces().then(found => {
 }).catch(() => {});
 
 const linked = new URLSearchParams(location.search).get("alert");
+// the first list is the right one, unless the answer takes long
+await Promise.race([flood.start(), new Promise(done => setTimeout(done, FLOOD_MS))]);
 await read();
 if (linked && model.current?.id !== linked)
   await get(`/api/alerts/${encodeURIComponent(linked)}`).then(found => {

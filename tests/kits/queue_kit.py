@@ -13,6 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Page, Route
 
 from aggregator.domain.alerts.types import SEVERITIES
+from aggregator.domain.shift.procedure import Checklist, Procedure, closing_problem
+from aggregator.domain.shift.step import Step
 
 FEED_JS = """
 window.EventSource = class {
@@ -53,6 +55,9 @@ class FakeApi:
     Attributes:
         alerts: By id.
         posted: (path, body) of every action, in order.
+        steps: Of every alert's procedure, as the API has them.
+        ticked: (alert, step, done), in order.
+        flood: What `GET /api/flood` says; None: there is none.
         failing: A status that the next actions are answered with; 0: none.
         down: Nothing answers.
     """
@@ -61,6 +66,9 @@ class FakeApi:
     posted: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    ticked: list[tuple[str, int, bool]] = field(default_factory=list, init=False)
+    flood: dict[str, Any] | None = field(default=None, init=False)
     failing: int = 0
     down: bool = False
 
@@ -81,7 +89,7 @@ class FakeApi:
     def install(self, page: Page) -> None:
         """Answer this page's requests from now on."""
         page.add_init_script(FEED_JS)
-        page.route(re.compile(r"/api/alerts"), self._answer)
+        page.route(re.compile(r"/api/(alerts|flood)"), self._answer)
 
     def _answer(self, route: Route) -> None:
         if self.down:
@@ -89,10 +97,15 @@ class FakeApi:
             return
         parts = urlsplit(route.request.url)
         self.asked.append(f"{parts.path}?{parts.query}")
-        if route.request.method == "POST":
+        if parts.path == "/api/flood":
+            calm = {"active": False, "since": None, "recent": 0, "operators": 1, "starts_above": 10, "ends_below": 5}
+            _json(route, calm | (self.flood or {}))
+        elif "/procedure" in parts.path:
+            self._procedure(route, parts.path)
+        elif route.request.method == "POST":
             self._act(route, parts.path, json.loads(route.request.post_data or "{}"))
         elif parts.path == "/api/alerts":
-            self._list(route, {name: values[0] for name, values in parse_qs(parts.query).items()})
+            self._list(route, parse_qs(parts.query))
         else:
             alert = self.alerts.get(parts.path.rsplit("/", 1)[1])
             _json(
@@ -101,7 +114,23 @@ class FakeApi:
                 200 if alert else 404,
             )
 
-    def _list(self, route: Route, query: dict[str, str]) -> None:
+    def _procedure(self, route: Route, path: str) -> None:
+        alert_id, _, step = path.removeprefix("/api/alerts/").partition("/procedure")
+        steps = [{**it} for it in self.steps]
+        if route.request.method == "PUT":
+            if self.failing:
+                _json(route, {"error": "refused by the test"}, self.failing)
+                return
+            self.ticked.append((alert_id, int(step[1:]), json.loads(route.request.post_data or "{}")["done"]))
+        for number, done in {number: done for alert, number, done in self.ticked if alert == alert_id}.items():
+            if done:
+                steps[number - 1] |= {"done_by": "li", "done": "2026-11-27T08:44:00Z"}
+        open_required = [it["number"] for it in steps if it["required"] and not it["done"]]
+        _json(route, {"kind": "", "site": "", "version": 0, "steps": steps, "open_required": open_required})
+
+    def _list(self, route: Route, asked: dict[str, list[str]]) -> None:
+        query = {name: values[0] for name, values in asked.items()}
+
         def rank(it: dict[str, Any]) -> tuple[bool, int, str]:
             return it["acknowledgement"] != "unacknowledged", -SEVERITIES.index(it["severity"]), it["first"]
 
@@ -110,13 +139,14 @@ class FakeApi:
             it
             for it in self.alerts.values()
             if (status == "all" or it["status"] == status)
-            and all(it[name] == query[name] for name in ("severity", "kind", "site", "area") if name in query)
+            and all(it[name] in asked[name] for name in ("severity", "kind", "site", "area") if name in query)
             and (it["suppression"] is None or query.get("suppressed") in ("include", "only"))
         ]
         found.sort(key=rank)
         start, limit = int(query.get("cursor", "0")), int(query.get("limit", "50"))
         after = str(start + limit) if start + limit < len(found) else None
-        _json(route, {"alerts": found[start : start + limit], "next": after, "counts": self.counts()})
+        counts = self.counts() | {it: 0 for it in SEVERITIES if it not in asked.get("severity", SEVERITIES)}
+        _json(route, {"alerts": found[start : start + limit], "next": after, "counts": counts})
 
     def _act(self, route: Route, path: str, body: dict[str, Any]) -> None:
         self.posted.append((path, body))
@@ -132,6 +162,11 @@ class FakeApi:
             return
         _, _, _, alert_id, action = path.split("/")
         alert = self.alerts[alert_id]
+        done = {number for one, number, ticked in self.ticked if one == alert_id and ticked}
+        missing = [it["number"] for it in self.steps if it["required"] and it["number"] not in done]
+        if action == "close" and missing and not body.get("note") and body["outcome"] in ("real", "false_alarm"):
+            _json(route, {"error": closing_problem(_checklist(missing), "")}, 422)
+            return
         if body.get("version", alert["version"]) != alert["version"]:
             _json(route, {"error": "changed meanwhile", "alert": alert}, 409)
             return
@@ -149,6 +184,12 @@ class FakeApi:
         old = self.alerts[alert_id]
         self.alerts[alert_id] = {**old, **changes[action], "version": old["version"] + 1}
         return self.alerts[alert_id]
+
+
+def _checklist(missing: list[int]) -> Checklist:
+    """One whose required steps `missing` are open."""
+    steps = tuple(Step(en="Look.", required=it in missing) for it in range(1, max(missing) + 1))
+    return Checklist(Procedure(kind="door.forced", site="", version=0, steps=steps), ())
 
 
 def _json(route: Route, content: Any, status: int = 200) -> None:

@@ -29,6 +29,7 @@ _MAY: dict[str, Permission] = {
     "see": "alerts.see", "work": "alerts.work", "live": "live.see", "clips": "clips.see", "footage": "footage.look",
     "cases": "case.work", "gates": "passages.see", "places": "places.see",
     "silence": "silences.change", "escalation": "escalation.change", "letters": "notifications.see",
+    "reports": "reports.see",
 }  # fmt: skip
 """What the scripts ask before they offer something. The API decides."""
 SCOPED = ("/", "/live", "/devices")

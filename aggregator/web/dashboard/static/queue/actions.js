@@ -5,6 +5,7 @@ import { post } from "../shell/api.js";
 import { data, counted, t } from "../shell/texts.js";
 import { toast } from "../shell/toast.js";
 import { fresh, open } from "./model.js";
+import { openSteps } from "./procedure.js";
 import { kindName, placeName, stateText } from "./words.js";
 
 export const OUTCOMES = ["real", "false_alarm", "test", "maintenance"];
@@ -42,18 +43,20 @@ export class Actions {
     return action === "note" || open(alert);
   }
 
-  // One action on the chosen alerts; resolves to whether all of it was done.
-  async run(action, body = {}) {
-    const alerts = this.targets().filter(it => this.allowed(action, it));
+  // One action on some alerts (the chosen ones); resolves to true where all of it was done, else to the error. An error
+  // has `steps` and `alerts` where required steps of procedures are open.
+  async run(action, body = {}, wanted = this.targets()) {
+    const alerts = wanted.map(it => this.#now(it)).filter(it => this.allowed(action, it));
     if (!alerts.length) {
       toast(t("queue.nothing"), "info");
       return true;
     }
-    const many = this.model.checked.size > 0, place = this.model.selected;
+    const many = wanted.length > 1 || this.model.checked.has(wanted[0].id), place = this.model.selected;
+    const here = this.model.current?.id === alerts[0].id;
     const guess = GUESSES[action];
     if (guess) this.model.apply(alerts.map(it => ({ ...it, ...guess(body) })));
     if (many) this.model.uncheck();
-    else if (action !== "note" && action !== "reopen" && action !== "unshelve") this.model.advance(place);
+    else if (here && action !== "note" && action !== "reopen" && action !== "unshelve") this.model.advance(place);
     return many ? this.#bulk(action, body, alerts) : this.#one(action, body, alerts[0]);
   }
 
@@ -76,33 +79,39 @@ export class Actions {
       dispatchEvent(new CustomEvent("paifang:acted", { detail: { action, id: alert.id } }));
       return true;
     } catch (error) {
-      this.#undo([alert], error);
-      return error;
+      const steps = error.status === 422 && openSteps(error.body?.error);
+      if (!steps) return this.#undo([alert], error);
+      this.#restore([alert]);
+      return { steps: true, alerts: [alert], message: t("queue.steps.open", { steps }) };
     }
   }
 
   async #bulk(action, body, alerts) {
-    const failed = [];
+    const failed = [], unticked = [];
     let problem = null;
     for (let from = 0; from < alerts.length; from += MOST) {
       const part = alerts.slice(from, from + MOST);
       try {
         const answer = await post("/api/alerts/bulk", { ids: part.map(it => it.id), action, ...body });
-        const wrong = new Set(answer.results.filter(it => it.result !== "done").map(it => it.id));
-        failed.push(...part.filter(it => wrong.has(it.id)));
+        const wrong = new Map(answer.results.filter(it => it.result !== "done").map(it => [it.id, openSteps(it.error)]));
+        failed.push(...part.filter(it => wrong.get(it.id) === ""));
+        unticked.push(...part.filter(it => wrong.get(it.id)));
         this.model.apply(answer.results.map(it => it.alert).filter(Boolean));
       } catch (error) {
         failed.push(...part);
         problem = error;
       }
     }
-    const done = alerts.length - failed.length;
+    const done = alerts.length - failed.length - unticked.length;
     if (done) toast(counted("queue.bulk.done", done));
-    if (!failed.length) return true;
-    this.model.apply(failed.map(it => ({ ...it })));
-    failed.forEach(it => this.model.checked.has(it.id) || this.model.toggle(it.id));
-    toast(`${counted("queue.bulk.failed", failed.length)} ${problem ? problem.message : t("shell.error.changed")}`, "bad");
-    return problem || false;
+    const left = [...failed, ...unticked];
+    if (!left.length) return true;
+    this.model.apply(left.map(it => ({ ...it })));
+    left.forEach(it => this.model.checked.has(it.id) || this.model.toggle(it.id));
+    if (failed.length) toast(`${counted("queue.bulk.failed", failed.length)} ${problem ? problem.message : t("shell.error.changed")}`, "bad");
+    if (!unticked.length) return problem || false;
+    const message = counted("queue.steps.many", unticked.length);
+    return { steps: true, alerts: unticked, message };
   }
 
   // Show the alert as it is: what the server sent along, else as it was.
@@ -110,11 +119,20 @@ export class Actions {
     const newer = error.status === 409 && error.body?.alert;
     const [alert] = alerts;
     if (newer) this.model.apply([newer]);
-    else this.model.apply(alerts.map(it => ({ ...it, version: Math.max(it.version, this.#version(it.id)) })));
+    else this.#restore(alerts);
     const name = `${kindName(alert)} · ${placeName(alert)}`;
     const text = newer ? t("queue.changed", { state: stateText(newer) }) : error.message;
     const again = { text: t("queue.show"), run: () => this.model.select(this.model.index.get(alert.id)) };
     toast(`${name}: ${text}`, "bad", again);
+    return error;
+  }
+
+  #restore(alerts) {
+    this.model.apply(alerts.map(it => ({ ...it, version: Math.max(it.version, this.#version(it.id)) })));
+  }
+
+  #now(alert) {
+    return this.model.rows[this.model.index.get(alert.id)] || alert;
   }
 
   #version(id) {

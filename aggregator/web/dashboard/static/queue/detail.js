@@ -5,11 +5,17 @@ import { h } from "../shell/dom.js";
 import { has, t } from "../shell/texts.js";
 import { clipView, eventPicture, liveView } from "./media.js";
 import { fresh, open } from "./model.js";
+import { Procedure, sentence } from "./procedure.js";
 import {
   countText, flagTexts, kindName, objectName, placeName, severityName, stateText, when, whenZone,
 } from "./words.js";
 
 const SETTLE_MS = 150;
+
+// The page of reports with the false alarms of the alert's rule, and changes of it.
+function ruleReport({ site, box, camera, kind, subject }) {
+  return `/reports?${new URLSearchParams({ site, box, place: camera, kind, subject })}#rule`;
+}
 
 export class Detail {
   #timer = 0;
@@ -25,9 +31,11 @@ export class Detail {
     this.head = h("div", { class: "detail-head" });
     this.stage = h("div", { class: "stage", test: "stage" });
     this.tools = h("div", { class: "tools" });
+    this.procedure = new Procedure(() => this.#alert && this.#read(this.#alert));
     this.events = h("div", { class: "events" });
     this.history = h("div", { class: "history" });
-    this.body = h("div", { class: "detail-body" }, this.head, this.bar, this.tools, this.stage, this.events, this.history);
+    this.body = h("div", { class: "detail-body" }, this.head, this.bar, this.tools, this.stage,
+      this.procedure.element, this.events, this.history);
     this.none = h("p", { class: "none", text: t("queue.none.selected") });
     this.element = h("section", { class: "detail", test: "alert-detail", "aria-label": t("queue.detail") },
       h("button", { type: "button", class: "back", text: t("queue.back"), test: "back", onclick: () => this.leave() }),
@@ -59,6 +67,7 @@ export class Detail {
     this.#alert = alert;
     this.#full = null;
     this.element.dataset.alert = alert.id;
+    this.procedure.clear();
     this.events.replaceChildren();
     this.history.replaceChildren();
     this.stage.replaceChildren(h("div", { class: "shot" }, h("span", { text: t("queue.loading") })));
@@ -81,7 +90,9 @@ export class Detail {
   }
 
   async #read(alert) {
+    this.#abort?.abort();
     this.#abort = new AbortController();
+    this.procedure.read(alert, this.#abort.signal);
     try {
       const full = await get(`/api/alerts/${alert.id}`, this.#abort.signal);
       if (this.#alert?.id !== alert.id) return;
@@ -143,6 +154,7 @@ export class Detail {
       alert.camera && may.live && tool("live", "L", () => this.live()),
       alert.camera && may.footage && h("a", { href: `/footage?${at}`, class: "button", test: "tool-footage",
         text: t("queue.tool.footage", { time: when(alert.first, alert.time_zone) }) }),
+      may.reports && h("a", { href: ruleReport(alert), class: "button", test: "tool-rule", text: t("queue.tool.rule") }),
     ].filter(Boolean));
   }
 
@@ -163,6 +175,7 @@ export class Detail {
     const action = has(`queue.action.${it.action}`) ? t(`queue.action.${it.action}`) : it.action;
     const detail = typeof it.detail === "object" && it.detail ? it.detail : {};
     const more = [detail.outcome && t(`queue.outcome.${detail.outcome}`), detail.to, detail.reason, detail.note,
+      detail.step && sentence(detail),
       has(`queue.via.${it.via}`) && t(`queue.via.${it.via}`)]
       .filter(Boolean).join(" · ");
     return h("li", { test: "history-entry" }, h("time", { text: when(it.time, this.#alert.time_zone) }),

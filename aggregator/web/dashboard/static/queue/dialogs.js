@@ -5,6 +5,7 @@ import { h, typing } from "../shell/dom.js";
 import { forget, restore } from "../shell/drafts.js";
 import { t } from "../shell/texts.js";
 import { OUTCOMES, SHELVES_MIN } from "./actions.js";
+import { kindName, placeName } from "./words.js";
 
 const LONGEST_NOTE = 2000;
 
@@ -85,13 +86,15 @@ function choose(name, title, choices, extra, run) {
   list.querySelector("button").focus();
 }
 
-export function askClose(actions) {
+// Which alerts it is about was decided when it was opened: `run` moves the selection on.
+export function askClose(wanted, run) {
   const field = note(t("queue.note.optional"), false);
   const label = h("label", {}, h("span", { text: t("queue.note.optional") }), field);
   choose("close", t("queue.close"), OUTCOMES.map(it => [it, t(`queue.outcome.${it}`)]), [label], async outcome => {
     if (!outcome) return { message: t("queue.choose") };
-    const sent = actions.run("close", { outcome, ...(field.value ? { note: field.value } : {}) });
-    if (!field.value) return true; // nothing that could be lost: the next key is for the next alert
+    const text = field.value.trim() ? field.value : "";
+    const sent = run("close", { outcome, ...(text ? { note: text } : {}) }, wanted);
+    if (!text) return true; // nothing that could be lost: the next key is for the next alert
     const done = await sent;
     if (done === true) forget(field);
     return done;
@@ -99,7 +102,27 @@ export function askClose(actions) {
   restore(field);
 }
 
-export function askShelve(actions) {
+// Closing was refused because required steps are open: why they are may be said in the note.
+export function askReason({ alerts, message }, body, run) {
+  const field = note(t("queue.steps.note"), true), many = alerts.length > 1;
+  field.setAttribute("aria-describedby", "reason-why");
+  const [alert] = alerts, what = many ? "" : `${kindName(alert)} · ${placeName(alert)}`;
+  const why = h("p", { class: "problem", role: "alert", id: "reason-why", text: message, test: "reason-why" });
+  const label = h("label", {}, h("span", { text: t("queue.steps.note") }), field);
+  const title = t("queue.state.closed", { outcome: t(`queue.outcome.${body.outcome}`) });
+  const content = [h("p", { class: "where", text: [what, title].filter(Boolean).join(" · ") }), why, label,
+    buttons(t("queue.steps.close"), () => dialog.close())];
+  const { dialog } = ask("reason", t("queue.steps"), content, async () => {
+    if (!field.value.trim()) return { message };
+    const done = await run("close", { ...body, note: field.value }, alerts);
+    if (done === true) forget(field);
+    return done;
+  });
+  restore(field);
+  field.focus();
+}
+
+export function askShelve(wanted, run) {
   const choices = SHELVES_MIN.map(it => [it, t(`queue.shelve.${it}`)]), usual = t("queue.shelve.usual");
   const hint = h("p", { class: "hint", text: t("queue.shelve.hint") });
   const field = h("input", { type: "text", value: usual, minLength: 3, maxLength: 200, required: true, test: "shelve-reason" });
@@ -107,7 +130,7 @@ export function askShelve(actions) {
   choose("shelve", t("queue.shelve"), choices, [label, hint], async minutes => {
     if (!minutes) return { message: t("queue.choose") };
     if (field.value.trim().length < 3) return { message: t("queue.shelve.short") };
-    const sent = actions.run("shelve", { minutes, reason: field.value.trim() });
+    const sent = run("shelve", { minutes, reason: field.value.trim() }, wanted);
     return field.value === usual ? true : sent;
   });
 }

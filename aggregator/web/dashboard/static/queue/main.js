@@ -1,22 +1,25 @@
 // The queue: filters, list, the selected alert, and the keys.
 
 import { get, may } from "../shell/api.js";
-import { h } from "../shell/dom.js";
+import { h, typing } from "../shell/dom.js";
 import { knownPlaces, scope, setQuery } from "../shell/scope.js";
 import { counted, data, t } from "../shell/texts.js";
 import { toast } from "../shell/toast.js";
 import { Actions } from "./actions.js";
 import { Detail } from "./detail.js";
-import { askClose, askNote, askShelve, showHelp } from "./dialogs.js";
+import { askClose, askNote, askReason, askShelve, showHelp } from "./dialogs.js";
 import { Filters } from "./filters.js";
+import { Flood } from "./flood.js";
 import { listen } from "./keys.js";
 import { List, ROW_PX } from "./list.js";
 import { Model } from "./model.js";
-import { learnNames } from "./words.js";
+import { kindName, learnNames, placeName } from "./words.js";
 
+const FLOOD_MS = 500;
 const main = document.querySelector("main"), model = new Model();
 const list = new List(model, () => data.sites.length > 1 && !scope.site);
 const actions = new Actions(model), filters = new Filters(() => refilter());
+const flood = new Flood(filters, settled);
 const detail = new Detail(model, action => run(action));
 const pill = h("button", { type: "button", class: "pill", test: "new-alerts", hidden: true, onclick: () => read() });
 // always as high as the button, so that no row moves when it appears
@@ -26,18 +29,25 @@ const problem = h("p", { class: "problem", role: "alert", hidden: true, test: "l
 const bulk = h("div", { class: "bulk", role: "group", "aria-label": t("queue.bulk"), hidden: true, test: "bulk" });
 
 main.append(h("section", { class: "queue", "aria-label": t("queue.list") }, filters.element, news, problem, none,
-  list.element, bulk), detail.element);
+  list.element, flood.element, bulk), detail.element);
 
 // Read the list again; the selected row stays where it is on the screen.
 async function read() {
   const place = list.offset();
-  await model.read(filters.query());
+  await model.read(flood.query());
   list.hold(place);
   list.draw();
 }
 
+// A flood begins or ends: no row moves under a pointer, so that the list waits until the pointer has left.
+function settled(asked) {
+  if (asked || !list.element.matches(":hover")) return read();
+  return list.element.addEventListener("pointerleave", () => read(), { once: true });
+}
+
 // Another filter is another list: it begins at its top.
 function refilter() {
+  flood.read();
   model.forget();
   list.element.scrollTop = 0;
   return read();
@@ -47,7 +57,8 @@ function shown() {
   const empty = model.loaded && !model.rows.length && !model.failed;
   loaded.textContent = model.loaded && !empty ? counted("queue.loaded", model.rows.length) + (model.next ? " +" : "") : "";
   none.hidden = !empty;
-  none.textContent = t(filters.clear.hidden && !scope.site && !scope.area ? "queue.none" : "queue.none.filtered");
+  const unfiltered = filters.clear.hidden && !scope.site && !scope.area ? "queue.none" : "queue.none.filtered";
+  none.textContent = t(flood.folding && flood.count ? "queue.none.flood" : unfiltered);
   list.element.hidden = empty;
   problem.hidden = !model.failed;
   if (model.failed) problem.textContent = t("queue.failed", { problem: model.failed.message });
@@ -82,14 +93,27 @@ const moves = {
   "page-up": () => model.selected - page(), first: () => 0, last: () => model.rows.length - 1,
 };
 
-async function work(action, body) {
+async function work(action, body, wanted = actions.targets()) {
   const many = model.checked.size > 0, last = model.selected;
-  const done = actions.run(action, body);
+  const done = actions.run(action, body, wanted);
   list.element.focus({ preventScroll: true });
   main.classList.remove("detailed");
   // the last one is done: show what has come meanwhile
   if (!many && model.selected === last && model.waiting.size) done.then(read);
+  done.then(problem => problem?.steps && explain(problem, body));
   return done;
+}
+
+// Required steps are open. Where something else is being typed, the question waits behind a message.
+function explain(problem, body) {
+  const ask = () => {
+    const [alert] = problem.alerts, place = model.index.get(alert.id);
+    if (problem.alerts.length === 1 && place !== undefined) model.select(place);
+    askReason(problem, body, work);
+  };
+  if (!document.querySelector("dialog[open]") && !typing(document.activeElement)) return ask();
+  const [alert] = problem.alerts;
+  return toast(`${kindName(alert)} · ${placeName(alert)}: ${problem.message}`, "bad", { text: t("queue.show"), run: ask });
 }
 
 function run(name) {
@@ -102,9 +126,9 @@ function run(name) {
   if (name === "live" || name === "clip") return detail[name]();
   if (!may.work) return toast(t("shell.error.forbidden"), "info");
   if (name === "select") return model.toggle(model.current.id);
-  if (name === "close") return askClose({ run: work });
+  if (name === "close") return askClose(actions.targets(), work);
   if (name === "note") return askNote(actions);
-  if (name === "shelve") return askShelve({ run: work });
+  if (name === "shelve") return askShelve(actions.targets(), work);
   if (name === "false_alarm") return work("close", { outcome: "false_alarm" });
   if (name === "assign") return actions.run("assign", { to: data.user });
   if (name === "acknowledge") return work(name);
@@ -125,7 +149,7 @@ model.addEventListener("selected", () => {
 list.element.addEventListener("picked", () => main.classList.add("detailed"));
 listen(run);
 
-addEventListener("paifang:changes", event => model.apply(event.detail.alerts, it => filters.holds(it)));
+addEventListener("paifang:changes", event => model.apply(event.detail.alerts, it => flood.holds(it)));
 for (const name of ["paifang:reset", "paifang:back"]) addEventListener(name, () => read());
 addEventListener("paifang:scope", refilter);
 
@@ -136,6 +160,8 @@ knownPlaces().then(found => {
 }).catch(() => {});
 
 const linked = new URLSearchParams(location.search).get("alert");
+// the first list is the right one, unless the answer takes long
+await Promise.race([flood.start(), new Promise(done => setTimeout(done, FLOOD_MS))]);
 await read();
 if (linked && model.current?.id !== linked)
   await get(`/api/alerts/${encodeURIComponent(linked)}`).then(found => {

@@ -62,7 +62,9 @@ export class Model extends EventTarget {
   }
 
   #page(limit, cursor) {
-    const query = new URLSearchParams({ order: "urgency", ...this.#query, limit });
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries({ order: "urgency", ...this.#query, limit }))
+      [value].flat().forEach(it => query.append(name, it));
     if (cursor) query.set("cursor", cursor);
     return get(`/api/alerts?${query}`);
   }

@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from aggregator.domain.authorization import parse
+from aggregator.domain.accounts.authorization import parse
 from aggregator.settings import aggregator
 from common import logging_setup
 from common.errors import LoginError

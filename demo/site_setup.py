@@ -37,7 +37,7 @@ def add_users(settings: Path) -> list[DemoUser]:
         PaifangError: The store does not open.
     """
     from aggregator import app
-    from aggregator.domain.authorization import parse
+    from aggregator.domain.accounts.authorization import parse
     from aggregator.settings import aggregator
 
     loaded = aggregator.load(settings)

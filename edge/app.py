@@ -13,10 +13,10 @@ import numpy as np
 from starlette.routing import Route
 
 from common import logging_setup
-from common.backoff import Backoff
 from common.clock import SECOND_NS, Clock, SystemClock
-from common.periodic import run_periodically
-from common.threads import Worker, health
+from common.running.backoff import Backoff
+from common.running.periodic import run_periodically
+from common.running.threads import Worker, health
 from edge.access.controller import AccessControl
 from edge.jobs.command_jobs import CommandJobs
 from edge.jobs.registry import build_jobs

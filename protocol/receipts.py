@@ -62,7 +62,7 @@ class CameraStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.since:
-            _moment("since", self.since)
+            _check_time("since", self.since)
 
 
 DoorStateName = Literal["open", "closed", "forced", "held", "offline", "unknown"]

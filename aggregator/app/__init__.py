@@ -14,20 +14,20 @@ from aggregator.app.offline import add_user, has_user, make_folder, open_store, 
 from aggregator.app.parts import Core, Parts, areas_of, assemble
 from aggregator.app.web import build_web
 from aggregator.auth.passwords import create_one_time_user
-from aggregator.crypto.keyring import KeyRing
 from aggregator.domain.store_port import Writer
 from aggregator.ingest.consumer import wait_readable
 from aggregator.messaging.mqtt_client import MqttClient
 from aggregator.monitoring.health import Health
 from aggregator.monitoring.metrics import Metrics
 from aggregator.settings.aggregator import Settings
+from aggregator.storage.keyring import KeyRing
 from aggregator.storage.write_queue import WriteQueue
 from aggregator.web import server as web_server
 from aggregator.web.server import PeriodicJob
 from common import logging_setup
 from common.clock import SystemClock
 from common.errors import BrokerError, StoreError
-from common.threads import Worker
+from common.running.threads import Worker
 
 __all__ = [
     "ROLES",

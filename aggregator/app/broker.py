@@ -8,14 +8,14 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from aggregator.crypto.keyring import KeyRing
 from aggregator.messaging.broker_config import accounts
 from aggregator.messaging.broker_endpoint import connector, external_target
 from aggregator.messaging.broker_recovery import RecoveringConnect
 from aggregator.messaging.embedded_broker import EmbeddedServer
 from aggregator.messaging.mqtt_client import BrokerEndpoint, MqttClient
 from aggregator.settings.aggregator import EmbeddedBroker, Settings
-from common.backoff import Backoff
+from aggregator.storage.keyring import KeyRing
+from common.running.backoff import Backoff
 
 
 def new_token() -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aggregator.auth.rate_limiter import RateLimiter
-from aggregator.domain.authorization import Areas
+from aggregator.domain.accounts.authorization import Areas
 from aggregator.jobs.escalation_jobs import EscalationJobs
 from aggregator.jobs.job_runner import JobRunner
 from aggregator.jobs.notification_jobs import NotificationJobs, NotificationRunner

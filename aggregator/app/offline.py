@@ -11,12 +11,12 @@ from aggregator.auth import passwords
 from aggregator.auth.accounts.user_names import SYSTEM
 from aggregator.auth.change_stamp import ChangeStamp
 from aggregator.auth.passwords import act_of
-from aggregator.crypto.keyring import KeyRing
-from aggregator.domain.account import Account, DropUser
-from aggregator.domain.authorization import RoleAssignment
+from aggregator.domain.accounts.account import Account, DropUser
+from aggregator.domain.accounts.authorization import RoleAssignment
 from aggregator.domain.store_port import Store
 from aggregator.settings.aggregator import Settings
 from aggregator.storage import STORES
+from aggregator.storage.keyring import KeyRing
 from common.clock import SystemClock
 from common.errors import SettingsError, StoreError
 from common.secret import Secret

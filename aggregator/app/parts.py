@@ -18,9 +18,8 @@ from aggregator.auth.accounts.grant_requests import GrantRequests
 from aggregator.auth.accounts.scopes import ScopeChecker
 from aggregator.auth.authenticator import Authenticator, PermissionContext, SessionRules
 from aggregator.auth.change_stamp import ChangeStamp
-from aggregator.crypto.keyring import KeyRing
+from aggregator.domain.accounts.authorization import Areas
 from aggregator.domain.alerts.rules import AlertRules
-from aggregator.domain.authorization import Areas
 from aggregator.domain.clip import USE as CLIP
 from aggregator.domain.store_port import Reader, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
@@ -42,24 +41,25 @@ from aggregator.services.alert_service import AlertService
 from aggregator.services.box_command_service import BoxCommandService
 from aggregator.services.clip_service import ClipService
 from aggregator.services.live_view_service import LiveViewService
-from aggregator.services.monitoring.handover_service import HandoverService
-from aggregator.services.monitoring.procedure_service import ProcedureService
-from aggregator.services.monitoring.statistics_service import StatisticsService
 from aggregator.services.picture_service import PictureService
 from aggregator.services.release_service import ReleaseService, ReleaseStore, SealedCopies
 from aggregator.services.search_service import SearchService
+from aggregator.services.shift.handover_service import HandoverService
+from aggregator.services.shift.procedure_service import ProcedureService
+from aggregator.services.shift.statistics_service import StatisticsService
 from aggregator.services.site_clock import SiteClock, SiteZones
 from aggregator.services.site_lists.passage_service import PassageService
 from aggregator.services.site_lists.site_list_repository import SiteListRepository
 from aggregator.services.site_lists.site_list_service import SiteListService
 from aggregator.services.stream_relay import StreamRelay
 from aggregator.settings.aggregator import Settings
+from aggregator.storage.keyring import KeyRing
 from aggregator.storage.object_store import ObjectStorage
 from aggregator.storage.write_queue import WriteQueue
 from common import logging_setup
-from common.backoff import Backoff
 from common.clock import Clock
 from common.errors import ContractError, ListError
+from common.running.backoff import Backoff
 from protocol.identifiers import uuid7
 from protocol.signing.chunked_aead import USE as RELEASE
 

@@ -13,35 +13,26 @@ from aggregator.auth.oidc import OidcClient
 from aggregator.messaging.broker_endpoint import read_secret
 from aggregator.services.monitoring.place_directory import PlaceDirectory
 from aggregator.web import dashboard
-from aggregator.web.api import (
-    accounts,
-    audit,
-    clips,
-    health,
-    live,
-    places,
-    releases,
-    search,
-    site_lists,
-    uploads,
-)
+from aggregator.web.api import accounts, health, places, site_lists
 from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
+from aggregator.web.api.investigation import audit, releases, search
 from aggregator.web.api.monitoring import escalation, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
-from aggregator.web.dashboard import Show, acknowledge_page
+from aggregator.web.api.video import clips, live, uploads
+from aggregator.web.dashboard import Show
 from aggregator.web.dashboard.access import gates_page, site_lists_page
 from aggregator.web.dashboard.accounts import account_page, accounts_page
-from aggregator.web.dashboard.acknowledge_page import AcknowledgeRoutes
 from aggregator.web.dashboard.investigation import audit_page, releases_page, search_page
 from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
 from aggregator.web.dashboard.login import login
 from aggregator.web.dashboard.login.login import LoginRoutes
-from aggregator.web.dashboard.monitoring import script_page
-from aggregator.web.dashboard.page_layout import PageContext
-from aggregator.web.dashboard.page_updates import PageUpdates
+from aggregator.web.dashboard.monitoring import acknowledge_page, script_page
+from aggregator.web.dashboard.monitoring.acknowledge_page import AcknowledgeRoutes
+from aggregator.web.dashboard.shell.page_layout import PageContext
+from aggregator.web.dashboard.shell.page_updates import PageUpdates
 from aggregator.web.dashboard.shift import procedures_page, reports_page, shift_page
 from aggregator.web.dashboard.video import footage_page
 

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from concurrent.futures import Future
 
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.audit import AuditWriter
 from aggregator.storage.write_queue import WRITE_TIMEOUT_S

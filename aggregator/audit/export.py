@@ -15,9 +15,9 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from aggregator.domain import audit_entry
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.merkle_tree import CompactRange, leaf_hash
+from aggregator.domain.audit import audit_entry
+from aggregator.domain.audit.audit_entry import AuditEntry
+from aggregator.domain.audit.merkle_tree import CompactRange, leaf_hash
 from common.errors import RecordError
 from protocol.signing import checkpoints
 from protocol.signing.checkpoints import Checkpoint, Hex32

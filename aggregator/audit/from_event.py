@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aggregator.domain.audit_entry import Action, AuditEntry
+from aggregator.domain.audit.audit_entry import Action, AuditEntry
 from protocol.envelope import Event
 
 ACTIONS: dict[str, Action] = {"footage.exported": "export", "footage.held": "hold", "footage.erased": "erased"}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.read_models import Camera, Place, TargetLabel
 from protocol.receipts import DoorStatus
 

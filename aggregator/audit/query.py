@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aggregator.domain import audit_entry
-from aggregator.domain.audit_anomalies import Anomaly, findings
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit import audit_entry
+from aggregator.domain.audit.audit_anomalies import Anomaly, findings
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.store_port.audit import AuditReader
 from common.clock import SECOND_NS
 

@@ -25,13 +25,13 @@ from aggregator.auth.passwords import (
 )
 from aggregator.auth.reauthentication import Checker, Proof
 from aggregator.auth.totp import PendingEnrolment
-from aggregator.crypto.keyring import KeyRing
-from aggregator.domain import account as changes
-from aggregator.domain.account import Account, ApiToken, Change, TotpSecret
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import PERMISSIONS, Permission, Principal, RoleAssignment
+from aggregator.domain.accounts import account as changes
+from aggregator.domain.accounts.account import Account, ApiToken, Change, TotpSecret
+from aggregator.domain.accounts.authorization import PERMISSIONS, Permission, Principal, RoleAssignment
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.accounts import AccountReader, AccountWriter
+from aggregator.storage.keyring import KeyRing
 from common.clock import SECOND_NS, Clock
 from common.errors import Forbidden, LoginError, StaffError, StoreError, UserExists
 from common.secret import Secret

@@ -19,13 +19,13 @@ from aggregator.auth.principal_cache import PrincipalCache
 from aggregator.auth.rate_limiter import RateLimiter
 from aggregator.auth.reauthentication import Checker
 from aggregator.auth.vouchers import Vouchers
-from aggregator.crypto.keyring import KeyRing
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import Areas, Principal
+from aggregator.domain.accounts.authorization import Areas, Principal
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.read_models import Session, User
 from aggregator.domain.store_port import Result, WriteJobs
 from aggregator.domain.store_port.accounts import AccountReader, AccountWriter
 from aggregator.domain.store_port.audit import AuditWriter
+from aggregator.storage.keyring import KeyRing
 from common.clock import SECOND_NS, Clock
 from common.errors import LoginError, LoginThrottled, StoreError
 from common.secret import Secret

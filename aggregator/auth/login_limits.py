@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from aggregator.auth.client_address import prefix_of
 from aggregator.auth.rate_limiter import RateLimiter
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from common import logging_setup
 from common.clock import SECOND_NS, Clock
 from common.errors import StoreError

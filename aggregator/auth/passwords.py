@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 import argon2
 
 from aggregator.auth.accounts.user_names import SYSTEM, check_user
-from aggregator.domain.account import PutUser
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import ROLES, RoleAssignment
+from aggregator.domain.accounts.account import PutUser
+from aggregator.domain.accounts.authorization import ROLES, RoleAssignment
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.store_port.accounts import AccountWriter
 from common.errors import LoginError
 from common.secret import Secret

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aggregator.domain.authorization import Principal
+from aggregator.domain.accounts.authorization import Principal
 from common.clock import SECOND_NS, Clock
 
 KEEP_S = 1.0

@@ -8,9 +8,9 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from common.backoff import exponential_s
 from common.clock import SECOND_NS, Clock
 from common.errors import LoginThrottled
+from common.running.backoff import exponential_s
 
 _REMEMBERED_KEYS = 10_000
 FIRST_S = 5.0

@@ -11,8 +11,8 @@ from aggregator.auth import totp
 from aggregator.auth.accounts import recovery_codes
 from aggregator.auth.passwords import BY_PROVIDER, act_of, matches
 from aggregator.auth.rate_limiter import RateLimiter
-from aggregator.crypto.keyring import KeyRing
 from aggregator.domain.store_port.accounts import AccountReader, AccountWriter
+from aggregator.storage.keyring import KeyRing
 from common.clock import Clock
 from common.errors import KeysMissing, ListError, StaffError
 from common.secret import Secret

@@ -15,9 +15,9 @@ from typing import Literal
 import msgspec
 
 from aggregator.domain.alerts.types import Alert
-from aggregator.domain.audit_entry import AuditEntry
-from common.backoff import exponential_s
+from aggregator.domain.audit.audit_entry import AuditEntry
 from common.clock import SECOND_NS
+from common.running.backoff import exponential_s
 
 State = Literal["wanted", "asked", "stored", "failed"]
 USE = "clip"

@@ -7,10 +7,10 @@ from typing import Literal
 
 import msgspec
 
+from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.alerts.history import HistoryEntry
 from aggregator.domain.alerts.types import Alert, Severity, Status
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import Scope
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.clip import Clip
 from aggregator.domain.quiet.decisions import QuietDecisions
 from protocol.envelope import Event

@@ -31,7 +31,7 @@ from aggregator.domain.alerts.types import (
     Suppressed,
     Unsuppressed,
 )
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.store_port.alerts import AlertLookup
 from aggregator.ingest.alert_engine import AlertEngine
 from protocol.identifiers import is_uuid7

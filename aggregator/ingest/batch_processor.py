@@ -11,7 +11,7 @@ from aggregator.domain.alerts import decisions
 from aggregator.domain.alerts.decisions import Request
 from aggregator.domain.alerts.rules import DEFAULTS, AlertRules
 from aggregator.domain.alerts.types import Alert, Decision, Effect
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.clip import request_for_alert
 from aggregator.domain.quiet.decisions import QuietDecisions
 from aggregator.domain.read_models import Batch, Position, ReceivedEvent, StatusSeen

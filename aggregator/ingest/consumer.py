@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from aggregator.domain.alerts.decisions import Request, Verdict
 from aggregator.domain.alerts.types import Decision
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.quiet.decisions import QuietDecisions
 from aggregator.ingest.alert_decider import Allowed
 from aggregator.ingest.batch_processor import BatchProcessor, BoxKey
@@ -23,8 +23,8 @@ from aggregator.ingest.ingest_monitor import IngestMonitor
 from aggregator.messaging.mqtt_client import BrokerLink, InboundMessage
 from aggregator.messaging.outbound_queue import OutboundQueue
 from aggregator.storage.write_queue import WriteQueue
-from common.backoff import Backoff, run_with_retries
 from common.clock import SECOND_NS, Clock
+from common.running.backoff import Backoff, run_with_retries
 from protocol import receipts
 from protocol.topics import BoxTopics
 

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aggregator.crypto.keyring import KeyRing
 from aggregator.domain import clip as moves
 from aggregator.domain.clip import FIRST_PAUSE_S, GIVE_UP_NS, LONGEST_PAUSE_S, USE, Clip
 from aggregator.domain.store_port.clips import ClipReader, ClipWriter
 from aggregator.jobs.uploads import ReceivedFile
 from aggregator.messaging.command_client import CommandClient
 from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
+from aggregator.storage.keyring import KeyRing
 from aggregator.storage.object_store import ObjectStorage
 from common import logging_setup
 from common.clock import Clock

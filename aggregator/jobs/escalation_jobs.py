@@ -14,9 +14,9 @@ import msgspec
 
 from aggregator.domain.alerts.history import HistoryEntry, detail_text
 from aggregator.domain.escalation.calendar import Holidays
+from aggregator.domain.escalation.notification import LIFE_S, Notification, Target
 from aggregator.domain.escalation.plan import Recipients, Step, Surroundings, chain_of, recipients, steps
 from aggregator.domain.escalation.records import AlertFacts, StepEffect, TakenStep, Timer
-from aggregator.domain.notification import LIFE_S, Notification, Target
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.escalation import EscalationWriter
 from aggregator.services.monitoring.escalation_service import EscalationService, SiteEscalation

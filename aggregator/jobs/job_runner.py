@@ -19,7 +19,7 @@ from common.errors import PaifangError
 from common.jobs.async_engine import AsyncHandler, AsyncJobEngine
 from common.jobs.job import Policy
 from common.jobs.queue import JobQueue, MemoryJobStore
-from common.periodic import repeat
+from common.running.periodic import repeat
 
 _log = logging_setup.get("jobs")
 TURN_S = 1.0

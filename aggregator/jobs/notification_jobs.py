@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from aggregator.domain.alerts.history import HistoryEntry, detail_text
-from aggregator.domain.notification import LEASE_S, Attempt, Notification, after_attempt, expired
+from aggregator.domain.escalation.notification import LEASE_S, Attempt, Notification, after_attempt, expired
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.escalation import NotificationReader, NotificationWriter
 from aggregator.jobs.job_runner import JobRunner

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from aggregator.domain import release as moves
-from aggregator.domain.release import MAKING_NS, Release
+from aggregator.domain.investigation import release as moves
+from aggregator.domain.investigation.release import MAKING_NS, Release
 from aggregator.jobs.uploads import ReceivedFile
 from aggregator.messaging.command_client import CommandClient
 from aggregator.services.release_service import ReleaseService

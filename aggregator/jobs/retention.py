@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import get_args
 
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.store_port.events import Purgeable, RetentionWriter
 from aggregator.settings.aggregator import Keep, Retention
 from common import logging_setup

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from aggregator.crypto.keyring import KeyRing
+from aggregator.storage.keyring import KeyRing
 from aggregator.storage.object_store import ObjectStorage
 from common.errors import StoreError
 from protocol.identifiers import is_uuid7

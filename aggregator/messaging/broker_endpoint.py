@@ -7,9 +7,9 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 
-from aggregator.crypto.keyring import KeyRing
 from aggregator.messaging.mqtt_client import BrokerEndpoint, MqttClient
 from aggregator.settings.aggregator import CLIENT_ID, ExternalBroker
+from aggregator.storage.keyring import KeyRing
 from common import text_file
 from common.errors import SettingsError
 from common.secret import Secret

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from aggregator.crypto.keyring import KeyRing
-from aggregator.domain.audit_entry import Action, AuditEntry
+from aggregator.domain.audit.audit_entry import Action, AuditEntry
 from aggregator.messaging.outbound_queue import OutboundQueue
+from aggregator.storage.keyring import KeyRing
 from common.clock import Clock
 from common.errors import CommandError
 from common.field_errors import field_error

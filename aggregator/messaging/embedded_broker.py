@@ -22,8 +22,8 @@ from aggregator.messaging import parent_death_exec
 from aggregator.messaging.broker_config import BrokerCredentials, configuration
 from aggregator.settings.aggregator import EmbeddedBroker
 from common import logging_setup
-from common.backoff import Backoff
 from common.errors import BrokerError
+from common.running.backoff import Backoff
 from common.secret import write_private
 
 _log = logging_setup.get("broker")

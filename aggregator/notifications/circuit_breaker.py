@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from common.backoff import exponential_s
 from common.clock import SECOND_NS, Clock
+from common.running.backoff import exponential_s
 
 FAILURES = 3
 FIRST_S, LONGEST_S = 30.0, 600.0

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hmac
 
-from aggregator.crypto.keyring import KeyRing
-from aggregator.domain.notification import Notification
+from aggregator.domain.escalation.notification import Notification
+from aggregator.storage.keyring import KeyRing
 from common.errors import NotificationError
 
 _ID, _MAC = 36, 32

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from aggregator.domain.notification import Attempt
+from aggregator.domain.escalation.notification import Attempt
 from common.clock import SECOND_NS, Clock
 from common.errors import NotificationError
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from aggregator.domain.accounts.authorization import Areas, Principal
 from aggregator.domain.alerts.decisions import Request, Verdict
 from aggregator.domain.alerts.types import Alert, Assigned, Closed, Decision, Suppressed
-from aggregator.domain.authorization import Areas, Principal
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.accounts import AccountReader
 from aggregator.domain.store_port.alerts import AlertLookup

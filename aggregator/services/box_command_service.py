@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from aggregator.domain.authorization import Permission, Principal
+from aggregator.domain.accounts.authorization import Permission, Principal
 from aggregator.domain.store_port.cases import CaseReader
 from aggregator.messaging.command_client import CommandClient
 from common.clock import Clock

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aggregator.audit.view_deduplicator import ViewDeduplicator
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import Principal
+from aggregator.domain.accounts.authorization import Principal
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.clip import Clip
 from aggregator.domain.store_port.clips import ClipReader
 from aggregator.storage.object_store import ObjectStorage

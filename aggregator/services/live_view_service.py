@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import Principal
+from aggregator.domain.accounts.authorization import Principal
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.store_port.events import FleetReader
 from aggregator.services.stream_relay import StreamKey, StreamRelay, Subscriber
 from common.clock import Clock

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.audit.view_deduplicator import ViewDeduplicator
-from aggregator.domain.audit_anomalies import SHOWN
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import Principal
+from aggregator.domain.accounts.authorization import Principal
+from aggregator.domain.audit.audit_anomalies import SHOWN
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.store_port.events import EventReader
 from common.clock import Clock
 

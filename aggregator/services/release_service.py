@@ -8,16 +8,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from aggregator.crypto.keyring import KeyRing
-from aggregator.domain import release as moves
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import Areas, Principal
-from aggregator.domain.release import Change, Release
+from aggregator.domain.accounts.authorization import Areas, Principal
+from aggregator.domain.audit.audit_entry import AuditEntry
+from aggregator.domain.investigation import release as moves
+from aggregator.domain.investigation.release import Change, Release
 from aggregator.domain.store_port.accounts import AccountReader
 from aggregator.domain.store_port.cases import CaseReader
 from aggregator.domain.store_port.events import FleetReader
 from aggregator.domain.store_port.releases import ReleaseReader, ReleaseWriter
 from aggregator.services.search_service import SearchService, covers
+from aggregator.storage.keyring import KeyRing
 from aggregator.storage.object_store import ObjectStorage
 from common.clock import Clock
 from common.errors import ContractError, Forbidden, ReleaseError

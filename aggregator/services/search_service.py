@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from aggregator.domain import case as cases
-from aggregator.domain.audit_anomalies import SHOWN
-from aggregator.domain.audit_entry import Action, AuditEntry
-from aggregator.domain.authorization import Areas, Principal
-from aggregator.domain.case import Case
+from aggregator.domain.accounts.authorization import Areas, Principal
+from aggregator.domain.audit.audit_anomalies import SHOWN
+from aggregator.domain.audit.audit_entry import Action, AuditEntry
 from aggregator.domain.clip import Clip, request_for_event
+from aggregator.domain.investigation import case as cases
+from aggregator.domain.investigation.case import Case
+from aggregator.domain.investigation.search_query import Key, ResultPage, SearchQuery, decode_cursor
 from aggregator.domain.read_models import Origin
-from aggregator.domain.search_query import Key, ResultPage, SearchQuery, decode_cursor
 from aggregator.domain.store_port.cases import CaseReader, CaseWriter, SearchReader
 from aggregator.domain.store_port.clips import ClipReader, ClipWriter
 from aggregator.domain.store_port.events import EventReader

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from aggregator.crypto.keyring import KeyRing
-from aggregator.domain.authorization import Permission
+from aggregator.domain.accounts.authorization import Permission
 from aggregator.messaging.command_client import CommandClient
+from aggregator.storage.keyring import KeyRing
 from common import logging_setup
 from common.clock import Clock
 from common.errors import CommandError, ContractError

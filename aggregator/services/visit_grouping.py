@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from aggregator.domain.search_query import SearchResult
+from aggregator.domain.investigation.search_query import SearchResult
 from common.clock import SECOND_NS
 
 GAP_NS = 60 * SECOND_NS

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from aggregator.domain.store_port import StoreFactory
-from aggregator.storage.postgres import PostgresStore
-from aggregator.storage.sqlite import SqliteStore
+from aggregator.storage.engines.postgres import PostgresStore
+from aggregator.storage.engines.sqlite import SqliteStore
 
 STORES: dict[str, StoreFactory] = {
     "sqlite": SqliteStore,

@@ -12,16 +12,17 @@ from collections.abc import Callable, Sequence
 import msgspec
 from sqlalchemy import Connection, delete, select, update
 
-from aggregator.domain import audit_entry
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit import audit_entry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.store_port.events import Purgeable
-from aggregator.storage.database import one_of
-from aggregator.storage.schema import events, pictures, record
-from aggregator.storage.schema_alerts import alert_history, alerts
-from aggregator.storage.schema_shift import handovers, procedure_ticks, shift_notes
-from aggregator.storage.tables import audit, quiet
-from aggregator.storage.tables.audit import entries_after
+from aggregator.storage.engines.database import one_of
+from aggregator.storage.schema.alerts import alert_history, alerts
+from aggregator.storage.schema.core import events, pictures, record
+from aggregator.storage.schema.shift import handovers, procedure_ticks, shift_notes
+from aggregator.storage.tables.audit import entries as audit
+from aggregator.storage.tables.audit.entries import entries_after
 from aggregator.storage.tables.events import counter, set_counter
+from aggregator.storage.tables.monitoring import quiet
 from common.clock import SECOND_NS
 from protocol.identifiers import uuid7
 

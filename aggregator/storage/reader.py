@@ -5,24 +5,24 @@ The protocols in `aggregator/domain/store_port/` document the methods.
 
 from __future__ import annotations
 
-from aggregator.storage.database import Database, Query
+from aggregator.storage.engines.database import Database, Query
 from aggregator.storage.tables import accounts as account_table
-from aggregator.storage.tables import audit as audit_table
-from aggregator.storage.tables import audit_names as audit_name_table
-from aggregator.storage.tables import cases as case_table
 from aggregator.storage.tables import clips as clip_table
-from aggregator.storage.tables import escalation as escalation_table
 from aggregator.storage.tables import events as event_table
-from aggregator.storage.tables import notifications as notification_table
 from aggregator.storage.tables import places as place_table
-from aggregator.storage.tables import quiet as quiet_table
-from aggregator.storage.tables import releases as release_table
-from aggregator.storage.tables import search as searching
-from aggregator.storage.tables import shift as shift_table
 from aggregator.storage.tables import site_lists as list_table
-from aggregator.storage.tables import statistics as statistic
 from aggregator.storage.tables.alerts import history as alert_history
 from aggregator.storage.tables.alerts import queries as alert_table
+from aggregator.storage.tables.audit import entries as audit_table
+from aggregator.storage.tables.audit import names as audit_name_table
+from aggregator.storage.tables.investigation import cases as case_table
+from aggregator.storage.tables.investigation import releases as release_table
+from aggregator.storage.tables.investigation import search as searching
+from aggregator.storage.tables.monitoring import escalation as escalation_table
+from aggregator.storage.tables.monitoring import notifications as notification_table
+from aggregator.storage.tables.monitoring import quiet as quiet_table
+from aggregator.storage.tables.monitoring import shift as shift_table
+from aggregator.storage.tables.monitoring import statistics as statistic
 
 
 class SqlReader:

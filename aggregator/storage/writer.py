@@ -7,22 +7,13 @@ from __future__ import annotations
 
 from aggregator.domain.read_models import Batch
 from aggregator.storage import purge as purging
-from aggregator.storage.database import Change, Database, Query
-from aggregator.storage.tables import (
-    accounts,
-    audit,
-    cases,
-    clips,
-    escalation,
-    events,
-    notifications,
-    quiet,
-    releases,
-    shift,
-    site_lists,
-)
+from aggregator.storage.engines.database import Change, Database, Query
+from aggregator.storage.tables import accounts, clips, events, site_lists
 from aggregator.storage.tables.alerts import history, queries
+from aggregator.storage.tables.audit import entries as audit
 from aggregator.storage.tables.event_series import CELLS, GENERA, EventSeries
+from aggregator.storage.tables.investigation import cases, releases
+from aggregator.storage.tables.monitoring import escalation, notifications, quiet, shift
 
 
 class SqlWriter:

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any, cast
 
 from aggregator.settings.aggregator import Http
-from aggregator.web.api import accounts, audit, clips, health, places, releases, search, site_lists
+from aggregator.web.api import accounts, health, places, site_lists
 from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.quiet import maintenance, silences, sources
 from aggregator.web.api.alerts.responses import AlertResponses
+from aggregator.web.api.investigation import audit, releases, search
 from aggregator.web.api.monitoring import escalation, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
+from aggregator.web.api.video import clips
 
 FILE = Path(__file__).resolve().parents[2] / "configs" / "openapi.json"
 

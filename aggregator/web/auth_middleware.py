@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.client_address import Clients, session_of
-from aggregator.domain.authorization import Principal
+from aggregator.domain.accounts.authorization import Principal
 from aggregator.web.error_page import error_page
 from aggregator.web.first_pages import PAGES, first_page, login_address
 from aggregator.web.route_permissions import ROUTES, RoutePolicy, find, methods_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlsplit
 
-from aggregator.domain.authorization import Principal, Role
+from aggregator.domain.accounts.authorization import Principal, Role
 from aggregator.web.route_permissions import ROUTES
 
 PAGES = [name.removeprefix("PAGE ") for name in ROUTES if name.startswith("PAGE ")]

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from aggregator.domain.authorization import Permission
+from aggregator.domain.accounts.authorization import Permission
 
 Where = Literal["site", "any", "everywhere"]
 """`site`: at the path's `{site}` (and `{place}`); `any`: somewhere, the route shows and does only what lies within;

@@ -35,8 +35,8 @@ from aggregator.storage.write_queue import WriteQueue
 from benchmarks.centre.ingest import _free_port
 from benchmarks.machine import cpu_s, percentile
 from common import settings_loader as loader
-from common.backoff import Backoff
 from common.clock import SystemClock
+from common.running.backoff import Backoff
 from common.secret import Secret
 from demo.osdp_reader import SimulatedReader
 from edge.access.doors.credential_policy import Allowlist, CredentialPolicy

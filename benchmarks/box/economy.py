@@ -20,9 +20,9 @@ from shared_clips import CASES, Case, clip, match, pipeline_maker, truth_of
 
 from benchmarks.box.streams import cache
 from benchmarks.box.yolox import detector
-from common.backoff import Backoff
 from common.clock import SECOND_NS, FakeClock
 from common.errors import SourceLost
+from common.running.backoff import Backoff
 from demo.sample_clips import prepare
 from edge.sources import opener
 from edge.sources.base import NOBODY

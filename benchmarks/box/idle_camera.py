@@ -99,8 +99,8 @@ def _decode(url: str, _side_name: str, stop: threading.Event) -> None:
 
 def _watch(url: str, mode: str, stop: threading.Event) -> None:
     """Our whole camera loop with gate and health; nothing moves, so there is nothing for a detector."""
-    from common.backoff import Backoff
     from common.clock import SystemClock
+    from common.running.backoff import Backoff
     from edge.sources import opener
     from edge.sources.base import NOBODY
     from edge.video.camera_worker import CameraConnection, CameraWorker

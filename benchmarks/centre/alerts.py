@@ -43,8 +43,8 @@ from aggregator.storage import STORES
 from aggregator.storage.write_queue import WriteQueue
 from benchmarks.centre import alert_load
 from benchmarks.centre.alert_load import BATCH, batches, event_of, processor_in
-from common.backoff import Backoff
 from common.clock import SECOND_NS, SystemClock
+from common.running.backoff import Backoff
 from protocol.envelope import encode
 from protocol.topics import BoxTopics
 

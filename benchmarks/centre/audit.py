@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from aggregator.audit import export
 from aggregator.audit.audit_log_writer import AuditLogWriter
-from aggregator.domain import audit_entry, merkle_tree
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.merkle_tree import CompactRange, leaf_hash
+from aggregator.domain.audit import audit_entry, merkle_tree
+from aggregator.domain.audit.audit_entry import AuditEntry
+from aggregator.domain.audit.merkle_tree import CompactRange, leaf_hash
 from aggregator.ingest.consumer import wait_readable
 from aggregator.storage import STORES
 from aggregator.storage.write_queue import WriteQueue

@@ -19,8 +19,8 @@ import yaml
 from paho.mqtt.enums import CallbackAPIVersion
 
 from aggregator import app
+from aggregator.domain.accounts.authorization import parse
 from aggregator.domain.alerts.rules import AlertRules
-from aggregator.domain.authorization import parse
 from aggregator.ingest.batch_processor import BatchProcessor
 from aggregator.messaging.broker_config import BrokerCredentials, accounts
 from aggregator.messaging.mqtt_client import InboundMessage

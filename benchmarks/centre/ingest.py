@@ -39,8 +39,8 @@ from aggregator.monitoring.metrics import Metrics
 from aggregator.settings.aggregator import EmbeddedBroker
 from aggregator.storage import STORES
 from aggregator.storage.write_queue import WriteQueue
-from common.backoff import Backoff
 from common.clock import SystemClock
+from common.running.backoff import Backoff
 from protocol.envelope import MAX_MESSAGE_BYTES, Event, encode
 from protocol.event_types import ZoneEntered
 from protocol.identifiers import uuid7

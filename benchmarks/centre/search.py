@@ -18,7 +18,7 @@ from typing import Any
 
 import postgres_kit
 
-from aggregator.domain.search_query import Key, SearchQuery, make
+from aggregator.domain.investigation.search_query import Key, SearchQuery, make
 from aggregator.domain.store_port import Store
 from benchmarks.centre import search_kit
 from benchmarks.centre.search_kit import END_NS, SITES, START_NS

@@ -20,7 +20,7 @@ from postgres_kit import Server
 from aggregator.domain.store_port import Store
 from aggregator.settings.postgres import Postgres
 from aggregator.storage import STORES
-from aggregator.storage.sqlite import FILE
+from aggregator.storage.engines.sqlite import FILE
 from aggregator.storage.tables.event_series import HOUR_NS
 from common.clock import SECOND_NS
 

@@ -22,8 +22,8 @@ from footage_kit import Film, PlainWrapper, film
 
 from benchmarks.box.streams import serving
 from benchmarks.machine import cpu_s, median
-from common.backoff import Backoff
 from common.clock import SystemClock
+from common.running.backoff import Backoff
 from edge.media.nal import configuration, to_byte_stream
 from edge.recorder.disk import RealDisk
 from edge.recorder.index import Index

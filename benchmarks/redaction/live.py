@@ -29,7 +29,7 @@ import yaml
 from playwright.sync_api import Page, sync_playwright
 
 from aggregator import app
-from aggregator.domain.authorization import RoleAssignment
+from aggregator.domain.accounts.authorization import RoleAssignment
 from aggregator.settings import aggregator as aggregator_config
 from benchmarks.machine import percentile, process_cpu_s
 from benchmarks.redaction.live_kit import Glass, served

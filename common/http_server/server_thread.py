@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 
 from common.http_server.bounded_protocol import BoundedProtocol, ConnectionLimits
-from common.threads import Worker
+from common.running.threads import Worker
 
 GRACE_S = 2
 """Running requests have this long to end after a stop."""

@@ -12,8 +12,8 @@ from common import logging_setup
 from common.errors import JobQueueFull, PaifangError, TryAgain
 from common.jobs.job import Job
 from common.jobs.queue import JobQueue
-from common.periodic import run_periodically
-from common.threads import Worker
+from common.running.periodic import run_periodically
+from common.running.threads import Worker
 
 _log = logging_setup.get("jobs")
 TEND_S = 1.0

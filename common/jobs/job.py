@@ -15,9 +15,9 @@ from typing import Literal, get_args
 
 import msgspec
 
-from common.backoff import exponential_s
 from common.clock import SECOND_NS
 from common.errors import JobError
+from common.running.backoff import exponential_s
 
 State = Literal["queued", "running", "waiting", "done", "failed", "expired", "cancelled"]
 STATES: tuple[State, ...] = get_args(State)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from common import logging_setup
 from common.clock import SECOND_NS, Clock
 from common.errors import BrokerError, ContractError, PaifangError
-from common.threads import Worker
+from common.running.threads import Worker
 from edge.messaging.mqtt_client import BrokerLink
 from protocol.commands import COMMANDS, LIFE_S, Command, Reply, check_age, encode, unpack
 from protocol.signing.trust_anchor import Trust

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from common import logging_setup
 from common.errors import OutboxError, RedactionError
-from common.threads import Worker
+from common.running.threads import Worker
 from edge.redaction.snapshots import SnapshotRedactor, Subject
 from edge.video.report import Passing, Report
 from pipelines.findings import Finding

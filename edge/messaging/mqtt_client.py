@@ -20,8 +20,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from common import logging_setup, text_file
-from common.backoff import Backoff
 from common.errors import BrokerError, BrokerRefused, SettingsError
+from common.running.backoff import Backoff
 from edge.settings.node import BrokerSettings
 
 KEEPALIVE_S = 20

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from common import logging_setup
-from common.backoff import exponential_s
 from common.clock import SECOND_NS, Clock
 from common.errors import BrokerError, ContractError, OutboxError
-from common.threads import Worker
+from common.running.backoff import exponential_s
+from common.running.threads import Worker
 from edge.messaging.mqtt_client import BrokerLink
 from edge.messaging.outbox import Outbox
 from edge.messaging.outbox_store import PendingEvent

@@ -17,8 +17,8 @@ from common.http_server.bounded_protocol import ConnectionLimits
 from common.http_server.request_threads import RequestThreads
 from common.http_server.routes import get
 from common.http_server.server_thread import ServerThread, listen
-from common.periodic import run_periodically
-from common.threads import Worker
+from common.running.periodic import run_periodically
+from common.running.threads import Worker
 from edge.messaging.mqtt_client import BrokerLink
 from edge.monitoring.metrics import Metrics
 from edge.settings.node import CameraSettings

@@ -11,7 +11,7 @@ from pathlib import Path
 from common import logging_setup
 from common.clock import Clock
 from common.errors import FootageError
-from common.threads import Worker
+from common.running.threads import Worker
 from edge.recorder.box_events import BoxEvents
 from edge.recorder.disk import RealDisk
 from edge.recorder.footage.playback import Player

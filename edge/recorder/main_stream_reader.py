@@ -6,8 +6,8 @@ import threading
 from dataclasses import dataclass, field
 
 from common import logging_setup
-from common.backoff import Backoff, run_with_retries
 from common.errors import SourceError
+from common.running.backoff import Backoff, run_with_retries
 from edge.sources.base import Opener
 from edge.video.camera_worker import PacketTap
 

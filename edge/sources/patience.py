@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.backoff import exponential_s
 from common.clock import SECOND_NS
+from common.running.backoff import exponential_s
 
 SILENCE_S = 4.0
 """Shortest limit: a camera that sends several pictures a second is lost after this long without one."""

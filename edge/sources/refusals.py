@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from common.backoff import exponential_s
 from common.clock import SECOND_NS
 from common.errors import LoginRefused
+from common.running.backoff import exponential_s
 from edge.sources.base import Login
 
 WAIT_S = 300.0

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from common import logging_setup
-from common.backoff import Backoff, run_with_retries
 from common.clock import SECOND_NS, Clock
 from common.errors import LoginRefused, SourceError
+from common.running.backoff import Backoff, run_with_retries
 from edge.sources.base import Opener, TimedPacket
 from edge.video.decoder import Decoder, luma_of
 from edge.video.frame_analyzer import FrameAnalyzer

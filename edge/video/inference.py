@@ -13,7 +13,7 @@ import av
 
 from common import logging_setup
 from common.errors import ModelError
-from common.threads import Worker
+from common.running.threads import Worker
 from edge.video.decoder import picture_of
 from edge.video.latest_frame_queue import LatestFrameQueue
 from pipelines.camera import InferencePlan

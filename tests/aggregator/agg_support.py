@@ -26,7 +26,7 @@ from playwright.sync_api import Page
 from port_kit import free_port
 
 from aggregator import app
-from aggregator.domain.authorization import ROLES, RoleAssignment, parse
+from aggregator.domain.accounts.authorization import ROLES, RoleAssignment, parse
 from aggregator.messaging.broker_config import BrokerCredentials, accounts
 from aggregator.settings.aggregator import EmbeddedBroker, Http, NotificationSettings, Oidc, Settings, Site
 from common.clock import SECOND_NS

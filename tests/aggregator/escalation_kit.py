@@ -9,9 +9,9 @@ from agg_support import START_NS
 
 from aggregator.domain.alerts.history import HistoryEntry
 from aggregator.domain.alerts.types import Alert
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit.audit_entry import AuditEntry
+from aggregator.domain.escalation.notification import Notification, Target
 from aggregator.domain.escalation.records import StepEffect, TakenStep, Timer
-from aggregator.domain.notification import Notification, Target
 from aggregator.domain.store_port import Writer
 from common.clock import SECOND_NS
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from aggregator.storage.database import Database
+from aggregator.storage.engines.database import Database
 
 
 class LoopGuard:

@@ -13,8 +13,8 @@ from agg_support import Web, wait_until
 from edge_kit import Served, make_clip, served
 from model_kit import obtain
 
-from aggregator.domain import audit_entry
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit import audit_entry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from demo.media_loop import load
 from edge.app import Box
 from edge.loaded_models import Models

@@ -56,12 +56,13 @@ def test_good_json_is_decoded() -> None:
 
 READS_OWN_FILES = {
     "aggregator/web/api/monitoring/escalation.py", "aggregator/web/api/alerts/responses.py",
-    "aggregator/storage/tables/shift.py", "aggregator/storage/tables/statistics.py",
-    "aggregator/storage/tables/quiet.py", "aggregator/services/monitoring/escalation_service.py",
+    "aggregator/storage/tables/monitoring/shift.py", "aggregator/storage/tables/monitoring/statistics.py",
+    "aggregator/storage/tables/monitoring/quiet.py", "aggregator/services/monitoring/escalation_service.py",
     "aggregator/services/monitoring/delivery.py", "aggregator/notifications/sender_process.py",
     "aggregator/notifications/senders.py", "aggregator/domain/shift/handover.py",
-    "aggregator/messaging/broker_config.py", "aggregator/crypto/keyring.py", "aggregator/domain/audit_entry.py",
-    "aggregator/audit/export.py", "aggregator/storage/tables/cases.py", "aggregator/storage/tables/places.py",
+    "aggregator/messaging/broker_config.py", "aggregator/storage/keyring.py", "aggregator/domain/audit/audit_entry.py",
+    "aggregator/audit/export.py", "aggregator/storage/tables/investigation/cases.py",
+    "aggregator/storage/tables/places.py",
     "aggregator/storage/reader.py", "aggregator/storage/tables/accounts.py", "aggregator/storage/tables/events.py",
     "edge/jobs/command_jobs.py", "edge/jobs/job_store.py", "edge/cli/recorder.py",
     "edge/recorder/retention/segment_encryption.py", "edge/recorder/retention/legal_holds.py",

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common import errors, logging_setup
-from common.backoff import Backoff
 from common.clock import SECOND_NS, Clock, FakeClock, SystemClock
+from common.running.backoff import Backoff
 from common.secret import Secret, write_private
 
 

@@ -22,7 +22,7 @@ from common.http_server.bounded_protocol import CLOSE, ConnectionLimits
 from common.http_server.request_threads import RequestThreads
 from common.http_server.routes import get
 from common.http_server.server_thread import ServerThread, listen
-from common.threads import Worker
+from common.running.threads import Worker
 
 LIMITS = ConnectionLimits(20)
 LARGE = bytes(50_000_000)
@@ -180,7 +180,7 @@ def test_invalid_requests_do_not_fill_the_log(request_: bytes, caplog: pytest.Lo
 
 
 def test_a_server_that_ends_is_started_again_on_the_same_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("common.threads.FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr("common.running.threads.FIRST_PAUSE_S", 0.01)
     server = ServerThread(Starlette(routes=ROUTES), listen("127.0.0.1", 0, 20), "test-server", LIMITS)
     server.start()
     try:
@@ -194,7 +194,7 @@ def test_a_server_that_ends_is_started_again_on_the_same_port(monkeypatch: pytes
 
 
 def test_stop_ends_the_thread_and_closes_the_port_whatever_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("common.threads.FIRST_PAUSE_S", 3600.0)
+    monkeypatch.setattr("common.running.threads.FIRST_PAUSE_S", 3600.0)
     waiting = ServerThread(Starlette(), listen("127.0.0.1", 0, 20), "waiting-server", LIMITS)
     waiting.start()
     until(lambda: waiting._server is not None and waiting._server.started)

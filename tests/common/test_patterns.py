@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from aggregator.auth.accounts.user_names import check_user
-from aggregator.domain.authorization import parse
-from aggregator.domain.case import Reference
-from aggregator.domain.search_query import Spot
+from aggregator.domain.accounts.authorization import parse
+from aggregator.domain.investigation.case import Reference
+from aggregator.domain.investigation.search_query import Spot
 from common.errors import ContractError, LoginError, StaffError
 from protocol.event_types import Name, Pseudonym
 from protocol.identifiers import check_name, from_rfc3339, is_uuid7
@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ANCHORED = re.compile(r"""\$(?:"|')\s*[,)]""")
 ELSEWHERE = {
     "edge/recorder/startup_recovery.py", "aggregator/web/api_models/search.py", "aggregator/web/api_models/audit.py",
-    "aggregator/web/api_models/statistics.py", "aggregator/web/api_models/quiet.py",
-    "aggregator/web/api_models/shift.py", "aggregator/web/api/monitoring/notifications.py",
+    "aggregator/web/api_models/monitoring/statistics.py", "aggregator/web/api_models/monitoring/quiet.py",
+    "aggregator/web/api_models/monitoring/shift.py", "aggregator/web/api/monitoring/notifications.py",
 }  # fmt: skip
 """Matches paths in the recorder's own folder; pydantic's patterns, whose `$` is the end of the text alone."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from common import logging_setup
 from common.errors import StoreError
-from common.periodic import repeat, run_periodically
+from common.running.periodic import repeat, run_periodically
 
 
 def test_work_is_repeated_after_expected_errors_until_the_stop(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from common.backoff import Backoff, run_with_retries
+from common.running.backoff import Backoff, run_with_retries
 
 
 def test_every_end_of_an_attempt_is_reported_and_delayed_until_the_stop() -> None:

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from common.threads import Worker, health
+from common.running.threads import Worker, health
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), MemoryError(), RecursionError(), SystemExit(1)])

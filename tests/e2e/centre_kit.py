@@ -20,7 +20,7 @@ from receivers import Mailbox, Webhook, mailbox, webhook
 from village_kit import Program
 
 from aggregator import app
-from aggregator.domain.authorization import parse
+from aggregator.domain.accounts.authorization import parse
 from aggregator.messaging.broker_config import accounts
 from aggregator.settings import aggregator as aggregator_settings
 from aggregator.settings.aggregator import EmbeddedBroker

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from test_main_job import log_in
 from village_kit import Village, wait_until
 
-from aggregator.domain import audit_entry
+from aggregator.domain.audit import audit_entry
 from aggregator.storage import STORES
 from demo import demo_site as settings
 from demo.process_supervisor import trust_command

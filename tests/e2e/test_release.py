@@ -19,8 +19,8 @@ from release_kit import pictures
 from village_kit import Village, wait_until
 
 from aggregator import app
-from aggregator.domain import audit_entry
-from aggregator.domain.authorization import parse
+from aggregator.domain.accounts.authorization import parse
+from aggregator.domain.audit import audit_entry
 from aggregator.settings import aggregator
 from aggregator.storage import STORES
 from common.clock import SECOND_NS, SystemClock

@@ -19,11 +19,11 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 from moto.server import ThreadedMotoServer
 
-from aggregator.crypto.keyring import KeyRing
 from aggregator.jobs.uploads import ReceivedFile, UploadReceiver
 from aggregator.settings.aggregator import ObjectsSettings
+from aggregator.storage.keyring import KeyRing
 from aggregator.storage.object_store import ObjectStorage
-from aggregator.web.api import uploads
+from aggregator.web.api.video import uploads
 from common.clock import SystemClock
 from common.errors import ContractError, StoreError, UplinkError, UplinkRefused
 from edge.messaging.upload_client import UploadClient

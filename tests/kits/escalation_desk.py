@@ -9,8 +9,8 @@ import msgspec
 from agg_support import START_NS, run_apart
 from escalation_kit import ENTRY, alert, target
 
-from aggregator.domain.account import PutUser
-from aggregator.domain.authorization import RoleAssignment
+from aggregator.domain.accounts.account import PutUser
+from aggregator.domain.accounts.authorization import RoleAssignment
 from aggregator.domain.read_models import Batch
 from aggregator.domain.store_port import Store, Writer
 from aggregator.jobs.escalation_jobs import EscalationJobs

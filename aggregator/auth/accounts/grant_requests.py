@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from aggregator.auth.account_service import AccountService, reach_of
 from aggregator.auth.accounts.role_conflicts import TWO_ADMINS, conflicts
 from aggregator.auth.accounts.scopes import ScopeChecker
-from aggregator.domain import account as changes
-from aggregator.domain.account import GrantRequest
-from aggregator.domain.authorization import EVERYWHERE, Principal, Role, RoleAssignment
+from aggregator.domain.accounts import account as changes
+from aggregator.domain.accounts.account import GrantRequest
+from aggregator.domain.accounts.authorization import EVERYWHERE, Principal, Role, RoleAssignment
 from common.clock import SECOND_NS
 from common.errors import Forbidden, StaffError
 

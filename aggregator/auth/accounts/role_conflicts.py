@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aggregator.domain.authorization import EVERYWHERE, Role, RoleAssignment
+from aggregator.domain.accounts.authorization import EVERYWHERE, Role, RoleAssignment
 
 APART: tuple[tuple[Role, Role], ...] = (
     ("investigator", "approver"),

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from aggregator.domain.authorization import EVERYWHERE, RoleAssignment
+from aggregator.domain.accounts.authorization import EVERYWHERE, RoleAssignment
 from common.errors import StaffError
 
 Sites = Mapping[str, Collection[str]]

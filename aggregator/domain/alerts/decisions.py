@@ -17,7 +17,7 @@ from aggregator.domain.alerts.types import (
     Unassigned,
     Unsuppressed,
 )
-from aggregator.domain.audit_entry import Action, AuditEntry
+from aggregator.domain.audit.audit_entry import Action, AuditEntry
 
 MOST_MERGED, MOST_SPLIT = 50, 500
 """Alerts merged at once; events split off at once."""

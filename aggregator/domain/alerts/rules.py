@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
+from aggregator.domain.accounts.authorization import Areas
 from aggregator.domain.alerts.types import SEVERITIES, Alert, Severity
-from aggregator.domain.authorization import Areas
 from aggregator.settings.alerts import DAYS, QUIET, AlertSettings, Closing, KindRule, SeverityRule
 from common.clock import SECOND_NS
 from protocol.envelope import Event

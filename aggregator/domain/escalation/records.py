@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from aggregator.domain.alerts.history import HistoryEntry
-from aggregator.domain.notification import Notification
+from aggregator.domain.escalation.notification import Notification
 from aggregator.settings.escalation import Severity
 
 

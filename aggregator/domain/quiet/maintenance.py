@@ -14,7 +14,7 @@ from typing import Annotated
 
 import msgspec
 
-from aggregator.domain.authorization import Areas, Scope
+from aggregator.domain.accounts.authorization import Areas, Scope
 from aggregator.domain.quiet.matching import Matchable, Universe
 from aggregator.domain.quiet.silence import check_reason, check_span
 from common.clock import SECOND_NS

@@ -13,8 +13,8 @@ from typing import Annotated, Protocol
 
 import msgspec
 
+from aggregator.domain.accounts.authorization import Areas, Scope
 from aggregator.domain.alerts.types import SEVERITIES, Severity
-from aggregator.domain.authorization import Areas, Scope
 from common.errors import QuietError
 from protocol.event_types import Name
 from protocol.identifiers import NAME

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from aggregator.domain.authorization import Areas, Scope
+from aggregator.domain.accounts.authorization import Areas, Scope
 from aggregator.domain.quiet.matching import CompiledMatcher, Matchable, Matcher, Universe
 from aggregator.domain.quiet.matching import check as check_matcher
 from common.clock import SECOND_NS

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Literal
 
-from aggregator.domain.authorization import Areas
+from aggregator.domain.accounts.authorization import Areas
 from aggregator.domain.quiet import maintenance
 from aggregator.domain.quiet.inhibition import Cause, CauseKey, Observed, inhibited
 from aggregator.domain.quiet.maintenance import Window

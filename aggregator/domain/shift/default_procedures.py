@@ -30,6 +30,7 @@ _BOX = _may("Tell the installer: box, time, text of the alert.", "通知维护�
 _CAMERA_FAULT = (_LOOK, _GUARD, _INSTALLER)
 _DISK = (_BOX, _may("Back up footage that is needed (hold or clip).", "需要的录像先锁定或导出。"))
 
+_AWAY = (_may("Is the network or the power of the site down?", "确认现场是否断网或停电。"), _WATCH, _BOX)
 DEFAULTS: dict[str, tuple[Step, ...]] = {
     "zone.entered": (_LOOK, _GUARD, _POLICE),
     "zone.loitering": (_LOOK, _may("Speak to the person, or send the guard.", "喊话询问，或通知保安前往。"), _POLICE),
@@ -87,9 +88,6 @@ DEFAULTS: dict[str, tuple[Step, ...]] = {
     "outbox.lost": (_BOX, _may("Check the connection of the box.", "检查该边缘盒的网络连接。")),
     "clock.stepped": (_BOX,),
     "box.config_rejected": (_BOX,),
-    "box.lost": (
-        _may("Is the network or the power of the site down?", "确认现场是否断网或停电。"),
-        _WATCH,
-        _BOX,
-    ),
+    "box.lost": _AWAY,
+    "uplink.lost": _AWAY,
 }  # fmt: skip

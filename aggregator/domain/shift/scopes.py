@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aggregator.domain.authorization import (
+from aggregator.domain.accounts.authorization import (
     EVERYWHERE,
     PERMISSIONS,
     Areas,

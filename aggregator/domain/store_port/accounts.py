@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from aggregator.domain.account import Account, ApiToken, Change, GrantRequest, TotpSecret
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import RoleAssignment
+from aggregator.domain.accounts.account import Account, ApiToken, Change, GrantRequest, TotpSecret
+from aggregator.domain.accounts.authorization import RoleAssignment
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.read_models import Session, User
 
 

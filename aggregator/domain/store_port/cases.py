@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.case import Case
-from aggregator.domain.search_query import Key, ResultPage, SearchQuery
+from aggregator.domain.audit.audit_entry import AuditEntry
+from aggregator.domain.investigation.case import Case
+from aggregator.domain.investigation.search_query import Key, ResultPage, SearchQuery
 
 
 class SearchReader(Protocol):

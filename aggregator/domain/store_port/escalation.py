@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.alerts.history import HistoryEntry
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import Scope
+from aggregator.domain.audit.audit_entry import AuditEntry
+from aggregator.domain.escalation.notification import Notification, State, Target
 from aggregator.domain.escalation.records import AlertFacts, EscalationDocument, StepEffect, TakenStep, Timer
-from aggregator.domain.notification import Notification, State, Target
 
 
 class EscalationReader(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.read_models import Box, Camera, Origin, Passage, Place, Quarantined, TimelineEvent
 
 Purgeable = Literal["pictures", "events", "alerts", "record"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import Scope
-from aggregator.domain.release import Change, Release
+from aggregator.domain.accounts.authorization import Scope
+from aggregator.domain.audit.audit_entry import AuditEntry
+from aggregator.domain.investigation.release import Change, Release
 
 
 class ReleaseReader(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from aggregator.domain.alerts.history import HistoryEntry
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.shift.handover import Handover, ShiftNote
 from aggregator.domain.shift.procedure import Procedure, Tick
 from aggregator.domain.shift.scopes import ScopeFilter

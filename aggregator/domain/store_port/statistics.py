@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from aggregator.domain.authorization import Scope
+from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.quality.aggregates import Aggregates, Source
 from aggregator.domain.quality.availability import StateEvent
 from aggregator.domain.quality.false_alarms import OutcomeRow

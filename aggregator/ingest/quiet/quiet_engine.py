@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import TypeVar
 
+from aggregator.domain.accounts.authorization import Areas
 from aggregator.domain.alerts.types import Alert, Decision, Effect, Marked, Suppressed, Unsuppressed
-from aggregator.domain.authorization import Areas
 from aggregator.domain.quiet import maintenance, shelving
 from aggregator.domain.quiet.chattering import MOST_REMEMBERED, ChatteringDetector, is_calm
 from aggregator.domain.quiet.decisions import QuietDecisions

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from aggregator.auth.rate_limiter import RateLimiter
-from aggregator.crypto.keyring import KeyRing
+from aggregator.domain.accounts.authorization import Areas
 from aggregator.domain.alerts.decisions import Request
 from aggregator.domain.alerts.types import Acknowledged, Decision
-from aggregator.domain.authorization import Areas
+from aggregator.domain.escalation.notification import Notification
 from aggregator.domain.escalation.records import AlertFacts
-from aggregator.domain.notification import Notification
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.accounts import AccountReader
 from aggregator.domain.store_port.escalation import EscalationReader, NotificationReader, NotificationWriter
 from aggregator.notifications import links
 from aggregator.services.alert_service import Decide
 from aggregator.services.monitoring.people import People
+from aggregator.storage.keyring import KeyRing
 from common.clock import Clock
 from common.errors import NotificationError
 

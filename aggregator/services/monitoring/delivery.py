@@ -11,9 +11,8 @@ from typing import Protocol
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
-from aggregator.crypto.keyring import KeyRing
+from aggregator.domain.escalation.notification import WEB_PUSH, Attempt, Notification, Target
 from aggregator.domain.escalation.records import AlertFacts
-from aggregator.domain.notification import WEB_PUSH, Attempt, Notification, Target
 from aggregator.domain.store_port.accounts import AccountReader
 from aggregator.domain.store_port.escalation import EscalationReader, NotificationReader
 from aggregator.notifications import links, message, web_push
@@ -23,6 +22,7 @@ from aggregator.notifications.web_push import Subscription
 from aggregator.services.monitoring.people import People
 from aggregator.services.monitoring.place_directory import PlaceDirectory
 from aggregator.services.site_clock import SiteClock
+from aggregator.storage.keyring import KeyRing
 from common.clock import Clock
 
 SEALED = "notification target"

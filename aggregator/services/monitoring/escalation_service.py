@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import Areas, Principal
+from aggregator.domain.accounts.authorization import Areas, Principal
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.escalation.records import EscalationDocument
 from aggregator.domain.escalation.rota import on_call
 from aggregator.domain.store_port import WriteJobs

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from dataclasses import dataclass, field
 
-from aggregator.domain.authorization import Principal
+from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.quiet.flood import Flood, flood_at
 from aggregator.domain.store_port.quiet import QuietReader
 from common.clock import SECOND_NS, Clock

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 import msgspec
 
 from aggregator.auth.rate_limiter import RateLimiter
-from aggregator.crypto.keyring import KeyRing
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import Principal
-from aggregator.domain.notification import LIFE_S, WEB_PUSH, Notification, State, Target, replayed
+from aggregator.domain.accounts.authorization import Principal
+from aggregator.domain.audit.audit_entry import AuditEntry
+from aggregator.domain.escalation.notification import LIFE_S, WEB_PUSH, Notification, State, Target, replayed
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.escalation import NotificationReader, NotificationWriter
 from aggregator.notifications import addresses, web_push
 from aggregator.notifications.senders import SenderPool
 from aggregator.notifications.web_push import Subscription
 from aggregator.services.monitoring.delivery import SEALED
+from aggregator.storage.keyring import KeyRing
 from common.clock import SECOND_NS, Clock
 from common.errors import NotificationError
 from protocol.identifiers import is_printable

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from aggregator.domain.account import Account
-from aggregator.domain.authorization import Areas, Principal
+from aggregator.domain.accounts.account import Account
+from aggregator.domain.accounts.authorization import Areas, Principal
 from aggregator.domain.store_port.accounts import AccountReader
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from aggregator.domain.authorization import Areas
+from aggregator.domain.accounts.authorization import Areas
 from aggregator.domain.store_port.events import FleetReader
 from aggregator.services.site_clock import SiteClock
 from common.clock import SECOND_NS

@@ -14,9 +14,9 @@ from typing import Protocol
 
 import msgspec
 
+from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.alerts.types import Alert, Severity
-from aggregator.domain.audit_entry import Action, AuditEntry
-from aggregator.domain.authorization import Principal
+from aggregator.domain.audit.audit_entry import Action, AuditEntry
 from aggregator.domain.quiet import maintenance, matching, shelving, silence
 from aggregator.domain.quiet.decisions import QuietDecisions
 from aggregator.domain.quiet.maintenance import Window

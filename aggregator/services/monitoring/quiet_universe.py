@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import get_args
 
+from aggregator.domain.accounts.authorization import Areas
 from aggregator.domain.alerts.rules import RULES
-from aggregator.domain.authorization import Areas
 from aggregator.domain.quiet.matching import Universe
 from aggregator.domain.store_port.events import FleetReader
 from common.clock import SECOND_NS, Clock

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aggregator.audit.audit_log_writer import AuditLogWriter
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import Principal
+from aggregator.domain.accounts.authorization import Principal
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.read_models import Passage
 from aggregator.domain.site_lists.list_entry import ListEntry, ListStatus
 from aggregator.domain.store_port.events import EventReader

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import cast
 from zoneinfo import ZoneInfo
 
-from aggregator.crypto.keyring import KeyRing
-from aggregator.domain.audit_entry import Action, AuditEntry
+from aggregator.domain.audit.audit_entry import Action, AuditEntry
 from aggregator.domain.read_models import ListChange, ListRow
 from aggregator.domain.site_lists.conflicts import Conflict, ListConflict, conflict
 from aggregator.domain.site_lists.list_entry import (
@@ -22,6 +21,7 @@ from aggregator.domain.site_lists.list_entry import (
     limits,
 )
 from aggregator.domain.store_port.site_lists import SiteListReader, SiteListWriter
+from aggregator.storage.keyring import KeyRing
 from common.clock import Clock
 from common.errors import ListError
 from protocol import site_lists as wire

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aggregator.audit.audit_log_writer import AuditLogWriter
-from aggregator.domain.audit_entry import Action, AuditEntry
-from aggregator.domain.authorization import Principal
+from aggregator.domain.accounts.authorization import Principal
+from aggregator.domain.audit.audit_entry import Action, AuditEntry
 from aggregator.domain.site_lists.conflicts import Conflict, ListConflict
 from aggregator.domain.site_lists.list_entry import ListEntry, ListEntryRequest
 from aggregator.domain.store_port import WriteJobs

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Integer, column, func, inspect, select, table
 
-from aggregator.storage.database import Database
+from aggregator.storage.engines.database import Database
 from common.errors import StoreError
 
 _SCRIPTS = ScriptDirectory(str(Path(__file__).parent))

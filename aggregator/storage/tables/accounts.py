@@ -9,16 +9,16 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, false, func, insert, or_, select, tuple_, update
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from aggregator.domain import account
-from aggregator.domain.account import Account, ApiToken, TotpSecret
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import RoleAssignment, Scope
+from aggregator.domain.accounts import account
+from aggregator.domain.accounts.account import Account, ApiToken, TotpSecret
+from aggregator.domain.accounts.authorization import RoleAssignment, Scope
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.read_models import Session, User
-from aggregator.storage.database import insert_for, insert_new, upsert
-from aggregator.storage.schema import factors, grants, links, sessions, tokens, users
-from aggregator.storage.schema_accounts import grant_requests, recovery_codes
-from aggregator.storage.schema_escalation import notification_targets
-from aggregator.storage.tables import audit
+from aggregator.storage.engines.database import insert_for, insert_new, upsert
+from aggregator.storage.schema.accounts import grant_requests, recovery_codes
+from aggregator.storage.schema.core import factors, grants, links, sessions, tokens, users
+from aggregator.storage.schema.escalation import notification_targets
+from aggregator.storage.tables.audit import entries as audit
 
 USED = "used"
 """Instead of a hash: a one-time user has logged in; no password matches."""

@@ -8,11 +8,11 @@ import msgspec
 from sqlalchemy import Connection, Select, select, update
 from sqlalchemy import delete as delete_from
 
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.clip import Clip
-from aggregator.storage.database import insert_new, one_of
-from aggregator.storage.schema import CLIP_OPEN, clips
-from aggregator.storage.tables import audit
+from aggregator.storage.engines.database import insert_new, one_of
+from aggregator.storage.schema.core import CLIP_OPEN, clips
+from aggregator.storage.tables.audit import entries as audit
 
 CHANGING = ("state", "next_ns", "tries", "problem", "bytes", "digest")
 

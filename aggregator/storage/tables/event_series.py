@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
-from aggregator.storage.schema import cells, genera
+from aggregator.storage.schema.core import cells, genera
 from common.clock import SECOND_NS
 from protocol.envelope import Event
 

@@ -15,11 +15,13 @@ import psycopg
 from sqlalchemy import Connection, Table, delete, func, select, update
 
 from aggregator.domain.read_models import Batch, Origin, Position, Quarantined, ReceivedEvent
-from aggregator.storage.database import insert_for, one_of, upsert
-from aggregator.storage.schema import cells, counters, events, pictures, positions, quarantine, statuses
-from aggregator.storage.tables import audit, clips, escalation, quiet
+from aggregator.storage.engines.database import insert_for, one_of, upsert
+from aggregator.storage.schema.core import cells, counters, events, pictures, positions, quarantine, statuses
+from aggregator.storage.tables import clips
 from aggregator.storage.tables.alerts import history, rows
+from aggregator.storage.tables.audit import entries as audit
 from aggregator.storage.tables.event_series import EventSeries
+from aggregator.storage.tables.monitoring import escalation, quiet
 from protocol import receipts
 from protocol.ranges import Ranges
 

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, select, union_all
 
 from aggregator.domain.read_models import Box, Camera, Passage, Place, TimelineEvent
-from aggregator.storage.database import one_of
-from aggregator.storage.schema import cells, events, pictures, positions, statuses
+from aggregator.storage.engines.database import one_of
+from aggregator.storage.schema.core import cells, events, pictures, positions, statuses
 from protocol import receipts
 from protocol.event_types import KINDS
 from protocol.ranges import Ranges

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection, and_, bindparam, delete, insert, select
 
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.read_models import ListChange, ListRow
-from aggregator.storage.database import one_of, upsert
-from aggregator.storage.schema import list_entries, list_versions
-from aggregator.storage.tables import audit
+from aggregator.storage.engines.database import one_of, upsert
+from aggregator.storage.schema.core import list_entries, list_versions
+from aggregator.storage.tables.audit import entries as audit
 from common.clock import SECOND_NS
 
 _KEY = ("site", "kind", "digest")

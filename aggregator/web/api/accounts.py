@@ -9,8 +9,8 @@ from aggregator.auth.account_service import AccountService
 from aggregator.auth.accounts.grant_requests import GrantRequests
 from aggregator.auth.accounts.role_conflicts import conflicts
 from aggregator.auth.reauthentication import Proof
-from aggregator.domain.account import Account, ApiToken, GrantRequest
-from aggregator.domain.authorization import PERMISSIONS, Role, parse
+from aggregator.domain.accounts.account import Account, ApiToken, GrantRequest
+from aggregator.domain.accounts.authorization import PERMISSIONS, Role, parse
 from aggregator.web.api.dependencies import IdPath, UserPath, Who
 from aggregator.web.api_models import accounts as models
 from common.errors import StaffError

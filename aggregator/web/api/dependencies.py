@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 
-from aggregator.domain.authorization import Principal
+from aggregator.domain.accounts.authorization import Principal
 from aggregator.web.api_models.base import NAME, PRINTABLE, ErrorResponse
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]

@@ -8,7 +8,7 @@ import msgspec
 from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.responses import Response
 
-from aggregator.domain.authorization import Permission, Principal
+from aggregator.domain.accounts.authorization import Permission, Principal
 from aggregator.domain.read_models import Box, Camera, Place, Quarantined
 from aggregator.domain.store_port.events import FleetReader
 from aggregator.services.picture_service import PictureService

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from aggregator.domain.authorization import Principal
+from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.site_lists.conflicts import Conflict, ListConflict
 from aggregator.domain.site_lists.list_entry import ListEntry, ListEntryRequest
 from aggregator.services.box_command_service import BoxCommandService

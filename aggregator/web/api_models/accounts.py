@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from aggregator.auth.passwords import MAX_PASSWORD, MIN_PASSWORD
-from aggregator.domain.authorization import PERMISSIONS, Permission
+from aggregator.domain.accounts.authorization import PERMISSIONS, Permission
 from aggregator.web.api_models.base import (
     PRINTABLE,
     CodeText,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from aggregator.domain.release import State
+from aggregator.domain.investigation.release import State
 from aggregator.web.api_models.base import (
     PRINTABLE,
     Id,

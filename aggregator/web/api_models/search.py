@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aggregator.domain.case import Basis
 from aggregator.domain.clip import State as ClipState
-from aggregator.domain.search_query import MOST_HITS, MOST_PLACES, MOST_SITES, MOST_ZONES, OBJECTS
+from aggregator.domain.investigation.case import Basis
+from aggregator.domain.investigation.search_query import MOST_HITS, MOST_PLACES, MOST_SITES, MOST_ZONES, OBJECTS
 from aggregator.web.api_models.base import (
     PRINTABLE,
     Id,

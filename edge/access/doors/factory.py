@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from common.clock import Clock
 from common.errors import DoorRefused
-from common.threads import Worker
+from common.running.threads import Worker
 from edge.access.doors.adapters import DOORS
 from edge.access.doors.adapters.base import Adapter, AdapterContext, Outputs, supervise
 from edge.access.doors.credential_policy import Allowlist, CredentialPolicy

@@ -14,8 +14,8 @@ import numpy as np
 from common import logging_setup
 from common.clock import Clock
 from common.errors import RelayError
-from common.periodic import run_periodically
-from common.threads import Worker
+from common.running.periodic import run_periodically
+from common.running.threads import Worker
 from edge.access.gates.decision import GatePolicy
 from edge.access.gates.plate_reader_worker import PlateReaderWorker, PlateReading, VehicleList
 from edge.access.gates.region_of_interest import Region

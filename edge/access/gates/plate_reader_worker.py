@@ -16,7 +16,7 @@ import av
 from common import logging_setup
 from common.clock import SECOND_NS, Clock
 from common.errors import ModelError, PaifangError
-from common.threads import Worker
+from common.running.threads import Worker
 from edge.access.gates.decision import READABLE, Decision, GatePolicy, decide, to_event
 from edge.access.gates.region_of_interest import Region, ScaleSelector
 from edge.access.gates.relay_controller import RelayController

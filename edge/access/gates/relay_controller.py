@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from common import logging_setup
 from common.clock import SECOND_NS, Clock
 from common.errors import RelayError
-from common.threads import Worker
+from common.running.threads import Worker
 from edge.access.gates.relays import Relay
 
 TRIES = 3

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from common import logging_setup
 from common.clock import SECOND_NS, Clock
 from common.errors import FootageError, FootageRefused, OutboxError
-from common.periodic import run_periodically
+from common.running.periodic import run_periodically
 from edge.recorder.box_events import BoxEvents
 from edge.recorder.disk import Disk
 from edge.recorder.footage import transactional_outbox

@@ -14,7 +14,7 @@ from port_kit import free_port
 
 from aggregator import app
 from aggregator.app import Role
-from aggregator.domain.authorization import RoleAssignment
+from aggregator.domain.accounts.authorization import RoleAssignment
 from aggregator.settings.aggregator import EmbeddedBroker, Http, Settings
 from common.secret import Secret
 

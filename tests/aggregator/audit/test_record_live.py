@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.audit.checkpointer import Checkpointer
 from aggregator.audit.view_deduplicator import ViewDeduplicator
-from aggregator.domain import audit_entry
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit import audit_entry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.store_port import Store, Writer
 from aggregator.storage.write_queue import WriteQueue
 from common.clock import SECOND_NS, FakeClock

@@ -13,9 +13,9 @@ from playwright.sync_api import Page, expect
 from aggregator.audit import query
 from aggregator.audit.names import AuditNames
 from aggregator.audit.query import PAGE, AuditFilter
-from aggregator.domain import audit_entry
-from aggregator.domain.audit_anomalies import BULK, BULK_SHOWN, HASTY_NS, HOUR_NS, NO_CASE, PAIR, SHOWN, findings
-from aggregator.domain.audit_entry import Action, AuditEntry
+from aggregator.domain.audit import audit_entry
+from aggregator.domain.audit.audit_anomalies import BULK, BULK_SHOWN, HASTY_NS, HOUR_NS, NO_CASE, PAIR, SHOWN, findings
+from aggregator.domain.audit.audit_entry import Action, AuditEntry
 from aggregator.domain.read_models import TargetLabel
 from aggregator.domain.store_port import Store, Writer
 from aggregator.web.dashboard.html.audit_html import sentence, time_text

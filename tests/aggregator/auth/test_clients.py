@@ -16,8 +16,8 @@ from starlette.routing import Route
 from aggregator.auth.client_address import SESSION_COOKIE, Clients, cookie_name, is_secure, prefix_of
 from aggregator.auth.login_limits import MOST_REPORTS, Failures, LoginLimits
 from aggregator.auth.rate_limiter import RateLimiter
-from aggregator.domain import audit_entry
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit import audit_entry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.settings.aggregator import Http, load
 from aggregator.web.auth_middleware import AuthMiddleware
 from common.clock import FakeClock

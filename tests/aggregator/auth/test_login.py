@@ -15,11 +15,11 @@ from aggregator.auth.authenticator import Authenticator, SessionRules
 from aggregator.auth.passwords import BY_PROVIDER, add_user, create_one_time_user, hash_password, hash_token
 from aggregator.auth.principal_cache import KEEP_S
 from aggregator.auth.rate_limiter import RateLimiter
-from aggregator.crypto.keyring import KeyRing
-from aggregator.domain.account import DropFactor, DropGrant, PutFactor, PutGrant, PutUser, TotpSecret
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import ROLES, RoleAssignment
+from aggregator.domain.accounts.account import DropFactor, DropGrant, PutFactor, PutGrant, PutUser, TotpSecret
+from aggregator.domain.accounts.authorization import ROLES, RoleAssignment
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.store_port import Store, Writer
+from aggregator.storage.keyring import KeyRing
 from aggregator.storage.write_queue import WriteQueue
 from common.clock import FakeClock
 from common.errors import KeysMissing, LoginError, LoginThrottled

@@ -17,7 +17,7 @@ from aggregator.auth import vouchers
 from aggregator.auth.client_address import SESSION_COOKIE
 from aggregator.auth.oidc import WAIT_S, OidcClient
 from aggregator.auth.reauthentication import Proof
-from aggregator.domain.authorization import Principal, RoleAssignment
+from aggregator.domain.accounts.authorization import Principal, RoleAssignment
 from aggregator.settings.aggregator import Oidc
 from aggregator.web.dashboard.login.oidc_login import STATE_COOKIE
 from common.clock import FakeClock, SystemClock

@@ -10,7 +10,7 @@ from agg_support import PASSWORD, Web, add_staff
 
 from aggregator.auth.change_stamp import ChangeStamp
 from aggregator.auth.principal_cache import KEEP_S, MOST, PrincipalCache
-from aggregator.domain.authorization import Principal, parse
+from aggregator.domain.accounts.authorization import Principal, parse
 from aggregator.domain.read_models import Session
 from common.clock import SECOND_NS, FakeClock
 

@@ -11,13 +11,13 @@ from sqlalchemy import delete
 
 from aggregator import app
 from aggregator.auth.passwords import add_user, create_one_time_user
-from aggregator.domain import audit_entry
-from aggregator.domain.account import ApiToken, DropUser, PutGrant, PutToken, PutUser
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import RoleAssignment
+from aggregator.domain.accounts.account import ApiToken, DropUser, PutGrant, PutToken, PutUser
+from aggregator.domain.accounts.authorization import RoleAssignment
+from aggregator.domain.audit import audit_entry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.read_models import Session
 from aggregator.domain.store_port import Store, Writer
-from aggregator.storage.schema import users
+from aggregator.storage.schema.core import users
 from common.clock import SECOND_NS
 from common.errors import LoginError
 from common.secret import Secret

@@ -13,9 +13,9 @@ from agg_support import PASSWORD, USER, Web, log_in, plain_client
 from playwright.sync_api import Page, expect
 
 from aggregator import app
-from aggregator.domain import audit_entry
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.authorization import PERMISSIONS, parse
+from aggregator.domain.accounts.authorization import PERMISSIONS, parse
+from aggregator.domain.audit import audit_entry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from common.secret import Secret
 
 ADMIN = [name for name, roles in PERMISSIONS.items() if "admin" in roles]

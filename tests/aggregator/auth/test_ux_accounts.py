@@ -17,8 +17,8 @@ from aggregator.auth.accounts import recovery_codes
 from aggregator.auth.accounts.role_conflicts import conflicts
 from aggregator.auth.accounts.scopes import ScopeChecker
 from aggregator.auth.accounts.user_names import check_user, key_of
-from aggregator.domain import audit_entry
-from aggregator.domain.authorization import RoleAssignment, parse
+from aggregator.domain.accounts.authorization import RoleAssignment, parse
+from aggregator.domain.audit import audit_entry
 from aggregator.web.dashboard.i18n.texts import TEXTS
 from common.errors import LoginError, StaffError
 from common.secret import Secret

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from aggregator.domain import audit_entry
 from aggregator.domain import clip as moves
 from aggregator.domain.alerts.rules import RULES
+from aggregator.domain.audit import audit_entry
 from aggregator.domain.clip import DAY_NS, GIVE_UP_NS, KINDS, Clip
 from aggregator.domain.read_models import AlertQuery, Batch
 from aggregator.domain.store_port import Store, Writer

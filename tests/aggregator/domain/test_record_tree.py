@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.audit import export
-from aggregator.domain import audit_entry, merkle_tree
-from aggregator.domain.audit_entry import AuditEntry
-from aggregator.domain.merkle_tree import CompactRange, leaf_hash
+from aggregator.domain.audit import audit_entry, merkle_tree
+from aggregator.domain.audit.audit_entry import AuditEntry
+from aggregator.domain.audit.merkle_tree import CompactRange, leaf_hash
 from aggregator.domain.store_port import Store, Writer
 from common.errors import RecordError
 from paifang import cli

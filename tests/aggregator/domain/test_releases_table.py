@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from agg_support import START_NS
 
-from aggregator.domain import release as moves
-from aggregator.domain.audit_entry import AuditEntry, decode
-from aggregator.domain.authorization import Scope
-from aggregator.domain.release import STATES, TRANSITIONS, Change, Release, State, Transition
-from aggregator.domain.search_query import DAY_NS
+from aggregator.domain.accounts.authorization import Scope
+from aggregator.domain.audit.audit_entry import AuditEntry, decode
+from aggregator.domain.investigation import release as moves
+from aggregator.domain.investigation.release import STATES, TRANSITIONS, Change, Release, State, Transition
+from aggregator.domain.investigation.search_query import DAY_NS
 from aggregator.domain.store_port import Store, Writer
 from aggregator.storage.writer import SqlWriter
 from common.clock import SECOND_NS

@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from aggregator import app
-from aggregator.domain.authorization import PERMISSIONS, ROLES, Principal, Role, RoleAssignment, parse
+from aggregator.domain.accounts.authorization import PERMISSIONS, ROLES, Principal, Role, RoleAssignment, parse
 from aggregator.web.route_permissions import ROUTES, RoutePolicy, find
 from common.errors import StaffError
 from common.secret import Secret

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.domain import case as cases
-from aggregator.domain import search_query
-from aggregator.domain.search_query import DAY_NS, SearchQuery, decode_cursor, encode_cursor, make, parse
+from aggregator.domain.investigation import case as cases
+from aggregator.domain.investigation import search_query
+from aggregator.domain.investigation.search_query import DAY_NS, SearchQuery, decode_cursor, encode_cursor, make, parse
 from common.clock import SECOND_NS
 from common.errors import CaseError, ContractError
 from protocol.identifiers import uuid7

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import pytest
 from agg_support import JPEG, START_NS, entered, event
 
-from aggregator.domain import audit_entry
 from aggregator.domain.alerts.decisions import Merge, Request, Split, Verdict, Wish
 from aggregator.domain.alerts.types import (
     Acknowledged,
@@ -22,6 +21,7 @@ from aggregator.domain.alerts.types import (
     Unassigned,
     Unsuppressed,
 )
+from aggregator.domain.audit import audit_entry
 from aggregator.domain.read_models import AlertQuery, Batch
 from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest.batch_processor import BatchProcessor

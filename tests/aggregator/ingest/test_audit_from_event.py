@@ -4,7 +4,7 @@ import pytest
 from agg_support import event
 
 from aggregator.audit.from_event import ACTIONS, entry_of
-from aggregator.domain import audit_entry
+from aggregator.domain.audit import audit_entry
 from aggregator.domain.store_port import Store
 from aggregator.ingest.batch_processor import BatchProcessor
 from aggregator.messaging.mqtt_client import InboundMessage

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from agg_support import EPOCH, JPEG, START_NS, entered, event
 
-from aggregator.domain import audit_entry
 from aggregator.domain.alerts.decisions import Request, Wish
 from aggregator.domain.alerts.types import Acknowledged, Alert, Closed, Decision, Effect
+from aggregator.domain.audit import audit_entry
 from aggregator.domain.read_models import AlertQuery, Batch
 from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest import message_validator

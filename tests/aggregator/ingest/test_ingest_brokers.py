@@ -15,10 +15,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from port_kit import free_port
 
 from aggregator import app
-from aggregator.crypto.keyring import KeyRing
 from aggregator.domain.read_models import AlertQuery
 from aggregator.messaging.broker_config import BrokerCredentials, accounts
 from aggregator.settings.aggregator import CLIENT_ID, EmbeddedBroker, ExternalBroker, Settings
+from aggregator.storage.keyring import KeyRing
 from common.clock import SECOND_NS, SystemClock
 from protocol import receipts
 from protocol.envelope import MAX_MESSAGE_BYTES, encode

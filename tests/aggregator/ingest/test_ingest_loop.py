@@ -18,9 +18,9 @@ from aggregator.monitoring.change_feed import ChangeFeed
 from aggregator.monitoring.health import Health
 from aggregator.monitoring.metrics import Metrics
 from aggregator.storage.write_queue import WriteQueue
-from common.backoff import Backoff
 from common.clock import SECOND_NS, FakeClock, SystemClock
 from common.errors import BrokerError, StoreError
+from common.running.backoff import Backoff
 from protocol import receipts
 from protocol.envelope import encode
 from protocol.topics import BoxTopics

@@ -14,9 +14,8 @@ from agg_support import run_apart
 from domain.test_clips_table import made
 
 from aggregator.audit.audit_log_writer import AuditLogWriter
-from aggregator.crypto.keyring import KeyRing
-from aggregator.domain import audit_entry
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit import audit_entry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.clip import DAY_NS, Clip
 from aggregator.domain.read_models import Batch
 from aggregator.domain.store_port import Store, Writer
@@ -27,6 +26,7 @@ from aggregator.messaging.command_client import CommandClient
 from aggregator.messaging.outbound_queue import OutboundQueue, ReplyReceived
 from aggregator.monitoring.change_feed import ChangeFeed
 from aggregator.settings.aggregator import ObjectsSettings
+from aggregator.storage.keyring import KeyRing
 from aggregator.storage.object_store import ObjectStorage
 from aggregator.storage.write_queue import WriteQueue
 from common.clock import SECOND_NS, FakeClock

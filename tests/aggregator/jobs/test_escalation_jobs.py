@@ -10,10 +10,10 @@ from agg_support import START_NS
 from escalation_desk import CONFIG, Desk, level
 from escalation_kit import ENTRY, MINUTE_NS, alert, target
 
-from aggregator.domain.account import DropGrant
-from aggregator.domain.authorization import RoleAssignment
+from aggregator.domain.accounts.account import DropGrant
+from aggregator.domain.accounts.authorization import RoleAssignment
+from aggregator.domain.escalation.notification import MOST_CRITICAL, MOST_WAITING
 from aggregator.domain.escalation.records import EscalationDocument
-from aggregator.domain.notification import MOST_CRITICAL, MOST_WAITING
 from aggregator.domain.read_models import Batch
 from aggregator.domain.store_port import Store, Writer
 from aggregator.settings.escalation import Chain, Escalation

@@ -20,13 +20,13 @@ import yaml
 from agg_support import wait_until
 from escalation_kit import ENTRY, alert, target
 
-from aggregator.crypto.keyring import KeyRing
-from aggregator.domain.account import PutUser
-from aggregator.domain.authorization import RoleAssignment, Scope
+from aggregator.domain.accounts.account import PutUser
+from aggregator.domain.accounts.authorization import RoleAssignment, Scope
 from aggregator.domain.read_models import Batch
 from aggregator.domain.store_port import Reader
 from aggregator.services.monitoring.delivery import SEALED
 from aggregator.storage import STORES
+from aggregator.storage.keyring import KeyRing
 from common.clock import SystemClock
 
 ALERTS, LEVELS, KILLS = 12, 3, 4

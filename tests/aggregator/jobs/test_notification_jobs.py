@@ -10,8 +10,8 @@ import pytest
 from agg_support import START_NS, run_apart
 from escalation_kit import ENTRY, MINUTE_NS, alert, notification, target
 
-from aggregator.domain.authorization import Scope
-from aggregator.domain.notification import LEASE_S, Attempt, Notification
+from aggregator.domain.accounts.authorization import Scope
+from aggregator.domain.escalation.notification import LEASE_S, Attempt, Notification
 from aggregator.domain.read_models import Batch
 from aggregator.domain.store_port import Store, Writer
 from aggregator.jobs.job_runner import JobRunner

@@ -15,13 +15,12 @@ import pytest
 from agg_support import START_NS, run_apart
 
 from aggregator.audit.audit_log_writer import AuditLogWriter
-from aggregator.crypto.keyring import KeyRing
-from aggregator.domain import case as cases
-from aggregator.domain.account import DropGrant, PutUser
-from aggregator.domain.audit_entry import AuditEntry, decode
-from aggregator.domain.authorization import Principal, RoleAssignment
+from aggregator.domain.accounts.account import DropGrant, PutUser
+from aggregator.domain.accounts.authorization import Principal, RoleAssignment
+from aggregator.domain.audit.audit_entry import AuditEntry, decode
+from aggregator.domain.investigation import case as cases
+from aggregator.domain.investigation.release import Release
 from aggregator.domain.read_models import Batch, StatusSeen
-from aggregator.domain.release import Release
 from aggregator.domain.store_port import Store, Writer
 from aggregator.jobs.job_runner import JobRunner
 from aggregator.jobs.release_jobs import ReleaseJobs
@@ -31,8 +30,9 @@ from aggregator.messaging.outbound_queue import OutboundQueue, ReplyReceived
 from aggregator.services.release_service import ReleaseService, ReleaseStore, SealedCopies
 from aggregator.services.search_service import SearchService
 from aggregator.settings.aggregator import ObjectsSettings
+from aggregator.storage.engines.sqlite import SqliteStore
+from aggregator.storage.keyring import KeyRing
 from aggregator.storage.object_store import ObjectStorage
-from aggregator.storage.sqlite import SqliteStore
 from common.clock import SECOND_NS, FakeClock
 from common.errors import CommandError, Forbidden, ReleaseError
 from protocol.commands import Command, Reply, unpack

@@ -8,10 +8,10 @@ import dataclasses
 import pytest
 from agg_support import JPEG, START_NS, event
 
-from aggregator.domain import audit_entry
 from aggregator.domain.alerts.decisions import Request
 from aggregator.domain.alerts.types import Acknowledged, Decision
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit import audit_entry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.read_models import AlertQuery
 from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest.batch_processor import BatchProcessor

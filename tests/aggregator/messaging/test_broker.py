@@ -10,8 +10,8 @@ from aggregator.messaging.broker_config import ACCOUNTS_FILE, MAX_ACK_PENDING, P
 from aggregator.messaging.embedded_broker import EmbeddedServer
 from aggregator.messaging.mqtt_client import SUBSCRIPTIONS, BrokerEndpoint, MqttClient
 from aggregator.settings.aggregator import EmbeddedBroker
-from common.backoff import Backoff
 from common.errors import BrokerError, BrokerRefused
+from common.running.backoff import Backoff
 from common.secret import Secret
 
 

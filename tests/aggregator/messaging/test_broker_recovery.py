@@ -19,8 +19,8 @@ from aggregator.messaging.broker_recovery import RecoveringConnect
 from aggregator.messaging.embedded_broker import DAMAGED, STORE, EmbeddedServer
 from aggregator.messaging.mqtt_client import BrokerEndpoint, MqttClient
 from aggregator.settings.aggregator import EmbeddedBroker
-from common.backoff import Backoff
 from common.errors import BrokerError, BrokerRefused
+from common.running.backoff import Backoff
 from common.secret import Secret
 
 KILLS = 50

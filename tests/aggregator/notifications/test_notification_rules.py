@@ -9,12 +9,12 @@ import pytest
 from agg_support import START_NS
 from escalation_kit import MINUTE_NS, notification
 
-from aggregator.crypto.keyring import KeyRing
+from aggregator.domain.escalation.notification import LIFE_S, Attempt, after_attempt, replayed
 from aggregator.domain.escalation.records import AlertFacts
-from aggregator.domain.notification import LIFE_S, Attempt, after_attempt, replayed
 from aggregator.notifications import addresses, links, message
 from aggregator.notifications.circuit_breaker import FIRST_S, CircuitBreaker
 from aggregator.notifications.message import Place
+from aggregator.storage.keyring import KeyRing
 from aggregator.web.dashboard.i18n.texts import TEXTS
 from common.clock import SECOND_NS, FakeClock
 from common.errors import NotificationError

@@ -19,7 +19,7 @@ from agg_support import run_apart
 from aiosmtpd.controller import Controller
 from port_kit import free_port
 
-from aggregator.domain.notification import Attempt
+from aggregator.domain.escalation.notification import Attempt
 from aggregator.notifications.senders import SenderPool
 from common.clock import SystemClock
 from common.errors import NotificationError

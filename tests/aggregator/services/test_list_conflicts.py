@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.crypto.keyring import KeyRing
-from aggregator.domain import audit_entry
+from aggregator.domain.audit import audit_entry
 from aggregator.domain.site_lists.conflicts import ListConflict
 from aggregator.domain.site_lists.list_entry import ListEntryRequest, check, limits
 from aggregator.domain.site_lists.local_dates import instant, shown
 from aggregator.domain.store_port import Store, Writer
 from aggregator.services.site_lists.site_list_repository import SiteListRepository
+from aggregator.storage.keyring import KeyRing
 from common.clock import SECOND_NS, FakeClock
 from common.errors import ListError
 

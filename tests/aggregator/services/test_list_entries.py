@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aggregator.crypto.keyring import KeyRing
-from aggregator.domain import audit_entry
+from aggregator.domain.audit import audit_entry
 from aggregator.domain.site_lists.list_entry import ListEntryRequest, check
 from aggregator.domain.site_lists.local_dates import UTC_ZONE
 from aggregator.domain.store_port import Store, Writer
 from aggregator.services.site_lists import site_list_csv
 from aggregator.services.site_lists.site_list_repository import SiteListRepository
+from aggregator.storage.keyring import KeyRing
 from common.clock import SECOND_NS, FakeClock
 from common.decoding import JsonDecoder
 from common.errors import ListError

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from agg_support import run_apart
 
-from aggregator.crypto.keyring import KeyRing
 from aggregator.messaging.command_client import CommandClient
 from aggregator.messaging.outbound_queue import OutboundQueue, ReplyReceived
 from aggregator.services.stream_relay import WAITING, StreamKey, StreamRelay, Subscriber
+from aggregator.storage.keyring import KeyRing
 from common.clock import FakeClock
 from common.errors import ContractError
 from protocol import commands

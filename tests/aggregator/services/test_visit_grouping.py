@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.domain.search_query import SearchResult
+from aggregator.domain.investigation.search_query import SearchResult
 from aggregator.services.visit_grouping import GAP_NS, MOST_HITS, VisitGrouper
 from common.clock import SECOND_NS
 

@@ -12,9 +12,9 @@ from agg_support import JPEG, START_NS, event
 from sqlalchemy import Connection
 from sqlalchemy.dialects import sqlite
 
+from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.alerts.history import HistoryEntry
 from aggregator.domain.alerts.types import ACKNOWLEDGEMENTS, SEVERITIES, Alert
-from aggregator.domain.authorization import Scope
 from aggregator.domain.read_models import AlertQuery, Batch, ReceivedEvent
 from aggregator.domain.store_port import Store, Writer
 from aggregator.storage import STORES

@@ -8,10 +8,10 @@ import msgspec
 from agg_support import START_NS
 from escalation_kit import ENTRY, MINUTE_NS, alert, notification, step_of, target, timer, timer_of
 
-from aggregator.domain.account import DropUser
-from aggregator.domain.authorization import Scope
+from aggregator.domain.accounts.account import DropUser
+from aggregator.domain.accounts.authorization import Scope
+from aggregator.domain.escalation.notification import MOST_CRITICAL, MOST_WAITING, Attempt, after_attempt, replayed
 from aggregator.domain.escalation.records import EscalationDocument
-from aggregator.domain.notification import MOST_CRITICAL, MOST_WAITING, Attempt, after_attempt, replayed
 from aggregator.domain.read_models import Batch, Session
 from aggregator.domain.store_port import Store, Writer
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, column, insert, inspect, table
 from aggregator.domain.read_models import AlertQuery, Batch
 from aggregator.domain.store_port import Store
 from aggregator.storage import migrations
-from aggregator.storage.schema import metadata
+from aggregator.storage.schema.core import metadata
 from common.errors import StoreError
 
 TABLES = 38

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from quiet_kit import DAY_NS, HOUR_NS, NOW_NS, shelf, silence, window
 
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.quiet.decisions import QuietDecisions
 from aggregator.domain.quiet.maintenance import Weekly
 from aggregator.domain.quiet.matching import Matcher

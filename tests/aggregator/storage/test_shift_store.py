@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from agg_support import START_NS
 
-from aggregator.domain import audit_entry
 from aggregator.domain.alerts.history import HistoryEntry
-from aggregator.domain.audit_entry import Action, AuditEntry
+from aggregator.domain.audit import audit_entry
+from aggregator.domain.audit.audit_entry import Action, AuditEntry
 from aggregator.domain.read_models import Batch
 from aggregator.domain.shift.handover import Content, Handover, ShiftNote, freeze, take
 from aggregator.domain.shift.procedure import Procedure, Tick

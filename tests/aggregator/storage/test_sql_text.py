@@ -16,10 +16,10 @@ SQL = re.compile(
     re.DOTALL,
 )
 SQL_TEXT = {
-    "aggregator/storage/database.py": "a condition on a list of any length",
+    "aggregator/storage/engines/database.py": "a condition on a list of any length",
     "aggregator/storage/migrations/__init__.py": "SQLite's number of the builds before 0.1",
-    "aggregator/storage/postgres.py": "locks and the session's settings",
-    "aggregator/storage/sqlite.py": "SQLite's settings, the start of a transaction",
+    "aggregator/storage/engines/postgres.py": "locks and the session's settings",
+    "aggregator/storage/engines/sqlite.py": "SQLite's settings, the start of a transaction",
     "aggregator/storage/tables/events.py": "the bulk insert of events",
 }
 """Module of the aggregator → why it has SQL as text; every other one uses SQLAlchemy's expressions."""

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from agg_support import JPEG, START_NS, entered, event
 
+from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.alerts.decisions import Merge, Request, Split, Wish
 from aggregator.domain.alerts.types import (
     OUTCOMES,
@@ -21,7 +22,6 @@ from aggregator.domain.alerts.types import (
     Suppressed,
     Unsuppressed,
 )
-from aggregator.domain.authorization import Scope
 from aggregator.domain.quality.aggregates import AlertFacts, LogEntry, Source, recompute
 from aggregator.domain.quality.availability import Device, StateEvent
 from aggregator.domain.quality.false_alarms import OutcomeRow, by_rule

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from agg_support import JPEG, START_NS, event
 
-from aggregator.domain.account import PutUser
+from aggregator.domain.accounts.account import PutUser
 from aggregator.domain.alerts.types import Alert
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.read_models import AlertQuery, Batch, Position, ReceivedEvent, Session, StatusSeen, User
 from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest.message_validator import quarantined

@@ -16,19 +16,19 @@ from postgres_kit import Server
 from sqlalchemy import select, update
 
 from aggregator import app
-from aggregator.domain.account import PutUser
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.accounts.account import PutUser
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.read_models import Batch, ReceivedEvent
 from aggregator.domain.store_port import Store
 from aggregator.settings import aggregator
 from aggregator.settings.postgres import Postgres
 from aggregator.storage import STORES
-from aggregator.storage import postgres as postgres_store
-from aggregator.storage import sqlite as sqlite_store
-from aggregator.storage.database import mapped
-from aggregator.storage.postgres import PostgresStore
-from aggregator.storage.schema import counters
-from aggregator.storage.sqlite import SqliteStore
+from aggregator.storage.engines import postgres as postgres_store
+from aggregator.storage.engines import sqlite as sqlite_store
+from aggregator.storage.engines.database import mapped
+from aggregator.storage.engines.postgres import PostgresStore
+from aggregator.storage.engines.sqlite import SqliteStore
+from aggregator.storage.schema.core import counters
 from common import settings_loader
 from common.errors import ContractError, SettingsError, StoreError
 

@@ -15,16 +15,17 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.dialects import sqlite
 
-from aggregator.domain import case as cases
-from aggregator.domain.audit_entry import AuditEntry, decode
+from aggregator.domain.audit.audit_entry import AuditEntry, decode
+from aggregator.domain.investigation import case as cases
+from aggregator.domain.investigation.search_query import Key, ResultPage, SearchQuery, SearchResult, make
 from aggregator.domain.read_models import Batch, ReceivedEvent
-from aggregator.domain.search_query import Key, ResultPage, SearchQuery, SearchResult, make
 from aggregator.domain.store_port import Store, Writer
 from aggregator.settings.postgres import Postgres
-from aggregator.storage import STORES, schema
-from aggregator.storage.tables import search as finding
+from aggregator.storage import STORES
+from aggregator.storage.schema import core as schema
 from aggregator.storage.tables.event_series import HOUR_NS, cell_of
-from aggregator.storage.tables.search import Bounds
+from aggregator.storage.tables.investigation import search as finding
+from aggregator.storage.tables.investigation.search import Bounds
 from common.clock import SECOND_NS
 from common.errors import CaseError, ContractError
 from protocol.envelope import Event

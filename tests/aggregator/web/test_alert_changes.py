@@ -25,8 +25,8 @@ from agg_support import (
     wait_until,
 )
 
+from aggregator.domain.accounts.authorization import Principal, RoleAssignment
 from aggregator.domain.alerts.types import Alert
-from aggregator.domain.authorization import Principal, RoleAssignment
 from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
 from aggregator.services.monitoring.place_directory import PlaceDirectory
 from aggregator.services.site_clock import SiteClock

@@ -15,7 +15,7 @@ from picture_box import Running, recorded
 from playwright.sync_api import Page, expect
 
 from aggregator import app
-from aggregator.domain.authorization import RoleAssignment
+from aggregator.domain.accounts.authorization import RoleAssignment
 from aggregator.domain.clip import DAY_NS, Clip
 from aggregator.domain.read_models import AlertQuery, Batch
 from common.secret import Secret

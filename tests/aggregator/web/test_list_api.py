@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from agg_support import Web, wait_until
 
-from aggregator.domain import audit_entry
-from common.backoff import Backoff
+from aggregator.domain.audit import audit_entry
 from common.clock import SystemClock
 from common.errors import RelayError
+from common.running.backoff import Backoff
 from edge.access.site_lists.site_list_store import ListStore
 from edge.messaging.command_handler import CommandDispatcher
 from edge.messaging.mqtt_client import MqttClient

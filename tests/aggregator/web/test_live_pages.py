@@ -10,9 +10,9 @@ from agg_support import Web, add_staff, log_in, run_apart, wait_until
 from playwright.sync_api import Page
 
 from aggregator import app
-from aggregator.domain.authorization import Principal, parse
+from aggregator.domain.accounts.authorization import Principal, parse
 from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
-from aggregator.web.dashboard.page_updates import PageUpdates
+from aggregator.web.dashboard.shell.page_updates import PageUpdates
 from common.errors import StoreError
 
 

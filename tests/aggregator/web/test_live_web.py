@@ -14,9 +14,9 @@ from websockets.typing import Origin
 
 from aggregator import app
 from aggregator.auth.passwords import act_of
-from aggregator.domain.account import DropUser
-from aggregator.domain.authorization import RoleAssignment
-from aggregator.web.api.live import AWAY, ENDED
+from aggregator.domain.accounts.account import DropUser
+from aggregator.domain.accounts.authorization import RoleAssignment
+from aggregator.web.api.video.live import AWAY, ENDED
 from common.jobs.job import OPEN
 from common.secret import Secret
 from protocol.live_frames import FrameType

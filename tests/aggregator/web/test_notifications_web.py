@@ -16,7 +16,7 @@ import pytest
 from agg_support import PASSWORD, Sender, Web, add_staff, event, wait_until
 from escalation_kit import notification
 
-from aggregator.domain.notification import Notification
+from aggregator.domain.escalation.notification import Notification
 from aggregator.notifications import links
 from protocol.event_types import DoorForced
 

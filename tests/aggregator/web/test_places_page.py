@@ -9,7 +9,7 @@ from agg_support import JPEG, START_NS, USER, Sender, Web, event, log_in, wait_u
 from playwright.sync_api import Page, expect
 from web.test_list_api import box
 
-from aggregator.domain import audit_entry
+from aggregator.domain.audit import audit_entry
 from common.clock import SystemClock
 from protocol.event_types import DoorForced, VehicleRegistered, VehicleUnlisted
 from protocol.identifiers import to_rfc3339

@@ -15,8 +15,8 @@ from web.test_live_web import MOVED, OTHER, closed, running_views, socket_of
 from web.test_search_web import new_case
 
 from aggregator import app
-from aggregator.domain.authorization import RoleAssignment
-from aggregator.web.api.live import AWAY, DONE, REFUSED
+from aggregator.domain.accounts.authorization import RoleAssignment
+from aggregator.web.api.video.live import AWAY, DONE, REFUSED
 from common.clock import MILLISECOND_NS
 from common.secret import Secret
 from protocol.live_frames import FrameType
@@ -111,7 +111,7 @@ def test_what_is_asked_for_wrongly_is_refused_and_nothing_is_shown(
 
 
 def test_bytes_and_silence_are_no_question(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aggregator.web.api.live.ASKED_S", 0.2)
+    monkeypatch.setattr("aggregator.web.api.video.live.ASKED_S", 0.2)
     for message in (b"\0", b"", None):
         with socket_of(web, USER, PASSWORD, route="play") as socket:
             if message is not None:

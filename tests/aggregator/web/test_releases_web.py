@@ -11,7 +11,7 @@ from auth.test_staff import add, as_user
 from playwright.sync_api import Page, expect
 from web.test_search_web import moment, new_case
 
-from aggregator.domain import audit_entry
+from aggregator.domain.audit import audit_entry
 from protocol.receipts import BoxStatus, CameraStatus, encode
 from protocol.topics import BoxTopics
 

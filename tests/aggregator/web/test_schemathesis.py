@@ -20,7 +20,7 @@ from schemathesis.checks import CHECKS
 from schemathesis.config import SchemathesisConfig
 
 from aggregator.auth.client_address import SESSION_COOKIE
-from aggregator.domain.authorization import ROLES
+from aggregator.domain.accounts.authorization import ROLES
 from aggregator.web import api_document
 from aggregator.web.route_permissions import ROUTES, RoutePolicy
 from common.clock import SECOND_NS, SystemClock

@@ -13,9 +13,9 @@ from agg_support import JPEG, Sender, Web, entered, event, log_in
 from auth.test_staff import add, as_user
 from playwright.sync_api import Page, expect
 
-from aggregator.domain import audit_entry
 from aggregator.domain import clip as clips
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit import audit_entry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from common.clock import SECOND_NS, SystemClock
 from protocol.event_types import LineCrossed
 from protocol.identifiers import to_rfc3339

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from agg_support import PASSWORD, Sender, Web, add_staff, entered, event
 
-from aggregator.domain import audit_entry
+from aggregator.domain.audit import audit_entry
 from protocol.event_types import CameraBack, CameraLost, DoorForced
 
 

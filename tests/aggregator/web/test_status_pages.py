@@ -14,7 +14,7 @@ from aggregator.domain.store_port import Reader
 from aggregator.ingest.message_validator import InvalidMessage, validate
 from aggregator.services.site_clock import zone_of
 from aggregator.web.dashboard.i18n.texts import TEXTS
-from aggregator.web.dashboard.page_layout import PageContext, rendered
+from aggregator.web.dashboard.shell.page_layout import PageContext, rendered
 from protocol.receipts import BoxStatus, encode
 from protocol.topics import BoxTopics
 

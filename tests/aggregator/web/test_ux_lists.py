@@ -8,8 +8,8 @@ import pytest
 from agg_support import Sender, Web, add_staff, event, log_in
 from playwright.sync_api import Browser, Page, expect
 
-from aggregator.domain import audit_entry
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit import audit_entry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.web.dashboard.i18n.texts import TEXTS
 from protocol.event_types import VehicleBarred
 from protocol.receipts import BoxStatus, GateStatus, encode

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from aggregator.settings.aggregator import Http, Settings
 from aggregator.web import server as web_server
-from aggregator.web.api.uploads import _number
+from aggregator.web.api.video.uploads import _number
 from aggregator.web.body_limits import most_bytes
 from aggregator.web.server import BACKLOG, RESERVED_FILES, configuration, connections_of, listening
 from common.errors import ContractError

@@ -15,9 +15,9 @@ import pytest
 from edge_kit import draft, open_outbox, wait_until
 from port_kit import free_port
 
-from common.backoff import Backoff
 from common.clock import SystemClock
 from common.errors import BrokerError, SettingsError
+from common.running.backoff import Backoff
 from edge.access.site_lists.site_list_store import ListStore
 from edge.messaging.command_handler import CommandDispatcher
 from edge.messaging.mqtt_client import MqttClient

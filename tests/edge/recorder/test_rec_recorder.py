@@ -18,9 +18,9 @@ import pytest
 from edge_kit import make_clip, served, wait_until
 from rec_kit import Store, decoded, packets, real_store, stream
 
-from common.backoff import Backoff
 from common.clock import FakeClock, SystemClock
 from common.errors import SettingsError, SourceLost
+from common.running.backoff import Backoff
 from common.settings_loader import loads
 from demo.media_loop import load
 from edge.recorder.fakedisk import FakeDisk

@@ -17,9 +17,9 @@ import structlog.testing
 from edge_kit import TONE_RATE, make_clip, served, wait_until
 from rec_kit import RATE, START_NS, Store, decoded, packets, real_store, stream
 
-from common.backoff import Backoff
 from common.clock import SECOND_NS, FakeClock, SystemClock
 from common.errors import SettingsError, SourceLost
+from common.running.backoff import Backoff
 from common.settings_loader import loads
 from demo.media_loop import load
 from edge.media.audio_track import HOLE_NS, AudioClock, AudioFormat, EncodedAudio, SoundTrack

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from edge_kit import make_clip, served
 
-from common.backoff import Backoff
 from common.clock import FakeClock, SystemClock
 from common.errors import SourceLost
+from common.running.backoff import Backoff
 from demo.media_loop import load
 from edge.sources import opener
 from edge.sources.base import NOBODY, FakeStream, Stream, TimedPacket

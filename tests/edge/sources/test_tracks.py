@@ -16,9 +16,9 @@ from edge_kit import make_clip, served, wait_until
 from rec_kit import real_store
 from redaction_kit import Bright, redactor, scene
 
-from common.backoff import Backoff
 from common.clock import SystemClock
 from common.errors import RedactionError
+from common.running.backoff import Backoff
 from demo.media_loop import Clip, load
 from demo.rtsp_server.audio_rtp import ClipSound, sound_of
 from edge.recorder.footage.playback import Player

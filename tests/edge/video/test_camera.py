@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from edge_kit import Served, make_clip, served, wait_until
 
-from common.backoff import Backoff
 from common.clock import SECOND_NS, SystemClock
 from common.errors import SourceLost, SourceRefused, StreamBroken
+from common.running.backoff import Backoff
 from common.secret import Secret
 from demo.media_loop import AccessUnit, Clip, load
 from demo.rtsp_server.messages import Digest

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from edge_kit import make_clip
 
-from common.backoff import Backoff
 from common.clock import FakeClock
 from common.errors import SourceLost
+from common.running.backoff import Backoff
 from edge.sources.base import NOBODY, TimedPacket
 from edge.sources.file import FileOpener
 from edge.video.camera_worker import CameraConnection, CameraWorker

@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from aggregator.domain.alerts.history import AlertEvent, HistoryEntry
 from aggregator.domain.alerts.types import Alert
-from aggregator.storage.database import one_of
-from aggregator.storage.schema import cells, events, pictures
-from aggregator.storage.schema_alerts import ALERT_MERGED, alert_history, alerts
+from aggregator.storage.engines.database import one_of
+from aggregator.storage.schema.alerts import ALERT_MERGED, alert_history, alerts
+from aggregator.storage.schema.core import cells, events, pictures
 from aggregator.storage.tables.alerts.rows import ALL, read
 
 _EVENT = (

@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, Connection, TextClause, func, literal, or_
 from aggregator.domain.alerts.types import Alert, Severity
 from aggregator.domain.read_models import AlertQuery
 from aggregator.domain.store_port.alerts import OpenCounts
-from aggregator.storage.columns import INTEGER
-from aggregator.storage.database import one_of
-from aggregator.storage.schema_alerts import ALERT_CLOSED, ALERT_FOUND, ALERT_OPEN, alerts
+from aggregator.storage.engines.database import one_of
+from aggregator.storage.schema.alerts import ALERT_CLOSED, ALERT_FOUND, ALERT_OPEN, alerts
+from aggregator.storage.schema.columns import INTEGER
 from aggregator.storage.tables.accounts import within
 from aggregator.storage.tables.alerts.rows import ALL, read
 

@@ -8,8 +8,8 @@ import msgspec
 from sqlalchemy import Connection, Select, select
 
 from aggregator.domain.alerts.types import Alert
-from aggregator.storage.database import upsert
-from aggregator.storage.schema_alerts import alerts
+from aggregator.storage.engines.database import upsert
+from aggregator.storage.schema.alerts import alerts
 
 COLUMNS = tuple(alerts.c[name] for name in Alert.__struct_fields__)
 ALL = select(*COLUMNS)

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.alerts.types import SEVERITIES, Alert, Severity
-from aggregator.domain.authorization import Scope
 from aggregator.domain.store_port.alerts import OpenCounts
 from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
 from aggregator.web.api.alerts.responses import AlertResponses

@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.client_address import session_of
-from aggregator.domain.authorization import Principal
+from aggregator.domain.accounts.authorization import Principal
 from aggregator.web.api.alerts.change_log import AlertChangeLog, Change, counts_within
 from aggregator.web.api.alerts.listing import TAGS
 from aggregator.web.api.alerts.responses import counts

@@ -9,6 +9,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
+from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.alerts import decisions
 from aggregator.domain.alerts.decisions import Merge, Split, Verdict, Wish
 from aggregator.domain.alerts.types import (
@@ -21,7 +22,6 @@ from aggregator.domain.alerts.types import (
     Unassigned,
     Unsuppressed,
 )
-from aggregator.domain.authorization import Principal
 from aggregator.services.alert_service import AlertService
 from aggregator.web.api.alerts.listing import TAGS
 from aggregator.web.api.alerts.responses import AlertResponses

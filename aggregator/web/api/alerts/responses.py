@@ -7,9 +7,9 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.alerts.history import AlertEvent, HistoryEntry
 from aggregator.domain.alerts.types import SEVERITIES, Alert, Severity
-from aggregator.domain.authorization import Principal
 from aggregator.domain.store_port.alerts import AlertReader
 from aggregator.domain.store_port.clips import ClipReader
 from aggregator.services.monitoring.place_directory import PlaceDirectory

@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 from fastapi import FastAPI, HTTPException
 
-from aggregator.domain.authorization import Principal
+from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.escalation.records import TakenStep
 from aggregator.services.monitoring.escalation_service import EscalationService, SiteEscalation
 from aggregator.web.api.dependencies import IdPath, NamePath, Tags, Who, errors
-from aggregator.web.api_models import escalation as models
+from aggregator.web.api_models.monitoring import escalation as models
 from protocol.identifiers import to_rfc3339
 
 _TAGS: Tags = ["escalation"]

@@ -8,12 +8,12 @@ from fastapi import FastAPI, HTTPException, Query, Request
 
 from aggregator.auth.client_address import session_of
 from aggregator.auth.passwords import hash_token
-from aggregator.domain.notification import Notification, Target
+from aggregator.domain.escalation.notification import Notification, Target
 from aggregator.notifications.addresses import SERVICES
 from aggregator.notifications.web_push import Subscription
 from aggregator.services.monitoring.notification_service import NotificationService
 from aggregator.web.api.dependencies import IdPath, Tags, Who, errors
-from aggregator.web.api_models import notifications as models
+from aggregator.web.api_models.monitoring import notifications as models
 from protocol.identifiers import to_rfc3339
 
 _OWN: Tags = ["own notifications"]

@@ -7,11 +7,11 @@ from typing import Annotated
 
 from fastapi import FastAPI, HTTPException, Query
 
-from aggregator.services.monitoring.handover_service import HandoverService
+from aggregator.services.shift.handover_service import HandoverService
 from aggregator.web.api.dependencies import IdPath, Who, errors
 from aggregator.web.api.shift.procedures import TAGS
-from aggregator.web.api_models import shift as models
 from aggregator.web.api_models.base import PRINTABLE
+from aggregator.web.api_models.monitoring import shift as models
 from protocol.identifiers import is_uuid7
 
 _CURSOR = re.compile(r"([0-9]{1,18}|[1-4][0-9]{18})\.(.+)")

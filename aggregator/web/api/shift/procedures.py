@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import FastAPI, HTTPException, Path, Query
 
 from aggregator.domain.shift.procedure import Procedure
-from aggregator.services.monitoring.procedure_service import ProcedureService
+from aggregator.services.shift.procedure_service import ProcedureService
 from aggregator.web.api.dependencies import IdPath, Tags, Who, errors
-from aggregator.web.api_models import shift as models
 from aggregator.web.api_models.base import PRINTABLE
+from aggregator.web.api_models.monitoring import shift as models
 from protocol.identifiers import is_uuid7
 
 TAGS: Tags = ["procedures and hand-overs"]

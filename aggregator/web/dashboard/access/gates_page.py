@@ -11,7 +11,7 @@ from nicegui import Client, ui
 from nicegui.elements.html import Html
 from nicegui.events import GenericEventArguments
 
-from aggregator.domain.authorization import Principal
+from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.read_models import Passage, Place
 from aggregator.monitoring.change_feed import ChangeSet
 from aggregator.services.box_command_service import BoxCommandService
@@ -19,8 +19,8 @@ from aggregator.services.site_lists.passage_service import EntryReason, PassageS
 from aggregator.web.dashboard.forms.error_text import error_text
 from aggregator.web.dashboard.forms.form import Dialog
 from aggregator.web.dashboard.html import place_html as views
-from aggregator.web.dashboard.page_layout import PageContext, PageLayout, PageSession, html, rendered
-from aggregator.web.dashboard.page_updates import PageUpdates
+from aggregator.web.dashboard.shell.page_layout import PageContext, PageLayout, PageSession, html, rendered
+from aggregator.web.dashboard.shell.page_updates import PageUpdates
 from common.errors import ListError, PaifangError, StoreError
 from protocol.commands import CommandName
 from protocol.receipts import DoorStatus

@@ -19,7 +19,7 @@ from aggregator.web.body_limits import MOST_LIST_BYTES
 from aggregator.web.dashboard.forms.error_text import error_text
 from aggregator.web.dashboard.forms.form import Dialog, Form
 from aggregator.web.dashboard.i18n.texts import Texts
-from aggregator.web.dashboard.page_layout import (
+from aggregator.web.dashboard.shell.page_layout import (
     SECONDS_BETWEEN_CHECKS,
     Known,
     PageContext,

@@ -11,10 +11,10 @@ from nicegui import Client, run, ui
 
 from aggregator.auth.account_service import AccountService
 from aggregator.auth.reauthentication import Proof
-from aggregator.domain.authorization import Principal
+from aggregator.domain.accounts.authorization import Principal
 from aggregator.web.dashboard.accounts.tokens_section import TokensSection
 from aggregator.web.dashboard.forms.form import Form
-from aggregator.web.dashboard.page_layout import PageContext, PageLayout, PageSession, html
+from aggregator.web.dashboard.shell.page_layout import PageContext, PageLayout, PageSession, html
 from common.secret import Secret
 
 

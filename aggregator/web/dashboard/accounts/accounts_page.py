@@ -12,12 +12,12 @@ from nicegui import Client, run, ui
 from aggregator.auth.account_service import AccountService
 from aggregator.auth.accounts.grant_requests import GrantRequests
 from aggregator.auth.accounts.role_conflicts import conflicts
-from aggregator.domain.account import Account, GrantRequest
-from aggregator.domain.authorization import ROLES, Principal, Role, RoleAssignment, parse
+from aggregator.domain.accounts.account import Account, GrantRequest
+from aggregator.domain.accounts.authorization import ROLES, Principal, Role, RoleAssignment, parse
 from aggregator.web.dashboard.forms.error_text import error_text
 from aggregator.web.dashboard.forms.form import Dialog, Form
 from aggregator.web.dashboard.i18n.texts import Texts
-from aggregator.web.dashboard.page_layout import PageContext, PageLayout, PageSession, html
+from aggregator.web.dashboard.shell.page_layout import PageContext, PageLayout, PageSession, html
 from common.errors import PaifangError
 
 Work = Callable[[Principal], "str | None"]

@@ -11,11 +11,11 @@ from nicegui import run, ui
 
 from aggregator.auth.account_service import MOST_DAYS, AccountService
 from aggregator.auth.reauthentication import Proof
-from aggregator.domain.account import ApiToken
-from aggregator.domain.authorization import PERMISSIONS, Permission
+from aggregator.domain.accounts.account import ApiToken
+from aggregator.domain.accounts.authorization import PERMISSIONS, Permission
 from aggregator.web.dashboard.forms.error_text import error_text
 from aggregator.web.dashboard.forms.form import Form
-from aggregator.web.dashboard.page_layout import PageLayout, PageSession, html
+from aggregator.web.dashboard.shell.page_layout import PageLayout, PageSession, html
 from common.clock import SECOND_NS
 from common.errors import PaifangError
 from common.secret import Secret

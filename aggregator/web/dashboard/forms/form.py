@@ -11,7 +11,7 @@ from nicegui.elements.mixins.validation_element import ValidationElement
 
 from aggregator.web.dashboard.forms.error_text import error_text
 from aggregator.web.dashboard.i18n.texts import Texts
-from aggregator.web.dashboard.page_layout import html
+from aggregator.web.dashboard.shell.page_layout import html
 from common.errors import PaifangError
 
 Field = TypeVar("Field", bound="ValidationElement[Any]")

@@ -7,8 +7,8 @@ from html import escape
 from zoneinfo import ZoneInfo
 
 from aggregator.audit.names import AuditNames
-from aggregator.domain.audit_anomalies import SHOWN, Anomaly
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit.audit_anomalies import SHOWN, Anomaly
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.web.dashboard.i18n.texts import Texts
 from common.clock import SECOND_NS
 

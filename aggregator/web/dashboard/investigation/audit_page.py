@@ -15,12 +15,12 @@ from aggregator.audit import query
 from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.audit.names import AuditNames
 from aggregator.audit.query import AuditFilter
-from aggregator.domain.audit_entry import Action, AuditEntry
+from aggregator.domain.audit.audit_entry import Action, AuditEntry
 from aggregator.domain.read_models import Box
 from aggregator.domain.site_lists.local_dates import instant
 from aggregator.web.dashboard.forms.form import Form
 from aggregator.web.dashboard.html.audit_html import finding_html, row_html
-from aggregator.web.dashboard.page_layout import PageContext, PageLayout, PageSession, html
+from aggregator.web.dashboard.shell.page_layout import PageContext, PageLayout, PageSession, html
 from common.errors import PaifangError, RecordError
 
 COLUMNS = ("number", "time", "sentence", "site", "reason")

@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 from nicegui import ui
 
-from aggregator.domain.authorization import Principal
+from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.clip import Clip
 from aggregator.services.search_service import SearchService
 from aggregator.web.dashboard.forms.error_text import error_text
 from aggregator.web.dashboard.i18n.texts import Texts
-from aggregator.web.dashboard.page_layout import html
+from aggregator.web.dashboard.shell.page_layout import html
 from common.errors import PaifangError
 
 EVERY_S = 1.0

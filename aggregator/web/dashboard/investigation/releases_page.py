@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 
 from nicegui import Client, ui
 
-from aggregator.domain.case import Case
-from aggregator.domain.release import Release
+from aggregator.domain.investigation.case import Case
+from aggregator.domain.investigation.release import Release
 from aggregator.domain.site_lists.local_dates import instant
 from aggregator.services.release_service import ReleaseService
 from aggregator.web.dashboard.forms.form import Dialog, Form
 from aggregator.web.dashboard.i18n.texts import Texts
 from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
-from aggregator.web.dashboard.page_layout import (
+from aggregator.web.dashboard.shell.page_layout import (
     SECONDS_BETWEEN_CHECKS,
     Known,
     PageContext,

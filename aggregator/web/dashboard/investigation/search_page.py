@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from nicegui import Client, ui
 
-from aggregator.domain.case import Case
-from aggregator.domain.search_query import OBJECTS, Key, SearchQuery, make
+from aggregator.domain.investigation.case import Case
+from aggregator.domain.investigation.search_query import OBJECTS, Key, SearchQuery, make
 from aggregator.domain.site_lists.local_dates import instant
 from aggregator.services.search_service import SearchService
 from aggregator.services.visit_grouping import Visit, VisitGrouper
@@ -21,7 +21,7 @@ from aggregator.web.dashboard.investigation.case_form import CaseForm
 from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
 from aggregator.web.dashboard.investigation.clip_button import ClipButton
 from aggregator.web.dashboard.investigation.releases_page import link_of
-from aggregator.web.dashboard.page_layout import Known, PageContext, PageLayout, PageSession, html
+from aggregator.web.dashboard.shell.page_layout import Known, PageContext, PageLayout, PageSession, html
 from common.clock import SECOND_NS
 from common.errors import CaseError, ContractError, PaifangError
 from protocol.event_types import KINDS

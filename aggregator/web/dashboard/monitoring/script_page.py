@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 
 from nicegui import Client, ui
 
-from aggregator.web.dashboard.page_layout import PageContext, PageLayout, PageSession
 from aggregator.web.dashboard.shell import assets
+from aggregator.web.dashboard.shell.page_layout import PageContext, PageLayout, PageSession
 
 
 async def show(context: PageContext, path: str, script: str, client: Client) -> None:

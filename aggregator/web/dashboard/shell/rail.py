@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from aggregator.domain.authorization import Principal, Role
+from aggregator.domain.accounts.authorization import Principal, Role
 from aggregator.web.auth_middleware import may_see
 from aggregator.web.dashboard.i18n.texts import Texts
 

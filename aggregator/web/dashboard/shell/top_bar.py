@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote
 
+from aggregator.domain.accounts.authorization import Permission, Principal
 from aggregator.domain.alerts.types import SEVERITIES
-from aggregator.domain.authorization import Permission, Principal
 from aggregator.services.monitoring.quiet_universe import KINDS
 from aggregator.web.dashboard.i18n.texts import LANGUAGES, Texts
 from aggregator.web.dashboard.shell.rail import PAGES, icon, rail_html, rail_of

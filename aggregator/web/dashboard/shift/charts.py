@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aggregator.domain.quality.figures import ACCEPTABLE_A_DAY, MOST_A_DAY
-from aggregator.services.monitoring.statistics_service import Report
+from aggregator.services.shift.statistics_service import Report
 from aggregator.web.dashboard.i18n.texts import Texts
 
 Options = dict[str, Any]

@@ -11,8 +11,8 @@ from nicegui.elements.input import Input
 from aggregator.domain.shift.default_procedures import DEFAULTS
 from aggregator.domain.shift.procedure import MOST_STEPS, MOST_TEXT, Procedure, built_in
 from aggregator.domain.shift.step import Step
-from aggregator.services.monitoring.procedure_service import ProcedureService
-from aggregator.web.dashboard.page_layout import PageContext, PageLayout, PageSession, html
+from aggregator.services.shift.procedure_service import ProcedureService
+from aggregator.web.dashboard.shell.page_layout import PageContext, PageLayout, PageSession, html
 from aggregator.web.dashboard.shift.parts import add_style, kind_text, problem_key, table_html, time_html
 from common.errors import Forbidden, ProcedureError, StoreError
 

@@ -10,7 +10,7 @@ from aggregator.domain.quality.aggregates import Source
 from aggregator.domain.quality.box_yaml import CHANGEABLE, yaml_of
 from aggregator.domain.quality.false_alarms import Quality
 from aggregator.domain.quality.replay import Asleep, Inertia, Mask, Suggestion
-from aggregator.services.monitoring.statistics_service import Report, RuleReport
+from aggregator.services.shift.statistics_service import Report, RuleReport
 from aggregator.services.site_clock import SiteClock
 from aggregator.web.dashboard.i18n.texts import Texts
 from aggregator.web.dashboard.shift.charts import SEVERITIES

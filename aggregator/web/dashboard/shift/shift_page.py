@@ -8,8 +8,8 @@ from nicegui import Client, ui
 from nicegui.elements.html import Html
 
 from aggregator.domain.shift.handover import MOST_NOTE, Handover
-from aggregator.services.monitoring.handover_service import HandoverService
-from aggregator.web.dashboard.page_layout import PageContext, PageLayout, PageSession, html, rendered
+from aggregator.services.shift.handover_service import HandoverService
+from aggregator.web.dashboard.shell.page_layout import PageContext, PageLayout, PageSession, html, rendered
 from aggregator.web.dashboard.shift.handover_html import content_html, past_row, signatures_html
 from aggregator.web.dashboard.shift.parts import add_style, problem_key, scope_text, table_html
 from common.errors import Forbidden, HandoverError, StoreError

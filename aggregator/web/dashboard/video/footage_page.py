@@ -18,7 +18,7 @@ from aggregator.services.box_command_service import BoxCommandService
 from aggregator.web.dashboard.forms.form import Form
 from aggregator.web.dashboard.html import footage_html as views
 from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
-from aggregator.web.dashboard.page_layout import Known, PageContext, PageLayout, PageSession, html
+from aggregator.web.dashboard.shell.page_layout import Known, PageContext, PageLayout, PageSession, html
 from aggregator.web.dashboard.video.live_page import PLAYER_JS
 from common.clock import MILLISECOND_NS, SECOND_NS
 from common.errors import ContractError, PaifangError

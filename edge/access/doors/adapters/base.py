@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from common import logging_setup, text_file
-from common.backoff import Backoff, run_with_retries
 from common.clock import Clock
 from common.errors import DoorError, SettingsError
+from common.running.backoff import Backoff, run_with_retries
 from edge.access.doors.door_signals import ControllerLost, DoorSignal
 
 

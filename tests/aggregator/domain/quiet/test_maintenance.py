@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from quiet_kit import AREAS, DAY_NS, HOUR_NS, MINUTE_NS, NOW_NS, UNIVERSE, FakeAlert, window
 
-from aggregator.domain.authorization import Scope
+from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.quiet.maintenance import Weekly, Window, check, covers, end, find, lies_within, occurrence
 from common.clock import SECOND_NS
 from common.errors import QuietError

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from quiet_kit import AREAS, UNIVERSE, FakeAlert
 
+from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.alerts.rules import RULES
 from aggregator.domain.alerts.types import SEVERITIES
-from aggregator.domain.authorization import Scope
 from aggregator.domain.quiet.matching import FIELDS, CompiledMatcher, Matcher, check
 from common.errors import QuietError
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from quiet_kit import AREAS, DAY_NS, HOUR_NS, NOW_NS, UNIVERSE, FakeAlert, silence
 
-from aggregator.domain.authorization import Scope
+from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.quiet import silence as silencing
 from aggregator.domain.quiet.matching import CompiledMatcher, Matcher
 from aggregator.domain.quiet.silence import SilenceIndex, check, end, lies_within, touches, would_hide

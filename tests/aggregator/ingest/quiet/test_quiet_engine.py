@@ -11,7 +11,7 @@ from quiet_kit import SHELF_ID, shelf, silence, window
 
 from aggregator.domain.alerts.decisions import Merge, Request
 from aggregator.domain.alerts.types import Acknowledged, Alert, Decision, Suppressed, Unsuppressed
-from aggregator.domain.audit_entry import AuditEntry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.quiet.decisions import QuietDecisions
 from aggregator.domain.quiet.maintenance import Weekly
 from aggregator.domain.quiet.matching import Matcher

@@ -139,6 +139,14 @@ def test_the_rest_is_edited_as_text_and_its_mistakes_are_named(staff: Staff, pag
     text.fill("{")
     page.get_by_test_id("escalation-save").click()
     expect(page.get_by_test_id("wrong-document")).to_have_text(EN["escalation.json"])
+    expect(page.get_by_test_id("document-waiting")).to_be_visible()
+    assert page.get_by_test_id("chain-fields").evaluate("it => Boolean(it.closest('[inert]'))")
+    for shape in ("[]", '{"rotas": {"a": null}}', '{"chains": {"a": {"levels": 5}}}'):
+        text.fill(shape)
+        page.get_by_test_id("apply-document").click()
+        if shape != "[]":
+            expect(page.get_by_test_id("wrong-document")).to_have_text(EN["escalation.shape"])
+            expect(text).to_have_value(shape)
     wanted = document(staff.first, staff.second)
     wanted["chains"]["yards"]["then"] = "yards"
     text.fill(json.dumps(wanted))
@@ -148,6 +156,8 @@ def test_the_rest_is_edited_as_text_and_its_mistakes_are_named(staff: Staff, pag
     wanted["calendars"]["office"]["closed"] = ["2026-12-24"]
     text.fill(json.dumps(wanted))
     page.get_by_test_id("apply-document").click()
+    expect(page.get_by_test_id("rota-fields")).to_have_count(1)
+    expect(page.get_by_test_id("document-waiting")).to_be_hidden()
     page.get_by_test_id("escalation-save").click()
     expect(page.get_by_test_id("calendar")).to_contain_text("2026-12-24")
 

@@ -10,7 +10,7 @@ from agg_support import PASSWORD, USER, Sender, Web, add_staff, entered, event, 
 from playwright.sync_api import Browser, Page, expect
 
 from aggregator import app
-from aggregator.domain.authorization import RoleAssignment
+from aggregator.domain.accounts.authorization import RoleAssignment
 from aggregator.web.dashboard.i18n.texts import TEXTS
 from common.secret import Secret
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from queue_kit import FakeApi, made, until
 
 from aggregator import app
-from aggregator.domain.authorization import ROLES, Principal, Role, RoleAssignment
+from aggregator.domain.accounts.authorization import ROLES, Principal, Role, RoleAssignment
 from aggregator.web.dashboard.i18n.texts import TEXTS
 from aggregator.web.dashboard.shell.rail import RAILS, rail_of
 from aggregator.web.first_pages import FIRST_PAGE, login_address, own_page

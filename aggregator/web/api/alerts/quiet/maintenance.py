@@ -11,7 +11,7 @@ from aggregator.services.monitoring.place_directory import PlaceDirectory
 from aggregator.services.monitoring.quiet_service import QuietService
 from aggregator.web.api.alerts.quiet.silences import TAGS, state_of
 from aggregator.web.api.dependencies import IdPath, Who, errors
-from aggregator.web.api_models import quiet as models
+from aggregator.web.api_models.monitoring import quiet as models
 from protocol.identifiers import from_rfc3339, to_rfc3339
 
 

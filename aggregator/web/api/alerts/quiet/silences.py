@@ -6,13 +6,13 @@ import asyncio
 
 from fastapi import FastAPI, HTTPException
 
-from aggregator.domain.authorization import Principal
+from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.quiet.matching import FIELDS, Matcher
 from aggregator.domain.quiet.silence import Silence
 from aggregator.services.monitoring.quiet_service import Preview, QuietService
 from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.api.dependencies import IdPath, Tags, Who, errors
-from aggregator.web.api_models import quiet as models
+from aggregator.web.api_models.monitoring import quiet as models
 from protocol.identifiers import from_rfc3339, to_rfc3339
 
 TAGS: Tags = ["silences and maintenance"]

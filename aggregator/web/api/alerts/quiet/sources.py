@@ -10,7 +10,7 @@ from aggregator.services.monitoring.flood_service import FloodService
 from aggregator.services.monitoring.quiet_service import QuietService
 from aggregator.web.api.alerts.quiet.silences import TAGS
 from aggregator.web.api.dependencies import IdPath, Who, errors
-from aggregator.web.api_models import quiet as models
+from aggregator.web.api_models.monitoring import quiet as models
 from common.clock import SECOND_NS
 from protocol.identifiers import to_rfc3339
 

@@ -24,7 +24,7 @@ export function rotaFields(name, rota, it, changed) {
   }
 
   function showPeople() {
-    people.replaceChildren(...rota.people.map((value, number) => h("div", { class: "person", test: "person" },
+    people.replaceChildren(...rota.people.map((value, number) => h("div", { class: "duty", test: "person" },
       person(`${path}.people.${number}`, value, t("escalation.person", { number: number + 1 }), user => {
         rota.people[number] = user;
         changed();
@@ -51,7 +51,7 @@ export function rotaFields(name, rota, it, changed) {
   }
 
   function showOverrides() {
-    overrides.replaceChildren(...rota.overrides.map((one, number) => h("div", { class: "person", test: "override" },
+    overrides.replaceChildren(...rota.overrides.map((one, number) => h("div", { class: "duty", test: "override" },
       person(`${path}.overrides.${number}.user`, one.user, t("escalation.override.user"), user => {
         one.user = user;
         changed();

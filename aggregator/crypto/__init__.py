@@ -1,1 +1,0 @@
-"""The key ring: signing, encryption at rest, upload tokens."""

@@ -1,0 +1,1 @@
+"""Cases, searches and releases: types and state machines."""

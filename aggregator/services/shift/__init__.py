@@ -1,0 +1,1 @@
+"""Use cases of a shift: procedures, hand-over, statistics."""

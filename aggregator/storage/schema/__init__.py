@@ -1,0 +1,1 @@
+"""The schema as SQLAlchemy tables, one module for each area."""

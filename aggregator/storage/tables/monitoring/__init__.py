@@ -1,0 +1,1 @@
+"""Queries of escalation, notifications, silences, shifts and statistics."""

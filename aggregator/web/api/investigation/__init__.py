@@ -1,0 +1,1 @@
+"""Routes of searches, releases and the audit log."""

@@ -1,0 +1,1 @@
+"""Routes of clips, live views and uploads."""

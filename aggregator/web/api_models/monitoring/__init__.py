@@ -1,0 +1,1 @@
+"""Models of silences, escalation, notifications, shifts and statistics."""

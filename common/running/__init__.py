@@ -1,0 +1,1 @@
+"""Threads, repeated work and delays between tries."""

@@ -140,7 +140,7 @@ CHILD = """
 import sys, threading
 sys.path[:0] = sys.argv[4:]
 from pathlib import Path
-from common.backoff import Backoff
+from common.running.backoff import Backoff
 from common.clock import SystemClock
 from edge.recorder.main_stream_reader import MainReader
 from edge.recorder.recorder import Recorder

@@ -25,6 +25,11 @@ def model_store() -> ModelStore:
 
 TESTS = Path(__file__).parent
 SLOW = (
+    "e2e/test_night_shift.py", "aggregator/web/monitoring/test_ux_21_accessible.py",
+    "aggregator/web/monitoring/test_queue.py", "aggregator/web/test_dashboard.py", "e2e/test_database_away.py",
+    "aggregator/jobs/test_escalation_kill.py", "aggregator/web/test_ux_investigation.py",
+    "aggregator/web/test_shift_pages.py", "aggregator/web/test_ux_lists.py", "aggregator/auth/test_ux_accounts.py",
+    "aggregator/web/monitoring/test_quiet_pages.py",
     "e2e/test_forgetting.py", "e2e/test_release.py", "e2e/test_night_shift.py", "e2e/test_database_away.py",
     "edge/video/test_camera.py", "edge/sources/test_tracks.py",
     "aggregator/web/test_play_web.py", "edge/jobs/live/test_live_handler.py", "e2e/test_footage.py",

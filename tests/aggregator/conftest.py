@@ -34,15 +34,6 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
             assert guard.found == set(), "calls that block the event loop"
 
 
-@pytest.fixture(scope="session")
-def browser_type_launch_args() -> dict[str, object]:
-    """Debian's Chromium instead of Playwright's own; it must not call home."""
-    return {
-        "executable_path": "/usr/bin/chromium",
-        "args": ["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
-    }
-
-
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock(now_ns=START_NS)

@@ -11,15 +11,6 @@ from models.files.store import ModelStore
 
 
 @pytest.fixture(scope="session")
-def browser_type_launch_args() -> dict[str, object]:
-    """Debian's Chromium instead of Playwright's own; it must not call home."""
-    return {
-        "executable_path": "/usr/bin/chromium",
-        "args": ["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
-    }
-
-
-@pytest.fixture(scope="session")
 def models(model_store: ModelStore) -> ModelStore:
     """The models that a box needs."""
     obtain(model_store, "objects", "faces-to-blur", "plate-find")

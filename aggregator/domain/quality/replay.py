@@ -7,6 +7,7 @@ inertia) cannot be replayed at all: changes here only ever drop events.
 
 from __future__ import annotations
 
+import bisect
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -154,13 +155,15 @@ def stays(arrivals: Sequence[tuple[int, int]], departures: Iterable[tuple[int, i
         departures: Likewise, of the same zone.
     """
     by_track: dict[int, list[int]] = {}
-    for track, time_ns in departures:
+    for track, time_ns in sorted(departures):
         by_track.setdefault(track, []).append(time_ns)
-    found: list[float | None] = []
-    for track, time_ns in arrivals:
-        later = min((it for it in by_track.get(track, ()) if it >= time_ns), default=None)
-        found.append(None if later is None else (later - time_ns) / SECOND_NS)
-    return found
+    return [_stay(by_track.get(track, []), time_ns) for track, time_ns in arrivals]
+
+
+def _stay(departures: Sequence[int], time_ns: int) -> float | None:
+    """Seconds until the next departure, by bisection: a box may report any number of events with one track."""
+    place = bisect.bisect_left(departures, time_ns)
+    return (departures[place] - time_ns) / SECOND_NS if place < len(departures) else None
 
 
 def _inside(mask: Mask, point: tuple[float, float]) -> bool:

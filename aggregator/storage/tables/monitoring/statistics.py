@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, literal, or_, select
 
 from aggregator.domain.accounts.authorization import Scope
+from aggregator.domain.alerts.own_kinds import BOX_BACK, BOX_LOST
 from aggregator.domain.audit import audit_entry
 from aggregator.domain.quality.aggregates import ANSWERS, SLOT_NS, STALE_NS, TOP, Aggregates, Quantiles, Source
 from aggregator.domain.quality.aggregates import nearest_ranks as ranks_of
@@ -148,7 +149,28 @@ def _outcomes_of(db: Connection, ids: set[str]) -> dict[str, str]:
 
 
 def state_events(db: Connection, span: Span, within: Scope, site: str | None) -> list[StateEvent]:
-    """Events that say that a device was lost or is back: of the span, and the newest of each kind before it."""
+    """Events that say that a device was lost or is back: of the span, and the newest of each kind before it.
+
+    A box that loses its power or network sends none: its alerts `box.lost` tell when it was away.
+    """
+    return [*_reported(db, span, within, site), *_boxes_lost(db, span, within, site)]
+
+
+def _boxes_lost(db: Connection, span: Span, within: Scope, site: str | None) -> list[StateEvent]:
+    ended = func.coalesce(alerts.c.ended_ns, alerts.c.closed_ns)
+    found = select(alerts.c.site, alerts.c.box, alerts.c.first_ns, ended).where(
+        _there(within, site), alerts.c.kind == BOX_LOST, alerts.c.first_ns < span[1],
+        or_(ended.is_(None), ended >= span[0]),
+    )  # fmt: skip
+    return [
+        StateEvent(Device(its_site, box, ""), kind, time_ns)
+        for its_site, box, first_ns, ended_ns in db.execute(found.limit(MOST_STATE_EVENTS))
+        for kind, time_ns in ((BOX_LOST, first_ns), (BOX_BACK, ended_ns))
+        if time_ns is not None
+    ]
+
+
+def _reported(db: Connection, span: Span, within: Scope, site: str | None) -> list[StateEvent]:
     there: list[ColumnElement[bool]] = [cells.c.kind.in_(sorted(DOWN))]
     if site is not None:
         there.append(cells.c.site == site)

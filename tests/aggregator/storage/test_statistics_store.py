@@ -205,7 +205,8 @@ def test_states_of_devices_reach_back_before_the_span(store: Store, writer: Writ
 def test_a_box_that_sent_nothing_was_away_as_long_as_its_alert_says(store: Store, writer: Writer) -> None:
     fields = {"kind": "box.lost", "place": "gate-1"}
     put(
-        writer, alert(1, "closed", first_ns=10, ended_ns=20, **fields), alert(2, "closed", first_ns=30, ended_ns=60, **fields),
+        writer,
+        alert(1, "closed", first_ns=10, ended_ns=20, **fields), alert(2, "closed", first_ns=30, ended_ns=60, **fields),
         alert(3, "closed", first_ns=70, closed_ns=75, **fields), alert(4, first_ns=90, **fields),
         alert(5, first_ns=100, **fields), alert(6, first_ns=90, **fields | {"site": "harbour"}),
     )  # fmt: skip

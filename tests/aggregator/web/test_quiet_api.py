@@ -13,7 +13,7 @@ import pytest
 from agg_support import PASSWORD, Sender, Web, add_staff, entered, event, wait_until
 
 from aggregator.domain.quiet import silence as silencing
-from aggregator.services.monitoring import flood_service, quiet_universe
+from common.running import fresh_value
 from protocol.event_types import CameraBack, CameraLost, Data, DoorForced
 
 NUMBERS = itertools.count(41_000)
@@ -26,8 +26,7 @@ def at(**ahead: float) -> str:
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """What there is at a site is read anew for each request: the tests make sites faster than people do."""
-    monkeypatch.setattr(quiet_universe, "FRESH_NS", 0)
-    monkeypatch.setattr(flood_service, "FRESH_NS", 0)
+    monkeypatch.setattr(fresh_value, "FRESH_NS", 0)
 
 
 @pytest.fixture

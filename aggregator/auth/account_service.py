@@ -32,7 +32,7 @@ from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.accounts import AccountReader, AccountWriter
 from aggregator.storage.keyring import KeyRing
-from common.clock import SECOND_NS, Clock
+from common.clock import DAY_NS, Clock
 from common.errors import Forbidden, LoginError, StaffError, StoreError, UserExists
 from common.secret import Secret
 from protocol.identifiers import is_printable
@@ -41,7 +41,6 @@ WRITE_TIMEOUT_S = 10.0
 MOST_TOKENS = 20
 MOST_DAYS = 366
 MOST_DAYS_BY_PROVIDER = 30
-_DAY_NS = 86_400 * SECOND_NS
 
 
 @dataclass(frozen=True)
@@ -313,7 +312,7 @@ class AccountService:
         text, now_ns = self.random.token(), self.clock.wall_ns()
         made = ApiToken(
             id=self.random.new_id(), token_hash=hash_token(text), user=caller.name, label=label.strip(),
-            permissions=tuple(sorted(set(permissions))), made_ns=now_ns, expires_ns=now_ns + days * _DAY_NS,
+            permissions=tuple(sorted(set(permissions))), made_ns=now_ns, expires_ns=now_ns + days * DAY_NS,
         )  # fmt: skip
         self._change(changes.PutToken(made), self._act(caller, made.id, f"token for {' '.join(made.permissions)}"))
         return made, text

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from aggregator.domain.accounts.authorization import Areas
 from aggregator.domain.alerts.types import SEVERITIES, Alert, Severity
 from aggregator.settings.alerts import DAYS, QUIET, AlertSettings, Closing, KindRule, SeverityRule
-from common.clock import SECOND_NS
+from common.clock import SECOND_NS, local_time
 from protocol.envelope import Event
 from protocol.event_types import DoorGranted
 
@@ -207,8 +207,7 @@ class AlertRules:
         if matchers:
 
             def local() -> datetime:
-                zone = self._zones(event.site, event.box)
-                return datetime.fromtimestamp(event.time_ns // SECOND_NS, UTC).astimezone(zone)
+                return local_time(event.time_ns, self._zones(event.site, event.box))
 
             for matcher in matchers:
                 if matcher.matches(event, subject, kind_of_object, local):

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
+from common.clock import DAY_NS
 from protocol.envelope import Event
 
 Severity = Literal["low", "medium", "high", "critical"]
@@ -27,7 +28,7 @@ CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 ACKNOWLEDGEMENTS: tuple[Acknowledgement, ...] = get_args(Acknowledgement)
 STATUSES: tuple[Status, ...] = get_args(Status)
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-STALE_NS = 24 * 3600 * 1_000_000_000
+STALE_NS = DAY_NS
 """A condition that is active for longer is stale (ISA-18.2)."""
 SYSTEM = "system:alerts"
 """The actor of what the lifecycle does by itself."""

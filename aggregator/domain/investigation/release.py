@@ -16,8 +16,8 @@ from typing import Annotated, Literal, get_args
 import msgspec
 
 from aggregator.domain.audit.audit_entry import Action, AuditEntry
-from aggregator.domain.investigation.search_query import DAY_NS, Nanoseconds
-from common.clock import SECOND_NS
+from aggregator.domain.investigation.search_query import Nanoseconds
+from common.clock import DAY_NS, SECOND_NS
 from common.errors import ContractError, ReleaseError
 from common.field_errors import with_text
 from protocol.commands import Reason

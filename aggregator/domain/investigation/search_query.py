@@ -13,14 +13,13 @@ from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from common.clock import SECOND_NS
+from common.clock import DAY_NS
 from common.decoding import decode_json
 from common.errors import ContractError
 from common.field_errors import with_text
 from protocol.event_types import KINDS, Name, ObjectClass
 from protocol.identifiers import from_rfc3339, is_uuid7
 
-DAY_NS = 86_400 * SECOND_NS
 MOST_DAYS, MOST_PLACES, MOST_SITES, MOST_ZONES, MOST_HITS = 31, 50, 500, 50, 200
 OBJECTS: tuple[str, ...] = get_args(ObjectClass)
 Nanoseconds = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]

@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from aggregator.domain.alerts.types import STALE_NS
 from common.clock import SECOND_NS
 
 SLOT_NS = 300 * SECOND_NS
 """Counts are kept in slots of five minutes: two make an interval of ISA-18.2, and every time zone in use is a whole
 number of slots from UTC, so that they add up to local days."""
-STALE_NS = 86_400 * SECOND_NS
-"""A condition that is active for longer is stale (ISA-18.2)."""
 TOP = 10
 """The sources that are named (ISA-18.2: the ten most frequent)."""
 ANSWERS = frozenset({"acknowledged", "assigned"})

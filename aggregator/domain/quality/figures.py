@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, timedelta, tzinfo
 
 from aggregator.domain.quality.aggregates import SLOT_NS, Aggregates
-from common.clock import SECOND_NS
+from common.clock import DAY_NS, local_time
 
 INTERVAL_NS = 2 * SLOT_NS
 """Ten minutes."""
@@ -60,7 +60,7 @@ def figures(counted: Aggregates, span: tuple[int, int], operators: int, zone: tz
     first, last = span[0] // INTERVAL_NS, -(-span[1] // INTERVAL_NS)
     intervals = [counted.slots.get(2 * it, 0) + counted.slots.get(2 * it + 1, 0) for it in range(first, last)]
     flooded, floods = _floods(intervals, operators)
-    days = max((span[1] - span[0]) / (86_400 * SECOND_NS), 1e-9)
+    days = max((span[1] - span[0]) / DAY_NS, 1e-9)
     total = counted.total
     number = max(len(intervals), 1)
     return Figures(
@@ -88,7 +88,7 @@ def by_day(slots: Mapping[int, int], span: tuple[int, int], zone: tzinfo) -> dic
 
 
 def _day(time_ns: int, zone: tzinfo) -> date:
-    return datetime.fromtimestamp(time_ns // SECOND_NS, UTC).astimezone(zone).date()
+    return local_time(time_ns, zone).date()
 
 
 def _floods(intervals: list[int], operators: int) -> tuple[int, int]:

@@ -11,10 +11,10 @@ import bisect
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, tzinfo
+from datetime import UTC, time, tzinfo
 from typing import TypeAlias
 
-from common.clock import SECOND_NS
+from common.clock import SECOND_NS, local_time
 
 LOOK_S = 0.2
 """Seconds between two looks of a box at a moving object, at its fastest (five a second)."""
@@ -134,17 +134,12 @@ def judge_of(change: Suggestion, zone: tzinfo) -> Judge:
         return lambda it: None if it.box is None else it.box[3] - it.box[1] < change.height_px
     if isinstance(change, Mask):
         return lambda it: None if it.box is None else _inside(change, ground_point(it.box))
-    return lambda it: _asleep(change, local_time(it.time_ns, zone))
+    return lambda it: _asleep(change, local_time(it.time_ns, zone).time())
 
 
 def ground_point(box: Box) -> tuple[float, float]:
     """Where an object stands: the middle of its lower edge."""
     return (box[0] + box[2]) / 2, box[3]
-
-
-def local_time(time_ns: int, zone: tzinfo) -> time:
-    """The local time of day."""
-    return datetime.fromtimestamp(time_ns // SECOND_NS, UTC).astimezone(zone).time()
 
 
 def stays(arrivals: Sequence[tuple[int, int]], departures: Iterable[tuple[int, int]]) -> list[float | None]:

@@ -19,9 +19,9 @@ from aggregator.domain.quality.replay import (
     StoredEvent,
     Suggestion,
     ground_point,
-    local_time,
     replay,
 )
+from common.clock import local_time
 
 LOOKS = (3, 5, 8, 12, 20, 30, 50)
 """Values of inertia that are tried."""

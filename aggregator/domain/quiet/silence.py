@@ -14,12 +14,11 @@ import msgspec
 from aggregator.domain.accounts.authorization import Areas, Scope
 from aggregator.domain.quiet.matching import CompiledMatcher, Matchable, Matcher, Universe
 from aggregator.domain.quiet.matching import check as check_matcher
-from common.clock import SECOND_NS
+from common.clock import DAY_NS
 from common.errors import QuietError
 from protocol.identifiers import is_printable
 
 MatchableT = TypeVar("MatchableT", bound=Matchable)
-DAY_NS = 86_400 * SECOND_NS
 MOST_DAYS = 30
 """Length of a silence. What is wanted for longer is a change of a rule."""
 MOST_AHEAD_DAYS = 90

@@ -5,12 +5,12 @@ from __future__ import annotations
 from aggregator.domain import clip as moves
 from aggregator.domain.alerts.rules import RULES
 from aggregator.domain.audit import audit_entry
-from aggregator.domain.clip import DAY_NS, GIVE_UP_NS, KINDS, Clip
+from aggregator.domain.clip import GIVE_UP_NS, KINDS, Clip
 from aggregator.domain.read_models import AlertQuery, Batch
 from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
 from aggregator.messaging.mqtt_client import InboundMessage
-from common.clock import SECOND_NS, FakeClock
+from common.clock import DAY_NS, SECOND_NS, FakeClock
 from protocol.envelope import encode
 from protocol.event_types import CameraLost, Data
 from protocol.topics import BoxTopics

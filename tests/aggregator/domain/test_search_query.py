@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from aggregator.domain.investigation import case as cases
 from aggregator.domain.investigation import search_query
-from aggregator.domain.investigation.search_query import DAY_NS, SearchQuery, decode_cursor, encode_cursor, make, parse
-from common.clock import SECOND_NS
+from aggregator.domain.investigation.search_query import SearchQuery, decode_cursor, encode_cursor, make, parse
+from common.clock import DAY_NS, SECOND_NS
 from common.errors import CaseError, ContractError
 from protocol.identifiers import uuid7
 

@@ -15,10 +15,10 @@ from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.read_models import AlertQuery
 from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
-from aggregator.jobs.retention import DAY_NS, RetentionJob
+from aggregator.jobs.retention import RetentionJob
 from aggregator.messaging.mqtt_client import InboundMessage
 from aggregator.settings.aggregator import Keep, Retention
-from common.clock import FakeClock
+from common.clock import DAY_NS, FakeClock
 from common.errors import StoreError
 from protocol.envelope import encode
 from protocol.identifiers import uuid7

@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, literal
 
 from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.alerts.own_kinds import BOX_BACK, BOX_LOST
+from aggregator.domain.alerts.types import STALE_NS
 from aggregator.domain.audit import audit_entry
-from aggregator.domain.quality.aggregates import ANSWERS, SLOT_NS, STALE_NS, TOP, Aggregates, Quantiles, Source
+from aggregator.domain.quality.aggregates import ANSWERS, SLOT_NS, TOP, Aggregates, Quantiles, Source
 from aggregator.domain.quality.aggregates import nearest_ranks as ranks_of
 from aggregator.domain.quality.availability import DOWN, Device, StateEvent
 from aggregator.domain.quality.false_alarms import OutcomeRow

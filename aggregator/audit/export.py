@@ -24,7 +24,6 @@ from protocol.signing.checkpoints import Checkpoint, Hex32
 
 FORMAT = "paifang-record-1"
 DOSSIER = "paifang-dossier-1"
-MOST_LINE_BYTES = 1_000_000
 
 
 class _Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -270,10 +270,6 @@ class AccountService:
         self.need(change, caller, caller.name, "recovery codes", problem)
         return codes
 
-    def recovery_codes_left(self, caller: Principal) -> int:
-        """How many of one's own recovery codes are unused."""
-        return self.reader.recovery_code_count(caller.name)
-
     def tokens(self, caller: Principal) -> list[ApiToken]:
         """One's own tokens."""
         return self.reader.api_tokens(caller.name)

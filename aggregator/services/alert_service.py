@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from aggregator.domain.accounts.authorization import Areas, Principal
 from aggregator.domain.alerts.decisions import Request, Verdict
@@ -42,16 +41,13 @@ class AlertService:
     areas: Areas
     closing_problems: ClosingProblems = _no_problems
 
-    async def decide(
-        self, caller: Principal, requests: Sequence[Request], origin: str = "", *, link: bool = False
-    ) -> list[Verdict]:
+    async def decide(self, caller: Principal, requests: Sequence[Request], origin: str = "") -> list[Verdict]:
         """Commit a person's decisions, all together, and publish the changes.
 
         Args:
             caller: Who decides.
             requests: What they wish.
             origin: The client's address.
-            link: By a link that was sent to the caller; else over the dashboard, or with a token over the API.
 
         Returns:
             What came of each request; an alert outside the caller's scope is missing.
@@ -59,8 +55,7 @@ class AlertService:
         Raises:
             StoreError: It could not be written; nothing was changed.
         """
-        via: Literal["dashboard", "api", "link"] = "dashboard" if caller.only is None else "api"
-        decision = Decision(caller.name, "link" if link else via, origin)
+        decision = Decision(caller.name, "dashboard" if caller.only is None else "api", origin)
         named = {it.wish.to for it in requests if isinstance(it.wish, Assigned)}
         people = {name: await asyncio.to_thread(self._principal, name) for name in named}
 

@@ -73,7 +73,7 @@ class Move:
 
 T, E = Trigger, Effect
 _Row = tuple[Trigger, str, str, str, str, str, str, str, tuple[Effect, ...]]
-_SEEN, _ANY_CLOSING, _SELF = "acknowledged|assigned", "*", "at_once|later|acknowledged"
+_SEEN, _SELF = "acknowledged|assigned", "at_once|later|acknowledged"
 ROWS: tuple[_Row, ...] = (
     # trigger, closing; condition, acknowledgement, status; next condition, acknowledgement, status (=: same); effects
     (T.EVENT, "*", "active", "*", "open", "=", "=", "=", (E.MERGED,)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, get_args
 
 import msgspec
@@ -59,28 +59,6 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         for kind in self.kinds:
             if kind not in KINDS:
                 raise ValueError(f"kind '{kind[:40]}' is not known; kinds are such as zone.entered")
-
-    def narrowed(self, sites: Collection[str] | None, places: Collection[str] = ()) -> SearchQuery | None:
-        """The same query, restricted to what the caller may see.
-
-        Args:
-            sites: Whole sites that they may search; None: everywhere.
-            places: Places, as `site/place`, that they may search beside those sites.
-
-        Returns:
-            None where nothing is left of it.
-        """
-        if sites is None:
-            return self
-        everywhere = not (self.sites or self.places)
-        asked = set(self.sites)
-        whole = set(sites) if everywhere else asked & set(sites)
-        single = {it for it in self.places if site_of(it) in sites or it in places}
-        single |= {it for it in places if everywhere or site_of(it) in asked}
-        single = {it for it in single if site_of(it) not in whole}
-        if not (whole or single):
-            return None
-        return msgspec.structs.replace(self, sites=tuple(sorted(whole)), places=tuple(sorted(single)))
 
     def words(self) -> dict[str, str]:
         """The question as short texts, for the record."""

@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 
 from aggregator.domain.quality.aggregates import SLOT_NS, Aggregates
+from aggregator.domain.quiet.flood import ENDS_BELOW, STARTS_ABOVE
 from common.clock import DAY_NS, local_time
 
 INTERVAL_NS = 2 * SLOT_NS
 """Ten minutes."""
-FLOOD_BEGINS_ABOVE, FLOOD_ENDS_BELOW = 10, 5
-"""Alerts of one operator in an interval."""
 ACCEPTABLE_A_DAY, MOST_A_DAY = 150, 300
 ACCEPTABLE_AN_INTERVAL = 1.0
-MOST_FLOOD_SHARE, MOST_CRITICAL_SHARE, MOST_TOP_SHARE = 0.01, 0.05, 0.05
+MOST_FLOOD_SHARE, MOST_CRITICAL_SHARE = 0.01, 0.05
 MOST_OPERATORS = 100
 MOST_DAYS = 366
 """Longest span that is counted."""
@@ -96,7 +95,7 @@ def _floods(intervals: list[int], operators: int) -> tuple[int, int]:
     flooding, flooded, floods = False, 0, 0
     for count in intervals:
         before = flooding
-        flooding = count >= FLOOD_ENDS_BELOW * operators if flooding else count > FLOOD_BEGINS_ABOVE * operators
+        flooding = count >= ENDS_BELOW * operators if flooding else count > STARTS_ABOVE * operators
         flooded += flooding
         floods += flooding and not before
     return flooded, floods

@@ -1,7 +1,6 @@
 """Silences: alerts that match are not shown or announced, for a reason and until an end.
 
-A silence is a supervisor's decision. It covers critical alerts only where its matcher names that severity, and it never
-hides that a condition ended (`suppression.announces`).
+A silence is a supervisor's decision. It covers critical alerts only where its matcher names that severity.
 """
 
 from __future__ import annotations

@@ -21,13 +21,6 @@ class AlertHistoryReader(Protocol):
         """Entries of an alert, newest first; `before` is the id of the last one of the page before."""
 
 
-class AlertHistoryWriter(Protocol):
-    """Writes what happened to alerts."""
-
-    def append_history(self, entries: Iterable[HistoryEntry]) -> None:
-        """Add entries, in a transaction of their own; those of a decision go with its `Batch`."""
-
-
 class AlertReader(AlertHistoryReader, Protocol):
     """Reads alerts."""
 
@@ -75,7 +68,7 @@ class AlertLookup(Protocol):
         """Those of these events that belong to the alert, newest first."""
 
 
-class IngestWriter(AlertLookup, AlertHistoryWriter, QuietLookup, Protocol):
+class IngestWriter(AlertLookup, QuietLookup, Protocol):
     """Writes what boxes send."""
 
     def apply(self, batch: Batch) -> None:

@@ -231,11 +231,6 @@ def use_recovery_code(db: Connection, name: str, code_hash: str, entry: AuditEnt
     return True
 
 
-def recovery_code_count(db: Connection, name: str) -> int:
-    """How many recovery codes a user has left."""
-    return int(db.execute(select(func.count()).where(recovery_codes.c.name == name)).scalar_one())
-
-
 def _put_grant_request(db: Connection, it: account.PutGrantRequest) -> bool:
     wanted = it.request
     db.execute(delete(grant_requests).where(grant_requests.c.expires_ns <= wanted.asked_ns))

@@ -70,30 +70,6 @@ def test_a_wrong_question_names_the_field(asked: list[tuple[str, str]], named: s
         parse(asked)
 
 
-@pytest.mark.parametrize(
-    ("sites", "places", "scope_sites", "scope_places", "want"),
-    [
-        ([], [], None, (), ((), ())),
-        ([], [], {"east"}, (), (("east",), ())),
-        ([], [], set(), {"east/cam-1"}, ((), ("east/cam-1",))),
-        ([], [], set(), (), None),
-        (["east", "west"], [], {"east"}, (), (("east",), ())),
-        (["west"], [], {"east"}, (), None),
-        (["west"], [], {"east"}, {"west/cam-1", "north/cam-1"}, ((), ("west/cam-1",))),
-        ([], ["east/cam-1", "west/cam-2"], {"east"}, {"west/cam-1"}, ((), ("east/cam-1",))),
-        ([], ["west/cam-1", "west/cam-2"], {"east"}, {"west/cam-1"}, ((), ("west/cam-1",))),
-        (["east"], ["east/cam-1"], {"east"}, {"east/cam-2"}, (("east",), ())),
-    ],
-)
-def test_a_question_is_narrowed_to_where_one_may_ask(
-    sites: list[str], places: list[str], scope_sites: set[str] | None, scope_places: set[str],
-    want: tuple[tuple[str, ...], tuple[str, ...]] | None,
-) -> None:  # fmt: skip
-    search = make({"from_ns": 0, "until_ns": 1, "sites": sites, "places": places})
-    narrowed = search.narrowed(scope_sites, scope_places)
-    assert (None if narrowed is None else (narrowed.sites, narrowed.places)) == want
-
-
 @given(st.integers(ASKED.from_ns, ASKED.until_ns), st.one_of(st.just(""), st.binary(min_size=10, max_size=10)))
 def test_a_cursor_comes_back_and_fits_its_question_only(time_ns: int, noise: bytes | str) -> None:
     key = (time_ns, uuid7(NOW_NS, noise) if isinstance(noise, bytes) else "")

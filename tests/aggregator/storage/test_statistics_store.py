@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 from agg_support import JPEG, START_NS, entered, event
+from recount import AlertFacts, LogEntry, recompute
 
 from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.alerts.decisions import Merge, Request, Split, Wish
@@ -22,7 +23,7 @@ from aggregator.domain.alerts.types import (
     Suppressed,
     Unsuppressed,
 )
-from aggregator.domain.quality.aggregates import AlertFacts, LogEntry, Source, recompute
+from aggregator.domain.quality.aggregates import Source
 from aggregator.domain.quality.availability import Device, StateEvent, availability
 from aggregator.domain.quality.false_alarms import OutcomeRow, by_rule
 from aggregator.domain.read_models import AlertQuery, Batch, ReceivedEvent

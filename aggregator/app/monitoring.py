@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from aggregator.auth.rate_limiter import RateLimiter
 from aggregator.domain.accounts.authorization import Areas
+from aggregator.domain.alerts.decisions import Decide
 from aggregator.jobs.escalation_jobs import EscalationJobs
 from aggregator.jobs.job_runner import JobRunner
 from aggregator.jobs.notification_jobs import NotificationJobs, NotificationRunner
 from aggregator.notifications.senders import SenderPool
-from aggregator.services.alert_service import Decide
 from aggregator.services.monitoring import holiday_calendar
 from aggregator.services.monitoring.acknowledgement_links import AcknowledgementLinks
 from aggregator.services.monitoring.delivery import Delivery, MessageSettings

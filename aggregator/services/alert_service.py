@@ -7,14 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aggregator.domain.accounts.authorization import Areas, Principal
-from aggregator.domain.alerts.decisions import Request, Verdict
+from aggregator.domain.alerts.decisions import Allowed, Decide, Request, Verdict
 from aggregator.domain.alerts.types import Alert, Assigned, Closed, Decision, Suppressed
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.accounts import AccountReader
 from aggregator.domain.store_port.alerts import AlertLookup
-from aggregator.ingest.alert_decider import Allowed
 
-Decide = Callable[[Sequence[Request], Decision, Allowed], list[Verdict]]
 ClosingProblems = Callable[[Sequence[tuple[Alert, Closed]]], Mapping[str, str]]
 """Alert's id → why it may not be closed so."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
-from aggregator.domain.accounts.authorization import Areas
+from aggregator.domain.accounts.authorization import Areas, places_in
 from aggregator.domain.alerts.types import SEVERITIES, Alert, Severity
 from aggregator.settings.alerts import DAYS, QUIET, AlertSettings, Closing, KindRule, SeverityRule
 from common.clock import SECOND_NS, local_time
@@ -227,8 +227,7 @@ def _matcher(rule: SeverityRule, areas: Areas) -> _Matcher:
     lists = (("site", rule.sites), ("place", rule.places), ("subject", rule.subjects), ("object", rule.objects))
     places = None
     if rule.areas:
-        wanted = {tuple(area.split("/")) for area in rule.areas}
-        places = frozenset(key for key, named in areas.items() if any((key[0], area) in wanted for area in named))
+        places = places_in(areas, {(site, area) for site, _, area in (it.partition("/") for it in rule.areas)})
     return _Matcher(rule.severity, tuple((name, frozenset(it)) for name, it in lists if it), places, _span(rule))
 
 

@@ -6,7 +6,21 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, false, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    delete,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from aggregator.domain.accounts import account
@@ -121,6 +135,8 @@ def linked_user(db: Connection, subject: str) -> str | None:
 
 def within(scope: Scope, columns: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[bool]:
     """A condition on the columns `site` and `place`: they lie within."""
+    if scope.everywhere:
+        return true()
     places = tuple_(columns.site, columns.place).in_(sorted(scope.places)) if scope.places else false()
     return or_(columns.site.in_(sorted(scope.sites)), places)
 

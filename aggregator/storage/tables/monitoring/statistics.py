@@ -26,6 +26,7 @@ from aggregator.storage.schema.alerts import ALERT_OPEN, alert_history, alerts
 from aggregator.storage.schema.columns import INTEGER
 from aggregator.storage.schema.core import cells, events, pictures
 from aggregator.storage.tables.accounts import within as lies_within
+from aggregator.storage.tables.alerts.history import cells_of
 from aggregator.storage.tables.audit.entries import entries_after
 
 MOST_RULE_EVENTS = 20_000
@@ -123,13 +124,7 @@ def rule_events(db: Connection, source: Source, span: Span) -> RuleEvents:
 
 
 def _events_of(db: Connection, source: Source, span: Span, limit: int) -> list[Row[Any]]:
-    there = [
-        cells.c.site == source.site, cells.c.place == source.place, cells.c.box == source.box,
-        cells.c.kind == source.kind,
-    ]  # fmt: skip
-    if source.kind.startswith(("zone.", "line.")):
-        there.append(cells.c.zone == source.subject)
-    numbers = db.execute(select(cells.c.id).where(*there)).scalars().all()
+    numbers = db.execute(cells_of(source)).scalars().all()
     found = select(events.c.id, events.c.alert, events.c.time_ns, events.c.data).where(
         one_of(events.c.cell, numbers), events.c.time_ns >= span[0], events.c.time_ns < span[1]
     )
@@ -172,11 +167,9 @@ def _boxes_lost(db: Connection, span: Span, within: Scope, site: str | None) -> 
 
 
 def _reported(db: Connection, span: Span, within: Scope, site: str | None) -> list[StateEvent]:
-    there: list[ColumnElement[bool]] = [cells.c.kind.in_(sorted(DOWN))]
+    there = [cells.c.kind.in_(sorted(DOWN)), lies_within(within, cells.c)]
     if site is not None:
         there.append(cells.c.site == site)
-    if not within.everywhere:
-        there.append(lies_within(within, cells.c))
     known = {row.id: row for row in db.execute(select(cells).where(*there))}
     if not known:
         return []
@@ -217,9 +210,5 @@ def _opened(span: Span) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 
 
 def _there(within: Scope, site: str | None) -> ColumnElement[bool]:
-    conditions: list[ColumnElement[bool]] = [alerts.c.id != ""]
-    if site is not None:
-        conditions.append(alerts.c.site == site)
-    if not within.everywhere:
-        conditions.append(lies_within(within, alerts.c))
-    return and_(*conditions)
+    inside = lies_within(within, alerts.c)
+    return inside if site is None else and_(alerts.c.site == site, inside)

@@ -145,7 +145,7 @@ class NotificationJobs:
         await self.queue.write(lambda store: store.end_attempt(before, after, gone, entries))
 
     def _entry(self, it: Notification) -> HistoryEntry:
-        """What the alert's history says of a delivery."""
+        """A delivery in the alert's history."""
         detail = {"to": it.recipient, "channel": it.channel, "level": it.level, "tries": it.tries}
         action = "notified" if it.state == "sent" else "notification_failed"
         text = detail_text(detail | ({"problem": it.problem} if it.problem else {}))

@@ -140,7 +140,7 @@ def _instance(address: str) -> Any:
 
 
 def _note_answers() -> None:
-    """Keep status and `Retry-After` of each HTTP answer: Apprise only says whether it went well."""
+    """Keep status and `Retry-After` of each HTTP answer: Apprise returns only whether it succeeded."""
     import requests
 
     send = requests.Session.send

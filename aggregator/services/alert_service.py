@@ -28,9 +28,9 @@ class AlertService:
     Args:
         queue: Of the store's writer.
         carry_out: Commits decisions and publishes the changes; called on the writer's thread.
-        accounts: Knows to whom an alert may be assigned.
+        accounts: To whom an alert may be assigned.
         areas: The areas of each place.
-        closing_problems: What procedures ask for before an alert is closed; called on the writer's thread.
+        closing_problems: What procedures require before an alert is closed; called on the writer's thread.
     """
 
     queue: WriteJobs[AlertLookup]
@@ -71,7 +71,7 @@ class AlertService:
         return await self.queue.write(job)
 
     def _open_steps(self, store: AlertLookup, requests: Sequence[Request], allowed: Allowed) -> dict[int, Verdict]:
-        """Which of the requests close an alert whose procedure asks for more."""
+        """Which of the requests close an alert whose required steps are open."""
         closing: dict[int, tuple[Alert, Closed]] = {}
         for number, request in enumerate(requests):
             if isinstance(request.wish, Closed):

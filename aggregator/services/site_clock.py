@@ -49,7 +49,7 @@ class SiteClock:
 
 
 class SiteZones:
-    """Time zones of sites for the thread that writes: the configured one, else the one that a box tells.
+    """Time zones of sites for the thread that writes: the configured one, else the one that a box reports.
 
     Args:
         sites: Site's id → its time zone.

@@ -37,7 +37,7 @@ class GrantRequests:
 
     Args:
         accounts: Carries changes out.
-        scopes: Knows the sites and areas.
+        scopes: The sites and areas that exist.
     """
 
     accounts: AccountService

@@ -93,7 +93,7 @@ TWO_WHEELER = "two-wheeler"
 REVOKED = "revoked:"
 """A door's `reason` starts so where the credential is on the site's list of revoked ones."""
 REVOKED_RULE = Rule("high", 5 * _MINUTE_S)
-"""A controller accepted a revoked card: it does not know the site's list."""
+"""A controller accepted a revoked card: it does not have the site's list."""
 
 CLOSINGS: tuple[Closing, ...] = ("at_once", "later", "acknowledged", "person")
 """From the least to the most that an ended alert waits for."""

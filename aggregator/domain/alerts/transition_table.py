@@ -115,7 +115,7 @@ ROWS: tuple[_Row, ...] = (
     (T.UNSUPPRESS, "*", "*", "*", "*", "=", "=", "=", (E.UNSUPPRESSED,)),
     (T.MARK, "*", "*", "*", "open", "=", "=", "=", (E.MARKED,)),
 )  # fmt: skip
-"""No two rows say something of the same cell; a cell of which none does changes nothing."""
+"""No two rows cover the same cell; a cell without a row changes nothing."""
 
 
 def _expand(row: _Row) -> Iterator[tuple[tuple[Trigger, Closing, State], Move]]:

@@ -49,7 +49,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         due_ns: When the lifecycle looks at it again: the condition ends, or it closes by itself.
         merged_into: The alert that it was merged into; it is closed then.
         version: Rises with each change.
-        decided: The version of the newest change other than one more event: what a person's decision must know.
+        decided: The version of the newest change other than one more event: a person's decision must not be older.
     """
 
     id: str
@@ -151,7 +151,7 @@ class Noted:
 
 @dataclass(frozen=True)
 class Closed:
-    """A person closes it, or says of a closed one how it was."""
+    """A person closes it, or classifies a closed one."""
 
     outcome: Outcome
     note: str = ""

@@ -1,6 +1,6 @@
-"""How much of the time devices worked, from the events that say that they were lost and came back. Pure.
+"""How much of the time devices worked, from the events with which they were lost and came back. Pure.
 
-What no event tells is not known: a device that was lost before the oldest stored event counts as working, and a camera
+What has no event is not known: a device that was lost before the oldest stored event counts as working, and a camera
 of a box that is away counts as it did before.
 """
 

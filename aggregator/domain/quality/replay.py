@@ -1,7 +1,7 @@
 """What a change of a rule would have done to the events that are stored. Pure.
 
 An alert would not have been opened when all of its events that are stored would not have been sent. What stored events
-cannot tell is counted as `unknown` and treated as sent; what the box never sent (a rule that was asleep, a shorter
+do not show is counted as `unknown` and treated as sent; what the box never sent (a rule that was asleep, a shorter
 inertia) cannot be replayed at all: changes here only ever drop events.
 """
 
@@ -30,7 +30,7 @@ class StoredEvent:
     Attributes:
         alert: That it belongs to; None: it opened none.
         box: x1 y1 x2 y2 in pixels; None: the kind has none.
-        stayed_s: How long the object stayed, seconds; None: no stored event tells it.
+        stayed_s: How long the object stayed, seconds; None: no stored event shows it.
     """
 
     id: str
@@ -80,7 +80,7 @@ class Effect:
     """What a change would have done.
 
     Attributes:
-        events: That were replayed; `dropped` would not have been sent; of `unknown` nothing tells it.
+        events: That were replayed; `dropped` would not have been sent; of `unknown` the events do not show it.
         alerts: That these events belong to; `gone` would not have been opened.
         gone_by_outcome: Outcome (empty: open, or nobody judged it) → alerts that would not have been opened.
         examples: Ids of some of these, those that were real first.
@@ -123,7 +123,7 @@ def replay(
 
 
 Judge: TypeAlias = Callable[[StoredEvent], bool | None]
-"""Whether a change would have dropped an event; None: nothing tells it."""
+"""Whether a change would have dropped an event; None: the event does not show it."""
 
 
 def judge_of(change: Suggestion, zone: tzinfo) -> Judge:

@@ -184,7 +184,7 @@ class CompiledMatcher:
         self._severities = frozenset(matcher.severity) or ORDINARY
 
     def covers(self, alert: Matchable, areas: Areas) -> bool:
-        """Whether an alert is covered; `areas` says in which areas its place lies."""
+        """Whether an alert is covered; `areas` has the areas of its place."""
         if alert.severity not in self._severities:
             return False
         if any(getattr(alert, name) not in values for name, values in self._sets):

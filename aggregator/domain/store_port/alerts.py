@@ -44,7 +44,7 @@ class AlertReader(AlertHistoryReader, Protocol):
 
 
 class AlertLookup(Protocol):
-    """What the alert engine asks of the connection that writes."""
+    """What the alert engine reads with the connection that writes."""
 
     def newest_alert(self, fingerprint: str) -> Alert | None:
         """The newest open alert with this fingerprint, or that one with it was merged into."""
@@ -78,7 +78,7 @@ class IngestWriter(AlertLookup, QuietLookup, Protocol):
         """Which of these event ids are stored already."""
 
     def positions(self) -> list[Position]:
-        """All outboxes that were ever heard of."""
+        """All outboxes that ever sent an event."""
 
     def status_epochs(self) -> dict[tuple[str, str], str]:
         """(site, box) → the epoch in the box's status."""

@@ -48,7 +48,7 @@ def _utc(_site: str) -> tzinfo:
 
 @dataclass(frozen=True)
 class QuietPlaces:
-    """What the rules must know of places.
+    """What the rules need of places.
 
     Attributes:
         areas: The areas of each place.

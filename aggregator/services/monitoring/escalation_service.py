@@ -39,7 +39,7 @@ class SiteEscalation:
     """A site's configuration.
 
     Attributes:
-        source: Where it comes from; `fallback`: what was saved cannot be used, `problem` says why.
+        source: Where it comes from; `fallback`: what was saved cannot be used, for the reason in `problem`.
     """
 
     site: str

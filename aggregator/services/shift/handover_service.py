@@ -33,7 +33,7 @@ from protocol.receipts import DoorStatus
 
 _CAMERA_FAULTS = frozenset({"camera.lost", "camera.covered", "camera.frozen", "camera.moved", "camera.defocused"})
 _FAULTS = _CAMERA_FAULTS | {"door.offline", "box.lost"}
-"""Kinds of alerts that say since when a device does not work."""
+"""Kinds of alerts that began when a device failed."""
 WORKING = frozenset({"up", "starting"})
 """States of a camera that are no fault."""
 _SEE: Permission = "alerts.see"

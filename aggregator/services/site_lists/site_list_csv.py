@@ -1,4 +1,4 @@
-"""Lists as CSV (RFC 4180, UTF-8, first line names the columns): row by row, a wrong row spoils no other."""
+"""Lists as CSV (RFC 4180, UTF-8, first line names the columns): row by row; a wrong row affects no other."""
 
 from __future__ import annotations
 

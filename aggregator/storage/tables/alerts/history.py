@@ -71,7 +71,7 @@ def cells_of(it: Alert | Source) -> Select[tuple[int]]:
 
 
 def _events(db: Connection, them: list[Alert], span: tuple[int, int], limit: int) -> list[AlertEvent]:
-    """The newest events of alerts; those that came after a merge belong to another one than their place says."""
+    """The newest events of alerts; those that came after a merge belong to another one than their place gives."""
     places: dict[int, None] = {}
     for alert in them:
         places |= dict.fromkeys(db.execute(cells_of(alert)).scalars())

@@ -145,9 +145,9 @@ def _outcomes_of(db: Connection, ids: set[str]) -> dict[str, str]:
 
 
 def state_events(db: Connection, span: Span, within: Scope, site: str | None) -> list[StateEvent]:
-    """Events that say that a device was lost or is back: of the span, and the newest of each kind before it.
+    """Events with which a device was lost or came back: of the span, and the newest of each kind before it.
 
-    A box that loses its power or network sends none: its alerts `box.lost` tell when it was away.
+    A box that loses its power or network sends none: its alerts `box.lost` have when it was away.
     """
     return [*_reported(db, span, within, site), *_boxes_lost(db, span, within, site)]
 

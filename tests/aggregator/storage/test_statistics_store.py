@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
+from agg_fakes import received
 from agg_support import JPEG, START_NS, entered, event
 from recount import AlertFacts, LogEntry, recompute
 
@@ -29,9 +30,8 @@ from aggregator.domain.quality.false_alarms import OutcomeRow, by_rule
 from aggregator.domain.read_models import AlertQuery, Batch, ReceivedEvent
 from aggregator.domain.store_port import Reader, Store, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
-from aggregator.messaging.mqtt_client import InboundMessage
 from common.clock import SECOND_NS, FakeClock
-from protocol.envelope import Event, encode
+from protocol.envelope import Event
 from protocol.event_types import (
     BoxStarted,
     CameraBack,
@@ -43,7 +43,6 @@ from protocol.event_types import (
     LineCrossed,
     ZoneLeft,
 )
-from protocol.topics import BoxTopics
 
 from storage.test_stores_contract import alert  # isort: skip
 
@@ -77,7 +76,7 @@ def play(processor: BatchProcessor, store: Store, clock: FakeClock, dice: random
     """A random history with events, decisions of two people, and time."""
     for it in random_events(dice, clock):
         clock.advance(dice.choice((0.5, 3.0, 40.0, 400.0, 9_000.0)))
-        processor.process([InboundMessage(BoxTopics(it.site, it.box).events, encode(it))])
+        processor.process(received(it))
         clock.advance(1.5)
         alerts = store.reader().alerts(AlertQuery(limit=500))
         if alerts and dice.random() < 0.5:

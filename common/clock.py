@@ -1,12 +1,28 @@
-"""Time as an argument: wall clock in UTC nanoseconds, monotonic clock for durations."""
+"""Time as an argument: wall clock in UTC nanoseconds, monotonic clock for durations; local times."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
 SECOND_NS, MILLISECOND_NS = 1_000_000_000, 1_000_000
+DAY_NS = 86_400 * SECOND_NS
+
+
+def local_time(time_ns: int, zone: tzinfo) -> datetime:
+    """UTC nanoseconds as the local time of a zone, in whole seconds."""
+    return datetime.fromtimestamp(time_ns // SECOND_NS, UTC).astimezone(zone)
+
+
+def instant_ns(local: datetime, zone: tzinfo) -> int:
+    """A wall-clock time (without its zone) as UTC nanoseconds.
+
+    One that occurs twice, when clocks are set back, is the first; one that the clocks skip is read with the offset from
+    before the gap (RFC 5545, section 3.3.5).
+    """
+    return round(local.replace(tzinfo=zone, fold=0).timestamp()) * SECOND_NS
 
 
 class Clock(Protocol):

@@ -1,4 +1,4 @@
-"""What msgspec says about a field, as a sentence that names the field and the fix."""
+"""An error of msgspec as a sentence that names the field and the fix."""
 
 from __future__ import annotations
 

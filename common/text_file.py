@@ -1,10 +1,11 @@
-"""Text files as editors save them: with or without a byte order mark, with any line ends."""
+"""Text files as editors save them, with or without a byte order mark, with any line ends; cells of CSV files."""
 
 from __future__ import annotations
 
 import codecs
 from pathlib import Path
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -29,3 +30,18 @@ def read(path: Path) -> str:
         UnicodeDecodeError: It is not text.
     """
     return decoded(path.read_bytes())
+
+
+def to_cell(text: str) -> str:
+    """A cell of a CSV file: text that a spreadsheet would take for a formula gets an apostrophe before it.
+
+    >>> to_cell("=1+1"), to_cell("Li")
+    ("'=1+1", 'Li')
+    """
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def from_cell(cell: str) -> str:
+    """What `to_cell` was given, without spaces around it."""
+    cell = cell.strip()
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell

@@ -25,6 +25,16 @@ def is_printable(text: str) -> bool:
     return re.search(PRINTABLE, text) is not None
 
 
+def one_line(text: str, least: int, most: int) -> str | None:
+    r"""Free text without spaces around it; None where it has fewer or more characters, or control characters.
+
+    >>> one_line(" broken ", 3, 200), one_line("a\nb", 1, 9), one_line("  ", 1, 9)
+    ('broken', None, None)
+    """
+    line = text.strip()
+    return line if least <= len(line) <= most and is_printable(line) else None
+
+
 def uuid7(time_ns: int, random: bytes) -> str:
     """A UUIDv7 after RFC 9562 section 5.7.
 

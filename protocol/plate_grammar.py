@@ -80,11 +80,6 @@ MAINLAND: tuple[Grammar, ...] = tuple(GRAMMARS.values())
 EVERYDAY = "mainland"
 """The name that stands for all of `GRAMMARS`."""
 
-ALPHABET = "".join(
-    sorted({char for grammar in MAINLAND for shape in grammar.shapes for part in shape for char in part})
-)
-"""Every character that a mainland plate can hold."""
-
 CONFUSED = ("0DQO", "8B", "1I", "17", "5S", "2Z", "6G", "CG", "UV", "VY", "MN", "HN", "4A", "3B")
 """Groups that readers mix up, on worn or tilted plates above all."""
 

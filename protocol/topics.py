@@ -10,7 +10,6 @@ from protocol.identifiers import check_name
 ROOT = "paifang/v1"
 ALL_EVENTS = f"{ROOT}/+/+/events"
 ALL_STATUS = f"{ROOT}/+/+/status"
-ALL_REPORTED = f"{ROOT}/+/+/config/reported"
 ALL_REPLIES = f"{ROOT}/+/+/replies/+"
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from aggregator.auth.rate_limiter import RateLimiter
 from aggregator.domain.accounts.authorization import Areas
+from aggregator.domain.alerts.decisions import Decide
 from aggregator.jobs.escalation_jobs import EscalationJobs
 from aggregator.jobs.job_runner import JobRunner
 from aggregator.jobs.notification_jobs import NotificationJobs, NotificationRunner
 from aggregator.notifications.senders import SenderPool
-from aggregator.services.alert_service import Decide
 from aggregator.services.monitoring import holiday_calendar
 from aggregator.services.monitoring.acknowledgement_links import AcknowledgementLinks
 from aggregator.services.monitoring.delivery import Delivery, MessageSettings
@@ -52,10 +52,11 @@ def monitoring(core: Core, areas: Areas, decide: Decide) -> Monitoring:
     settings, reader, queue, clock = core.settings, core.reader, core.queue, core.clock
     sites = SiteClock(settings.sites, clock)
     pool = SenderPool(settings.notifications.networks, clock)
-    escalation = EscalationService(reader, queue, settings.escalation, sites, areas, clock)
+    places = PlaceDirectory(reader, sites, areas)
+    escalation = EscalationService(reader, queue, settings.escalation, places, areas, clock)
     delivery = Delivery(
         reader, core.keys, pool, lambda: People(reader, areas), sites,
-        MessageSettings(TEXTS, settings.http.public_url.rstrip("/")), PlaceDirectory(reader, sites, areas),
+        MessageSettings(TEXTS, settings.http.public_url.rstrip("/")), places,
     )  # fmt: skip
     steps = EscalationJobs(escalation, queue, clock, core.new_id, holiday_calendar.is_holiday)
     sending = NotificationJobs(reader, queue, delivery, pool, clock, random.random, core.new_id)

@@ -24,7 +24,6 @@ from protocol.signing.checkpoints import Checkpoint, Hex32
 
 FORMAT = "paifang-record-1"
 DOSSIER = "paifang-dossier-1"
-MOST_LINE_BYTES = 1_000_000
 
 
 class _Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,7 +113,7 @@ def verify(lines: Iterable[bytes], key: str | None = None, kept: Iterable[Checkp
         kept: Checkpoints from elsewhere that the file must agree with too, as far as it goes.
 
     Raises:
-        RecordError: Something was changed, removed, added or put in another order; says where.
+        RecordError: Something was changed, removed, added or put in another order; names the line.
     """
     reading = iter(lines)
     head = _head(next(reading, b""))
@@ -156,7 +155,7 @@ def _head(line: bytes) -> _Head:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RecordError(f"line 1: this is no exported record: {error}") from error
     if head.format != FORMAT:
-        raise RecordError(f"line 1: format '{head.format[:40]}'; this program knows {FORMAT}")
+        raise RecordError(f"line 1: format '{head.format[:40]}'; this program reads {FORMAT}")
     return head
 
 

@@ -1,4 +1,4 @@
-"""Names of what audit entries are about: an id says nothing to the person who reads the log."""
+"""Names of what audit entries are about: an id means nothing to the person who reads the log."""
 
 from __future__ import annotations
 

@@ -8,14 +8,14 @@ from aggregator.domain.audit import audit_entry
 from aggregator.domain.audit.audit_anomalies import Anomaly, findings
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.store_port.audit import AuditReader
-from common.clock import SECOND_NS
+from common.clock import DAY_NS
 
 PAGE = 100
 MOST_READ = 50_000
 """Entries that one query reads at most."""
 STEP = 1_000
 DAYS = 7
-SLACK_NS = 86_400 * SECOND_NS
+SLACK_NS = DAY_NS
 """Entries may be out of order by as much: a box's audit entries come when it is online again."""
 
 
@@ -106,7 +106,7 @@ def dossier(reader: AuditReader, case: str) -> list[tuple[int, AuditEntry]]:
 
 def recent_anomalies(reader: AuditReader, now_ns: int) -> list[Anomaly]:
     """What stands out in the last seven days, of the newest 50,000 acts."""
-    since_ns = now_ns - DAYS * 86_400 * SECOND_NS
+    since_ns = now_ns - DAYS * DAY_NS
     taken: list[AuditEntry] = []
     before: int | None = None
     while len(taken) < MOST_READ:

@@ -32,16 +32,15 @@ from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.accounts import AccountReader, AccountWriter
 from aggregator.storage.keyring import KeyRing
-from common.clock import SECOND_NS, Clock
+from common.clock import DAY_NS, Clock
 from common.errors import Forbidden, LoginError, StaffError, StoreError, UserExists
 from common.secret import Secret
-from protocol.identifiers import is_printable
+from protocol.identifiers import one_line
 
 WRITE_TIMEOUT_S = 10.0
 MOST_TOKENS = 20
 MOST_DAYS = 366
 MOST_DAYS_BY_PROVIDER = 30
-_DAY_NS = 86_400 * SECOND_NS
 
 
 @dataclass(frozen=True)
@@ -271,10 +270,6 @@ class AccountService:
         self.need(change, caller, caller.name, "recovery codes", problem)
         return codes
 
-    def recovery_codes_left(self, caller: Principal) -> int:
-        """How many of one's own recovery codes are unused."""
-        return self.reader.recovery_code_count(caller.name)
-
     def tokens(self, caller: Principal) -> list[ApiToken]:
         """One's own tokens."""
         return self.reader.api_tokens(caller.name)
@@ -303,7 +298,8 @@ class AccountService:
         most_days = MOST_DAYS_BY_PROVIDER if by_provider else MOST_DAYS
         if not 1 <= days <= most_days:
             raise StaffError(f"days: 1 to {most_days}", sentence="error.token.days", field="days", most=most_days)
-        if not label.strip() or len(label) > 100 or not is_printable(label.strip()):
+        name = one_line(label, 1, 100)
+        if name is None:
             text = "label: write 1 to 100 characters, without line feeds and control characters"
             raise StaffError(text, sentence="error.token.label", field="label")
         if len(self.tokens(caller)) >= MOST_TOKENS:
@@ -312,8 +308,8 @@ class AccountService:
         self._checker.check(caller.name, proof, by_provider=caller.recently_authenticated)
         text, now_ns = self.random.token(), self.clock.wall_ns()
         made = ApiToken(
-            id=self.random.new_id(), token_hash=hash_token(text), user=caller.name, label=label.strip(),
-            permissions=tuple(sorted(set(permissions))), made_ns=now_ns, expires_ns=now_ns + days * _DAY_NS,
+            id=self.random.new_id(), token_hash=hash_token(text), user=caller.name, label=name,
+            permissions=tuple(sorted(set(permissions))), made_ns=now_ns, expires_ns=now_ns + days * DAY_NS,
         )  # fmt: skip
         self._change(changes.PutToken(made), self._act(caller, made.id, f"token for {' '.join(made.permissions)}"))
         return made, text

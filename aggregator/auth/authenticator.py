@@ -75,7 +75,7 @@ NO_AREAS = PermissionContext()
 
 
 class Authenticator:
-    """Authenticates users and knows the principals of sessions and API tokens. May be used from any thread.
+    """Authenticates users, and gives the principals of sessions and API tokens. May be used from any thread.
 
     Args:
         reader: Users, roles and sessions.

@@ -55,7 +55,7 @@ class Checker:
         Args:
             name: The user.
             proof: What they show.
-            by_provider: The identity provider has just recently_authenticated for them, which stands in for a password.
+            by_provider: The identity provider has authenticated them within the last minutes: no password is needed.
 
         Raises:
             KeysMissing: The second factor cannot be opened.

@@ -16,7 +16,7 @@ import msgspec
 
 from aggregator.domain.alerts.types import Alert
 from aggregator.domain.audit.audit_entry import AuditEntry
-from common.clock import SECOND_NS
+from common.clock import DAY_NS, SECOND_NS
 from common.running.backoff import exponential_s
 
 State = Literal["wanted", "asked", "stored", "failed"]
@@ -36,7 +36,7 @@ SETTLE_NS = 5 * SECOND_NS
 """The recorder writes in parts: the last seconds are asked for when they are on the disk."""
 LONGEST_WAIT_NS = 3600 * SECOND_NS
 """However far ahead a box's clock is."""
-GIVE_UP_NS, DAY_NS = 86_400 * SECOND_NS, 86_400 * SECOND_NS
+GIVE_UP_NS = DAY_NS
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 15, 3600
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from aggregator.domain.alerts.decisions import (
     MOST_MERGED,
     MOST_SPLIT,
+    Allowed,
     Merge,
     Request,
     Split,
@@ -34,10 +35,6 @@ from aggregator.domain.alerts.types import (
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.store_port.alerts import AlertLookup
 from aggregator.ingest.alert_engine import AlertEngine
-from protocol.identifiers import is_uuid7
-
-Allowed = Callable[[Alert], bool]
-"""Whether the caller may work on an alert."""
 
 
 class AlertDecider:
@@ -82,8 +79,8 @@ class AlertDecider:
             return self._merge(alert, wish)
         if isinstance(wish, Split):
             return self._split(alert, wish)
-        by_rule = alert.suppression not in ("", "shelved") or is_uuid7(alert.suppressed_by)  # a device is shelved
-        if isinstance(wish, Suppressed | Unsuppressed) and by_rule:
+        by_rule = alert.suppression != "" and not alert.shelved_alone
+        if by_rule and isinstance(wish, Suppressed | Unsuppressed):
             return Verdict("conflict", alert, f"it is hidden, {alert.suppression}, by {alert.suppressed_by}")
         after = self._change(alert, wish)
         if after is alert and not self._stands(alert, wish):

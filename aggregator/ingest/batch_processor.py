@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from aggregator.audit import from_event
 from aggregator.domain.alerts import decisions
-from aggregator.domain.alerts.decisions import Request
+from aggregator.domain.alerts.decisions import Allowed, Request
 from aggregator.domain.alerts.rules import DEFAULTS, AlertRules
 from aggregator.domain.alerts.types import Alert, Decision, Effect
 from aggregator.domain.audit.audit_entry import AuditEntry
@@ -17,7 +17,7 @@ from aggregator.domain.quiet.decisions import QuietDecisions
 from aggregator.domain.read_models import Batch, Position, ReceivedEvent, StatusSeen
 from aggregator.domain.store_port.alerts import IngestWriter
 from aggregator.ingest import message_validator
-from aggregator.ingest.alert_decider import AlertDecider, Allowed
+from aggregator.ingest.alert_decider import AlertDecider
 from aggregator.ingest.alert_engine import AlertEngine
 from aggregator.ingest.message_validator import InvalidMessage, StatusReceived, Verdict
 from aggregator.ingest.quiet.quiet_engine import QuietEngine, QuietPlaces

@@ -13,11 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from aggregator.domain.alerts.decisions import Request, Verdict
+from aggregator.domain.alerts.decisions import Allowed, Request, Verdict
 from aggregator.domain.alerts.types import Decision
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.quiet.decisions import QuietDecisions
-from aggregator.ingest.alert_decider import Allowed
 from aggregator.ingest.batch_processor import BatchProcessor, BoxKey
 from aggregator.ingest.ingest_monitor import IngestMonitor
 from aggregator.messaging.mqtt_client import BrokerLink, InboundMessage

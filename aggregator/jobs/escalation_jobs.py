@@ -163,7 +163,7 @@ def _taken(timer: Timer, now_ns: int, level: str, detail: Mapping[str, object]) 
 
 
 def _detail(whom: Recipients, targets: list[Target]) -> dict[str, object]:
-    """What the alert's history says of a step."""
+    """A step in the alert's history."""
     detail: dict[str, object] = {"users": list(whom.users)[:50], "targets": len(targets)}
     if whom.skipped:
         detail["problem"] = "outside of the level's hours"

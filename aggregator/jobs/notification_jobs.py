@@ -19,7 +19,7 @@ from aggregator.notifications.circuit_breaker import CircuitBreaker
 from aggregator.notifications.senders import SenderPool
 from aggregator.services.monitoring.delivery import Delivery
 from common import logging_setup
-from common.clock import SECOND_NS, Clock
+from common.clock import DAY_NS, SECOND_NS, Clock
 from common.errors import JobQueueFull, PaifangError, StoreError
 from common.jobs.async_engine import AsyncHandler
 from common.jobs.job import Job, Policy
@@ -30,7 +30,6 @@ ACTOR, SEND = "system:notifications", "notification"
 MOST_DUE = 500
 KEEP_DAYS = 90
 PURGE_EVERY_S = 3600.0
-_DAY_NS = 86_400 * SECOND_NS
 
 
 @dataclass
@@ -146,7 +145,7 @@ class NotificationJobs:
         await self.queue.write(lambda store: store.end_attempt(before, after, gone, entries))
 
     def _entry(self, it: Notification) -> HistoryEntry:
-        """What the alert's history says of a delivery."""
+        """A delivery in the alert's history."""
         detail = {"to": it.recipient, "channel": it.channel, "level": it.level, "tries": it.tries}
         action = "notified" if it.state == "sent" else "notification_failed"
         text = detail_text(detail | ({"problem": it.problem} if it.problem else {}))
@@ -159,7 +158,7 @@ class NotificationJobs:
         if self._purged_ns is not None and now_ns - self._purged_ns < PURGE_EVERY_S * SECOND_NS:
             return
         self._purged_ns = now_ns
-        before_ns = self.clock.wall_ns() - KEEP_DAYS * _DAY_NS
+        before_ns = self.clock.wall_ns() - KEEP_DAYS * DAY_NS
         await self.queue.write(lambda store: store.purge_notifications(before_ns, 2_000))
 
 

@@ -13,13 +13,12 @@ from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.store_port.events import Purgeable, RetentionWriter
 from aggregator.settings.aggregator import Keep, Retention
 from common import logging_setup
-from common.clock import SECOND_NS, Clock
+from common.clock import DAY_NS, SECOND_NS, Clock
 from protocol.identifiers import to_rfc3339
 
 _log = logging_setup.get("retention")
 EVERY_S = 60.0
 MOST_ROWS = 2_000
-DAY_NS = 86_400 * SECOND_NS
 JUMP_NS = 3600 * SECOND_NS
 ABSENCE_NS = 2 * DAY_NS
 PAUSE_NS = DAY_NS

@@ -1,5 +1,5 @@
 """Sends notifications: templates, addresses, links, and the senders behind a process of their own.
 
-Imports: `domain`, `crypto`, `settings`, `common`. A message and a target's address go in, an `Attempt` comes out. What
-is sent when is decided elsewhere (`aggregator/jobs`); this package keeps no state in the database.
+Imports: `domain`, `storage` (the key ring), `settings`, `common`. Its input is a message and a target's address, its
+result an `Attempt`. `aggregator/jobs` decides what is sent when; this package keeps no state in the database.
 """

@@ -1,7 +1,7 @@
-"""Links that acknowledge one alert in one person's name: signed, for one use, until an hour of the next day.
+"""Links that acknowledge one alert in one person's name: signed, for one use, valid for 24 hours.
 
 The token names an entry of the queue, and proves with a MAC of the key ring that the link was made here for that
-entry's alert and recipient. The entry itself says until when, and whether it was used.
+entry's alert and recipient. The entry has its end, and whether it was used.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from typing import Any
 from aggregator.notifications.addresses import OWN_HOST, permitted
 
 MEMORY_BYTES = 1 << 30
-MOST_ANSWER = 64 * 1024
 _FORBIDDEN = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.spawn")
 _networks: list[str] = []
 _refused: list[str] = []
@@ -141,7 +140,7 @@ def _instance(address: str) -> Any:
 
 
 def _note_answers() -> None:
-    """Keep status and `Retry-After` of each HTTP answer: Apprise only says whether it went well."""
+    """Keep status and `Retry-After` of each HTTP answer: Apprise returns only whether it succeeded."""
     import requests
 
     send = requests.Session.send

@@ -18,7 +18,7 @@ from common.clock import SECOND_NS, Clock
 from common.errors import NotificationError
 
 LIMIT_S = 15.0
-"""Of an attempt, starting the process included; shorter than `domain.notification.LEASE_S`."""
+"""Of an attempt, starting the process included; shorter than `LEASE_S` of the notifications."""
 IDLE_S = 60.0
 MOST_LINE = 64 * 1024
 COMMAND = (sys.executable, "-I", "-m", "aggregator.notifications.sender_process")

@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from aggregator.domain.accounts.authorization import Areas, Principal
-from aggregator.domain.alerts.decisions import Request, Verdict
+from aggregator.domain.alerts.decisions import Allowed, Decide, Request, Verdict
 from aggregator.domain.alerts.types import Alert, Assigned, Closed, Decision, Suppressed
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.accounts import AccountReader
 from aggregator.domain.store_port.alerts import AlertLookup
-from aggregator.ingest.alert_decider import Allowed
 
-Decide = Callable[[Sequence[Request], Decision, Allowed], list[Verdict]]
 ClosingProblems = Callable[[Sequence[tuple[Alert, Closed]]], Mapping[str, str]]
 """Alert's id → why it may not be closed so."""
 
@@ -31,9 +28,9 @@ class AlertService:
     Args:
         queue: Of the store's writer.
         carry_out: Commits decisions and publishes the changes; called on the writer's thread.
-        accounts: Knows to whom an alert may be assigned.
+        accounts: To whom an alert may be assigned.
         areas: The areas of each place.
-        closing_problems: What procedures ask for before an alert is closed; called on the writer's thread.
+        closing_problems: What procedures require before an alert is closed; called on the writer's thread.
     """
 
     queue: WriteJobs[AlertLookup]
@@ -42,16 +39,13 @@ class AlertService:
     areas: Areas
     closing_problems: ClosingProblems = _no_problems
 
-    async def decide(
-        self, caller: Principal, requests: Sequence[Request], origin: str = "", *, link: bool = False
-    ) -> list[Verdict]:
+    async def decide(self, caller: Principal, requests: Sequence[Request], origin: str = "") -> list[Verdict]:
         """Commit a person's decisions, all together, and publish the changes.
 
         Args:
             caller: Who decides.
             requests: What they wish.
             origin: The client's address.
-            link: By a link that was sent to the caller; else over the dashboard, or with a token over the API.
 
         Returns:
             What came of each request; an alert outside the caller's scope is missing.
@@ -59,8 +53,7 @@ class AlertService:
         Raises:
             StoreError: It could not be written; nothing was changed.
         """
-        via: Literal["dashboard", "api", "link"] = "dashboard" if caller.only is None else "api"
-        decision = Decision(caller.name, "link" if link else via, origin)
+        decision = Decision(caller.name, "dashboard" if caller.only is None else "api", origin)
         named = {it.wish.to for it in requests if isinstance(it.wish, Assigned)}
         people = {name: await asyncio.to_thread(self._principal, name) for name in named}
 
@@ -78,7 +71,7 @@ class AlertService:
         return await self.queue.write(job)
 
     def _open_steps(self, store: AlertLookup, requests: Sequence[Request], allowed: Allowed) -> dict[int, Verdict]:
-        """Which of the requests close an alert whose procedure asks for more."""
+        """Which of the requests close an alert whose required steps are open."""
         closing: dict[int, tuple[Alert, Closed]] = {}
         for number, request in enumerate(requests):
             if isinstance(request.wish, Closed):

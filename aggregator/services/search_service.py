@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from aggregator.domain.accounts.authorization import Areas, Principal
+from aggregator.domain.accounts.authorization import Areas, Principal, places_in
 from aggregator.domain.audit.audit_anomalies import SHOWN
 from aggregator.domain.audit.audit_entry import Action, AuditEntry
 from aggregator.domain.clip import Clip, request_for_event
@@ -210,9 +210,7 @@ class SearchService:
         Raises:
             CaseError: The site has no such area.
         """
-        found = tuple(
-            sorted(f"{its}/{place}" for (its, place), named in self.areas.items() if its == site and area in named)
-        )
+        found = tuple(f"{site}/{place}" for _, place in sorted(places_in(self.areas, {(site, area)})))
         if not found:
             raise CaseError(f"'{site[:64]}' has no area '{area[:64]}'; areas are named in the settings")
         return found

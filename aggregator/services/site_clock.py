@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aggregator.domain.read_models import Box
 from aggregator.domain.store_port.events import FleetReader
 from aggregator.settings.aggregator import Site
-from common.clock import SECOND_NS, Clock
+from common.clock import Clock, local_time
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,18 @@ class SiteClock:
         configured = self.sites.get(site)
         return configured.name if configured and configured.name else site
 
-    def zone(self, site: str, box_timezone: str | None = None) -> ZoneInfo:
-        """A site's time zone: the configured one, else its box's, else UTC."""
+    def zone(self, site: str, *of_boxes: str | None) -> ZoneInfo:
+        """A site's time zone: the configured one, else the first that its boxes report, else UTC."""
         configured = self.sites.get(site)
-        return zone_of(configured.timezone if configured else None, box_timezone)
+        return zone_of(configured.timezone if configured else None, *of_boxes)
 
     def zone_of_boxes(self, site: str, boxes: Iterable[Box]) -> ZoneInfo:
-        """As `zone`, with the time zone of the site's first box that reports one."""
-        return self.zone(site, next((box.timezone for box in boxes if box.site == site and box.timezone), None))
+        """As `zone`, with the time zones of the site's boxes."""
+        return self.zone(site, *(box.timezone for box in boxes if box.site == site))
 
     def local(self, site: str, time_ns: int, box_timezone: str | None = "UTC") -> datetime:
         """A UTC time in nanoseconds as the local time of a site, in whole seconds."""
-        return datetime.fromtimestamp(time_ns // SECOND_NS, UTC).astimezone(self.zone(site, box_timezone))
+        return local_time(time_ns, self.zone(site, box_timezone))
 
     def now(self, site: str, box_timezone: str | None = "UTC") -> datetime:
         """The present at a site."""
@@ -49,7 +49,7 @@ class SiteClock:
 
 
 class SiteZones:
-    """Time zones of sites for the thread that writes: the configured one, else the one that a box tells.
+    """Time zones of sites for the thread that writes: the configured one, else the one that a box reports.
 
     Args:
         sites: Site's id → its time zone.

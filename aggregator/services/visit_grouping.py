@@ -1,6 +1,6 @@
 """Search hits as visits: what was seen at one place, of one kind and object class, without a longer pause. Pure.
 
-A visit says nothing about who it was: two people one after the other are one visit, and one person who comes back later
+A visit does not identify anybody: two people one after the other are one visit, and one person who comes back later
 is two. No identity and no track joins hits.
 """
 

@@ -1,8 +1,8 @@
 """Erases what is past its maximum retention, a bounded number of rows in a transaction.
 
 Age counts from when the aggregator received something: a box whose clock is off can neither have its events erased
-early nor keep them for ever. Event ids begin with the box's time, so the oldest are found by id; those whose box lives
-in the future are found by a slow scan of all of them (`purge_scan`).
+early nor keep them for ever. Event ids begin with the box's time, so the oldest are found by id; those of a box whose
+clock is ahead are found by a slow scan of all of them (`purge_scan`).
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _alerts(db: Connection, before_ns: int, limit: int) -> int:
 
 
 def _shifts(db: Connection, before_ns: int, limit: int) -> int:
-    """Hand-overs repeat what alerts say, so that they are kept no longer; notes likewise."""
+    """Hand-overs repeat fields of alerts, so that they are kept no longer; notes likewise."""
     erased = 0
     for old, time_ns in ((handovers, handovers.c.left_ns), (shift_notes, shift_notes.c.time_ns)):
         ids = db.execute(select(old.c.id).where(time_ns < before_ns).order_by(time_ns).limit(limit)).scalars().all()

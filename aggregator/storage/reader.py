@@ -64,7 +64,6 @@ class SqlReader:
     api_token = Query(account_table.api_token)
     api_tokens = Query(account_table.api_tokens)
     totp_secret = Query(account_table.totp_secret)
-    recovery_code_count = Query(account_table.recovery_code_count)
     grant_requests = Query(account_table.open_grant_requests)
     linked_user = Query(account_table.linked_user)
     accounts = Query(account_table.accounts)

@@ -52,7 +52,6 @@ class SqlWriter:
     due_alerts = Query(queries.due)
     events_of_alert = Query(history.events_of)
     events_by_id = Query(history.events_by_id)
-    append_history = Change(history.append)
 
     quiet_in_force = Query(quiet.in_force)
     open_alerts_of = Query(quiet.open_alerts_of)

@@ -128,12 +128,12 @@ async def _listen(
     changes, stop = ChangeFeed(), threading.Event()
     changes.attach(asyncio.get_running_loop())
 
-    def heard(update: ChangeSet) -> None:
+    def on_update(update: ChangeSet) -> None:
         now_ns = time.time_ns()
         for alert in update.alerts.values():
             found.setdefault(alert.id, (now_ns - alert.first_ns) / SECOND_NS)
 
-    changes.subscribe(heard)
+    changes.subscribe(on_update)
     own, clock = users["aggregator"], SystemClock()
     writer = processor_in(folder)
     queue = WriteQueue(writer)

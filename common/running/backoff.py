@@ -71,7 +71,7 @@ def run_with_retries(
         error: Exception | None = None
         try:
             attempt()
-        except Exception as caught:  # `failed` tells expected errors from faults; no error ends the thread
+        except Exception as caught:  # `failed` separates expected errors from faults; no error ends the thread
             error = caught
         if stop.is_set():
             return

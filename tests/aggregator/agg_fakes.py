@@ -7,6 +7,13 @@ from collections.abc import Sequence
 
 from aggregator.messaging.mqtt_client import InboundMessage
 from common.errors import BrokerError
+from protocol.envelope import Event, encode
+from protocol.topics import BoxTopics
+
+
+def received(*events: Event) -> list[InboundMessage]:
+    """Events as the messages that they come in."""
+    return [InboundMessage(BoxTopics(it.site, it.box).events, encode(it), it.sequence) for it in events]
 
 
 class FakeLink:

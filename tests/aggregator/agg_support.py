@@ -27,6 +27,8 @@ from port_kit import free_port
 
 from aggregator import app
 from aggregator.domain.accounts.authorization import ROLES, RoleAssignment, parse
+from aggregator.domain.audit import audit_entry
+from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.messaging.broker_config import BrokerCredentials, accounts
 from aggregator.settings.aggregator import EmbeddedBroker, Http, NotificationSettings, Oidc, Settings, Site
 from common.clock import SECOND_NS
@@ -249,11 +251,16 @@ class Web:
         return plain_client(self.url, {"Origin": self.url})
 
     @contextlib.contextmanager
-    def logged_in(self) -> Iterator[httpx2.Client]:
+    def logged_in(self, name: str = "", code: str = "") -> Iterator[httpx2.Client]:
+        """A client with a session of a user; without a name the user with all roles."""
         with self.client() as client:
-            answer = client.post("/login", data={"name": USER, "password": PASSWORD})
-            assert answer.status_code == 303
+            answer = client.post("/login", data={"name": name or USER, "password": PASSWORD, "code": code})
+            assert answer.status_code == 303, answer.text
             yield client
+
+    def audit_entries(self) -> list[AuditEntry]:
+        """The whole audit log, oldest first."""
+        return [audit_entry.decode(entry) for _, entry in self.parts.core.reader.audit_entries(0, 1_000_000)]
 
 
 USER, PASSWORD = "li", "a long enough password"

@@ -44,7 +44,7 @@ def centre(tmp_path: Path) -> Iterator[Centre]:
 
 @pytest.mark.timeout(240)
 def test_a_night_shift(centre: Centre, browser: Browser) -> None:
-    for name, target in ((ON_CALL, centre.webhook.url), (TOWN, centre.mailbox.url(f"{TOWN}@example.com"))):
+    for name, target in ((ON_CALL, centre.webhook.url()), (TOWN, centre.mailbox.url(f"{TOWN}@example.com"))):
         with centre.client(name) as client:
             assert client.post("/api/me/notifications", json={"url": target, "language": "en"}).status_code == 201
     centre.send(1, *SEEN)

@@ -15,6 +15,7 @@ from aggregator.domain.read_models import Batch
 from aggregator.domain.store_port import Store, Writer
 from aggregator.jobs.escalation_jobs import EscalationJobs
 from aggregator.services.monitoring.escalation_service import EscalationService
+from aggregator.services.monitoring.place_directory import PlaceDirectory
 from aggregator.services.site_clock import SiteClock
 from aggregator.settings.aggregator import Site
 from aggregator.settings.escalation import Chain, Escalation, Level, Rota
@@ -49,8 +50,8 @@ class Desk:
             writer.change_account(PutUser(name, "hash", START_NS, grants=grants), ENTRY)
             writer.put_target(target(number, user=name), 10, ENTRY)
         self.queue: WriteQueue[Any] = WriteQueue(writer)
-        sites = SiteClock({"village": Site(timezone="Asia/Shanghai")}, clock)
-        service = EscalationService(self.reader, self.queue, {"village": config} if config else {}, sites, {}, clock)
+        places = PlaceDirectory(self.reader, SiteClock({"village": Site(timezone="Asia/Shanghai")}, clock), {})
+        service = EscalationService(self.reader, self.queue, {"village": config} if config else {}, places, {}, clock)
         numbers = iter(range(1, 1_000_000))
         self.jobs = EscalationJobs(
             service, self.queue, clock, lambda: f"00000000-0000-7000-9000-{next(numbers):012d}", lambda *_: False

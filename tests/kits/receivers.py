@@ -19,10 +19,15 @@ from port_kit import free_port
 
 @dataclass
 class Webhook:
-    """A receiver of webhooks, and what came."""
+    """A receiver of webhooks, what came, and the status of its answers."""
 
-    url: str = ""
+    port: int = 0
+    status: int = 200
     bodies: list[dict[str, Any]] = field(default_factory=list)
+
+    def url(self, path: str = "hook") -> str:
+        """The target's address."""
+        return f"json://127.0.0.1:{self.port}/{path}"
 
 
 @contextlib.contextmanager
@@ -33,14 +38,14 @@ def webhook() -> Iterator[Webhook]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             it.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
+            self.send_response(it.status)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    it.url = f"json://127.0.0.1:{server.server_address[1]}/hook"
+    it.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

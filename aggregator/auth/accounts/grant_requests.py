@@ -10,12 +10,12 @@ from aggregator.auth.accounts.scopes import ScopeChecker
 from aggregator.domain.accounts import account as changes
 from aggregator.domain.accounts.account import GrantRequest
 from aggregator.domain.accounts.authorization import EVERYWHERE, Principal, Role, RoleAssignment
-from common.clock import SECOND_NS
+from common.clock import DAY_NS
 from common.errors import Forbidden, StaffError
 
 DAYS = 7
 """A request that nobody has decided by then is over."""
-_LIFE_NS = DAYS * 86_400 * SECOND_NS
+_LIFE_NS = DAYS * DAY_NS
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class GrantRequests:
 
     Args:
         accounts: Carries changes out.
-        scopes: Knows the sites and areas.
+        scopes: The sites and areas that exist.
     """
 
     accounts: AccountService

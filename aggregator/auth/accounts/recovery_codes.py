@@ -24,7 +24,7 @@ def make(random: Callable[[int], bytes]) -> list[str]:
 
 
 def hash_of(code: str) -> str | None:
-    """What is kept of a code; None: this is none. Case, spaces and hyphens are forgiven.
+    """What is kept of a code; None: this is none. Case, spaces and hyphens do not count.
 
     >>> hash_of("abcd efgh-ijklmnop") == hash_of("ABCD-EFGH-IJKL-MNOP"), hash_of("123456")
     (True, None)

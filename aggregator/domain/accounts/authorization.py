@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -54,6 +54,11 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
 EVERYWHERE = "*"
 Areas = Mapping[tuple[str, str], frozenset[str]]
 """(site, place) → the areas that the place belongs to."""
+
+
+def places_in(areas: Areas, named: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """The places, as (site, place), that lie in one of these areas, as (site, area)."""
+    return frozenset(key for key, its in areas.items() if any((key[0], area) in named for area in its))
 
 
 class RoleAssignment(msgspec.Struct, frozen=True):
@@ -153,7 +158,7 @@ class Principal:
         return Scope(
             any(grant.scope == EVERYWHERE for grant in grants),
             frozenset(grant.scope for grant in grants if not grant.area),
-            frozenset(key for key, named in self.areas.items() if any((key[0], area) in areas for area in named)),
+            places_in(self.areas, areas),
         )
 
     def may(self, permission: Permission, site: str = "", place: str = "") -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -72,6 +73,11 @@ class Verdict:
     reason: str = ""
     created: Alert | None = None
 
+
+Allowed: TypeAlias = Callable[[Alert], bool]
+"""Whether the caller may work on an alert."""
+Decide: TypeAlias = Callable[[Sequence[Request], Decision, Allowed], list[Verdict]]
+"""Commits decisions and publishes the changes; called on the writer's thread."""
 
 ACTIONS: dict[type[Wish], Action] = {
     Acknowledged: "alert.acknowledged",

@@ -1,4 +1,4 @@
-"""Which events are one matter: fingerprints over place and kind, and windows in time.
+"""Which events belong to one alert: fingerprints over place and kind, and windows in time.
 
 The idea of a fingerprint over labels, with explicit rules for merging, is Prometheus Alertmanager's. A fingerprint
 covers place and kind, never a track or a person.
@@ -23,7 +23,7 @@ _SUBJECT_OF = {
 
 @functools.lru_cache(maxsize=65536)
 def fingerprint(site: str, box: str, place: str, kind: str, subject: str) -> str:
-    """What makes two events the same matter; hexadecimal SHA-256."""
+    """Events with the same one belong together; hexadecimal SHA-256."""
     return hashlib.sha256("\0".join((site, box, place, kind, subject)).encode()).hexdigest()
 
 
@@ -39,7 +39,7 @@ def subject_of(event: Event) -> str:
 
 
 def fingerprint_of(event: Event) -> str:
-    """The fingerprint of an event's alert: a two-wheeler in a zone is a matter of its own."""
+    """The fingerprint of an event's alert: a two-wheeler in a zone has an alert of its own."""
     special = (event.kind, getattr(event.data, "object", "")) in SEVERITY_OF_OBJECT
     kind = f"{event.kind}/{TWO_WHEELER}" if special else event.kind
     return fingerprint(event.site, event.box, event.place, kind, subject_of(event))

@@ -70,7 +70,7 @@ def detail_text(values: Mapping[str, object]) -> str:
 
 
 def detail_of(effect: Effect, change: Change, after: Alert, decision: Decision) -> str:
-    """What an entry says beyond its action."""
+    """The detail of an entry."""
     values: dict[str, object] = {"origin": decision.origin} if decision.origin else {}
     if isinstance(change, ConditionEnded) and effect is Effect.ENDED:
         values |= {"kind": change.kind, "at": to_rfc3339(change.time_ns)}

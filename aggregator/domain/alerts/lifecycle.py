@@ -1,4 +1,4 @@
-"""An alert's next state. Pure: time and ids are arguments; `transition_table.py` says which states follow which."""
+"""An alert's next state. Pure: time and ids are arguments; `transition_table.py` defines which states follow which."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Context:
 
 
 def transition(alert: Alert | None, change: Change, context: Context) -> Result:
-    """The next state of the matter that `alert` is the newest alert of, and what happened on the way.
+    """The next state of an alert, and what happened on the way.
 
     Args:
         alert: The newest alert with the fingerprint in question, or None.
@@ -135,7 +135,7 @@ def _move(alert: Alert, trigger: Trigger, fields: Fields | None, context: Contex
 
 
 def _consequences(alert: Alert, move: Move, context: Context) -> Fields:
-    """What the new state says about acknowledgement, end and closing."""
+    """The fields that follow from the new state: acknowledgement, end and closing."""
     _, acknowledgement, status = move.state
     decision = context.decision
     fields: Fields = {}

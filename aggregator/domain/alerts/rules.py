@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
-from aggregator.domain.accounts.authorization import Areas
+from aggregator.domain.accounts.authorization import Areas, places_in
 from aggregator.domain.alerts.types import SEVERITIES, Alert, Severity
 from aggregator.settings.alerts import DAYS, QUIET, AlertSettings, Closing, KindRule, SeverityRule
-from common.clock import SECOND_NS
+from common.clock import SECOND_NS, local_time
 from protocol.envelope import Event
 from protocol.event_types import DoorGranted
 
@@ -93,7 +93,7 @@ TWO_WHEELER = "two-wheeler"
 REVOKED = "revoked:"
 """A door's `reason` starts so where the credential is on the site's list of revoked ones."""
 REVOKED_RULE = Rule("high", 5 * _MINUTE_S)
-"""A controller accepted a revoked card: it does not know the site's list."""
+"""A controller accepted a revoked card: it does not have the site's list."""
 
 CLOSINGS: tuple[Closing, ...] = ("at_once", "later", "acknowledged", "person")
 """From the least to the most that an ended alert waits for."""
@@ -207,8 +207,7 @@ class AlertRules:
         if matchers:
 
             def local() -> datetime:
-                zone = self._zones(event.site, event.box)
-                return datetime.fromtimestamp(event.time_ns // SECOND_NS, UTC).astimezone(zone)
+                return local_time(event.time_ns, self._zones(event.site, event.box))
 
             for matcher in matchers:
                 if matcher.matches(event, subject, kind_of_object, local):
@@ -228,8 +227,7 @@ def _matcher(rule: SeverityRule, areas: Areas) -> _Matcher:
     lists = (("site", rule.sites), ("place", rule.places), ("subject", rule.subjects), ("object", rule.objects))
     places = None
     if rule.areas:
-        wanted = {tuple(area.split("/")) for area in rule.areas}
-        places = frozenset(key for key, named in areas.items() if any((key[0], area) in wanted for area in named))
+        places = places_in(areas, {(site, area) for site, _, area in (it.partition("/") for it in rule.areas)})
     return _Matcher(rule.severity, tuple((name, frozenset(it)) for name, it in lists if it), places, _span(rule))
 
 

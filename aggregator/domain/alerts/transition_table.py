@@ -73,7 +73,7 @@ class Move:
 
 T, E = Trigger, Effect
 _Row = tuple[Trigger, str, str, str, str, str, str, str, tuple[Effect, ...]]
-_SEEN, _ANY_CLOSING, _SELF = "acknowledged|assigned", "*", "at_once|later|acknowledged"
+_SEEN, _SELF = "acknowledged|assigned", "at_once|later|acknowledged"
 ROWS: tuple[_Row, ...] = (
     # trigger, closing; condition, acknowledgement, status; next condition, acknowledgement, status (=: same); effects
     (T.EVENT, "*", "active", "*", "open", "=", "=", "=", (E.MERGED,)),
@@ -115,7 +115,7 @@ ROWS: tuple[_Row, ...] = (
     (T.UNSUPPRESS, "*", "*", "*", "*", "=", "=", "=", (E.UNSUPPRESSED,)),
     (T.MARK, "*", "*", "*", "open", "=", "=", "=", (E.MARKED,)),
 )  # fmt: skip
-"""No two rows say something of the same cell; a cell of which none does changes nothing."""
+"""No two rows cover the same cell; a cell without a row changes nothing."""
 
 
 def _expand(row: _Row) -> Iterator[tuple[tuple[Trigger, Closing, State], Move]]:

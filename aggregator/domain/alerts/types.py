@@ -13,7 +13,9 @@ from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
+from common.clock import DAY_NS
 from protocol.envelope import Event
+from protocol.identifiers import is_uuid7
 
 Severity = Literal["low", "medium", "high", "critical"]
 Condition = Literal["active", "ended"]
@@ -27,7 +29,7 @@ CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 ACKNOWLEDGEMENTS: tuple[Acknowledgement, ...] = get_args(Acknowledgement)
 STATUSES: tuple[Status, ...] = get_args(Status)
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-STALE_NS = 24 * 3600 * 1_000_000_000
+STALE_NS = DAY_NS
 """A condition that is active for longer is stale (ISA-18.2)."""
 SYSTEM = "system:alerts"
 """The actor of what the lifecycle does by itself."""
@@ -43,11 +45,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         since_acknowledged: Events since it was acknowledged.
         ended_ns: When its condition ended; None while it is active.
         closed_by: A user, the kind of event that ended the condition, or `system:alerts`.
-        suppressed_by: Id of the silence, window or parent alert; the user for a shelved one.
+        suppressed_by: Id of the silence, window, shelf or parent alert; the user for one that was shelved alone.
         due_ns: When the lifecycle looks at it again: the condition ends, or it closes by itself.
         merged_into: The alert that it was merged into; it is closed then.
         version: Rises with each change.
-        decided: The version of the newest change other than one more event: what a person's decision must know.
+        decided: The version of the newest change other than one more event: a person's decision must not be older.
     """
 
     id: str
@@ -91,6 +93,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         """The order of the queue: unacknowledged before others, then by severity; the greatest comes first."""
         unseen = self.acknowledgement == "unacknowledged"
         return len(SEVERITIES) * unseen + SEVERITIES.index(self.severity)
+
+    @property
+    def shelved_alone(self) -> bool:
+        """Whether a person shelved this alert; else `suppressed_by` of a shelved one is the id of a shelf."""
+        return self.suppression == "shelved" and not is_uuid7(self.suppressed_by)
 
     def stale(self, now_ns: int) -> bool:
         """Whether its condition has been active for more than 24 hours."""
@@ -144,7 +151,7 @@ class Noted:
 
 @dataclass(frozen=True)
 class Closed:
-    """A person closes it, or says of a closed one how it was."""
+    """A person closes it, or classifies a closed one."""
 
     outcome: Outcome
     note: str = ""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from aggregator.settings.escalation import WEEKDAYS, Calendar
-from common.clock import SECOND_NS
+from common.clock import local_time
 
 Holidays: TypeAlias = Callable[[str, date], bool]
 """(country or country-subdivision, day) → whether it is a public holiday."""
@@ -24,7 +24,7 @@ def is_open(calendar: Calendar, at_ns: int, site_zone: ZoneInfo, holidays: Holid
         holidays: Public holidays.
     """
     zone = ZoneInfo(calendar.timezone) if calendar.timezone else site_zone
-    local = datetime.fromtimestamp(at_ns // SECOND_NS, UTC).astimezone(zone)
+    local = local_time(at_ns, zone)
     clock = f"{local:%H:%M}"
     return any(start <= clock < end for start, end in _spans(calendar, local.date(), holidays))
 

@@ -17,7 +17,7 @@ FIRST_S, LONGEST_S = 5.0, 300.0
 """Pauses between attempts."""
 MOST_TRIES = 12
 MOST_REFUSALS = 3
-"""Attempts after which a target that says no (HTTP 4xx) is not asked again."""
+"""Attempts after which nothing is sent to a target that refuses (HTTP 4xx)."""
 LIFE_S = 3600.0
 """After so long a notification is not worth sending."""
 LINK_S = 24 * 3600.0
@@ -40,7 +40,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         channel: The kind of address, such as `mailto`; `webpush` for a browser.
         label: The user's own words.
         language: Of the messages.
-        session: Hash of the session that a browser's subscription lives as long as; empty for addresses.
+        session: Hash of the session that a browser's subscription ends with; empty for addresses.
         sealed: The address with its secrets, encrypted.
         digest: Finds the same address again.
         made_ns: When it was added, UTC nanoseconds.
@@ -111,9 +111,9 @@ class Attempt:
     Attributes:
         sent: The target took it.
         problem: Why not; without secrets.
-        refused: The target said no: another attempt hardly helps.
+        refused: The target refused: another attempt hardly helps.
         gone: The target is no more (HTTP 410 of a push service): it is removed.
-        retry_after_s: When the target wants to be asked again.
+        retry_after_s: The pause that the target requests, seconds.
     """
 
     sent: bool

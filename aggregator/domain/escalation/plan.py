@@ -45,7 +45,7 @@ class Recipients:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What `recipients` needs to know beside the configuration.
+    """What `recipients` needs beside the configuration.
 
     Attributes:
         zone: The site's time zone.

@@ -1,4 +1,4 @@
-"""What the store keeps of escalation: timers, steps that were taken, and what they know of their alert."""
+"""What the store keeps of escalation: timers, steps that were taken, and the alert's fields that they use."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class TakenStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlertFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What escalation and notifications know of an alert.
+    """The fields of an alert that escalation and notifications use.
 
     Attributes:
         waiting: It is open, unacknowledged and not suppressed.

@@ -6,11 +6,12 @@ its first occurrence, that of an hour that does not occur is when the clock has 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from aggregator.settings.escalation import Rota, local_time
-from common.clock import SECOND_NS
+from aggregator.settings.escalation import Rota
+from aggregator.settings.escalation import local_time as written
+from common.clock import instant_ns, local_time
 
 
 def on_call(rota: Rota, at_ns: int, site_zone: ZoneInfo) -> str:
@@ -23,7 +24,7 @@ def on_call(rota: Rota, at_ns: int, site_zone: ZoneInfo) -> str:
     """
     zone = ZoneInfo(rota.timezone) if rota.timezone else site_zone
     for override in rota.overrides:
-        if _instant_ns(local_time(override.start), zone) <= at_ns < _instant_ns(local_time(override.end), zone):
+        if instant_ns(written(override.start), zone) <= at_ns < instant_ns(written(override.end), zone):
             return override.user
     return rota.people[_turn(rota, at_ns, zone) % len(rota.people)]
 
@@ -31,18 +32,10 @@ def on_call(rota: Rota, at_ns: int, site_zone: ZoneInfo) -> str:
 def _turn(rota: Rota, at_ns: int, zone: ZoneInfo) -> int:
     """How many hand-overs lie between `start` and the instant; negative before it."""
     span = timedelta(weeks=rota.weeks)
-    start = local_time(rota.start)
-    guess = (_local(at_ns, zone) - start) // span
+    start = written(rota.start)
+    guess = (local_time(at_ns, zone).replace(tzinfo=None) - start) // span
     return max(turn for turn in (guess - 1, guess, guess + 1) if _handover_ns(start, span, turn, zone) <= at_ns)
 
 
 def _handover_ns(start: datetime, span: timedelta, turn: int, zone: ZoneInfo) -> int:
-    return _instant_ns(start + turn * span, zone)
-
-
-def _instant_ns(local: datetime, zone: ZoneInfo) -> int:
-    return round(local.replace(tzinfo=zone, fold=0).timestamp()) * SECOND_NS
-
-
-def _local(at_ns: int, zone: ZoneInfo) -> datetime:
-    return datetime.fromtimestamp(at_ns // SECOND_NS, UTC).astimezone(zone).replace(tzinfo=None)
+    return instant_ns(start + turn * span, zone)

@@ -11,7 +11,8 @@ from typing import Annotated, Literal, get_args
 import msgspec
 
 from aggregator.domain.audit.audit_entry import AuditEntry
-from aggregator.domain.investigation.search_query import DAY_NS, MOST_PLACES, Nanoseconds, SearchQuery, Spot, site_of
+from aggregator.domain.investigation.search_query import MOST_PLACES, Nanoseconds, SearchQuery, Spot, site_of
+from common.clock import DAY_NS
 from common.errors import CaseError, ContractError
 from common.field_errors import with_text
 from protocol.event_types import Name

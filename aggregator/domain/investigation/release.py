@@ -16,13 +16,13 @@ from typing import Annotated, Literal, get_args
 import msgspec
 
 from aggregator.domain.audit.audit_entry import Action, AuditEntry
-from aggregator.domain.investigation.search_query import DAY_NS, Nanoseconds
-from common.clock import SECOND_NS
+from aggregator.domain.investigation.search_query import Nanoseconds
+from common.clock import DAY_NS, SECOND_NS
 from common.errors import ContractError, ReleaseError
 from common.field_errors import with_text
 from protocol.commands import Reason
 from protocol.event_types import Name
-from protocol.identifiers import is_printable, to_rfc3339
+from protocol.identifiers import one_line, to_rfc3339
 from protocol.signing.chunked_aead import LONGEST_NS
 
 State = Literal["requested", "approved", "ready", "fetched", "refused", "failed", "expired"]
@@ -244,13 +244,14 @@ def check_reason(reason: str) -> str:
     """Check the reason of a decision.
 
     Raises:
-        ReleaseError: They do not say it.
+        ReleaseError: It has fewer than 3 or more than 200 characters, or control characters.
     """
-    if not 3 <= len(reason.strip()) <= 200 or not is_printable(reason.strip()):
+    text = one_line(reason, 3, 200)
+    if text is None:
         raise ReleaseError(
             "reason: write 3 to 200 printable characters", sentence="error.release.reason", field="reason"
         )
-    return reason.strip()
+    return text
 
 
 _NOW: Mapping[State, str] = {

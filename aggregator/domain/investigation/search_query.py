@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from common.clock import SECOND_NS
+from common.clock import DAY_NS
 from common.decoding import decode_json
 from common.errors import ContractError
 from common.field_errors import with_text
 from protocol.event_types import KINDS, Name, ObjectClass
 from protocol.identifiers import from_rfc3339, is_uuid7
 
-DAY_NS = 86_400 * SECOND_NS
 MOST_DAYS, MOST_PLACES, MOST_SITES, MOST_ZONES, MOST_HITS = 31, 50, 500, 50, 200
 OBJECTS: tuple[str, ...] = get_args(ObjectClass)
 Nanoseconds = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
@@ -60,28 +59,6 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         for kind in self.kinds:
             if kind not in KINDS:
                 raise ValueError(f"kind '{kind[:40]}' is not known; kinds are such as zone.entered")
-
-    def narrowed(self, sites: Collection[str] | None, places: Collection[str] = ()) -> SearchQuery | None:
-        """The same query, restricted to what the caller may see.
-
-        Args:
-            sites: Whole sites that they may search; None: everywhere.
-            places: Places, as `site/place`, that they may search beside those sites.
-
-        Returns:
-            None where nothing is left of it.
-        """
-        if sites is None:
-            return self
-        everywhere = not (self.sites or self.places)
-        asked = set(self.sites)
-        whole = set(sites) if everywhere else asked & set(sites)
-        single = {it for it in self.places if site_of(it) in sites or it in places}
-        single |= {it for it in places if everywhere or site_of(it) in asked}
-        single = {it for it in single if site_of(it) not in whole}
-        if not (whole or single):
-            return None
-        return msgspec.structs.replace(self, sites=tuple(sorted(whole)), places=tuple(sorted(single)))
 
     def words(self) -> dict[str, str]:
         """The question as short texts, for the record."""

@@ -1,6 +1,6 @@
-"""How much of the time devices worked, from the events that say that they were lost and came back. Pure.
+"""How much of the time devices worked, from the events with which they were lost and came back. Pure.
 
-What no event tells is not known: a device that was lost before the oldest stored event counts as working, and a camera
+What has no event is not known: a device that was lost before the oldest stored event counts as working, and a camera
 of a box that is away counts as it did before.
 """
 
@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from aggregator.domain.alerts.own_kinds import BOX_BACK, BOX_LOST
+
 DOWN: dict[str, bool] = {
     "camera.lost": True, "camera.back": False, "door.offline": True, "door.online": False,
-    "box.stopping": True, "box.started": False, "box.lost": True, "box.back": False,
+    "box.stopping": True, "box.started": False, BOX_LOST: True, BOX_BACK: False,
 }  # fmt: skip
 """Kind of event → whether the device is away from then on."""
 

@@ -10,7 +10,7 @@ CHANGEABLE = ("zone.", "line.")
 
 
 def yaml_of(source: Source, change: Suggestion) -> str:
-    """The lines to change; comments say what the file itself must tell.
+    """The lines to change; comments name what the file itself must supply.
 
     >>> print(yaml_of(Source("s", "b", "cam-1", "zone.entered", "yard"), Inertia(5)))
     cameras:

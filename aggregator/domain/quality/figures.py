@@ -10,18 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, timedelta, tzinfo
 
 from aggregator.domain.quality.aggregates import SLOT_NS, Aggregates
-from common.clock import SECOND_NS
+from aggregator.domain.quiet.flood import ENDS_BELOW, STARTS_ABOVE
+from common.clock import DAY_NS, local_time
 
 INTERVAL_NS = 2 * SLOT_NS
 """Ten minutes."""
-FLOOD_BEGINS_ABOVE, FLOOD_ENDS_BELOW = 10, 5
-"""Alerts of one operator in an interval."""
 ACCEPTABLE_A_DAY, MOST_A_DAY = 150, 300
 ACCEPTABLE_AN_INTERVAL = 1.0
-MOST_FLOOD_SHARE, MOST_CRITICAL_SHARE, MOST_TOP_SHARE = 0.01, 0.05, 0.05
+MOST_FLOOD_SHARE, MOST_CRITICAL_SHARE = 0.01, 0.05
 MOST_OPERATORS = 100
 MOST_DAYS = 366
 """Longest span that is counted."""
@@ -60,7 +59,7 @@ def figures(counted: Aggregates, span: tuple[int, int], operators: int, zone: tz
     first, last = span[0] // INTERVAL_NS, -(-span[1] // INTERVAL_NS)
     intervals = [counted.slots.get(2 * it, 0) + counted.slots.get(2 * it + 1, 0) for it in range(first, last)]
     flooded, floods = _floods(intervals, operators)
-    days = max((span[1] - span[0]) / (86_400 * SECOND_NS), 1e-9)
+    days = max((span[1] - span[0]) / DAY_NS, 1e-9)
     total = counted.total
     number = max(len(intervals), 1)
     return Figures(
@@ -88,7 +87,7 @@ def by_day(slots: Mapping[int, int], span: tuple[int, int], zone: tzinfo) -> dic
 
 
 def _day(time_ns: int, zone: tzinfo) -> date:
-    return datetime.fromtimestamp(time_ns // SECOND_NS, UTC).astimezone(zone).date()
+    return local_time(time_ns, zone).date()
 
 
 def _floods(intervals: list[int], operators: int) -> tuple[int, int]:
@@ -96,7 +95,7 @@ def _floods(intervals: list[int], operators: int) -> tuple[int, int]:
     flooding, flooded, floods = False, 0, 0
     for count in intervals:
         before = flooding
-        flooding = count >= FLOOD_ENDS_BELOW * operators if flooding else count > FLOOD_BEGINS_ABOVE * operators
+        flooding = count >= ENDS_BELOW * operators if flooding else count > STARTS_ABOVE * operators
         flooded += flooding
         floods += flooding and not before
     return flooded, floods

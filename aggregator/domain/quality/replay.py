@@ -1,19 +1,20 @@
 """What a change of a rule would have done to the events that are stored. Pure.
 
 An alert would not have been opened when all of its events that are stored would not have been sent. What stored events
-cannot tell is counted as `unknown` and treated as sent; what the box never sent (a rule that was asleep, a shorter
+do not show is counted as `unknown` and treated as sent; what the box never sent (a rule that was asleep, a shorter
 inertia) cannot be replayed at all: changes here only ever drop events.
 """
 
 from __future__ import annotations
 
+import bisect
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, tzinfo
+from datetime import UTC, time, tzinfo
 from typing import TypeAlias
 
-from common.clock import SECOND_NS
+from common.clock import SECOND_NS, local_time
 
 LOOK_S = 0.2
 """Seconds between two looks of a box at a moving object, at its fastest (five a second)."""
@@ -29,7 +30,7 @@ class StoredEvent:
     Attributes:
         alert: That it belongs to; None: it opened none.
         box: x1 y1 x2 y2 in pixels; None: the kind has none.
-        stayed_s: How long the object stayed, seconds; None: no stored event tells it.
+        stayed_s: How long the object stayed, seconds; None: no stored event shows it.
     """
 
     id: str
@@ -79,7 +80,7 @@ class Effect:
     """What a change would have done.
 
     Attributes:
-        events: That were replayed; `dropped` would not have been sent; of `unknown` nothing tells it.
+        events: That were replayed; `dropped` would not have been sent; of `unknown` the events do not show it.
         alerts: That these events belong to; `gone` would not have been opened.
         gone_by_outcome: Outcome (empty: open, or nobody judged it) → alerts that would not have been opened.
         examples: Ids of some of these, those that were real first.
@@ -122,7 +123,7 @@ def replay(
 
 
 Judge: TypeAlias = Callable[[StoredEvent], bool | None]
-"""Whether a change would have dropped an event; None: nothing tells it."""
+"""Whether a change would have dropped an event; None: the event does not show it."""
 
 
 def judge_of(change: Suggestion, zone: tzinfo) -> Judge:
@@ -133,17 +134,12 @@ def judge_of(change: Suggestion, zone: tzinfo) -> Judge:
         return lambda it: None if it.box is None else it.box[3] - it.box[1] < change.height_px
     if isinstance(change, Mask):
         return lambda it: None if it.box is None else _inside(change, ground_point(it.box))
-    return lambda it: _asleep(change, local_time(it.time_ns, zone))
+    return lambda it: _asleep(change, local_time(it.time_ns, zone).time())
 
 
 def ground_point(box: Box) -> tuple[float, float]:
     """Where an object stands: the middle of its lower edge."""
     return (box[0] + box[2]) / 2, box[3]
-
-
-def local_time(time_ns: int, zone: tzinfo) -> time:
-    """The local time of day."""
-    return datetime.fromtimestamp(time_ns // SECOND_NS, UTC).astimezone(zone).time()
 
 
 def stays(arrivals: Sequence[tuple[int, int]], departures: Iterable[tuple[int, int]]) -> list[float | None]:
@@ -154,13 +150,15 @@ def stays(arrivals: Sequence[tuple[int, int]], departures: Iterable[tuple[int, i
         departures: Likewise, of the same zone.
     """
     by_track: dict[int, list[int]] = {}
-    for track, time_ns in departures:
+    for track, time_ns in sorted(departures):
         by_track.setdefault(track, []).append(time_ns)
-    found: list[float | None] = []
-    for track, time_ns in arrivals:
-        later = min((it for it in by_track.get(track, ()) if it >= time_ns), default=None)
-        found.append(None if later is None else (later - time_ns) / SECOND_NS)
-    return found
+    return [_stay(by_track.get(track, []), time_ns) for track, time_ns in arrivals]
+
+
+def _stay(departures: Sequence[int], time_ns: int) -> float | None:
+    """Seconds until the next departure, by bisection: a box may report any number of events with one track."""
+    place = bisect.bisect_left(departures, time_ns)
+    return (departures[place] - time_ns) / SECOND_NS if place < len(departures) else None
 
 
 def _inside(mask: Mask, point: tuple[float, float]) -> bool:

@@ -1,6 +1,6 @@
 """Changes of a rule that would have kept false alarms away without losing a real alert. Pure.
 
-Each candidate is chosen from the stored events, and its effect is what `replay` says of it.
+Each candidate is chosen from the stored events, and `replay` gives its effect.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from aggregator.domain.quality.replay import (
     StoredEvent,
     Suggestion,
     ground_point,
-    local_time,
     replay,
 )
+from common.clock import local_time
 
 LOOKS = (3, 5, 8, 12, 20, 30, 50)
 """Values of inertia that are tried."""
@@ -121,7 +121,7 @@ def _asleep(history: RuleHistory) -> Iterable[Suggestion]:
     real = {local_time(it.time_ns, history.zone).hour for it in history.of("real")}
     free = false - real
     if not real:
-        return []  # nothing says when the rule is needed
+        return []  # no alert shows when the rule is needed
     runs = [_run(hour, real, free) for hour in sorted(free)]
     return [Asleep(time(begin), time(end)) for begin, end in runs]
 

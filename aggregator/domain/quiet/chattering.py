@@ -1,7 +1,6 @@
-"""Chattering and stale alerts after ISA-18.2: marks that point to a rule or device that needs work.
+"""Chattering alerts after ISA-18.2: a mark that points to a rule or device that needs work.
 
-Chattering: 3 or more activations within a minute; the mark stays until there were none for 10 minutes. Stale: the
-condition has been active for more than 24 hours.
+3 or more activations within a minute; the mark stays until there were none for 10 minutes.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from common.clock import SECOND_NS
 
 ACTIVATIONS, WITHIN_S = 3, 60
 CALM_S = 600
-STALE_S = 24 * 3600
 MOST_REMEMBERED = 20_000
 
 
@@ -46,8 +44,3 @@ def chatters(activations_ns: tuple[int, ...]) -> bool:
 def is_calm(last_ns: int, now_ns: int) -> bool:
     """Whether the mark is taken away: nothing happened for `CALM_S`."""
     return now_ns - last_ns >= CALM_S * SECOND_NS
-
-
-def is_stale(active: bool, since_ns: int, now_ns: int) -> bool:
-    """Whether a condition that began at `since_ns` has been active for more than `STALE_S`."""
-    return active and now_ns - since_ns > STALE_S * SECOND_NS

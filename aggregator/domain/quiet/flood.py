@@ -1,7 +1,7 @@
 """Alarm floods after ISA-18.2 (IEC 62682): more new alerts than a person can take in.
 
 A flood begins with more than 10 new alerts in 10 minutes for each operator on duty, and ends below 5. During a flood
-the queue shows low and medium alerts as one row for each kind and site; high and critical ones stay as they are.
+the dashboard shows low and medium alerts as one row for each kind and site; high and critical ones stay as they are.
 """
 
 from __future__ import annotations
@@ -9,35 +9,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
 
-from aggregator.domain.alerts.types import Severity
 from common.clock import SECOND_NS
 
 WINDOW_S = 600
 STARTS_ABOVE, ENDS_BELOW = 10, 5
 """New alerts in `WINDOW_S` for each operator."""
-COLLAPSED: frozenset[Severity] = frozenset({"low", "medium"})
 _WINDOW_NS = WINDOW_S * SECOND_NS
-
-
-class Collapsible(Protocol):
-    """What is collapsed; an alert has it."""
-
-    @property
-    def site(self) -> str:
-        """The site."""
-
-    @property
-    def kind(self) -> str:
-        """The kind of event."""
-
-    @property
-    def severity(self) -> Severity:
-        """The present severity."""
-
-
-AlertT = TypeVar("AlertT", bound=Collapsible)
 
 
 @dataclass(frozen=True)
@@ -92,25 +70,3 @@ class _Counter:
             self.recent_ns.popleft()
             if len(self.recent_ns) < ENDS_BELOW * self.operators:
                 self.since_ns = None
-
-
-@dataclass(frozen=True)
-class Collapsed(Generic[AlertT]):
-    """Alerts of one site, kind and severity that are one row during a flood."""
-
-    site: str
-    kind: str
-    severity: Severity
-    alerts: tuple[AlertT, ...]
-
-
-def collapse(alerts: Iterable[AlertT], flood: Flood) -> tuple[list[AlertT], list[Collapsed[AlertT]]]:
-    """The alerts that stay rows of their own, in their order, and the rows that stand for several."""
-    kept: list[AlertT] = []
-    groups: dict[tuple[str, str, Severity], list[AlertT]] = {}
-    for alert in alerts:
-        if flood.active and alert.severity in COLLAPSED:
-            groups.setdefault((alert.site, alert.kind, alert.severity), []).append(alert)
-        else:
-            kept.append(alert)
-    return kept, [Collapsed(*key, tuple(members)) for key, members in groups.items()]

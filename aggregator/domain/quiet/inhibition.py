@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from aggregator.domain.alerts.own_kinds import BOX_LOST, UPLINK_LOST
 from aggregator.domain.quiet.matching import Matchable
 from common.clock import SECOND_NS
 
 Level = Literal["site", "box", "device"]
-UPLINK_LOST, BOX_LOST = "uplink.lost", "box.lost"
 LEAD_S = 300.0
 """A consequence may be seen this much sooner than its cause: a broker notices a lost box only after the keep-alive
 time."""

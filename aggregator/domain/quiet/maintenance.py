@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Annotated
 
 import msgspec
@@ -17,7 +17,7 @@ import msgspec
 from aggregator.domain.accounts.authorization import Areas, Scope
 from aggregator.domain.quiet.matching import Matchable, Universe
 from aggregator.domain.quiet.silence import check_reason, check_span
-from common.clock import SECOND_NS
+from common.clock import SECOND_NS, instant_ns, local_time
 from common.errors import QuietError
 from protocol.identifiers import NAME
 
@@ -116,7 +116,7 @@ def occurrence(window: Window, now_ns: int, zone: tzinfo) -> tuple[int, int] | N
         return None
     if window.weekly is None:
         return window.from_ns, window.until_ns
-    today = datetime.fromtimestamp(now_ns // SECOND_NS, UTC).astimezone(zone).date()
+    today = local_time(now_ns, zone).date()
     for back in (-1, 0, 1, 2):  # a window lasts a day at most, and a clock moves by less than one
         day = today - timedelta(days=back)
         if day.isoweekday() in window.weekly.days:
@@ -128,9 +128,7 @@ def occurrence(window: Window, now_ns: int, zone: tzinfo) -> tuple[int, int] | N
 
 
 def _instant(day: date, at: str, zone: tzinfo) -> int:
-    """A local wall-clock time as UTC nanoseconds; `fold=0` is what RFC 5545 says for gaps and repetitions."""
-    local = datetime.combine(day, time.fromisoformat(at), zone).replace(fold=0)
-    return round(local.timestamp()) * SECOND_NS
+    return instant_ns(datetime.combine(day, time.fromisoformat(at)), zone)
 
 
 def covers(window: Window, alert: Matchable, areas: Areas) -> bool:

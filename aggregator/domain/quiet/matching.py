@@ -13,7 +13,7 @@ from typing import Annotated, Protocol
 
 import msgspec
 
-from aggregator.domain.accounts.authorization import Areas, Scope
+from aggregator.domain.accounts.authorization import Areas, Scope, places_in
 from aggregator.domain.alerts.types import SEVERITIES, Severity
 from common.errors import QuietError
 from protocol.event_types import Name
@@ -118,9 +118,7 @@ class Universe:
 
     def places_in(self, site: str, areas: Collection[str]) -> frozenset[str]:
         """The places of a site that lie in one of these areas."""
-        return frozenset(
-            place for (its_site, place), names in self.areas.items() if its_site == site and not names.isdisjoint(areas)
-        )
+        return frozenset(place for _, place in places_in(self.areas, {(site, area) for area in areas}))
 
 
 def check(matcher: Matcher, universe: Universe) -> None:
@@ -186,7 +184,7 @@ class CompiledMatcher:
         self._severities = frozenset(matcher.severity) or ORDINARY
 
     def covers(self, alert: Matchable, areas: Areas) -> bool:
-        """Whether an alert is covered; `areas` says in which areas its place lies."""
+        """Whether an alert is covered; `areas` has the areas of its place."""
         if alert.severity not in self._severities:
             return False
         if any(getattr(alert, name) not in values for name, values in self._sets):

@@ -1,7 +1,6 @@
 """Silences: alerts that match are not shown or announced, for a reason and until an end.
 
-A silence is a supervisor's decision. It covers critical alerts only where its matcher names that severity, and it never
-hides that a condition ended (`suppression.announces`).
+A silence is a supervisor's decision. It covers critical alerts only where its matcher names that severity.
 """
 
 from __future__ import annotations
@@ -14,12 +13,11 @@ import msgspec
 from aggregator.domain.accounts.authorization import Areas, Scope
 from aggregator.domain.quiet.matching import CompiledMatcher, Matchable, Matcher, Universe
 from aggregator.domain.quiet.matching import check as check_matcher
-from common.clock import SECOND_NS
+from common.clock import DAY_NS
 from common.errors import QuietError
-from protocol.identifiers import is_printable
+from protocol.identifiers import one_line
 
 MatchableT = TypeVar("MatchableT", bound=Matchable)
-DAY_NS = 86_400 * SECOND_NS
 MOST_DAYS = 30
 """Length of a silence. What is wanted for longer is a change of a rule."""
 MOST_AHEAD_DAYS = 90
@@ -69,8 +67,8 @@ def check_reason(reason: str) -> str:
     Raises:
         QuietError: It has fewer than 3 or more than 200 characters, or control characters.
     """
-    text = reason.strip()
-    if not 3 <= len(text) <= 200 or not is_printable(text):
+    text = one_line(reason, 3, 200)
+    if text is None:
         raise QuietError("reason: write 3 to 200 characters without line feeds")
     return text
 
@@ -112,7 +110,7 @@ def lies_within(match: Matcher, universe: Universe, scope: Scope) -> bool:
 
 
 def touches(match: Matcher, universe: Universe, scope: Scope) -> bool:
-    """Whether a matcher can cover something within a scope; whoever sees that place may know of the silence."""
+    """Whether a matcher can cover something within a scope; whoever sees that place may see the silence."""
     for site in match.site:
         if scope.holds(site):
             return True

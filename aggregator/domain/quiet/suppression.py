@@ -1,4 +1,4 @@
-"""Which of several reasons keeps an alert out of the queue, and what is announced all the same."""
+"""Which of several reasons keeps an alert out of the queue."""
 
 from __future__ import annotations
 
@@ -15,10 +15,6 @@ from aggregator.domain.quiet.shelving import Shelf, ShelfIndex
 from aggregator.domain.quiet.silence import Silence, SilenceIndex
 
 SuppressionKind = Literal["shelved", "silenced", "maintenance", "inhibited"]
-News = Literal["opened", "merged", "re_alarmed", "raised", "ended", "closed"]
-"""What can be said of an alert."""
-ALWAYS_ANNOUNCED: frozenset[News] = frozenset({"ended", "closed"})
-"""Also of a suppressed alert: whoever knows of it must learn that it is over."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +30,6 @@ class Suppression:
     kind: SuppressionKind
     by: str
     until_ns: int | None
-
-
-def announces(news: News, suppression: Suppression | None) -> bool:
-    """Whether something that happened to an alert is announced (sound, notification, escalation)."""
-    return suppression is None or news in ALWAYS_ANNOUNCED
 
 
 @dataclass(frozen=True)

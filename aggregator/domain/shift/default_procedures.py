@@ -1,7 +1,7 @@
 """The procedures that come with the program, for every kind that opens alerts; sites replace them with their own.
 
-Steps are required where people are in danger (a forced door, a duress code): elsewhere closing stays a matter of one
-key, until a supervisor requires more.
+Steps are required where people are in danger (a forced door, a duress code): elsewhere one key closes
+an alert, until a supervisor requires more.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from protocol.identifiers import is_printable
 State = Literal["waiting", "taken", "replaced"]
 """`waiting` for the signature of the one who takes over; `replaced`: the leaving shift made a newer one before it."""
 MOST_ALERTS, MOST_NOTES, MOST_DEVICES = 500, 200, 1_000
-"""Rows that a document holds; it says how many there are in all."""
+"""Rows that a document holds; it has the number of all beside them."""
 MOST_NOTE = 1_000
 """Characters of a note."""
 SEVERITIES = ("critical", "high", "medium", "low")

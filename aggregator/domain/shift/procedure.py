@@ -14,7 +14,7 @@ from aggregator.domain.shift.default_procedures import DEFAULTS
 from aggregator.domain.shift.step import Step
 from common.errors import ProcedureError
 from protocol.event_types import KINDS
-from protocol.identifiers import NAME, is_printable
+from protocol.identifiers import NAME, one_line
 
 MOST_STEPS, MOST_TEXT = 30, 300
 """Steps of a procedure; characters of a sentence."""
@@ -85,9 +85,9 @@ def checked(kind: str, site: str, steps: Sequence[Step]) -> tuple[Step, ...]:
 
 
 def _checked_step(number: int, step: Step) -> Step:
-    texts = {"en": step.en.strip(), "zh_CN": step.zh_CN.strip()}
+    texts = {language: one_line(getattr(step, language), 0, MOST_TEXT) for language in ("en", "zh_CN")}
     for language, text in texts.items():
-        if len(text) > MOST_TEXT or not is_printable(text):
+        if text is None:
             raise ProcedureError(
                 f"steps.{number}.{language}: must be one line of at most {MOST_TEXT} characters, no control characters"
             )
@@ -120,4 +120,4 @@ def closing_problem(checklist: Checklist, note: str) -> str:
     if not missing or note.strip():
         return ""
     numbers = ", ".join(map(str, missing))
-    return f"note: required steps are not ticked off ({numbers}); tick them off, or say in the note why not"
+    return f"note: required steps are not ticked off ({numbers}); tick them off, or give the reason in the note"

@@ -12,6 +12,7 @@ from aggregator.domain.accounts.authorization import (
     Principal,
     RoleAssignment,
     Scope,
+    places_in,
 )
 from common.errors import HandoverError
 from protocol.identifiers import NAME
@@ -82,4 +83,4 @@ def places_of(scope: str, areas: Areas) -> Scope:
     site, _, area = scope.partition("/")
     if not area:
         return Scope(sites=frozenset({site}))
-    return Scope(places=frozenset(key for key, named in areas.items() if key[0] == site and area in named))
+    return Scope(places=places_in(areas, {(site, area)}))

@@ -6,7 +6,7 @@ import msgspec
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """A sentence that says what to do; plain text, in one language or both.
+    """An instruction; plain text, in one language or both.
 
     Attributes:
         required: Closing an alert without it asks for a reason.

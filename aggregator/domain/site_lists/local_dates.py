@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from common.clock import SECOND_NS
+from common.clock import SECOND_NS, local_time
 from common.errors import ListError
 
 LATEST_NS = 1 << 62
@@ -70,7 +70,7 @@ def shown(time_ns: int | None, zone: ZoneInfo, *, end: bool = False) -> str:
     """
     if time_ns is None:
         return ""
-    when = datetime.fromtimestamp(time_ns // SECOND_NS, UTC).astimezone(zone)
+    when = local_time(time_ns, zone)
     day = (when - timedelta(microseconds=1)).date() if end else when.date()
     whole = datetime.combine(day + timedelta(days=end), time(), zone)
     if round(whole.timestamp()) * SECOND_NS == time_ns:

@@ -34,9 +34,6 @@ class AccountReader(Protocol):
     def totp_secret(self, name: str) -> TotpSecret | None:
         """A user's second factor."""
 
-    def recovery_code_count(self, name: str) -> int:
-        """How many recovery codes a user has left."""
-
     def grant_requests(self, now_ns: int) -> list[GrantRequest]:
         """Grants that wait for a second administrator and have not expired, oldest first."""
 

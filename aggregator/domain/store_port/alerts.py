@@ -21,13 +21,6 @@ class AlertHistoryReader(Protocol):
         """Entries of an alert, newest first; `before` is the id of the last one of the page before."""
 
 
-class AlertHistoryWriter(Protocol):
-    """Writes what happened to alerts."""
-
-    def append_history(self, entries: Iterable[HistoryEntry]) -> None:
-        """Add entries, in a transaction of their own; those of a decision go with its `Batch`."""
-
-
 class AlertReader(AlertHistoryReader, Protocol):
     """Reads alerts."""
 
@@ -51,7 +44,7 @@ class AlertReader(AlertHistoryReader, Protocol):
 
 
 class AlertLookup(Protocol):
-    """What the alert engine asks of the connection that writes."""
+    """What the alert engine reads with the connection that writes."""
 
     def newest_alert(self, fingerprint: str) -> Alert | None:
         """The newest open alert with this fingerprint, or that one with it was merged into."""
@@ -75,7 +68,7 @@ class AlertLookup(Protocol):
         """Those of these events that belong to the alert, newest first."""
 
 
-class IngestWriter(AlertLookup, AlertHistoryWriter, QuietLookup, Protocol):
+class IngestWriter(AlertLookup, QuietLookup, Protocol):
     """Writes what boxes send."""
 
     def apply(self, batch: Batch) -> None:
@@ -85,7 +78,7 @@ class IngestWriter(AlertLookup, AlertHistoryWriter, QuietLookup, Protocol):
         """Which of these event ids are stored already."""
 
     def positions(self) -> list[Position]:
-        """All outboxes that were ever heard of."""
+        """All outboxes that ever sent an event."""
 
     def status_epochs(self) -> dict[tuple[str, str], str]:
         """(site, box) → the epoch in the box's status."""

@@ -25,7 +25,7 @@ class EscalationReader(Protocol):
         """Timers that are due, with their alerts; the longest overdue first."""
 
     def alert_facts(self, alert_id: str) -> AlertFacts | None:
-        """What is known of an alert."""
+        """The fields of an alert."""
 
     def taken_steps(self, alert_id: str) -> list[TakenStep]:
         """An alert's steps, the oldest first."""

@@ -47,7 +47,7 @@ class QuietLookup(Protocol):
         """Open alerts that are marked as chattering."""
 
     def offline_boxes(self) -> list[tuple[str, str, int]]:
-        """(site, box, since when in UTC nanoseconds) of the boxes whose status says that they are away."""
+        """(site, box, since when in UTC nanoseconds) of the boxes that are away by their status."""
 
     def known_boxes(self, site: str) -> set[str]:
         """The boxes of a site that ever sent a status."""

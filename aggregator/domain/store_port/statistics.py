@@ -42,7 +42,7 @@ class StatisticsReader(Protocol):
         """The events of a rule."""
 
     def state_events(self, span: Span, within: Scope, site: str | None) -> list[StateEvent]:
-        """Events that say that a device was lost or is back: of the span, and the newest ones before it."""
+        """Events with which a device was lost or came back: of the span, and the newest ones before it."""
 
     def oldest(self) -> Mapping[str, int | None]:
         """`pictures`, `events`, `alerts`, `record` → the time of the oldest one, UTC nanoseconds; None: none."""

@@ -29,7 +29,6 @@ from aggregator.ingest.alert_engine import AlertEngine
 from aggregator.ingest.quiet.box_watch import BoxWatch
 from aggregator.ingest.quiet.cause_book import KEPT_S, CauseBook
 from common.clock import SECOND_NS
-from protocol.identifiers import is_uuid7
 
 NOTICED_S = 5
 """How often it is looked whether a decision begins. What one hid is shown again to the second when it ends."""
@@ -49,7 +48,7 @@ def _utc(_site: str) -> tzinfo:
 
 @dataclass(frozen=True)
 class QuietPlaces:
-    """What the rules must know of places.
+    """What the rules need of places.
 
     Attributes:
         areas: The areas of each place.
@@ -213,7 +212,7 @@ class QuietEngine:
     def _apply(self, alert: Alert, now_ns: int, raised: bool = False) -> None:
         if alert.status != "open":
             return
-        if alert.suppression == "shelved" and not is_uuid7(alert.suppressed_by):  # by a person, this alert alone
+        if alert.shelved_alone:
             if raised and alert.severity == "critical":  # what was shelved was something less
                 self._engine.change(alert, Unsuppressed(), now_ns, BY_QUIET)
             return

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from aggregator.auth.rate_limiter import RateLimiter
 from aggregator.domain.accounts.authorization import Areas
-from aggregator.domain.alerts.decisions import Request
+from aggregator.domain.alerts.decisions import Decide, Request
 from aggregator.domain.alerts.types import Acknowledged, Decision
 from aggregator.domain.escalation.notification import Notification
 from aggregator.domain.escalation.records import AlertFacts
@@ -16,7 +16,6 @@ from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.accounts import AccountReader
 from aggregator.domain.store_port.escalation import EscalationReader, NotificationReader, NotificationWriter
 from aggregator.notifications import links
-from aggregator.services.alert_service import Decide
 from aggregator.services.monitoring.people import People
 from aggregator.storage.keyring import KeyRing
 from common.clock import Clock

@@ -19,7 +19,7 @@ from aggregator.domain.store_port.accounts import AccountReader
 from aggregator.domain.store_port.escalation import EscalationReader, EscalationWriter, NotificationReader
 from aggregator.services.monitoring import holiday_calendar
 from aggregator.services.monitoring.people import People
-from aggregator.services.site_clock import SiteClock
+from aggregator.services.monitoring.place_directory import PlaceDirectory
 from aggregator.settings.escalation import SUPERVISORS, USER, WHOLE_SITE, Chain, Escalation, Level
 from common import logging_setup, validation
 from common.clock import Clock
@@ -39,7 +39,7 @@ class SiteEscalation:
     """A site's configuration.
 
     Attributes:
-        source: Where it comes from; `fallback`: what was saved cannot be used, `problem` says why.
+        source: Where it comes from; `fallback`: what was saved cannot be used, for the reason in `problem`.
     """
 
     site: str
@@ -65,7 +65,7 @@ class EscalationService:
         reader: Configurations and accounts.
         queue: Of the store's writer.
         configured: Site → its section of the settings file.
-        sites: Their time zones.
+        places: The sites and their time zones.
         areas: The areas of each place.
         clock: The present.
     """
@@ -73,10 +73,10 @@ class EscalationService:
     reader: EscalationStore
     queue: WriteJobs[EscalationWriter]
     configured: Mapping[str, Escalation]
-    sites: SiteClock
+    places: PlaceDirectory
     areas: Areas
     clock: Clock
-    _parsed: dict[tuple[str, int], SiteEscalation] = field(default_factory=dict, init=False)
+    _parsed: dict[str, SiteEscalation] = field(default_factory=dict, init=False)
 
     def current(self) -> dict[str, SiteEscalation]:
         """The configuration of each site that has one."""
@@ -88,7 +88,7 @@ class EscalationService:
     def seen_by(self, caller: Principal) -> list[SiteEscalation]:
         """The configurations of the sites that the caller may see, all of a site or a part of it."""
         within = caller.within("escalation.see")
-        known = {site: SiteEscalation(site, Escalation()) for site in self.sites.sites} | self.current()
+        known = {site: SiteEscalation(site, Escalation()) for site in self.places.sites.sites} | self.current()
         return [it for site, it in sorted(known.items()) if within.touches(site)]
 
     def of_site(self, caller: Principal, site: str) -> SiteEscalation | None:
@@ -128,8 +128,13 @@ class EscalationService:
         return [OnCall(name, on_call(rota, at_ns, zone)) for name, rota in it.config.rotas.items()]
 
     def zone(self, site: str) -> ZoneInfo:
-        """A site's time zone."""
-        return self.sites.zone(site)
+        """A site's time zone. Takes a read.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        self.places.refresh()
+        return self.places.site_zone(site)
 
     def check_at_start(self) -> None:
         """Log what the settings file names and is not there: at once, not when an alert comes."""
@@ -139,15 +144,17 @@ class EscalationService:
                 _log.error("escalation incomplete", site=site, problem=f"escalation.{site}.{problem}")
 
     def _parse(self, document: EscalationDocument) -> SiteEscalation:
-        key = (document.site, document.version)
-        if key not in self._parsed:
-            try:
-                config = parsed(msgspec.json.decode(document.document))
-                self._parsed[key] = SiteEscalation(document.site, config, document.version, "saved")
-            except (EscalationError, msgspec.DecodeError) as error:
-                _log.error("saved escalation unusable, supervisors are notified", site=key[0], problem=str(error))
-                self._parsed[key] = SiteEscalation(key[0], FALLBACK, key[1], "fallback", str(error))
-        return self._parsed[key]
+        site, version = document.site, document.version
+        known = self._parsed.get(site)
+        if known is not None and known.version == version:
+            return known
+        try:
+            found = SiteEscalation(site, parsed(msgspec.json.decode(document.document)), version, "saved")
+        except (EscalationError, msgspec.DecodeError) as error:
+            _log.error("saved escalation unusable, supervisors are notified", site=site, problem=str(error))
+            found = SiteEscalation(site, FALLBACK, version, "fallback", str(error))
+        self._parsed[site] = found
+        return found
 
     def _unknown(self, config: Escalation, site: str, people: People) -> Iterator[str]:
         """Users, areas and countries that are not there."""

@@ -21,7 +21,7 @@ from aggregator.services.monitoring.delivery import SEALED
 from aggregator.storage.keyring import KeyRing
 from common.clock import SECOND_NS, Clock
 from common.errors import NotificationError
-from protocol.identifiers import is_printable
+from protocol.identifiers import one_line
 
 MOST_TARGETS = 10
 MOST_LABEL = 60
@@ -90,19 +90,19 @@ class NotificationService:
         self.limits.take(f"target {caller.name}")
         scheme = addresses.check(address)
         await self.addresses.pool.check(address)
-        return await self._put(caller, address, _New(scheme, label or addresses.SERVICES[scheme], language))
+        return await self._put(caller, address, _New(scheme, label.strip() or addresses.SERVICES[scheme], language))
 
     async def subscribe(
         self, caller: Principal, session: str, subscription: Subscription, label: str, language: str
     ) -> Target:
-        """Add a browser; it lives as long as its session.
+        """Add a browser; it ends with its session.
 
         Raises:
             NotificationError: It cannot be used, or there are too many.
         """
         web_push.check(subscription)
         address = msgspec.json.encode(subscription).decode()
-        return await self._put(caller, address, _New(WEB_PUSH, label or "browser", language, session))
+        return await self._put(caller, address, _New(WEB_PUSH, label.strip() or "browser", language, session))
 
     async def remove(self, caller: Principal, target_id: str) -> None:
         """Remove one's own target; what waits for it is not sent.
@@ -162,12 +162,13 @@ class NotificationService:
         return again
 
     async def _put(self, caller: Principal, address: str, new: _New) -> Target:
-        if len(new.label) > MOST_LABEL or not is_printable(new.label):
+        label = one_line(new.label, 1, MOST_LABEL)
+        if label is None:
             raise NotificationError(f"label: it must have at most {MOST_LABEL} characters, and no control characters")
         if new.language not in self.languages:
             raise NotificationError(f"language: it must be one of {', '.join(self.languages)}")
         target = Target(
-            id=self.new_id(), user=caller.name, channel=new.channel, label=new.label, language=new.language,
+            id=self.new_id(), user=caller.name, channel=new.channel, label=label, language=new.language,
             session=new.session, sealed=self.addresses.keys.hidden(SEALED, address),
             digest=self.addresses.keys.digest("", SEALED, address), made_ns=self.clock.wall_ns(),
         )  # fmt: skip

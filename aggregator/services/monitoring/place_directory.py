@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
@@ -10,10 +9,8 @@ from zoneinfo import ZoneInfo
 from aggregator.domain.accounts.authorization import Areas
 from aggregator.domain.store_port.events import FleetReader
 from aggregator.services.site_clock import SiteClock
-from common.clock import SECOND_NS
+from common.running.fresh_value import FreshValue
 from protocol.receipts import DoorStatus
-
-FRESH_NS = 5 * SECOND_NS
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,8 @@ class PlaceDirectory:
 
     def __init__(self, reader: FleetReader, sites: SiteClock, areas: Areas) -> None:
         self._reader, self.sites, self._areas = reader, sites, areas
-        self._lock = threading.Lock()
-        self._known, self._read_ns = _Known(), -FRESH_NS
+        self._fresh = FreshValue(self._read, sites.clock)
+        self._known = _Known()
 
     def refresh(self) -> None:
         """Read what boxes report, if that was not done lately.
@@ -42,26 +39,19 @@ class PlaceDirectory:
         Raises:
             StoreError: It cannot be read.
         """
-        now_ns = self.sites.clock.monotonic_ns()
-        with self._lock:
-            if now_ns - self._read_ns < FRESH_NS:
-                return
-            self._read_ns = now_ns
+        self._known = self._fresh.get()
+
+    def _read(self) -> _Known:
         zones = {(it.site, it.box): it.timezone for it in self._reader.boxes()}
-        names = {(it.site, it.box, it.id): it.name for it in self._reader.cameras()}
-        for it in self._reader.places():
-            if isinstance(it.status, DoorStatus):
-                names[it.site, it.box, it.status.id] = it.status.name
-        self._known = _Known(zones, names)
+        return _Known(zones, names_of(self._reader))
 
     def zone(self, site: str, box: str) -> str:
         """The IANA name of a place's time zone."""
         return self.sites.zone(site, self._known.zones.get((site, box), "UTC")).key
 
     def site_zone(self, site: str) -> ZoneInfo:
-        """A site's time zone: that of its first box where the settings have none."""
-        boxes = sorted(key for key in self._known.zones if key[0] == site)
-        return self.sites.zone(site, self._known.zones[boxes[0]] if boxes else "UTC")
+        """A site's time zone: the first that its boxes report where the settings have none."""
+        return self.sites.zone(site, *(zone for key, zone in sorted(self._known.zones.items()) if key[0] == site))
 
     def name(self, site: str, box: str, place: str) -> str:
         """What people call a camera, door or gate; its id where it has no name."""
@@ -74,3 +64,10 @@ class PlaceDirectory:
     def places_of(self, site: str | None, area: str) -> frozenset[tuple[str, str]]:
         """(site, place) of an area: of one site, or of all that have an area of that name."""
         return frozenset(key for key, named in self._areas.items() if area in named and site in (None, key[0]))
+
+
+def names_of(reader: FleetReader) -> dict[tuple[str, str, str], str]:
+    """(site, box, id) → what people call a camera or door; empty where it has no name."""
+    names = {(it.site, it.box, it.id): it.name for it in reader.cameras()}
+    doors = ((it, it.status) for it in reader.places())
+    return names | {(it.site, it.box, door.id): door.name for it, door in doors if isinstance(door, DoorStatus)}

@@ -22,13 +22,13 @@ from aggregator.domain.quiet.decisions import QuietDecisions
 from aggregator.domain.quiet.maintenance import Window
 from aggregator.domain.quiet.matching import FIELDS, Matcher, Universe
 from aggregator.domain.quiet.shelving import Shelf
-from aggregator.domain.quiet.silence import DAY_NS, Silence, would_hide
+from aggregator.domain.quiet.silence import Silence, would_hide
 from aggregator.domain.read_models import AlertQuery
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.alerts import AlertReader
 from aggregator.domain.store_port.quiet import QuietLookup, QuietReader
 from aggregator.services.monitoring.quiet_universe import QuietUniverse
-from common.clock import Clock
+from common.clock import DAY_NS, Clock
 from common.errors import Forbidden, QuietError
 
 MOST_READ = 20_000

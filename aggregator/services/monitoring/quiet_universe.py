@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import get_args
@@ -11,11 +10,11 @@ from aggregator.domain.accounts.authorization import Areas
 from aggregator.domain.alerts.rules import RULES
 from aggregator.domain.quiet.matching import Universe
 from aggregator.domain.store_port.events import FleetReader
-from common.clock import SECOND_NS, Clock
+from common.clock import Clock
+from common.running.fresh_value import FreshValue
 from protocol.event_types import ObjectClass
 from protocol.receipts import DoorStatus
 
-FRESH_NS = 5 * SECOND_NS
 KINDS = frozenset(RULES) | {"door.granted"}
 """Kinds that open alerts; a grant does where the card is revoked."""
 OBJECTS = frozenset(get_args(ObjectClass))
@@ -36,9 +35,10 @@ class QuietUniverse:
     areas: Areas
     sites: Iterable[str]
     clock: Clock
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _known: Universe = field(default_factory=lambda: Universe({}))
-    _read_ns: int | None = None
+    _known: FreshValue[Universe] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._known = FreshValue(self._read, self.clock)
 
     def now(self) -> Universe:
         """What there is.
@@ -46,12 +46,7 @@ class QuietUniverse:
         Raises:
             StoreError: It cannot be read.
         """
-        with self._lock:
-            now_ns = self.clock.monotonic_ns()
-            if self._read_ns is None or now_ns - self._read_ns >= FRESH_NS:
-                self._known = self._read()
-                self._read_ns = now_ns
-            return self._known
+        return self._known.get()
 
     def _read(self) -> Universe:
         devices: dict[str, set[str]] = {site: set() for site in self.sites}

@@ -26,13 +26,14 @@ from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.alerts import AlertReader
 from aggregator.domain.store_port.events import FleetReader
 from aggregator.domain.store_port.shift import HandoverReader, HandoverWriter
+from aggregator.services.monitoring.place_directory import names_of
 from common.clock import Clock
 from common.errors import Forbidden, HandoverError
 from protocol.receipts import DoorStatus
 
 _CAMERA_FAULTS = frozenset({"camera.lost", "camera.covered", "camera.frozen", "camera.moved", "camera.defocused"})
 _FAULTS = _CAMERA_FAULTS | {"door.offline", "box.lost"}
-"""Kinds of alerts that say since when a device does not work."""
+"""Kinds of alerts that began when a device failed."""
 WORKING = frozenset({"up", "starting"})
 """States of a camera that are no fault."""
 _SEE: Permission = "alerts.see"
@@ -158,9 +159,7 @@ class HandoverService:
         hidden = AlertQuery(
             order="urgency", status="open", suppressed="only", limit=document.MOST_ALERTS, within=within
         )
-        names = {(it.site, it.box, it.id): it.name for it in reader.cameras()}
-        doors = ((it, it.status) for it in reader.places())
-        names |= {(it.site, it.box, door.id): door.name for it, door in doors if isinstance(door, DoorStatus)}
+        names = names_of(reader)
         return Content(
             scope=scope,
             since_ns=since_ns,
@@ -196,7 +195,7 @@ def _boxes(boxes: Iterable[Box], within: Scope, since: Since) -> list[BrokenDevi
     return [
         BrokenDevice(
             device="box", site=it.site, box=it.box, place="", name=it.box, state="offline",
-            since_ns=since.get((it.site, it.box, ""), it.status_ns or None),
+            since_ns=since.get((it.site, it.box, it.box), it.status_ns or None),
         )
         for it in boxes
         if not it.online and within.holds(it.site)

@@ -128,7 +128,7 @@ class ProcedureService:
     async def _write(self, caller: Principal, alert: Alert, procedure: Procedure, step: int, done: bool) -> None:
         now_ns, sentence = self.clock.wall_ns(), procedure.steps[step - 1]
         values = {"step": step, "version": procedure.version, "en": sentence.en, "zh_CN": sentence.zh_CN}
-        told = HistoryEntry(
+        done_entry = HistoryEntry(
             id=self.new_id(), alert=alert.id, time_ns=now_ns, actor=caller.name,
             via="dashboard" if caller.only is None else "api", action=DONE if done else UNDONE,
             detail=detail_text(values),
@@ -139,9 +139,9 @@ class ProcedureService:
         )  # fmt: skip
         tick = Tick(alert=alert.id, step=step, by=caller.name, time_ns=now_ns)
         if done:
-            await self.queue.write(lambda store: store.put_tick(tick, told, entry))
+            await self.queue.write(lambda store: store.put_tick(tick, done_entry, entry))
         else:
-            await self.queue.write(lambda store: store.remove_tick(alert.id, step, told, entry))
+            await self.queue.write(lambda store: store.remove_tick(alert.id, step, done_entry, entry))
 
     def closing_problems(self, wanted: Sequence[tuple[Alert, Closed]]) -> Mapping[str, str]:
         """Alert → why it may not be closed so. May be called on any thread."""

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from aggregator.services.shift.statistics_service import Report
 from common.clock import SECOND_NS
+from common.text_file import to_cell
 from protocol.identifiers import to_rfc3339
 
 HEAD = ("section", "name", "value")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 Row = tuple[str, str, str | int | float]
 
 
@@ -20,12 +20,8 @@ def write(report: Report) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(HEAD)
-    writer.writerows(tuple(map(_safe, row)) for row in _rows(report))
+    writer.writerows([to_cell(it) if isinstance(it, str) else it for it in row] for row in _rows(report))
     return text.getvalue()
-
-
-def _safe(value: str | float) -> str | float:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _rows(report: Report) -> Iterator[Row]:

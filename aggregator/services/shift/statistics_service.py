@@ -19,11 +19,9 @@ from aggregator.domain.store_port.events import FleetReader
 from aggregator.domain.store_port.statistics import Span, StatisticsReader
 from aggregator.services.site_clock import SiteClock
 from aggregator.settings.aggregator import Keep, Retention
-from common.clock import SECOND_NS
+from common.clock import DAY_NS
 from common.errors import ContractError, Forbidden
 from protocol.receipts import DoorStatus
-
-DAY_NS = 86_400 * SECOND_NS
 
 
 class Reader(StatisticsReader, FleetReader, Protocol):

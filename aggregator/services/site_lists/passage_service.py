@@ -18,7 +18,7 @@ from common.clock import Clock
 
 @dataclass(frozen=True)
 class EntryReason:
-    """A list entry without its plate: what a person at the gate must know.
+    """A list entry without its plate: what a person at the gate needs.
 
     Attributes:
         entry: Its id.

@@ -1,4 +1,4 @@
-"""Lists as CSV (RFC 4180, UTF-8, first line names the columns): row by row, a wrong row spoils no other."""
+"""Lists as CSV (RFC 4180, UTF-8, first line names the columns): row by row; a wrong row affects no other."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from aggregator.domain.site_lists.local_dates import UTC_ZONE
 from common.clock import SECOND_NS
 from common.errors import ListError
 from common.field_errors import field_error
+from common.text_file import from_cell, to_cell
 from protocol.plate_grammar import MAINLAND, Grammar
 
 COLUMNS = ("kind", "text", "standing", "owner", "reason", "valid_from", "valid_until")
 NEEDED = ("text", "standing", "owner")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class _Table:
             given_cells, columns = len(cells), len(self._header)
             problem = f"has {given_cells} cells, the header {columns}"
             return Row(line, None, ListError(problem, sentence="error.csv.cells", cells=given_cells, columns=columns))
-        given = {name: _bare(cell) for name, cell in zip(self._header, cells, strict=True) if cell.strip()}
+        given = {name: from_cell(cell) for name, cell in zip(self._header, cells, strict=True) if cell.strip()}
         try:
             asked = msgspec.convert({"text": "", "owner": "", "standing": "", **given}, ListEntryRequest)
             wanted = check(asked, self._now_ns, self._grammars, self._zone)
@@ -98,12 +98,6 @@ class _Table:
         return Row(line, None, ListError(f"the same as line {first}", sentence="error.csv.same", first=first))
 
 
-def _bare(cell: str) -> str:
-    """Without the apostrophe that `write` puts before text that a spreadsheet would take for a formula."""
-    cell = cell.strip()
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
-
-
 def write(entries: Iterable[ListEntry]) -> str:
     """The list as CSV, readable by `read`. Cells that a spreadsheet would run as a formula get an apostrophe."""
     out = io.StringIO(newline="")
@@ -114,7 +108,6 @@ def write(entries: Iterable[ListEntry]) -> str:
 
 
 def _cells(entry: ListEntry) -> Iterator[str]:
-    for value in (entry.kind, entry.text, entry.standing, entry.owner, entry.reason):
-        yield f"'{value}" if value.startswith(_FORMULA) else value
+    yield from map(to_cell, (entry.kind, entry.text, entry.standing, entry.owner, entry.reason))
     for time_ns in (entry.from_ns, entry.until_ns):
         yield "" if time_ns is None else datetime.fromtimestamp(time_ns // SECOND_NS, UTC).isoformat()

@@ -25,7 +25,7 @@ class FileRows:
     """What became of a CSV file's rows, or would become of them.
 
     Attributes:
-        rows: All of them; one without an entry says what is wrong with it.
+        rows: All of them; one without an entry has its error.
         conflicts: Line → the entry that is there with the same text, and the row's.
         added: How many rows were added, or would be.
     """
@@ -70,12 +70,12 @@ class SiteListService:
             site: Whose list it is.
             wanted: The entries.
             action: Of the audit entry.
-            replace: Entries with the same text give way, whatever they say.
+            replace: Entries with the same text give way, whatever their standing.
             reason: Why they give way; goes into the audit log.
 
         Raises:
             Forbidden: The caller may not change this list.
-            ListConflict: An entry with the same text says something else, and `replace` is not set.
+            ListConflict: An entry with the same text differs, and `replace` is not set.
             ListError: One of the entries is wrong, there would be too many, or the reason is missing.
             StoreError: It could not be written.
         """
@@ -132,7 +132,7 @@ class SiteListService:
             caller: Who adds them.
             site: Whose list it is.
             data: The file.
-            preview: Change nothing; say what would be done.
+            preview: Change nothing; return what would be done.
             replace: Add the rows that conflict too.
             reason: Why they replace what is there.
 

@@ -6,7 +6,21 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, false, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    delete,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from aggregator.domain.accounts import account
@@ -121,6 +135,8 @@ def linked_user(db: Connection, subject: str) -> str | None:
 
 def within(scope: Scope, columns: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[bool]:
     """A condition on the columns `site` and `place`: they lie within."""
+    if scope.everywhere:
+        return true()
     places = tuple_(columns.site, columns.place).in_(sorted(scope.places)) if scope.places else false()
     return or_(columns.site.in_(sorted(scope.sites)), places)
 
@@ -229,11 +245,6 @@ def use_recovery_code(db: Connection, name: str, code_hash: str, entry: AuditEnt
     left = db.execute(select(func.count()).where(recovery_codes.c.name == name)).scalar_one()
     audit.append(db, [msgspec.structs.replace(entry, detail=entry.detail | {"left": str(left)})])
     return True
-
-
-def recovery_code_count(db: Connection, name: str) -> int:
-    """How many recovery codes a user has left."""
-    return int(db.execute(select(func.count()).where(recovery_codes.c.name == name)).scalar_one())
 
 
 def _put_grant_request(db: Connection, it: account.PutGrantRequest) -> bool:

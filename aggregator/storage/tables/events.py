@@ -122,7 +122,7 @@ def count(db: Connection) -> int:
 
 
 def outbox_positions(db: Connection) -> list[Position]:
-    """All outboxes that were ever heard of."""
+    """All outboxes that ever sent an event."""
     rows = db.execute(select(positions))
     return [Position(**row._asdict() | {"ranges": Ranges(json.loads(row.ranges))}) for row in rows]
 

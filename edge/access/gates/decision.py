@@ -30,7 +30,6 @@ from protocol.event_types import (
 Standing = Literal["registered", "visitor", "barred", "unlisted", "unreadable"]
 READABLE = 0.5
 """A reading with less confidence counts as unreadable."""
-OPENING: frozenset[str] = frozenset({"registered", "visitor"})
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-from collections.abc import Iterator
 
-import httpx2
 import pyotp
 import pytest
 from agg_support import PASSWORD, USER, Web, log_in, plain_client
@@ -14,7 +11,6 @@ from playwright.sync_api import Page, expect
 
 from aggregator import app
 from aggregator.domain.accounts.authorization import PERMISSIONS, parse
-from aggregator.domain.audit import audit_entry
 from aggregator.domain.audit.audit_entry import AuditEntry
 from common.secret import Secret
 
@@ -29,21 +25,12 @@ def add(web: Web, *roles: str) -> str:
     return name
 
 
-@contextlib.contextmanager
-def as_user(web: Web, name: str, code: str = "") -> Iterator[httpx2.Client]:
-    with web.client() as client:
-        answer = client.post("/login", data={"name": name, "password": PASSWORD, "code": code})
-        assert answer.status_code == 303, answer.text
-        yield client
-
-
 def recorded(web: Web, target: str) -> list[AuditEntry]:
-    found = (audit_entry.decode(entry) for _, entry in web.parts.core.reader.audit_entries(0, 1_000_000))
-    return [act for act in found if act.target == target and act.what == "role.changed"]
+    return [act for act in web.audit_entries() if act.target == target and act.what == "role.changed"]
 
 
 def test_an_administrator_adds_a_user_and_gives_a_role(web: Web) -> None:
-    with as_user(web, add(web, "admin")) as client:
+    with web.logged_in(add(web, "admin")) as client:
         password = client.post("/api/staff", json={"user": "new-one"}).json()["password"]
         assert client.post("/api/staff/new-one/grants", json={"grant": "monitor@village"}).status_code == 201
         assert client.post("/api/staff/new-one/grants", json={"grant": "monitor@village"}).status_code == 422
@@ -64,7 +51,7 @@ def test_an_administrator_adds_a_user_and_gives_a_role(web: Web) -> None:
 def test_an_administrator_of_a_site_reaches_no_further(web: Web, grant: str) -> None:
     outside = add(web, grant)
     both = add(web, "monitor@village", grant)
-    with as_user(web, add(web, "admin@village")) as client:
+    with web.logged_in(add(web, "admin@village")) as client:
         for name in (outside, both):
             assert client.post("/api/staff", json={"user": name}).status_code == 403
             assert client.delete(f"/api/staff/{name}").status_code == 403
@@ -79,7 +66,7 @@ def test_an_administrator_of_a_site_reaches_no_further(web: Web, grant: str) -> 
 
 def test_nobody_changes_their_own_roles(web: Web) -> None:
     name = add(web, "admin")
-    with as_user(web, name) as client:
+    with web.logged_in(name) as client:
         assert client.post(f"/api/staff/{name}/grants", json={"grant": "investigator"}).status_code == 403
         assert client.delete(f"/api/staff/{name}").status_code == 403
         assert client.post("/api/staff", json={"user": name}).status_code == 403
@@ -88,7 +75,7 @@ def test_nobody_changes_their_own_roles(web: Web) -> None:
 
 def test_a_second_factor_is_set_up_and_taken_away(web: Web) -> None:
     name = add(web, "monitor")
-    with as_user(web, name) as client:
+    with web.logged_in(name) as client:
         assert client.put("/api/me/second-factor", json={"code": "123456"} | PROOF).status_code == 422
         secret = client.post("/api/me/second-factor").json()["secret"]
         now_s = web.parts.core.clock.wall_ns() // 10**9
@@ -98,17 +85,17 @@ def test_a_second_factor_is_set_up_and_taken_away(web: Web) -> None:
     with web.client() as client:
         assert client.post("/login", data={"name": name, "password": PASSWORD}).status_code == 401
         assert client.post("/login", data={"name": name, "password": PASSWORD, "code": before}).status_code == 401
-    with as_user(web, name, pyotp.TOTP(secret).at(web.parts.core.clock.wall_ns() // 10**9)):
+    with web.logged_in(name, pyotp.TOTP(secret).at(web.parts.core.clock.wall_ns() // 10**9)):
         pass
-    with as_user(web, add(web, "admin")) as client:
+    with web.logged_in(add(web, "admin")) as client:
         assert client.delete(f"/api/staff/{name}/second-factor").status_code == 200
-    with as_user(web, name):
+    with web.logged_in(name):
         pass
 
 
 def test_a_new_password_ends_all_sessions(web: Web) -> None:
     name = add(web, "monitor")
-    with as_user(web, name) as client, as_user(web, name) as other:
+    with web.logged_in(name) as client, web.logged_in(name) as other:
         for current, wanted in ((PASSWORD, "short"), ("a wrong password", "another long password")):
             assert client.put("/api/me/password", json={"current": current, "password": wanted}).status_code == 422
         assert other.get("/api/me").status_code == 200
@@ -118,7 +105,7 @@ def test_a_new_password_ends_all_sessions(web: Web) -> None:
 
 
 def test_guessing_the_current_password_is_throttled(web: Web) -> None:
-    with as_user(web, add(web, "monitor")) as client:
+    with web.logged_in(add(web, "monitor")) as client:
         wrong = {"current": "a wrong password", "password": "another long password"}
         answers = [client.put("/api/me/password", json=wrong) for _ in range(6)]
     assert [answer.status_code for answer in answers] == [422] * 5 + [429]
@@ -126,7 +113,7 @@ def test_guessing_the_current_password_is_throttled(web: Web) -> None:
 
 
 def test_a_token_acts_within_its_limits(web: Web) -> None:
-    with as_user(web, add(web, "supervisor@village")) as client:
+    with web.logged_in(add(web, "supervisor@village")) as client:
         made = client.post("/api/tokens", json={"label": "wall", "permissions": ["alerts.see"], "days": 7} | PROOF)
         assert made.status_code == 201
         token = made.json()
@@ -160,7 +147,7 @@ def test_forged_tokens_are_nobody(web: Web, token: str) -> None:
 
 
 def test_malformed_requests_are_refused_in_words(web: Web) -> None:
-    with as_user(web, add(web, "admin")) as client:
+    with web.logged_in(add(web, "admin")) as client:
         bodies = {b"": 400, b"[]": 422, b'{"user": 5}': 422, b'{"usr": "x"}': 422, b"x" * 20_000: 413}
         for body, code in bodies.items():
             assert client.post("/api/staff", content=body).status_code == code
@@ -196,7 +183,7 @@ def test_accounts_on_the_page(web: Web, page: Page) -> None:
 
 def test_a_new_password_ends_api_tokens_too(web: Web) -> None:
     name = add(web, "monitor")
-    with as_user(web, name) as client:
+    with web.logged_in(name) as client:
         wanted = {"label": "script", "permissions": ["alerts.see"]} | PROOF
         token = client.post("/api/tokens", json=wanted).json()["token"]
     with plain_client(web.url, {"Authorization": f"Bearer {token}"}) as script:
@@ -206,11 +193,11 @@ def test_a_new_password_ends_api_tokens_too(web: Web) -> None:
 
 
 def test_logging_out_clears_what_the_browser_keeps(web: Web) -> None:
-    with as_user(web, add(web, "monitor")) as client:
+    with web.logged_in(add(web, "monitor")) as client:
         assert client.post("/logout").headers["clear-site-data"] == '"cache", "storage"'
 
 
 def test_exports_are_kept_by_no_cache(web: Web) -> None:
-    with as_user(web, add(web, "supervisor")) as client:
+    with web.logged_in(add(web, "supervisor")) as client:
         answer = client.get("/api/sites/village/list.csv")
         assert answer.headers["cache-control"] == "no-store"

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-from collections.abc import Iterator
 
-import httpx2
 import pyotp
 import pytest
 from agg_support import PASSWORD, Web, add_staff, log_in
@@ -18,7 +15,6 @@ from aggregator.auth.accounts.role_conflicts import conflicts
 from aggregator.auth.accounts.scopes import ScopeChecker
 from aggregator.auth.accounts.user_names import check_user, key_of
 from aggregator.domain.accounts.authorization import RoleAssignment, parse
-from aggregator.domain.audit import audit_entry
 from aggregator.web.dashboard.i18n.texts import TEXTS
 from common.errors import LoginError, StaffError
 from common.secret import Secret
@@ -26,17 +22,8 @@ from common.secret import Secret
 PROOF = {"current": PASSWORD}
 
 
-@contextlib.contextmanager
-def as_user(web: Web, name: str, code: str = "") -> Iterator[httpx2.Client]:
-    with web.client() as client:
-        answer = client.post("/login", data={"name": name, "password": PASSWORD, "code": code})
-        assert answer.status_code == 303, answer.text
-        yield client
-
-
 def changes_of(web: Web, target: str) -> list[str]:
-    found = (audit_entry.decode(entry) for _, entry in web.parts.core.reader.audit_entries(0, 1_000_000))
-    return [it.detail["change"] for it in found if it.target == target and it.what == "role.changed"]
+    return [it.detail["change"] for it in web.audit_entries() if it.target == target and it.what == "role.changed"]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +62,7 @@ def test_ux_16_names_that_people_cannot_tell_apart_have_one_key() -> None:
 
 def test_ux_16_a_user_with_a_chinese_name_works(web: Web) -> None:
     name = f"王小明{secrets.token_hex(3)}"
-    with as_user(web, add_staff(web, "admin")) as client:
+    with web.logged_in(add_staff(web, "admin")) as client:
         made = client.post("/api/staff", json={"user": name})
         assert made.status_code == 201, made.text
         assert client.post(f"/api/staff/{name}/grants", json={"grant": "supervisor@village"}).status_code == 201
@@ -89,19 +76,19 @@ def test_ux_16_a_user_with_a_chinese_name_works(web: Web) -> None:
 
 def test_ux_16_an_existing_name_is_refused_and_its_password_stays(web: Web) -> None:
     name = add_staff(web, "monitor@village")
-    with as_user(web, add_staff(web, "admin")) as client:
+    with web.logged_in(add_staff(web, "admin")) as client:
         for again in (name, name.upper()):
             answer = client.post("/api/staff", json={"user": again})
             assert (answer.status_code, "exists already" in answer.text) == (409, True)
             assert client.post("/api/staff", json={"user": again, "provider": True}).status_code == 409
-    with as_user(web, name):
+    with web.logged_in(name):
         pass
     assert changes_of(web, name) == ["password set"]
 
 
 def test_ux_16_a_password_reset_is_an_action_of_its_own(web: Web) -> None:
     name = add_staff(web, "monitor@village")
-    with as_user(web, add_staff(web, "admin")) as client, as_user(web, name) as theirs:
+    with web.logged_in(add_staff(web, "admin")) as client, web.logged_in(name) as theirs:
         assert client.post(f"/api/staff/{name}/password", json={"confirm": "another"}).status_code == 422
         assert theirs.get("/api/me").status_code == 200
         password = client.post(f"/api/staff/{name}/password", json={"confirm": name}).json()["password"]
@@ -114,7 +101,7 @@ def test_ux_16_a_password_reset_is_an_action_of_its_own(web: Web) -> None:
 def test_ux_16_a_password_of_the_identity_provider_cannot_be_reset(web: Web) -> None:
     name = f"staff-{secrets.token_hex(6)}"
     app.add_user(web.parts.core.settings, name, None, [parse("monitor@village")])
-    with as_user(web, add_staff(web, "admin")) as client:
+    with web.logged_in(add_staff(web, "admin")) as client:
         assert client.post(f"/api/staff/{name}/password", json={"confirm": name}).status_code == 422
 
 
@@ -129,7 +116,7 @@ def test_ux_16_a_password_of_the_identity_provider_cannot_be_reset(web: Web) -> 
 )
 def test_ux_16_a_misspelt_scope_is_refused(web: Web, grant: str, problem: str) -> None:
     name = add_staff(web)
-    with as_user(web, add_staff(web, "admin")) as client:
+    with web.logged_in(add_staff(web, "admin")) as client:
         answer = client.post(f"/api/staff/{name}/grants", json={"grant": grant})
         assert (answer.status_code, problem in answer.text) == (422, True), answer.text
     assert web.parts.core.reader.role_assignments(name) == ()
@@ -147,7 +134,7 @@ def test_ux_16_roles_that_should_not_meet_are_said(web: Web) -> None:
     assert conflicts(map(parse, ("admin@village/yards", "auditor@village"))) == [("admin", "auditor")]
     assert conflicts(map(parse, ("admin@village/yards", "auditor@village/halls"))) == []
     name = add_staff(web, "admin@village")
-    with as_user(web, add_staff(web, "admin")) as client:
+    with web.logged_in(add_staff(web, "admin")) as client:
         answer = client.post(f"/api/staff/{name}/grants", json={"grant": "auditor"})
         assert answer.json()["warnings"] == ["admin and auditor should not be one person"]
 
@@ -156,16 +143,16 @@ def test_ux_16_roles_that_should_not_meet_are_said(web: Web) -> None:
 def test_ux_16_a_second_administrator_must_approve(web: Web, role: str) -> None:
     name, first, second = add_staff(web), add_staff(web, "admin"), add_staff(web, "admin")
     other = add_staff(web, "admin@estate")
-    with as_user(web, first) as client:
+    with web.logged_in(first) as client:
         answer = client.post(f"/api/staff/{name}/grants", json={"grant": f"{role}@village"}).json()
         request = answer["request"]["id"]
         assert web.parts.core.reader.role_assignments(name) == ()
         assert client.post(f"/api/staff/{name}/grants", json={"grant": f"{role}@village"}).status_code == 422
         assert client.post(f"/api/staff-requests/{request}/approve").status_code == 403
-    with as_user(web, other) as client:
+    with web.logged_in(other) as client:
         assert client.get("/api/staff-requests").json()["requests"] == []
         assert client.post(f"/api/staff-requests/{request}/approve").status_code == 422
-    with as_user(web, second) as client:
+    with web.logged_in(second) as client:
         assert request in [it["id"] for it in client.get("/api/staff-requests").json()["requests"]]
         assert client.post(f"/api/staff-requests/{request}/approve").status_code == 200
         assert client.post(f"/api/staff-requests/{request}/approve").status_code == 422
@@ -176,11 +163,11 @@ def test_ux_16_a_second_administrator_must_approve(web: Web, role: str) -> None:
 
 def test_ux_16_nobody_approves_their_own_role_and_a_refusal_ends_it(web: Web) -> None:
     first, second = add_staff(web, "admin"), add_staff(web, "admin")
-    with as_user(web, first) as client:
+    with web.logged_in(first) as client:
         request = client.post(f"/api/staff/{second}/grants", json={"grant": "approver"}).json()["request"]["id"]
-    with as_user(web, second) as client:
+    with web.logged_in(second) as client:
         assert client.post(f"/api/staff-requests/{request}/approve").status_code == 403
-    with as_user(web, first) as client:
+    with web.logged_in(first) as client:
         assert client.post(f"/api/staff-requests/{request}/refuse").status_code == 200
     assert changes_of(web, second)[-1] == f"refused approver@*, requested by {first}"
     assert [it.role for it in web.parts.core.reader.role_assignments(second)] == ["admin"]
@@ -188,7 +175,7 @@ def test_ux_16_nobody_approves_their_own_role_and_a_refusal_ends_it(web: Web) ->
 
 def test_ux_16_ten_recovery_codes_each_good_once(web: Web) -> None:
     name = add_staff(web, "monitor")
-    with as_user(web, name) as client:
+    with web.logged_in(name) as client:
         assert client.post("/api/me/recovery-codes", json=PROOF).status_code == 422, "no second factor yet"
         secret = client.post("/api/me/second-factor").json()["secret"]
         code = pyotp.TOTP(secret).at(web.parts.core.clock.wall_ns() // 10**9 - 30)
@@ -197,13 +184,13 @@ def test_ux_16_ten_recovery_codes_each_good_once(web: Web) -> None:
         assert client.post("/api/me/recovery-codes", json={"current": "wrong"}).status_code == 422
         codes = client.post("/api/me/recovery-codes", json=PROOF | {"code": now}).json()["codes"]
     assert len(set(codes)) == 10
-    with as_user(web, name, codes[0].lower().replace("-", " ")) as client:
+    with web.logged_in(name, codes[0].lower().replace("-", " ")) as client:
         again = client.post("/api/me/recovery-codes", json=PROOF | {"code": codes[1]}).json()["codes"]
     with web.client() as client:
         for spent in (codes[0], codes[1], codes[2]):  # used, used, and replaced
             wrong = client.post("/login", data={"name": name, "password": PASSWORD, "code": spent})
             assert wrong.status_code == 401
-    with as_user(web, name, again[0]):
+    with web.logged_in(name, again[0]):
         pass
     assert changes_of(web, name)[-3:] == ["recovery code used", "recovery codes", "recovery code used"]
 

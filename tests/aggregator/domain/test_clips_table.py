@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from agg_fakes import received
+
 from aggregator.domain import clip as moves
 from aggregator.domain.alerts.rules import RULES
 from aggregator.domain.audit import audit_entry
-from aggregator.domain.clip import DAY_NS, GIVE_UP_NS, KINDS, Clip
+from aggregator.domain.clip import GIVE_UP_NS, KINDS, Clip
 from aggregator.domain.read_models import AlertQuery, Batch
 from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
-from aggregator.messaging.mqtt_client import InboundMessage
-from common.clock import SECOND_NS, FakeClock
-from protocol.envelope import encode
+from common.clock import DAY_NS, SECOND_NS, FakeClock
 from protocol.event_types import CameraLost, Data
-from protocol.topics import BoxTopics
 
 from agg_support import START_NS, event  # isort: skip
 from storage.test_stores_contract import alert  # isort: skip
@@ -98,7 +97,7 @@ def test_an_alert_wants_one_clip_whatever_is_merged_into_it(
 ) -> None:
     def take(number: int, data: Data | None = None) -> None:
         its = event(number, data, time_ns=clock.wall_ns())
-        processor.process([InboundMessage(BoxTopics("village", "gate-1").events, encode(its))])
+        processor.process(received(its))
         clock.advance(30)
 
     take(1)

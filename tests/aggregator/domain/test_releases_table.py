@@ -12,10 +12,9 @@ from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.audit.audit_entry import AuditEntry, decode
 from aggregator.domain.investigation import release as moves
 from aggregator.domain.investigation.release import STATES, TRANSITIONS, Change, Release, State, Transition
-from aggregator.domain.investigation.search_query import DAY_NS
 from aggregator.domain.store_port import Store, Writer
 from aggregator.storage.writer import SqlWriter
-from common.clock import SECOND_NS
+from common.clock import DAY_NS, SECOND_NS
 from common.errors import ContractError, ReleaseError
 
 ID = "0198c0de-0000-7000-8000-00000000000{}"

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from aggregator.domain.investigation import case as cases
 from aggregator.domain.investigation import search_query
-from aggregator.domain.investigation.search_query import DAY_NS, SearchQuery, decode_cursor, encode_cursor, make, parse
-from common.clock import SECOND_NS
+from aggregator.domain.investigation.search_query import SearchQuery, decode_cursor, encode_cursor, make, parse
+from common.clock import DAY_NS, SECOND_NS
 from common.errors import CaseError, ContractError
 from protocol.identifiers import uuid7
 
@@ -68,30 +68,6 @@ def test_an_address_becomes_a_question() -> None:
 def test_a_wrong_question_names_the_field(asked: list[tuple[str, str]], named: str) -> None:
     with pytest.raises(ContractError, match=named):
         parse(asked)
-
-
-@pytest.mark.parametrize(
-    ("sites", "places", "scope_sites", "scope_places", "want"),
-    [
-        ([], [], None, (), ((), ())),
-        ([], [], {"east"}, (), (("east",), ())),
-        ([], [], set(), {"east/cam-1"}, ((), ("east/cam-1",))),
-        ([], [], set(), (), None),
-        (["east", "west"], [], {"east"}, (), (("east",), ())),
-        (["west"], [], {"east"}, (), None),
-        (["west"], [], {"east"}, {"west/cam-1", "north/cam-1"}, ((), ("west/cam-1",))),
-        ([], ["east/cam-1", "west/cam-2"], {"east"}, {"west/cam-1"}, ((), ("east/cam-1",))),
-        ([], ["west/cam-1", "west/cam-2"], {"east"}, {"west/cam-1"}, ((), ("west/cam-1",))),
-        (["east"], ["east/cam-1"], {"east"}, {"east/cam-2"}, (("east",), ())),
-    ],
-)
-def test_a_question_is_narrowed_to_where_one_may_ask(
-    sites: list[str], places: list[str], scope_sites: set[str] | None, scope_places: set[str],
-    want: tuple[tuple[str, ...], tuple[str, ...]] | None,
-) -> None:  # fmt: skip
-    search = make({"from_ns": 0, "until_ns": 1, "sites": sites, "places": places})
-    narrowed = search.narrowed(scope_sites, scope_places)
-    assert (None if narrowed is None else (narrowed.sites, narrowed.places)) == want
 
 
 @given(st.integers(ASKED.from_ns, ASKED.until_ns), st.one_of(st.just(""), st.binary(min_size=10, max_size=10)))

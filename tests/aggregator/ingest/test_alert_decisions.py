@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+from agg_fakes import received
 from agg_support import JPEG, START_NS, entered, event
 
 from aggregator.domain.alerts.decisions import Merge, Request, Split, Verdict, Wish
@@ -25,12 +26,10 @@ from aggregator.domain.audit import audit_entry
 from aggregator.domain.read_models import AlertQuery, Batch
 from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
-from aggregator.messaging.mqtt_client import InboundMessage
 from common.clock import SECOND_NS, FakeClock
 from common.errors import StoreError
-from protocol.envelope import Event, encode
+from protocol.envelope import Event
 from protocol.event_types import CameraBack, CameraLost, CameraMoved, DoorClosed, DoorDuress, DoorForced
-from protocol.topics import BoxTopics
 
 LI, WU = Decision("li", "dashboard", "192.0.2.1"), Decision("wu", "api", "192.0.2.2")
 
@@ -42,7 +41,7 @@ class Room:
         self.processor, self.store, self.clock = processor, store, clock
 
     def see(self, *events: Event) -> list[Alert]:
-        messages = [InboundMessage(BoxTopics(it.site, it.box).events, encode(it)) for it in events]
+        messages = received(*events)
         return list(self.processor.process(messages).alerts.values())
 
     def decide(self, alert: Alert | str, wish: Wish, by: Decision = LI, version: int | None = None) -> Verdict:

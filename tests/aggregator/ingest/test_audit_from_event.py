@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import pytest
+from agg_fakes import received
 from agg_support import event
 
 from aggregator.audit.from_event import ACTIONS, entry_of
 from aggregator.domain.audit import audit_entry
 from aggregator.domain.store_port import Store
 from aggregator.ingest.batch_processor import BatchProcessor
-from aggregator.messaging.mqtt_client import InboundMessage
-from protocol.envelope import encode
 from protocol.event_types import KINDS, FootageErased, FootageExported, FootageHeld
-from protocol.topics import BoxTopics
 
 FROM, TO = "2026-11-01T00:00:00.000000000Z", "2026-11-01T01:00:00.000000000Z"
 
@@ -29,7 +27,7 @@ def test_what_is_done_at_a_box_is_on_the_record_once(
     data: FootageExported | FootageErased | FootageHeld,
     expected: tuple[str, str, str],
 ) -> None:
-    message = InboundMessage(BoxTopics("village", "gate-1").events, encode(event(1, data)), 1)
+    (message,) = received(event(1, data))
     processor.process([message])
     processor.process([message])
     (entry,) = store.reader().audit_entries(0, 10)

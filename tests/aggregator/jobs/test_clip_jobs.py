@@ -16,7 +16,7 @@ from domain.test_clips_table import made
 from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.domain.audit import audit_entry
 from aggregator.domain.audit.audit_entry import AuditEntry
-from aggregator.domain.clip import DAY_NS, Clip
+from aggregator.domain.clip import Clip
 from aggregator.domain.read_models import Batch
 from aggregator.domain.store_port import Store, Writer
 from aggregator.jobs.clip_jobs import ClipCommands, ClipJobs
@@ -29,7 +29,7 @@ from aggregator.settings.aggregator import ObjectsSettings
 from aggregator.storage.keyring import KeyRing
 from aggregator.storage.object_store import ObjectStorage
 from aggregator.storage.write_queue import WriteQueue
-from common.clock import SECOND_NS, FakeClock
+from common.clock import DAY_NS, SECOND_NS, FakeClock
 from common.errors import StoreError
 from protocol import commands
 from protocol.commands import Command, Reply

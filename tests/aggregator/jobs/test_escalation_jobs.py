@@ -14,10 +14,11 @@ from aggregator.domain.accounts.account import DropGrant
 from aggregator.domain.accounts.authorization import RoleAssignment
 from aggregator.domain.escalation.notification import MOST_CRITICAL, MOST_WAITING
 from aggregator.domain.escalation.records import EscalationDocument
-from aggregator.domain.read_models import Batch
+from aggregator.domain.read_models import Batch, StatusSeen
 from aggregator.domain.store_port import Store, Writer
 from aggregator.settings.escalation import Chain, Escalation
 from common.clock import FakeClock
+from protocol.receipts import BoxStatus
 
 
 @pytest.fixture
@@ -123,3 +124,12 @@ def test_a_storm_is_escalated_and_bounded_for_each_target(make_desk: Callable[..
     waiting = desk.reader.due_notifications(desk.clock.wall_ns(), 1_000)
     assert len(waiting) <= MOST_WAITING + MOST_CRITICAL + 1
     assert sum(it.count for it in waiting) == 300
+
+
+def test_a_site_without_a_configured_time_zone_has_that_of_its_boxes(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    status = BoxStatus(online=True, timezone="Europe/Berlin")
+    seen = [StatusSeen(site, "gate-1", status, START_NS) for site in ("harbour", "village")]
+    desk.writer.apply(Batch(statuses=seen))
+    zones = [desk.jobs.service.zone(site).key for site in ("harbour", "village", "nowhere")]
+    assert zones == ["Europe/Berlin", "Asia/Shanghai", "UTC"]

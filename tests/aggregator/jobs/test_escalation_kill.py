@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import random
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import msgspec
@@ -19,6 +14,7 @@ import pytest
 import yaml
 from agg_support import wait_until
 from escalation_kit import ENTRY, alert, target
+from receivers import Webhook, webhook
 
 from aggregator.domain.accounts.account import PutUser
 from aggregator.domain.accounts.authorization import RoleAssignment, Scope
@@ -57,30 +53,7 @@ def configuration(folder: Path) -> Path:
     return path
 
 
-@contextmanager
-def receiver(messages: list[str]) -> Iterator[int]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            messages.append(body["title"] + body["message"])
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def fill(folder: Path, port: int) -> Reader:
+def fill(folder: Path, hook: Webhook) -> Reader:
     """Alerts, users and their targets; the reader of the store."""
     data = folder / "data"
     data.mkdir()
@@ -89,7 +62,7 @@ def fill(folder: Path, port: int) -> Reader:
     writer = store.writer()
     for number, name in enumerate(PEOPLE, 1):
         writer.change_account(PutUser(name, "h", now_ns, grants=(RoleAssignment("monitor"),)), ENTRY)
-        sealed = keys.hidden(SEALED, f"json://127.0.0.1:{port}/{name}")
+        sealed = keys.hidden(SEALED, hook.url(name))
         writer.put_target(target(number, user=name, sealed=sealed), 10, ENTRY)
     alerts = {str(it): alert(it, place=f"cam-{it}", opened_ns=now_ns) for it in range(1, ALERTS + 1)}
     writer.apply(Batch(alerts=alerts))
@@ -107,17 +80,17 @@ def steps(reader: Reader) -> int:
     return sum(len(reader.taken_steps(alert(it).id)) for it in range(1, ALERTS + 1))
 
 
-def moved_on(reader: Reader, messages: list[str]) -> None:
+def moved_on(reader: Reader, hook: Webhook) -> None:
     """Until one more step was taken or one more message came, or all were."""
-    before = (steps(reader), len(messages))
-    wait_until(lambda: (steps(reader), len(messages)) != before or before[0] == ALERTS * LEVELS, 120)
+    before = (steps(reader), len(hook.bodies))
+    wait_until(lambda: (steps(reader), len(hook.bodies)) != before or before[0] == ALERTS * LEVELS, 120)
 
 
-def expected(messages: list[str]) -> Counter[tuple[int, str]]:
+def expected(hook: Webhook) -> Counter[tuple[int, str]]:
     """(alert, level) → how often its message came."""
     return Counter(
         (number, level)
-        for text in messages
+        for text in [it["title"] + it["message"] for it in hook.bodies]
         for number in range(1, ALERTS + 1)
         for level in PEOPLE
         if f"cam-{number}," in text and f"level: {level}" in text
@@ -126,21 +99,20 @@ def expected(messages: list[str]) -> Counter[tuple[int, str]]:
 
 @pytest.mark.timeout(600)
 def test_every_step_is_taken_once_whenever_the_process_is_killed(tmp_path: Path) -> None:
-    messages: list[str] = []
     chance = random.Random(1)
-    with receiver(messages) as port:
-        reader, path = fill(tmp_path, port), configuration(tmp_path)
+    with webhook() as hook:
+        reader, path = fill(tmp_path, hook), configuration(tmp_path)
         process, kills = started(path), 0
         try:
             while kills < KILLS:
                 # at an instant while it works: when it has come so far, and a little later
-                moved_on(reader, messages)
+                moved_on(reader, hook)
                 time.sleep(chance.random() * 0.5)
                 process.kill()
                 process.wait()
                 kills += 1
                 process = started(path)
-            wait_until(lambda: steps(reader) == ALERTS * LEVELS and len(expected(messages)) == ALERTS * LEVELS, 150)
+            wait_until(lambda: steps(reader) == ALERTS * LEVELS and len(expected(hook)) == ALERTS * LEVELS, 150)
         finally:
             process.kill()
             process.wait()
@@ -154,4 +126,4 @@ def test_every_step_is_taken_once_whenever_the_process_is_killed(tmp_path: Path)
         assert actions["escalated"] == LEVELS
     sent = reader.notifications(["sent", "waiting"], EVERYWHERE, None, 1_000)
     assert len(sent) == len({it.effect for it in sent}) == ALERTS * LEVELS
-    assert set(expected(messages)) == {(number, level) for number in range(1, ALERTS + 1) for level in PEOPLE}
+    assert set(expected(hook)) == {(number, level) for number in range(1, ALERTS + 1) for level in PEOPLE}

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 
 import pytest
+from agg_fakes import received
 from agg_support import JPEG, START_NS, event
 
 from aggregator.domain.alerts.decisions import Request
@@ -15,14 +16,11 @@ from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.read_models import AlertQuery
 from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
-from aggregator.jobs.retention import DAY_NS, RetentionJob
-from aggregator.messaging.mqtt_client import InboundMessage
+from aggregator.jobs.retention import RetentionJob
 from aggregator.settings.aggregator import Keep, Retention
-from common.clock import FakeClock
+from common.clock import DAY_NS, FakeClock
 from common.errors import StoreError
-from protocol.envelope import encode
 from protocol.identifiers import uuid7
-from protocol.topics import BoxTopics
 
 DAYS = Retention(
     thumbnails=Keep(floor_days=1, ceiling_days=10),
@@ -36,7 +34,7 @@ def take(processor: BatchProcessor, number: int, clock: FakeClock, off_days: flo
     """An event with a picture arrives now; its id says that it was made some days from now."""
     its = event(number, picture=JPEG, time_ns=clock.wall_ns(), place=f"cam-{number}")
     its = dataclasses.replace(its, id=uuid7(clock.wall_ns() + round(off_days * DAY_NS), number.to_bytes(10, "big")))
-    processor.process([InboundMessage(BoxTopics("village", "gate-1").events, encode(its))])
+    processor.process(received(its))
     return its.id
 
 

@@ -210,7 +210,7 @@ def test_a_page_reads_an_index_and_sorts_nothing(tmp_path: Path, fields: dict[st
 
 def test_history_page_by_page_and_erased_with_its_alert(store: Store, writer: Writer) -> None:
     writer.apply(Batch(alerts={"a": alert(1)}, history=[entry(it) for it in range(1, 5)]))
-    writer.append_history([entry(5), entry(6, "b")])
+    writer.apply(Batch(history=[entry(5), entry(6, "b")]))
     reader = store.reader()
     assert reader.history("a", 2) == [entry(5), entry(4)]
     assert [it.time_ns for it in reader.history("a", 9, before=entry(4).id)] == [3, 2, 1]

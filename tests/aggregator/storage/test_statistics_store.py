@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
+from agg_fakes import received
 from agg_support import JPEG, START_NS, entered, event
+from recount import AlertFacts, LogEntry, recompute
 
 from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.alerts.decisions import Merge, Request, Split, Wish
@@ -22,15 +24,14 @@ from aggregator.domain.alerts.types import (
     Suppressed,
     Unsuppressed,
 )
-from aggregator.domain.quality.aggregates import AlertFacts, LogEntry, Source, recompute
-from aggregator.domain.quality.availability import Device, StateEvent
+from aggregator.domain.quality.aggregates import Source
+from aggregator.domain.quality.availability import Device, StateEvent, availability
 from aggregator.domain.quality.false_alarms import OutcomeRow, by_rule
 from aggregator.domain.read_models import AlertQuery, Batch, ReceivedEvent
 from aggregator.domain.store_port import Reader, Store, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
-from aggregator.messaging.mqtt_client import InboundMessage
 from common.clock import SECOND_NS, FakeClock
-from protocol.envelope import Event, encode
+from protocol.envelope import Event
 from protocol.event_types import (
     BoxStarted,
     CameraBack,
@@ -42,7 +43,6 @@ from protocol.event_types import (
     LineCrossed,
     ZoneLeft,
 )
-from protocol.topics import BoxTopics
 
 from storage.test_stores_contract import alert  # isort: skip
 
@@ -76,7 +76,7 @@ def play(processor: BatchProcessor, store: Store, clock: FakeClock, dice: random
     """A random history with events, decisions of two people, and time."""
     for it in random_events(dice, clock):
         clock.advance(dice.choice((0.5, 3.0, 40.0, 400.0, 9_000.0)))
-        processor.process([InboundMessage(BoxTopics(it.site, it.box).events, encode(it))])
+        processor.process(received(it))
         clock.advance(1.5)
         alerts = store.reader().alerts(AlertQuery(limit=500))
         if alerts and dice.random() < 0.5:
@@ -200,6 +200,22 @@ def test_states_of_devices_reach_back_before_the_span(store: Store, writer: Writ
     }
     narrow = Scope(places=frozenset({("village", "d")}))
     assert {it.device for it in store.reader().state_events(span, narrow, None)} == {door}
+
+
+def test_a_box_that_sent_nothing_was_away_as_long_as_its_alert_says(store: Store, writer: Writer) -> None:
+    fields = {"kind": "box.lost", "place": "gate-1"}
+    put(
+        writer,
+        alert(1, "closed", first_ns=10, ended_ns=20, **fields), alert(2, "closed", first_ns=30, ended_ns=60, **fields),
+        alert(3, "closed", first_ns=70, closed_ns=75, **fields), alert(4, first_ns=90, **fields),
+        alert(5, first_ns=100, **fields), alert(6, first_ns=90, **fields | {"site": "harbour"}),
+    )  # fmt: skip
+    box = Device("village", "gate-1", "")
+    seen = store.reader().state_events((40, 100), Scope(sites=frozenset({"village"})), None)
+    assert sorted((it.time_ns, it.kind) for it in seen) == [
+        (30, "box.lost"), (60, "box.back"), (70, "box.lost"), (75, "box.back"), (90, "box.lost"),
+    ]  # fmt: skip
+    assert [(it.down_ns, it.outages) for it in availability(seen, [box], (40, 100))] == [(35, 3)]
 
 
 def test_the_oldest_of_what_has_a_retention(store: Store, writer: Writer) -> None:

@@ -16,8 +16,9 @@ from playwright.sync_api import Page, expect
 
 from aggregator import app
 from aggregator.domain.accounts.authorization import RoleAssignment
-from aggregator.domain.clip import DAY_NS, Clip
+from aggregator.domain.clip import Clip
 from aggregator.domain.read_models import AlertQuery, Batch
+from common.clock import DAY_NS
 from common.secret import Secret
 from protocol.signing.upload_tokens import DIGEST, LENGTH, OFFSET, upload_path
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx2
 import msgspec
 import pytest
-from agg_support import PASSWORD, Sender, Web, add_staff, event, wait_until
+from agg_support import Sender, Web, add_staff, event, wait_until
 from escalation_kit import notification
+from receivers import Webhook, webhook
 
 from aggregator.domain.escalation.notification import Notification
 from aggregator.notifications import links
@@ -24,48 +20,17 @@ SITE = "village"
 SECRET = "a-secret-path"
 
 
-@dataclass
-class Receiver:
-    port: int = 0
-    status: int = 200
-    bodies: list[dict[str, Any]] = field(default_factory=list)
-
-
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    it = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            it.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(it.status)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    it.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield it
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def receiver() -> Iterator[Webhook]:
+    with webhook() as it:
+        yield it
 
 
-@contextlib.contextmanager
-def logged_in(web: Web, name: str) -> Iterator[httpx2.Client]:
-    with web.client() as client:
-        assert client.post("/login", data={"name": name, "password": PASSWORD}).status_code == 303
-        yield client
+def url_of(receiver: Webhook) -> str:
+    return receiver.url(SECRET)
 
 
-def url_of(receiver: Receiver) -> str:
-    return f"json://127.0.0.1:{receiver.port}/{SECRET}"
-
-
-def add_target(client: httpx2.Client, receiver: Receiver, language: str = "en") -> str:
+def add_target(client: httpx2.Client, receiver: Webhook, language: str = "en") -> str:
     answer = client.post("/api/me/notifications", json={"url": url_of(receiver), "language": language})
     assert answer.status_code == 201, answer.text
     assert SECRET not in answer.text
@@ -89,10 +54,10 @@ def save(client: httpx2.Client, levels: list[dict[str, Any]], **chain: Any) -> h
     return client.put(f"/api/escalation/{SITE}", json={"version": version, "escalation": {"chains": chains}})
 
 
-def test_an_alert_climbs_until_a_link_acknowledges_it(web: Web, receiver: Receiver) -> None:
+def test_an_alert_climbs_until_a_link_acknowledges_it(web: Web, receiver: Webhook) -> None:
     guard = add_staff(web, f"monitor@{SITE}")
     boss = add_staff(web, f"supervisor@{SITE}")
-    with logged_in(web, guard) as mine, logged_in(web, boss) as client:
+    with web.logged_in(guard) as mine, web.logged_in(boss) as client:
         add_target(mine, receiver, "zh-CN")
         answer = save(client, [{"notify": [f"user:{guard}"], "name": "<b>一级</b>"}])
         assert answer.status_code == 200, answer.text
@@ -161,10 +126,10 @@ def test_a_link_that_is_none(web: Web) -> None:
     web.parts.monitoring.links.limits.forgive("127.0.0.1")
 
 
-def test_targets_are_one_s_own_and_never_shown(web: Web, receiver: Receiver) -> None:
+def test_targets_are_one_s_own_and_never_shown(web: Web, receiver: Webhook) -> None:
     name = add_staff(web, f"monitor@{SITE}")
     other = add_staff(web, f"monitor@{SITE}")
-    with logged_in(web, name) as client, logged_in(web, other) as stranger:
+    with web.logged_in(name) as client, web.logged_in(other) as stranger:
         target = add_target(client, receiver)
         listed = client.get("/api/me/notifications")
         assert SECRET not in listed.text
@@ -190,7 +155,7 @@ def test_targets_are_one_s_own_and_never_shown(web: Web, receiver: Receiver) -> 
     ],
 )  # fmt: skip
 def test_a_target_that_cannot_be_is_refused_with_its_field(web: Web, body: dict[str, str], field: str) -> None:
-    with logged_in(web, add_staff(web, f"monitor@{SITE}")) as client:
+    with web.logged_in(add_staff(web, f"monitor@{SITE}")) as client:
         answer = client.post("/api/me/notifications", json=body)
         assert answer.status_code == 422
         assert answer.json()["error"].startswith(f"{field}: ")
@@ -204,7 +169,7 @@ def test_a_browser_is_added_for_its_session_and_gone_with_it(web: Web) -> None:
         "auth": "BTBZMqHH6r4Tts7J_aSIgg",
     }
     wanted = {"endpoint": "https://push.example/abc", "keys": keys}
-    with logged_in(web, name) as client, logged_in(web, name) as second:
+    with web.logged_in(name) as client, web.logged_in(name) as second:
         assert client.post("/api/me/notifications/web-push", json=wanted).status_code == 201
         assert len(second.get("/api/me/notifications").json()["targets"]) == 1
         client.post("/logout")
@@ -213,11 +178,11 @@ def test_a_browser_is_added_for_its_session_and_gone_with_it(web: Web) -> None:
         assert wrong.json()["error"].startswith("auth: ")
 
 
-def test_what_was_given_up_is_listed_and_sent_again(web: Web, receiver: Receiver) -> None:
+def test_what_was_given_up_is_listed_and_sent_again(web: Web, receiver: Webhook) -> None:
     admin = add_staff(web, "admin", "monitor")
     elsewhere = add_staff(web, "supervisor@harbour")
     receiver.status = 404
-    with logged_in(web, admin) as client, logged_in(web, elsewhere) as stranger:
+    with web.logged_in(admin) as client, web.logged_in(elsewhere) as stranger:
         target = add_target(client, receiver)
         made = client.post(f"/api/me/notifications/{target}/test").json()["notification"]
         give_up(web, made)
@@ -267,7 +232,7 @@ def give_up(web: Web, notification_id: str) -> None:
     ],
 )  # fmt: skip
 def test_a_chain_that_reaches_nobody_is_refused_at_once(web: Web, chains: dict[str, Any], words: str) -> None:
-    with logged_in(web, add_staff(web, f"supervisor@{SITE}")) as client:
+    with web.logged_in(add_staff(web, f"supervisor@{SITE}")) as client:
         version = client.get(f"/api/escalation/{SITE}").json()["version"]
         wanted = {"version": version, "escalation": {"chains": chains}}
         answer = client.put(f"/api/escalation/{SITE}", json=wanted)
@@ -282,7 +247,7 @@ def test_who_may_read_and_change_the_escalation_of_a_site(web: Web) -> None:
     wanted = {"version": 10**6, "escalation": {}}
     statuses = {}
     for name in (monitor, boss, elsewhere, part):
-        with logged_in(web, name) as client:
+        with web.logged_in(name) as client:
             read = client.get(f"/api/escalation/{SITE}").status_code
             statuses[name] = (read, client.put(f"/api/escalation/{SITE}", json=wanted).status_code)
     assert list(statuses.values()) == [(403, 403), (200, 422), (404, 403), (200, 403)]

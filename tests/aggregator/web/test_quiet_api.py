@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
 import pytest
-from agg_support import PASSWORD, Sender, Web, add_staff, entered, event, wait_until
+from agg_support import Sender, Web, add_staff, entered, event, wait_until
 
 from aggregator.domain.quiet import silence as silencing
-from aggregator.services.monitoring import flood_service, quiet_universe
+from common.running import fresh_value
 from protocol.event_types import CameraBack, CameraLost, Data, DoorForced
 
 NUMBERS = itertools.count(41_000)
@@ -26,8 +25,7 @@ def at(**ahead: float) -> str:
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """What there is at a site is read anew for each request: the tests make sites faster than people do."""
-    monkeypatch.setattr(quiet_universe, "FRESH_NS", 0)
-    monkeypatch.setattr(flood_service, "FRESH_NS", 0)
+    monkeypatch.setattr(fresh_value, "FRESH_NS", 0)
 
 
 @pytest.fixture
@@ -36,11 +34,8 @@ def site() -> str:
     return f"quiet-{next(NUMBERS)}"
 
 
-@contextlib.contextmanager
-def as_user(web: Web, *roles: str) -> Iterator[httpx2.Client]:
-    with web.client() as client:
-        assert client.post("/login", data={"name": add_staff(web, *roles), "password": PASSWORD}).status_code == 303
-        yield client
+def as_user(web: Web, *roles: str) -> AbstractContextManager[httpx2.Client]:
+    return web.logged_in(add_staff(web, *roles))
 
 
 def see(web: Web, site: str, *seen: tuple[str, Data]) -> None:

@@ -11,9 +11,8 @@ from typing import Any
 
 import httpx2
 import pytest
-from agg_support import PASSWORD, Sender, Web, add_staff, entered, event
+from agg_support import Sender, Web, add_staff, entered, event
 
-from aggregator.domain.audit import audit_entry
 from protocol.event_types import CameraBack, CameraLost, DoorForced
 
 
@@ -26,8 +25,7 @@ def site() -> str:
 @contextlib.contextmanager
 def as_user(web: Web, *roles: str) -> Iterator[tuple[httpx2.Client, str]]:
     name = add_staff(web, *roles)
-    with web.client() as client:
-        assert client.post("/login", data={"name": name, "password": PASSWORD}).status_code == 303
+    with web.logged_in(name) as client:
         yield client, name
 
 
@@ -61,9 +59,7 @@ def the_alert(client: httpx2.Client, site: str) -> dict[str, Any]:
 
 
 def audited(web: Web, target: str) -> list[str]:
-    reader = web.parts.core.reader
-    entries = map(audit_entry.decode, (it for _, it in reader.newest_audit_entries(None, 500)))
-    return [it.what for it in entries if it.target == target]
+    return [it.what for it in reversed(web.audit_entries()) if it.target == target]
 
 
 STEPS = [{"en": "Look.", "required": True}, {"zh_CN": "通知保安。"}]

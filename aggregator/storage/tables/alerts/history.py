@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import Connection, Select, insert, select, update
 
 from aggregator.domain.alerts.history import AlertEvent, HistoryEntry
 from aggregator.domain.alerts.types import Alert
+from aggregator.domain.quality.aggregates import Source
 from aggregator.storage.engines.database import one_of
 from aggregator.storage.schema.alerts import ALERT_MERGED, alert_history, alerts
 from aggregator.storage.schema.core import cells, events, pictures
@@ -61,20 +62,19 @@ def move_events(db: Connection, moved: Mapping[str, str]) -> None:
         db.execute(update(events).where(events.c.id == event_id).values(alert=alert_id))
 
 
-def _cell(alert: Alert) -> list[ColumnElement[bool]]:
-    there = [
-        cells.c.site == alert.site, cells.c.place == alert.place, cells.c.box == alert.box, cells.c.kind == alert.kind,
-    ]  # fmt: skip
-    if alert.kind.startswith(("zone.", "line.")):
-        there.append(cells.c.zone == alert.subject)
-    return there
+def cells_of(it: Alert | Source) -> Select[tuple[int]]:
+    """The numbers of the cells that the events of an alert, or of a rule, lie in."""
+    found = select(cells.c.id).where(
+        cells.c.site == it.site, cells.c.place == it.place, cells.c.box == it.box, cells.c.kind == it.kind
+    )
+    return found.where(cells.c.zone == it.subject) if it.kind.startswith(("zone.", "line.")) else found
 
 
 def _events(db: Connection, them: list[Alert], span: tuple[int, int], limit: int) -> list[AlertEvent]:
-    """The newest events of alerts; those that came after a merge belong to another one than their place says."""
+    """The newest events of alerts; those that came after a merge belong to another one than their place gives."""
     places: dict[int, None] = {}
     for alert in them:
-        places |= dict.fromkeys(db.execute(select(cells.c.id).where(*_cell(alert))).scalars())
+        places |= dict.fromkeys(db.execute(cells_of(alert)).scalars())
     ids = [it.id for it in them]
     found = [event for cell in places for event in _events_in(db, cell, ids, span, limit)]
     return sorted(found, key=lambda it: (it.time_ns, it.id), reverse=True)[:limit]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, Connection, TextClause, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, TextClause, func, literal, select, tuple_
 
 from aggregator.domain.alerts.types import Alert, Severity
 from aggregator.domain.read_models import AlertQuery
@@ -113,8 +113,8 @@ def _conditions(query: AlertQuery) -> list[ColumnElement[bool]]:
     if query.suppressed != "include":
         hidden = alerts.c.suppression != ""
         conditions.append(hidden if query.suppressed == "only" else ~hidden)
-    if query.within is not None and not query.within.everywhere:
-        conditions.append(or_(within(query.within, alerts.c)))
+    if query.within is not None:
+        conditions.append(within(query.within, alerts.c))
     return conditions
 
 

@@ -128,7 +128,7 @@ def follow(db: Connection, changed: Iterable[str], entries: Iterable[HistoryEntr
 
 
 def facts(db: Connection, alert_id: str) -> AlertFacts | None:
-    """What is known of an alert."""
+    """The fields of an alert."""
     return next((_fact(row) for row in db.execute(_facts().where(alerts.c.id == alert_id))), None)
 
 

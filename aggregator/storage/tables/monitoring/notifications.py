@@ -80,9 +80,7 @@ def find(
 ) -> list[Notification]:
     """Entries in these states, the newest end first, of alerts that lie within."""
     key = notifications.c
-    found = select(notifications).where(one_of(key.state, states))
-    if not within.everywhere:
-        found = found.where(lies_within(within, key))
+    found = select(notifications).where(one_of(key.state, states), lies_within(within, key))
     if before is not None:
         found = found.where(tuple_(key.ended_ns, key.id) < tuple_(literal(before[0], INTEGER), literal(before[1])))
     return _entries(db, found.order_by(key.ended_ns.desc(), key.id.desc()).limit(limit))

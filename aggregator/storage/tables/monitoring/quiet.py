@@ -125,7 +125,7 @@ def openings(db: Connection, since_ns: int, limit: int) -> list[tuple[int, str, 
 
 
 def offline_boxes(db: Connection) -> list[tuple[str, str, int]]:
-    """(site, box, since when) of the boxes whose status says that they are away."""
+    """(site, box, since when) of the boxes that are away by their status."""
     rows = db.execute(select(statuses.c.site, statuses.c.box, statuses.c.status, statuses.c.seen_ns))
     return [(site, box, seen_ns) for site, box, text, seen_ns in rows if not receipts.stored_status(text).online]
 

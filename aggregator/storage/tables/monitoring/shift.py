@@ -67,7 +67,7 @@ def put_tick(db: Connection, tick: Tick, history: HistoryEntry, entry: AuditEntr
     """Tick a step off; False where it is. Within a transaction."""
     if not insert_new(db, procedure_ticks, msgspec.structs.asdict(tick)):
         return False
-    _tell(db, history, entry)
+    _record(db, history, entry)
     return True
 
 
@@ -76,11 +76,11 @@ def remove_tick(db: Connection, alert: str, step: int, history: HistoryEntry, en
     there = delete(procedure_ticks).where(procedure_ticks.c.alert == alert, procedure_ticks.c.step == step)
     if db.execute(there).rowcount != 1:
         return False
-    _tell(db, history, entry)
+    _record(db, history, entry)
     return True
 
 
-def _tell(db: Connection, history: HistoryEntry, entry: AuditEntry) -> None:
+def _record(db: Connection, history: HistoryEntry, entry: AuditEntry) -> None:
     alert_history.append(db, [history])
     audit.append(db, [entry])
 

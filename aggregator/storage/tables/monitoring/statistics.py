@@ -11,8 +11,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, literal, or_, select
 
 from aggregator.domain.accounts.authorization import Scope
+from aggregator.domain.alerts.own_kinds import BOX_BACK, BOX_LOST
+from aggregator.domain.alerts.types import STALE_NS
 from aggregator.domain.audit import audit_entry
-from aggregator.domain.quality.aggregates import ANSWERS, SLOT_NS, STALE_NS, TOP, Aggregates, Quantiles, Source
+from aggregator.domain.quality.aggregates import ANSWERS, SLOT_NS, TOP, Aggregates, Quantiles, Source
 from aggregator.domain.quality.aggregates import nearest_ranks as ranks_of
 from aggregator.domain.quality.availability import DOWN, Device, StateEvent
 from aggregator.domain.quality.false_alarms import OutcomeRow
@@ -24,6 +26,7 @@ from aggregator.storage.schema.alerts import ALERT_OPEN, alert_history, alerts
 from aggregator.storage.schema.columns import INTEGER
 from aggregator.storage.schema.core import cells, events, pictures
 from aggregator.storage.tables.accounts import within as lies_within
+from aggregator.storage.tables.alerts.history import cells_of
 from aggregator.storage.tables.audit.entries import entries_after
 
 MOST_RULE_EVENTS = 20_000
@@ -121,13 +124,7 @@ def rule_events(db: Connection, source: Source, span: Span) -> RuleEvents:
 
 
 def _events_of(db: Connection, source: Source, span: Span, limit: int) -> list[Row[Any]]:
-    there = [
-        cells.c.site == source.site, cells.c.place == source.place, cells.c.box == source.box,
-        cells.c.kind == source.kind,
-    ]  # fmt: skip
-    if source.kind.startswith(("zone.", "line.")):
-        there.append(cells.c.zone == source.subject)
-    numbers = db.execute(select(cells.c.id).where(*there)).scalars().all()
+    numbers = db.execute(cells_of(source)).scalars().all()
     found = select(events.c.id, events.c.alert, events.c.time_ns, events.c.data).where(
         one_of(events.c.cell, numbers), events.c.time_ns >= span[0], events.c.time_ns < span[1]
     )
@@ -148,12 +145,31 @@ def _outcomes_of(db: Connection, ids: set[str]) -> dict[str, str]:
 
 
 def state_events(db: Connection, span: Span, within: Scope, site: str | None) -> list[StateEvent]:
-    """Events that say that a device was lost or is back: of the span, and the newest of each kind before it."""
-    there: list[ColumnElement[bool]] = [cells.c.kind.in_(sorted(DOWN))]
+    """Events with which a device was lost or came back: of the span, and the newest of each kind before it.
+
+    A box that loses its power or network sends none: its alerts `box.lost` have when it was away.
+    """
+    return [*_reported(db, span, within, site), *_boxes_lost(db, span, within, site)]
+
+
+def _boxes_lost(db: Connection, span: Span, within: Scope, site: str | None) -> list[StateEvent]:
+    ended = func.coalesce(alerts.c.ended_ns, alerts.c.closed_ns)
+    found = select(alerts.c.site, alerts.c.box, alerts.c.first_ns, ended).where(
+        _there(within, site), alerts.c.kind == BOX_LOST, alerts.c.first_ns < span[1],
+        or_(ended.is_(None), ended >= span[0]),
+    )  # fmt: skip
+    return [
+        StateEvent(Device(its_site, box, ""), kind, time_ns)
+        for its_site, box, first_ns, ended_ns in db.execute(found.limit(MOST_STATE_EVENTS))
+        for kind, time_ns in ((BOX_LOST, first_ns), (BOX_BACK, ended_ns))
+        if time_ns is not None
+    ]
+
+
+def _reported(db: Connection, span: Span, within: Scope, site: str | None) -> list[StateEvent]:
+    there = [cells.c.kind.in_(sorted(DOWN)), lies_within(within, cells.c)]
     if site is not None:
         there.append(cells.c.site == site)
-    if not within.everywhere:
-        there.append(lies_within(within, cells.c))
     known = {row.id: row for row in db.execute(select(cells).where(*there))}
     if not known:
         return []
@@ -194,9 +210,5 @@ def _opened(span: Span) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 
 
 def _there(within: Scope, site: str | None) -> ColumnElement[bool]:
-    conditions: list[ColumnElement[bool]] = [alerts.c.id != ""]
-    if site is not None:
-        conditions.append(alerts.c.site == site)
-    if not within.everywhere:
-        conditions.append(lies_within(within, alerts.c))
-    return and_(*conditions)
+    inside = lies_within(within, alerts.c)
+    return inside if site is None else and_(alerts.c.site == site, inside)

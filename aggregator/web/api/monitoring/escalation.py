@@ -22,7 +22,7 @@ def add(app: FastAPI, escalation: EscalationService) -> None:
         now_ns = escalation.clock.wall_ns()
         return models.SiteEscalationResponse(
             site=it.site,
-            site_name=escalation.sites.name(it.site),
+            site_name=escalation.places.sites.name(it.site),
             version=it.version,
             source=it.source,
             problem=it.problem,

@@ -11,10 +11,11 @@ from fastapi.responses import Response
 from aggregator.domain.quality.aggregates import Source
 from aggregator.domain.quality.figures import MOST_OPERATORS
 from aggregator.services.shift import statistics_csv
-from aggregator.services.shift.statistics_service import DAY_NS, Asked, StatisticsService
+from aggregator.services.shift.statistics_service import Asked, StatisticsService
 from aggregator.web.api.dependencies import Tags, Who, content
 from aggregator.web.api_models.base import PRINTABLE, TimeText
 from aggregator.web.api_models.monitoring import statistics as models
+from common.clock import DAY_NS
 from protocol.identifiers import from_rfc3339
 
 TAGS: Tags = ["reports"]

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from nicegui import ui
 
 from aggregator.domain.investigation.case import BASES, MOST_CASE_DAYS, Case
-from aggregator.domain.investigation.search_query import DAY_NS
 from aggregator.services.search_service import SearchService
 from aggregator.web.dashboard.forms.form import Dialog
 from aggregator.web.dashboard.i18n.texts import Texts
 from aggregator.web.dashboard.shell.page_layout import PageLayout, html
+from common.clock import DAY_NS
 
 DAYS = 14
 

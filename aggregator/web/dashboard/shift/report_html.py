@@ -10,6 +10,7 @@ from aggregator.domain.quality.aggregates import Source
 from aggregator.domain.quality.box_yaml import CHANGEABLE, yaml_of
 from aggregator.domain.quality.false_alarms import Quality
 from aggregator.domain.quality.replay import Asleep, Inertia, Mask, Suggestion
+from aggregator.domain.quiet.flood import STARTS_ABOVE
 from aggregator.services.shift.statistics_service import Report, RuleReport
 from aggregator.services.site_clock import SiteClock
 from aggregator.web.dashboard.i18n.texts import Texts
@@ -50,7 +51,7 @@ def figures_html(report: Report, words: Texts) -> str:
         ("alerts", str(total), False),
         ("a_day", f"{found.a_day:.1f}", found.a_day > isa.MOST_A_DAY),
         ("an_interval", f"{found.an_interval:.2f}", found.an_interval > 2 * isa.ACCEPTABLE_AN_INTERVAL),
-        ("most_in_interval", f"{found.most_in_interval:g}", found.most_in_interval > isa.FLOOD_BEGINS_ABOVE),
+        ("most_in_interval", f"{found.most_in_interval:g}", found.most_in_interval > STARTS_ABOVE),
         ("flood_share", percent(found.flood_share), found.flood_share > isa.MOST_FLOOD_SHARE),
         ("top_share", percent(found.top_share), False),
         ("critical_share", percent(critical), critical > isa.MOST_CRITICAL_SHARE),

@@ -10,11 +10,12 @@ from nicegui import Client, ui
 
 from aggregator.domain.quality.aggregates import Source
 from aggregator.domain.quality.figures import MOST_OPERATORS
-from aggregator.services.shift.statistics_service import DAY_NS, Asked, Report, StatisticsService
+from aggregator.services.shift.statistics_service import Asked, Report, StatisticsService
 from aggregator.web.dashboard.shell.page_layout import PageContext, PageLayout, PageSession, html, rendered
 from aggregator.web.dashboard.shift import charts
 from aggregator.web.dashboard.shift import report_html as tables
 from aggregator.web.dashboard.shift.parts import add_style, problem_key
+from common.clock import DAY_NS
 from common.errors import ContractError, Forbidden, StoreError
 from protocol.identifiers import to_rfc3339
 

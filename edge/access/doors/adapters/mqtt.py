@@ -40,7 +40,6 @@ from edge.settings.doors import DoorSettings, MqttDoor
 from protocol.identifiers import from_rfc3339
 
 ConnectionKey = tuple[str, int, str, str, bool, str]
-CONNECT_S = 10.0
 
 
 class MqttBus:

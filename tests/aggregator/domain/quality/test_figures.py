@@ -6,21 +6,12 @@ from datetime import UTC, date
 from zoneinfo import ZoneInfo
 
 import pytest
+from recount import AlertFacts, LogEntry, quantiles, recompute
 
-from aggregator.domain.quality.aggregates import (
-    SLOT_NS,
-    Aggregates,
-    AlertFacts,
-    LogEntry,
-    Quantiles,
-    Source,
-    quantiles,
-    recompute,
-)
+from aggregator.domain.quality.aggregates import SLOT_NS, Aggregates, Quantiles, Source
 from aggregator.domain.quality.figures import by_day, figures
-from common.clock import SECOND_NS
+from common.clock import DAY_NS, SECOND_NS
 
-DAY_NS = 86_400 * SECOND_NS
 START = 20_000 * DAY_NS
 SPAN = (START, START + DAY_NS)
 SOURCE = Source("village", "b", "cam", "zone.entered", "yard")

@@ -113,6 +113,27 @@ def test_a_stay_ends_with_the_next_departure_of_the_track() -> None:
     assert stays([(1, SECOND_NS), (2, 2 * SECOND_NS), (3, 0)], departures) == [3.0, None, None]
 
 
+class CountedTime(int):
+    """Counts its comparisons."""
+
+    compared = 0
+
+    def __lt__(self, other: int) -> bool:
+        CountedTime.compared += 1
+        return int(self) < other
+
+    def __ge__(self, other: int) -> bool:
+        CountedTime.compared += 1
+        return int(self) >= other
+
+
+def test_many_events_with_one_track_cost_no_more_than_a_search_each() -> None:
+    departures = [(1, CountedTime(it * SECOND_NS)) for it in range(1_000)]
+    found = stays([(1, it * SECOND_NS) for it in range(1_000)], departures)
+    assert found == [0.0] * 1_000
+    assert CountedTime.compared < 50_000
+
+
 def test_suggestions_lose_no_real_alert() -> None:
     found = proposals(RuleHistory(EVENTS, OUTCOMES, UTC))
     assert {type(it.change) for it in found} == {Inertia, MinimumHeight, Mask, Asleep}

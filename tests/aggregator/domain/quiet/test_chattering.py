@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quiet_kit import HOUR_NS, MINUTE_NS, NOW_NS
+from quiet_kit import MINUTE_NS, NOW_NS
 
-from aggregator.domain.quiet.chattering import ChatteringDetector, is_calm, is_stale
+from aggregator.domain.quiet.chattering import ChatteringDetector, is_calm
 from common.clock import SECOND_NS
 
 
@@ -44,10 +44,3 @@ def test_memory_is_bounded(names: list[int]) -> None:
 def test_the_mark_stays_until_ten_calm_minutes() -> None:
     assert not is_calm(NOW_NS, NOW_NS + 10 * MINUTE_NS - 1)
     assert is_calm(NOW_NS, NOW_NS + 10 * MINUTE_NS)
-
-
-@pytest.mark.parametrize(
-    ("active", "hours", "extra", "stale"), [(True, 24, 0, False), (True, 24, 1, True), (False, 48, 0, False)]
-)
-def test_stale_is_active_for_more_than_a_day(active: bool, hours: int, extra: int, stale: bool) -> None:
-    assert is_stale(active, NOW_NS, NOW_NS + hours * HOUR_NS + extra) is stale

@@ -3,10 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quiet_kit import MINUTE_NS, NOW_NS, FakeAlert
+from quiet_kit import MINUTE_NS, NOW_NS
 
-from aggregator.domain.alerts.types import SEVERITIES
-from aggregator.domain.quiet.flood import ENDS_BELOW, STARTS_ABOVE, Flood, collapse, flood_at
+from aggregator.domain.quiet.flood import ENDS_BELOW, STARTS_ABOVE, Flood, flood_at
 from common.clock import SECOND_NS
 
 
@@ -41,36 +40,6 @@ def test_between_five_and_ten_it_stays_what_it_was() -> None:
 def test_ten_a_minute_apart_are_no_flood_and_neither_is_the_future() -> None:
     assert not flood_at(opened(500, every_s=60), NOW_NS + 500 * MINUTE_NS).active
     assert flood_at(opened(100, from_ns=NOW_NS + 1), NOW_NS) == Flood(False, None, 0, 1)
-
-
-def test_low_and_medium_become_one_row_for_each_kind_and_site() -> None:
-    alerts = [FakeAlert(id=str(n), severity=SEVERITIES[n % 4]) for n in range(40)]
-    kept, groups = collapse(alerts, Flood(True, NOW_NS, 40, 1))
-    assert {alert.severity for alert in kept} == {"high", "critical"}
-    assert [alert.id for alert in kept] == [alert.id for alert in alerts if alert.severity in ("high", "critical")]
-    assert [(it.kind, it.severity, len(it.alerts)) for it in groups] == [
-        ("zone.entered", "low", 10),
-        ("zone.entered", "medium", 10),
-    ]
-    assert collapse(alerts, Flood(False, None, 0, 1)) == (alerts, [])
-
-
-alerts_of_any_kind = st.lists(
-    st.builds(
-        FakeAlert,
-        site=st.sampled_from(["village", "estate"]),
-        kind=st.sampled_from(["zone.entered", "door.forced", "camera.lost"]),
-        severity=st.sampled_from(SEVERITIES),
-    )
-)
-
-
-@given(alerts_of_any_kind, st.booleans())
-def test_nothing_critical_or_high_is_collapsed_and_nothing_is_dropped(alerts: list[FakeAlert], active: bool) -> None:
-    kept, groups = collapse(alerts, Flood(active, NOW_NS, 99, 1))
-    hidden = [alert for group in groups for alert in group.alerts]
-    assert {alert.severity for alert in hidden} <= {"low", "medium"}
-    assert sorted(map(repr, kept + hidden)) == sorted(map(repr, alerts))
 
 
 @given(st.lists(st.integers(0, 7200), max_size=80), st.integers(0, 9000), st.integers(1, 3))

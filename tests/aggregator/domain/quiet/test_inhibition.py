@@ -5,15 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quiet_kit import MINUTE_NS, NOW_NS, FakeAlert
 
+from aggregator.domain.alerts.own_kinds import BOX_LOST, UPLINK_LOST
 from aggregator.domain.alerts.rules import RULES
 from aggregator.domain.alerts.types import SEVERITIES, Severity
 from aggregator.domain.quiet.inhibition import (
-    BOX_LOST,
     CAUSES,
     CONSEQUENCES,
     HOLD_S,
     LEAD_S,
-    UPLINK_LOST,
     Cause,
     CauseKey,
     Inhibition,

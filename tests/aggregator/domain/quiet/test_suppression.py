@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,7 +13,7 @@ from aggregator.domain.quiet.maintenance import Window
 from aggregator.domain.quiet.matching import Matcher
 from aggregator.domain.quiet.shelving import Shelf
 from aggregator.domain.quiet.silence import Silence
-from aggregator.domain.quiet.suppression import News, Suppression, SuppressionKind, announces, rules_of
+from aggregator.domain.quiet.suppression import Suppression, SuppressionKind, rules_of
 
 LOST = FakeAlert(kind="camera.lost", severity="high")
 BOX = Cause("box-alert", NOW_NS)
@@ -58,13 +57,6 @@ def test_the_next_reason_takes_over_where_one_ends(count: int, kind: Suppression
         box=BOX if count > 0 else None,
     )
     assert (found.kind if found else None) == kind
-
-
-@pytest.mark.parametrize("news", get_args(News))
-@pytest.mark.parametrize("kind", get_args(SuppressionKind))
-def test_nothing_hides_that_a_condition_ended(news: News, kind: SuppressionKind) -> None:
-    assert announces(news, Suppression(kind, "x", None)) is (news in ("ended", "closed"))
-    assert announces(news, None)
 
 
 @given(st.sampled_from(SEVERITIES), st.booleans(), st.booleans(), st.booleans())

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from agg_fakes import received
 from agg_support import START_NS, entered, event
 from quiet_kit import SHELF_ID, shelf, silence, window
 
@@ -24,7 +25,6 @@ from aggregator.messaging.mqtt_client import InboundMessage
 from common.clock import SECOND_NS, FakeClock
 from common.errors import StoreError
 from protocol import receipts
-from protocol.envelope import Event, encode
 from protocol.event_types import CameraBack, CameraCovered, CameraLost, DoorForced
 from protocol.receipts import BoxStatus
 from protocol.topics import BoxTopics
@@ -32,10 +32,6 @@ from protocol.topics import BoxTopics
 MINUTE_S, HOUR_S = 60, 3600
 CAM_1 = Matcher(site=("village",), place=("cam-1",))
 FOREMAN = Decision("zhang", "api")
-
-
-def sent(*events: Event) -> list[InboundMessage]:
-    return [InboundMessage(BoxTopics(it.site, it.box).events, encode(it), it.sequence) for it in events]
 
 
 def status(online: bool, box: str = "gate-1") -> InboundMessage:
@@ -74,7 +70,7 @@ class Room:
         """An event, now or so many seconds ago; the alert that it changed."""
         self._number += 1
         seen = event(self._number, data, place=place, box=box, time_ns=self.now_ns - round(seconds * SECOND_NS))
-        outcome = self.processor.process(sent(seen))
+        outcome = self.processor.process(received(seen))
         assert outcome.quarantined == 0
         return next(iter(outcome.alerts.values()), None)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from agg_fakes import received
 from agg_support import entered, event
 from escalation_desk import Desk, level
 from quiet_kit import shelf, silence, window
@@ -25,7 +26,6 @@ from aggregator.settings.alerts import AlertSettings, KindRule, SeverityRule
 from aggregator.settings.escalation import Chain, Escalation
 from common.clock import SECOND_NS, FakeClock
 from protocol import receipts
-from protocol.envelope import encode
 from protocol.event_types import CameraBack, CameraClear, CameraFrozen, CameraLost, CameraMoved, DoorDuress, DoorForced
 from protocol.receipts import BoxStatus
 from protocol.topics import BoxTopics
@@ -52,7 +52,7 @@ class Night:
         """An event of now; its alert as it is stored."""
         self._number += 1
         it = event(self._number, data, place=place, time_ns=self.now_ns)
-        message = InboundMessage(BoxTopics(it.site, it.box).events, encode(it), it.sequence)
+        (message,) = received(it)
         outcome = self.processor.process([message])
         assert outcome.quarantined == 0
         (changed,) = outcome.alerts

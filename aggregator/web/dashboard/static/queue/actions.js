@@ -76,7 +76,6 @@ export class Actions {
       const version = before ? this.#version(alert.id) : alert.version;
       const newer = await post(`/api/alerts/${alert.id}/${action}`, { ...body, version });
       if (newer?.id) this.model.apply([newer]);
-      dispatchEvent(new CustomEvent("paifang:acted", { detail: { action, id: alert.id } }));
       return true;
     } catch (error) {
       const steps = error.status === 422 && openSteps(error.body?.error);

@@ -36,7 +36,7 @@ export function stateText(alert) {
   return t("queue.state.unacknowledged");
 }
 
-export function suppressionText(alert) {
+function suppressionText(alert) {
   const { kind, until } = alert.suppression;
   const name = has(`queue.suppression.${kind}`) ? t(`queue.suppression.${kind}`) : kind;
   return until ? t("queue.until", { what: name, time: when(until, alert.time_zone) }) : name;

@@ -10,7 +10,7 @@ const USUAL = { critical: 5, high: 15, medium: 60 };
 const SEVERITIES = ["critical", "high", "medium", "low"];
 const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const list = values => values.join(t("form.and"));
-export const areaName = name => (name === "*" ? t("escalation.rest") : name);
+const areaName = name => (name === "*" ? t("escalation.rest") : name);
 
 // "rota:night" → "li (rota night)".
 function recipient(it, target) {

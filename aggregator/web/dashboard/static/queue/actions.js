@@ -8,8 +8,6 @@ import { fresh, open } from "./model.js";
 import { openSteps } from "./procedure.js";
 import { kindName, placeName, stateText } from "./words.js";
 
-export const OUTCOMES = ["real", "false_alarm", "test", "maintenance"];
-export const SHELVES_MIN = [15, 60, 480, 1440];
 const MOST = 500;
 
 // What a row shows until the server has answered.

@@ -2,9 +2,9 @@
 
 import { h } from "../shell/dom.js";
 import { scope, setQuery } from "../shell/scope.js";
-import { data, t } from "../shell/texts.js";
+import { t } from "../shell/texts.js";
+import { kindOptions, severityOptions } from "../pages/catalog.js";
 
-const SEVERITIES = ["critical", "high", "medium", "low"];
 const HOURS = { hour: 1, shift: 8, day: 24, week: 168 };
 const given = new URLSearchParams(location.search);
 
@@ -13,12 +13,10 @@ export class Filters {
     this.changed = changed;
     this.values = Object.fromEntries(["severity", "kind", "status", "time", "camera", "suppressed", "from", "to"]
       .map(name => [name, given.get(name) || ""]));
-    const kinds = [...new Set(Object.keys(data.texts).filter(it => /^kind\.\w+\.\w+$/.test(it)))]
-      .map(key => [key.slice(5), t(key)]).sort((a, b) => a[1].localeCompare(b[1]));
     this.element = h("div", { class: "filters", role: "group", "aria-label": t("queue.filters") },
       this.#select("status", [["closed", t("queue.status.closed")], ["all", t("queue.status.all")]], t("queue.status.open")),
-      this.#select("severity", SEVERITIES.map(it => [it, t(`severity.${it}`)]), t("queue.severity.all")),
-      this.#select("kind", kinds, t("queue.kind.all")),
+      this.#select("severity", severityOptions(), t("queue.severity.all")),
+      this.#select("kind", kindOptions(), t("queue.kind.all")),
       this.#select("time", [...Object.keys(HOURS), "range"].map(it => [it, t(`queue.time.${it}`)]), t("queue.time.all")),
       this.range = h("span", { class: "range", hidden: this.values.time !== "range" }, this.#moment("from"), this.#moment("to")),
       this.#select("suppressed", [["include", t("queue.suppressed.include")], ["only", t("queue.suppressed.only")]],

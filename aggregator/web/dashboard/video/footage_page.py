@@ -19,8 +19,8 @@ from aggregator.services.box_command_service import BoxCommandService
 from aggregator.web.dashboard.forms.form import Form
 from aggregator.web.dashboard.html import footage_html as views
 from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
+from aggregator.web.dashboard.shell import assets
 from aggregator.web.dashboard.shell.page_layout import Known, PageContext, PageLayout, PageSession, html
-from aggregator.web.dashboard.video.live_page import PLAYER_JS
 from common.clock import MILLISECOND_NS, SECOND_NS
 from common.errors import ContractError, PaifangError
 from protocol.commands import CommandName, RecordedRanges, Reply, Span
@@ -350,7 +350,8 @@ async def show(
     context: PageContext, events: EventReader, commands: BoxCommandService, chosen: ChosenCases, client: Client
 ) -> None:
     """Build a page for a request."""
-    ui.add_body_html(f"<script>{PLAYER_JS}</script>")  # before the first wait: later it is no part of the page
+    # before the first wait: later it is no part of the page
+    ui.add_body_html(f'<script type="module" src="{assets.ADDRESS}/footage/main.js"></script>')
     asked = dict(client.request.query_params)
     visitor, known = PageSession.of(client), await context.known()
     await FootagePage(context, events, commands, chosen, visitor, known=known).build(asked)

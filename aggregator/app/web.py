@@ -90,7 +90,7 @@ def _login(parts: Parts) -> LoginRoutes:
 
 def _pages(parts: Parts) -> dict[str, Show]:
     core, access, use = parts.core, parts.access, parts.use_cases
-    context = PageContext(core.reader, parts.sites, core.health, access.authenticator)
+    context = PageContext(core.reader, parts.sites, access.authenticator)
     chosen = ChosenCases()
     updates = PageUpdates(parts.messaging.changes)
     return {
@@ -98,16 +98,18 @@ def _pages(parts: Parts) -> dict[str, Show]:
         "/shift": partial(shift_page.show, context, use.handovers),
         "/procedures": partial(procedures_page.show, context, use.procedures),
         "/reports": partial(reports_page.show, context, use.statistics),
-        "/gates": partial(gates_page.show, context, use.commands, use.passages, updates),
-        "/footage": partial(footage_page.show, context, use.commands, chosen),
+        "/gates": partial(
+            gates_page.show, context, core.reader, commands=use.commands, passages=use.passages, updates=updates
+        ),
+        "/footage": partial(footage_page.show, context, core.reader, use.commands, chosen),
         "/live": partial(script_page.show, context, "/live", "live/main.js"),
         "/devices": partial(script_page.show, context, "/devices", "devices/main.js"),
         "/silences": partial(script_page.show, context, "/silences", "pages/silences/main.js"),
         "/escalation": partial(script_page.show, context, "/escalation", "pages/escalation/main.js"),
         "/notifications": partial(script_page.show, context, "/notifications", "pages/notifications/main.js"),
-        "/lists": partial(site_lists_page.show, context, use.lists),
+        "/lists": partial(site_lists_page.show, context, core.reader, use.lists),
         "/search": partial(search_page.show, context, use.searches, chosen),
-        "/record": partial(audit_page.show, context, access.audit_log),
+        "/record": partial(audit_page.show, context, core.reader, access.audit_log),
         "/releases": partial(releases_page.show, context, use.releases, chosen),
         "/staff": partial(accounts_page.show, context, access.accounts, access.grants),
         "/account": partial(account_page.show, context, access.accounts),

@@ -35,6 +35,11 @@ def session_of(connection: HTTPConnection) -> str:
     return connection.cookies.get(cookie_name(connection, SESSION_COOKIE), "")
 
 
+def address_of(connection: HTTPConnection) -> str:
+    """The client's address, as `Clients.seen` has set it; empty where it is not known."""
+    return connection.client.host if connection.client else ""
+
+
 def prefix_of(address: str) -> str:
     """What one subscriber has: an IPv4 address, or the first 64 bits of an IPv6 address."""
     found = _address(address)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aggregator.web.api_models.base import NAME, PLACE, PRINTABLE, UTC_TIME
+from aggregator.web.api_models.base import NAME, PLACE, PRINTABLE, TIME_OF_DAY, UTC_TIME
 
 MOST_PROBLEMS = 5
 """So many fields are named in one answer."""
@@ -18,6 +18,7 @@ _TEXTS = {
 _PATTERNS = {
     PRINTABLE: "must not hold line feeds or control characters; leave them out",
     UTC_TIME: "must be a time such as 2026-11-23T08:00:00Z",
+    TIME_OF_DAY: "must be a time such as 22:00",
     NAME: "must be 1 to 64 of letters, digits, '_', '.', '-'",
     PLACE: "must be site/place, such as village/stairs-1",
 }

@@ -16,7 +16,7 @@ from aggregator.services.site_lists.passage_service import PassageService
 from aggregator.services.site_lists.site_list_service import SiteListService
 from aggregator.web.api.dependencies import IdPath, NamePath, Tags, Who, caller_of, content, errors
 from aggregator.web.api_models import site_lists as models
-from aggregator.web.api_models.base import PRINTABLE
+from aggregator.web.api_models.base import PRINTABLE, optional_time
 from protocol.commands import CommandName
 from protocol.identifiers import to_rfc3339
 from protocol.topics import BoxTopics
@@ -52,15 +52,11 @@ def _entry(entry: ListEntry) -> models.EntryResponse:
         standing=entry.standing,
         owner=entry.owner,
         reason=entry.reason,
-        valid_from=_time(entry.from_ns),
-        valid_until=_time(entry.until_ns),
+        valid_from=optional_time(entry.from_ns),
+        valid_until=optional_time(entry.until_ns),
         by=entry.by,
         made=to_rfc3339(entry.made_ns),
     )
-
-
-def _time(time_ns: int | None) -> str | None:
-    return to_rfc3339(time_ns) if time_ns is not None else None
 
 
 def _add_lists(app: FastAPI, lists: SiteListService) -> None:
@@ -137,7 +133,7 @@ def _add_reasons(app: FastAPI, passages: PassageService) -> None:
             raise HTTPException(404, _NO_ENTRY)
         return models.ReasonResponse(
             entry=found.entry, standing=found.standing, owner=found.owner, reason=found.reason,
-            valid_from=_time(found.from_ns), valid_until=_time(found.until_ns), by=found.by,
+            valid_from=optional_time(found.from_ns), valid_until=optional_time(found.until_ns), by=found.by,
         )  # fmt: skip
 
     @app.post("/api/passages/{event_id}/entry", tags=_COMMANDS, responses=errors(404))

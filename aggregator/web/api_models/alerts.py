@@ -8,7 +8,16 @@ from pydantic import Field, StringConstraints
 
 from aggregator.domain.alerts.decisions import MOST_MERGED, MOST_SPLIT
 from aggregator.domain.alerts.types import Acknowledgement, Condition, Outcome, Severity, Status
-from aggregator.web.api_models.base import PRINTABLE, Id, ReasonText, RequestModel, ResponseModel, Time, example
+from aggregator.web.api_models.base import (
+    PRINTABLE,
+    Id,
+    ReasonText,
+    RequestModel,
+    ResponseModel,
+    Time,
+    WordText,
+    example,
+)
 
 MOST_BULK, MOST_NOTE, MOST_SHELVED_MINUTES = 500, 2000, 24 * 60
 _ID = "01890000-0000-7000-8000-000000000000"
@@ -24,7 +33,6 @@ _ALERT = {
     "flags": ["stale"], "merged_into": None, "version": 15,
 }  # fmt: skip
 _COUNTS = {"critical": 0, "high": 0, "medium": 1, "low": 0, "total": 1}
-IdText = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=PRINTABLE)]
 NoteText = Annotated[str, StringConstraints(max_length=MOST_NOTE, pattern=PRINTABLE)]
 UserText = Annotated[str, StringConstraints(max_length=128, pattern=PRINTABLE)]
 Version = Annotated[
@@ -203,7 +211,7 @@ class MergeRequest(RequestModel):
 
     model_config = example(alerts=[_ID])
 
-    alerts: list[IdText] = Field(min_length=1, max_length=MOST_MERGED)
+    alerts: list[WordText] = Field(min_length=1, max_length=MOST_MERGED)
     version: Version = None
 
 
@@ -212,7 +220,7 @@ class SplitRequest(RequestModel):
 
     model_config = example(events=[_ID])
 
-    events: list[IdText] = Field(min_length=1, max_length=MOST_SPLIT)
+    events: list[WordText] = Field(min_length=1, max_length=MOST_SPLIT)
     version: Version = None
 
 
@@ -230,7 +238,7 @@ class BulkRequest(RequestModel):
 
     model_config = example(ids=[_ID], action="close", outcome="false_alarm")
 
-    ids: list[IdText] = Field(min_length=1, max_length=MOST_BULK)
+    ids: list[WordText] = Field(min_length=1, max_length=MOST_BULK)
     action: Literal["acknowledge", "assign", "note", "close", "reopen", "shelve", "unshelve"]
     to: UserText | None = None
     note: NoteText = ""

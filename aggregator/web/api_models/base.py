@@ -8,11 +8,12 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from common.errors import ContractError
-from protocol.identifiers import from_rfc3339
+from protocol.identifiers import from_rfc3339, to_rfc3339
 
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 """As `protocol.identifiers.PRINTABLE`, in the syntax of pydantic's patterns, whose `$` is the end of the text."""
 UTC_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|\+00:00)$"
+TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 NAME = r"^[A-Za-z0-9_.\-]+$"
 PLACE = r"^[A-Za-z0-9_.\-]+/[A-Za-z0-9_.\-]+$"
 
@@ -27,6 +28,12 @@ def _real_time(text: str) -> str:
 
 TimeText = Annotated[str, StringConstraints(max_length=40, pattern=UTC_TIME), AfterValidator(_real_time)]
 """A time in a request: RFC 3339, UTC."""
+ClockText = Annotated[str, StringConstraints(pattern=TIME_OF_DAY)]
+"""A local time of day in a request, `HH:MM`."""
+WordText = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=PRINTABLE)]
+"""An id, or the name of a kind, area, zone or object class."""
+ShortText = Annotated[str, StringConstraints(max_length=64, pattern=PRINTABLE)]
+"""As `WordText`; may be empty."""
 NameText = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=NAME)]
 """The name of a site, box, camera, gate, door or zone."""
 PlaceText = Annotated[str, StringConstraints(max_length=129, pattern=PLACE)]
@@ -40,6 +47,11 @@ CodeText = Annotated[str, StringConstraints(max_length=20)]
 Time = Annotated[str, Field(description="RFC 3339, UTC, nanoseconds.", json_schema_extra={"format": "date-time"})]
 """A time in a response."""
 Id = Annotated[str, Field(description="UUIDv7.")]
+
+
+def optional_time(time_ns: int | None) -> str | None:
+    """A time in a response that may be missing."""
+    return None if time_ns is None else to_rfc3339(time_ns)
 
 
 def example(fields: Mapping[str, Any] | None = None, **more: Any) -> ConfigDict:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from agg_support import JPEG, Sender, Web, event, log_in
-from auth.test_staff import add, as_user
+from auth.test_staff import add
 from playwright.sync_api import Page, expect
 
 from aggregator.audit import query
@@ -89,7 +89,7 @@ def test_pages_go_back_through_everything_that_fits(store: Store, writer: Writer
 
 def test_the_auditor_sees_who_looked_and_is_seen_looking(web: Web, page: Page) -> None:
     watched = add(web, "supervisor@village")
-    with as_user(web, watched) as client:
+    with web.logged_in(watched) as client:
         client.get("/api/sites/village/list")
     name = add(web, "auditor")
     log_in(web, page, name)
@@ -183,7 +183,7 @@ def test_ux_19_opening_the_board_counts_no_deliberate_access(web: Web, page: Pag
 
 
 def test_ux_19_the_page_shows_sentences_and_a_dossier(web: Web, page: Page) -> None:
-    with as_user(web, add(web, "investigator@village")) as client:
+    with web.logged_in(add(web, "investigator@village")) as client:
         tomorrow = to_rfc3339(web.parts.core.clock.wall_ns() + 24 * HOUR_NS)
         wanted = {
             "id": "INC-19",
@@ -208,7 +208,7 @@ def test_ux_19_the_page_shows_sentences_and_a_dossier(web: Web, page: Page) -> N
     page.get_by_test_id("record-from").fill("2099-01-01")
     page.get_by_test_id("record-from").press("Enter")
     expect(page.get_by_text("No entries fit.")).to_be_visible()
-    with as_user(web, name) as client:
+    with web.logged_in(name) as client:
         lines = client.get("/api/record/dossier.jsonl?case=INC-19").text.splitlines()
         assert '"case":"INC-19"' in lines[0]
         assert "case.opened" in lines[1]

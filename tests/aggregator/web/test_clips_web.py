@@ -10,7 +10,6 @@ import httpx2
 import msgspec
 import pytest
 from agg_support import Web, add_staff, log_in, wait_until
-from auth.test_staff import as_user
 from picture_box import Running, recorded
 from playwright.sync_api import Page, expect
 
@@ -63,7 +62,7 @@ def test_an_alert_gets_a_blurred_clip_that_is_played_on_the_board(
     page.get_by_test_id("health").wait_for()
     running.enter("yard", seconds_ago=20)
     number = alert_of(web, "yard")
-    with as_user(web, name) as client:
+    with web.logged_in(name) as client:
         assert client.get(f"/api/clips/{number}").status_code == 404
         clip = clip_of(web, number, "stored", "failed")
         assert (clip.state, clip.problem) == ("stored", "")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 from agg_support import PASSWORD, Sender, Web, log_in, plain_client, wait_until
-from auth.test_staff import add, as_user
+from auth.test_staff import add
 from playwright.sync_api import Page, expect
 from web.test_search_web import moment, new_case
 
@@ -42,7 +42,7 @@ def recorded(web: Web, target: str) -> list[tuple[str, str]]:
 def test_one_asks_and_another_decides(web: Web, camera: str) -> None:
     li, wang = add(web, "investigator@village", "approver@village"), add(web, "approver@village")
     far, monitor = add(web, "approver@harbour", "investigator@harbour"), add(web, "monitor")
-    with as_user(web, li) as asker, as_user(web, wang) as approver:
+    with web.logged_in(li) as asker, web.logged_in(wang) as approver:
         answer = ask(asker, new_case(asker))
         assert answer.status_code == 201, answer.text
         it = answer.json()
@@ -51,12 +51,12 @@ def test_one_asks_and_another_decides(web: Web, camera: str) -> None:
         own = asker.post(f"/api/releases/{it['id']}/approve", json=WHY)
         assert own.status_code == 409
         assert "second person" in own.json()["error"]
-        with as_user(web, far) as other:
+        with web.logged_in(far) as other:
             assert other.get("/api/releases").json() == {"releases": []}
             for deed in ("approve", "refuse"):
                 assert other.post(f"/api/releases/{it['id']}/{deed}", json=WHY).status_code == 403
             assert other.post(f"/api/releases/{it['id']}/fetch").status_code == 403
-        with as_user(web, monitor) as other:
+        with web.logged_in(monitor) as other:
             assert other.get("/api/releases").status_code == 403
         assert approver.post(f"/api/releases/{it['id']}/approve", json={"reason": " "}).status_code == 409
         assert [one["id"] for one in approver.get("/api/releases").json()["releases"]][:1] == [it["id"]]
@@ -84,14 +84,14 @@ def test_one_asks_and_another_decides(web: Web, camera: str) -> None:
     ],
 )
 def test_requests_that_cannot_be(web: Web, camera: str, changed: dict[str, object], status: int, words: str) -> None:
-    with as_user(web, add(web, "investigator@village")) as client:
+    with web.logged_in(add(web, "investigator@village")) as client:
         answer = ask(client, new_case(client), **{"camera": camera, **changed})
         assert (answer.status_code, words in answer.json()["error"]) == (status, True), answer.text
 
 
 def test_a_token_reads_but_neither_asks_nor_decides_nor_fetches(web: Web, camera: str) -> None:
     name = add(web, "investigator@village", "approver@village")
-    with as_user(web, name) as client:
+    with web.logged_in(name) as client:
         case = new_case(client)
         it = ask(client, case, camera=camera).json()
         permissions = ["release.see", "release.ask", "release.decide"]
@@ -106,7 +106,7 @@ def test_a_token_reads_but_neither_asks_nor_decides_nor_fetches(web: Web, camera
 
 def test_the_page_asks_and_decides(web: Web, camera: str, page: Page) -> None:
     li, wang = add(web, "investigator@village"), add(web, "approver@village")
-    with as_user(web, li) as client:
+    with web.logged_in(li) as client:
         case = new_case(client)
     log_in(web, page, li)
     page.goto(f"{web.url}/releases?case={case}&camera={camera}&at=1790000000")

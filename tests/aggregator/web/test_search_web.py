@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx2
 import pytest
 from agg_support import JPEG, Sender, Web, entered, event, log_in
-from auth.test_staff import add, as_user
+from auth.test_staff import add
 from playwright.sync_api import Page, expect
 
 from aggregator.domain import clip as clips
@@ -83,7 +83,7 @@ def recorded(web: Web, case: str) -> list[AuditEntry]:
 
 def test_a_question_under_a_case_is_answered_and_recorded(web: Web, filed: dict[str, str]) -> None:
     name = add(web, "investigator@hamlet")
-    with as_user(web, name) as client:
+    with web.logged_in(name) as client:
         case = case_here(client)
         hits = search(client, case).json()["hits"]
         assert [hit["id"] for hit in hits if hit["id"] in filed.values()] == [
@@ -107,7 +107,7 @@ def test_a_question_under_a_case_is_answered_and_recorded(web: Web, filed: dict[
 
 
 def test_ux_19_a_preview_in_the_results_is_no_deliberate_access(web: Web, filed: dict[str, str]) -> None:
-    with as_user(web, add(web, "investigator@hamlet")) as client:
+    with web.logged_in(add(web, "investigator@hamlet")) as client:
         case = case_here(client)
         picture = f"/api/footage/{filed['person']}/picture?case={quote(case)}"
         assert client.get(picture, headers={"Sec-Fetch-Dest": "image"}).status_code == 200
@@ -137,7 +137,7 @@ def test_ux_19_a_preview_in_the_results_is_no_deliberate_access(web: Web, filed:
 def test_what_goes_beyond_is_refused_and_shows_nothing(
     web: Web, filed: dict[str, str], words: str, status: int
 ) -> None:
-    with as_user(web, add(web, "investigator")) as client:
+    with web.logged_in(add(web, "investigator")) as client:
         case = case_here(client)
         answer = search(client, case, words)
         assert answer.status_code == status
@@ -145,7 +145,7 @@ def test_what_goes_beyond_is_refused_and_shows_nothing(
 
 
 def test_a_clip_is_asked_for_under_the_case(web: Web, filed: dict[str, str]) -> None:
-    with as_user(web, add(web, "investigator@hamlet")) as client:
+    with web.logged_in(add(web, "investigator@hamlet")) as client:
         case = case_here(client)
         clip = f"/api/footage/{filed['car']}/clip?case={quote(case)}"
         assert client.get(clip).status_code == 404
@@ -176,7 +176,7 @@ def whole(web: Web) -> Path:
 
 
 def test_a_case_narrows_what_may_be_asked(web: Web, filed: dict[str, str]) -> None:
-    with as_user(web, add(web, "investigator@hamlet")) as client:
+    with web.logged_in(add(web, "investigator@hamlet")) as client:
         case = case_here(client, places=["hamlet/yard-2"], **{"from": moment(-1.5), "until": moment(1)})
         long_ago = f"&from={moment(-1.4)}&until={moment(0)}"
         inside = client.get(f"/api/footage?case={quote(case)}&place=hamlet/yard-2{long_ago}")
@@ -188,9 +188,9 @@ def test_a_case_narrows_what_may_be_asked(web: Web, filed: dict[str, str]) -> No
 
 
 def test_cases_of_other_sites_do_not_exist(web: Web) -> None:
-    with as_user(web, add(web, "investigator@harbour")) as other:
+    with web.logged_in(add(web, "investigator@harbour")) as other:
         case = new_case(other, site="harbour")
-    with as_user(web, add(web, "investigator@hamlet")) as client:
+    with web.logged_in(add(web, "investigator@hamlet")) as client:
         assert client.post("/api/cases", json={"id": "x", "site": "harbour"}).status_code == 422
         mine = case_here(client)
         shown = {it["id"] for it in client.get("/api/cases").json()["cases"]}
@@ -210,7 +210,7 @@ def test_cases_of_other_sites_do_not_exist(web: Web) -> None:
     ],
 )  # fmt: skip
 def test_impossible_cases_are_refused(web: Web, changed: dict[str, object]) -> None:
-    with as_user(web, add(web, "investigator@hamlet")) as client:
+    with web.logged_in(add(web, "investigator@hamlet")) as client:
         fields = {
             "id": "bad",
             "purpose": "long enough to be one",

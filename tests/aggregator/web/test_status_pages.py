@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from agg_support import run_apart
 
-from aggregator.domain.store_port import Reader
+from aggregator.domain.store_port.events import FleetReader
 from aggregator.ingest.message_validator import InvalidMessage, validate
 from aggregator.services.site_clock import zone_of
 from aggregator.web.dashboard.i18n.texts import TEXTS
@@ -60,8 +60,8 @@ def test_what_a_page_offers_is_read_off_the_event_loop() -> None:
 
     async def loop() -> threading.Thread:
         nothing: Any = None
-        reader = cast(Reader, SimpleNamespace(cameras=read, boxes=read))
-        await PageContext(reader, nothing, nothing, nothing).known()
+        fleet = cast(FleetReader, SimpleNamespace(cameras=read, boxes=read))
+        await PageContext(fleet, nothing, nothing).known()
         return threading.current_thread()
 
     assert run_apart(loop()) not in threads

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 from agg_support import START_NS, Sender, Web, add_staff, entered, event, log_in, wait_until
-from auth.test_staff import as_user
 from picture_box import Running
 from playwright.sync_api import Page, expect
 from web.test_search_web import moment, new_case
@@ -98,7 +97,7 @@ def test_ux_17_hits_are_visits_and_a_clip_reports_by_itself(web: Web, page: Page
         sender.raw(encode(BoxStatus(online=True, epoch="ab12", cameras=cameras)), sender.topics.status)
     finally:
         sender.close()
-    with as_user(web, name) as client:
+    with web.logged_in(name) as client:
         case = new_case(client, id="INC-17", site="grove", expires=moment(24))
     log_in(web, page, name)
     page.goto(f"{web.url}/search")

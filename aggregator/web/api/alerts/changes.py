@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from aggregator.auth.authenticator import Authenticator
-from aggregator.auth.client_address import session_of
+from aggregator.auth.client_address import address_of, session_of
 from aggregator.domain.accounts.authorization import Principal
 from aggregator.web.api.alerts.change_log import AlertChangeLog, Change, counts_within
 from aggregator.web.api.alerts.listing import TAGS
@@ -148,7 +148,7 @@ def _shown(changes: Sequence[Change], caller: Principal) -> list[str]:
 
 def _recheck(request: Request, authenticator: Authenticator) -> Recheck:
     header = request.headers.get("authorization", "")
-    client = request.client.host if request.client else ""
+    client = address_of(request)
 
     def ask() -> Principal | None:
         if header.lower().startswith(BEARER):

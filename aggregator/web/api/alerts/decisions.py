@@ -9,6 +9,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
+from aggregator.auth.client_address import address_of
 from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.alerts import decisions
 from aggregator.domain.alerts.decisions import Merge, Split, Verdict, Wish
@@ -76,7 +77,7 @@ class _Decisions:
         if not is_uuid7(alert_id):
             raise HTTPException(404, "no such alert")
         asked = [decisions.Request(alert_id, wish, version)]
-        (verdict,) = await self._alerts.decide(caller, asked, _origin(request))
+        (verdict,) = await self._alerts.decide(caller, asked, address_of(request))
         if verdict.result == "missing" or (verdict.alert is None and verdict.result != "refused"):
             raise HTTPException(404, verdict.reason or "no such alert")
         if verdict.result == "refused" or verdict.alert is None:
@@ -89,7 +90,7 @@ class _Decisions:
     async def many(self, request: Request, caller: Principal, ids: list[str], wish: Wish) -> BulkResponse:
         """Carry one decision out for many alerts, in one transaction."""
         asked = [decisions.Request(alert_id, wish) for alert_id in dict.fromkeys(ids)]
-        verdicts = await self._alerts.decide(caller, asked, _origin(request))
+        verdicts = await self._alerts.decide(caller, asked, address_of(request))
         shown = {it.id: it for it in await self.shown(caller, verdicts)}
         return BulkResponse(
             results=[
@@ -139,10 +140,6 @@ def _assigned(caller: Principal, to: str | None) -> Assigned | Unassigned:
     if to is None:
         return Assigned(caller.name)
     return Assigned(to) if to else Unassigned()
-
-
-def _origin(request: Request) -> str:
-    return request.client.host if request.client else ""
 
 
 def add(app: FastAPI, alerts: AlertService, responses: AlertResponses) -> None:

@@ -9,6 +9,7 @@ from fastapi import FastAPI, HTTPException, Query
 
 from aggregator.domain.alerts.types import Alert, Severity, Status
 from aggregator.domain.read_models import AlertOrder, AlertQuery
+from aggregator.web.api import cursors
 from aggregator.web.api.alerts.responses import AlertResponses, counts, event_response, history_response
 from aggregator.web.api.dependencies import IdPath, Tags, Who, errors
 from aggregator.web.api_models.alerts import AlertDetailResponse, AlertsResponse
@@ -16,7 +17,7 @@ from aggregator.web.api_models.base import PRINTABLE, TimeText
 from protocol.identifiers import from_rfc3339, is_uuid7
 
 TAGS: Tags = ["alerts"]
-_NUMBERS = re.compile(r"[0-9]{1,2}\.[0-9]{1,18}|[0-9]{1,2}\.[1-4][0-9]{18}")
+_RANK = re.compile(r"[0-9]{1,2}")
 MOST_EVENTS, MOST_HISTORY = 100, 200
 _Filter = Annotated[str | None, Query(max_length=200, pattern=PRINTABLE)]
 _Area = Annotated[str | None, Query(max_length=64, pattern=PRINTABLE, description="An area's name.")]
@@ -29,8 +30,8 @@ _To = Annotated[TimeText | None, Query(description="Whose first event is before 
 def cursor_of(alert: Alert, order: AlertOrder) -> str:
     """The place of an alert in an order."""
     if order == "urgency":
-        return f"u{alert.urgency}.{alert.opened_ns}.{alert.id}"
-    return f"n0.{alert.last_ns}.{alert.id}"
+        return f"u{alert.urgency}.{cursors.cursor_of(alert.opened_ns, alert.id)}"
+    return f"n0.{cursors.cursor_of(alert.last_ns, alert.id)}"
 
 
 def after_cursor(text: str | None, order: AlertOrder) -> tuple[int, int, str] | None:
@@ -42,9 +43,9 @@ def after_cursor(text: str | None, order: AlertOrder) -> tuple[int, int, str] | 
     if text is None:
         return None
     rank, _, rest = text[1:].partition(".")
-    time_ns, _, alert_id = rest.partition(".")
-    if text[:1] == order[0] and is_uuid7(alert_id) and _NUMBERS.fullmatch(f"{rank}.{time_ns}"):
-        return int(rank), int(time_ns), alert_id
+    place = cursors.place_of(rest)
+    if place is not None and text[:1] == order[0] and _RANK.fullmatch(rank):
+        return int(rank), *place
     raise HTTPException(400, "cursor: take it from the 'next' of an answer with the same order")
 
 

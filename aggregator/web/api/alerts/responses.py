@@ -20,11 +20,8 @@ from aggregator.web.api_models.alerts import (
     HistoryResponse,
     SuppressionResponse,
 )
+from aggregator.web.api_models.base import optional_time
 from protocol.identifiers import to_rfc3339
-
-
-def _time(time_ns: int | None) -> str | None:
-    return None if time_ns is None else to_rfc3339(time_ns)
 
 
 def _picture(event_id: str | None) -> str | None:
@@ -64,7 +61,7 @@ class AlertResponses:
         zone = places.zone(alert.site, alert.box)
         suppression = None
         if alert.suppression:
-            until = _time(alert.suppressed_until_ns)
+            until = optional_time(alert.suppressed_until_ns)
             suppression = SuppressionResponse(kind=alert.suppression, by=alert.suppressed_by, until=until)
         return AlertResponse(
             id=alert.id,
@@ -89,10 +86,10 @@ class AlertResponses:
             first=to_rfc3339(alert.first_ns),
             last=to_rfc3339(alert.last_ns),
             opened=to_rfc3339(alert.opened_ns),
-            ended=_time(alert.ended_ns),
-            acknowledged=_time(alert.acknowledged_ns),
+            ended=optional_time(alert.ended_ns),
+            acknowledged=optional_time(alert.acknowledged_ns),
             acknowledged_by=alert.acknowledged_by,
-            closed=_time(alert.closed_ns),
+            closed=optional_time(alert.closed_ns),
             closed_by=alert.closed_by,
             local_time=places.sites.local(alert.site, alert.last_ns, zone).isoformat(),
             time_zone=zone,

@@ -10,6 +10,7 @@ from aggregator.domain.investigation.release import Release
 from aggregator.services.release_service import ReleaseDownload, ReleaseService
 from aggregator.web.api.dependencies import IdPath, Tags, Who, content, errors
 from aggregator.web.api_models import releases as models
+from aggregator.web.api_models.base import optional_time
 from protocol.identifiers import from_rfc3339, to_rfc3339
 
 _TAGS: Tags = ["unredacted copies"]
@@ -37,15 +38,12 @@ class Download(StreamingResponse):
 
 def _release(it: Release) -> models.ReleaseResponse:
     """A release as the API shows it; never its key, and nothing of its pictures."""
-
-    def time(value: int) -> str | None:
-        return to_rfc3339(value) if value else None
-
     return models.ReleaseResponse(
         id=it.id, case=it.case_id, site=it.site, box=it.box, camera=it.camera, begin=to_rfc3339(it.from_ns),
-        to=to_rfc3339(it.to_ns), reason=it.reason, state=it.state, asked_by=it.asked_by, asked=time(it.asked_ns),
-        decided_by=it.decided_by, decided=time(it.decided_ns), decision=it.decision, problem=it.problem,
-        expires=time(it.expires_ns), fetches=it.fetches,
+        to=to_rfc3339(it.to_ns), reason=it.reason, state=it.state, asked_by=it.asked_by,
+        asked=optional_time(it.asked_ns or None), decided_by=it.decided_by,
+        decided=optional_time(it.decided_ns or None), decision=it.decision, problem=it.problem,
+        expires=optional_time(it.expires_ns or None), fetches=it.fetches,
         destroyed=it.state in ("ready", "fetched", "expired") and not it.sealed,
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from aggregator.storage.object_store import ObjectStorage
 from aggregator.web.api.dependencies import IdPath, Tags, Who, content, errors, shown_by_page
 from aggregator.web.api.video.clips import FILM_RESPONSES, film
 from aggregator.web.api_models import search as models
-from aggregator.web.api_models.base import PRINTABLE
+from aggregator.web.api_models.base import PRINTABLE, optional_time
 from common.errors import ContractError
 from protocol.identifiers import from_rfc3339, is_uuid7, to_rfc3339
 
@@ -39,14 +39,11 @@ def add(app: FastAPI, searches: SearchService, objects: ObjectStorage) -> None:
 
 
 def _case(case: Case) -> models.CaseResponse:
-    def time(value: int | None) -> str | None:
-        return None if value is None else to_rfc3339(value)
-
     return models.CaseResponse(
         id=case.id, purpose=case.purpose, basis=case.basis, site=case.site, places=list(case.places),
-        begin=time(case.from_ns), until=time(case.until_ns), expires=to_rfc3339(case.expires_ns),
+        begin=optional_time(case.from_ns), until=optional_time(case.until_ns), expires=to_rfc3339(case.expires_ns),
         opened_by=case.opened_by, opened=to_rfc3339(case.opened_ns), closed_by=case.closed_by,
-        closed=time(case.closed_ns),
+        closed=optional_time(case.closed_ns),
     )  # fmt: skip
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi import FastAPI, HTTPException, Request
 
 from aggregator.auth.client_address import session_of
 from aggregator.auth.passwords import hash_token
@@ -12,16 +10,15 @@ from aggregator.domain.escalation.notification import Notification, Target
 from aggregator.notifications.addresses import SERVICES
 from aggregator.notifications.web_push import Subscription
 from aggregator.services.monitoring.notification_service import NotificationService
+from aggregator.web.api.cursors import Before, cursor_of, place_before
 from aggregator.web.api.dependencies import IdPath, Tags, Who, errors
+from aggregator.web.api_models.base import optional_time
 from aggregator.web.api_models.monitoring import notifications as models
 from protocol.identifiers import to_rfc3339
 
 _OWN: Tags = ["own notifications"]
 _DEAD: Tags = ["notifications"]
 PAGE = 100
-Before = Annotated[
-    str | None, Query(description="`before` of the page before.", max_length=80, pattern=r"^[0-9]{1,19}:[0-9a-f-]{36}$")
-]
 
 
 def add(app: FastAPI, notifications: NotificationService) -> None:
@@ -37,7 +34,7 @@ def _target(it: Target) -> models.TargetResponse:
         label=it.label,
         language=it.language,
         made=to_rfc3339(it.made_ns),
-        failed=to_rfc3339(it.failed_ns) if it.failed_ns else None,
+        failed=optional_time(it.failed_ns or None),
         problem=it.problem,
     )
 
@@ -94,15 +91,11 @@ def _add_targets(app: FastAPI, notifications: NotificationService) -> None:
 
 
 def _add_dead_letters(app: FastAPI, notifications: NotificationService) -> None:
-    @app.get("/api/notifications", tags=_DEAD)
+    @app.get("/api/notifications", tags=_DEAD, responses=errors(400))
     def list_dead_letters(caller: Who, before: Before = None) -> models.DeadLettersResponse:
         """Notifications that were given up, the newest first."""
-        position = None
-        if before is not None:
-            ended, _, last = before.partition(":")
-            position = (min(int(ended), 2**63 - 1), last)
-        found = notifications.dead_letters(caller, position, PAGE)
-        more = f"{found[-1].ended_ns}:{found[-1].id}" if len(found) == PAGE else None
+        found = notifications.dead_letters(caller, place_before(before), PAGE)
+        more = cursor_of(found[-1].ended_ns, found[-1].id) if len(found) == PAGE else None
         return models.DeadLettersResponse(notifications=[_dead_letter(it) for it in found], before=more)
 
     @app.post("/api/notifications/{notification}/replay", status_code=202, tags=_DEAD)

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 from fastapi import FastAPI, HTTPException, Query
 
 from aggregator.services.shift.handover_service import HandoverService
+from aggregator.web.api.cursors import Before, cursor_of, place_before
 from aggregator.web.api.dependencies import IdPath, Who, errors
 from aggregator.web.api.shift.procedures import TAGS
 from aggregator.web.api_models.base import PRINTABLE
 from aggregator.web.api_models.monitoring import shift as models
 from protocol.identifiers import is_uuid7
 
-_CURSOR = re.compile(r"([0-9]{1,18}|[1-4][0-9]{18})\.(.+)")
 _Scope = Annotated[str, Query(description="`*`, a site, or `site/area`.", max_length=129, pattern=PRINTABLE)]
-_Before = Annotated[str | None, Query(description="`before` of the page before.", max_length=100)]
-
-
-def _cursor(text: str | None) -> tuple[int, str] | None:
-    if text is None:
-        return None
-    match = _CURSOR.fullmatch(text)
-    if match is None or not is_uuid7(match[2]):
-        raise HTTPException(400, "before: take it from the 'before' of an answer")
-    return int(match[1]), match[2]
 
 
 def add(app: FastAPI, handovers: HandoverService) -> None:
@@ -37,11 +26,11 @@ def add(app: FastAPI, handovers: HandoverService) -> None:
 def _add_documents(app: FastAPI, handovers: HandoverService) -> None:
     @app.get("/api/handovers", tags=TAGS, responses=errors(400))
     async def list_handovers(
-        caller: Who, before: _Before = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+        caller: Who, before: Before = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
     ) -> models.HandoversResponse:
         """Documents of the caller's scopes, newest first."""
-        found = await handovers.newest(caller, limit, _cursor(before))
-        following = f"{found[-1].left_ns}.{found[-1].id}" if len(found) == limit else None
+        found = await handovers.newest(caller, limit, place_before(before))
+        following = cursor_of(found[-1].left_ns, found[-1].id) if len(found) == limit else None
         return models.HandoversResponse(handovers=[models.HandoverSummary.of(it) for it in found], before=following)
 
     @app.get("/api/handovers/current", tags=TAGS, responses=errors(409))

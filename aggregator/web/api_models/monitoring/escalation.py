@@ -7,11 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from aggregator.settings.escalation import Severity, Weekday
-from aggregator.web.api_models.base import NAME, PRINTABLE, RequestModel, ResponseModel, Time, example
+from aggregator.web.api_models.base import PRINTABLE, NameText, RequestModel, ResponseModel, ShortText, Time, example
 
 Text = Annotated[str, StringConstraints(max_length=80, pattern=PRINTABLE)]
-Key = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=NAME)]
-Short = Annotated[str, StringConstraints(max_length=64, pattern=PRINTABLE)]
 _LEVEL = {"name": "village", "notify": ["rota:night"], "minutes": {"critical": 5, "high": 15}}
 _SITE = {
     "chains": {"gates": {"areas": ["gates"], "levels": [_LEVEL], "then": "", "repeat": 2}},
@@ -24,28 +22,28 @@ class OverrideModel(RequestModel):
     """Another user is on call for a while."""
 
     user: Text
-    start: Short = Field(description="Local time of the rota, as 2026-12-01T08:00.")
-    end: Short
+    start: ShortText = Field(description="Local time of the rota, as 2026-12-01T08:00.")
+    end: ShortText
 
 
 class RotaModel(RequestModel):
     """People who are on call in turn."""
 
     people: list[Text] = Field(max_length=100)
-    start: Short = Field(description="Local time of one hand-over, as 2026-11-23T08:00.")
+    start: ShortText = Field(description="Local time of one hand-over, as 2026-11-23T08:00.")
     weeks: int = Field(1, ge=1, le=8)
     overrides: list[OverrideModel] = Field([], max_length=200)
-    timezone: Short = Field("", description="IANA name; empty: the site's.")
+    timezone: ShortText = Field("", description="IANA name; empty: the site's.")
 
 
 class CalendarModel(RequestModel):
     """Working hours."""
 
-    hours: dict[Weekday, list[Short]] = Field({}, description="Weekday → spans such as 08:00-18:00, local time.")
-    holidays: Short = Field("", description="ISO 3166 country or subdivision, as CN.")
-    closed: list[Short] = Field([], max_length=400, description="Further closed days, as 2026-12-24.")
-    workdays: list[Short] = Field([], max_length=400, description="Days that are worked, with Monday's hours.")
-    timezone: Short = Field("", description="IANA name; empty: the site's.")
+    hours: dict[Weekday, list[ShortText]] = Field({}, description="Weekday → spans such as 08:00-18:00, local time.")
+    holidays: ShortText = Field("", description="ISO 3166 country or subdivision, as CN.")
+    closed: list[ShortText] = Field([], max_length=400, description="Further closed days, as 2026-12-24.")
+    workdays: list[ShortText] = Field([], max_length=400, description="Days that are worked, with Monday's hours.")
+    timezone: ShortText = Field("", description="IANA name; empty: the site's.")
 
 
 class LevelModel(RequestModel):
@@ -56,7 +54,7 @@ class LevelModel(RequestModel):
         {}, description="Until the next level, by severity; empty: critical 5, high 15, medium 60."
     )
     name: Text = ""
-    calendar: Short = ""
+    calendar: ShortText = ""
     outside: list[Text] = Field([], max_length=20, description="Who is notified outside of the calendar's hours.")
 
 
@@ -65,7 +63,7 @@ class ChainModel(RequestModel):
 
     levels: list[LevelModel] = Field(max_length=8)
     areas: list[Text] = Field([], max_length=100, description="Whose alerts; `*` is the rest of the site.")
-    then: Short = Field("", description="The chain that goes on after the last level.")
+    then: ShortText = Field("", description="The chain that goes on after the last level.")
     repeat: int = Field(0, ge=0, le=10, description="How often the last level is notified again.")
 
 
@@ -74,9 +72,9 @@ class EscalationModel(RequestModel):
 
     model_config = RequestModel.model_config | example(_SITE)
 
-    chains: dict[Key, ChainModel] = Field({}, max_length=50)
-    rotas: dict[Key, RotaModel] = Field({}, max_length=50)
-    calendars: dict[Key, CalendarModel] = Field({}, max_length=50)
+    chains: dict[NameText, ChainModel] = Field({}, max_length=50)
+    rotas: dict[NameText, RotaModel] = Field({}, max_length=50)
+    calendars: dict[NameText, CalendarModel] = Field({}, max_length=50)
 
 
 class EscalationRequest(RequestModel):

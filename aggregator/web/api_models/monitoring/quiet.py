@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
+from aggregator.domain.alerts.types import Severity
 from aggregator.domain.quiet.matching import MOST_VALUES
 from aggregator.web.api_models.alerts import AlertResponse
 from aggregator.web.api_models.base import (
-    PRINTABLE,
+    ClockText,
     Id,
     NameText,
     ReasonText,
@@ -17,6 +18,7 @@ from aggregator.web.api_models.base import (
     ResponseModel,
     Time,
     TimeText,
+    WordText,
     example,
 )
 
@@ -24,9 +26,6 @@ _ID = "0198c0de-0000-7000-8000-000000000000"
 _MATCH = {"site": ["village"], "place": ["walkway"], "kind": ["zone.entered"]}
 _SPAN = {"from": "2026-11-23T08:00:00.000000000Z", "until": "2026-11-24T08:00:00.000000000Z"}
 _REASON = "Building work at the walkway"
-Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=PRINTABLE)]
-Words = list[Word]
-ClockText = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 MOST_LISTED = 500
 EndedFilter = Literal["active", "all"]
 
@@ -39,13 +38,13 @@ class MatchModel(RequestModel):
 
     model_config = example(_MATCH)
 
-    site: Annotated[list[Word], Field(min_length=1, max_length=MOST_VALUES)]
-    area: Words = Field([], description="Areas of these sites.", max_length=MOST_VALUES)
-    place: Words = Field([], description="Cameras, gates, doors or boxes.", max_length=MOST_VALUES)
-    kind: Words = Field([], description="Kinds of events.", max_length=MOST_VALUES)
-    subject: Words = Field([], description="Zones, lines, doors or gates.", max_length=MOST_VALUES)
-    object: Words = Field([], description="Object classes.", max_length=MOST_VALUES)
-    severity: list[Literal["low", "medium", "high", "critical"]] = Field([], max_length=4)
+    site: Annotated[list[WordText], Field(min_length=1, max_length=MOST_VALUES)]
+    area: list[WordText] = Field([], description="Areas of these sites.", max_length=MOST_VALUES)
+    place: list[WordText] = Field([], description="Cameras, gates, doors or boxes.", max_length=MOST_VALUES)
+    kind: list[WordText] = Field([], description="Kinds of events.", max_length=MOST_VALUES)
+    subject: list[WordText] = Field([], description="Zones, lines, doors or gates.", max_length=MOST_VALUES)
+    object: list[WordText] = Field([], description="Object classes.", max_length=MOST_VALUES)
+    severity: list[Severity] = Field([], max_length=4)
 
 
 class PreviewRequest(RequestModel):
@@ -212,8 +211,8 @@ class SourceShelveRequest(RequestModel):
     site: NameText
     box: NameText | None = None
     place: NameText = Field(description="Camera, gate, door, or the box itself.")
-    kind: Word | None = None
-    alert: Word | None = Field(None, description="The id of an alert of the device: only that one.")
+    kind: WordText | None = None
+    alert: WordText | None = Field(None, description="The id of an alert of the device: only that one.")
     mode: Literal["timed", "one_shot"] = Field("timed", description="`one_shot`: until the condition ends.")
     minutes: int = Field(ge=1, le=1440, description="At most so long, also with `one_shot`.")
     critical: bool = Field(False, description="Also critical alerts; for supervisors only.")

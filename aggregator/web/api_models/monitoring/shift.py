@@ -6,10 +6,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from aggregator.domain.alerts.types import Acknowledgement, Severity
 from aggregator.domain.shift.handover import MOST_NOTE, AlertLine, BrokenDevice, Content, Handover, ShiftNote
 from aggregator.domain.shift.procedure import MOST_STEPS, MOST_TEXT, MOST_VERSIONS, Checklist, Procedure
 from aggregator.domain.shift.step import Step
-from aggregator.web.api_models.base import PRINTABLE, Id, RequestModel, ResponseModel, Time, example
+from aggregator.web.api_models.base import (
+    PRINTABLE,
+    Id,
+    RequestModel,
+    ResponseModel,
+    ShortText,
+    Time,
+    WordText,
+    example,
+    optional_time,
+)
 from protocol.identifiers import to_rfc3339
 
 _SENTENCE = Annotated[str, StringConstraints(max_length=MOST_TEXT, pattern=PRINTABLE)]
@@ -71,8 +82,8 @@ class ProcedureRequest(RequestModel):
 
     model_config = example(kind="door.forced", site="village", steps=[_STEP], after=2)
 
-    kind: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=PRINTABLE)]
-    site: Annotated[str, StringConstraints(max_length=64, pattern=PRINTABLE)] = ""
+    kind: WordText
+    site: ShortText = ""
     steps: list[StepModel] = Field(max_length=MOST_STEPS)
     after: int = Field(description="The version that you have seen; 0: there was none.", ge=0, lt=MOST_VERSIONS)
 
@@ -172,8 +183,8 @@ class HandoverLine(ResponseModel):
     kind: str
     subject: str
     object: str
-    severity: Literal["low", "medium", "high", "critical"]
-    acknowledgement: Literal["unacknowledged", "acknowledged", "assigned"]
+    severity: Severity
+    acknowledgement: Acknowledgement
     assignee: str
     count: int
     first: Time
@@ -192,7 +203,7 @@ class HandoverLine(ResponseModel):
             "severity": it.severity, "acknowledgement": it.acknowledgement,
             "assignee": it.assignee, "count": it.count, "first": to_rfc3339(it.first_ns),
             "last": to_rfc3339(it.last_ns), "note": it.note, "suppression": it.suppression, "suppressed_by": it.by,
-            "until": None if it.until_ns is None else to_rfc3339(it.until_ns),
+            "until": optional_time(it.until_ns),
         })  # fmt: skip
 
 
@@ -212,7 +223,7 @@ class BrokenDeviceResponse(ResponseModel):
     @classmethod
     def of(cls, it: BrokenDevice) -> BrokenDeviceResponse:
         """From the domain's."""
-        since = None if it.since_ns is None else to_rfc3339(it.since_ns)
+        since = optional_time(it.since_ns)
         return cls(device=it.device, site=it.site, box=it.box, id=it.place, name=it.name, state=it.state, since=since)
 
 
@@ -261,7 +272,7 @@ class ContentResponse(ResponseModel):
     def of(cls, it: Content) -> ContentResponse:
         """From the domain's."""
         return cls(
-            scope=it.scope, since=None if it.since_ns is None else to_rfc3339(it.since_ns), at=to_rfc3339(it.at_ns),
+            scope=it.scope, since=optional_time(it.since_ns), at=to_rfc3339(it.at_ns),
             counts=it.counts, alerts=[HandoverLine.of(line) for line in it.alerts], hidden_count=it.hidden_count,
             hidden=[HandoverLine.of(line) for line in it.hidden],
             devices=[BrokenDeviceResponse.of(device) for device in it.devices],
@@ -328,7 +339,7 @@ class HandoverResponse(HandoverSummary):
 def _summary(it: Handover) -> dict[str, Any]:
     return {
         "id": it.id, "scope": it.scope, "state": it.state, "left_by": it.left_by, "left": to_rfc3339(it.left_ns),
-        "taken_by": it.taken_by, "taken": None if it.taken_ns is None else to_rfc3339(it.taken_ns),
+        "taken_by": it.taken_by, "taken": optional_time(it.taken_ns),
         "digest": it.digest,
     }  # fmt: skip
 

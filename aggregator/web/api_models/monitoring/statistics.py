@@ -5,14 +5,23 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from aggregator.domain.quality.aggregates import Quantiles, Source
 from aggregator.domain.quality.box_yaml import yaml_of
 from aggregator.domain.quality.false_alarms import Quality
 from aggregator.domain.quality.replay import MOST_INERTIA, Asleep, Effect, Inertia, Mask, MinimumHeight, Suggestion
 from aggregator.services.shift.statistics_service import Report, RuleReport
-from aggregator.web.api_models.base import PRINTABLE, RequestModel, ResponseModel, Time, TimeText, example
+from aggregator.web.api_models.base import (
+    ClockText,
+    RequestModel,
+    ResponseModel,
+    ShortText,
+    Time,
+    TimeText,
+    example,
+    optional_time,
+)
 from common.clock import SECOND_NS
 from common.errors import ContractError
 from protocol.identifiers import to_rfc3339
@@ -25,7 +34,6 @@ _EFFECT = {
     "not_opened_by_outcome": {"false_alarm": 8, "": 1}, "examples": ["01890000-0000-7000-8000-000000000000"],
 }  # fmt: skip
 _CHANGE = {"change": "inertia", "looks": 5}
-_Name = Annotated[str, StringConstraints(max_length=64, pattern=PRINTABLE)]
 _Pixels = Annotated[float, Field(ge=0, le=100_000)]
 
 
@@ -157,7 +165,7 @@ class StatisticsResponse(ResponseModel):
             "retention": [
                 {
                     "what": line.what, "floor_days": line.floor_days, "ceiling_days": line.ceiling_days,
-                    "oldest": None if line.oldest_ns is None else to_rfc3339(line.oldest_ns),
+                    "oldest": optional_time(line.oldest_ns),
                 }
                 for line in it.retention
             ],
@@ -216,10 +224,8 @@ class ChangeModel(RequestModel):
     top: _Pixels | None = None
     right: _Pixels | None = None
     bottom: _Pixels | None = None
-    begin: Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = Field(
-        default=None, description="asleep: from this local time of day."
-    )
-    end: Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = None
+    begin: ClockText | None = Field(default=None, description="asleep: from this local time of day.")
+    end: ClockText | None = None
 
     def suggestion(self) -> Suggestion:
         """As the domain has it.
@@ -314,11 +320,11 @@ class ReplayRequest(RequestModel):
 
     model_config = example({**_SOURCE, "from": _TIME, "to": _TIME, "change": _CHANGE})
 
-    site: _Name
-    box: _Name
-    camera: _Name
-    kind: _Name
-    subject: _Name = ""
+    site: ShortText
+    box: ShortText
+    camera: ShortText
+    kind: ShortText
+    subject: ShortText = ""
     from_: TimeText = Field(alias="from")
     to: TimeText
     change: ChangeModel

@@ -13,6 +13,7 @@ from nicegui.events import GenericEventArguments
 
 from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.read_models import Passage, Place
+from aggregator.domain.store_port.events import EventReader
 from aggregator.monitoring.change_feed import ChangeSet
 from aggregator.services.box_command_service import BoxCommandService
 from aggregator.services.site_lists.passage_service import EntryReason, PassageService
@@ -45,16 +46,22 @@ class GatesPage:
 
     Args:
         context: What every page needs.
+        events: The last passages.
         commands: Opens gates and doors.
         passages: Says why a gate decided so.
         visitor: The user who opened it.
     """
 
     def __init__(
-        self, context: PageContext, commands: BoxCommandService, passages: PassageService, visitor: PageSession
+        self,
+        context: PageContext,
+        events: EventReader,
+        commands: BoxCommandService,
+        passages: PassageService,
+        visitor: PageSession,
     ) -> None:
         self._context, self._commands, self._words = context, commands, visitor.words
-        self._passages = passages
+        self._events, self._passages = events, passages
         self._plates: dict[str, str] = {}
         self.see_as(visitor.caller)
         self._frame = PageLayout(context, "/gates", visitor)
@@ -96,8 +103,8 @@ class GatesPage:
             self._reading = False
 
     def _read(self) -> list[tuple[Place, list[Passage], dict[str, EntryReason]]]:
-        reader = self._context.reader
-        seen = [(place, reader.passages(*views.key_of(place), LAST)) for place in reader.places() if self._sees(place)]
+        places = [it for it in self._context.fleet.places() if self._sees(it)]
+        seen = [(it, self._events.passages(*views.key_of(it), LAST)) for it in places]
         return [(place, last, self._passages.reasons(place.site, last)) for place, last in seen]
 
     def _sees(self, place: Place) -> bool:
@@ -196,10 +203,16 @@ class GatesPage:
 
 
 async def show(
-    context: PageContext, commands: BoxCommandService, passages: PassageService, updates: PageUpdates, client: Client
+    context: PageContext,
+    events: EventReader,
+    client: Client,
+    *,
+    commands: BoxCommandService,
+    passages: PassageService,
+    updates: PageUpdates,
 ) -> None:
     """Build a page for a request and keep it up to date until its browser leaves."""
-    page = GatesPage(context, commands, passages, PageSession.of(client))
+    page = GatesPage(context, events, commands, passages, PageSession.of(client))
     await page.build()
 
     def show_changes(update: ChangeSet, caller: Principal) -> None:

@@ -14,6 +14,7 @@ from nicegui.events import UploadEventArguments
 from aggregator.domain.site_lists.conflicts import Conflict, ListConflict
 from aggregator.domain.site_lists.list_entry import STANDINGS, Kind, ListEntry, ListEntryRequest
 from aggregator.domain.site_lists.local_dates import shown
+from aggregator.domain.store_port.site_lists import SiteListReader
 from aggregator.services.site_lists.site_list_service import FileRows, SiteListService
 from aggregator.web.body_limits import MOST_LIST_BYTES
 from aggregator.web.dashboard.forms.error_text import error_text
@@ -57,13 +58,21 @@ class ListsPage:
 
     Args:
         context: What every page needs.
+        reader: Versions of lists.
         lists: The lists.
         visitor: The user who opened it.
         known: Cameras and boxes.
     """
 
-    def __init__(self, context: PageContext, lists: SiteListService, visitor: PageSession, known: Known) -> None:
-        self._context, self._lists, self._words = context, lists, visitor.words
+    def __init__(
+        self,
+        context: PageContext,
+        reader: SiteListReader,
+        lists: SiteListService,
+        visitor: PageSession,
+        known: Known,
+    ) -> None:
+        self._context, self._reader, self._lists, self._words = context, reader, lists, visitor.words
         within = visitor.caller.within("list.see")
         self._frame = PageLayout(context, "/lists", visitor)
         sites = sorted({box.site for box in known.boxes} | set(context.sites.sites))
@@ -88,7 +97,7 @@ class ListsPage:
             self._form()
             self._table = ui.element("div").classes("table").props("data-testid=list")
         await self._hide()
-        ui.timer(SECONDS_BETWEEN_CHECKS, self._tell_version)
+        ui.timer(SECONDS_BETWEEN_CHECKS, self._show_version)
 
     async def _choose(self, site: str) -> None:
         self._site = site
@@ -98,7 +107,7 @@ class ListsPage:
         """Nothing is shown before the access is in the audit log."""
         self._export.props(f'href="/api/sites/{self._site}/list.csv" download="{self._site}-list.csv"')
         self._zone_note.set_content(escape(self._words["lists.zone"].format(zone=self._zone().key)))
-        await self._tell_version()
+        await self._show_version()
         self._table.clear()
         with self._table:
             text = self._words["lists.show"]
@@ -109,7 +118,7 @@ class ListsPage:
             caller = await self._frame.who()
             if caller is not None:
                 entries = await self._lists.entries(caller, self._site)
-                await self._tell_version()
+                await self._show_version()
                 self._fill(entries)
         except PaifangError as error:
             ui.notify(error_text(error, self._words), type="negative")
@@ -127,9 +136,9 @@ class ListsPage:
                     remove = html(self._words["lists.remove"], "", "button", "type=button data-testid=remove-entry")
                     remove.on("click", lambda _, it=entry: self._remove(it.id))
 
-    async def _tell_version(self) -> None:
-        site, reader = self._site, self._context.reader
-        versions, boxes = await asyncio.to_thread(lambda: (reader.list_versions(), reader.boxes()))
+    async def _show_version(self) -> None:
+        site, reader, fleet = self._site, self._reader, self._context.fleet
+        versions, boxes = await asyncio.to_thread(lambda: (reader.list_versions(), fleet.boxes()))
         if site != self._site:  # another site was chosen meanwhile
             return
         version = versions.get(site, 0)
@@ -274,6 +283,6 @@ def conflict_text(it: Conflict, words: Texts, zone: ZoneInfo) -> str:
     )  # fmt: skip
 
 
-async def show(context: PageContext, lists: SiteListService, client: Client) -> None:
+async def show(context: PageContext, reader: SiteListReader, lists: SiteListService, client: Client) -> None:
     """Build a page for a request."""
-    await ListsPage(context, lists, PageSession.of(client), await context.known()).build()
+    await ListsPage(context, reader, lists, PageSession.of(client), await context.known()).build()

@@ -153,7 +153,7 @@ def gap_at(kept: RecordedRanges, time_ns: int) -> Span | None:
 
 
 def player_html(words: Texts) -> str:
-    """Where film is shown (`live_player.js`)."""
+    """Where film is shown (`static/footage/main.js`)."""
     texts = {"waits": words["live.waits"], "ended": words["live.ended"], "shown": words["footage.film"]}
     data = " ".join(f'data-{name}="{escape(text, quote=True)}"' for name, text in texts.items())
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict
 from html import escape
-from typing import get_args
+from typing import Protocol, get_args
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -13,11 +13,12 @@ from nicegui import Client, ui
 
 from aggregator.audit import query
 from aggregator.audit.audit_log_writer import AuditLogWriter
-from aggregator.audit.names import AuditNames
+from aggregator.audit.names import AuditNames, NamesReader
 from aggregator.audit.query import AuditFilter
 from aggregator.domain.audit.audit_entry import Action, AuditEntry
 from aggregator.domain.read_models import Box
 from aggregator.domain.site_lists.local_dates import instant
+from aggregator.domain.store_port.audit import AuditReader
 from aggregator.web.dashboard.forms.form import Form
 from aggregator.web.dashboard.html.audit_html import finding_html, row_html
 from aggregator.web.dashboard.shell.page_layout import PageContext, PageLayout, PageSession, html
@@ -26,18 +27,31 @@ from common.errors import PaifangError, RecordError
 COLUMNS = ("number", "time", "sentence", "site", "reason")
 
 
+class RecordReader(AuditReader, NamesReader, Protocol):
+    """Reads the audit log and the names of what its entries are about."""
+
+
 class AuditPage:
     """One open page.
 
     Args:
         context: What every page needs.
+        reader: The audit log and names.
         audit_log: Where the access is logged.
         visitor: The user who opened it.
         boxes: For the sites' time zones.
     """
 
-    def __init__(self, context: PageContext, audit_log: AuditLogWriter, visitor: PageSession, boxes: list[Box]) -> None:
-        self._context, self._audit_log, self._words, self._boxes = context, audit_log, visitor.words, boxes
+    def __init__(
+        self,
+        context: PageContext,
+        reader: RecordReader,
+        audit_log: AuditLogWriter,
+        visitor: PageSession,
+        boxes: list[Box],
+    ) -> None:
+        self._context, self._reader, self._audit_log = context, reader, audit_log
+        self._words, self._boxes = visitor.words, boxes
         self._frame = PageLayout(context, "/record", visitor)
         self._before: int | None = None
         self._sites = sorted({box.site for box in boxes} | set(context.sites.sites))
@@ -115,7 +129,7 @@ class AuditPage:
         return True
 
     async def _show(self, *, first: bool) -> None:
-        reader, now_ns, wanted = self._context.reader, self._context.now_ns, self._wanted()
+        reader, now_ns, wanted = self._reader, self._context.now_ns, self._wanted()
         asked = {name: str(value) for name, value in asdict(wanted).items() if value}
         if not await self._log("record", asked):
             return
@@ -143,7 +157,7 @@ class AuditPage:
             raise RecordError("case: name the case", sentence="error.dossier.case", field="case")
         if not await self._log("record", {"dossier": case}, case):
             return
-        found = await asyncio.to_thread(query.dossier, self._context.reader, case)
+        found = await asyncio.to_thread(query.dossier, self._reader, case)
         if not found:
             text = f"case: the audit log names no case '{case}'"
             raise RecordError(text, sentence="error.dossier.none", field="case", case=case)
@@ -155,7 +169,7 @@ class AuditPage:
 
     async def _fill(self, found: list[tuple[int, AuditEntry]], *, first: bool) -> None:
         words, sites = self._words, self._context.sites
-        names = await asyncio.to_thread(AuditNames.of, self._context.reader, [act for _, act in found])
+        names = await asyncio.to_thread(AuditNames.of, self._reader, [act for _, act in found])
         if first:
             self._table.clear()
         with self._table:
@@ -169,6 +183,6 @@ class AuditPage:
                 html(cells, "entry", props="data-testid=act")
 
 
-async def show(context: PageContext, audit_log: AuditLogWriter, client: Client) -> None:
+async def show(context: PageContext, reader: RecordReader, audit_log: AuditLogWriter, client: Client) -> None:
     """Build a page for a request."""
-    AuditPage(context, audit_log, PageSession.of(client), (await context.known()).boxes).build()
+    AuditPage(context, reader, audit_log, PageSession.of(client), (await context.known()).boxes).build()

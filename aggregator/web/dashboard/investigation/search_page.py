@@ -135,7 +135,7 @@ class SearchPage:
     async def _fill_cases(self, chosen: str = "") -> None:
         now_ns = self._context.now_ns
         found = await self._searches.cases(self._visitor.caller)
-        places = await asyncio.to_thread(self._context.reader.places)
+        places = await asyncio.to_thread(self._context.fleet.places)
         self._doors = {f"{it.site}/{name}": name for it in places if (name := getattr(it.status, "id", ""))}
         self._cases = {case.id: case for case in found if case.open_at(now_ns)}
         names = {case.id: f"{case.id} · {self._context.sites.name(case.site)}" for case in self._cases.values()}

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from aggregator.auth.account_service import AccountService
 from aggregator.auth.authenticator import Authenticator
-from aggregator.auth.client_address import SESSION_COOKIE, cookie_name, is_secure, session_of
+from aggregator.auth.client_address import SESSION_COOKIE, address_of, cookie_name, is_secure, session_of
 from aggregator.auth.oidc import OidcClient
 from aggregator.monitoring.metrics import Metrics
 from aggregator.web.auth_middleware import start_of
@@ -128,7 +128,7 @@ def mount(app: FastAPI, routes: LoginRoutes) -> None:
         form = await _form(request)
         if form is None:
             return HTMLResponse(page(language, TEXTS[language]["login.wrong"], provider), 413)
-        address = request.client.host if request.client else ""
+        address = address_of(request)
         try:
             token = await run_in_threadpool(authenticator.log_in, form.name, form.password, address, form.code)
             caller = None if form.target else await run_in_threadpool(authenticator.who, token)

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from aggregator.auth.account_service import AccountService
 from aggregator.auth.authenticator import PROVIDER, Authenticator
-from aggregator.auth.client_address import cookie_name, is_secure, prefix_of
+from aggregator.auth.client_address import address_of, cookie_name, is_secure, prefix_of
 from aggregator.auth.oidc import WAIT_S, OidcClient
 from aggregator.auth.rate_limiter import RateLimiter
 from common.errors import LoginError, StoreError
@@ -45,7 +45,7 @@ def mount(
     @app.get("/login/oidc", include_in_schema=False)
     async def go(request: Request) -> Response:
         try:
-            limit.take(prefix_of(request.client.host if request.client else ""))
+            limit.take(prefix_of(address_of(request)))
             url, state = await run_in_threadpool(provider.begin)
         except LoginError as error:
             return refuse(request, error)

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
 
+from aggregator.auth.client_address import address_of
 from aggregator.domain.escalation.notification import Notification
 from aggregator.domain.escalation.records import AlertFacts
 from aggregator.services.monitoring.acknowledgement_links import AcknowledgementLinks
@@ -43,7 +44,7 @@ def mount(app: FastAPI, routes: AcknowledgeRoutes) -> None:
     @app.get("/acknowledge/{token}", include_in_schema=False)
     async def ask(request: Request, token: str) -> Response:
         try:
-            it, alert = await run_in_threadpool(routes.links.look, token, _client(request))
+            it, alert = await run_in_threadpool(routes.links.look, token, address_of(request))
         except (NotificationError, LoginThrottled, StoreError) as error:
             return _refused(request, error)
         return HTMLResponse(await run_in_threadpool(_question, routes, it, alert))
@@ -51,16 +52,12 @@ def mount(app: FastAPI, routes: AcknowledgeRoutes) -> None:
     @app.post("/acknowledge/{token}", include_in_schema=False)
     async def acknowledge(request: Request, token: str) -> Response:
         try:
-            it = await routes.links.use(token, _client(request))
+            it = await routes.links.use(token, address_of(request))
         except (NotificationError, LoginThrottled, StoreError) as error:
             return _refused(request, error)
         language = await run_in_threadpool(_language, routes, it)
         words = TEXTS[language]
         return HTMLResponse(_page(language, words["link.done"].format(user=it.recipient), good=True))
-
-
-def _client(request: Request) -> str:
-    return request.client.host if request.client else ""
 
 
 def _language(routes: AcknowledgeRoutes, it: Notification) -> str:

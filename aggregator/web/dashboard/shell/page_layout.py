@@ -17,8 +17,7 @@ from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.client_address import session_of
 from aggregator.domain.accounts.authorization import PERMISSIONS, Principal
 from aggregator.domain.read_models import Box, Camera
-from aggregator.domain.store_port import Reader
-from aggregator.monitoring.health import Health
+from aggregator.domain.store_port.events import FleetReader
 from aggregator.services.site_clock import SiteClock
 from aggregator.web.auth_middleware import may_see
 from aggregator.web.dashboard.i18n.texts import TEXTS, Texts
@@ -106,15 +105,13 @@ class PageContext:
     """What every page needs.
 
     Args:
-        reader: Of the store.
+        fleet: Cameras, boxes, gates and doors.
         sites: Names and time zones of sites.
-        health: Of the aggregator's parts, for the bar.
-        authenticator: Checks that the session still lives.
+        authenticator: Checks sessions.
     """
 
-    reader: Reader
+    fleet: FleetReader
     sites: SiteClock
-    health: Health
     authenticator: Authenticator
 
     @property
@@ -124,8 +121,8 @@ class PageContext:
 
     async def known(self) -> Known:
         """Read cameras and boxes, off the event loop."""
-        reader = self.reader
-        return Known(*await asyncio.gather(asyncio.to_thread(reader.cameras), asyncio.to_thread(reader.boxes)))
+        fleet = self.fleet
+        return Known(*await asyncio.gather(asyncio.to_thread(fleet.cameras), asyncio.to_thread(fleet.boxes)))
 
 
 class PageLayout:

@@ -10,7 +10,6 @@ from nicegui import ui
 from aggregator.services.site_clock import SiteClock
 from aggregator.web.dashboard.i18n.texts import Texts
 from aggregator.web.dashboard.shell import assets
-from common.errors import Forbidden, StoreError
 from protocol.identifiers import to_rfc3339
 
 
@@ -77,10 +76,3 @@ def duration_text(seconds: float, words: Texts) -> str:
     if seconds < 7_200:
         return words["time.minutes"].format(count=round(seconds / 60))
     return words["time.hours"].format(count=f"{seconds / 3600:.1f}")
-
-
-def problem_key(error: Exception) -> str:
-    """The text that says why something was not done."""
-    if isinstance(error, StoreError):
-        return "shift.no_store"
-    return "shift.forbidden" if isinstance(error, Forbidden) else "shift.changed"

@@ -12,9 +12,10 @@ from aggregator.domain.shift.default_procedures import DEFAULTS
 from aggregator.domain.shift.procedure import MOST_STEPS, MOST_TEXT, Procedure, built_in
 from aggregator.domain.shift.step import Step
 from aggregator.services.shift.procedure_service import ProcedureService
+from aggregator.web.dashboard.forms.error_text import error_text
 from aggregator.web.dashboard.shell.page_layout import PageContext, PageLayout, PageSession, html
-from aggregator.web.dashboard.shift.parts import add_style, kind_text, problem_key, table_html, time_html
-from common.errors import Forbidden, ProcedureError, StoreError
+from aggregator.web.dashboard.shift.parts import add_style, kind_text, table_html, time_html
+from common.errors import PaifangError
 
 
 class ProceduresPage:
@@ -69,8 +70,8 @@ class ProceduresPage:
             if caller is None:
                 return
             versions = await self._procedures.versions(caller, self._kind, self._site)
-        except (StoreError, Forbidden) as error:
-            ui.notify(self._words[problem_key(error)], type="negative")
+        except PaifangError as error:
+            ui.notify(error_text(error, self._words), type="negative")
             return
         default = built_in(self._kind)
         nothing = Procedure(kind=self._kind, site=self._site, version=0, steps=default.steps)
@@ -148,8 +149,8 @@ class ProceduresPage:
             if caller is None:
                 return
             made = await self._procedures.change(caller, wanted)
-        except (StoreError, Forbidden, ProcedureError) as error:
-            ui.notify(words[problem_key(error)], type="negative", timeout=8000)
+        except PaifangError as error:
+            ui.notify(error_text(error, words), type="negative", timeout=8000)
             return
         if not made:
             ui.notify(words["procedures.conflict"], type="negative", timeout=8000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from urllib.parse import urlencode
 
 from aggregator.domain.quality import figures as isa
 from aggregator.domain.quality.aggregates import Source
@@ -194,7 +195,7 @@ def change_text(change: Suggestion, words: Texts) -> str:
 
 
 def _rule_link(source: Source, text: str) -> str:
-    query = "&".join(f"{name}={escape(value)}" for name, value in source._asdict().items())
+    query = escape(urlencode(source._asdict()))
     return f'<a href="/reports?{query}#rule" data-testid="rule-link">{text}</a>'
 
 

@@ -11,12 +11,13 @@ from nicegui import Client, ui
 from aggregator.domain.quality.aggregates import Source
 from aggregator.domain.quality.figures import MOST_OPERATORS
 from aggregator.services.shift.statistics_service import Asked, Report, StatisticsService
+from aggregator.web.dashboard.forms.error_text import error_text
 from aggregator.web.dashboard.shell.page_layout import PageContext, PageLayout, PageSession, html, rendered
 from aggregator.web.dashboard.shift import charts
 from aggregator.web.dashboard.shift import report_html as tables
-from aggregator.web.dashboard.shift.parts import add_style, problem_key
+from aggregator.web.dashboard.shift.parts import add_style
 from common.clock import DAY_NS
-from common.errors import ContractError, Forbidden, StoreError
+from common.errors import PaifangError
 from protocol.identifiers import to_rfc3339
 
 DAYS = (1, 7, 30, 90, 365)
@@ -93,8 +94,8 @@ class ReportsPage:
             report = await self._statistics.report(caller, asked)
             rules, devices = await self._statistics.quality(caller, asked)
             rule = await self._statistics.rule(caller, self._rule, asked.span) if self._rule else None
-        except (StoreError, Forbidden, ContractError) as error:
-            ui.notify(words[problem_key(error)], type="negative")
+        except PaifangError as error:
+            ui.notify(error_text(error, words), type="negative")
             return
         query = {"from": to_rfc3339(asked.span[0]), "to": to_rfc3339(asked.span[1]), "operators": asked.operators}
         query |= {"site": asked.site} if asked.site else {}

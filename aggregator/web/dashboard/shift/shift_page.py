@@ -9,10 +9,11 @@ from nicegui.elements.html import Html
 
 from aggregator.domain.shift.handover import MOST_NOTE, Handover
 from aggregator.services.shift.handover_service import HandoverService
+from aggregator.web.dashboard.forms.error_text import error_text
 from aggregator.web.dashboard.shell.page_layout import PageContext, PageLayout, PageSession, html, rendered
 from aggregator.web.dashboard.shift.handover_html import content_html, past_row, signatures_html
-from aggregator.web.dashboard.shift.parts import add_style, problem_key, scope_text, table_html
-from common.errors import Forbidden, HandoverError, StoreError
+from aggregator.web.dashboard.shift.parts import add_style, scope_text, table_html
+from common.errors import PaifangError
 
 MOST_PAST = 30
 
@@ -91,7 +92,7 @@ class ShiftPage:
                 return
             content = await self._handovers.current(caller, self._scope)
             newest = await self._handovers.newest(caller, MOST_PAST)
-        except (StoreError, HandoverError, Forbidden) as error:
+        except PaifangError as error:
             self._failed(error)
             return
         self._content.set_content(rendered(lambda: content_html(content, sites, words), words))
@@ -132,7 +133,7 @@ class ShiftPage:
                 return
             await self._handovers.note(caller, self._scope, text)
             self._note.set_value("")
-        except (StoreError, HandoverError, Forbidden) as error:
+        except PaifangError as error:
             self._failed(error)
             return
         await self._refresh()
@@ -150,7 +151,7 @@ class ShiftPage:
             if caller is None:
                 return
             await self._handovers.make(caller, self._scope)
-        except (StoreError, HandoverError, Forbidden) as error:
+        except PaifangError as error:
             self._failed(error)
             return
         ui.notify(self._words["shift.made"], type="positive")
@@ -161,8 +162,8 @@ class ShiftPage:
         try:
             found = await self._handovers.one(self._caller, self._wanted)
             content = found.read() if found else None
-        except (StoreError, HandoverError) as error:
-            html(escape(words["shift.failed"].format(problem=str(error))), "sheet", "section")
+        except PaifangError as error:
+            html(escape(error_text(error, words)), "sheet", "section")
             return
         with ui.element("section").classes("sheet").props("data-testid=document"):
             if found is None or content is None:
@@ -187,14 +188,14 @@ class ShiftPage:
             if caller is None:
                 return
             await self._handovers.take(caller, self._document.id, self._document.digest)
-        except (StoreError, HandoverError, Forbidden) as error:
+        except PaifangError as error:
             self._failed(error)
             return
         ui.navigate.to(f"/shift?document={self._document.id}")
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: PaifangError) -> None:
         """In words; what was typed stays where it is."""
-        ui.notify(self._words[problem_key(error)], type="negative", timeout=8000)
+        ui.notify(error_text(error, self._words), type="negative", timeout=8000)
 
 
 async def show(context: PageContext, handovers: HandoverService, client: Client) -> None:

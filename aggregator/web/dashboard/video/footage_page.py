@@ -14,12 +14,13 @@ from nicegui import Client, ui
 from nicegui.events import GenericEventArguments
 
 from aggregator.domain.read_models import Camera
+from aggregator.domain.store_port.events import EventReader
 from aggregator.services.box_command_service import BoxCommandService
 from aggregator.web.dashboard.forms.form import Form
 from aggregator.web.dashboard.html import footage_html as views
 from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
+from aggregator.web.dashboard.shell import assets
 from aggregator.web.dashboard.shell.page_layout import Known, PageContext, PageLayout, PageSession, html
-from aggregator.web.dashboard.video.live_page import PLAYER_JS
 from common.clock import MILLISECOND_NS, SECOND_NS
 from common.errors import ContractError, PaifangError
 from protocol.commands import CommandName, RecordedRanges, Reply, Span
@@ -43,7 +44,8 @@ class FootagePage:
 
     Args:
         context: What every page needs.
-        commands: Asks boxes for footage.
+        events: Those on the timeline.
+        commands: Requests footage from boxes.
         chosen: The case and range of each session.
         visitor: The user who opened it.
         known: Cameras and boxes.
@@ -52,12 +54,14 @@ class FootagePage:
     def __init__(
         self,
         context: PageContext,
+        events: EventReader,
         commands: BoxCommandService,
         chosen: ChosenCases,
         visitor: PageSession,
+        *,
         known: Known,
     ) -> None:
-        self._context, self._commands, self._words = context, commands, visitor.words
+        self._context, self._reader, self._commands, self._words = context, events, commands, visitor.words
         within = visitor.caller.within("footage.look")
         self._frame = PageLayout(context, "/footage", visitor)
         self._cameras = {f"{it.site}/{it.box}/{it.id}": it for it in known.cameras if within.holds(it.site, it.id)}
@@ -209,7 +213,7 @@ class FootagePage:
         self._facts.set_content(escape(views.facts(self._kept, self._events, self._words)))
 
     def _density(self, camera: Camera, view: tuple[int, int]) -> tuple[views.Density, int]:
-        reader, where = self._context.reader, (camera.site, camera.box, camera.id)
+        reader, where = self._reader, (camera.site, camera.box, camera.id)
         bins = reader.timeline_bins(where, view, views.BINS)
         moments = reader.timeline(*where, view) if sum(bins) <= views.MOST_MOMENTS else []
         return views.Density(bins, moments), sum(bins)
@@ -342,8 +346,12 @@ class FootagePage:
         self._move(max(0, min(seconds, (self._day[1] - self._day[0]) // SECOND_NS - 1)))
 
 
-async def show(context: PageContext, commands: BoxCommandService, chosen: ChosenCases, client: Client) -> None:
+async def show(
+    context: PageContext, events: EventReader, commands: BoxCommandService, chosen: ChosenCases, client: Client
+) -> None:
     """Build a page for a request."""
-    ui.add_body_html(f"<script>{PLAYER_JS}</script>")  # before the first wait: later it is no part of the page
+    # before the first wait: later it is no part of the page
+    ui.add_body_html(f'<script type="module" src="{assets.ADDRESS}/footage/main.js"></script>')
     asked = dict(client.request.query_params)
-    await FootagePage(context, commands, chosen, PageSession.of(client), await context.known()).build(asked)
+    visitor, known = PageSession.of(client), await context.known()
+    await FootagePage(context, events, commands, chosen, visitor, known=known).build(asked)

@@ -7,7 +7,7 @@ import re
 
 import pytest
 from agg_support import USER, Web, add_staff, log_in
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from queue_kit import FakeApi, made, until
 
 ROW = "[data-testid=alert-row]"
@@ -15,11 +15,15 @@ TOPS = """() => [...document.querySelectorAll('[data-testid=alert-row]')]
   .map(it => [it.getBoundingClientRect().top, it.dataset.alert]).sort((a, b) => a[0] - b[0]).map(it => it[1])"""
 
 
-@pytest.fixture
-def api(page: Page) -> FakeApi:
+def installed(page: Page) -> FakeApi:
     found = FakeApi()
     found.install(page)
     return found
+
+
+@pytest.fixture
+def api(page: Page) -> FakeApi:
+    return installed(page)
 
 
 def enter(web: Web, page: Page, query: str = "") -> None:
@@ -71,6 +75,25 @@ def test_ux_05_a_new_alert_moves_nothing_under_the_pointer(web: Web, page: Page,
     assert place is not None
     assert now is not None
     assert now["y"] == place["y"], "the selected row keeps its place on the screen"
+
+
+def test_a_span_is_in_the_time_of_the_site_and_new_alerts_after_it_do_not_wait(web: Web, browser: Browser) -> None:
+    with browser.new_context(timezone_id="America/New_York") as context:
+        page = context.new_page()
+        api = installed(page)
+        api.put(made(1))
+        enter(web, page, "?site=village&time=range&from=2026-11-27T08:00&to=2026-11-27T18:00")
+        page.locator(ROW).first.wait_for()
+        asked = [it for it in api.asked if "limit=100" in it][-1]
+        assert "from=2026-11-27T00%3A00%3A00Z&to=2026-11-27T10%3A00%3A00Z" in asked
+        api.push(page, made(2, first="2026-11-27T10:00:01Z"), made(3, first="2026-11-27T09:59:59Z"))
+        expect(page.get_by_test_id("new-alerts")).to_have_text("▲ 1 new")
+
+
+def test_a_span_that_is_no_time_is_left_out(web: Web, page: Page, api: FakeApi) -> None:
+    api.put(made(1))
+    enter(web, page, "?time=range&from=yesterday&to=")
+    expect(page.locator(ROW)).to_have_count(1)
 
 
 def test_ux_03_events_after_the_acknowledgement_are_shown(web: Web, page: Page, api: FakeApi) -> None:

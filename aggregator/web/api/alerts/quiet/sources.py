@@ -10,6 +10,7 @@ from aggregator.services.monitoring.flood_service import FloodService
 from aggregator.services.monitoring.quiet_service import QuietService
 from aggregator.web.api.alerts.quiet.silences import TAGS
 from aggregator.web.api.dependencies import IdPath, Who, errors
+from aggregator.web.api_models.base import optional_time
 from aggregator.web.api_models.monitoring import quiet as models
 from common.clock import SECOND_NS
 from protocol.identifiers import to_rfc3339
@@ -55,7 +56,7 @@ def add(app: FastAPI, quiet: QuietService, floods: FloodService) -> None:
         flood = await floods.now(caller)
         return models.FloodResponse(
             active=flood.active,
-            since=to_rfc3339(flood.since_ns) if flood.since_ns is not None else None,
+            since=optional_time(flood.since_ns),
             recent=flood.recent,
             operators=flood.operators,
             starts_above=STARTS_ABOVE * flood.operators,

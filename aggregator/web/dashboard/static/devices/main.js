@@ -1,11 +1,10 @@
 // Devices, those with problems first. Read again every ten seconds while the page is in sight.
 
 import { get, may } from "../shell/api.js";
-import { clockText, zoneName } from "../shell/clock.js";
 import { h } from "../shell/dom.js";
 import { scope } from "../shell/scope.js";
 import { counted, data, has, t } from "../shell/texts.js";
-import { millis } from "../queue/words.js";
+import { whenZone } from "../queue/words.js";
 
 const EVERY_MS = 10000;
 const RANK = ["forced", "lost", "offline", "refused", "covered", "frozen", "held", "moved", "defocused", "unknown", "starting"];
@@ -23,11 +22,10 @@ const stateName = it => {
   return it.kind === "gate" ? t(it.online ? "shell.online" : "shell.offline") : has(key) ? t(key) : it.state;
 };
 const bad = it => (it.kind === "gate" ? !it.online : RANK.includes(it.state) && it.state !== "starting");
-const at = (text, zone) => `${clockText(new Date(millis(text)), zone)} ${zoneName(zone, new Date(millis(text)))}`;
 
 function place(it) {
   const reason = it.problem || (it.online ? "" : t("shell.box.offline"));
-  const since = it.since ? t("shell.since", { time: at(it.since, it.time_zone) }) : "";
+  const since = it.since ? t("shell.since", { time: whenZone(it.since, it.time_zone) }) : "";
   return h("div", { class: `device ${bad(it) ? "bad" : ""}`, test: "camera-row" },
     h("b", { text: it.name }), h("span", { class: "state", text: stateName(it) }),
     h("span", { class: "where", text: [t(`shell.kind.${it.kind}`), it.site_name, ...it.areas, since, reason].filter(Boolean).join(" · ") }));
@@ -37,7 +35,7 @@ function box(it) {
   const missing = it.gaps.reduce((sum, [first, last]) => sum + last - first + 1, 0);
   const zone = it.timezone, site = data.sites.find(one => one.id === it.site);
   const facts = [counted("shell.box.waiting", it.outbox_waiting), missing && counted("shell.box.missing", missing),
-    it.lost && counted("shell.box.lost", it.lost), it.version, t("shell.seen", { time: at(it.status, zone) })];
+    it.lost && counted("shell.box.lost", it.lost), it.version, t("shell.seen", { time: whenZone(it.status, zone) })];
   return h("div", { class: `device ${it.online ? "" : "bad"}`, test: "box-row" }, h("b", { text: `${site?.name || it.site} · ${it.box}` }),
     h("span", { class: "state", text: t(it.online ? "shell.online" : "shell.offline") }),
     h("span", { class: "where", text: facts.filter(Boolean).join(" · ") }));

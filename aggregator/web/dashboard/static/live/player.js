@@ -1,9 +1,11 @@
-// Plays fragmented MP4 from a WebSocket through Media Source Extensions, close to the newest picture.
+// Plays fragmented MP4 from a WebSocket through Media Source Extensions: live close to the newest picture, footage with
+// some pictures in hand.
 
-const HEAD = 9, BEHIND_S = 8, FAR_S = 0.35, NEAR_S = 0.04, MOST_QUEUED = 150;
+const HEAD = 9, BEHIND_S = 8, MOST_QUEUED = 150;
+const LIVE = { route: "live", far_s: 0.35, near_s: 0.04, question: null };
 
 // The codec's name out of the avcC box (ISO/IEC 14496-15).
-export function codec(bytes) {
+function codec(bytes) {
   for (let i = 0; i + 8 < bytes.length; i++)
     if (bytes[i] === 97 && bytes[i + 1] === 118 && bytes[i + 2] === 99 && bytes[i + 3] === 67)
       return "avc1." + [5, 6, 7].map(k => bytes[i + k].toString(16).padStart(2, "0")).join("");
@@ -18,13 +20,16 @@ export class Player {
   #ahead_ms = 0;
   #over = false;
 
-  // `place` is site/box/camera; `closed(code, reason)` is called once when the stream ends by itself.
-  constructor(video, place, closed) {
+  // `place` is site/box/camera; `closed(code, reason)` is called once when the stream ends by itself. `route` and
+  // `question` (sent first) choose the stream; the picture shown is `near_s` to `far_s` behind the newest one.
+  constructor(video, place, closed, stream = LIVE) {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     this.video = video;
+    this.stream = stream;
     this.newest_ms = 0;
-    this.socket = new WebSocket(`${scheme}://${location.host}/api/live/${place}`);
+    this.socket = new WebSocket(`${scheme}://${location.host}/api/${stream.route}/${place}`);
     this.socket.binaryType = "arraybuffer";
+    this.socket.onopen = () => stream.question && this.socket.send(JSON.stringify(stream.question));
     this.socket.onmessage = event => this.#take(event.data);
     this.socket.onclose = event => this.#over || closed(event.code, event.reason);
   }
@@ -72,8 +77,8 @@ export class Player {
     if (next) buffer.appendBuffer(next);
     if (!ranges.length) return;
     const end = ranges.end(ranges.length - 1);
-    if (video.currentTime < ranges.start(ranges.length - 1) || end - video.currentTime > FAR_S)
-      video.currentTime = Math.max(ranges.start(ranges.length - 1), end - NEAR_S);
+    if (video.currentTime < ranges.start(ranges.length - 1) || end - video.currentTime > this.stream.far_s)
+      video.currentTime = Math.max(ranges.start(ranges.length - 1), end - this.stream.near_s);
     if (video.paused) video.play().catch(() => {});
   }
 
@@ -88,13 +93,20 @@ export class Player {
     };
   }
 
-  stop() {
+  // Ends the stream; the last picture stays.
+  end() {
     if (this.#over) return;
     this.#over = true;
     this.socket.close();
-    this.video.pause();
-    this.video.removeAttribute("src"); // no frozen frame stays
-    this.video.load();
     if (this.#url) URL.revokeObjectURL(this.#url);
+  }
+
+  // Ends the stream; no picture stays.
+  stop() {
+    if (this.#over) return;
+    this.end();
+    this.video.pause();
+    this.video.removeAttribute("src");
+    this.video.load();
   }
 }

@@ -2,7 +2,7 @@
 // breaks is asked for again.
 
 import { sessionEnded } from "../shell/api.js";
-import { clockText, zoneName } from "../shell/clock.js";
+import { momentText } from "../shell/clock.js";
 import { h } from "../shell/dom.js";
 import { data, has, t } from "../shell/texts.js";
 import { isBlack } from "./black.js";
@@ -106,8 +106,7 @@ export class Tile {
     this.#tries = 0;
     this.video.hidden = false;
     if (this.#ticks++ % 4 === 0) this.#blank = isBlack(this.video);
-    const moment = new Date(shown.time_ms), zone = this.camera.time_zone;
-    this.clock.textContent = `${clockText(moment, zone)} ${zoneName(zone, moment)}`;
+    this.clock.textContent = momentText(new Date(shown.time_ms), this.camera.time_zone);
     const late = shown.lag_s > LATE_S;
     this.badge.textContent = t(late ? "wall.late" : "wall.live", { seconds: shown.lag_s.toFixed(1) });
     this.badge.classList.toggle("late", late || this.#blank);

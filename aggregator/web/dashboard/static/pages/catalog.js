@@ -2,7 +2,8 @@
 
 import { get, may } from "../shell/api.js";
 import { knownPlaces } from "../shell/scope.js";
-import { data, has, t } from "../shell/texts.js";
+import { data, t } from "../shell/texts.js";
+import { named, SEVERITIES } from "../queue/words.js";
 
 const sites = new Map(data.sites.map(it => [it.id, it]));
 let places = [];
@@ -43,7 +44,6 @@ export function placeOptions(wanted) {
   return [...found].sort(byName);
 }
 
-const named = (prefix, id) => (has(`${prefix}.${id}`) ? t(`${prefix}.${id}`) : id);
 export const kindName = id => named("kind", id);
 export const objectName = id => named("object", id);
 export const severityName = id => named("severity", id);
@@ -51,4 +51,4 @@ export const severityName = id => named("severity", id);
 export const kindOptions = () => Object.keys(data.texts).filter(it => /^kind\.\w+\.\w+$/.test(it)).map(it => it.slice(5))
   .filter(it => !data.kinds || data.kinds.includes(it)).map(it => [it, kindName(it)]).sort(byName);
 export const objectOptions = () => Object.keys(data.texts).filter(it => /^object\.\w+$/.test(it)).map(it => [it.slice(7), t(it)]).sort(byName);
-export const severityOptions = () => ["critical", "high", "medium", "low"].map(it => [it, severityName(it)]);
+export const severityOptions = () => SEVERITIES.map(it => [it, severityName(it)]);

@@ -17,7 +17,7 @@ const SENTENCES = [
   [/name at least one device, or an area/, "devices"],
   [/not an area of this site|the site has no area/, "area"],
   [/name weekdays|at least 1 item/, "empty"],
-  [/a time such as 22:00|\[01\]/, "clock"],
+  [/a time such as 22:00/, "clock"],
   [/must be a time such as/, "time"],
   [/supervisor (shelves|only)|by a supervisor/, "supervisor"],
   [/has \d+ .* already; (end|unshelve)/, "full"],

@@ -64,7 +64,7 @@ function mark(owner, text) {
 
 // Say what is wrong, at the fields; what belongs to no field stands at the form's end.
 // `refine(problem)`: a closer path than the API's.
-export function showProblems(root, error, refine = it => it.path) {
+function showProblems(root, error, refine = it => it.path) {
   clear(root);
   let first = null;
   const rest = [];

@@ -1,23 +1,8 @@
 // Local times of a site ↔ UTC: fields hold the site's time, whatever zone the browser is in.
 
-import { zoneName } from "../shell/clock.js";
+import { dateTime, zoneName } from "../shell/clock.js";
 
-const formats = new Map();
-
-function format(zone) {
-  if (!formats.has(zone)) {
-    const make = timeZone => new Intl.DateTimeFormat("sv-SE", { timeZone, year: "numeric", month: "2-digit", day: "2-digit",
-      hour: "2-digit", minute: "2-digit", second: "2-digit" });
-    try {
-      formats.set(zone, make(zone || undefined));
-    } catch {
-      formats.set(zone, make("UTC"));
-    }
-  }
-  return formats.get(zone);
-}
-
-const read = (ms, zone) => format(zone).format(new Date(ms)).replace(" ", "T");
+const read = (ms, zone) => dateTime(new Date(ms), zone).replace(" ", "T");
 const offset = (ms, zone) => Date.parse(`${read(ms, zone)}Z`) - Math.floor(ms / 1000) * 1000;
 
 // The value of a `datetime-local` field.

@@ -8,8 +8,6 @@ import { fresh, open } from "./model.js";
 import { openSteps } from "./procedure.js";
 import { kindName, placeName, stateText } from "./words.js";
 
-export const OUTCOMES = ["real", "false_alarm", "test", "maintenance"];
-export const SHELVES_MIN = [15, 60, 480, 1440];
 const MOST = 500;
 
 // What a row shows until the server has answered.
@@ -76,7 +74,6 @@ export class Actions {
       const version = before ? this.#version(alert.id) : alert.version;
       const newer = await post(`/api/alerts/${alert.id}/${action}`, { ...body, version });
       if (newer?.id) this.model.apply([newer]);
-      dispatchEvent(new CustomEvent("paifang:acted", { detail: { action, id: alert.id } }));
       return true;
     } catch (error) {
       const steps = error.status === 422 && openSteps(error.body?.error);

@@ -4,8 +4,7 @@
 import { h, typing } from "../shell/dom.js";
 import { forget, restore } from "../shell/drafts.js";
 import { t } from "../shell/texts.js";
-import { OUTCOMES, SHELVES_MIN } from "./actions.js";
-import { kindName, placeName } from "./words.js";
+import { kindName, OUTCOMES, placeName, SHELVES_MIN } from "./words.js";
 
 const LONGEST_NOTE = 2000;
 

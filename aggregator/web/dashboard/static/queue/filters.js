@@ -1,10 +1,13 @@
 // Which alerts the list shows. The filter stands in the address: it survives a reload and can be sent to a colleague.
 
+import { chosenZone } from "../shell/clock.js";
 import { h } from "../shell/dom.js";
 import { scope, setQuery } from "../shell/scope.js";
-import { data, t } from "../shell/texts.js";
+import { t } from "../shell/texts.js";
+import { kindOptions, severityOptions } from "../pages/catalog.js";
+import { toUtc } from "../pages/times.js";
+import { millis } from "./words.js";
 
-const SEVERITIES = ["critical", "high", "medium", "low"];
 const HOURS = { hour: 1, shift: 8, day: 24, week: 168 };
 const given = new URLSearchParams(location.search);
 
@@ -13,12 +16,10 @@ export class Filters {
     this.changed = changed;
     this.values = Object.fromEntries(["severity", "kind", "status", "time", "camera", "suppressed", "from", "to"]
       .map(name => [name, given.get(name) || ""]));
-    const kinds = [...new Set(Object.keys(data.texts).filter(it => /^kind\.\w+\.\w+$/.test(it)))]
-      .map(key => [key.slice(5), t(key)]).sort((a, b) => a[1].localeCompare(b[1]));
     this.element = h("div", { class: "filters", role: "group", "aria-label": t("queue.filters") },
       this.#select("status", [["closed", t("queue.status.closed")], ["all", t("queue.status.all")]], t("queue.status.open")),
-      this.#select("severity", SEVERITIES.map(it => [it, t(`severity.${it}`)]), t("queue.severity.all")),
-      this.#select("kind", kinds, t("queue.kind.all")),
+      this.#select("severity", severityOptions(), t("queue.severity.all")),
+      this.#select("kind", kindOptions(), t("queue.kind.all")),
       this.#select("time", [...Object.keys(HOURS), "range"].map(it => [it, t(`queue.time.${it}`)]), t("queue.time.all")),
       this.range = h("span", { class: "range", hidden: this.values.time !== "range" }, this.#moment("from"), this.#moment("to")),
       this.#select("suppressed", [["include", t("queue.suppressed.include")], ["only", t("queue.suppressed.only")]],
@@ -68,14 +69,15 @@ export class Filters {
     this.clear.hidden = !Object.values(this.values).some(Boolean);
   }
 
-  // The parameters of GET /api/alerts. Older ones are read by time, newest first.
+  // The parameters of GET /api/alerts. Older ones are read by time, newest first. The span is in the site's time.
   query() {
     const { severity, kind, status, camera, suppressed, time, from, to } = this.values;
     const found = { status: status || "open", severity, kind, camera, site: scope.site, area: scope.area, suppressed };
     if (HOURS[time]) found.from = new Date(Date.now() - HOURS[time] * 3600000).toISOString();
     if (time === "range") {
-      if (from) found.from = new Date(from).toISOString();
-      if (to) found.to = new Date(to).toISOString();
+      const zone = chosenZone(scope.site);
+      found.from = toUtc(from, zone);
+      found.to = toUtc(to, zone);
     }
     if (found.status !== "open") found.order = "newest";
     return Object.fromEntries(Object.entries(found).filter(([, value]) => value));
@@ -83,8 +85,8 @@ export class Filters {
 
   // Whether a new alert would be in the list.
   holds(alert) {
-    const { severity, kind, camera, status } = this.values;
-    return (status || "open") !== "closed" && (!severity || alert.severity === severity) && (!kind || alert.kind === kind)
+    const { severity, kind, camera, status, suppressed } = this.values, { to } = this.query();
+    return (status || "open") !== "closed" && suppressed !== "only" && (!to || millis(alert.first) < Date.parse(to)) && (!severity || alert.severity === severity) && (!kind || alert.kind === kind)
       && (!camera || alert.camera === camera) && (!scope.site || alert.site === scope.site)
       && (!scope.area || alert.area === scope.area);
   }

@@ -1,8 +1,11 @@
 // Alerts in words.
 
-import { age, clockText, zoneName } from "../shell/clock.js";
+import { age, clockText, momentText } from "../shell/clock.js";
 import { counted, has, t } from "../shell/texts.js";
 
+export const SEVERITIES = ["critical", "high", "medium", "low"];
+export const OUTCOMES = ["real", "false_alarm", "test", "maintenance"];
+export const SHELVES_MIN = [15, 60, 480, 1440];
 const TWO_WHEELERS = new Set(["bicycle", "motorcycle"]);
 const names = new Map();
 
@@ -13,19 +16,22 @@ export function learnNames(places) {
 export const placeName = alert =>
   alert.camera_name || names.get(`${alert.site}/${alert.box}/${alert.camera}`) || alert.camera || t("queue.box", { name: alert.box });
 
+// A kind, object or severity in words, where the texts have it.
+export const named = (prefix, id) => (has(`${prefix}.${id}`) ? t(`${prefix}.${id}`) : id);
+
 export function kindName(alert) {
   const special = `kind.${alert.kind}.two-wheeler`;
   if (TWO_WHEELERS.has(alert.object) && has(special)) return t(special);
-  return has(`kind.${alert.kind}`) ? t(`kind.${alert.kind}`) : alert.kind;
+  return named("kind", alert.kind);
 }
 
-export const objectName = alert => (has(`object.${alert.object}`) ? t(`object.${alert.object}`) : alert.object);
-export const severityName = alert => t(`severity.${alert.severity}`);
+export const objectName = alert => named("object", alert.object);
+export const severityName = alert => named("severity", alert.severity);
 
 // RFC 3339 with nanoseconds → milliseconds.
 export const millis = text => Date.parse(text.replace(/(\.\d{3})\d+/, "$1"));
 export const when = (text, zone) => clockText(new Date(millis(text)), zone);
-export const whenZone = (text, zone) => `${when(text, zone)} ${zoneName(zone, new Date(millis(text)))}`;
+export const whenZone = (text, zone) => momentText(new Date(millis(text)), zone);
 export const ageOf = alert => age(millis(alert.first));
 
 export function stateText(alert) {
@@ -36,7 +42,7 @@ export function stateText(alert) {
   return t("queue.state.unacknowledged");
 }
 
-export function suppressionText(alert) {
+function suppressionText(alert) {
   const { kind, until } = alert.suppression;
   const name = has(`queue.suppression.${kind}`) ? t(`queue.suppression.${kind}`) : kind;
   return until ? t("queue.until", { what: name, time: when(until, alert.time_zone) }) : name;

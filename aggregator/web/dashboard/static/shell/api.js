@@ -5,7 +5,7 @@ import { data, t } from "./texts.js";
 
 const TIMEOUT_MS = 15000;
 
-export class ApiError extends Error {
+class ApiError extends Error {
   constructor(status, message, body) {
     super(message);
     this.status = status;

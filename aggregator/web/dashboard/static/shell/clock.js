@@ -27,6 +27,11 @@ export function clockText(moment, zone) {
   return day === format(zone, DAY).format(new Date()) ? time : `${day} ${time}`;
 }
 
+// The date and the time, such as 2026-11-27 18:00:00.
+export const dateTime = (moment, zone) => format(zone, { ...DAY, ...TIME }).format(moment);
+
+export const momentText = (moment, zone) => `${clockText(moment, zone)} ${zoneName(zone, moment)}`;
+
 const names = new Map();
 
 // The zone's short name, such as GMT+8.

@@ -19,7 +19,6 @@ function lost() {
     since = new Date();
     state.lost = true;
     document.documentElement.classList.add("stale");
-    dispatchEvent(new CustomEvent("paifang:lost"));
   }
   show(t("shell.lost", { time: clockText(since) }), "bad");
 }

@@ -16,7 +16,7 @@ export function markUrgent(value) {
   badge();
 }
 
-export function showCounts(counts) {
+function showCounts(counts) {
   for (const link of document.querySelectorAll("#counts [data-severity]")) {
     const count = counts[link.dataset.severity] || 0;
     link.hidden = !count;

@@ -15,18 +15,6 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
-const SVG = "http://www.w3.org/2000/svg";
-
-export function icon(path) {
-  const svg = document.createElementNS(SVG, "svg"), line = document.createElementNS(SVG, "path");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("aria-hidden", "true");
-  line.setAttribute("d", path);
-  svg.append(line);
-  return svg;
-}
-
 export function typing(target) {
   return target instanceof HTMLElement
     && (target.isContentEditable || target.matches("input:not([type=checkbox]), textarea, select"));

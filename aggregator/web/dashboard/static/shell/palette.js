@@ -3,7 +3,8 @@
 import { get, may } from "./api.js";
 import { byId, h, typing } from "./dom.js";
 import { knownPlaces } from "./scope.js";
-import { data, has, t } from "./texts.js";
+import { data, t } from "./texts.js";
+import { kindName, placeName } from "../queue/words.js";
 
 const MOST = 12;
 let dialog = null, entries = [], shown = [], current = 0;
@@ -20,8 +21,7 @@ function place(it) {
 }
 
 function alert(it) {
-  const kind = has(`kind.${it.kind}`) ? t(`kind.${it.kind}`) : it.kind;
-  return entry(t("shell.kind.alert"), `${kind} · ${it.camera_name}`, it.site_name, `/?alert=${it.id}`);
+  return entry(t("shell.kind.alert"), `${kindName(it)} · ${placeName(it)}`, it.site_name, `/?alert=${it.id}`);
 }
 
 async function load() {

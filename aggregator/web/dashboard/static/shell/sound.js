@@ -6,7 +6,7 @@ import { byId } from "./dom.js";
 import { markUrgent } from "./counts.js";
 import { t } from "./texts.js";
 
-const KEY = "paifang-sound", REPEAT_MS = 8000, SETTLE_MS = 400;
+const KEY = "paifang-sound", REPEAT_MS = 8000, SETTLE_MS = 400, MOST_HEARD = 2000;
 const TONES = { critical: [880, 660, 880, 660], high: [660, 880] };
 const button = byId("sound");
 let context = null, timer = 0, asked = 0;
@@ -74,6 +74,7 @@ function changes(event) {
     if (it.severity === "critical") soon();
     else if (it.severity === "high" && fresh && !heard.has(it.id)) {
       heard.add(it.id);
+      if (heard.size > MOST_HEARD) heard.delete(heard.values().next().value);
       play("high");
     }
   }

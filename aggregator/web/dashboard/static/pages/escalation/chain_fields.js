@@ -2,10 +2,10 @@
 
 import { h } from "../../shell/dom.js";
 import { t } from "../../shell/texts.js";
+import { SEVERITIES } from "../../queue/words.js";
 import * as catalog from "../catalog.js";
 import { button, field, input } from "../forms.js";
 
-const SEVERITIES = ["critical", "high", "medium", "low"];
 const split = text => text.split(/[,，、]/).map(it => it.trim()).filter(Boolean);
 
 function minutes(path, level, changed) {

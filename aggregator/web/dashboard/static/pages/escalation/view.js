@@ -2,15 +2,14 @@
 
 import { h } from "../../shell/dom.js";
 import { counted, t } from "../../shell/texts.js";
-import { whenZone } from "../../queue/words.js";
+import { SEVERITIES, whenZone } from "../../queue/words.js";
 import * as catalog from "../catalog.js";
 import { problemText } from "../errors.js";
 
 const USUAL = { critical: 5, high: 15, medium: 60 };
-const SEVERITIES = ["critical", "high", "medium", "low"];
 const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const list = values => values.join(t("form.and"));
-export const areaName = name => (name === "*" ? t("escalation.rest") : name);
+const areaName = name => (name === "*" ? t("escalation.rest") : name);
 
 // "rota:night" → "li (rota night)".
 function recipient(it, target) {

@@ -9,7 +9,7 @@ import { button } from "../forms.js";
 const list = values => values.join(t("form.and"));
 
 // What a matcher covers, field by field.
-export function matchText(match) {
+function matchText(match) {
   const parts = [
     ["site", match.site.map(catalog.siteName)], ["area", match.area], ["place", match.place.map(it => catalog.placeName(it, match.site))],
     ["kind", match.kind.map(catalog.kindName)], ["subject", match.subject], ["object", match.object.map(catalog.objectName)],

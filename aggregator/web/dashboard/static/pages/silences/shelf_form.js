@@ -4,16 +4,15 @@ import { may, post } from "../../shell/api.js";
 import { h } from "../../shell/dom.js";
 import { forget } from "../../shell/drafts.js";
 import { t } from "../../shell/texts.js";
+import { SHELVES_MIN } from "../../queue/words.js";
 import * as catalog from "../catalog.js";
 import { button, check, field, form, input, select } from "../forms.js";
-
-const MINUTES = [15, 60, 480, 1440];
 
 export function shelfForm(close) {
   const site = select(catalog.siteOptions(), { test: "shelf-site", onchange: () => moved() });
   const place = select([], { test: "shelf-place" });
   const kind = select([["", t("silences.kind.all")], ...catalog.kindOptions()], { test: "shelf-kind" });
-  const minutes = select(MINUTES.map(it => [String(it), t(`queue.shelve.${it}`)]), { value: "60", test: "shelf-minutes" });
+  const minutes = select(SHELVES_MIN.map(it => [String(it), t(`queue.shelve.${it}`)]), { value: "60", test: "shelf-minutes" });
   const mode = select(["timed", "one_shot"].map(it => [it, t(`silences.mode.${it}`)]), { test: "shelf-mode" });
   const critical = may.silence ? check(t("silences.critical"), { test: "shelf-critical" }) : null;
   const reason = input({ test: "shelf-reason", maxLength: 200 });

@@ -1,0 +1,40 @@
+// Plays footage: the slider follows the picture, and the page gets the moment at which it ended.
+
+import { dateTime } from "../shell/clock.js";
+import { Player } from "../live/player.js";
+
+const EVERY_MS = 250, DISTANCE = { far_s: 2.5, near_s: 0.8 };
+const at = id => document.querySelector(`[data-testid=${id}]`);
+let view = null;
+
+function stop() {
+  if (!view) return;
+  const { player, timer, span, shown_ms } = view;
+  view = null;
+  clearInterval(timer);
+  player.end();
+  window.emitEvent("played", [span.run, shown_ms || span.from_ms]);
+}
+
+// `span`: of the page: run, from_ms, to_ms, reason, zone, day_ms.
+function start(place, span) {
+  stop();
+  const state = at("live-told"), { from_ms, to_ms, reason } = span;
+  const player = new Player(at("live-video"), place, (code, problem) => {
+    state.textContent = problem || state.dataset.ended;
+    stop();
+  }, { route: "play", question: { from_ms, to_ms, reason }, ...DISTANCE });
+  const own = view = { player, span, shown_ms: 0, timer: setInterval(() => show(own, state), EVERY_MS) };
+  state.textContent = state.dataset.waits;
+}
+
+function show(own, state) {
+  const shown = own.player.shown();
+  if (!shown) return;
+  own.shown_ms = shown.time_ms;
+  state.textContent = state.dataset.shown.replace("{time}", dateTime(new Date(shown.time_ms), own.span.zone));
+  at("scrub").value = Math.round((shown.time_ms - own.span.day_ms) / 1000);
+}
+
+addEventListener("pagehide", stop);
+window.paifangView = { start, stop };

@@ -33,6 +33,7 @@ _TABLES = """SELECT relname FROM pg_class
 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'alembic_version'"""
 _END_OTHERS = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+_COUNTED = "SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL"
 Rows: TypeAlias = dict[str, list[tuple[object, ...]]]
 """Table → its rows."""
 
@@ -75,8 +76,8 @@ class Server:
             db.execute("SET session_replication_role = replica")  # no trigger keeps rows that must stay
             for name in tables_with_rows(db):
                 db.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
-            for (name,) in db.execute("SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL").fetchall():
-                db.execute(sql.SQL("ALTER SEQUENCE {} RESTART").format(sql.Identifier(str(name))))
+            for (counted,) in db.execute(_COUNTED).fetchall():
+                db.execute(sql.SQL("ALTER SEQUENCE {} RESTART").format(sql.Identifier(str(counted))))
             for name, rows in first.items():
                 for row in rows:
                     values = sql.SQL(", ").join(sql.Placeholder() * len(row))
@@ -86,8 +87,7 @@ class Server:
         """All rows of a small database."""
         with self.connect(database_of(settings)) as db:
             every = sql.SQL("SELECT * FROM {}")
-            found = {name: db.execute(every.format(sql.Identifier(name))).fetchall() for name in tables_with_rows(db)}
-        return found
+            return {name: db.execute(every.format(sql.Identifier(name))).fetchall() for name in tables_with_rows(db)}
 
 
 def database_of(settings: Postgres) -> str:

@@ -125,9 +125,7 @@ def _add_others(app: FastAPI, accounts: AccountService) -> None:
         """Users within the administrator's reach."""
         return models.AccountsResponse(accounts=[_account(account) for account in accounts.accounts(caller)])
 
-    @app.post(
-        "/api/staff", status_code=201, tags=[_ALL], response_model_exclude_none=True, responses=errors(409)
-    )
+    @app.post("/api/staff", status_code=201, tags=[_ALL], response_model_exclude_none=True, responses=errors(409))
     async def add_account(caller: Who, wanted: models.NewUserRequest) -> models.NewUserResponse:
         """Add a user; the password is shown once."""
         if wanted.provider:

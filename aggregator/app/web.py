@@ -21,7 +21,7 @@ from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.api.investigation import audit, releases, search
 from aggregator.web.api.monitoring import escalation, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
-from aggregator.web.api.video import clips, live, uploads
+from aggregator.web.api.video import clips, live, stills, uploads
 from aggregator.web.dashboard import Show
 from aggregator.web.dashboard.access import gates_page, site_lists_page
 from aggregator.web.dashboard.accounts import account_page, accounts_page
@@ -72,6 +72,7 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(releases.add, releases=use.releases),
         partial(clips.add, clips=use.clips),
         partial(live.add, views=use.live),
+        partial(stills.add, stills=use.stills),
         partial(escalation.add, escalation=parts.monitoring.escalation),
         partial(notifications.add, notifications=parts.monitoring.notifications),
         partial(uploads.add, uploads=parts.files.uploads),

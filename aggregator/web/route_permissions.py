@@ -97,6 +97,7 @@ ROUTES: dict[str, RoutePolicy] = {
     "GET /api/quarantine": RoutePolicy("trouble.see", "everywhere"),
     "GET /api/clips/{alert_id}": RoutePolicy("clips.see"),
     "WEBSOCKET /api/live/{site}/{box}/{place}": RoutePolicy("live.see", "site", token=False),
+    "GET /api/stills/{site}/{box}/{place}": RoutePolicy("live.see", "site", token=False),
     "WEBSOCKET /api/play/{site}/{box}/{place}": RoutePolicy("footage.look", "site", token=False),
     "WEBSOCKET /box/live/{job}": RoutePolicy(ticket=True),
     "PAGE /live": RoutePolicy("live.see", token=False),

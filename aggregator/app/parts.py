@@ -41,6 +41,7 @@ from aggregator.services.alert_service import AlertService
 from aggregator.services.box_command_service import BoxCommandService
 from aggregator.services.clip_service import ClipService
 from aggregator.services.live_view_service import LiveViewService
+from aggregator.services.monitoring.plans.floor_plan_service import FloorPlanService
 from aggregator.services.monitoring.still_service import StillService
 from aggregator.services.picture_service import PictureService
 from aggregator.services.release_service import ReleaseService, ReleaseStore, SealedCopies
@@ -134,6 +135,7 @@ class UseCases:
     clips: ClipService
     live: LiveViewService
     stills: StillService
+    plans: FloorPlanService
     procedures: ProcedureService
     handovers: HandoverService
     statistics: StatisticsService
@@ -280,6 +282,7 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
         ),
         clips=ClipService(reader, files.objects, log.record, access.views, clock),
         live=LiveViewService(relay, reader, log.record, access.authenticator.who, commands.case_of, clock),
+        plans=FloorPlanService(reader, queue, lambda: _sites(core), clock),
         stills=StillService(messaging.commands, reader, log.record, access.views, clock, core.new_id),
     )  # fmt: skip
 

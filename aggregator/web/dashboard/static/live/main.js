@@ -4,6 +4,7 @@ import { get } from "../shell/api.js";
 import { h } from "../shell/dom.js";
 import { knownPlaces, scope, setQuery } from "../shell/scope.js";
 import { t } from "../shell/texts.js";
+import { viewSwitch } from "./switch.js";
 import { BROKEN, Tile } from "./tile.js";
 
 const SIZES = [1, 2, 3], PATROL_MS = 20000, STILL_MS = 30000;
@@ -33,7 +34,8 @@ const bar = h("div", { class: "wall-bar", role: "group", "aria-label": t("wall.l
 bar.querySelector("[data-testid=wall-before]").setAttribute("aria-label", t("wall.before"));
 bar.querySelector("[data-testid=wall-after]").setAttribute("aria-label", t("wall.after"));
 patrolling.setAttribute("aria-pressed", "false");
-main.append(bar, none, grid);
+const views = viewSwitch("live");
+main.append(h("div", { class: "live-top" }, views, bar), none, grid);
 
 const count = () => Math.max(1, Math.ceil(cameras.length / (size * size)));
 

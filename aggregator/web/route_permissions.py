@@ -109,7 +109,7 @@ ROUTES: dict[str, RoutePolicy] = {
     "WEBSOCKET /api/play/{site}/{box}/{place}": RoutePolicy("footage.look", "site", token=False),
     "WEBSOCKET /box/live/{job}": RoutePolicy(ticket=True),
     "PAGE /live": RoutePolicy("live.see", token=False),
-    "GET /api/pictures/{event_id}": RoutePolicy("alerts.see"),
+    "GET /api/pictures/{event_id}": RoutePolicy("alerts.pictures"),
     "GET /api/passages/{event_id}/entry": RoutePolicy("passages.see"),
     "POST /api/passages/{event_id}/entry": RoutePolicy("passages.see"),
     "GET /api/sites/{site}/list": RoutePolicy("list.see", "site"),

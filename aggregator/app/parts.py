@@ -41,6 +41,7 @@ from aggregator.services.alert_service import AlertService
 from aggregator.services.box_command_service import BoxCommandService
 from aggregator.services.clip_service import ClipService
 from aggregator.services.live_view_service import LiveViewService
+from aggregator.services.monitoring.overview_service import OverviewService
 from aggregator.services.monitoring.plans.floor_plan_service import FloorPlanService
 from aggregator.services.monitoring.still_service import StillService
 from aggregator.services.picture_service import PictureService
@@ -139,6 +140,7 @@ class UseCases:
     procedures: ProcedureService
     handovers: HandoverService
     statistics: StatisticsService
+    overview: OverviewService
 
 
 @dataclass(frozen=True)
@@ -271,6 +273,7 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
         procedures=procedures,
         handovers=HandoverService(reader, queue, access.areas, clock, core.new_id),
         statistics=StatisticsService(reader, sites, core.settings.retention),
+        overview=OverviewService(reader, sites, access.areas),
         lists=SiteListService(messaging.lists, queue, log, publish, clock),
         passages=PassageService(reader, messaging.lists, log, clock),
         commands=commands,

@@ -19,7 +19,7 @@ from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.api.investigation import audit, releases, search
-from aggregator.web.api.monitoring import escalation, floor_plans, notifications
+from aggregator.web.api.monitoring import escalation, floor_plans, notifications, overview
 from aggregator.web.api.shift import handovers, procedures, statistics
 from aggregator.web.api.video import clips, live, stills, uploads
 from aggregator.web.dashboard import Show
@@ -58,13 +58,14 @@ def _routes(parts: Parts) -> list[api.Routes]:
     responses = AlertResponses(core.reader, PlaceDirectory(core.reader, parts.sites, access.areas))
     log = AlertChangeLog(parts.messaging.changes, responses, core.new_id())
     return [
-        partial(health.add, health=core.health, metrics=core.metrics),
+        partial(health.add, health=core.health, metrics=core.metrics, overview=use.overview),
         partial(changes.add, log=log, authenticator=access.authenticator),
         partial(listing.add, responses=responses),
         partial(decisions.add, alerts=use.alerts, responses=responses),
         partial(procedures.add, procedures=use.procedures),
         partial(handovers.add, handovers=use.handovers),
         partial(statistics.add, statistics=use.statistics),
+        partial(overview.add, overview=use.overview),
         *quiet_routes(parts, responses),
         partial(places.add, reader=core.reader, pictures=parts.pictures, sites=parts.sites),
         partial(site_lists.add, lists=use.lists, commands=use.commands, passages=use.passages),
@@ -107,6 +108,7 @@ def _pages(parts: Parts) -> dict[str, Show]:
         ),
         "/footage": partial(footage_page.show, context, core.reader, use.commands, chosen),
         "/live": partial(script_page.show, context, "/live", "live/main.js"),
+        "/overview": partial(script_page.show, context, "/overview", "live/overview/main.js"),
         "/map": partial(script_page.show, context, "/map", "live/map/main.js"),
         "/devices": partial(script_page.show, context, "/devices", "devices/main.js"),
         "/silences": partial(script_page.show, context, "/silences", "pages/silences/main.js"),

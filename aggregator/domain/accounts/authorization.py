@@ -16,8 +16,8 @@ Role = Literal[
 ]
 Permission = Literal[
     "alerts.see", "alerts.pictures", "alerts.work", "silences.see", "silences.change", "places.see", "passages.see",
-    "gate.open", "list.see", "list.change", "footage.look", "live.see", "clips.see", "search", "case.work", "release.see",
-    "release.ask", "release.decide", "record.read", "trouble.see", "staff.manage", "escalation.see",
+    "gate.open", "list.see", "list.change", "footage.look", "live.see", "clips.see", "search", "case.work",
+    "release.see", "release.ask", "release.decide", "record.read", "trouble.see", "staff.manage", "escalation.see",
     "escalation.change", "notifications.see", "handover.sign", "procedure.change", "reports.see",
     "overview.see", "plans.see", "plans.change",
 ]  # fmt: skip

@@ -163,7 +163,7 @@ def played(work: Callable[[Rig], Any]) -> None:
 def test_pictures_and_clips_are_told_to_those_who_may_see_them(
     roles: list[str], only: set[Permission] | None, shown: tuple[str | None, bool]
 ) -> None:
-    caller = Principal("wu", tuple(map(parse, roles)), {}, only and frozenset(only))
+    caller = Principal("wu", tuple(map(parse, roles)), {}, None if only is None else frozenset(only))
 
     async def work(rig: Rig) -> None:
         rig.reader.clips = {"a-1"}

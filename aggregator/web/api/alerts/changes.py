@@ -141,9 +141,7 @@ def _shown(changes: Sequence[Change], caller: Principal) -> list[str]:
     """The texts of what a caller may see."""
     within, pictures, clips = (caller.within(it) for it in _SHOWN)
     return [
-        it.text(
-            picture=pictures.holds(it.alert.site, it.alert.place), clip=clips.holds(it.alert.site, it.alert.place)
-        )
+        it.text(picture=pictures.holds(it.alert.site, it.alert.place), clip=clips.holds(it.alert.site, it.alert.place))
         for it in changes
         if within.holds(it.alert.site, it.alert.place)
     ]

@@ -42,6 +42,7 @@
     │   └── UserExists       a name that is in use, or looks like one that is
     ├── ProcedureError       a checklist or a tick that cannot be
     ├── HandoverError        a hand-over that cannot be made or signed now
+    ├── PlanError            a plan, its picture or a symbol on it that cannot be
     ├── Forbidden            that is not among your roles
     └── LoginError           a log-in that failed (never names which half was wrong)
         └── LoginThrottled   too many tries; gives the time to wait
@@ -231,6 +232,10 @@ class ReleaseError(PaifangError):
 
 class ProcedureError(PaifangError):
     """A checklist, a step or a tick that cannot be; the text names the field."""
+
+
+class PlanError(PaifangError):
+    """A plan, its picture, a symbol on it or a site's position that cannot be; the text names the field."""
 
 
 class HandoverError(PaifangError):

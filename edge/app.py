@@ -20,6 +20,7 @@ from common.running.threads import Worker, health
 from edge.access.controller import AccessControl
 from edge.jobs.command_jobs import CommandJobs
 from edge.jobs.registry import build_jobs
+from edge.jobs.still_handler import StillHandler
 from edge.loaded_models import Models, load_models, model_store
 from edge.messaging.command_handler import Action
 from edge.messaging.event_reporter import EventReporter
@@ -142,6 +143,8 @@ class Box:
         self.footage = self._footage(base)
         self.uplink = self._uplink(base)
         self.jobs = self._build_jobs(base)
+        watched: dict[str, CameraWorker] = {}  # filled below: the cameras report to the doors
+        stills = StillHandler(watched, self.redactor, models.objects, self._clock)
         self.access = AccessControl(
             settings,
             base,
@@ -149,7 +152,7 @@ class Box:
             clock=self._clock,
             reporter=self.reporter,
             readers=models.gates,
-            more=self._footage_queries(models.objects) | self.jobs.actions,
+            more=self._footage_queries(models.objects) | {"still": stills.still} | self.jobs.actions,
         )
         self._frames: LatestFrameQueue[InferenceRequest] = LatestFrameQueue()
         workers = min(WORKERS, os.cpu_count() or 1)
@@ -158,6 +161,7 @@ class Box:
             models.objects, self._frames, self._take_result, workers, low_priority=models.gates is not None
         )
         self.cameras = [self._camera(camera, base, taps) for camera in settings.cameras]
+        watched.update((camera.id, camera) for camera in self.cameras)
         self._threads = [Worker(camera.run, f"camera-{camera.id}") for camera in self.cameras]
         self._threads += [Worker(reader.run, f"main-{reader.id}") for reader in self._readers(base)]
         self._status = StatusPublisher(self.link, self._topics.status, self._make_status, self._stop)

@@ -20,8 +20,8 @@ from protocol.topics import BoxTopics
 
 LIFE_S = 30
 """Older than this, or further ahead than this, a command is refused: clocks may be that far apart, not more."""
-COMMANDS = ("open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live")
-CommandName = Literal["open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live"]
+COMMANDS = ("open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live", "still")
+CommandName = Literal["open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live", "still"]
 FootageTime = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
 UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=PRINTABLE)]
 """In any script; the aggregator's rules for names are narrower."""
@@ -81,7 +81,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         kept: To `footage-spans`.
-        picture: To `footage-still`: a JPEG, redacted by the box.
+        picture: To `footage-still` and `still`: a JPEG, redacted by the box.
+        picture_ns: To `still`: when it was taken, UTC nanoseconds.
     """
 
     id: str
@@ -89,6 +90,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     problem: str = ""
     kept: RecordedRanges | None = None
     picture: bytes | None = None
+    picture_ns: FootageTime = 0
 
 
 _COMMAND = JsonDecoder(Command, "command")

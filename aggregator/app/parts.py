@@ -41,6 +41,8 @@ from aggregator.services.alert_service import AlertService
 from aggregator.services.box_command_service import BoxCommandService
 from aggregator.services.clip_service import ClipService
 from aggregator.services.live_view_service import LiveViewService
+from aggregator.services.monitoring.plans.floor_plan_service import FloorPlanService
+from aggregator.services.monitoring.still_service import StillService
 from aggregator.services.picture_service import PictureService
 from aggregator.services.release_service import ReleaseService, ReleaseStore, SealedCopies
 from aggregator.services.search_service import SearchService
@@ -132,6 +134,8 @@ class UseCases:
     releases: ReleaseService
     clips: ClipService
     live: LiveViewService
+    stills: StillService
+    plans: FloorPlanService
     procedures: ProcedureService
     handovers: HandoverService
     statistics: StatisticsService
@@ -278,6 +282,8 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
         ),
         clips=ClipService(reader, files.objects, log.record, access.views, clock),
         live=LiveViewService(relay, reader, log.record, access.authenticator.who, commands.case_of, clock),
+        plans=FloorPlanService(reader, queue, lambda: _sites(core), clock),
+        stills=StillService(messaging.commands, reader, log.record, access.views, clock, core.new_id),
     )  # fmt: skip
 
 

@@ -19,9 +19,9 @@ from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.api.investigation import audit, releases, search
-from aggregator.web.api.monitoring import escalation, notifications
+from aggregator.web.api.monitoring import escalation, floor_plans, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
-from aggregator.web.api.video import clips, live, uploads
+from aggregator.web.api.video import clips, live, stills, uploads
 from aggregator.web.dashboard import Show
 from aggregator.web.dashboard.access import gates_page, site_lists_page
 from aggregator.web.dashboard.accounts import account_page, accounts_page
@@ -43,7 +43,9 @@ def build_web(parts: Parts) -> FastAPI:
     Raises:
         SettingsError: The file with the identity provider's secret is not there.
     """
-    app = api.build(parts.core.settings.http, parts.access.authenticator, _routes(parts))
+    app = api.build(
+        parts.core.settings.http, parts.access.authenticator, _routes(parts), parts.core.settings.map.origin
+    )
     login.mount(app, _login(parts))
     acknowledge_page.mount(app, AcknowledgeRoutes(parts.monitoring.links, parts.sites))
     dashboard.mount(app, _pages(parts))
@@ -72,8 +74,10 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(releases.add, releases=use.releases),
         partial(clips.add, clips=use.clips),
         partial(live.add, views=use.live),
+        partial(stills.add, stills=use.stills),
         partial(escalation.add, escalation=parts.monitoring.escalation),
         partial(notifications.add, notifications=parts.monitoring.notifications),
+        partial(floor_plans.add, plans=use.plans, tiles=core.settings.map),
         partial(uploads.add, uploads=parts.files.uploads),
     ]
 
@@ -103,6 +107,7 @@ def _pages(parts: Parts) -> dict[str, Show]:
         ),
         "/footage": partial(footage_page.show, context, core.reader, use.commands, chosen),
         "/live": partial(script_page.show, context, "/live", "live/main.js"),
+        "/map": partial(script_page.show, context, "/map", "live/map/main.js"),
         "/devices": partial(script_page.show, context, "/devices", "devices/main.js"),
         "/silences": partial(script_page.show, context, "/silences", "pages/silences/main.js"),
         "/escalation": partial(script_page.show, context, "/escalation", "pages/escalation/main.js"),

@@ -19,6 +19,7 @@ from aggregator.storage.tables.investigation import cases as case_table
 from aggregator.storage.tables.investigation import releases as release_table
 from aggregator.storage.tables.investigation import search as searching
 from aggregator.storage.tables.monitoring import escalation as escalation_table
+from aggregator.storage.tables.monitoring import floor_plans as plan_table
 from aggregator.storage.tables.monitoring import notifications as notification_table
 from aggregator.storage.tables.monitoring import quiet as quiet_table
 from aggregator.storage.tables.monitoring import shift as shift_table
@@ -116,6 +117,11 @@ class SqlReader:
     handovers = Query(shift_table.handover_list)
     last_taken = Query(shift_table.last_taken)
     shift_notes = Query(shift_table.notes)
+
+    floor_plans = Query(plan_table.plans)
+    floor_plan = Query(plan_table.plan)
+    floor_plan_picture = Query(plan_table.picture)
+    site_locations = Query(plan_table.locations)
 
     alert_figures = Query(statistic.figures)
     outcomes = Query(statistic.outcomes)

@@ -13,7 +13,7 @@ from aggregator.storage.tables.alerts import history, queries
 from aggregator.storage.tables.audit import entries as audit
 from aggregator.storage.tables.event_series import CELLS, GENERA, EventSeries
 from aggregator.storage.tables.investigation import cases, releases
-from aggregator.storage.tables.monitoring import escalation, notifications, quiet, shift
+from aggregator.storage.tables.monitoring import escalation, floor_plans, notifications, quiet, shift
 
 
 class SqlWriter:
@@ -84,6 +84,11 @@ class SqlWriter:
     put_handover = Change(shift.put_handover)
     take_handover = Change(shift.take)
     add_shift_note = Change(shift.add_note)
+    put_floor_plan = Change(floor_plans.put)
+    place_symbols = Change(floor_plans.place_symbols)
+    delete_floor_plan = Change(floor_plans.remove)
+    put_site_location = Change(floor_plans.put_location)
+    delete_site_location = Change(floor_plans.remove_location)
     put_escalation = Change(escalation.put_document)
     start_timers = Change(escalation.start)
     take_steps = Change(escalation.take)

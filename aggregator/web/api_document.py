@@ -15,9 +15,9 @@ from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.quiet import maintenance, silences, sources
 from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.api.investigation import audit, releases, search
-from aggregator.web.api.monitoring import escalation, notifications
+from aggregator.web.api.monitoring import escalation, floor_plans, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
-from aggregator.web.api.video import clips
+from aggregator.web.api.video import clips, stills
 
 FILE = Path(__file__).resolve().parents[2] / "configs" / "openapi.json"
 
@@ -44,8 +44,10 @@ def text() -> str:
         partial(search.add, searches=none, objects=none),
         partial(releases.add, releases=none),
         partial(clips.add, clips=none),
+        partial(stills.add, stills=none),
         partial(escalation.add, escalation=none),
         partial(notifications.add, notifications=none),
+        partial(floor_plans.add, plans=none, tiles=none),
     ]
     return encode(api.build(Http(), none, parts).openapi())
 

@@ -19,6 +19,7 @@ Permission = Literal[
     "list.see", "list.change", "footage.look", "live.see", "clips.see", "search", "case.work", "release.see",
     "release.ask", "release.decide", "record.read", "trouble.see", "staff.manage", "escalation.see",
     "escalation.change", "notifications.see", "handover.sign", "procedure.change", "reports.see",
+    "plans.see", "plans.change",
 ]  # fmt: skip
 ROLES: tuple[Role, ...] = get_args(Role)
 PERMISSIONS: dict[Permission, frozenset[Role]] = {
@@ -45,6 +46,8 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     "handover.sign": frozenset({"monitor", "supervisor"}),
     "procedure.change": frozenset({"supervisor"}),
     "reports.see": frozenset({"supervisor"}),
+    "plans.see": frozenset({"monitor", "supervisor", "installer", "responder", "admin"}),
+    "plans.change": frozenset({"installer", "admin"}),
     "escalation.see": frozenset({"supervisor", "admin"}),
     "escalation.change": frozenset({"supervisor", "admin"}),
     "notifications.see": frozenset({"supervisor", "admin"}),

@@ -31,6 +31,7 @@ from common.errors import (
     LoginThrottled,
     NotificationError,
     PaifangError,
+    PlanError,
     ProcedureError,
     QuietError,
     ReleaseError,
@@ -53,6 +54,7 @@ STATUS: dict[type[PaifangError], int] = {
     ProcedureError: 422,
     QuietError: 422,
     NotificationError: 422,
+    PlanError: 422,
     ReleaseError: 409,
     StaffError: 422,
     StoreError: 503,
@@ -61,13 +63,14 @@ STATUS: dict[type[PaifangError], int] = {
 """Error of a use case → status of the answer."""
 
 
-def build(http: Http, authenticator: Authenticator, parts: Iterable[Routes]) -> FastAPI:
+def build(http: Http, authenticator: Authenticator, parts: Iterable[Routes], pictures_from: str = "") -> FastAPI:
     """The application with its API routes.
 
     Args:
         http: Proxies and the public address.
         authenticator: Knows who a session or a token belongs to.
         parts: Add their routes.
+        pictures_from: The one other origin that pages may load pictures from: map tiles; empty: none.
     """
     app = FastAPI(
         title="Paifang aggregator",
@@ -77,7 +80,7 @@ def build(http: Http, authenticator: Authenticator, parts: Iterable[Routes]) -> 
         generate_unique_id_function=lambda route: route.name,
         middleware=[
             Middleware(BodyLimits, max_bytes=most_bytes),
-            Middleware(AuthMiddleware, authenticator=authenticator, clients=Clients(http)),
+            Middleware(AuthMiddleware, authenticator=authenticator, clients=Clients(http), pictures_from=pictures_from),
         ],
     )
     app.router.route_class = ApiRoute

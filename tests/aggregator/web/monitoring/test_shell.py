@@ -209,7 +209,7 @@ def test_ux_28_a_page_is_small_after_the_first_load(web: Web, page: Page) -> Non
     session.send("Network.enable")
     loaded: list[float] = []
     session.on("Network.loadingFinished", lambda it: loaded.append(it["encodedDataLength"]))
-    for path in ("/", "/live", "/devices", "/gates", "/lists"):
+    for path in ("/", "/live", "/map", "/devices", "/gates", "/lists"):
         loaded.clear()
         page.goto(web.url + path)
         page.get_by_test_id("health").filter(has_text="normal").wait_for()

@@ -95,8 +95,18 @@ class GateStatus(msgspec.Struct, frozen=True, kw_only=True):
     camera: Name
 
 
+class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A clip or an unredacted copy that the box is making or uploading; `progress` is in per cent."""
+
+    id: Name
+    progress: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
+
+
 class BoxStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The box's retained status; the last will is one with `online: false`. `lists` is the version in effect."""
+    """The box's retained status; the last will is one with `online: false`.
+
+    `lists` is the version in effect, `jobs` are those that have begun.
+    """
 
     online: bool
     epoch: Epoch = ""
@@ -109,6 +119,7 @@ class BoxStatus(msgspec.Struct, frozen=True, kw_only=True):
     doors: Annotated[list[DoorStatus], msgspec.Meta(max_length=MOST_MEMBERS)] = []
     gates: Annotated[list[GateStatus], msgspec.Meta(max_length=MOST_MEMBERS)] = []
     lists: Count = 0
+    jobs: Annotated[list[JobStatus], msgspec.Meta(max_length=MOST_MEMBERS)] = []
 
     def __post_init__(self) -> None:
         if self.time:

@@ -39,7 +39,8 @@ from aggregator.monitoring.health import Health
 from aggregator.monitoring.metrics import Metrics
 from aggregator.services.alert_service import AlertService
 from aggregator.services.box_command_service import BoxCommandService
-from aggregator.services.clip_service import ClipService
+from aggregator.services.footage.case_footage_service import CaseFootageService, FootageStore
+from aggregator.services.footage.clip_service import ClipService
 from aggregator.services.live_view_service import LiveViewService
 from aggregator.services.picture_service import PictureService
 from aggregator.services.release_service import ReleaseService, ReleaseStore, SealedCopies
@@ -131,6 +132,7 @@ class UseCases:
     searches: SearchService
     releases: ReleaseService
     clips: ClipService
+    case_footage: CaseFootageService
     live: LiveViewService
     procedures: ProcedureService
     handovers: HandoverService
@@ -275,6 +277,10 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
             ReleaseStore(reader, queue.write, log.record),
             SealedCopies(core.keys, files.objects, secrets.token_bytes),
             searches, access.areas, clock, core.new_id,
+        ),
+        case_footage=CaseFootageService(
+            FootageStore(reader, queue.write, log.record), searches, commands, clock, core.new_id,
+            core.settings.clips.keep_days,
         ),
         clips=ClipService(reader, files.objects, log.record, access.views, clock),
         live=LiveViewService(relay, reader, log.record, access.authenticator.who, commands.case_of, clock),

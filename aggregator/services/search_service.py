@@ -17,12 +17,13 @@ from aggregator.domain.investigation.search_query import Key, ResultPage, Search
 from aggregator.domain.read_models import Origin
 from aggregator.domain.store_port.cases import CaseReader, CaseWriter, SearchReader
 from aggregator.domain.store_port.clips import ClipReader, ClipWriter
-from aggregator.domain.store_port.events import EventReader
+from aggregator.domain.store_port.events import EventReader, FleetReader
+from aggregator.services.footage.clip_progress import clip_progress
 from common.clock import Clock
 from common.errors import CaseError
 
 
-class SearchSources(CaseReader, ClipReader, EventReader, SearchReader, Protocol):
+class SearchSources(CaseReader, ClipReader, EventReader, FleetReader, SearchReader, Protocol):
     """Reads cases, and what is searched under them."""
 
 
@@ -185,6 +186,10 @@ class SearchService:
         if show and clip is not None and clip.state == "stored":
             await self.record(self._act(caller, case, "clip", event_id))
         return clip
+
+    async def progress(self, clip: Clip) -> int | None:
+        """How much of a clip its box has done, per cent; None where that is not known."""
+        return await clip_progress(self.reader, clip)
 
     async def _hit(self, caller: Principal, case_id: str, event_id: str) -> tuple[Case, Origin | None]:
         """The case, and where the event was seen if the case covers that."""

@@ -54,6 +54,7 @@ class SqlReader:
     boxes = Query(place_table.boxes)
     cameras = Query(place_table.cameras)
     places = Query(place_table.places)
+    box_jobs = Query(place_table.box_jobs)
     quarantine = Query(event_table.quarantined)
     quarantine_count = Query(event_table.quarantine_count)
     last_heartbeat_ns = Query(event_table.last_heartbeat_ns)
@@ -88,6 +89,8 @@ class SqlReader:
     clip = Query(clip_table.one)
     due_clips = Query(clip_table.due)
     expired_clips = Query(clip_table.expired)
+    case_clips = Query(clip_table.of_case)
+    case_clip = Query(clip_table.owned)
     stored_clips = Query(clip_table.stored)
 
     escalation_documents = Query(escalation_table.documents)

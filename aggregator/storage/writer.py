@@ -75,6 +75,7 @@ class SqlWriter:
     request_release = Change(releases.put)
     change_release = Change(releases.change)
     request_clip = Change(clips.request)
+    request_case_clip = Change(clips.request_for_case)
     change_clip = Change(clips.change)
     delete_clip = Change(clips.delete)
 

@@ -14,7 +14,7 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.quiet import maintenance, silences, sources
 from aggregator.web.api.alerts.responses import AlertResponses
-from aggregator.web.api.investigation import audit, releases, search
+from aggregator.web.api.investigation import audit, case_footage, releases, search
 from aggregator.web.api.monitoring import escalation, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
 from aggregator.web.api.video import clips
@@ -42,6 +42,7 @@ def text() -> str:
         partial(audit.add, reader=none, audit_log=none, public=none, clock=none),
         partial(accounts.add, accounts=none, grants=none),
         partial(search.add, searches=none, objects=none),
+        partial(case_footage.add, footage=none, objects=none),
         partial(releases.add, releases=none),
         partial(clips.add, clips=none),
         partial(escalation.add, escalation=none),

@@ -83,6 +83,13 @@ def places(db: Connection) -> list[Place]:
     return found
 
 
+def box_jobs(db: Connection, site: str, box: str) -> dict[str, int]:
+    """The jobs that a box has begun → per cent; none where it is not there."""
+    found = select(statuses.c.status).where(statuses.c.site == site, statuses.c.box == box)
+    text = db.execute(found).scalar_one_or_none()
+    return {} if text is None else {it.id: it.progress for it in receipts.stored_status(text).jobs}
+
+
 def timeline(db: Connection, site: str, box: str, place: str, span: tuple[int, int]) -> list[TimelineEvent]:
     """When something happened at a place, oldest first, at most `MOST_TIMELINE_EVENTS`."""
     there = one_of(events.c.cell, _cells(db, site, box, place))

@@ -150,7 +150,8 @@ class SearchResponse(ResponseModel):
 class ClipStateResponse(ResponseModel):
     """A clip that is not there yet, or cannot be made."""
 
-    model_config = example(state="asked", problem="")
+    model_config = example(state="asked", progress=40, problem="")
 
     state: ClipState
+    progress: int | None = Field(description="Per cent, while the box makes and uploads it; null: not known.")
     problem: str = Field(description="Why there is none; empty otherwise.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -155,3 +155,34 @@ def test_ux_18_a_click_on_the_line_plays_there_and_marks_a_range(
     expect(page.get_by_test_id("marked-range")).to_contain_text("Marked: ")
     page.get_by_test_id("zoom-day").click()
     expect(page.locator("[data-testid=day-line] text")).to_have_count(9)
+    clip_and_hold(web, page)
+
+
+def clip_and_hold(web: Web, page: Page) -> None:
+    """A marked range under a case: a clip that reports its progress and plays, and a hold that stands on the line."""
+    expect(page.get_by_test_id("range-hint")).to_contain_text("Mark begin and end")
+    with web.logged_in() as client:
+        case = new_case(client)
+    page.get_by_test_id("footage-case").fill(case)
+    page.get_by_test_id("footage-case").press("Enter")
+    expect(page.get_by_test_id("marked-range")).to_have_text("")  # another case, another range
+    page.get_by_test_id("mark-in").click()
+    page.get_by_test_id("scrub").evaluate(
+        "it => { it.value = Number(it.value) + 2; it.dispatchEvent(new Event('change')); }"
+    )
+    page.get_by_test_id("mark-out").click()
+    page.get_by_test_id("range-clip").click()
+    expect(page.get_by_test_id("range-done")).to_contain_text("Its progress is shown below")
+    clip = page.get_by_test_id("case-clip")
+    expect(clip).to_contain_text("Clip 1")
+    page.get_by_test_id("range-hold").click()
+    page.get_by_test_id("hold-reason").fill("theft, reported")
+    page.get_by_test_id("hold-send").click()
+    expect(page.get_by_text("Choose a day from today on")).to_be_visible()
+    page.get_by_test_id("hold-until").fill(f"{datetime.now(ZONE) + timedelta(days=30):%Y-%m-%d}")
+    page.get_by_test_id("hold-send").click()
+    expect(page.get_by_test_id("range-done")).to_have_text("The footage is held.", timeout=20_000)
+    expect(page.get_by_test_id("bar-hold")).to_have_count(1)
+    expect(clip).to_have_attribute("data-state", "stored", timeout=60_000)
+    page.get_by_test_id("case-clip-play").click()
+    page.wait_for_function("document.querySelector('[data-testid=case-film] video')?.duration > 0", timeout=20_000)

@@ -61,8 +61,8 @@ def _hit(hit: SearchResult) -> models.HitResponse:
     )  # fmt: skip
 
 
-def _clip(clip: Clip) -> models.ClipStateResponse:
-    return models.ClipStateResponse(state=clip.state, problem=clip.problem)
+async def _clip(searches: SearchService, clip: Clip) -> models.ClipStateResponse:
+    return models.ClipStateResponse(state=clip.state, progress=await searches.progress(clip), problem=clip.problem)
 
 
 def _question(request: Request, searches: SearchService) -> tuple[str, str | None, SearchQuery]:
@@ -139,7 +139,7 @@ def _add_clips(app: FastAPI, searches: SearchService, objects: ObjectStorage) ->
         clip = await searches.ask_clip(caller, case, event_id) if is_uuid7(event_id) else None
         if clip is None:
             raise HTTPException(404, none)
-        return _clip(clip)
+        return await _clip(searches, clip)
 
     @app.get(
         "/api/footage/{event_id}/clip", tags=_SEARCH, response_class=Response,
@@ -151,5 +151,5 @@ def _add_clips(app: FastAPI, searches: SearchService, objects: ObjectStorage) ->
         if clip is None:
             raise HTTPException(404, none)
         if clip.state != "stored":
-            return JSONResponse(_clip(clip).model_dump(), 202)
+            return JSONResponse((await _clip(searches, clip)).model_dump(), 202)
         return film(objects, clip, request.headers.get("range"))

@@ -1,0 +1,29 @@
+"""Clips of a marked range, which belong to a case.
+
+Revision 0007.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy import Column, Index
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = depends_on = None
+
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
+def upgrade() -> None:
+    """Migrations go forward only."""
+    op.create_table(
+        "case_clips",
+        Column("id", TEXT, primary_key=True),
+        Column("case_id", TEXT, nullable=False),
+        Column("asked_by", TEXT, nullable=False),
+        Index("case_clips_by_case", "case_id", "id"),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )

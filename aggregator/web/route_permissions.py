@@ -121,6 +121,7 @@ ROUTES: dict[str, RoutePolicy] = {
     "GET /api/case-clips/{clip_id}": RoutePolicy("search"),
     "POST /api/holds": RoutePolicy("footage.hold", token=False),
     "GET /api/footage": RoutePolicy("search"),
+    "GET /api/footage/visits": RoutePolicy("search"),
     "GET /api/footage/{event_id}/picture": RoutePolicy("search"),
     "POST /api/footage/{event_id}/clip": RoutePolicy("search"),
     "GET /api/footage/{event_id}/clip": RoutePolicy("search"),

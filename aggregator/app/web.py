@@ -21,7 +21,7 @@ from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.api.investigation import audit, case_footage, releases, search
 from aggregator.web.api.monitoring import escalation, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
-from aggregator.web.api.video import clips, live, uploads
+from aggregator.web.api.video import clips, footage, live, uploads
 from aggregator.web.dashboard import Show
 from aggregator.web.dashboard.access import gates_page, site_lists_page
 from aggregator.web.dashboard.accounts import account_page, accounts_page
@@ -66,13 +66,14 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(statistics.add, statistics=use.statistics),
         *quiet_routes(parts, responses),
         partial(places.add, reader=core.reader, pictures=parts.pictures, sites=parts.sites),
-        partial(site_lists.add, lists=use.lists, commands=use.commands, passages=use.passages),
+        partial(site_lists.add, lists=use.lists, commands=use.commands, passages=use.passages, events=core.reader),
         partial(audit.add, reader=core.reader, audit_log=access.audit_log, public=public, clock=core.clock),
         partial(accounts.add, accounts=access.accounts, grants=access.grants),
         partial(search.add, searches=use.searches, objects=parts.files.objects),
         partial(case_footage.add, footage=use.case_footage, objects=parts.files.objects),
         partial(releases.add, releases=use.releases),
         partial(clips.add, clips=use.clips),
+        partial(footage.add, commands=use.commands, events=core.reader),
         partial(live.add, views=use.live),
         partial(escalation.add, escalation=parts.monitoring.escalation),
         partial(notifications.add, notifications=parts.monitoring.notifications),

@@ -12,7 +12,7 @@ from aggregator.services.footage.case_footage_service import CaseFootageService,
 from aggregator.storage.object_store import ObjectStorage
 from aggregator.web.api.dependencies import IdPath, Tags, Who, errors
 from aggregator.web.api.video.clips import FILM_RESPONSES, film
-from aggregator.web.api_models import case_footage as models
+from aggregator.web.api_models import footage as models
 from aggregator.web.api_models.base import PRINTABLE
 from protocol.identifiers import from_rfc3339, to_rfc3339
 

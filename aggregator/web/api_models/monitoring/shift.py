@@ -347,7 +347,8 @@ def _summary(it: Handover) -> dict[str, Any]:
 class HandoversResponse(ResponseModel):
     """A page of documents, newest first."""
 
-    model_config = example(handovers=[_SIGNED], before=None)
+    model_config = example(handovers=[_SIGNED], before=None, scopes=["village"])
 
     handovers: list[HandoverSummary]
     before: str | None = Field(description="The parameter `before` of the next page; null: there is nothing more.")
+    scopes: list[str] = Field(description="What the caller may hand over, the widest first.")

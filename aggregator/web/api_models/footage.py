@@ -1,4 +1,4 @@
-"""Marked ranges of footage under a case: redacted clips and legal holds."""
+"""Footage of a camera: what there is, stills, and what a case does with a marked range."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ _CLIP = {
     "expires": "2026-12-23T08:00:00.000000000Z",
 }  # fmt: skip
 
+_SPAN = {"from": "2026-11-23T00:00:00.000000000Z", "to": "2026-11-23T08:00:00.000000000Z", "about": ""}
+
 
 class MarkedRange(RequestModel):
     """A range of a camera's footage, under a case."""
@@ -51,6 +53,65 @@ class NewHoldRequest(MarkedRange):
 
     until: TimeText = Field(description="When the hold ends; at most a year from now.")
     reason: ReasonText
+
+
+class FootageRequest(RequestModel):
+    """Asks a box what it has of a camera in a range of two days at most; the access is in the audit log."""
+
+    model_config = example({"from": "2026-11-23T00:00:00Z", "to": "2026-11-24T00:00:00Z", "reason": "2026/118"})
+
+    begin: TimeText = Field(alias="from")
+    to: TimeText
+    reason: ReasonText = Field(description="The case or the purpose: 3 to 200 characters.")
+
+
+class StillRequest(RequestModel):
+    """Asks a box for the redacted picture at a time; the access is in the audit log."""
+
+    model_config = example(at="2026-11-23T00:32:10Z", reason="2026/118")
+
+    at: TimeText
+    reason: ReasonText = Field(description="The case or the purpose: 3 to 200 characters.")
+
+
+class SpanResponse(ResponseModel):
+    """A stretch of footage, of a gap or of a hold."""
+
+    model_config = example(_SPAN)
+
+    begin: Time = Field(serialization_alias="from")
+    to: Time
+    about: str = Field(description="The gap's cause, or the hold's case; empty otherwise.")
+
+
+class FootageResponse(ResponseModel):
+    """What a box has of a camera in a range."""
+
+    model_config = example(kept=[_SPAN], gaps=[], holds=[])
+
+    kept: list[SpanResponse]
+    gaps: list[SpanResponse]
+    holds: list[SpanResponse]
+
+
+class TimelineEventResponse(ResponseModel):
+    """When something happened."""
+
+    model_config = example(kind="zone.entered", time="2026-11-23T00:32:10.000000000Z")
+
+    kind: str
+    time: Time
+
+
+class TimelineResponse(ResponseModel):
+    """How much happened at a camera, and when."""
+
+    model_config = example(bins=[0, 3, 12], events=[{"kind": "zone.entered", "time": "2026-11-23T00:32:10.000000000Z"}])
+
+    bins: list[int] = Field(description="Events in each of the equal parts of the range.")
+    events: list[TimelineEventResponse] = Field(
+        description="Each event, oldest first, where there are 200 at most; else empty."
+    )
 
 
 class CaseClipResponse(ResponseModel):

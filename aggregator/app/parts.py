@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aggregator.app.broker import new_token
+from aggregator.app.known_sites import known_sites
 from aggregator.app.monitoring import Monitoring, monitoring
 from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.audit.checkpointer import Checkpointer
@@ -207,7 +208,7 @@ def _access(core: Core) -> Access:
     return Access(
         authenticator,
         accounts,
-        GrantRequests(accounts, ScopeChecker(lambda: _sites(core))),
+        GrantRequests(accounts, ScopeChecker(lambda: known_sites(core.settings, core.reader.boxes()))),
         areas,
         AuditLogWriter(core.queue),
         ViewDeduplicator(),
@@ -298,12 +299,6 @@ def _checkpointer(core: Core, outbound: OutboundQueue) -> Checkpointer:
         sites=lambda: sorted({box.site for box in core.reader.boxes()}),
         outside=Path(record.outside) if record.outside else None,
     )
-
-
-def _sites(core: Core) -> dict[str, frozenset[str]]:
-    """The sites of the settings and of the boxes, with their areas."""
-    found = {box.site: frozenset[str]() for box in core.reader.boxes()}
-    return found | {site: frozenset(about.areas) for site, about in core.settings.sites.items()}
 
 
 def areas_of(settings: Settings) -> Areas:

@@ -97,6 +97,7 @@ class SqlReader:
     untimed_alerts = Query(escalation_table.untimed)
     due_timers = Query(escalation_table.due)
     alert_facts = Query(escalation_table.facts)
+    digest_facts = Query(escalation_table.digest_facts)
     taken_steps = Query(escalation_table.taken)
     notification_targets = Query(notification_table.targets)
     notification_target = Query(notification_table.target)

@@ -89,6 +89,7 @@ class SqlWriter:
     start_timers = Change(escalation.start)
     take_steps = Change(escalation.take)
     put_target = Change(notifications.put_target)
+    set_target_language = Change(notifications.set_language)
     delete_target = Change(notifications.delete_target)
     enqueue = Change(notifications.enqueue)
     lease_notifications = Change(notifications.lease)

@@ -160,6 +160,7 @@ ROUTES: dict[str, RoutePolicy] = {
     "GET /api/me/notifications": ANYBODY,
     "POST /api/me/notifications": ANYBODY,
     "POST /api/me/notifications/web-push": ANYBODY,
+    "PUT /api/me/notifications/{target}/language": ANYBODY,
     "DELETE /api/me/notifications/{target}": ANYBODY,
     "POST /api/me/notifications/{target}/test": ANYBODY,
     "GET /api/notifications": RoutePolicy("notifications.see"),

@@ -59,10 +59,8 @@ def page(language: str, problem: str = "", provider: str = "", *, target: str = 
         notice = f'<p class="problem" role="alert" data-testid="login-problem">{html.escape(problem)}</p>'
     script = "<script>sessionStorage.setItem('paifang-ended', '1')</script>" if ended else ""
     text = words["login.other"].format(name=html.escape(provider))
-    there = f"?next={quote(target, safe='')}" if target else ""
-    other = (
-        f'<p><a class="button" href="/login/oidc{there}" data-testid="login-oidc">{text}</a></p>' if provider else ""
-    )
+    address = "/login/oidc" + (f"?next={quote(target, safe='')}" if target else "")
+    other = f'<p><a class="button" href="{address}" data-testid="login-oidc">{text}</a></p>' if provider else ""
     return f"""<!doctype html>
 <html lang="{language}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">

@@ -1,4 +1,4 @@
-"""Clips of a marked range, which belong to a case.
+"""Clips of a marked range, which belong to a case; the alerts of a digest.
 
 Revision 0007.
 """
@@ -24,6 +24,13 @@ def upgrade() -> None:
         Column("case_id", TEXT, nullable=False),
         Column("asked_by", TEXT, nullable=False),
         Index("case_clips_by_case", "case_id", "id"),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "digest_alerts",
+        Column("digest", TEXT, primary_key=True),
+        Column("alert", TEXT, primary_key=True),
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )

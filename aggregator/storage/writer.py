@@ -54,6 +54,7 @@ class SqlWriter:
     events_by_id = Query(history.events_by_id)
 
     quiet_in_force = Query(quiet.in_force)
+    quiet_version = Query(quiet.version)
     open_alerts_of = Query(quiet.open_alerts_of)
     recent_causes = Query(quiet.recent_causes)
     suppressed_sites = Query(quiet.suppressed_sites)

@@ -43,6 +43,7 @@ from aggregator.services.box_command_service import BoxCommandService
 from aggregator.services.footage.case_footage_service import CaseFootageService, FootageStore
 from aggregator.services.footage.clip_service import ClipService
 from aggregator.services.live_view_service import LiveViewService
+from aggregator.services.monitoring.quiet_universe import QuietUniverse
 from aggregator.services.picture_service import PictureService
 from aggregator.services.release_service import ReleaseService, ReleaseStore, SealedCopies
 from aggregator.services.search_service import SearchService
@@ -268,7 +269,10 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
     return UseCases(
         alerts=AlertService(queue, messaging.consumer.decide, reader, access.areas, procedures.closing_problems),
         procedures=procedures,
-        handovers=HandoverService(reader, queue, access.areas, clock, core.new_id),
+        handovers=HandoverService(
+            reader, queue, access.areas, clock, core.new_id,
+            QuietUniverse(reader, access.areas, tuple(core.settings.sites), clock).now,
+        ),
         statistics=StatisticsService(reader, sites, core.settings.retention),
         lists=SiteListService(messaging.lists, queue, log, publish, clock),
         passages=PassageService(reader, messaging.lists, log, clock),

@@ -71,7 +71,7 @@ def shown(time_ns: int | None, zone: ZoneInfo, *, end: bool = False) -> str:
     if time_ns is None:
         return ""
     when = local_time(time_ns, zone)
-    day = (when - timedelta(microseconds=1)).date() if end else when.date()
+    day = local_time(time_ns - 1, zone).date() if end else when.date()  # where clocks skip midnight, a day begins at 1
     whole = datetime.combine(day + timedelta(days=end), time(), zone)
     if round(whole.timestamp()) * SECOND_NS == time_ns:
         return day.isoformat()

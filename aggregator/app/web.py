@@ -18,10 +18,10 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
-from aggregator.web.api.investigation import audit, releases, search
+from aggregator.web.api.investigation import audit, case_footage, releases, search
 from aggregator.web.api.monitoring import escalation, floor_plans, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
-from aggregator.web.api.video import clips, live, stills, uploads
+from aggregator.web.api.video import clips, footage, live, stills, uploads
 from aggregator.web.dashboard import Show
 from aggregator.web.dashboard.access import gates_page, site_lists_page
 from aggregator.web.dashboard.accounts import account_page, accounts_page
@@ -35,6 +35,7 @@ from aggregator.web.dashboard.shell.page_layout import PageContext
 from aggregator.web.dashboard.shell.page_updates import PageUpdates
 from aggregator.web.dashboard.shift import procedures_page, reports_page, shift_page
 from aggregator.web.dashboard.video import footage_page
+from aggregator.web.dashboard.video.footage_page import FootageServices
 
 
 def build_web(parts: Parts) -> FastAPI:
@@ -67,12 +68,14 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(statistics.add, statistics=use.statistics),
         *quiet_routes(parts, responses),
         partial(places.add, reader=core.reader, pictures=parts.pictures, sites=parts.sites),
-        partial(site_lists.add, lists=use.lists, commands=use.commands, passages=use.passages),
+        partial(site_lists.add, lists=use.lists, commands=use.commands, passages=use.passages, events=core.reader),
         partial(audit.add, reader=core.reader, audit_log=access.audit_log, public=public, clock=core.clock),
         partial(accounts.add, accounts=access.accounts, grants=access.grants),
         partial(search.add, searches=use.searches, objects=parts.files.objects),
+        partial(case_footage.add, footage=use.case_footage, objects=parts.files.objects),
         partial(releases.add, releases=use.releases),
         partial(clips.add, clips=use.clips),
+        partial(footage.add, commands=use.commands, events=core.reader),
         partial(live.add, views=use.live),
         partial(stills.add, stills=use.stills),
         partial(escalation.add, escalation=parts.monitoring.escalation),
@@ -105,7 +108,9 @@ def _pages(parts: Parts) -> dict[str, Show]:
         "/gates": partial(
             gates_page.show, context, core.reader, commands=use.commands, passages=use.passages, updates=updates
         ),
-        "/footage": partial(footage_page.show, context, core.reader, use.commands, chosen),
+        "/footage": partial(
+            footage_page.show, context, FootageServices(core.reader, use.commands, use.case_footage), chosen
+        ),
         "/live": partial(script_page.show, context, "/live", "live/main.js"),
         "/map": partial(script_page.show, context, "/map", "live/map/main.js"),
         "/devices": partial(script_page.show, context, "/devices", "devices/main.js"),

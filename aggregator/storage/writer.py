@@ -54,6 +54,7 @@ class SqlWriter:
     events_by_id = Query(history.events_by_id)
 
     quiet_in_force = Query(quiet.in_force)
+    quiet_version = Query(quiet.version)
     open_alerts_of = Query(quiet.open_alerts_of)
     recent_causes = Query(quiet.recent_causes)
     suppressed_sites = Query(quiet.suppressed_sites)
@@ -75,6 +76,7 @@ class SqlWriter:
     request_release = Change(releases.put)
     change_release = Change(releases.change)
     request_clip = Change(clips.request)
+    request_case_clip = Change(clips.request_for_case)
     change_clip = Change(clips.change)
     delete_clip = Change(clips.delete)
 
@@ -93,6 +95,7 @@ class SqlWriter:
     start_timers = Change(escalation.start)
     take_steps = Change(escalation.take)
     put_target = Change(notifications.put_target)
+    set_target_language = Change(notifications.set_language)
     delete_target = Change(notifications.delete_target)
     enqueue = Change(notifications.enqueue)
     lease_notifications = Change(notifications.lease)

@@ -16,8 +16,8 @@ Role = Literal[
 ]
 Permission = Literal[
     "alerts.see", "alerts.work", "silences.see", "silences.change", "places.see", "passages.see", "gate.open",
-    "list.see", "list.change", "footage.look", "live.see", "clips.see", "search", "case.work", "release.see",
-    "release.ask", "release.decide", "record.read", "trouble.see", "staff.manage", "escalation.see",
+    "list.see", "list.change", "footage.look", "footage.hold", "live.see", "clips.see", "search", "case.work",
+    "release.see", "release.ask", "release.decide", "record.read", "trouble.see", "staff.manage", "escalation.see",
     "escalation.change", "notifications.see", "handover.sign", "procedure.change", "reports.see",
     "plans.see", "plans.change",
 ]  # fmt: skip
@@ -33,6 +33,7 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     "list.see": frozenset({"supervisor"}),
     "list.change": frozenset({"supervisor"}),
     "footage.look": frozenset({"supervisor", "investigator"}),
+    "footage.hold": frozenset({"investigator"}),
     "live.see": frozenset({"monitor", "supervisor"}),
     "clips.see": frozenset({"monitor", "supervisor"}),
     "search": frozenset({"investigator"}),

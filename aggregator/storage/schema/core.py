@@ -167,3 +167,7 @@ clips = _table(
     _partial("clips_due", "next_ns", where=CLIP_OPEN),
     Index("clips_old", "expires_ns"),
 )
+case_clips = _table(
+    "case_clips", _key("id"), *_text("case_id", "asked_by"), Index("case_clips_by_case", "case_id", "id")
+)  # fmt: skip
+"""Clips of a marked range, which belong to a case."""

@@ -42,6 +42,9 @@
     │   └── UserExists       a name that is in use, or looks like one that is
     ├── ProcedureError       a checklist or a tick that cannot be
     ├── HandoverError        a hand-over that cannot be made or signed now
+    ├── FeedError            a consumer, a webhook or a cursor that cannot be; names the field and the fix
+    │   ├── FeedConflict     not possible in the consumer's present state
+    │   └── CursorExpired    what follows a cursor is not kept any more; gives the oldest cursor
     ├── Forbidden            that is not among your roles
     └── LoginError           a log-in that failed (never names which half was wrong)
         └── LoginThrottled   too many tries; gives the time to wait
@@ -247,6 +250,26 @@ class EscalationError(PaifangError):
 
 class NotificationError(PaifangError):
     """A target, a link or a dead letter that cannot be used; gives the reason and repeats no address."""
+
+
+class FeedError(PaifangError):
+    """A consumer, a webhook or a cursor that cannot be; names the field and the fix."""
+
+
+class FeedConflict(FeedError):
+    """Not possible in the present state of the consumer or webhook."""
+
+
+class CursorExpired(FeedError):
+    """What follows a cursor is not kept any more.
+
+    Args:
+        oldest: The oldest cursor that can be read from.
+    """
+
+    def __init__(self, oldest: str) -> None:
+        self.oldest = oldest
+        super().__init__(f"after: what follows this cursor is not kept any more; the oldest cursor is {oldest}")
 
 
 class StaffError(PaifangError):

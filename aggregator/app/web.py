@@ -18,6 +18,7 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
+from aggregator.web.api.feeds import consumers
 from aggregator.web.api.investigation import audit, releases, search
 from aggregator.web.api.monitoring import escalation, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
@@ -74,6 +75,7 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(live.add, views=use.live),
         partial(escalation.add, escalation=parts.monitoring.escalation),
         partial(notifications.add, notifications=parts.monitoring.notifications),
+        partial(consumers.add, consumers=parts.feeds.consumers),
         partial(uploads.add, uploads=parts.files.uploads),
     ]
 
@@ -107,6 +109,7 @@ def _pages(parts: Parts) -> dict[str, Show]:
         "/silences": partial(script_page.show, context, "/silences", "pages/silences/main.js"),
         "/escalation": partial(script_page.show, context, "/escalation", "pages/escalation/main.js"),
         "/notifications": partial(script_page.show, context, "/notifications", "pages/notifications/main.js"),
+        "/consumers": partial(script_page.show, context, "/consumers", "pages/consumers/main.js"),
         "/lists": partial(site_lists_page.show, context, core.reader, use.lists),
         "/search": partial(search_page.show, context, use.searches, chosen),
         "/record": partial(audit_page.show, context, core.reader, access.audit_log),

@@ -172,12 +172,15 @@ class Retention(Strict, frozen=True, kw_only=True):
     events: Keep = Keep(floor_days=30, ceiling_days=180)
     alerts: Keep = Keep(floor_days=30, ceiling_days=365)
     record: Keep = Keep(floor_days=365, ceiling_days=3650)
+    feed: Keep = Keep(floor_days=7, ceiling_days=14)
 
     def __post_init__(self) -> None:
         if self.thumbnails.ceiling_days > self.events.ceiling_days:
             raise ValueError("thumbnails: their ceiling_days must not be more than that of events")
         if self.record.ceiling_days < self.events.ceiling_days:
             raise ValueError("record: its ceiling_days must not be less than that of events")
+        if self.feed.ceiling_days > min(self.events.ceiling_days, self.alerts.ceiling_days):
+            raise ValueError("feed: its ceiling_days must not be more than those of events and alerts")
 
 
 class ObjectsSettings(Strict, frozen=True, kw_only=True):

@@ -15,6 +15,8 @@ from aggregator.storage.tables.alerts import history as alert_history
 from aggregator.storage.tables.alerts import queries as alert_table
 from aggregator.storage.tables.audit import entries as audit_table
 from aggregator.storage.tables.audit import names as audit_name_table
+from aggregator.storage.tables.feeds import consumers as consumer_table
+from aggregator.storage.tables.feeds import feed as feed_table
 from aggregator.storage.tables.investigation import cases as case_table
 from aggregator.storage.tables.investigation import releases as release_table
 from aggregator.storage.tables.investigation import search as searching
@@ -122,3 +124,11 @@ class SqlReader:
     rule_events = Query(statistic.rule_events)
     state_events = Query(statistic.state_events)
     oldest = Query(statistic.oldest)
+
+    consumers = Query(consumer_table.newest)
+    consumer = Query(consumer_table.one)
+    consumer_by_token = Query(consumer_table.by_token)
+    consumer_uses = Query(consumer_table.uses)
+    feed_span = Query(feed_table.span)
+    feed_entries = Query(feed_table.after)
+    feed_entry_of = Query(feed_table.of_event)

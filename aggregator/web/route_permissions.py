@@ -153,6 +153,10 @@ ROUTES: dict[str, RoutePolicy] = {
     "POST /api/me/notifications/{target}/test": ANYBODY,
     "GET /api/notifications": RoutePolicy("notifications.see"),
     "POST /api/notifications/{notification}/replay": RoutePolicy("notifications.see", token=False),
+    "GET /api/consumers": RoutePolicy("consumers.manage", token=False),
+    "POST /api/consumers": RoutePolicy("consumers.manage", token=False),
+    "POST /api/consumers/{consumer_id}/decide": RoutePolicy("consumers.manage", token=False),
+    "POST /api/consumers/{consumer_id}/token": RoutePolicy("consumers.manage", token=False),
     "GET /acknowledge/{token}": OPEN,
     "POST /acknowledge/{token}": OPEN,
     "HEAD /box/uploads/{use}/{job}": RoutePolicy(ticket=True),
@@ -173,6 +177,7 @@ ROUTES: dict[str, RoutePolicy] = {
     "PAGE /releases": RoutePolicy("release.see", token=False),
     "PAGE /lists": RoutePolicy("list.see", token=False),
     "PAGE /record": RoutePolicy("record.read", "everywhere", token=False),
+    "PAGE /consumers": RoutePolicy("consumers.manage", token=False),
     "PAGE /staff": RoutePolicy("staff.manage", token=False),
     "PAGE /account": ANYBODY,
 }

@@ -15,6 +15,7 @@ Action = Literal[
     "silence.created", "silence.ended", "maintenance.created", "maintenance.ended", "source.shelved",
     "source.unshelved",
     "escalation.changed", "notification.target", "notification.replayed",
+    "consumer.changed", "feed.sent",
     "gate.opened", "door.unlocked", "case.opened", "case.closed", "search", "view", "clip", "export",
     "release.requested", "release.approved",
     "release.refused", "release.made", "release.failed", "release.fetched", "hold", "erased", "checkpoint",

@@ -24,6 +24,7 @@ from aggregator.domain.store_port.escalation import (
     NotificationWriter,
 )
 from aggregator.domain.store_port.events import EventReader, FleetReader, RetentionWriter
+from aggregator.domain.store_port.feeds import FeedReader, FeedWriter
 from aggregator.domain.store_port.quiet import QuietReader
 from aggregator.domain.store_port.releases import ReleaseReader, ReleaseWriter
 from aggregator.domain.store_port.shift import HandoverReader, HandoverWriter, ProcedureReader, ProcedureWriter
@@ -40,6 +41,7 @@ class Writer(
     AuditWriter,
     CaseWriter,
     ClipWriter,
+    FeedWriter,
     HandoverWriter,
     IngestWriter,
     ProcedureWriter,
@@ -64,6 +66,7 @@ class Reader(
     ClipReader,
     EscalationReader,
     EventReader,
+    FeedReader,
     FleetReader,
     HandoverReader,
     ProcedureReader,

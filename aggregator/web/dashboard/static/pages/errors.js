@@ -5,6 +5,14 @@ import { has, t } from "../shell/texts.js";
 // What the API says → the text of the dashboard; named groups fill its fields.
 const SENTENCES = [
   [/^is missing|Field required|at least 1 character/, "missing"],
+  [/write (?<least>\d+) to (?<most>\d+) characters/, "length"],
+  [/must lie in the future, at most (?<days>\d+) days/, "ends"],
+  [/a consumer of that name/, "consumer_name"],
+  [/who requests a consumer does not/, "second"],
+  [/the consumer is \w+; it cannot|only an approved consumer|consumer's end has passed/, "consumer_state"],
+  [/there is no (site|area) '/, "scope_none"],
+  [/less than or equal to (?<most>\d+)/, "at_most"],
+  [/greater than or equal to (?<least>\d+)/, "at_least"],
   [/covers everything of a site/, "everything"],
   [/is not known here; did you mean '(?<near>[^']*)'/, "near"],
   [/is not known here/, "unknown"],
@@ -22,7 +30,7 @@ const SENTENCES = [
   [/supervisor (shelves|only)|by a supervisor/, "supervisor"],
   [/has \d+ .* already; (end|unshelve)/, "full"],
   [/ended already|not shelved any more/, "ended"],
-  [/not among your roles/, "scope"],
+  [/not among your roles|beyond what you administer/, "scope"],
   [/there is no user ''/, "missing"],
   [/there is no user '(?<name>[^']*)'/, "no_user"],
   [/'(?<name>[^']*)' may not see the alerts/, "no_role"],

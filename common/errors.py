@@ -43,6 +43,7 @@
     ├── ProcedureError       a checklist or a tick that cannot be
     ├── HandoverError        a hand-over that cannot be made or signed now
     ├── FeedError            a consumer, a webhook or a cursor that cannot be; names the field and the fix
+    │   ├── FeedThrottled    a consumer's quota is used up; gives the time to wait
     │   ├── FeedConflict     not possible in the consumer's present state
     │   └── CursorExpired    what follows a cursor is not kept any more; gives the oldest cursor
     ├── Forbidden            that is not among your roles
@@ -258,6 +259,19 @@ class FeedError(PaifangError):
 
 class FeedConflict(FeedError):
     """Not possible in the present state of the consumer or webhook."""
+
+
+class FeedThrottled(FeedError):
+    """A quota of a consumer is used up.
+
+    Args:
+        wait_s: When it is worth trying again, seconds from now.
+        what: Which quota.
+    """
+
+    def __init__(self, wait_s: float, what: str) -> None:
+        self.wait_s = wait_s
+        super().__init__(f"{what}; try again in {wait_s:.0f} s")
 
 
 class CursorExpired(FeedError):

@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING
 
 from aggregator.app.broker import new_token
 from aggregator.auth.account_service import RandomValues
-from aggregator.auth.accounts.scopes import ScopeChecker
+from aggregator.auth.rate_limiter import RateLimiter
+from aggregator.jobs.feed_jobs import FeedUseJobs
+from aggregator.jobs.job_runner import JobRunner
 from aggregator.services.feeds.consumer_service import ConsumerService
+from aggregator.services.feeds.feed_service import FeedService, Limits
+from aggregator.services.feeds.feed_tail import FeedTail
+from aggregator.services.feeds.request_quota import RequestQuota
 
 if TYPE_CHECKING:
-    from aggregator.app.parts import Core
+    from aggregator.app.parts import Access, Core
+
+WRONG_TOKENS, LONGEST_WAIT_S = 50, 300.0
+"""Wrong tokens of an address before the next one waits."""
 
 
 @dataclass(frozen=True)
@@ -19,14 +27,23 @@ class Feeds:
     """What routes and jobs need."""
 
     consumers: ConsumerService
+    feed: FeedService
+    jobs: JobRunner
 
 
-def feeds(core: Core, scopes: ScopeChecker) -> Feeds:
+def feeds(core: Core, access: Access) -> Feeds:
     """Put the parts together.
 
     Args:
         core: What nearly every part works with.
-        scopes: The sites and areas that exist.
+        access: Scopes, areas and the audit log.
     """
+    reader, queue, clock = core.reader, core.queue, core.clock
+    tail = FeedTail(lambda: reader.feed_span().newest)
     random = RandomValues(new_token, core.new_id)
-    return Feeds(ConsumerService(core.reader, core.queue, scopes, core.clock, random))
+    limits = Limits(RequestQuota(clock), RateLimiter(clock, WRONG_TOKENS, LONGEST_WAIT_S))
+    return Feeds(
+        ConsumerService(reader, queue, access.grants.scopes, clock, random, tail.wake),
+        FeedService(reader, queue, access.audit_log.record, access.areas, clock, limits, tail),
+        JobRunner((FeedUseJobs(queue, clock),), clock),
+    )

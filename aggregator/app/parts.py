@@ -187,8 +187,8 @@ def assemble(core: Core, writer: Writer, connect: Callable[[], MqttClient]) -> P
     uploads.takers |= {RELEASE: releases, CLIP: clips}
     runner = JobRunner((releases, clips), core.clock, use_cases.releases.news)
     watch = monitoring(core, access.areas, messaging.consumer.decide)
-    feed = feeds(core, access.grants.scopes)
-    return Parts(core, access, messaging, files, use_cases, watch, feed, (runner, watch.jobs))
+    feed = feeds(core, access)
+    return Parts(core, access, messaging, files, use_cases, watch, feed, (runner, watch.jobs, feed.jobs))
 
 
 def _access(core: Core) -> Access:

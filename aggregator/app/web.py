@@ -18,7 +18,7 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
-from aggregator.web.api.feeds import consumers
+from aggregator.web.api.feeds import consumers, feed
 from aggregator.web.api.investigation import audit, releases, search
 from aggregator.web.api.monitoring import escalation, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
@@ -44,7 +44,7 @@ def build_web(parts: Parts) -> FastAPI:
     Raises:
         SettingsError: The file with the identity provider's secret is not there.
     """
-    app = api.build(parts.core.settings.http, parts.access.authenticator, _routes(parts))
+    app = api.build(parts.core.settings.http, parts.access.authenticator, _routes(parts), parts.feeds.feed)
     login.mount(app, _login(parts))
     acknowledge_page.mount(app, AcknowledgeRoutes(parts.monitoring.links, parts.sites))
     dashboard.mount(app, _pages(parts))
@@ -76,6 +76,7 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(escalation.add, escalation=parts.monitoring.escalation),
         partial(notifications.add, notifications=parts.monitoring.notifications),
         partial(consumers.add, consumers=parts.feeds.consumers),
+        partial(feed.add, feed=parts.feeds.feed),
         partial(uploads.add, uploads=parts.files.uploads),
     ]
 

@@ -27,6 +27,7 @@ class RoutePolicy:
         open: No session is needed.
         token: An API token may use it.
         ticket: A box uses it with a ticket of its own, which the route checks.
+        consumer: The token of a consumer opens it, and nothing else.
     """
 
     permission: Permission | None = None
@@ -34,11 +35,13 @@ class RoutePolicy:
     open: bool = False
     token: bool = True
     ticket: bool = False
+    consumer: bool = False
 
 
 OPEN = RoutePolicy(open=True)
 ANYBODY = RoutePolicy(token=False)
 FILES = RoutePolicy(token=False)
+CONSUMER = RoutePolicy(token=False, consumer=True)
 
 ROUTES: dict[str, RoutePolicy] = {
     "GET /healthz": OPEN,
@@ -157,6 +160,9 @@ ROUTES: dict[str, RoutePolicy] = {
     "POST /api/consumers": RoutePolicy("consumers.manage", token=False),
     "POST /api/consumers/{consumer_id}/decide": RoutePolicy("consumers.manage", token=False),
     "POST /api/consumers/{consumer_id}/token": RoutePolicy("consumers.manage", token=False),
+    "GET /api/feed": CONSUMER,
+    "GET /api/feed/stream": CONSUMER,
+    "GET /api/feed/pictures/{event_id}": CONSUMER,
     "GET /acknowledge/{token}": OPEN,
     "POST /acknowledge/{token}": OPEN,
     "HEAD /box/uploads/{use}/{job}": RoutePolicy(ticket=True),

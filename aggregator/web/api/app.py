@@ -17,7 +17,7 @@ from aggregator.auth.client_address import Clients
 from aggregator.settings.aggregator import Http
 from aggregator.web import openapi
 from aggregator.web.api.dependencies import ApiRoute
-from aggregator.web.auth_middleware import AuthMiddleware
+from aggregator.web.auth_middleware import AuthMiddleware, ConsumerTokens
 from aggregator.web.body_limits import most_bytes
 from aggregator.web.validation_errors import problem_of
 from common.errors import (
@@ -27,6 +27,7 @@ from common.errors import (
     EscalationError,
     FeedConflict,
     FeedError,
+    FeedThrottled,
     Forbidden,
     HandoverError,
     ListError,
@@ -65,13 +66,16 @@ STATUS: dict[type[PaifangError], int] = {
 """Error of a use case → status of the answer."""
 
 
-def build(http: Http, authenticator: Authenticator, parts: Iterable[Routes]) -> FastAPI:
+def build(
+    http: Http, authenticator: Authenticator, parts: Iterable[Routes], consumers: ConsumerTokens | None = None
+) -> FastAPI:
     """The application with its API routes.
 
     Args:
         http: Proxies and the public address.
         authenticator: Knows who a session or a token belongs to.
         parts: Add their routes.
+        consumers: Knows who a consumer's token belongs to.
     """
     app = FastAPI(
         title="Paifang aggregator",
@@ -81,7 +85,7 @@ def build(http: Http, authenticator: Authenticator, parts: Iterable[Routes]) -> 
         generate_unique_id_function=lambda route: route.name,
         middleware=[
             Middleware(BodyLimits, max_bytes=most_bytes),
-            Middleware(AuthMiddleware, authenticator=authenticator, clients=Clients(http)),
+            Middleware(AuthMiddleware, authenticator=authenticator, clients=Clients(http), consumers=consumers),
         ],
     )
     app.router.route_class = ApiRoute
@@ -102,6 +106,10 @@ def _map_errors(app: FastAPI) -> None:
 
     @app.exception_handler(LoginThrottled)
     async def throttled(_request: Request, error: LoginThrottled) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, 429, {"Retry-After": str(math.ceil(error.wait_s))})
+
+    @app.exception_handler(FeedThrottled)
+    async def quota(_request: Request, error: FeedThrottled) -> JSONResponse:
         return JSONResponse({"error": str(error)}, 429, {"Retry-After": str(math.ceil(error.wait_s))})
 
     @app.exception_handler(HTTPException)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+
 import msgspec
 import pytest
 from agg_fakes import received
@@ -13,6 +16,7 @@ from aggregator.domain.audit import audit_entry
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.feeds.consumer import Consumer, Selection, changed, with_token
 from aggregator.domain.feeds.feed_entry import ConsumerUse, FeedSpan, Receipt
+from aggregator.domain.read_models import Batch, ReceivedEvent
 from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
 from common.clock import DAY_NS
@@ -131,6 +135,25 @@ def test_what_is_too_old_is_erased_from_the_feed_and_its_numbers_are_not_given_a
     assert store.reader().feed_span() == FeedSpan(3, 3)
     processor.process(received(event(3, DoorGranted(door="hall"), place="hall")))
     assert [it.position for it in store.reader().feed_entries(0, 10)] == [4]
+
+
+def test_a_reader_beside_two_writers_misses_nothing_and_sees_nothing_twice(store: Store) -> None:
+    """Numbers appear in their order: what a reader has passed is never filled up behind it."""
+    most, found = 40, list[int]()
+    with contextlib.closing(store.writer()) as one, contextlib.closing(store.writer(sole=False)) as other:
+        approved(one)
+
+        def write(writer: Writer, base: int) -> None:
+            for number in range(most):
+                data = event(base + number, DoorGranted(door="hall"), number=base + number)
+                writer.apply(Batch(events=[ReceivedEvent(data, None, START_NS)]))
+
+        threads = [threading.Thread(target=write, args=it) for it in ((one, 1_000), (other, 2_000))]
+        for thread in threads:
+            thread.start()
+        while any(it.is_alive() for it in threads) or store.reader().feed_span().newest > len(found):
+            found += [it.position for it in store.reader().feed_entries(found[-1] if found else 0, 1_000)]
+    assert found == list(range(1, 2 * most + 1))
 
 
 def receipt(events: int, position: int, hour: int = HOUR) -> Receipt:

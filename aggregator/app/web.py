@@ -18,7 +18,7 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
-from aggregator.web.api.feeds import consumers, feed
+from aggregator.web.api.feeds import consumers, feed, webhooks
 from aggregator.web.api.investigation import audit, releases, search
 from aggregator.web.api.monitoring import escalation, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
@@ -77,6 +77,7 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(notifications.add, notifications=parts.monitoring.notifications),
         partial(consumers.add, consumers=parts.feeds.consumers),
         partial(feed.add, feed=parts.feeds.feed),
+        partial(webhooks.add, webhooks=parts.feeds.webhooks),
         partial(uploads.add, uploads=parts.files.uploads),
     ]
 

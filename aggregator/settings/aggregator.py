@@ -210,6 +210,19 @@ class ClipSettings(Strict, frozen=True, kw_only=True):
     keep_days: Annotated[int, msgspec.Meta(ge=1, le=90)] = 30
 
 
+def check_networks(networks: tuple[str, ...]) -> None:
+    """Refuse what is no network.
+
+    Raises:
+        ValueError: Names it.
+    """
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            raise ValueError(f"networks: '{network}' is no network such as 10.1.0.0/16") from error
+
+
 class NotificationSettings(Strict, frozen=True, kw_only=True):
     """Outgoing notifications.
 
@@ -220,11 +233,20 @@ class NotificationSettings(Strict, frozen=True, kw_only=True):
     networks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for network in self.networks:
-            try:
-                ip_network(network)
-            except ValueError as error:
-                raise ValueError(f"networks: '{network}' is no network such as 10.1.0.0/16") from error
+        check_networks(self.networks)
+
+
+class FeedSettings(Strict, frozen=True, kw_only=True):
+    """Feeds for other platforms.
+
+    `networks` are private networks, such as 10.1.0.0/16, whose hosts may be named as addresses of webhooks; all other
+    private addresses are refused.
+    """
+
+    networks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_networks(self.networks)
 
 
 class Sessions(Strict, frozen=True, kw_only=True):
@@ -254,6 +276,7 @@ class Settings(Strict, frozen=True, kw_only=True):
     record: Record = Record()
     escalation: dict[str, Escalation] = {}
     notifications: NotificationSettings = NotificationSettings()
+    feeds: FeedSettings = FeedSettings()
     alerts: AlertSettings = AlertSettings()
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from aggregator.storage.tables.audit import entries as audit_table
 from aggregator.storage.tables.audit import names as audit_name_table
 from aggregator.storage.tables.feeds import consumers as consumer_table
 from aggregator.storage.tables.feeds import feed as feed_table
+from aggregator.storage.tables.feeds import webhooks as webhook_table
 from aggregator.storage.tables.investigation import cases as case_table
 from aggregator.storage.tables.investigation import releases as release_table
 from aggregator.storage.tables.investigation import search as searching
@@ -132,3 +133,9 @@ class SqlReader:
     feed_span = Query(feed_table.span)
     feed_entries = Query(feed_table.after)
     feed_entry_of = Query(feed_table.of_event)
+    webhooks = Query(webhook_table.of_consumer)
+    webhook = Query(webhook_table.one)
+    due_webhooks = Query(webhook_table.due)
+    dead_letters = Query(webhook_table.letters)
+    dead_letter_counts = Query(webhook_table.letter_counts)
+    next_replay = Query(webhook_table.next_replay)

@@ -14,7 +14,7 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.quiet import maintenance, silences, sources
 from aggregator.web.api.alerts.responses import AlertResponses
-from aggregator.web.api.feeds import consumers, feed
+from aggregator.web.api.feeds import consumers, feed, webhooks
 from aggregator.web.api.investigation import audit, releases, search
 from aggregator.web.api.monitoring import escalation, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
@@ -49,6 +49,7 @@ def text() -> str:
         partial(notifications.add, notifications=none),
         partial(consumers.add, consumers=none),
         partial(feed.add, feed=none),
+        partial(webhooks.add, webhooks=none),
     ]
     return encode(api.build(Http(), none, parts).openapi())
 

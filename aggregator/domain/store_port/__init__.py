@@ -24,7 +24,7 @@ from aggregator.domain.store_port.escalation import (
     NotificationWriter,
 )
 from aggregator.domain.store_port.events import EventReader, FleetReader, RetentionWriter
-from aggregator.domain.store_port.feeds import FeedReader, FeedWriter
+from aggregator.domain.store_port.feeds import WebhookReader, WebhookWriter
 from aggregator.domain.store_port.quiet import QuietReader
 from aggregator.domain.store_port.releases import ReleaseReader, ReleaseWriter
 from aggregator.domain.store_port.shift import HandoverReader, HandoverWriter, ProcedureReader, ProcedureWriter
@@ -41,7 +41,6 @@ class Writer(
     AuditWriter,
     CaseWriter,
     ClipWriter,
-    FeedWriter,
     HandoverWriter,
     IngestWriter,
     ProcedureWriter,
@@ -50,6 +49,7 @@ class Writer(
     ReleaseWriter,
     RetentionWriter,
     SiteListWriter,
+    WebhookWriter,
     Protocol,
 ):
     """The one connection that writes; used by one thread at a time."""
@@ -66,7 +66,6 @@ class Reader(
     ClipReader,
     EscalationReader,
     EventReader,
-    FeedReader,
     FleetReader,
     HandoverReader,
     ProcedureReader,
@@ -76,6 +75,7 @@ class Reader(
     SearchReader,
     SiteListReader,
     StatisticsReader,
+    WebhookReader,
     Protocol,
 ):
     """Reading, from any thread, beside the writer."""

@@ -1,4 +1,4 @@
-"""Consumers and the feed."""
+"""Consumers, the feed and webhooks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Protocol
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.feeds.consumer import Consumer
 from aggregator.domain.feeds.feed_entry import ConsumerUse, FeedEntry, FeedSpan, Receipt
+from aggregator.domain.feeds.webhook import DeadLetter, Webhook
 
 
 class ConsumerReader(Protocol):
@@ -64,3 +65,56 @@ class FeedWriter(ConsumerWriter, Protocol):
 
     def log_feed_use(self, before_hour: int, now_ns: int, limit: int) -> int:
         """Write the counts of hours that are over into the audit log, and forget them once they are old; how many."""
+
+
+class WebhookReader(FeedReader, Protocol):
+    """Reads webhooks."""
+
+    def webhooks(self, consumer_id: str) -> list[Webhook]:
+        """A consumer's webhooks, oldest first."""
+
+    def webhook(self, webhook_id: str) -> Webhook | None:
+        """One webhook."""
+
+    def due_webhooks(self, now_ns: int, newest: int, limit: int) -> list[Webhook]:
+        """Webhooks of active consumers that have something to send, and may now; `newest` is the feed's end."""
+
+    def dead_letters(self, webhook_id: str, limit: int, before: str | None = None) -> list[DeadLetter]:
+        """Messages that were given up, the newest first; `before` is the id of the last one of the page before."""
+
+    def dead_letter_counts(self) -> dict[str, int]:
+        """Webhook → how many of its messages were given up."""
+
+    def next_replay(self, webhook_id: str) -> DeadLetter | None:
+        """The oldest message that is to be sent again."""
+
+
+class WebhookWriter(FeedWriter, Protocol):
+    """Writes webhooks."""
+
+    def webhook_now(self, webhook_id: str) -> Webhook | None:
+        """A webhook, as the writer sees it."""
+
+    def add_webhook(self, webhook: Webhook, most: int, entry: AuditEntry) -> bool:
+        """Add a webhook; False where its consumer has as many as there may be."""
+
+    def change_webhook(
+        self, before: Webhook, after: Webhook, entry: AuditEntry | None = None, letter: DeadLetter | None = None
+    ) -> bool:
+        """Replace a webhook, with the message that is given up; False where it has changed meanwhile."""
+
+    def begin_webhook(self, before: Webhook, after: Webhook, receipt: Receipt | None, most: int) -> bool | None:
+        """Begin an attempt and count its events, all or nothing.
+
+        Returns:
+            False where the webhook has changed meanwhile; None where the consumer may get nothing more now.
+        """
+
+    def drop_webhook(self, webhook_id: str, entry: AuditEntry) -> bool:
+        """Remove a webhook with its dead letters; False: there is none."""
+
+    def replay_letter(self, webhook_id: str, letter_id: str, entry: AuditEntry) -> bool:
+        """Have a message sent again; False: there is none that was given up."""
+
+    def end_replay(self, letter_id: str, problem: str | None) -> None:
+        """A message was sent again (None), or was not: why."""

@@ -92,6 +92,12 @@ def take(db: Connection, receipt: Receipt, most: int) -> bool:
     return True
 
 
+def give_back(db: Connection, receipt: Receipt) -> None:
+    """Take back what `take` has counted in this transaction."""
+    here = (consumer_use.c.consumer == receipt.consumer, consumer_use.c.hour == receipt.hour)
+    db.execute(update(consumer_use).where(*here).values(events=consumer_use.c.events - receipt.events))
+
+
 def log_use(db: Connection, before_hour: int, now_ns: int, limit: int) -> int:
     """Write the counts of hours that are over into the audit log; how many."""
     over = select(consumer_use).where(USE_UNLOGGED, consumer_use.c.hour < before_hour)

@@ -18,7 +18,7 @@ from aggregator.domain.feeds.feed_entry import FeedEntry, FeedSpan
 from aggregator.domain.read_models import Batch
 from aggregator.storage.engines.database import upsert
 from aggregator.storage.schema.core import counters
-from aggregator.storage.schema.feeds import feed
+from aggregator.storage.schema.feeds import feed, webhook_dead_letters
 from aggregator.storage.tables.feeds import consumers
 
 NEWEST, PURGED = "feed_newest", "feed_purged"
@@ -68,6 +68,7 @@ def purge(db: Connection, before_ns: int, limit: int) -> int:
         last, count = row.position, count + 1
     if count:
         db.execute(delete(feed).where(feed.c.position <= last))
+        db.execute(delete(webhook_dead_letters).where(webhook_dead_letters.c.last <= last))
         upsert(db, counters, {"name": PURGED, "value": last})
     return count
 

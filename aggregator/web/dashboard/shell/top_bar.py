@@ -23,7 +23,7 @@ PAGE_TEXTS: dict[str, tuple[str, ...]] = {
     "/silences": ("form.", "silences."),
     "/escalation": ("form.", "escalation.", "notify.", "silences.day."),
     "/notifications": ("form.", "notify."),
-    "/consumers": ("form.", "consumers"),
+    "/consumers": ("form.", "consumers", "escalation.letters.tries"),
 }
 """The same for single pages."""
 _MAY: dict[str, Permission] = {

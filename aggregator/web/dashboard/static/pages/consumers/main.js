@@ -8,6 +8,7 @@ import { problemsOf } from "../errors.js";
 import { button, confirmed } from "../forms.js";
 import { consumerForm } from "./consumer_form.js";
 import { consumerRow } from "./rows.js";
+import { webhookPanel } from "./webhooks.js";
 
 const EVERY_MS = 10000;
 const main = document.querySelector("main");
@@ -46,12 +47,18 @@ const makeToken = it => confirmed(t("consumers.token.new"), t(it.token_made ? "c
   await read();
 });
 
+function webhooks(it) {
+  place.replaceChildren(webhookPanel(it, () => place.replaceChildren()));
+  place.firstElementChild.focus();
+  place.scrollIntoView({ block: "start" });
+}
+
 async function read() {
   try {
     const found = await get("/api/consumers");
     scopes = found.scopes;
     const focused = document.activeElement?.dataset?.item;
-    items.replaceChildren(...found.consumers.map(it => consumerRow(it, { decide, makeToken })));
+    items.replaceChildren(...found.consumers.map(it => consumerRow(it, { decide, makeToken, webhooks })));
     if (!found.consumers.length) items.append(h("li", { class: "none", text: t("consumers.none") }));
     if (focused) items.querySelector(`[data-item="${CSS.escape(focused)}"]`)?.focus();
     problem.hidden = true;

@@ -33,7 +33,12 @@ export function webhookPanel(consumer, close) {
       fail(error);
     }
   };
-  const answered = it => (it.state === "active" ? t("consumers.hook.confirmed") : t("consumers.hook.not_confirmed", { problem: problemText(it.problem) }));
+  // What came of a request to the receiver: good news, or why not.
+  function tell(good, text) {
+    status.textContent = good ? text : "";
+    if (!good) fail(new Error(text));
+  }
+  const answered = it => tell(it.state === "active", it.state === "active" ? t("consumers.hook.confirmed") : problemText(it.problem));
 
   function showKeys(made) {
     keys.replaceChildren(h("div", { class: "card-plain sheet", test: "webhook-keys" }, h("h3", { text: t("consumers.hook.keys") }), h("p", { text: t("consumers.hook.keys.once") }),
@@ -41,10 +46,10 @@ export function webhookPanel(consumer, close) {
       h("div", { class: "acts" }, button(t("consumers.token.hide"), () => keys.replaceChildren()))));
   }
 
-  const confirm = it => act(async () => { status.textContent = answered(await post(path(it, "/confirm"), {})); });
+  const confirm = it => act(async () => answered(await post(path(it, "/confirm"), {})));
   const test = it => act(async () => {
     const found = await post(path(it, "/test"), {});
-    status.textContent = found.sent ? t("consumers.hook.test.sent") : t("consumers.hook.test.failed", { problem: problemText(found.problem) });
+    tell(found.sent, found.sent ? t("consumers.hook.test.sent") : t("consumers.hook.test.failed", { problem: problemText(found.problem) }));
   });
   const rotate = it => confirmed(t("consumers.hook.rotate"), t("consumers.hook.rotate.about"), t("consumers.hook.rotate"), async () => showKeys(await post(path(it, "/keys"), {})));
   const remove = it => confirmed(t("consumers.hook.remove"), t("consumers.hook.remove.about", { host: it.host }), t("consumers.hook.remove"), async () => {
@@ -81,7 +86,7 @@ export function webhookPanel(consumer, close) {
   }
 
   function row(it) {
-    const facts = [t(`consumers.hook.mode.${it.mode}`), counted("consumers.lag", it.lag), it.delivered ? t("consumers.hook.delivered", { time: whenZone(it.delivered, zone) }) : t("consumers.hook.delivered.never"), t("consumers.hook.cursor", { cursor: it.position })];
+    const facts = [t(`consumers.hook.mode.${it.mode}`), counted("consumers.lag", it.lag), it.delivered ? t("consumers.hook.delivered", { time: whenZone(it.delivered, zone) }) : t("consumers.hook.delivered.never"), t("consumers.hook.cursor", { cursor: it.position }), t("consumers.hook.made", { name: it.made_by, time: whenZone(it.made, zone) })];
     const failing = it.problem ? [problemText(it.problem), it.failing && t("consumers.hook.failing", { time: whenZone(it.failing, zone) }), it.tries && it.next && t("consumers.hook.next", { time: whenZone(it.next, zone) })].filter(Boolean).join(" · ") : "";
     const one = (key, run, testId) => button(t(key), run, { test: testId, "data-item": `${it.id}.${testId}`, "aria-label": `${t(key)}: ${it.host}` });
     return h("li", { class: "item wide", test: "webhook" },
@@ -106,7 +111,7 @@ export function webhookPanel(consumer, close) {
     const made = await post(`/api/consumers/${encodeURIComponent(consumer.id)}/webhooks`, { url: url.value.trim(), mode: mode.value });
     url.value = "";
     showKeys(made);
-    status.textContent = answered(made);
+    answered(made);
     await read();
   });
   const timer = setInterval(() => (element.isConnected ? document.hidden || document.querySelector("dialog[open]") || read().catch(fail) : clearInterval(timer)), EVERY_MS);

@@ -14,7 +14,7 @@ WORKERS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 BENCHES := idle_camera busy_cameras replay accuracy outbox ingest
 
-.PHONY: demo test unit check docs bench lock clean models
+.PHONY: demo test unit collected check docs bench lock clean models
 
 $(BIN)/paifang: requirements.lock requirements-dev.lock pyproject.toml
 	PYTHON="$(PYTHON)" sh tools/venv.sh "$(VENV)"
@@ -41,7 +41,11 @@ test: $(BIN)/paifang
 	sh tools/system.sh
 	$(MAKE) --jobs=3 check unit
 
-unit: models
+# One process compiles the tests for those that run them, while models are fetched; the tests say what is wrong.
+collected: $(BIN)/paifang
+	-@$(BIN)/python -m pytest --collect-only -qqq > /dev/null 2>&1
+
+unit: models collected
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=15
 
 bench: models

@@ -35,6 +35,7 @@ BENCHMARKS = {
     "alerts": "benchmarks.centre.alerts",
     "audit": "benchmarks.centre.audit",
     "dashboard": "benchmarks.centre.dashboard",
+    "escalation": "benchmarks.centre.escalation",
     "redact": "benchmarks.redaction.redact",
     "search": "benchmarks.centre.search",
     "live": "benchmarks.redaction.live",

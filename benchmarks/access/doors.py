@@ -32,8 +32,7 @@ from aggregator.monitoring.metrics import Metrics
 from aggregator.settings.aggregator import EmbeddedBroker
 from aggregator.storage import STORES
 from aggregator.storage.write_queue import WriteQueue
-from benchmarks.centre.ingest import _free_port
-from benchmarks.machine import cpu_s, percentile
+from benchmarks.machine import cpu_s, free_port, percentile
 from common import settings_loader as loader
 from common.clock import SystemClock
 from common.running.backoff import Backoff
@@ -82,7 +81,7 @@ def run(quick: bool) -> dict[str, Any]:
 
 def _cards(folder: Path, count: int) -> list[float]:
     """Milliseconds from card to committed `door.granted`, one by one."""
-    broker = EmbeddedBroker(port=_free_port())
+    broker = EmbeddedBroker(port=free_port())
     users = accounts(folder, broker, lambda: secrets.token_urlsafe(24))
     server = EmbeddedServer(broker, folder, users, Backoff(random.random))
     server.start()
@@ -184,9 +183,7 @@ def _feed(folder: Path, seconds: float, per_s: int | None) -> tuple[float, float
     """Messages a second that were judged and stored, and the CPU they took (per cent of a core)."""
     clock = SystemClock()
     outbox = Outbox(folder / "o.db", EventIdentity("site", "box", os.urandom), clock, 10**9)
-    told = [
-        DoorSettings(id=f"door-{n}", control=SimulatedDoor(port=_free_port()), debounce_s=0.0) for n in range(DOORS)
-    ]
+    told = [DoorSettings(id=f"door-{n}", control=SimulatedDoor(port=free_port()), debounce_s=0.0) for n in range(DOORS)]
     doors = Doors(
         told, BoxContext(folder), CredentialPolicy(DailyPseudonyms(folder, clock, os.urandom), None),
         clock=clock, send=outbox.put, random=random.random,

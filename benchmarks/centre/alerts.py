@@ -16,7 +16,6 @@ import contextlib
 import multiprocessing
 import random
 import secrets
-import socket
 import statistics
 import subprocess
 import sys
@@ -43,6 +42,7 @@ from aggregator.storage import STORES
 from aggregator.storage.write_queue import WriteQueue
 from benchmarks.centre import alert_load
 from benchmarks.centre.alert_load import BATCH, batches, event_of, processor_in
+from benchmarks.machine import free_port
 from common.clock import SECOND_NS, SystemClock
 from common.running.backoff import Backoff
 from protocol.envelope import encode
@@ -106,7 +106,7 @@ def _delays(seconds: int) -> dict[str, float]:
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        settings = EmbeddedBroker(port=_free_port())
+        settings = EmbeddedBroker(port=free_port())
         users = accounts(folder, settings, lambda: secrets.token_urlsafe(24))
         server = EmbeddedServer(settings, folder, users, Backoff(random.random))
         server.start()
@@ -212,8 +212,3 @@ def _unseen(histories: int) -> int:
     from alert_histories import play
 
     return sum(play(seed).unseen for seed in range(histories))
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

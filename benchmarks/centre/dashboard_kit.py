@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import socket
 import subprocess
 import sys
 import threading
@@ -27,7 +26,7 @@ from aggregator.messaging.mqtt_client import InboundMessage
 from aggregator.settings import aggregator as aggregator_settings
 from aggregator.settings.aggregator import EmbeddedBroker, Settings
 from aggregator.storage import STORES
-from benchmarks.machine import process_cpu_s, process_rss_mb
+from benchmarks.machine import free_port, process_cpu_s, process_rss_mb
 from common.clock import SystemClock
 from common.secret import Secret
 from protocol.envelope import Event, encode
@@ -137,7 +136,7 @@ def running(folder: Path, count: int) -> Iterator[Centre]:
     Raises:
         RuntimeError: It does not start; with its log.
     """
-    http, broker = _free_port(), _free_port()
+    http, broker = free_port(), free_port()
     path = folder / "aggregator.yaml"
     path.write_text(
         yaml.safe_dump(
@@ -219,8 +218,3 @@ def _close(centre: Centre, count: int, stop: threading.Event) -> None:
             found = client.get("/api/alerts", params={"order": "urgency", "limit": count}).json()["alerts"]
             body = {"ids": [it["id"] for it in found], "action": "close", "outcome": "false_alarm"}
             client.post("/api/alerts/bulk", json=body)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

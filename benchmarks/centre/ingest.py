@@ -14,7 +14,6 @@ import multiprocessing
 import random
 import secrets
 import select
-import socket
 import sqlite3
 import statistics
 import tempfile
@@ -39,6 +38,7 @@ from aggregator.monitoring.metrics import Metrics
 from aggregator.settings.aggregator import EmbeddedBroker
 from aggregator.storage import STORES
 from aggregator.storage.write_queue import WriteQueue
+from benchmarks.machine import free_port
 from common.clock import SystemClock
 from common.running.backoff import Backoff
 from protocol.envelope import MAX_MESSAGE_BYTES, Event, encode
@@ -66,7 +66,7 @@ def run(quick: bool) -> dict[str, Any]:
     ours, floor, kept = [], [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        settings = EmbeddedBroker(port=_free_port())
+        settings = EmbeddedBroker(port=free_port())
         users = accounts(folder, settings, lambda: secrets.token_urlsafe(24))
         server = EmbeddedServer(settings, folder, users, Backoff(random.random))
         server.start()
@@ -254,8 +254,3 @@ def _event(box: str, sequence: int, epoch: str) -> Event:
     return Event(
         uuid7(now_ns, secrets.token_bytes(10)), "village", box, place, "zone.entered", now_ns, sequence, data, epoch
     )
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +15,9 @@ from postgres_kit import Server
 
 from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
-from aggregator.settings.postgres import Postgres
+from aggregator.settings.postgres import LOCAL, Postgres
 from aggregator.storage import STORES
+from aggregator.storage.engines import sqlite
 from common.clock import FakeClock
 from protocol.identifiers import uuid7
 
@@ -61,19 +64,77 @@ def postgres_databases(postgres_server: Server) -> Callable[[], Postgres]:
     return postgres_server.new_database
 
 
+def with_tables(kind: str, folder: Path, postgres: Postgres = LOCAL) -> None:
+    """Make the tables of a store, so that copies of it need no migrations."""
+    made = STORES[kind](folder, postgres)
+    made.writer().close()
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def copied_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a store without rows."""
+    folder = tmp_path_factory.mktemp("sqlite")
+    with_tables("sqlite", folder)
+    return folder / sqlite.FILE
+
+
+class PostgresStores:
+    """Databases with tables and without rows, each for one test at a time."""
+
+    def __init__(self, server: Server) -> None:
+        self._server, self._free = server, [server.new_database()]
+        with_tables("postgres", Path(), self._free[0])
+        self._rows = server.rows(self._free[0])
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[Postgres]:
+        if not self._free:
+            self._free.append(self._server.new_database())
+            with_tables("postgres", Path(), self._free[0])
+        taken = self._free.pop()
+        yield taken
+        self._server.emptied(taken, self._rows)
+        self._free.append(taken)
+
+
+@pytest.fixture(scope="session")
+def postgres_stores(postgres_server: Server) -> PostgresStores:
+    return PostgresStores(postgres_server)
+
+
 @pytest.fixture(params=sorted(STORES))
-def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
-    """Every store there is: makes new empty ones."""
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """Every store there is."""
+    return str(request.param)
+
+
+@pytest.fixture
+def make_empty_store(
+    request: pytest.FixtureRequest, store_kind: str, tmp_path: Path
+) -> Iterator[Callable[[bool], Store]]:
+    """Makes new stores: without rows, or as a new installation finds them."""
     with contextlib.ExitStack() as stack:
 
-        def make() -> Store:
-            postgres = request.getfixturevalue("postgres_databases")() if request.param == "postgres" else Postgres()
-            folder = Path(tempfile.mkdtemp(dir=tmp_path))
-            made = STORES[request.param](folder, postgres)
+        def make(tables: bool = False) -> Store:
+            folder, postgres = Path(tempfile.mkdtemp(dir=tmp_path)), LOCAL
+            if store_kind == "postgres" and tables:
+                postgres = stack.enter_context(request.getfixturevalue("postgres_stores").one())
+            elif store_kind == "postgres":
+                postgres = request.getfixturevalue("postgres_databases")()
+            elif tables:
+                shutil.copy(request.getfixturevalue("copied_sqlite"), folder)
+            made = STORES[store_kind](folder, postgres)
             stack.callback(made.close)
             return made
 
         yield make
+
+
+@pytest.fixture
+def make_store(make_empty_store: Callable[[bool], Store]) -> Callable[[], Store]:
+    """Makes new stores without rows that need no migration."""
+    return functools.partial(make_empty_store, True)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import psycopg
 from psycopg import sql
@@ -28,6 +29,13 @@ from aggregator.settings.postgres import Postgres
 
 USER = "paifang"
 _START_S = 60.0
+_TABLES = """SELECT relname FROM pg_class
+WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'alembic_version'"""
+_END_OTHERS = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+_COUNTED = "SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL"
+Rows: TypeAlias = dict[str, list[tuple[object, ...]]]
+"""Table → its rows."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,41 @@ class Server:
         with self.connect() as admin:
             admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self.settings(name)
+
+    def emptied(self, settings: Postgres, first: Rows) -> None:
+        """Leave only these rows in a database, and count its sequences from the beginning again."""
+        with self.connect(database_of(settings)) as db:
+            db.execute(_END_OTHERS)
+            db.execute("SET session_replication_role = replica")  # no trigger keeps rows that must stay
+            for name in tables_with_rows(db):
+                db.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
+            for (counted,) in db.execute(_COUNTED).fetchall():
+                db.execute(sql.SQL("ALTER SEQUENCE {} RESTART").format(sql.Identifier(str(counted))))
+            for name, rows in first.items():
+                for row in rows:
+                    values = sql.SQL(", ").join(sql.Placeholder() * len(row))
+                    db.execute(sql.SQL("INSERT INTO {} VALUES ({})").format(sql.Identifier(name), values), row)
+
+    def rows(self, settings: Postgres) -> Rows:
+        """All rows of a small database."""
+        with self.connect(database_of(settings)) as db:
+            every = sql.SQL("SELECT * FROM {}")
+            return {name: db.execute(every.format(sql.Identifier(name))).fetchall() for name in tables_with_rows(db)}
+
+
+def database_of(settings: Postgres) -> str:
+    """The name of a database of this server."""
+    return settings.dsn.rpartition("=")[2]
+
+
+def tables_with_rows(db: psycopg.Connection[tuple[object, ...]]) -> list[str]:
+    """The tables of a database that have rows; without the one that says which revision it has."""
+    names = [str(name) for (name,) in db.execute(_TABLES).fetchall()]
+    asked = sql.SQL(" UNION ALL ").join(
+        sql.SQL("SELECT {} WHERE EXISTS (SELECT 1 FROM {})").format(sql.Literal(name), sql.Identifier(name))
+        for name in names
+    )
+    return [str(name) for (name,) in db.execute(asked).fetchall()]
 
 
 @contextlib.contextmanager
@@ -125,9 +168,9 @@ def _wait(process: subprocess.Popen[bytes], server: Server) -> None:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGINT)  # its "fast" way: ends every session
+    process.send_signal(signal.SIGQUIT)  # its "immediate" way: no checkpoint of data that are deleted next
     try:
         process.wait(30)
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGQUIT)
+        process.kill()
         process.wait(30)

@@ -11,7 +11,7 @@ from aggregator.auth.accounts.role_conflicts import conflicts
 from aggregator.auth.reauthentication import Proof
 from aggregator.domain.accounts.account import Account, ApiToken, GrantRequest
 from aggregator.domain.accounts.authorization import PERMISSIONS, Role, parse
-from aggregator.web.api.dependencies import IdPath, UserPath, Who
+from aggregator.web.api.dependencies import IdPath, UserPath, Who, errors
 from aggregator.web.api_models import accounts as models
 from common.errors import StaffError
 from common.secret import Secret
@@ -125,7 +125,7 @@ def _add_others(app: FastAPI, accounts: AccountService) -> None:
         """Users within the administrator's reach."""
         return models.AccountsResponse(accounts=[_account(account) for account in accounts.accounts(caller)])
 
-    @app.post("/api/staff", status_code=201, tags=[_ALL], response_model_exclude_none=True)
+    @app.post("/api/staff", status_code=201, tags=[_ALL], response_model_exclude_none=True, responses=errors(409))
     async def add_account(caller: Who, wanted: models.NewUserRequest) -> models.NewUserResponse:
         """Add a user; the password is shown once."""
         if wanted.provider:

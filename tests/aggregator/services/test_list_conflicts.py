@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aggregator.domain.audit import audit_entry
@@ -150,6 +150,7 @@ def test_ux_07_a_visitor_until_today_is_one_until_the_end_of_the_day_at_the_site
 @given(
     st.dates(datetime(2000, 1, 1).date(), datetime(2030, 1, 1).date()), st.sampled_from([SHANGHAI, BERLIN, SAO_PAULO])
 )
+@example(date(2012, 10, 20), SAO_PAULO)  # the day after it begins at 01:00
 def test_ux_07_what_is_shown_is_what_was_written(day: object, zone: ZoneInfo) -> None:
     for end in (False, True):
         assert shown(instant(str(day), "valid_until", zone, end=end), zone, end=end) == str(day)

@@ -48,8 +48,8 @@ def constraints(db: Connection) -> dict[str, Any]:
     return {it: True for it in described if "alembic_version" not in it}
 
 
-def test_the_migrations_lead_to_the_schema_of_the_code(make_store: Callable[[], Store]) -> None:
-    with opened(make_store()) as db:
+def test_the_migrations_lead_to_the_schema_of_the_code(make_empty_store: Callable[[], Store]) -> None:
+    with opened(make_empty_store()) as db:
         assert compare_metadata(MigrationContext.configure(db), metadata) == []
         migrated = constraints(db)
         metadata.drop_all(db)
@@ -97,8 +97,8 @@ def old_rows() -> list[dict[str, object]]:
     return [base | row | ({"severity": "critical"} if row["kind"] == "door.forced" else {}) for row in rows]
 
 
-def test_a_database_of_the_last_build_before_is_taken_over_with_its_rows(make_store: Callable[[], Store]) -> None:
-    store = make_store()
+def test_a_database_of_the_last_build_before_is_taken_over_with_its_rows(make_empty_store: Callable[[], Store]) -> None:
+    store = make_empty_store()
     with first_revision(store) as db:
         db.execute(insert(table("users", *map(column, USER))), USER)
         leave_as_before(db, 6)
@@ -107,8 +107,8 @@ def test_a_database_of_the_last_build_before_is_taken_over_with_its_rows(make_st
     store.writer().close()
 
 
-def test_alerts_of_the_first_revision_keep_what_they_say(make_store: Callable[[], Store]) -> None:
-    store = make_store()
+def test_alerts_of_the_first_revision_keep_what_they_say(make_empty_store: Callable[[], Store]) -> None:
+    store = make_empty_store()
     with first_revision(store) as db:
         rows = old_rows()
         db.execute(insert(table("alerts", *map(column, rows[0]))), rows)
@@ -137,9 +137,9 @@ def test_alerts_of_the_first_revision_keep_what_they_say(make_store: Callable[[]
 
 @pytest.mark.parametrize("version", [1, 5, 7])
 def test_a_database_of_another_build_before_is_refused_with_what_to_do(
-    make_store: Callable[[], Store], version: int
+    make_empty_store: Callable[[], Store], version: int
 ) -> None:
-    store = make_store()
+    store = make_empty_store()
     with first_revision(store) as db:
         leave_as_before(db, version)
     for _ in range(2):
@@ -147,8 +147,8 @@ def test_a_database_of_another_build_before_is_refused_with_what_to_do(
             store.writer()
 
 
-def test_a_newer_database_is_refused(make_store: Callable[[], Store]) -> None:
-    store = make_store()
+def test_a_newer_database_is_refused(make_empty_store: Callable[[], Store]) -> None:
+    store = make_empty_store()
     with opened(store) as db:
         db.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(StoreError, match="revision 9999 is newer than this program's 0007"):
@@ -157,8 +157,8 @@ def test_a_newer_database_is_refused(make_store: Callable[[], Store]) -> None:
         store.writer()
 
 
-def test_opening_again_writes_nothing(make_store: Callable[[], Store], monkeypatch: pytest.MonkeyPatch) -> None:
-    store = make_store()
+def test_opening_again_writes_nothing(make_empty_store: Callable[[], Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    store = make_empty_store()
     store.writer().close()
     monkeypatch.setattr(migrations, "_upgrade", lambda _: pytest.fail("it is at the newest revision"))
     store.writer().close()

@@ -56,7 +56,7 @@ SITES = ("village", "harbour")
 
 
 def random_events(dice: random.Random, clock: FakeClock) -> Iterator[Event]:
-    for sequence in range(1, 200):
+    for sequence in range(1, 120):
         place, data = dice.choice(("cam-1", "cam-2")), dice.choice(DATA)
         yield event(sequence, data, time_ns=clock.wall_ns(), place=place, site=dice.choice(SITES))
 

@@ -123,7 +123,7 @@ def both(tmp_path_factory: pytest.TempPathFactory, postgres_databases: Callable[
     ]
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=st.lists(rows, max_size=60), asked=st.lists(st.tuples(searches, bounds), min_size=1, max_size=8))
 def test_paging_gives_every_match_once_in_order_in_every_store(
     both: list[Store],

@@ -16,7 +16,7 @@ from aggregator.web import api_document
 from aggregator.web.api_models import accounts, alerts, audit, base, health, places, releases, search, site_lists
 from aggregator.web.route_permissions import ROUTES
 
-DOCUMENT: dict[str, Any] = json.loads(api_document.text())
+DOCUMENT: dict[str, Any] = json.loads(api_document.FILE.read_text("utf-8"))
 MODULES = (accounts, alerts, audit, base, health, places, releases, search, site_lists)
 MODELS = [
     it

@@ -314,9 +314,9 @@ print(next(line.split()[1] for line in status.splitlines() if line.startswith("V
 
 
 def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
-    """1,500 frames of 320 x 240 would be 170 MB if they were held."""
+    """900 frames of 320 x 240 would be 100 MB if they were held."""
     peaks = []
-    for frames in (100, 1500):
+    for frames in (100, 900):
         film, out = make_film(tmp_path / f"{frames}.mp4", frames), tmp_path / f"out{frames}.mp4"
         script = MEMORY.format(kit=str(ROOT / "tests" / "edge"), film=str(film), out=str(out))
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)

@@ -11,6 +11,7 @@ from aggregator.app.parts import Parts
 from aggregator.app.quiet import quiet_routes
 from aggregator.auth.oidc import OidcClient
 from aggregator.messaging.broker_endpoint import read_secret
+from aggregator.monitoring.site_numbers import SiteNumbers
 from aggregator.services.monitoring.place_directory import PlaceDirectory
 from aggregator.web import dashboard
 from aggregator.web.api import accounts, health, places, site_lists
@@ -54,10 +55,11 @@ def build_web(parts: Parts) -> FastAPI:
 def _routes(parts: Parts) -> list[api.Routes]:
     core, access, use = parts.core, parts.access, parts.use_cases
     public = core.keys.signing.public_key()
+    numbers = SiteNumbers(core.reader, core.metrics, access.areas, core.clock)
     responses = AlertResponses(core.reader, PlaceDirectory(core.reader, parts.sites, access.areas))
     log = AlertChangeLog(parts.messaging.changes, responses, core.new_id())
     return [
-        partial(health.add, health=core.health, metrics=core.metrics),
+        partial(health.add, health=core.health, metrics=core.metrics, refresh=numbers.refresh),
         partial(changes.add, log=log, authenticator=access.authenticator),
         partial(listing.add, responses=responses),
         partial(decisions.add, alerts=use.alerts, responses=responses),

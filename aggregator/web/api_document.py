@@ -28,7 +28,7 @@ def text() -> str:
     none = cast(Any, None)
     responses = AlertResponses(none, none)
     parts: list[api.Routes] = [
-        partial(health.add, health=none, metrics=none),
+        partial(health.add, health=none, metrics=none, refresh=none),
         partial(changes.add, log=none, authenticator=none),
         partial(listing.add, responses=responses),
         partial(decisions.add, alerts=none, responses=responses),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aggregator.app.broker import new_token
+from aggregator.app.feeds import Feeds, feeds
 from aggregator.app.known_sites import known_sites
 from aggregator.app.monitoring import Monitoring, monitoring
 from aggregator.audit.audit_log_writer import AuditLogWriter
@@ -159,6 +160,7 @@ class Parts:
     files: Files
     use_cases: UseCases
     monitoring: Monitoring
+    feeds: Feeds
     jobs: tuple[JobRunner, ...]
 
     @property
@@ -193,7 +195,8 @@ def assemble(core: Core, writer: Writer, connect: Callable[[], MqttClient]) -> P
     uploads.takers |= {RELEASE: releases, CLIP: clips}
     runner = JobRunner((releases, clips), core.clock, use_cases.releases.news)
     watch = monitoring(core, access.areas, messaging.consumer.decide)
-    return Parts(core, access, messaging, files, use_cases, watch, (runner, watch.jobs))
+    feed = feeds(core, access)
+    return Parts(core, access, messaging, files, use_cases, watch, feed, (runner, watch.jobs, feed.jobs))
 
 
 def _access(core: Core) -> Access:

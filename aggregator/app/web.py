@@ -11,6 +11,7 @@ from aggregator.app.parts import Parts
 from aggregator.app.quiet import quiet_routes
 from aggregator.auth.oidc import OidcClient
 from aggregator.messaging.broker_endpoint import read_secret
+from aggregator.monitoring.site_numbers import SiteNumbers
 from aggregator.services.monitoring.place_directory import PlaceDirectory
 from aggregator.web import dashboard
 from aggregator.web.api import accounts, health, places, site_lists
@@ -18,6 +19,7 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
+from aggregator.web.api.feeds import consumers, feed, webhooks
 from aggregator.web.api.investigation import audit, case_footage, releases, search
 from aggregator.web.api.monitoring import escalation, floor_plans, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
@@ -45,7 +47,11 @@ def build_web(parts: Parts) -> FastAPI:
         SettingsError: The file with the identity provider's secret is not there.
     """
     app = api.build(
-        parts.core.settings.http, parts.access.authenticator, _routes(parts), parts.core.settings.map.origin
+        parts.core.settings.http,
+        parts.access.authenticator,
+        _routes(parts),
+        parts.core.settings.map.origin,
+        parts.feeds.feed,
     )
     login.mount(app, _login(parts))
     acknowledge_page.mount(app, AcknowledgeRoutes(parts.monitoring.links, parts.sites))
@@ -56,10 +62,11 @@ def build_web(parts: Parts) -> FastAPI:
 def _routes(parts: Parts) -> list[api.Routes]:
     core, access, use = parts.core, parts.access, parts.use_cases
     public = core.keys.signing.public_key()
+    numbers = SiteNumbers(core.reader, core.metrics, access.areas, core.clock)
     responses = AlertResponses(core.reader, PlaceDirectory(core.reader, parts.sites, access.areas))
     log = AlertChangeLog(parts.messaging.changes, responses, core.new_id())
     return [
-        partial(health.add, health=core.health, metrics=core.metrics),
+        partial(health.add, health=core.health, metrics=core.metrics, refresh=numbers.refresh),
         partial(changes.add, log=log, authenticator=access.authenticator),
         partial(listing.add, responses=responses),
         partial(decisions.add, alerts=use.alerts, responses=responses),
@@ -81,6 +88,9 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(escalation.add, escalation=parts.monitoring.escalation),
         partial(notifications.add, notifications=parts.monitoring.notifications),
         partial(floor_plans.add, plans=use.plans, tiles=core.settings.map),
+        partial(consumers.add, consumers=parts.feeds.consumers),
+        partial(feed.add, feed=parts.feeds.feed),
+        partial(webhooks.add, webhooks=parts.feeds.webhooks),
         partial(uploads.add, uploads=parts.files.uploads),
     ]
 
@@ -117,6 +127,7 @@ def _pages(parts: Parts) -> dict[str, Show]:
         "/silences": partial(script_page.show, context, "/silences", "pages/silences/main.js"),
         "/escalation": partial(script_page.show, context, "/escalation", "pages/escalation/main.js"),
         "/notifications": partial(script_page.show, context, "/notifications", "pages/notifications/main.js"),
+        "/consumers": partial(script_page.show, context, "/consumers", "pages/consumers/main.js"),
         "/lists": partial(site_lists_page.show, context, core.reader, use.lists),
         "/search": partial(search_page.show, context, use.searches, chosen),
         "/record": partial(audit_page.show, context, core.reader, access.audit_log),

@@ -14,12 +14,12 @@ from aggregator.domain.clip import Clip, request_for_event
 from aggregator.domain.investigation import case as cases
 from aggregator.domain.investigation.case import Case
 from aggregator.domain.investigation.search_query import Key, ResultPage, SearchQuery, decode_cursor
+from aggregator.domain.investigation.visit_grouping import VisitGrouper
 from aggregator.domain.read_models import Origin
 from aggregator.domain.store_port.cases import CaseReader, CaseWriter, SearchReader
 from aggregator.domain.store_port.clips import ClipReader, ClipWriter
 from aggregator.domain.store_port.events import EventReader, FleetReader
 from aggregator.services.footage.clip_progress import clip_progress
-from aggregator.services.visit_grouping import VisitGrouper
 from common.clock import Clock
 from common.errors import CaseError
 

@@ -15,6 +15,9 @@ from aggregator.storage.tables.alerts import history as alert_history
 from aggregator.storage.tables.alerts import queries as alert_table
 from aggregator.storage.tables.audit import entries as audit_table
 from aggregator.storage.tables.audit import names as audit_name_table
+from aggregator.storage.tables.feeds import consumers as consumer_table
+from aggregator.storage.tables.feeds import feed as feed_table
+from aggregator.storage.tables.feeds import webhooks as webhook_table
 from aggregator.storage.tables.investigation import cases as case_table
 from aggregator.storage.tables.investigation import releases as release_table
 from aggregator.storage.tables.investigation import search as searching
@@ -132,3 +135,17 @@ class SqlReader:
     rule_events = Query(statistic.rule_events)
     state_events = Query(statistic.state_events)
     oldest = Query(statistic.oldest)
+
+    consumers = Query(consumer_table.newest)
+    consumer = Query(consumer_table.one)
+    consumer_by_token = Query(consumer_table.by_token)
+    consumer_uses = Query(consumer_table.uses)
+    feed_span = Query(feed_table.span)
+    feed_entries = Query(feed_table.after)
+    feed_entry_of = Query(feed_table.of_event)
+    webhooks = Query(webhook_table.of_consumer)
+    webhook = Query(webhook_table.one)
+    due_webhooks = Query(webhook_table.due)
+    dead_letters = Query(webhook_table.letters)
+    dead_letter_counts = Query(webhook_table.letter_counts)
+    next_replay = Query(webhook_table.next_replay)

@@ -12,6 +12,7 @@ from aggregator.storage.tables import accounts, clips, events, site_lists
 from aggregator.storage.tables.alerts import history, queries
 from aggregator.storage.tables.audit import entries as audit
 from aggregator.storage.tables.event_series import CELLS, GENERA, EventSeries
+from aggregator.storage.tables.feeds import consumers, webhooks
 from aggregator.storage.tables.investigation import cases, releases
 from aggregator.storage.tables.monitoring import escalation, floor_plans, notifications, quiet, shift
 
@@ -105,6 +106,18 @@ class SqlWriter:
     link_used = Query(notifications.link_used)
     use_link = Change(notifications.use_link)
     purge_notifications = Change(escalation.purge)
+
+    add_consumer = Change(consumers.add)
+    change_consumer = Change(consumers.change)
+    take_from_feed = Change(consumers.take)
+    log_feed_use = Change(consumers.log_use)
+    webhook_now = Query(webhooks.one)
+    add_webhook = Change(webhooks.add)
+    change_webhook = Change(webhooks.change)
+    begin_webhook = Change(webhooks.begin)
+    drop_webhook = Change(webhooks.drop)
+    replay_letter = Change(webhooks.replay)
+    end_replay = Change(webhooks.end_replay)
 
     append_audit_entries = Change(audit.append)
     sign_checkpoint = Change(audit.sign_checkpoint)

@@ -14,6 +14,7 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.quiet import maintenance, silences, sources
 from aggregator.web.api.alerts.responses import AlertResponses
+from aggregator.web.api.feeds import consumers, feed, webhooks
 from aggregator.web.api.investigation import audit, case_footage, releases, search
 from aggregator.web.api.monitoring import escalation, floor_plans, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
@@ -27,7 +28,7 @@ def text() -> str:
     none = cast(Any, None)
     responses = AlertResponses(none, none)
     parts: list[api.Routes] = [
-        partial(health.add, health=none, metrics=none),
+        partial(health.add, health=none, metrics=none, refresh=none),
         partial(changes.add, log=none, authenticator=none),
         partial(listing.add, responses=responses),
         partial(decisions.add, alerts=none, responses=responses),
@@ -50,6 +51,9 @@ def text() -> str:
         partial(escalation.add, escalation=none),
         partial(notifications.add, notifications=none),
         partial(floor_plans.add, plans=none, tiles=none),
+        partial(consumers.add, consumers=none),
+        partial(feed.add, feed=none),
+        partial(webhooks.add, webhooks=none),
     ]
     return encode(api.build(Http(), none, parts).openapi())
 

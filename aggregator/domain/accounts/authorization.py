@@ -20,6 +20,7 @@ Permission = Literal[
     "release.see", "release.ask", "release.decide", "record.read", "trouble.see", "staff.manage", "escalation.see",
     "escalation.change", "notifications.see", "handover.sign", "procedure.change", "reports.see",
     "plans.see", "plans.change",
+    "consumers.manage",
 ]  # fmt: skip
 ROLES: tuple[Role, ...] = get_args(Role)
 PERMISSIONS: dict[Permission, frozenset[Role]] = {
@@ -52,6 +53,7 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     "escalation.see": frozenset({"supervisor", "admin"}),
     "escalation.change": frozenset({"supervisor", "admin"}),
     "notifications.see": frozenset({"supervisor", "admin"}),
+    "consumers.manage": frozenset({"admin"}),
 }
 """Separation of duties: managing accounts, seeing pictures, approving requests and auditing are different roles."""
 

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.read_models import Box, Camera, Origin, Passage, Place, Quarantined, TimelineEvent
 
-Purgeable = Literal["pictures", "events", "alerts", "record"]
+Purgeable = Literal["pictures", "events", "alerts", "record", "feed"]
 """What has a maximum retention; `record` is the audit log, whose hashes stay."""
 
 

@@ -17,8 +17,8 @@ from aggregator.domain.investigation.search_query import (
     encode_cursor,
     parse,
 )
+from aggregator.domain.investigation.visit_grouping import GAP_NS, Visit, VisitGrouper
 from aggregator.services.search_service import SearchService
-from aggregator.services.visit_grouping import GAP_NS, Visit, VisitGrouper
 from aggregator.storage.object_store import ObjectStorage
 from aggregator.web.api.dependencies import IdPath, Tags, Who, content, errors, shown_by_page
 from aggregator.web.api.video.clips import FILM_RESPONSES, film

@@ -12,9 +12,9 @@ from nicegui import Client, ui
 
 from aggregator.domain.investigation.case import Case
 from aggregator.domain.investigation.search_query import OBJECTS, Key, SearchQuery, make
+from aggregator.domain.investigation.visit_grouping import Visit, VisitGrouper
 from aggregator.domain.site_lists.local_dates import instant
 from aggregator.services.search_service import SearchService
-from aggregator.services.visit_grouping import Visit, VisitGrouper
 from aggregator.web.dashboard.forms.form import Form
 from aggregator.web.dashboard.i18n.texts import Texts
 from aggregator.web.dashboard.investigation.case_form import CaseForm

@@ -63,9 +63,10 @@ from aggregator.storage.keyring import KeyRing
 from aggregator.storage.object_store import ObjectStorage
 from aggregator.storage.write_queue import WriteQueue
 from common import logging_setup
-from common.clock import Clock
+from common.clock import SECOND_NS, Clock
 from common.errors import ContractError, ListError
 from common.running.backoff import Backoff
+from common.running.fresh_value import FreshValue
 from protocol.identifiers import uuid7
 from protocol.signing.chunked_aead import USE as RELEASE
 
@@ -296,7 +297,9 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
         ),
         clips=ClipService(reader, files.objects, log.record, access.views, clock),
         live=LiveViewService(relay, reader, log.record, access.authenticator.who, commands.case_of, clock),
-        plans=FloorPlanService(reader, queue, lambda: known_sites(core.settings, core.reader.boxes()), clock),
+        plans=FloorPlanService(
+            reader, queue, lambda: known_sites(core.settings, core.reader.boxes()), clock, FreshValue(reader.open_counts, clock, SECOND_NS)
+        ),
         stills=StillService(messaging.commands, reader, log.record, access.views, clock, core.new_id),
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ import { t } from "../shell/texts.js";
 import { viewSwitch } from "./switch.js";
 import { BROKEN, Tile } from "./tile.js";
 
-const SIZES = [1, 2, 3], PATROL_MS = 20000, STILL_MS = 30000, SOON_MS = 300;
+const SIZES = [1, 2, 3], PATROL_MS = 20000, STILL_MS = 30000, SOON_MS = 1000;
 const main = document.querySelector("main"), given = new URLSearchParams(location.search);
 let size = SIZES.includes(Number(given.get("size"))) ? Number(given.get("size")) : 2;
 let cameras = [], tiles = [], page = 0, patrol = 0, soonTimer = 0, problem = "";

@@ -53,6 +53,7 @@ def feeds(core: Core, access: Access) -> Feeds:
     sender = WebhookSender(reader, core.keys, client, access.areas, clock)
     sending = WebhookJobs(reader, queue, sender, clock, chance.random, core.new_id)
     jobs = FeedRunner((sending, FeedUseJobs(queue, clock)), clock, client=client)
+    sending.wake = jobs.wake.set
     origin = urlsplit(core.settings.http.public_url).hostname or "localhost"
     return Feeds(
         consumers,

@@ -298,7 +298,8 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
         clips=ClipService(reader, files.objects, log.record, access.views, clock),
         live=LiveViewService(relay, reader, log.record, access.authenticator.who, commands.case_of, clock),
         plans=FloorPlanService(
-            reader, queue, lambda: known_sites(core.settings, core.reader.boxes()), clock, FreshValue(reader.open_counts, clock, SECOND_NS)
+            reader, queue, lambda: known_sites(core.settings, core.reader.boxes()), clock,
+            FreshValue(reader.open_counts, clock, SECOND_NS),
         ),
         stills=StillService(messaging.commands, reader, log.record, access.views, clock, core.new_id),
     )  # fmt: skip

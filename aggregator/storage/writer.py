@@ -115,6 +115,7 @@ class SqlWriter:
     add_webhook = Change(webhooks.add)
     change_webhook = Change(webhooks.change)
     begin_webhook = Change(webhooks.begin)
+    end_webhook = Change(webhooks.end)
     drop_webhook = Change(webhooks.drop)
     replay_letter = Change(webhooks.replay)
     end_replay = Change(webhooks.end_replay)

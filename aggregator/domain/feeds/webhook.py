@@ -1,7 +1,7 @@
 """A webhook: an address that a consumer's feed is sent to, and what each attempt leads to. Pure.
 
-The queue of a webhook is the feed itself: what lies after its position. One message is under way at a time, so that
-the order of all events, and so that of each source, is kept.
+The queue of a webhook is the feed itself: what lies after its position. One message is sent at a time, so that the
+order of all events, and so that of each source, is kept.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ LEASE_S = 45.0
 """An attempt whose process ended is made again after this; longer than an attempt may take."""
 ROTATION_NS = DAY_NS
 """How long a message is also signed with the secret before."""
+MOST_BEGUN = 50
+"""Messages of one event each that begin together: one commit for all of them instead of one for each."""
 MOST_BATCH = 100
 MOST_BATCH_BYTES = 256 * 1024
 MOST_OF_A_CONSUMER = 5
@@ -41,7 +43,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
         address: The address, encrypted.
         secret: The keys that sign, encrypted; `previous` those before, valid until `previous_until_ns`.
         position: Entries of the feed up to here are done.
-        sending: Those up to here are one message that is under way; `position` where there is none.
+        sending: Those up to here are under way; `position` where there are none.
         failing_ns: When the first attempt for this message failed; 0: none has.
         next_ns: No attempt before this.
         rate: Requests a minute that the receiver allows; 0: any number.
@@ -115,9 +117,19 @@ Outcome: TypeAlias = Literal["sent", "later", "dead", "disabled"]
 
 
 def begun(it: Webhook, last: int, now_ns: int) -> Webhook:
-    """A webhook whose attempt begins: its message holds the entries up to `last`."""
+    """A webhook whose attempt begins: its messages hold the entries up to `last`."""
     lease_ns = now_ns + round(LEASE_S * SECOND_NS)
     return msgspec.structs.replace(it, sending=last, next_ns=lease_ns, version=it.version + 1)
+
+
+def narrowed(it: Webhook, done: int, sending: int) -> Webhook:
+    """A webhook within an attempt: entries up to `done` were taken, the message that ends at `sending` is sent now."""
+    return msgspec.structs.replace(it, position=done, sending=sending)
+
+
+def halted(it: Webhook) -> Webhook:
+    """A webhook whose attempt ends between two messages: its consumer gets nothing any more."""
+    return msgspec.structs.replace(it, sending=it.position, next_ns=0, version=it.version + 1)
 
 
 def moved(it: Webhook, position: int) -> Webhook:

@@ -110,6 +110,9 @@ class WebhookWriter(FeedWriter, Protocol):
             False where the webhook has changed meanwhile; None where the consumer may get nothing more now.
         """
 
+    def end_webhook(self, before: Webhook, after: Webhook, letter: DeadLetter | None, unused: Receipt) -> bool:
+        """End an attempt; what was counted and not sent is taken back. False where it has changed meanwhile."""
+
     def drop_webhook(self, webhook_id: str, entry: AuditEntry) -> bool:
         """Remove a webhook with its dead letters; False: there is none."""
 

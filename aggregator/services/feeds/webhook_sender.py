@@ -10,7 +10,15 @@ import msgspec
 from aggregator.domain.accounts.authorization import Areas
 from aggregator.domain.feeds.consumer import Consumer
 from aggregator.domain.feeds.feed_entry import FeedEntry, cloud_event, shown_to
-from aggregator.domain.feeds.webhook import MOST_BATCH, MOST_BATCH_BYTES, Attempt, DeadLetter, Mode, Webhook
+from aggregator.domain.feeds.webhook import (
+    MOST_BATCH,
+    MOST_BATCH_BYTES,
+    MOST_BEGUN,
+    Attempt,
+    DeadLetter,
+    Mode,
+    Webhook,
+)
 from aggregator.domain.store_port.feeds import WebhookReader
 from aggregator.notifications import webhook_signature
 from aggregator.notifications.webhook_client import WebhookClient
@@ -20,7 +28,8 @@ from common.clock import SECOND_NS, Clock
 
 SEALED = "webhook"
 """What addresses and secrets are encrypted for."""
-SCAN = 1_000
+SCANS = (2 * MOST_BATCH, 1_000)
+"""Entries that are read first, and where none of them is for the consumer."""
 _TYPES: dict[Mode, str] = {
     "structured": "application/cloudevents+json; charset=utf-8",
     "batched": "application/cloudevents-batch+json; charset=utf-8",
@@ -71,35 +80,41 @@ class WebhookSender:
     areas: Areas
     clock: Clock
 
-    def next(self, webhook: Webhook, consumer: Consumer) -> Message | Passed | None:
-        """The next message after a webhook's position; None: there is nothing at present.
+    def next(self, webhook: Webhook, consumer: Consumer, most: int) -> list[Message] | Passed | None:
+        """The next messages after a webhook's position, which begin together; None: there is nothing at present.
 
-        A message that is under way is made of the same entries again.
+        What is under way is made of the same entries again.
+
+        Args:
+            webhook: Whose.
+            consumer: What it may get.
+            most: Events that it may get now; at least 1.
 
         Raises:
             StoreError: The store cannot be read.
         """
-        found = self.reader.feed_entries(webhook.position, SCAN)
-        span = self.reader.feed_span()
-        if webhook.position < span.oldest:
-            return Passed(span.oldest, lost=True)
-        if not found:
-            return None
-        within, last = consumer.selection.within(self.areas), found[-1].position
-        until = webhook.sending if webhook.sending > webhook.position else last
-        chosen = [it for it in found if it.position <= until and shown_to(consumer, within, it)]
-        if not chosen:
-            return Passed(until)
-        return self._message(webhook.mode, consumer, chosen)
+        passed: Passed | None = None
+        for limit in SCANS:
+            found = self.reader.feed_entries(webhook.position, limit)
+            span = self.reader.feed_span()
+            if webhook.position < span.oldest:
+                return Passed(span.oldest, lost=True)
+            if not found:
+                return None
+            until = webhook.sending if webhook.sending > webhook.position else found[-1].position
+            chosen = self._chosen(consumer, found, until)
+            if chosen:
+                return self._messages(webhook, consumer, chosen[:most])
+            passed = Passed(until)
+        return passed
 
     def again(self, letter: DeadLetter, webhook: Webhook, consumer: Consumer) -> Message | None:
         """The message of a dead letter; None where its entries are not kept any more, or not for the consumer."""
         found = self.reader.feed_entries(letter.first - 1, letter.last - letter.first + 1)
-        within = consumer.selection.within(self.areas)
-        chosen = [it for it in found if it.position <= letter.last and shown_to(consumer, within, it)]
+        chosen = self._chosen(consumer, found, letter.last)
         if not chosen or chosen[0].position != letter.first:
             return None
-        return self._message(webhook.mode, consumer, chosen)
+        return self._batch(consumer, chosen) if webhook.mode == "batched" else self._single(consumer, chosen[0])
 
     async def send(self, webhook: Webhook, message: Message) -> Attempt:
         """Make one attempt.
@@ -131,15 +146,27 @@ class WebhookSender:
         """Keys as they are stored."""
         return self.keys.hidden(SEALED, _encode(secret).decode())
 
+    def _chosen(self, consumer: Consumer, found: list[FeedEntry], until: int) -> list[FeedEntry]:
+        """The entries up to a position that are for the consumer."""
+        within = consumer.selection.within(self.areas)
+        return [it for it in found if it.position <= until and shown_to(consumer, within, it)]
+
     def _secret(self, sealed: bytes) -> SigningSecret:
         return msgspec.json.decode(self.keys.shown(SEALED, sealed), type=SigningSecret)
 
+    def _messages(self, webhook: Webhook, consumer: Consumer, chosen: list[FeedEntry]) -> list[Message]:
+        if webhook.mode == "batched":
+            return [self._batch(consumer, chosen)]
+        most = 1 if webhook.rate else MOST_BEGUN
+        return [self._single(consumer, entry) for entry in chosen[:most]]
+
     @staticmethod
-    def _message(mode: Mode, consumer: Consumer, chosen: list[FeedEntry]) -> Message:
-        if mode == "structured":
-            event = cloud_event(consumer, chosen[0])
-            position = chosen[0].position
-            return Message(event["id"].replace(".", "-"), position, position, 1, _encode(event))
+    def _single(consumer: Consumer, entry: FeedEntry) -> Message:
+        event = cloud_event(consumer, entry)
+        return Message(event["id"].replace(".", "-"), entry.position, entry.position, 1, _encode(event))
+
+    @staticmethod
+    def _batch(consumer: Consumer, chosen: list[FeedEntry]) -> Message:
         parts: list[bytes] = []
         for entry in chosen[:MOST_BATCH]:
             part = _encode(cloud_event(consumer, entry))

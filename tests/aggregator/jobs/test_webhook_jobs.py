@@ -191,6 +191,65 @@ def test_a_process_that_ends_within_an_attempt_sends_the_same_message_again(desk
     assert use[desk.consumer.id].events == 5
 
 
+def test_of_messages_that_began_together_the_first_that_fails_is_sent_again(desk: Desk) -> None:
+    desk.add()
+    desk.events(5)
+    desk.client.answers = [Attempt(True), Attempt(True), DOWN]
+    desk.turns()
+    assert (desk.hook.position, desk.hook.sending, desk.hook.tries) == (2, 3, 1)
+    desk.turns(after_s=5.0)
+    assert desk.client.sequences == [1, 2, 3, 3, 4, 5]
+    assert desk.client.ids[2] == desk.client.ids[3]
+    assert used(desk) == 5
+
+
+def test_of_messages_that_began_together_all_are_sent_again_after_a_crash(desk: Desk) -> None:
+    desk.add()
+    desk.events(3)
+    desk.client.answers = [Attempt(True), KeyError("the process ends here")]
+    desk.turns()
+    desk.events(1, start=50)
+    desk.start()
+    desk.turns(after_s=LEASE_S)
+    assert desk.client.sequences == [1, 2, 1, 2, 3, 4]
+    assert desk.client.ids[:2] == desk.client.ids[2:4]
+    assert used(desk) == 4
+
+
+def test_nothing_more_is_sent_once_the_consumer_is_revoked(desk: Desk) -> None:
+    desk.add()
+    desk.events(3)
+    post = desk.client.post
+
+    async def revoking(address: str, headers: dict[str, str], body: bytes) -> Attempt:
+        revoked = changed(desk.consumer, "revoked", "li", START_NS)
+        assert desk.writer.change_consumer(desk.consumer, revoked, act("revoked"))
+        return await post(address, headers, body)
+
+    desk.client.post = revoking  # type: ignore[method-assign, assignment]
+    desk.turns()
+    assert desk.client.sequences == [1]
+    assert (desk.hook.position, desk.hook.sending) == (1, 1)
+    assert used(desk) == 1
+
+
+def used(desk: Desk) -> int:
+    """Events that were counted in this hour."""
+    return desk.reader.consumer_uses(START_NS // (3600 * SECOND_NS))[desk.consumer.id].events
+
+
+@pytest.mark.parametrize("mode", ["structured", "batched"])
+def test_a_quota_is_used_to_its_end(desk: Desk, mode: Mode) -> None:
+    """100 an hour, 70 of which are used."""
+    desk.add(mode)
+    desk.events(70)
+    desk.turns()
+    desk.events(50, start=200)
+    desk.turns(2)
+    assert len(desk.client.sequences) == 100
+    assert desk.hook.problem == "the events of this hour are used up"
+
+
 def test_what_is_refused_is_given_up_and_sent_again_on_request(desk: Desk) -> None:
     desk.add()
     desk.events(2)

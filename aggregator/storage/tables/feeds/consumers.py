@@ -93,8 +93,11 @@ def take(db: Connection, receipt: Receipt, most: int) -> bool:
 
 
 def give_back(db: Connection, receipt: Receipt) -> None:
-    """Take back what `take` has counted in this transaction."""
-    here = (consumer_use.c.consumer == receipt.consumer, consumer_use.c.hour == receipt.hour)
+    """Take back some of what `take` has counted in this hour; never below none."""
+    here = (
+        consumer_use.c.consumer == receipt.consumer, consumer_use.c.hour == receipt.hour,
+        consumer_use.c.events >= receipt.events,
+    )  # fmt: skip
     db.execute(update(consumer_use).where(*here).values(events=consumer_use.c.events - receipt.events))
 
 

@@ -75,6 +75,13 @@ def begin(db: Connection, before: Webhook, after: Webhook, receipt: Receipt | No
     return True
 
 
+def end(db: Connection, before: Webhook, after: Webhook, letter: DeadLetter | None, unused: Receipt) -> bool:
+    """End an attempt; what was counted and not sent is taken back. False where the webhook has changed meanwhile."""
+    if unused.events:
+        consumer_table.give_back(db, unused)
+    return change(db, before, after, None, letter)
+
+
 def drop(db: Connection, webhook_id: str, entry: AuditEntry) -> bool:
     """Remove a webhook with its dead letters; False: there is none."""
     db.execute(delete(_letters).where(_letters.c.webhook == webhook_id))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -15,8 +17,8 @@ _TAGS: Tags = ["monitoring"]
 _FAILED: Responses = {503: {"model": HealthResponse, "description": "A part does not work."}}
 
 
-def add(app: FastAPI, health: Health, metrics: Metrics) -> None:
-    """Add the routes."""
+def add(app: FastAPI, health: Health, metrics: Metrics, refresh: Callable[[], None]) -> None:
+    """Add the routes; `refresh` sets the metrics that are read from the store."""
 
     @app.get("/healthz", tags=_TAGS, response_model=HealthResponse, responses=_FAILED)
     def show_health() -> JSONResponse:
@@ -27,4 +29,5 @@ def add(app: FastAPI, health: Health, metrics: Metrics) -> None:
     @app.get("/metrics", tags=_TAGS, response_class=PlainTextResponse, responses=content("text/plain", "Metrics."))
     def show_metrics() -> PlainTextResponse:
         """Metrics in Prometheus' text format; open to this machine without a session."""
+        refresh()
         return PlainTextResponse(metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -25,6 +25,7 @@ PAGE_TEXTS: dict[str, tuple[str, ...]] = {
     "/escalation": ("form.", "escalation.", "notify.", "silences.day."),
     "/notifications": ("form.", "notify."),
     "/map": ("map.",),
+    "/consumers": ("form.", "consumers", "escalation.letters.tries"),
 }
 """The same for single pages."""
 _MAY: dict[str, Permission] = {

@@ -43,6 +43,10 @@
     ├── ProcedureError       a checklist or a tick that cannot be
     ├── HandoverError        a hand-over that cannot be made or signed now
     ├── PlanError            a plan, its picture or a symbol on it that cannot be
+    ├── FeedError            a consumer, a webhook or a cursor that cannot be; names the field and the fix
+    │   ├── FeedThrottled    a consumer's quota is used up; gives the time to wait
+    │   ├── FeedConflict     not possible in the consumer's present state
+    │   └── CursorExpired    what follows a cursor is not kept any more; gives the oldest cursor
     ├── Forbidden            that is not among your roles
     └── LoginError           a log-in that failed (never names which half was wrong)
         └── LoginThrottled   too many tries; gives the time to wait
@@ -252,6 +256,39 @@ class EscalationError(PaifangError):
 
 class NotificationError(PaifangError):
     """A target, a link or a dead letter that cannot be used; gives the reason and repeats no address."""
+
+
+class FeedError(PaifangError):
+    """A consumer, a webhook or a cursor that cannot be; names the field and the fix."""
+
+
+class FeedConflict(FeedError):
+    """Not possible in the present state of the consumer or webhook."""
+
+
+class FeedThrottled(FeedError):
+    """A quota of a consumer is used up.
+
+    Args:
+        wait_s: When it is worth trying again, seconds from now.
+        what: Which quota.
+    """
+
+    def __init__(self, wait_s: float, what: str) -> None:
+        self.wait_s = wait_s
+        super().__init__(f"{what}; try again in {wait_s:.0f} s")
+
+
+class CursorExpired(FeedError):
+    """What follows a cursor is not kept any more.
+
+    Args:
+        oldest: The oldest cursor that can be read from.
+    """
+
+    def __init__(self, oldest: str) -> None:
+        self.oldest = oldest
+        super().__init__(f"after: what follows this cursor is not kept any more; the oldest cursor is {oldest}")
 
 
 class StaffError(PaifangError):

@@ -42,6 +42,7 @@ from edge.monitoring.metrics import Metrics
 from edge.monitoring.status import StatusPublisher, StatusServer, camera_status
 from edge.recorder.box_events import BoxEvents
 from edge.recorder.factory import RecorderService
+from edge.recorder.footage.hold_handler import HoldHandler
 from edge.recorder.footage.http_api import FootageApi
 from edge.recorder.footage.query_handler import FootageQueryHandler
 from edge.recorder.main_stream_reader import MainReader
@@ -268,7 +269,8 @@ class Box:
         if self.footage is None:
             return {}
         handler = FootageQueryHandler(self.footage.store, self.redactor, objects, self._clock)
-        return {"footage-spans": handler.spans, "footage-still": handler.still}
+        hold = HoldHandler(self.footage.store, self._clock)
+        return {"footage-spans": handler.spans, "footage-still": handler.still, "hold": hold.place}
 
     def _readers(self, base: Path) -> Iterator[MainReader]:
         """Main streams that are only recorded, of cameras whose sub-stream is analysed."""
@@ -339,6 +341,7 @@ class Box:
             doors=self.access.door_statuses(),
             gates=self.access.gate_statuses(),
             lists=self.access.lists.version,
+            jobs=self.jobs.statuses(),
         )
 
     def _health(self) -> dict[str, bool]:

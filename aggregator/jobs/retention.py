@@ -60,6 +60,7 @@ class RetentionJob:
         kept = self.settings
         spans: dict[Purgeable, Keep] = {
             "pictures": kept.thumbnails, "events": kept.events, "alerts": kept.alerts, "record": kept.record,
+            "feed": kept.feed,
         }  # fmt: skip
         total = sum(self._erase(store, what, keep, wall_ns) for what, keep in spans.items())
         before_ns = _before(kept.events, wall_ns)

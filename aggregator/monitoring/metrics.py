@@ -38,6 +38,20 @@ class Metrics:
             buckets=_SECONDS_BUCKETS, registry=self.registry,
         )  # fmt: skip
 
+        self.hidden_alerts = self._labelled("paifang_hidden_alerts", "Open alerts that are hidden.", "site", "severity")
+        self.boxes = self._labelled("paifang_boxes", "Boxes by state.", "site", "state")
+        self.cameras = self._labelled("paifang_cameras", "Cameras by state.", "site", "state")
+        self.feed_position = gauge("paifang_feed_position", "The newest position of the feed for consumers.")
+        self.webhook_lag = self._labelled(
+            "paifang_webhook_lag", "Entries of the feed after a webhook's position.", "consumer", "webhook"
+        )
+        self.webhook_letters = self._labelled(
+            "paifang_webhook_dead_letters", "Messages of a webhook that were given up.", "consumer", "webhook"
+        )
+
+    def _labelled(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
+
     def _counter(self, name: str, text: str) -> Counter:
         return Counter(name, text, registry=self.registry)
 

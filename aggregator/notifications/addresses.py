@@ -67,6 +67,19 @@ def permitted(host: str, networks: Iterable[str]) -> bool:
     return address.is_global and not address.is_multicast and address not in _SIX_TO_FOUR
 
 
+def named(host: str, networks: Iterable[str]) -> bool:
+    """Whether a host, given by its IP address, lies in one of these networks.
+
+    >>> named("10.1.2.3", ["10.0.0.0/8"]), named("8.8.8.8", ["10.0.0.0/8"])
+    (True, False)
+    """
+    try:
+        address = _embedded(ipaddress.ip_address(host.partition("%")[0]))
+    except ValueError:
+        return False
+    return any(address in ipaddress.ip_network(network, strict=False) for network in networks)
+
+
 def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """The IPv4 address that an IPv6 address stands for."""
     if isinstance(address, IPv6Address):

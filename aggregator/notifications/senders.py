@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import email.utils
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC
 from typing import Any
 
 import msgspec
 
 from aggregator.domain.escalation.notification import Attempt
+from aggregator.notifications.retry_after import pause_s
 from common.clock import SECOND_NS, Clock
 from common.errors import NotificationError
 
@@ -129,8 +127,8 @@ class SenderPool:
         )  # fmt: skip
 
     def _attempt(self, answer: _Answer) -> Attempt:
-        pause_s = _pause_s(answer.retry_after, self.clock.wall_ns())
-        return Attempt(answer.sent, answer.problem, answer.refused, answer.gone, pause_s)
+        wait_s = pause_s(answer.retry_after, self.clock.wall_ns())
+        return Attempt(answer.sent, answer.problem, answer.refused, answer.gone, wait_s)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -142,18 +140,3 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 def _close(process: asyncio.subprocess.Process) -> None:
     """Kill a process and close its pipes at once: at the end of the event loop nobody waits for that any more."""
     process._transport.close()  # type: ignore[attr-defined]
-
-
-def _pause_s(text: str, now_ns: int) -> float:
-    """`Retry-After` in seconds: a number or a date (RFC 9110); 0 where it is neither.
-
-    >>> _pause_s("120", 0), _pause_s("Thu, 01 Jan 1970 00:01:00 GMT", 0), _pause_s("soon", 0)
-    (120.0, 60.0, 0.0)
-    """
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    with contextlib.suppress(ValueError, TypeError, OverflowError):
-        when = email.utils.parsedate_to_datetime(text)
-        when = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
-        return max(0.0, when.timestamp() - now_ns / SECOND_NS)
-    return 0.0

@@ -173,12 +173,15 @@ class Retention(Strict, frozen=True, kw_only=True):
     events: Keep = Keep(floor_days=30, ceiling_days=180)
     alerts: Keep = Keep(floor_days=30, ceiling_days=365)
     record: Keep = Keep(floor_days=365, ceiling_days=3650)
+    feed: Keep = Keep(floor_days=7, ceiling_days=14)
 
     def __post_init__(self) -> None:
         if self.thumbnails.ceiling_days > self.events.ceiling_days:
             raise ValueError("thumbnails: their ceiling_days must not be more than that of events")
         if self.record.ceiling_days < self.events.ceiling_days:
             raise ValueError("record: its ceiling_days must not be less than that of events")
+        if self.feed.ceiling_days > min(self.events.ceiling_days, self.alerts.ceiling_days):
+            raise ValueError("feed: its ceiling_days must not be more than those of events and alerts")
 
 
 class ObjectsSettings(Strict, frozen=True, kw_only=True):
@@ -208,6 +211,19 @@ class ClipSettings(Strict, frozen=True, kw_only=True):
     keep_days: Annotated[int, msgspec.Meta(ge=1, le=90)] = 30
 
 
+def check_networks(networks: tuple[str, ...]) -> None:
+    """Refuse what is no network.
+
+    Raises:
+        ValueError: Names it.
+    """
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            raise ValueError(f"networks: '{network}' is no network such as 10.1.0.0/16") from error
+
+
 class NotificationSettings(Strict, frozen=True, kw_only=True):
     """Outgoing notifications.
 
@@ -218,11 +234,20 @@ class NotificationSettings(Strict, frozen=True, kw_only=True):
     networks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for network in self.networks:
-            try:
-                ip_network(network)
-            except ValueError as error:
-                raise ValueError(f"networks: '{network}' is no network such as 10.1.0.0/16") from error
+        check_networks(self.networks)
+
+
+class FeedSettings(Strict, frozen=True, kw_only=True):
+    """Feeds for other platforms.
+
+    `networks` are private networks, such as 10.1.0.0/16, whose hosts may be named as addresses of webhooks; all other
+    private addresses are refused.
+    """
+
+    networks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_networks(self.networks)
 
 
 class MapSettings(Strict, frozen=True, kw_only=True):
@@ -284,6 +309,7 @@ class Settings(Strict, frozen=True, kw_only=True):
     record: Record = Record()
     escalation: dict[str, Escalation] = {}
     notifications: NotificationSettings = NotificationSettings()
+    feeds: FeedSettings = FeedSettings()
     alerts: AlertSettings = AlertSettings()
     map: MapSettings = MapSettings()
 

@@ -22,6 +22,7 @@ from aggregator.storage.schema.shift import handovers, procedure_ticks, shift_no
 from aggregator.storage.tables.audit import entries as audit
 from aggregator.storage.tables.audit.entries import entries_after
 from aggregator.storage.tables.events import counter, set_counter
+from aggregator.storage.tables.feeds import feed
 from aggregator.storage.tables.monitoring import quiet
 from common.clock import SECOND_NS
 from protocol.identifiers import uuid7
@@ -132,4 +133,5 @@ _ERASE: dict[Purgeable, Callable[[Connection, int, int], int]] = {
     "events": _events,
     "alerts": _alerts,
     "record": _record,
+    "feed": feed.purge,
 }

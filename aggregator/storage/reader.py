@@ -15,6 +15,9 @@ from aggregator.storage.tables.alerts import history as alert_history
 from aggregator.storage.tables.alerts import queries as alert_table
 from aggregator.storage.tables.audit import entries as audit_table
 from aggregator.storage.tables.audit import names as audit_name_table
+from aggregator.storage.tables.feeds import consumers as consumer_table
+from aggregator.storage.tables.feeds import feed as feed_table
+from aggregator.storage.tables.feeds import webhooks as webhook_table
 from aggregator.storage.tables.investigation import cases as case_table
 from aggregator.storage.tables.investigation import releases as release_table
 from aggregator.storage.tables.investigation import search as searching
@@ -56,6 +59,7 @@ class SqlReader:
     boxes = Query(place_table.boxes)
     cameras = Query(place_table.cameras)
     places = Query(place_table.places)
+    box_jobs = Query(place_table.box_jobs)
     quarantine = Query(event_table.quarantined)
     quarantine_count = Query(event_table.quarantine_count)
     last_heartbeat_ns = Query(event_table.last_heartbeat_ns)
@@ -90,12 +94,15 @@ class SqlReader:
     clip = Query(clip_table.one)
     due_clips = Query(clip_table.due)
     expired_clips = Query(clip_table.expired)
+    case_clips = Query(clip_table.of_case)
+    case_clip = Query(clip_table.owned)
     stored_clips = Query(clip_table.stored)
 
     escalation_documents = Query(escalation_table.documents)
     untimed_alerts = Query(escalation_table.untimed)
     due_timers = Query(escalation_table.due)
     alert_facts = Query(escalation_table.facts)
+    digest_facts = Query(escalation_table.digest_facts)
     taken_steps = Query(escalation_table.taken)
     notification_targets = Query(notification_table.targets)
     notification_target = Query(notification_table.target)
@@ -131,3 +138,17 @@ class SqlReader:
     oldest = Query(statistic.oldest)
     open_states = Query(overview.open_states)
     recent_alerts = Query(overview.recent_alerts)
+
+    consumers = Query(consumer_table.newest)
+    consumer = Query(consumer_table.one)
+    consumer_by_token = Query(consumer_table.by_token)
+    consumer_uses = Query(consumer_table.uses)
+    feed_span = Query(feed_table.span)
+    feed_entries = Query(feed_table.after)
+    feed_entry_of = Query(feed_table.of_event)
+    webhooks = Query(webhook_table.of_consumer)
+    webhook = Query(webhook_table.one)
+    due_webhooks = Query(webhook_table.due)
+    dead_letters = Query(webhook_table.letters)
+    dead_letter_counts = Query(webhook_table.letter_counts)
+    next_replay = Query(webhook_table.next_replay)

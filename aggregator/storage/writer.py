@@ -12,6 +12,7 @@ from aggregator.storage.tables import accounts, clips, events, site_lists
 from aggregator.storage.tables.alerts import history, queries
 from aggregator.storage.tables.audit import entries as audit
 from aggregator.storage.tables.event_series import CELLS, GENERA, EventSeries
+from aggregator.storage.tables.feeds import consumers, webhooks
 from aggregator.storage.tables.investigation import cases, releases
 from aggregator.storage.tables.monitoring import escalation, floor_plans, notifications, quiet, shift
 
@@ -54,6 +55,7 @@ class SqlWriter:
     events_by_id = Query(history.events_by_id)
 
     quiet_in_force = Query(quiet.in_force)
+    quiet_version = Query(quiet.version)
     open_alerts_of = Query(quiet.open_alerts_of)
     recent_causes = Query(quiet.recent_causes)
     suppressed_sites = Query(quiet.suppressed_sites)
@@ -75,6 +77,7 @@ class SqlWriter:
     request_release = Change(releases.put)
     change_release = Change(releases.change)
     request_clip = Change(clips.request)
+    request_case_clip = Change(clips.request_for_case)
     change_clip = Change(clips.change)
     delete_clip = Change(clips.delete)
 
@@ -93,6 +96,7 @@ class SqlWriter:
     start_timers = Change(escalation.start)
     take_steps = Change(escalation.take)
     put_target = Change(notifications.put_target)
+    set_target_language = Change(notifications.set_language)
     delete_target = Change(notifications.delete_target)
     enqueue = Change(notifications.enqueue)
     lease_notifications = Change(notifications.lease)
@@ -102,6 +106,19 @@ class SqlWriter:
     link_used = Query(notifications.link_used)
     use_link = Change(notifications.use_link)
     purge_notifications = Change(escalation.purge)
+
+    add_consumer = Change(consumers.add)
+    change_consumer = Change(consumers.change)
+    take_from_feed = Change(consumers.take)
+    log_feed_use = Change(consumers.log_use)
+    webhook_now = Query(webhooks.one)
+    add_webhook = Change(webhooks.add)
+    change_webhook = Change(webhooks.change)
+    begin_webhook = Change(webhooks.begin)
+    end_webhook = Change(webhooks.end)
+    drop_webhook = Change(webhooks.drop)
+    replay_letter = Change(webhooks.replay)
+    end_replay = Change(webhooks.end_replay)
 
     append_audit_entries = Change(audit.append)
     sign_checkpoint = Change(audit.sign_checkpoint)

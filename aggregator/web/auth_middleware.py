@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from typing import Protocol
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.client_address import Clients, session_of
 from aggregator.domain.accounts.authorization import Principal
+from aggregator.domain.feeds.consumer import Consumer
 from aggregator.web.error_page import error_page
 from aggregator.web.first_pages import PAGES, first_page, login_address
 from aggregator.web.route_permissions import ROUTES, RoutePolicy, find, methods_of
@@ -48,6 +50,18 @@ HSTS = ("Strict-Transport-Security", "max-age=31536000")
 """A year without plain HTTP (RFC 6797), where `http.public_url` is https."""
 
 
+class ConsumerTokens(Protocol):
+    """Knows who a consumer's token belongs to."""
+
+    def who(self, token: str, address: str) -> Consumer | None:
+        """The consumer of a token.
+
+        Raises:
+            Forbidden: It gets nothing now.
+            LoginThrottled: Too many wrong tokens from this address.
+        """
+
+
 class AuthMiddleware:
     """ASGI middleware.
 
@@ -56,10 +70,18 @@ class AuthMiddleware:
         authenticator: Knows who a session or a token belongs to.
         clients: Knows which address a request comes from.
         pictures_from: The one other origin that pages may load pictures from; empty: none.
+        consumers: Knows who a consumer's token belongs to.
     """
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator, clients: Clients, pictures_from: str = "") -> None:
-        self._app = app
+    def __init__(
+        self,
+        app: ASGIApp,
+        authenticator: Authenticator,
+        clients: Clients,
+        pictures_from: str = "",
+        consumers: ConsumerTokens | None = None,
+    ) -> None:
+        self._app, self._consumers = app, consumers
         pictures = f" {pictures_from}" if pictures_from else ""
         self._headers = HEADERS | {"Content-Security-Policy": CONTENT_POLICY.format(pictures=pictures)}
         self._authenticator, self._clients = authenticator, clients
@@ -82,14 +104,16 @@ class AuthMiddleware:
     async def _checked(self, scope: Scope) -> Response | None:
         """As `_refusal`; the store is read off the event loop."""
         try:
-            return await run_in_threadpool(self._refusal, scope)
+            found = find(scope.get("method", "WEBSOCKET"), scope["path"])
+            if found is not None and found[0].consumer:
+                return await run_in_threadpool(self._consumer_refusal, scope)
+            return await run_in_threadpool(self._refusal, scope, found)
         except StoreError as error:
             return _failed(scope, 503, str(error))
 
-    def _refusal(self, scope: Scope) -> Response | None:
+    def _refusal(self, scope: Scope, found: tuple[RoutePolicy, dict[str, str]] | None) -> Response | None:
         headers, path = Headers(scope=scope), scope["path"]
         method = scope.get("method", "WEBSOCKET")
-        found = find(method, path)
         rule, words = found or (RoutePolicy(), {})
         token = headers.get("authorization", "")
         by_token = token.lower().startswith(BEARER) and not rule.ticket
@@ -111,6 +135,21 @@ class AuthMiddleware:
             return _turned_away(scope, caller, str(error))
         scope.setdefault("state", {}).update(user=caller.name, caller=caller)
         return None if found is not None else _not_found(scope, caller)
+
+    def _consumer_refusal(self, scope: Scope) -> Response | None:
+        """As `_refusal`, for a route of consumers: neither a session nor a user's token opens it."""
+        client, header = scope.get("client"), Headers(scope=scope).get("authorization", "")
+        token = header[len(BEARER) :].strip() if header.lower().startswith(BEARER) else ""
+        try:
+            found = self._consumers.who(token, client[0] if client else "") if token and self._consumers else None
+        except (StoreError, LoginThrottled) as error:
+            return _failed(scope, 429 if isinstance(error, LoginThrottled) else 503, str(error))
+        except Forbidden as error:
+            return _answer(403, str(error))
+        if found is None:
+            return _answer(401, "send the token of a consumer as 'Authorization: Bearer TOKEN'")
+        scope.setdefault("state", {}).update(user=f"consumer:{found.name}", consumer=found)
+        return None
 
     def _caller(self, scope: Scope, token: str | None) -> Principal | None:
         if token is None:

@@ -18,7 +18,7 @@ from aggregator.web.api.dependencies import errors
 from aggregator.web.route_permissions import ROUTES, RoutePolicy
 
 Json = dict[str, Any]
-SESSION, TOKEN = "session", "token"
+SESSION, TOKEN, CONSUMER = "session", "token", "consumer"
 DESCRIPTION = """The HTTP API of Paifang's aggregator.
 
 Log in with `POST /login` (a form with `name` and `password`) and send the session cookie, or send an API token as
@@ -31,6 +31,7 @@ _SCHEMES: Json = {
         "description": f"A session. Over TLS the cookie's name is `{SECURE_PREFIX}{SESSION_COOKIE}`.",
     },
     TOKEN: {"type": "http", "scheme": "bearer", "description": "An API token of `POST /api/tokens`."},
+    CONSUMER: {"type": "http", "scheme": "bearer", "description": "The token of a consumer; it opens the feed only."},
 }  # fmt: skip
 _WHERE = {"site": "at the path's site", "any": "", "everywhere": "for all sites"}
 _ERROR = {"$ref": "#/components/schemas/ErrorResponse"}
@@ -77,6 +78,8 @@ def _complete(operation: Json, path: str, policy: RoutePolicy) -> None:
     if not policy.open:
         statuses |= {401, 403, 429, 503}
         operation["security"] = [{SESSION: []}, *([{TOKEN: []}] if policy.token else [])]
+    if policy.consumer:
+        operation["security"] = [{CONSUMER: []}]
     if policy.permission is not None:
         place = f" {where}" if (where := _WHERE[policy.where]) else ""
         operation["description"] = f"{operation['description']}\n\nPermission: `{policy.permission}`{place}."

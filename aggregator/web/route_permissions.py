@@ -27,6 +27,7 @@ class RoutePolicy:
         open: No session is needed.
         token: An API token may use it.
         ticket: A box uses it with a ticket of its own, which the route checks.
+        consumer: The token of a consumer opens it, and nothing else.
     """
 
     permission: Permission | None = None
@@ -34,11 +35,13 @@ class RoutePolicy:
     open: bool = False
     token: bool = True
     ticket: bool = False
+    consumer: bool = False
 
 
 OPEN = RoutePolicy(open=True)
 ANYBODY = RoutePolicy(token=False)
 FILES = RoutePolicy(token=False)
+CONSUMER = RoutePolicy(token=False, consumer=True)
 
 ROUTES: dict[str, RoutePolicy] = {
     "GET /healthz": OPEN,
@@ -120,13 +123,24 @@ ROUTES: dict[str, RoutePolicy] = {
     "POST /api/sites/{site}/list.csv": RoutePolicy("list.change", "site"),
     "POST /api/sites/{site}/boxes/{box}/gates/{place}/open": RoutePolicy("gate.open", "site"),
     "POST /api/sites/{site}/boxes/{box}/doors/{place}/unlock": RoutePolicy("gate.open", "site"),
+    "POST /api/sites/{site}/boxes/{box}/cameras/{place}/footage": RoutePolicy("footage.look", "site"),
+    "POST /api/sites/{site}/boxes/{box}/cameras/{place}/still": RoutePolicy("footage.look", "site"),
+    "GET /api/sites/{site}/boxes/{box}/cameras/{place}/timeline": RoutePolicy("footage.look", "site"),
+    "GET /api/sites/{site}/boxes/{box}/places/{place}/passages": RoutePolicy("passages.see", "site"),
+    "GET /api/record/entries": RoutePolicy("record.read", "everywhere"),
+    "GET /api/record/findings": RoutePolicy("record.read", "everywhere"),
     "GET /api/record": RoutePolicy("record.read", "everywhere"),
     "GET /api/record/dossier.jsonl": RoutePolicy("record.read", "everywhere"),
     "GET /api/record.jsonl": RoutePolicy("record.read", "everywhere"),
     "GET /api/cases": RoutePolicy("case.work"),
     "POST /api/cases": RoutePolicy("case.work"),
     "POST /api/cases/close": RoutePolicy("case.work"),
+    "GET /api/case-clips": RoutePolicy("search"),
+    "POST /api/case-clips": RoutePolicy("search"),
+    "GET /api/case-clips/{clip_id}": RoutePolicy("search"),
+    "POST /api/holds": RoutePolicy("footage.hold", token=False),
     "GET /api/footage": RoutePolicy("search"),
+    "GET /api/footage/visits": RoutePolicy("search"),
     "GET /api/footage/{event_id}/picture": RoutePolicy("search"),
     "POST /api/footage/{event_id}/clip": RoutePolicy("search"),
     "GET /api/footage/{event_id}/clip": RoutePolicy("search"),
@@ -159,10 +173,27 @@ ROUTES: dict[str, RoutePolicy] = {
     "GET /api/me/notifications": ANYBODY,
     "POST /api/me/notifications": ANYBODY,
     "POST /api/me/notifications/web-push": ANYBODY,
+    "PUT /api/me/notifications/{target}/language": ANYBODY,
     "DELETE /api/me/notifications/{target}": ANYBODY,
     "POST /api/me/notifications/{target}/test": ANYBODY,
     "GET /api/notifications": RoutePolicy("notifications.see"),
     "POST /api/notifications/{notification}/replay": RoutePolicy("notifications.see", token=False),
+    "GET /api/consumers": RoutePolicy("consumers.manage", token=False),
+    "POST /api/consumers": RoutePolicy("consumers.manage", token=False),
+    "POST /api/consumers/{consumer_id}/decide": RoutePolicy("consumers.manage", token=False),
+    "POST /api/consumers/{consumer_id}/token": RoutePolicy("consumers.manage", token=False),
+    "GET /api/consumers/{consumer_id}/webhooks": RoutePolicy("consumers.manage", token=False),
+    "POST /api/consumers/{consumer_id}/webhooks": RoutePolicy("consumers.manage", token=False),
+    "DELETE /api/webhooks/{webhook_id}": RoutePolicy("consumers.manage", token=False),
+    "POST /api/webhooks/{webhook_id}/confirm": RoutePolicy("consumers.manage", token=False),
+    "POST /api/webhooks/{webhook_id}/keys": RoutePolicy("consumers.manage", token=False),
+    "POST /api/webhooks/{webhook_id}/test": RoutePolicy("consumers.manage", token=False),
+    "POST /api/webhooks/{webhook_id}/replay": RoutePolicy("consumers.manage", token=False),
+    "GET /api/webhooks/{webhook_id}/dead-letters": RoutePolicy("consumers.manage", token=False),
+    "POST /api/webhooks/{webhook_id}/dead-letters/{letter_id}/replay": RoutePolicy("consumers.manage", token=False),
+    "GET /api/feed": CONSUMER,
+    "GET /api/feed/stream": CONSUMER,
+    "GET /api/feed/pictures/{event_id}": CONSUMER,
     "GET /acknowledge/{token}": OPEN,
     "POST /acknowledge/{token}": OPEN,
     "HEAD /box/uploads/{use}/{job}": RoutePolicy(ticket=True),
@@ -185,6 +216,7 @@ ROUTES: dict[str, RoutePolicy] = {
     "PAGE /releases": RoutePolicy("release.see", token=False),
     "PAGE /lists": RoutePolicy("list.see", token=False),
     "PAGE /record": RoutePolicy("record.read", "everywhere", token=False),
+    "PAGE /consumers": RoutePolicy("consumers.manage", token=False),
     "PAGE /staff": RoutePolicy("staff.manage", token=False),
     "PAGE /account": ANYBODY,
 }

@@ -30,7 +30,15 @@ from aggregator.domain.accounts.authorization import ROLES, RoleAssignment, pars
 from aggregator.domain.audit import audit_entry
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.messaging.broker_config import BrokerCredentials, accounts
-from aggregator.settings.aggregator import EmbeddedBroker, Http, NotificationSettings, Oidc, Settings, Site
+from aggregator.settings.aggregator import (
+    EmbeddedBroker,
+    FeedSettings,
+    Http,
+    NotificationSettings,
+    Oidc,
+    Settings,
+    Site,
+)
 from common.clock import SECOND_NS
 from common.secret import Secret
 from protocol import receipts
@@ -296,8 +304,15 @@ def running_web(folder: Path, issuer: str) -> Iterator[Web]:
         issuer=issuer, client_id="paifang", client_secret_file=str(secret), address=f"http://127.0.0.1:{http.port}"
     )  # fmt: skip
     loopback = NotificationSettings(networks=("127.0.0.0/8",))
+    feeds = FeedSettings(networks=("127.0.0.0/8",))
     settings = Settings(
-        data=str(folder / "data"), http=http, broker=broker, sites=sites, oidc=oidc, notifications=loopback
+        data=str(folder / "data"),
+        http=http,
+        broker=broker,
+        sites=sites,
+        oidc=oidc,
+        notifications=loopback,
+        feeds=feeds,
     )
     built: list[tuple[FastAPI, app.Parts]] = []
     real = app.build_web

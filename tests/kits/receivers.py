@@ -88,3 +88,66 @@ def mailbox() -> Iterator[Mailbox]:
         yield it
     finally:
         server.stop()
+
+
+@dataclass
+class FeedReceiver:
+    """A receiver of a feed's webhooks: consents to the handshake, keeps what came, and answers with a status.
+
+    Attributes:
+        consents: What it answers the handshake with as `WebHook-Allowed-Origin`; empty: nothing.
+        messages: Headers and body of each request.
+    """
+
+    port: int = 0
+    status: int = 200
+    consents: str = "*"
+    messages: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}/hook?key=a-secret"
+
+    def events(self) -> list[dict[str, Any]]:
+        """Every CloudEvents object that came, in order."""
+        bodies = [json.loads(body) for _, body in self.messages]
+        return [event for body in bodies for event in (body if isinstance(body, list) else [body])]
+
+
+@contextlib.contextmanager
+def feed_receiver() -> Iterator[FeedReceiver]:
+    """A real HTTP server on loopback."""
+    it = FeedReceiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_OPTIONS(self) -> None:
+            self.send_response(200)
+            if it.consents:
+                self.send_header("WebHook-Allowed-Origin", it.consents)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            it.messages.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_response(it.status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    it.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield it
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -16,6 +16,7 @@ Action = Literal[
     "source.unshelved",
     "plan.changed", "plan.removed", "site.located",
     "escalation.changed", "notification.target", "notification.replayed",
+    "consumer.changed", "feed.sent",
     "gate.opened", "door.unlocked", "case.opened", "case.closed", "search", "view", "clip", "export",
     "release.requested", "release.approved",
     "release.refused", "release.made", "release.failed", "release.fetched", "hold", "erased", "checkpoint",

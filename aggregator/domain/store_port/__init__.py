@@ -24,6 +24,7 @@ from aggregator.domain.store_port.escalation import (
     NotificationWriter,
 )
 from aggregator.domain.store_port.events import EventReader, FleetReader, RetentionWriter
+from aggregator.domain.store_port.feeds import WebhookReader, WebhookWriter
 from aggregator.domain.store_port.floor_plans import FloorPlanReader, FloorPlanWriter
 from aggregator.domain.store_port.quiet import QuietReader
 from aggregator.domain.store_port.releases import ReleaseReader, ReleaseWriter
@@ -50,6 +51,7 @@ class Writer(
     ReleaseWriter,
     RetentionWriter,
     SiteListWriter,
+    WebhookWriter,
     Protocol,
 ):
     """The one connection that writes; used by one thread at a time."""
@@ -76,6 +78,7 @@ class Reader(
     SearchReader,
     SiteListReader,
     StatisticsReader,
+    WebhookReader,
     Protocol,
 ):
     """Reading, from any thread, beside the writer."""

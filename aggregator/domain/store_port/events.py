@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.read_models import Box, Camera, Origin, Passage, Place, Quarantined, TimelineEvent
 
-Purgeable = Literal["pictures", "events", "alerts", "record"]
+Purgeable = Literal["pictures", "events", "alerts", "record", "feed"]
 """What has a maximum retention; `record` is the audit log, whose hashes stay."""
 
 
@@ -47,6 +47,9 @@ class FleetReader(Protocol):
 
     def places(self) -> list[Place]:
         """All gates and doors, as their boxes last reported."""
+
+    def box_jobs(self, site: str, box: str) -> dict[str, int]:
+        """The jobs that a box has begun, with their progress in per cent, as it last reported."""
 
     def quarantine(self, limit: int) -> list[Quarantined]:
         """The newest quarantined messages."""

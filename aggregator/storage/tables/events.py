@@ -21,6 +21,7 @@ from aggregator.storage.tables import clips
 from aggregator.storage.tables.alerts import history, rows
 from aggregator.storage.tables.audit import entries as audit
 from aggregator.storage.tables.event_series import EventSeries
+from aggregator.storage.tables.feeds import feed
 from aggregator.storage.tables.monitoring import escalation, quiet
 from protocol import receipts
 from protocol.ranges import Ranges
@@ -44,6 +45,7 @@ def put(db: Connection, batch: Batch, cell_series: EventSeries, genus_series: Ev
     rows.put(db, list(batch.alerts.values()))
     quiet.put(db, batch.quiet)
     history.append(db, batch.history)
+    feed.append(db, batch)
     if batch.alerts:
         escalation.follow(db, [it.id for it in batch.alerts.values()], batch.history)
     upsert(db, positions, *map(_position_row, batch.positions))

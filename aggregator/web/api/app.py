@@ -17,7 +17,7 @@ from aggregator.auth.client_address import Clients
 from aggregator.settings.aggregator import Http
 from aggregator.web import openapi
 from aggregator.web.api.dependencies import ApiRoute
-from aggregator.web.auth_middleware import AuthMiddleware
+from aggregator.web.auth_middleware import AuthMiddleware, ConsumerTokens
 from aggregator.web.body_limits import most_bytes
 from aggregator.web.validation_errors import problem_of
 from common.errors import (
@@ -25,6 +25,9 @@ from common.errors import (
     CommandError,
     ContractError,
     EscalationError,
+    FeedConflict,
+    FeedError,
+    FeedThrottled,
     Forbidden,
     HandoverError,
     ListError,
@@ -48,6 +51,8 @@ STATUS: dict[type[PaifangError], int] = {
     CommandError: 409,
     ContractError: 422,
     EscalationError: 422,
+    FeedConflict: 409,
+    FeedError: 422,
     Forbidden: 403,
     HandoverError: 409,
     ListError: 422,
@@ -63,7 +68,13 @@ STATUS: dict[type[PaifangError], int] = {
 """Error of a use case → status of the answer."""
 
 
-def build(http: Http, authenticator: Authenticator, parts: Iterable[Routes], pictures_from: str = "") -> FastAPI:
+def build(
+    http: Http,
+    authenticator: Authenticator,
+    parts: Iterable[Routes],
+    pictures_from: str = "",
+    consumers: ConsumerTokens | None = None,
+) -> FastAPI:
     """The application with its API routes.
 
     Args:
@@ -71,6 +82,7 @@ def build(http: Http, authenticator: Authenticator, parts: Iterable[Routes], pic
         authenticator: Knows who a session or a token belongs to.
         parts: Add their routes.
         pictures_from: The one other origin that pages may load pictures from: map tiles; empty: none.
+        consumers: Knows who a consumer's token belongs to.
     """
     app = FastAPI(
         title="Paifang aggregator",
@@ -80,7 +92,13 @@ def build(http: Http, authenticator: Authenticator, parts: Iterable[Routes], pic
         generate_unique_id_function=lambda route: route.name,
         middleware=[
             Middleware(BodyLimits, max_bytes=most_bytes),
-            Middleware(AuthMiddleware, authenticator=authenticator, clients=Clients(http), pictures_from=pictures_from),
+            Middleware(
+                AuthMiddleware,
+                authenticator=authenticator,
+                clients=Clients(http),
+                pictures_from=pictures_from,
+                consumers=consumers,
+            ),
         ],
     )
     app.router.route_class = ApiRoute
@@ -101,6 +119,10 @@ def _map_errors(app: FastAPI) -> None:
 
     @app.exception_handler(LoginThrottled)
     async def throttled(_request: Request, error: LoginThrottled) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, 429, {"Retry-After": str(math.ceil(error.wait_s))})
+
+    @app.exception_handler(FeedThrottled)
+    async def quota(_request: Request, error: FeedThrottled) -> JSONResponse:
         return JSONResponse({"error": str(error)}, 429, {"Retry-After": str(math.ceil(error.wait_s))})
 
     @app.exception_handler(HTTPException)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -20,8 +22,8 @@ _TAGS: Tags = ["monitoring"]
 _FAILED: Responses = {503: {"model": HealthResponse, "description": "A part does not work."}}
 
 
-def add(app: FastAPI, health: Health, metrics: Metrics, overview: OverviewService) -> None:
-    """Add the routes."""
+def add(app: FastAPI, health: Health, metrics: Metrics, refresh: Callable[[], None], overview: OverviewService) -> None:
+    """Add the routes; `refresh` sets the metrics that are read from the store."""
 
     @app.get("/healthz", tags=_TAGS, response_model=HealthResponse, responses=_FAILED)
     def show_health() -> JSONResponse:
@@ -32,6 +34,7 @@ def add(app: FastAPI, health: Health, metrics: Metrics, overview: OverviewServic
     @app.get("/metrics", tags=_TAGS, response_class=PlainTextResponse, responses=content("text/plain", "Metrics."))
     def show_metrics() -> PlainTextResponse:
         """Metrics in Prometheus' text format; open to this machine without a session."""
+        refresh()
         return PlainTextResponse(metrics.text() + _of_sites(overview), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -22,6 +22,8 @@ from aggregator.storage import STORES
 from common.clock import SystemClock
 from common.secret import Secret
 
+from storage.test_feed_store import approved  # isort: skip
+
 COUNT = 4000
 
 
@@ -31,6 +33,15 @@ def check(reader: Reader) -> None:
     assert sum(it.count for it in reader.alerts(AlertQuery(limit=500))) == COUNT
     (box,) = reader.boxes()
     assert (box.committed, box.gaps, box.lost) == (COUNT, [], 0)
+
+
+def check_feed(reader: Reader) -> None:
+    """Every event once in the feed of consumers, without gaps in its numbers."""
+    span = reader.feed_span()
+    found = reader.feed_entries(0, 10 * COUNT)
+    assert [it.position for it in found] == list(range(1, span.newest + 1))
+    events = [it.ref for it in found if it.content == "events"]
+    assert len(events) == len(set(events)) == COUNT
 
 
 def feed(sender: Sender, first: int, last: int) -> None:
@@ -84,6 +95,10 @@ def test_a_killed_aggregator_goes_on_where_it_was(tmp_path: Path) -> None:
     configuration.write_text(
         json.dumps({"data": "data", "http": {"port": 0}, "broker": {"kind": "embedded", "port": port}})
     )
+    folder.mkdir()
+    writer = STORES["sqlite"](folder).writer()
+    approved(writer)
+    writer.close()
     process = start(configuration)
     try:
         wait_until(lambda: b'"listening"' in (tmp_path / "log").read_bytes())
@@ -102,6 +117,7 @@ def test_a_killed_aggregator_goes_on_where_it_was(tmp_path: Path) -> None:
         sender.wait()
         sender.close()
         check(reader)
+        check_feed(reader)
         broker = broker_pid(folder)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0

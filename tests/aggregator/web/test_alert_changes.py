@@ -31,6 +31,7 @@ from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
 from aggregator.services.monitoring.place_directory import PlaceDirectory
 from aggregator.services.site_clock import SiteClock
 from aggregator.settings.aggregator import Site
+from aggregator.web import event_stream
 from aggregator.web.api.alerts import change_log, changes
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.changes import AlertStream
@@ -242,7 +243,7 @@ def test_a_client_too_far_behind_is_told_to_read_again_and_dropped(monkeypatch: 
         await client.task
         assert client.events[-1]["event"] == "reset"
 
-    monkeypatch.setattr(changes, "SEND_S", 30.0)
+    monkeypatch.setattr(event_stream, "SEND_S", 30.0)
     played(work)
 
 
@@ -251,7 +252,7 @@ def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch)
         client = Client(rig)
         await client.until(lambda: len(client.events) == 1)
         client.held.clear()
-        monkeypatch.setattr(changes, "SEND_S", 0.0)
+        monkeypatch.setattr(event_stream, "SEND_S", 0.0)
         await rig.change(alert(1))
         await client.task
 

@@ -9,11 +9,14 @@ import cv2
 import httpx2
 import numpy as np
 import pytest
-from agg_support import Sender, Web, add_staff, event, wait_until
+from agg_support import Sender, Web, add_staff, event, run_apart, wait_until
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
+from aggregator.auth.client_address import Clients
 from aggregator.domain.floor_plan import MOST_SYMBOLS
-from aggregator.settings.aggregator import MapSettings
-from aggregator.web.auth_middleware import CONTENT_POLICY
+from aggregator.settings.aggregator import Http, MapSettings
+from aggregator.web.auth_middleware import AuthMiddleware
 from common.errors import SettingsError
 from common.settings_loader import loads
 
@@ -182,8 +185,15 @@ def test_an_address_of_tiles_names_one_server_and_no_secret(tiles: str, problem:
 
 
 def test_pages_load_pictures_from_here_and_from_the_tiles_server_only() -> None:
-    origin = MapSettings(tiles="https://tiles.example:8443/osm/{z}/{x}/{y}.png").origin
-    assert origin == "https://tiles.example:8443"
-    assert MapSettings().origin == ""
-    assert "img-src 'self' data:; " in CONTENT_POLICY.format(pictures="")
-    assert f"img-src 'self' data: {origin}; " in CONTENT_POLICY.format(pictures=f" {origin}")
+    async def policy(tiles: str) -> str:
+        async def page(scope: Scope, receive: Receive, send: Send) -> None:
+            await PlainTextResponse("")(scope, receive, send)
+
+        nobody: Any = None
+        app = AuthMiddleware(page, nobody, Clients(Http()), MapSettings(tiles=tiles).origin)
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://here") as client:
+            return str((await client.get("/healthz")).headers["content-security-policy"])
+
+    assert "img-src 'self' data:; " in run_apart(policy(""))
+    tiles = "https://tiles.example:8443/osm/{z}/{x}/{y}.png"
+    assert "img-src 'self' data: https://tiles.example:8443; " in run_apart(policy(tiles))

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from agg_support import PASSWORD, USER, Web, add_staff, log_in, wait_until
-from picture_box import Running, camera_views
+from picture_box import Running, camera_views, recorded
 from playwright.sync_api import Browser, Locator, Page, expect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
@@ -187,4 +187,4 @@ def test_a_still_comes_redacted_from_the_box_and_is_logged_once(
         assert abs(running.box.cameras[0].clock.wall_ns() - taken_ns) < 60e9
         missing = client.get("/api/stills/village/pictures/nothing")
         assert (missing.status_code, missing.json()) == (409, {"error": "there is no such camera"})
-    assert [SHOWN in it.detail for it in camera_views(web) if it.who == name] == [True]
+    assert [SHOWN in it.detail for it in recorded(web, "view") if it.who == name] == [True]

@@ -30,6 +30,7 @@ PAGES = (
     "/releases",
     "/record",
     "/staff",
+    "/consumers",
 )
 FAINT = """() => {
   const numbers = text => (text.match(/[\\d.]+/g) || []).map(Number);

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import msgspec
 
@@ -14,20 +13,17 @@ from aggregator.domain.alerts.types import Severity
 from aggregator.domain.audit.audit_entry import Action, AuditEntry
 from aggregator.domain.floor_plan import FloorPlan, SiteLocation, Symbol, checked
 from aggregator.domain.store_port import WriteJobs
-from aggregator.domain.store_port.alerts import AlertReader
+from aggregator.domain.store_port.alerts import OpenCounts
 from aggregator.domain.store_port.floor_plans import FloorPlanReader, FloorPlanWriter
 from aggregator.services.monitoring.plans.plan_picture import recoded
 from common.clock import Clock
 from common.errors import PlanError
+from common.running.fresh_value import FreshValue
 
 Sites = Mapping[str, Collection[str]]
 """Site → its areas."""
 PlaceCounts = Mapping[tuple[str, str], Mapping[Severity, int]]
 """(site, place) → open alerts by severity."""
-
-
-class Reader(FloorPlanReader, AlertReader, Protocol):
-    """What the service reads."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +35,14 @@ class FloorPlanService:
         queue: Of the store's writer.
         sites: The sites of the settings and of the boxes, with their areas; may read the store.
         clock: Of entries and changes.
+        counts: Open alerts by place; read once a second for all who look at a map or a wall.
     """
 
-    reader: Reader
+    reader: FloorPlanReader
     queue: WriteJobs[FloorPlanWriter]
     sites: Callable[[], Sites]
     clock: Clock
+    counts: FreshValue[OpenCounts]
     _decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """One picture at a time: each takes some 300 MB while it is decoded."""
 
@@ -68,7 +66,7 @@ class FloorPlanService:
         """Open alerts that are not hidden, of each of the caller's places."""
         within = caller.within("alerts.see")
         found: dict[tuple[str, str], dict[Severity, int]] = {}
-        counts = await asyncio.to_thread(self.reader.open_counts)
+        counts = await asyncio.to_thread(self.counts.get)
         for (site, place, severity, suppressed), count in counts.items():
             if not suppressed and within.holds(site, place):
                 found.setdefault((site, place), {})[severity] = count

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.client_address import address_of, session_of
@@ -26,21 +24,17 @@ from aggregator.web.api.alerts.listing import TAGS
 from aggregator.web.api.alerts.responses import counts
 from aggregator.web.api.dependencies import Who, content, errors
 from aggregator.web.auth_middleware import BEARER
-from common.errors import LoginThrottled, StoreError
+from aggregator.web.event_stream import HEARTBEAT_S, EventStream, Slot, StreamCounter
+from common.errors import LoginThrottled
 
-HEARTBEAT_S, SEND_S, PAUSE_S = 15.0, 10.0, 0.1
+PAUSE_S = 0.1
 MOST_OF_A_USER, MOST_STREAMS = 20, 500
-_HEADERS = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),
-]
 _SHOWN: tuple[Permission, ...] = ("alerts.see", "alerts.pictures", "clips.see")
 Recheck = Callable[[], Awaitable[Principal | None]]
 """Who the client is as of now; None: nobody any more."""
 
 
-class AlertStream(Response):
+class AlertStream(EventStream):
     """One client's stream; it ends with the client, its session or its permission.
 
     Args:
@@ -50,42 +44,16 @@ class AlertStream(Response):
         slot: Counts it while it is open.
     """
 
-    media_type = "text/event-stream"
-
     def __init__(
-        self,
-        log: AlertChangeLog,
-        who: Recheck,
-        last_id: str | None = None,
-        slot: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+        self, log: AlertChangeLog, who: Recheck, last_id: str | None = None, slot: Slot = contextlib.nullcontext
     ) -> None:
-        super().__init__()
-        self._log, self._who, self._last_id, self._slot = log, who, last_id, slot
-        self._send: Send
+        super().__init__(slot)
+        self._log, self._who, self._last_id = log, who, last_id
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Answer the request until it is over."""
-        self._send = send
-        with self._slot():
-            await self._run(receive)
-
-    async def _run(self, receive: Receive) -> None:
-        writing = asyncio.create_task(self._write())
-        leaving = asyncio.create_task(_left(receive))
-        try:
-            await asyncio.wait((writing, leaving), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (writing, leaving):
-                task.cancel()
-            await asyncio.gather(writing, leaving, return_exceptions=True)
-
-    async def _write(self) -> None:
-        await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        with contextlib.suppress(TimeoutError, StoreError):
-            await self._log.count()
-            await self._follow()
-        with contextlib.suppress(TimeoutError):
-            await self._put("", more=False)
+    async def follow(self) -> None:
+        """Send the counts, and changes as they come."""
+        await self._log.count()
+        await self._follow()
 
     async def _follow(self) -> None:
         number, counted = await self._start(), -1
@@ -97,10 +65,10 @@ class AlertStream(Response):
             shown = _shown(changes, caller)
             if shown or counted != self._log.counted:
                 number, counted = self._log.number, self._log.counted
-                await self._put(self._event(number, shown, caller))
+                await self.put(self._event(number, shown, caller))
             else:
                 number = self._log.number
-                await self._put(":\n\n")
+                await self.put(":\n\n")
             await self._log.wait(number, counted, HEARTBEAT_S)
             await asyncio.sleep(PAUSE_S)
 
@@ -116,25 +84,11 @@ class AlertStream(Response):
         return self._log.number
 
     async def _reset(self) -> None:
-        await self._put(f"event: reset\nid: {self._log.epoch}-{self._log.number}\ndata: {{}}\n\n")
+        await self.put(f"event: reset\nid: {self._log.epoch}-{self._log.number}\ndata: {{}}\n\n")
 
     def _event(self, number: int, shown: Sequence[str], caller: Principal) -> str:
         counted = counts(counts_within(self._log.counts, caller.within("alerts.see"))).model_dump_json()
         return f'id: {self._log.epoch}-{number}\ndata: {{"alerts":[{",".join(shown)}],"counts":{counted}}}\n\n'
-
-    async def _put(self, text: str, more: bool = True) -> None:
-        """Send something.
-
-        Raises:
-            TimeoutError: The client takes nothing.
-        """
-        body = {"type": "http.response.body", "body": text.encode(), "more_body": more}
-        await asyncio.wait_for(self._send(body), SEND_S)
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _shown(changes: Sequence[Change], caller: Principal) -> list[str]:
@@ -168,7 +122,7 @@ def _recheck(request: Request, authenticator: Authenticator) -> Recheck:
 
 def add(app: FastAPI, log: AlertChangeLog, authenticator: Authenticator) -> None:
     """Add the route. It stands before that of one alert, whose path it would match."""
-    streams: Counter[str] = Counter()
+    streams = StreamCounter()
 
     @app.get(
         "/api/alerts/changes", tags=TAGS, response_class=Response,
@@ -180,17 +134,10 @@ def add(app: FastAPI, log: AlertChangeLog, authenticator: Authenticator) -> None
         Send `Last-Event-ID` to go on after an event. The event `reset` says that this place is not kept: read the
         alerts again. A comment comes every 15 seconds at least.
         """
-        if streams[caller.name] >= MOST_OF_A_USER or streams.total() >= MOST_STREAMS:
-            raise HTTPException(429, "too many open streams; close some", {"Retry-After": "15"})
-
-        @contextlib.contextmanager
-        def slot() -> Iterator[None]:
-            streams[caller.name] += 1
-            try:
-                yield
-            finally:
-                streams[caller.name] -= 1
-                if not streams[caller.name]:
-                    del streams[caller.name]
-
-        return AlertStream(log, _recheck(request, authenticator), request.headers.get("last-event-id"), slot)
+        streams.check(caller.name, MOST_OF_A_USER, MOST_STREAMS)
+        return AlertStream(
+            log,
+            _recheck(request, authenticator),
+            request.headers.get("last-event-id"),
+            partial(streams.slot, caller.name),
+        )

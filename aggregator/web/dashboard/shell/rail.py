@@ -26,6 +26,7 @@ PAGES = {
     "/releases": "releases",
     "/record": "record",
     "/staff": "staff",
+    "/consumers": "consumers",
     "/notifications": "notifications",
     "/account": "account",
 }
@@ -42,7 +43,7 @@ RAILS: dict[Role, tuple[str, ...]] = {
     "auditor": ("/record",),
     "installer": ("/devices", "/map"),
     "responder": ("/overview",),
-    "admin": ("/staff", "/escalation", "/map"),
+    "admin": ("/staff", "/escalation", "/map", "/consumers"),
 }
 """Role → its pages, the first one first."""
 UNDER = {"/map": "/live"}
@@ -67,6 +68,7 @@ _PATHS = {
     "/search": '<path d="M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16 16l5 5"/>',
     "/releases": '<path d="M12 3l8 3v6c0 5-3.5 8-8 9-4.5-1-8-4-8-9V6zM8.5 12l2.5 2.5 4.5-5"/>',
     "/record": '<path d="M6 3h9l4 4v14H6zM9 12h7M9 16h7M9 8h3"/>',
+    "/consumers": '<path d="M4 12h9M9 8l4 4-4 4M14 4h6v16h-6"/>',
     "/staff": '<path d="M9 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM2 21c0-4 3-6 7-6s7 2 7 6M16 4a4 4 0 0 1 0 7"/>',
     "/account": '<path d="M12 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 21c0-4 4-6 8-6s8 2 8 6"/>',
 }

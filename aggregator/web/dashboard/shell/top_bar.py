@@ -26,6 +26,7 @@ PAGE_TEXTS: dict[str, tuple[str, ...]] = {
     "/notifications": ("form.", "notify."),
     "/map": ("map.",),
     "/overview": ("map.", "overview."),
+    "/consumers": ("form.", "consumers", "escalation.letters.tries"),
 }
 """The same for single pages."""
 _MAY: dict[str, Permission] = {

@@ -9,14 +9,12 @@ from urllib.parse import parse_qs, urlsplit
 import cv2
 import httpx2
 import numpy as np
-from agg_support import EPOCH, Sender, Web, add_staff, log_in, wait_until
-from map_kit import FakeMap
+from agg_support import Web, add_staff, log_in, wait_until
+from map_kit import FakeMap, place
 from playwright.sync_api import Page, expect
 from queue_kit import FakeApi, made
 
-from protocol.receipts import BoxStatus, CameraStatus, encode
-
-SITE = "map-site"
+AREA = "stairs"
 
 
 def test_the_map_shows_states_in_words_and_leads_to_the_alerts_of_a_device(web: Web, page: Page) -> None:
@@ -56,24 +54,16 @@ def picture() -> bytes:
 
 
 def placed(client: httpx2.Client) -> list[Any]:
-    found = [it for it in client.get("/api/plans").json()["plans"] if it["site"] == SITE]
+    found = [it for it in client.get("/api/plans").json()["plans"] if it["area"] == AREA]
     return [found[0]["version"], *found[0]["symbols"]] if found else []
 
 
-def box_reports(web: Web) -> None:
-    """A box of a site of the test's own, with two cameras."""
-    cameras = [CameraStatus(id="hall", name="Hall", state="up"), CameraStatus(id="yard", name="Yard", state="up")]
-    sender = Sender(web.broker_port, web.account, box="map-box", site=SITE)
-    sender.raw(encode(BoxStatus(online=True, epoch=EPOCH, cameras=cameras)), sender.topics.status)
-    sender.close()
-    wait_until(lambda: any(it.site == SITE for it in web.parts.core.reader.cameras()))
-
-
 def test_an_installer_sends_a_plan_and_places_a_camera_by_keyboard_and_pointer(web: Web, page: Page) -> None:
-    box_reports(web)
-    name = add_staff(web, f"installer@{SITE}")
+    places = [place("camera", "Hall", areas=[AREA]), place("door", "Hall door", "closed", areas=[AREA])]
+    page.route("**/api/places", lambda route: route.fulfill(json={"places": places}))
+    name = add_staff(web, "installer@village")
     log_in(web, page, name)
-    page.goto(f"{web.url}/map")
+    page.goto(f"{web.url}/map?plan=village/{AREA}")
     expect(page.get_by_test_id("map-none")).to_contain_text("Press Edit")
     page.get_by_test_id("map-edit").click()
     page.get_by_test_id("plan-file").set_input_files({"name": "x.svg", "mimeType": "image/png", "buffer": b"<svg/>"})
@@ -88,7 +78,7 @@ def test_an_installer_sends_a_plan_and_places_a_camera_by_keyboard_and_pointer(w
     page.get_by_test_id("plan-direction").fill("405")
     page.get_by_test_id("plan-save").click()
     expect(page.get_by_test_id("plan-status")).to_have_text("Saved.")
-    hall = {"kind": "camera", "box": "map-box", "id": "hall", "x": 0.52, "y": 0.498, "direction": 45}
+    hall = {"kind": "camera", "box": "gate-1", "id": "hall", "x": 0.52, "y": 0.498, "direction": 45}
     with web.logged_in(name) as client:
         assert placed(client) == [2, hall]
         canvas, at = page.get_by_test_id("map-canvas").bounding_box(), symbol.bounding_box()

@@ -51,6 +51,8 @@ def wall(web: Web, page: Page) -> Page:
     places = [camera(1), camera(2, "lost"), *(camera(it) for it in range(3, 8))]
     page.route("**/api/places", lambda route: route.fulfill(json={"places": places}))
     page.route("**/api/stills/**", answer_still)
+    counts = {"site": "village", "id": "cam-3", "critical": 1, "high": 0, "medium": 2, "low": 0}
+    page.route("**/api/places/alerts", lambda route: route.fulfill(json={"places": [counts]}))
     page.add_init_script(SOCKET_JS)
     log_in(web, page, USER)
     page.goto(f"{web.url}/live")
@@ -82,7 +84,10 @@ def test_a_tile_that_nobody_watches_shows_the_newest_still_with_its_time(wall: P
     expect(first.get_by_test_id("live-lag")).to_have_text("STILL")
     expect(first.get_by_test_id("live-told")).to_be_empty()
     expect(second.get_by_test_id("live-name")).to_have_text("Camera 3")
-    expect(second.get_by_test_id("live-told")).to_have_text("Not watching")
+    expect(second.get_by_test_id("live-told")).to_have_text("Not watching; the box sends no still")
+    expect(first.get_by_test_id("tile-alerts")).to_be_hidden()
+    expect(second.get_by_test_id("tile-alerts")).to_have_text("3 open alerts")
+    expect(second.get_by_test_id("tile-alerts")).to_have_attribute("href", "/?site=village&camera=cam-3")
     first.get_by_test_id("live-start").click()
     expect(first.get_by_test_id("still")).to_be_hidden()
     wall.get_by_test_id("wall-after").click()

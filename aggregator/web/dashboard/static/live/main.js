@@ -1,16 +1,16 @@
 // The wall: several cameras at once. Only the tiles in sight play.
 
-import { get } from "../shell/api.js";
+import { get, may } from "../shell/api.js";
 import { h } from "../shell/dom.js";
 import { knownPlaces, scope, setQuery } from "../shell/scope.js";
 import { t } from "../shell/texts.js";
 import { viewSwitch } from "./switch.js";
 import { BROKEN, Tile } from "./tile.js";
 
-const SIZES = [1, 2, 3], PATROL_MS = 20000, STILL_MS = 30000;
+const SIZES = [1, 2, 3], PATROL_MS = 20000, STILL_MS = 30000, SOON_MS = 1000;
 const main = document.querySelector("main"), given = new URLSearchParams(location.search);
 let size = SIZES.includes(Number(given.get("size"))) ? Number(given.get("size")) : 2;
-let cameras = [], tiles = [], page = 0, patrol = 0, problem = "";
+let cameras = [], tiles = [], page = 0, patrol = 0, soonTimer = 0, problem = "";
 
 const grid = h("div", { class: "wall", test: "wall" });
 const none = h("p", { class: "none", test: "no-cameras", hidden: true });
@@ -54,6 +54,7 @@ function show() {
   grid.style.setProperty("--columns", String(size));
   grid.replaceChildren(...tiles.map(it => it.element));
   tiles.forEach(it => kept.has(it.place) || it.refresh());
+  soon();
   if (all) tiles.forEach(it => playing.has(it.place) || it.play()); // whoever watches all of them watches the next page too
   sizes.forEach((it, number) => it.setAttribute("aria-pressed", String(SIZES[number] === size)));
   pages.textContent = t("wall.page", { page: page + 1, count: count() });
@@ -87,6 +88,23 @@ async function refresh() {
   tiles.forEach(it => it.update(found.get(it.place) || it.camera));
 }
 
+// Open alerts of the tiles in sight; a burst of changes is read once.
+async function warn() {
+  if (!may.see || document.hidden) return;
+  const { places } = await get("/api/places/alerts").catch(() => ({ places: null }));
+  const found = places && new Map(places.map(it => [`${it.site}/${it.id}`, it]));
+  if (found) tiles.forEach(it => it.warn(found.get(`${it.camera.site}/${it.camera.id}`)));
+}
+
+function soon() {
+  soonTimer ||= setTimeout(() => {
+    soonTimer = 0;
+    warn();
+  }, SOON_MS);
+}
+
+addEventListener("paifang:changes", soon);
+addEventListener("paifang:reset", soon);
 setInterval(refresh, STILL_MS);
 addEventListener("pagehide", () => tiles.forEach(it => it.stop()));
 await read();

@@ -25,12 +25,12 @@ const dataUrl = blob => new Promise((done, failed) => {
 async function load(place) {
   const answer = await fetch(`/api/stills/${place}`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
   if (answer.status === 401) sessionEnded();
-  if (!answer.ok) return null;
+  if (!answer.ok) return { url: "", time_ms: 0 };
   const time = Date.parse((answer.headers.get("Picture-Time") || "").replace(/(\.\d{3})\d+/, "$1"));
   return { url: await dataUrl(await answer.blob()), time_ms: time };
 }
 
-// {url, time_ms}, or null where the box gives none. `place` is site/box/camera; `wanted` is asked when it is its turn.
+// {url, time_ms}; without a url the box gives none; null where it was not wanted any more or failed. `place` is site/box/camera; `wanted` is asked when it is its turn.
 export function newestStill(place, wanted) {
   return new Promise(done => {
     waiting.push(() => (wanted() ? load(place) : Promise.resolve(null)).catch(() => null).then(done));

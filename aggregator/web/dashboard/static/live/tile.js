@@ -4,8 +4,8 @@
 import { sessionEnded } from "../shell/api.js";
 import { momentText } from "../shell/clock.js";
 import { h } from "../shell/dom.js";
-import { data, has, t } from "../shell/texts.js";
-import { whenZone } from "../queue/words.js";
+import { counted, data, has, t } from "../shell/texts.js";
+import { SEVERITIES, whenZone } from "../queue/words.js";
 import { isBlack } from "./black.js";
 import { Player } from "./player.js";
 import { newestStill } from "./stills.js";
@@ -35,7 +35,8 @@ export class Tile {
     this.element = h("article", { class: "tile", test: "tile", "data-camera": this.place, "aria-label": camera.name },
       h("div", { class: "screen" }, this.still, this.video, this.reason,
         h("div", { class: "over" }, h("b", { text: camera.name, test: "live-name" }), this.clock, this.badge)),
-      h("div", { class: "tile-foot" }, h("span", { text: camera.site_name || "" }), this.button));
+      h("div", { class: "tile-foot" }, h("span", { text: camera.site_name || "" }), this.alerts = h("a", { class: "tile-alerts",
+        hidden: true, test: "tile-alerts", href: `/?${new URLSearchParams({ site: camera.site, camera: camera.id })}` }), this.button));
     this.wanted = false;
     this.#idle();
   }
@@ -110,6 +111,10 @@ export class Tile {
     if (this.wanted || NO_STILL.includes(this.camera.state)) return;
     const still = await newestStill(this.place, idle);
     if (!still || this.wanted) return;
+    if (!still.url) {
+      if (this.still.hidden && !BROKEN.includes(this.camera.state)) this.say(t("wall.no_still"));
+      return;
+    }
     this.still.src = still.url;
     this.still.alt = t("wall.still.of", { name: this.camera.name });
     this.still.hidden = false;
@@ -117,6 +122,14 @@ export class Tile {
     this.badge.textContent = t("wall.still");
     this.badge.classList.remove("late");
     if (!BROKEN.includes(this.camera.state)) this.say("");
+  }
+
+  // Open alerts of the camera frame the tile and lead to the queue; `counts` has a number for each severity.
+  warn(counts) {
+    const worst = counts && SEVERITIES.find(it => counts[it]);
+    for (const it of SEVERITIES) this.element.classList.toggle(`warn-${it}`, it === worst);
+    this.alerts.hidden = !worst;
+    if (worst) this.alerts.textContent = counted("wall.alerts", SEVERITIES.reduce((sum, it) => sum + counts[it], 0));
   }
 
   say(text) {

@@ -5,6 +5,21 @@ import { has, t } from "../shell/texts.js";
 // What the API says → the text of the dashboard; named groups fill its fields.
 const SENTENCES = [
   [/^is missing|Field required|at least 1 character/, "missing"],
+  [/write (?<least>\d+) to (?<most>\d+) characters/, "length"],
+  [/must lie in the future, at most (?<days>\d+) days/, "ends"],
+  [/a consumer of that name/, "consumer_name"],
+  [/must be an https:\/\/ address|no user, password or fragment/, "hook_url"],
+  [/does not consent|has not consented|answered the handshake/, "consent"],
+  [/oldest cursor is (?<oldest>\d+)/, "cursor_old"],
+  [/no such cursor|should match pattern/, "cursor"],
+  [/erased before they could be sent/, "lost"],
+  [/events of this hour are used up/, "quota"],
+  [/has at most \d+ webhooks/, "hooks_full"],
+  [/who requests a consumer does not/, "second"],
+  [/the consumer is \w+; it cannot|only an approved consumer|consumer's end has passed/, "consumer_state"],
+  [/there is no (site|area) '/, "scope_none"],
+  [/less than or equal to (?<most>\d+)/, "at_most"],
+  [/greater than or equal to (?<least>\d+)/, "at_least"],
   [/covers everything of a site/, "everything"],
   [/is not known here; did you mean '(?<near>[^']*)'/, "near"],
   [/is not known here/, "unknown"],
@@ -22,7 +37,7 @@ const SENTENCES = [
   [/supervisor (shelves|only)|by a supervisor/, "supervisor"],
   [/has \d+ .* already; (end|unshelve)/, "full"],
   [/ended already|not shelved any more/, "ended"],
-  [/not among your roles/, "scope"],
+  [/not among your roles|beyond what you administer/, "scope"],
   [/there is no user ''/, "missing"],
   [/there is no user '(?<name>[^']*)'/, "no_user"],
   [/'(?<name>[^']*)' may not see the alerts/, "no_role"],
@@ -68,7 +83,7 @@ const FIELD = /^([A-Za-z_][\w.\-[\]]*): ([\s\S]*)$/;
 // "a: wrong; b[0].c: wrong; do this" → [{path: "a", text}, {path: "b.0.c", text}]; without a field the path is empty.
 export function problemsOf(error) {
   const said = error?.body?.error;
-  if (typeof said !== "string" || !said || ![400, 403, 409, 422].includes(error.status))
+  if (typeof said !== "string" || !said || ![400, 403, 409, 410, 422].includes(error.status))
     return [{ path: "", text: error?.message || String(error) }];
   const parts = [];
   for (const piece of said.split("; ")) {

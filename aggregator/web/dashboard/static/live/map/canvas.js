@@ -83,7 +83,7 @@ export class MapCanvas {
     this.clear();
     this.#map = L.map(this.element, { zoomSnap: 0.1, keyboard: false, fadeAnimation: false, zoomControl: false, ...options });
     this.#map.attributionControl.setPrefix(false);
-    L.control.zoom({ zoomInTitle: t("map.zoom.in"), zoomOutTitle: t("map.zoom.out") }).addTo(this.#map);
+    L.control.zoom({ position: "bottomright", zoomInTitle: t("map.zoom.in"), zoomOutTitle: t("map.zoom.out") }).addTo(this.#map);
   }
 
   #add(it) {

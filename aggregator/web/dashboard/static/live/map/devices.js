@@ -2,8 +2,8 @@
 
 import { get, may } from "../../shell/api.js";
 import { counted, data, has, t } from "../../shell/texts.js";
+import { SEVERITIES } from "../../queue/words.js";
 
-const SEVERITIES = ["critical", "high", "medium", "low"];
 const LOST = ["lost", "refused", "covered", "frozen", "offline"];
 const RANK = ["critical", "high", "forced", "lost", "medium", "held", "low", "open", "unknown", "ok"];
 export const keyOf = it => `${it.kind}/${it.site}/${it.box}/${it.id}`;

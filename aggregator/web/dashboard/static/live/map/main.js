@@ -11,9 +11,9 @@ import { Editor, told } from "./editor.js";
 import { leadsTo, showList } from "./list.js";
 import { Position } from "./position.js";
 
-const EVERY_MS = 10000, SOON_MS = 300, SITES = "*";
+const EVERY_MS = 10000, SOON_MS = 1000, SITES = "*";
 const main = document.querySelector("main"), devices = new Devices();
-let targets = [], current = null, drawn = "", timer = 0;
+let targets = [], current = null, drawn = "", offered = "", timer = 0;
 
 const choice = h("select", { test: "map-choice", "aria-label": t("map.choose"), onchange: () => choose(choice.value) });
 const edit = h("button", { type: "button", test: "map-edit", "aria-pressed": "false", text: t("map.edit"), onclick: () => toggle() });
@@ -78,7 +78,6 @@ function choose(value) {
 
 function toggle() {
   if (editor.dirty) return choose("");
-  edit.setAttribute("aria-pressed", String(!editor.active));
   if (editor.active) editor.close();
   else editor.open(current);
   return show();
@@ -96,12 +95,15 @@ function draw() {
 }
 
 function show() {
-  choice.replaceChildren(...targets.map(it => h("option", { value: valueOf(it), text: nameOf(it) + (it === SITES || it.plan ? "" : ` (${t("map.no_plan")})`) })));
+  const named = targets.map(it => [valueOf(it), nameOf(it) + (it === SITES || it.plan ? "" : ` (${t("map.no_plan")})`)]);
+  if (JSON.stringify(named) !== offered) choice.replaceChildren(...named.map(([value, text]) => h("option", { value, text })));
+  offered = JSON.stringify(named);
   choice.hidden = targets.length < 2;
   if (current) choice.value = valueOf(current);
   edit.hidden = !may.plan || !current || current === SITES;
   if (editor.active && current === SITES) editor.close();
   else if (editor.active && !editor.dirty && versionOf(editor.target) !== versionOf(current)) editor.open(current);
+  edit.setAttribute("aria-pressed", String(editor.active));
   const drawable = current === SITES || Boolean(current?.plan);
   layout.hidden = !drawable && !may.plan;
   element.hidden = !drawable;
@@ -126,14 +128,15 @@ async function read() {
   } catch (error) {
     problem.textContent = told(error);
     problem.hidden = false;
-    return;
+    return undefined;
   }
+  if (editor.dirty) return states();
   targets = allTargets();
   const given = new URLSearchParams(location.search).get("plan"), wish = current ? valueOf(current) : given;
   const first = targets.find(it => it !== SITES && it.site === scope.site && it.area === scope.area);
   const usual = devices.locations.length > 1 ? targets[0] : targets.find(it => it !== SITES) || targets[0];
   current = targets.find(it => valueOf(it) === wish) || first || usual || null;
-  show();
+  return show();
 }
 
 // States arrive with the changes of alerts; a burst of them is read once.

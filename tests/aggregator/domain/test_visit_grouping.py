@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.domain.investigation.search_query import SearchResult
-from aggregator.services.visit_grouping import GAP_NS, MOST_HITS, VisitGrouper
+from aggregator.domain.investigation.visit_grouping import GAP_NS, MOST_HITS, VisitGrouper
 from common.clock import SECOND_NS
 
 

@@ -1,0 +1,63 @@
+"""Consumers and their feeds, put together; nothing is started."""
+
+from __future__ import annotations
+
+import random as chance
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from aggregator.app.broker import new_token
+from aggregator.auth.account_service import RandomValues
+from aggregator.auth.rate_limiter import RateLimiter
+from aggregator.jobs.feed_jobs import FeedUseJobs
+from aggregator.jobs.webhook_jobs import FeedRunner, WebhookJobs
+from aggregator.notifications.webhook_client import WebhookClient
+from aggregator.services.feeds.consumer_service import ConsumerService
+from aggregator.services.feeds.feed_service import FeedService, Limits
+from aggregator.services.feeds.feed_tail import FeedTail
+from aggregator.services.feeds.request_quota import RequestQuota
+from aggregator.services.feeds.webhook_sender import WebhookSender
+from aggregator.services.feeds.webhook_service import WebhookService
+
+if TYPE_CHECKING:
+    from aggregator.app.parts import Access, Core
+
+WRONG_TOKENS, LONGEST_WAIT_S = 50, 300.0
+"""Wrong tokens of an address before the next one waits."""
+
+
+@dataclass(frozen=True)
+class Feeds:
+    """What routes and jobs need."""
+
+    consumers: ConsumerService
+    feed: FeedService
+    webhooks: WebhookService
+    jobs: FeedRunner
+
+
+def feeds(core: Core, access: Access) -> Feeds:
+    """Put the parts together.
+
+    Args:
+        core: What nearly every part works with.
+        access: Scopes, areas and the audit log.
+    """
+    reader, queue, clock = core.reader, core.queue, core.clock
+    tail = FeedTail(lambda: reader.feed_span().newest)
+    random = RandomValues(new_token, core.new_id)
+    limits = Limits(RequestQuota(clock), RateLimiter(clock, WRONG_TOKENS, LONGEST_WAIT_S))
+    consumers = ConsumerService(reader, queue, access.grants.scopes, clock, random, tail.wake)
+    client = WebhookClient(core.settings.feeds.networks, clock)
+    sender = WebhookSender(reader, core.keys, client, access.areas, clock)
+    sending = WebhookJobs(reader, queue, sender, clock, chance.random, core.new_id)
+    jobs = FeedRunner((sending, FeedUseJobs(queue, clock)), clock, client=client)
+    sending.wake = jobs.wake.set
+    origin = urlsplit(core.settings.http.public_url).hostname or "localhost"
+    return Feeds(
+        consumers,
+        FeedService(reader, queue, access.audit_log.record, access.areas, clock, limits, tail),
+        WebhookService(reader, queue, consumers, sender, origin, jobs.wake.set),
+        jobs,
+    )

@@ -1,0 +1,1 @@
+"""Feeds: what other platforms (consumers) may get, and what they get. Pure."""

@@ -1,0 +1,107 @@
+"""Server-sent events (WHATWG HTML, section 9.2): what streams have in common. A client that takes nothing is cut."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from fastapi import HTTPException
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from common.errors import StoreError
+
+HEARTBEAT_S, SEND_S = 15.0, 10.0
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
+Slot = Callable[[], AbstractContextManager[None]]
+"""Counts a stream while it is open."""
+
+
+class EventStream(Response):
+    """One client's stream; subclasses write it in `follow`.
+
+    Args:
+        slot: Counts it while it is open.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(self, slot: Slot = contextlib.nullcontext) -> None:
+        super().__init__()
+        self._slot = slot
+        self._send: Send
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Answer the request until it is over."""
+        self._send = send
+        with self._slot():
+            await self._run(receive)
+
+    async def follow(self) -> None:
+        """Send events until there is nothing more for this client."""
+
+    async def put(self, text: str, more: bool = True) -> None:
+        """Send something.
+
+        Raises:
+            TimeoutError: The client takes nothing.
+        """
+        body = {"type": "http.response.body", "body": text.encode(), "more_body": more}
+        await asyncio.wait_for(self._send(body), SEND_S)
+
+    async def _run(self, receive: Receive) -> None:
+        writing = asyncio.create_task(self._write())
+        leaving = asyncio.create_task(_left(receive))
+        try:
+            await asyncio.wait((writing, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (writing, leaving):
+                task.cancel()
+            await asyncio.gather(writing, leaving, return_exceptions=True)
+
+    async def _write(self) -> None:
+        await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        with contextlib.suppress(TimeoutError, StoreError):
+            await self.follow()
+        with contextlib.suppress(TimeoutError):
+            await self.put("", more=False)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+@dataclass
+class StreamCounter:
+    """Bounds how many streams are open, of one client and of all."""
+
+    _open: Counter[str] = field(default_factory=Counter, init=False)
+
+    def check(self, key: str, most_of_one: int, most: int) -> None:
+        """Whether a client may open one more, where it may have so many, and all together.
+
+        Raises:
+            HTTPException: 429.
+        """
+        if self._open[key] >= most_of_one or self._open.total() >= most:
+            raise HTTPException(429, "too many open streams; close some", {"Retry-After": "15"})
+
+    @contextlib.contextmanager
+    def slot(self, key: str) -> Iterator[None]:
+        """Count a client's stream while it is open."""
+        self._open[key] += 1
+        try:
+            yield
+        finally:
+            self._open[key] -= 1
+            if not self._open[key]:
+                del self._open[key]

@@ -83,6 +83,8 @@ def _user_add(options: argparse.Namespace) -> int:
     if app.has_user(settings, options.name) != options.reset:
         text = "there is no such user" if options.reset else "this user exists; --reset gives them a new password"
         raise LoginError(f"name '{options.name[:64]}': {text}")
+    if not app.check_scopes(settings, grants):
+        print("warning: no site is known yet, so the sites of the roles were not checked", file=sys.stderr)  # noqa: T201
     password = None if options.provider else _ask_password()
     roles = app.add_user(settings, options.name, password, grants)
     listed = ", ".join(map(str, roles)) or "no roles yet: give some with --role"

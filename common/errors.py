@@ -42,6 +42,7 @@
     │   └── UserExists       a name that is in use, or looks like one that is
     ├── ProcedureError       a checklist or a tick that cannot be
     ├── HandoverError        a hand-over that cannot be made or signed now
+    ├── PlanError            a plan, its picture or a symbol on it that cannot be
     ├── FeedError            a consumer, a webhook or a cursor that cannot be; names the field and the fix
     │   ├── FeedThrottled    a consumer's quota is used up; gives the time to wait
     │   ├── FeedConflict     not possible in the consumer's present state
@@ -235,6 +236,10 @@ class ReleaseError(PaifangError):
 
 class ProcedureError(PaifangError):
     """A checklist, a step or a tick that cannot be; the text names the field."""
+
+
+class PlanError(PaifangError):
+    """A plan, its picture, a symbol on it or a site's position that cannot be; the text names the field."""
 
 
 class HandoverError(PaifangError):

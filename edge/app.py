@@ -20,6 +20,7 @@ from common.running.threads import Worker, health
 from edge.access.controller import AccessControl
 from edge.jobs.command_jobs import CommandJobs
 from edge.jobs.registry import build_jobs
+from edge.jobs.still_handler import StillHandler
 from edge.loaded_models import Models, load_models, model_store
 from edge.messaging.command_handler import Action
 from edge.messaging.event_reporter import EventReporter
@@ -41,6 +42,7 @@ from edge.monitoring.metrics import Metrics
 from edge.monitoring.status import StatusPublisher, StatusServer, camera_status
 from edge.recorder.box_events import BoxEvents
 from edge.recorder.factory import RecorderService
+from edge.recorder.footage.hold_handler import HoldHandler
 from edge.recorder.footage.http_api import FootageApi
 from edge.recorder.footage.query_handler import FootageQueryHandler
 from edge.recorder.main_stream_reader import MainReader
@@ -142,6 +144,8 @@ class Box:
         self.footage = self._footage(base)
         self.uplink = self._uplink(base)
         self.jobs = self._build_jobs(base)
+        watched: dict[str, CameraWorker] = {}  # filled below: the cameras report to the doors
+        stills = StillHandler(watched, self.redactor, models.objects, self._clock)
         self.access = AccessControl(
             settings,
             base,
@@ -149,7 +153,7 @@ class Box:
             clock=self._clock,
             reporter=self.reporter,
             readers=models.gates,
-            more=self._footage_queries(models.objects) | self.jobs.actions,
+            more=self._footage_queries(models.objects) | {"still": stills.still} | self.jobs.actions,
         )
         self._frames: LatestFrameQueue[InferenceRequest] = LatestFrameQueue()
         workers = min(WORKERS, os.cpu_count() or 1)
@@ -158,6 +162,7 @@ class Box:
             models.objects, self._frames, self._take_result, workers, low_priority=models.gates is not None
         )
         self.cameras = [self._camera(camera, base, taps) for camera in settings.cameras]
+        watched.update((camera.id, camera) for camera in self.cameras)
         self._threads = [Worker(camera.run, f"camera-{camera.id}") for camera in self.cameras]
         self._threads += [Worker(reader.run, f"main-{reader.id}") for reader in self._readers(base)]
         self._status = StatusPublisher(self.link, self._topics.status, self._make_status, self._stop)
@@ -264,7 +269,8 @@ class Box:
         if self.footage is None:
             return {}
         handler = FootageQueryHandler(self.footage.store, self.redactor, objects, self._clock)
-        return {"footage-spans": handler.spans, "footage-still": handler.still}
+        hold = HoldHandler(self.footage.store, self._clock)
+        return {"footage-spans": handler.spans, "footage-still": handler.still, "hold": hold.place}
 
     def _readers(self, base: Path) -> Iterator[MainReader]:
         """Main streams that are only recorded, of cameras whose sub-stream is analysed."""
@@ -335,6 +341,7 @@ class Box:
             doors=self.access.door_statuses(),
             gates=self.access.gate_statuses(),
             lists=self.access.lists.version,
+            jobs=self.jobs.statuses(),
         )
 
     def _health(self) -> dict[str, bool]:

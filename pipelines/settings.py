@@ -15,6 +15,8 @@ Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 TimeOfDay = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$(?!\n)")]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+MinHeight = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+"""At 1 nothing would ever count: nothing is higher than the picture."""
 
 
 class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
@@ -38,6 +40,7 @@ class ZoneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         blocked_s: Report an object that stands still inside for longer than this, seconds.
         schedule: Name of a schedule outside of which the zone is asleep; empty for always.
         inertia: Frames in a row that must agree before an object counts as inside or outside.
+        min_height: An object that is less high does not enter, as a fraction of the picture's height.
         cooldown_s: The same report of the same zone and object class is not repeated within this time, seconds.
     """
 
@@ -50,6 +53,7 @@ class ZoneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blocked_s: Positive | None = None
     schedule: str = ""
     inertia: Annotated[int, msgspec.Meta(ge=1, le=50)] = 2
+    min_height: MinHeight = 0.0
     cooldown_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
     def __post_init__(self) -> None:
@@ -72,6 +76,7 @@ class LineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         objects: Object classes that count.
         directions: Which directions are reported.
         schedule: Name of a schedule outside of which the line is asleep; empty for always.
+        min_height: An object that is less high does not count, as a fraction of the picture's height.
         cooldown_s: The same crossing of the same object class is not repeated within this time, seconds.
     """
 
@@ -80,6 +85,7 @@ class LineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     objects: tuple[ObjectClass, ...] = ("person",)
     directions: tuple[Literal["forward", "backward"], ...] = ("forward", "backward")
     schedule: str = ""
+    min_height: MinHeight = 0.0
     cooldown_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
     def __post_init__(self) -> None:

@@ -34,6 +34,11 @@ class Box(NamedTuple):
         return max(0.0, self.x2 - self.x1) * max(0.0, self.y2 - self.y1)
 
     @property
+    def height(self) -> float:
+        """Pixels."""
+        return self.y2 - self.y1
+
+    @property
     def ground(self) -> tuple[float, float]:
         """The middle of the lower edge: where the object stands."""
         return (self.x1 + self.x2) / 2, self.y2

@@ -20,8 +20,10 @@ from protocol.topics import BoxTopics
 
 LIFE_S = 30
 """Older than this, or further ahead than this, a command is refused: clocks may be that far apart, not more."""
-COMMANDS = ("open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live")
-CommandName = Literal["open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live"]
+COMMANDS = ("open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live", "still", "hold")
+CommandName = Literal[
+    "open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live", "still", "hold"
+]
 FootageTime = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
 UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=PRINTABLE)]
 """In any script; the aggregator's rules for names are narrower."""
@@ -40,6 +42,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         time_ns: When it was given, UTC nanoseconds.
         from_ns: Begin of the footage that is requested; 0 where none is.
         to_ns: Its end.
+        until_ns: When a hold ends.
         approved_by: Who agreed to it, where that takes two.
         case: The case that it is done under.
         job: The job whose result is uploaded, UUIDv7.
@@ -54,6 +57,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     time_ns: int
     from_ns: FootageTime = 0
     to_ns: FootageTime = 0
+    until_ns: FootageTime = 0
     approved_by: str = ""
     case: str = ""
     job: str = ""
@@ -81,7 +85,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         kept: To `footage-spans`.
-        picture: To `footage-still`: a JPEG, redacted by the box.
+        picture: To `footage-still` and `still`: a JPEG, redacted by the box.
+        picture_ns: To `still`: when it was taken, UTC nanoseconds.
     """
 
     id: str
@@ -89,6 +94,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     problem: str = ""
     kept: RecordedRanges | None = None
     picture: bytes | None = None
+    picture_ns: FootageTime = 0
 
 
 _COMMAND = JsonDecoder(Command, "command")

@@ -28,6 +28,7 @@ Sequence = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Epoch = Annotated[str, msgspec.Meta(max_length=32, pattern=r"^[0-9a-f]*$(?!\n)")]
 Label = Annotated[str, msgspec.Meta(max_length=400)]
+Pixels = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Rate = Annotated[float, msgspec.Meta(ge=0, le=100_000)]
 _ZONE = re.compile(r"[A-Za-z0-9_+\-]{1,30}(/[A-Za-z0-9_+\-]{1,30}){0,3}")
 
@@ -49,12 +50,14 @@ class CameraStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One camera in the box's status.
 
     While there is no picture, `since` says from when on (RFC 3339; empty: not known) and `problem` why, without
-    secrets.
+    secrets. `width` and `height` are those of the analysed pictures, pixels; 0: not known.
     """
 
     id: Name
     name: Label = ""
     state: CameraState = "starting"
+    width: Pixels = 0
+    height: Pixels = 0
     fps: Rate = 0.0
     watch: Literal["every-frame", "key-frames"] = "every-frame"
     since: str = ""
@@ -95,8 +98,18 @@ class GateStatus(msgspec.Struct, frozen=True, kw_only=True):
     camera: Name
 
 
+class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A clip or an unredacted copy that the box is making or uploading; `progress` is in per cent."""
+
+    id: Name
+    progress: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
+
+
 class BoxStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The box's retained status; the last will is one with `online: false`. `lists` is the version in effect."""
+    """The box's retained status; the last will is one with `online: false`.
+
+    `lists` is the version in effect, `jobs` are those that have begun.
+    """
 
     online: bool
     epoch: Epoch = ""
@@ -109,6 +122,7 @@ class BoxStatus(msgspec.Struct, frozen=True, kw_only=True):
     doors: Annotated[list[DoorStatus], msgspec.Meta(max_length=MOST_MEMBERS)] = []
     gates: Annotated[list[GateStatus], msgspec.Meta(max_length=MOST_MEMBERS)] = []
     lists: Count = 0
+    jobs: Annotated[list[JobStatus], msgspec.Meta(max_length=MOST_MEMBERS)] = []
 
     def __post_init__(self) -> None:
         if self.time:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import shutil
@@ -70,3 +71,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     rest = iter(sorted((it for it in files if it not in SLOW), key=lambda it: -len(files[it])))
     order = [it for slow in SLOW if slow in files for it in (slow, *itertools.islice(rest, BETWEEN))]
     items[:] = [item for it in (*order, *rest) for item in files[it]]
+
+
+def pytest_collection_finish() -> None:
+    """What collection made stays until the end: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()

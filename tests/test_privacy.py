@@ -125,6 +125,8 @@ CLEAR_ENCODER = "edge/jobs/releases/encoder.py"
 only: `Marked` is made in `edge/jobs/releases/watermark.py` and nowhere else."""
 COPIERS = ("edge/recorder/segments/mux.py",)
 """Where packets are copied into a container as the camera sent them, without ever being pictures: the recorder."""
+PLAN_ENCODER = "aggregator/services/monitoring/plans/picture_process.py"
+"""Encodes the pictures of floor plans anew that installers upload. It is a process that is given nothing else."""
 VIDEO_ENCODERS = (ONLY_VIDEO_ENCODER, CLEAR_ENCODER)
 COPYING = {"add_stream_from_template", "mux_one"}
 
@@ -139,7 +141,8 @@ def test_only_the_redactor_encodes_pictures() -> None:
     video = {ONLY_VIDEO_ENCODER: {"add_stream", "add_stream_from_template", "mux", "mux_one"}}
     base = {shown(path) for path in python_files(*packages) if uses(path, {"VideoOutput"})}
     assert base == set(VIDEO_ENCODERS), "an encoder of its own, which might take other frames"
-    assert encoding == {ONLY_ENCODER: {"imencode"}} | video | dict.fromkeys(COPIERS, COPYING)
+    pictures = {ONLY_ENCODER: {"imencode"}, PLAN_ENCODER: {"imencode"}}
+    assert encoding == pictures | video | dict.fromkeys(COPIERS, COPYING)
     modules = {shown(path) for path in python_files(*packages) if uses(path, PICTURE_MODULES)}
     assert modules == set()
 
@@ -232,8 +235,24 @@ def test_only_the_reporter_gives_an_event_a_picture_and_only_the_redactor_s() ->
 
 
 def test_the_aggregator_neither_decodes_nor_alters_pictures() -> None:
-    imported = {name.split(".")[0] for path in python_files("aggregator") for name, _ in names(parsed(path))}
+    """But for plans: their process is started by one module, with what was uploaded to one route."""
+    imported = {
+        name.split(".")[0]
+        for path in python_files("aggregator")
+        if shown(path) != PLAN_ENCODER
+        for name, _ in names(parsed(path))
+    }
     assert imported & {"cv2", "av", "numpy", "onnxruntime", *PICTURE_MODULES} == set()
+    package = PLAN_ENCODER.removesuffix(".py").replace("/", ".")
+    text = {shown(path): path.read_text() for path in python_files("aggregator") if shown(path) != PLAN_ENCODER}
+    assert {name for name, it in text.items() if package in it} == {
+        PLAN_ENCODER.replace("picture_process", "plan_picture")
+    }
+    users = {name for name, it in text.items() if "import recoded" in it}
+    assert users == {PLAN_ENCODER.replace("picture_process", "floor_plan_service")}
+    service = parsed(ROOT / next(iter(users)))
+    asked = {it.attr for it in ast.walk(service) if isinstance(it, ast.Attribute)}
+    assert asked & {"event_origin", "timeline", "cameras", "ask", "stored_clips", "jpeg"} == set()
 
 
 def keys(shape: Any, path: str = "") -> Iterator[str]:

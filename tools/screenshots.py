@@ -12,6 +12,7 @@ import random
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import cv2
@@ -105,6 +106,62 @@ def fill(web: Web) -> None:
     sender.close()
 
 
+HOUSES = ((80, 80, 620, 420), (700, 80, 1240, 420), (80, 540, 900, 820), (1010, 540, 1500, 820))
+
+
+def plan() -> bytes:
+    """A drawn ground plan, as PNG."""
+    picture: Picture = np.full((900, 1600, 3), 245, np.uint8)
+    for left, top, right, bottom in (
+        (80, 80, 620, 420),
+        (700, 80, 1240, 420),
+        (80, 540, 900, 820),
+        (1010, 540, 1500, 820),
+    ):
+        cv2.rectangle(picture, (left, top), (right, bottom), (215, 215, 210), -1)
+        cv2.rectangle(picture, (left, top), (right, bottom), (120, 120, 120), 4)
+    cv2.line(picture, (0, 480), (1600, 480), (200, 200, 160), 36)
+    return cv2.imencode(".png", picture)[1].tobytes()
+
+
+def records(web: Web) -> None:
+    """What people enter: a plan, a silence, a list, a case, a consumer."""
+    day = f"{datetime.now(UTC) + timedelta(days=20):%Y-%m-%dT%H:%M:%SZ}"
+    at = [(0.1 + 0.13 * (it % 7), 0.2 if it < 7 else 0.75) for it in range(14)]
+    symbols = [
+        {"kind": "camera", "box": "box-1", "id": f"cam-{it}", "x": x, "y": y, "direction": 40 * it % 360}
+        for it, (x, y) in enumerate(at)
+    ]
+    symbols.append({"kind": "door", "box": "box-1", "id": "hall", "x": 0.5, "y": 0.53})
+    match = {"site": ["village"], "place": ["cam-6"]}
+    case = {"id": "INC-2026-112", "purpose": "A theft in the garage", "basis": "incident", "site": "village"}
+    consumer = {
+        "name": "Town command centre", "contact": "duty@town.example", "purpose": "Alerts of the villages",
+        "basis": "Agreement 7/2026", "places": ["village"],
+    }  # fmt: skip
+    standings = ("registered", "visitor", "barred")
+    with web.logged_in() as client:
+        answers = [
+            client.put("/api/plans/village/picture", content=plan(), headers={"Content-Type": "image/png"}),
+            client.put("/api/plans/village/symbols", json={"version": 1, "symbols": symbols}),
+            client.post("/api/silences", json={"match": match, "until": day, "reason": "Building work"}),
+            client.post("/api/cases", json=case | {"expires": day}),
+            client.post("/api/consumers", json=consumer | {"ends": day}),
+        ]
+        for number in range(18):
+            standing = standings[number % 3]
+            entry = {
+                "text": f"京A{number:05}",
+                "standing": standing,
+                "owner": f"House {number}",
+                "reason": "Unpaid fee",
+            }
+            valid = {"valid_until": day} if standing != "registered" else {}
+            answers.append(client.post("/api/sites/village/list", json=entry | valid))
+    for answer in answers:
+        assert answer.status_code < 300, answer.text
+
+
 def views(web: Web, browser: Browser, path: str) -> Iterator[tuple[str, bytes]]:
     """A page in every language, theme and size: name and PNG."""
     for language in LANGUAGES:
@@ -151,6 +208,7 @@ def main() -> None:
         sync_playwright() as play,
     ):
         fill(web)
+        records(web)
         browser = play.chromium.launch(executable_path="/usr/bin/chromium-headless-shell", args=["--no-sandbox"])
         for path in asked.pages or PAGES:
             taken, name = dict(views(web, browser, path)), PAGES[path]

@@ -10,7 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Literal, TypeAlias
 
 from aggregator.app.broker import broker_connector, new_token
-from aggregator.app.offline import add_user, has_user, make_folder, open_store, remove_user, users, write_trust
+from aggregator.app.offline import (
+    add_user,
+    check_scopes,
+    has_user,
+    make_folder,
+    open_store,
+    remove_user,
+    users,
+    write_trust,
+)
 from aggregator.app.parts import Core, Parts, areas_of, assemble
 from aggregator.app.web import build_web
 from aggregator.auth.passwords import create_one_time_user
@@ -36,6 +45,7 @@ __all__ = [
     "add_user",
     "areas_of",
     "build_web",
+    "check_scopes",
     "has_user",
     "make_folder",
     "new_token",

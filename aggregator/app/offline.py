@@ -7,12 +7,14 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
+from aggregator.app.known_sites import known_sites
 from aggregator.auth import passwords
+from aggregator.auth.accounts.scopes import ScopeChecker
 from aggregator.auth.accounts.user_names import SYSTEM
 from aggregator.auth.change_stamp import ChangeStamp
 from aggregator.auth.passwords import act_of
 from aggregator.domain.accounts.account import Account, DropUser
-from aggregator.domain.accounts.authorization import RoleAssignment
+from aggregator.domain.accounts.authorization import EVERYWHERE, RoleAssignment
 from aggregator.domain.store_port import Store
 from aggregator.settings.aggregator import Settings
 from aggregator.storage import STORES
@@ -65,6 +67,26 @@ def add_user(
         passwords.add_user(writer, name, password, SystemClock().wall_ns(), grants)
         _tell_accounts_changed(settings)
         return store.reader().role_assignments(name)
+
+
+def check_scopes(settings: Settings, grants: Sequence[RoleAssignment]) -> bool:
+    """Refuse roles whose site or area is not known, as the page of accounts does.
+
+    Returns:
+        False: No site is known yet, so nothing could be checked.
+
+    Raises:
+        StaffError: Names what is not known, and what may have been meant.
+        StoreError: The store does not open.
+    """
+    with contextlib.closing(open_store(settings)) as store, contextlib.closing(store.writer(sole=False)):
+        sites = known_sites(settings, store.reader().boxes())
+    if not sites:
+        return all(it.scope == EVERYWHERE for it in grants)
+    checker = ScopeChecker(lambda: sites)
+    for grant in grants:
+        checker.check(grant)
+    return True
 
 
 def has_user(settings: Settings, name: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from aggregator.app.broker import new_token
 from aggregator.app.feeds import Feeds, feeds
+from aggregator.app.known_sites import known_sites
 from aggregator.app.monitoring import Monitoring, monitoring
 from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.audit.checkpointer import Checkpointer
@@ -40,8 +41,12 @@ from aggregator.monitoring.health import Health
 from aggregator.monitoring.metrics import Metrics
 from aggregator.services.alert_service import AlertService
 from aggregator.services.box_command_service import BoxCommandService
-from aggregator.services.clip_service import ClipService
+from aggregator.services.footage.case_footage_service import CaseFootageService, FootageStore
+from aggregator.services.footage.clip_service import ClipService
 from aggregator.services.live_view_service import LiveViewService
+from aggregator.services.monitoring.plans.floor_plan_service import FloorPlanService
+from aggregator.services.monitoring.quiet_universe import QuietUniverse
+from aggregator.services.monitoring.still_service import StillService
 from aggregator.services.picture_service import PictureService
 from aggregator.services.release_service import ReleaseService, ReleaseStore, SealedCopies
 from aggregator.services.search_service import SearchService
@@ -58,9 +63,10 @@ from aggregator.storage.keyring import KeyRing
 from aggregator.storage.object_store import ObjectStorage
 from aggregator.storage.write_queue import WriteQueue
 from common import logging_setup
-from common.clock import Clock
+from common.clock import SECOND_NS, Clock
 from common.errors import ContractError, ListError
 from common.running.backoff import Backoff
+from common.running.fresh_value import FreshValue
 from protocol.identifiers import uuid7
 from protocol.signing.chunked_aead import USE as RELEASE
 
@@ -132,7 +138,10 @@ class UseCases:
     searches: SearchService
     releases: ReleaseService
     clips: ClipService
+    case_footage: CaseFootageService
     live: LiveViewService
+    stills: StillService
+    plans: FloorPlanService
     procedures: ProcedureService
     handovers: HandoverService
     statistics: StatisticsService
@@ -208,7 +217,7 @@ def _access(core: Core) -> Access:
     return Access(
         authenticator,
         accounts,
-        GrantRequests(accounts, ScopeChecker(lambda: _sites(core))),
+        GrantRequests(accounts, ScopeChecker(lambda: known_sites(core.settings, core.reader.boxes()))),
         areas,
         AuditLogWriter(core.queue),
         ViewDeduplicator(),
@@ -268,7 +277,10 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
     return UseCases(
         alerts=AlertService(queue, messaging.consumer.decide, reader, access.areas, procedures.closing_problems),
         procedures=procedures,
-        handovers=HandoverService(reader, queue, access.areas, clock, core.new_id),
+        handovers=HandoverService(
+            reader, queue, access.areas, clock, core.new_id,
+            QuietUniverse(reader, access.areas, tuple(core.settings.sites), clock).now,
+        ),
         statistics=StatisticsService(reader, sites, core.settings.retention),
         lists=SiteListService(messaging.lists, queue, log, publish, clock),
         passages=PassageService(reader, messaging.lists, log, clock),
@@ -279,8 +291,17 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
             SealedCopies(core.keys, files.objects, secrets.token_bytes),
             searches, access.areas, clock, core.new_id,
         ),
+        case_footage=CaseFootageService(
+            FootageStore(reader, queue.write, log.record), searches, commands, clock, core.new_id,
+            core.settings.clips.keep_days,
+        ),
         clips=ClipService(reader, files.objects, log.record, access.views, clock),
         live=LiveViewService(relay, reader, log.record, access.authenticator.who, commands.case_of, clock),
+        plans=FloorPlanService(
+            reader, queue, lambda: known_sites(core.settings, core.reader.boxes()), clock,
+            FreshValue(reader.open_counts, clock, SECOND_NS),
+        ),
+        stills=StillService(messaging.commands, reader, log.record, access.views, clock, core.new_id),
     )  # fmt: skip
 
 
@@ -295,12 +316,6 @@ def _checkpointer(core: Core, outbound: OutboundQueue) -> Checkpointer:
         sites=lambda: sorted({box.site for box in core.reader.boxes()}),
         outside=Path(record.outside) if record.outside else None,
     )
-
-
-def _sites(core: Core) -> dict[str, frozenset[str]]:
-    """The sites of the settings and of the boxes, with their areas."""
-    found = {box.site: frozenset[str]() for box in core.reader.boxes()}
-    return found | {site: frozenset(about.areas) for site, about in core.settings.sites.items()}
 
 
 def areas_of(settings: Settings) -> Areas:

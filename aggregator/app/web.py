@@ -20,10 +20,10 @@ from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.api.feeds import consumers, feed, webhooks
-from aggregator.web.api.investigation import audit, releases, search
-from aggregator.web.api.monitoring import escalation, notifications
+from aggregator.web.api.investigation import audit, case_footage, releases, search
+from aggregator.web.api.monitoring import escalation, floor_plans, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
-from aggregator.web.api.video import clips, live, uploads
+from aggregator.web.api.video import clips, footage, live, stills, uploads
 from aggregator.web.dashboard import Show
 from aggregator.web.dashboard.access import gates_page, site_lists_page
 from aggregator.web.dashboard.accounts import account_page, accounts_page
@@ -37,6 +37,7 @@ from aggregator.web.dashboard.shell.page_layout import PageContext
 from aggregator.web.dashboard.shell.page_updates import PageUpdates
 from aggregator.web.dashboard.shift import procedures_page, reports_page, shift_page
 from aggregator.web.dashboard.video import footage_page
+from aggregator.web.dashboard.video.footage_page import FootageServices
 
 
 def build_web(parts: Parts) -> FastAPI:
@@ -45,7 +46,13 @@ def build_web(parts: Parts) -> FastAPI:
     Raises:
         SettingsError: The file with the identity provider's secret is not there.
     """
-    app = api.build(parts.core.settings.http, parts.access.authenticator, _routes(parts), parts.feeds.feed)
+    app = api.build(
+        parts.core.settings.http,
+        parts.access.authenticator,
+        _routes(parts),
+        parts.core.settings.map.origin,
+        parts.feeds.feed,
+    )
     login.mount(app, _login(parts))
     acknowledge_page.mount(app, AcknowledgeRoutes(parts.monitoring.links, parts.sites))
     dashboard.mount(app, _pages(parts))
@@ -68,15 +75,19 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(statistics.add, statistics=use.statistics),
         *quiet_routes(parts, responses),
         partial(places.add, reader=core.reader, pictures=parts.pictures, sites=parts.sites),
-        partial(site_lists.add, lists=use.lists, commands=use.commands, passages=use.passages),
+        partial(site_lists.add, lists=use.lists, commands=use.commands, passages=use.passages, events=core.reader),
         partial(audit.add, reader=core.reader, audit_log=access.audit_log, public=public, clock=core.clock),
         partial(accounts.add, accounts=access.accounts, grants=access.grants),
         partial(search.add, searches=use.searches, objects=parts.files.objects),
+        partial(case_footage.add, footage=use.case_footage, objects=parts.files.objects),
         partial(releases.add, releases=use.releases),
         partial(clips.add, clips=use.clips),
+        partial(footage.add, commands=use.commands, events=core.reader),
         partial(live.add, views=use.live),
+        partial(stills.add, stills=use.stills),
         partial(escalation.add, escalation=parts.monitoring.escalation),
         partial(notifications.add, notifications=parts.monitoring.notifications),
+        partial(floor_plans.add, plans=use.plans, tiles=core.settings.map),
         partial(consumers.add, consumers=parts.feeds.consumers),
         partial(feed.add, feed=parts.feeds.feed),
         partial(webhooks.add, webhooks=parts.feeds.webhooks),
@@ -107,8 +118,11 @@ def _pages(parts: Parts) -> dict[str, Show]:
         "/gates": partial(
             gates_page.show, context, core.reader, commands=use.commands, passages=use.passages, updates=updates
         ),
-        "/footage": partial(footage_page.show, context, core.reader, use.commands, chosen),
+        "/footage": partial(
+            footage_page.show, context, FootageServices(core.reader, use.commands, use.case_footage), chosen
+        ),
         "/live": partial(script_page.show, context, "/live", "live/main.js"),
+        "/map": partial(script_page.show, context, "/map", "live/map/main.js"),
         "/devices": partial(script_page.show, context, "/devices", "devices/main.js"),
         "/silences": partial(script_page.show, context, "/silences", "pages/silences/main.js"),
         "/escalation": partial(script_page.show, context, "/escalation", "pages/escalation/main.js"),

@@ -51,6 +51,7 @@ class _Waiting:
     nonce: str
     verifier: str
     since_ns: int
+    target: str
 
 
 class OidcClient:
@@ -78,8 +79,11 @@ class OidcClient:
         self._waiting: dict[str, _Waiting] = {}
         self._about: dict[str, Any] | None = None
 
-    def begin(self) -> tuple[str, str]:
+    def begin(self, target: str = "") -> tuple[str, str]:
         """The address to send the browser to, and the state that it must return with.
+
+        Args:
+            target: Where the log-in leads back to. It stays here, and goes neither to the provider nor to a cookie.
 
         Raises:
             LoginError: The provider does not answer.
@@ -91,8 +95,13 @@ class OidcClient:
             url, state = client.create_authorization_url(
                 self._endpoint(client, "authorization_endpoint"), nonce=nonce, code_verifier=verifier
             )
-        self._waiting[state] = _Waiting(nonce, verifier, self._clock.monotonic_ns())
+        self._waiting[state] = _Waiting(nonce, verifier, self._clock.monotonic_ns(), target)
         return str(url), str(state)
+
+    def target(self, state: str) -> str:
+        """Where a log-in that has begun leads back to; empty for none, and after `finish`."""
+        waiting = self._waiting.get(state)
+        return "" if waiting is None else waiting.target
 
     def finish(self, state: str, code: str) -> Subject:
         """Who has come back.

@@ -5,7 +5,7 @@
         failed
 
 A clip is asked for once per alert, whatever is merged into the alert later: its id is the alert's. An investigator asks
-for the clip of an event that was found under a case: its id is the event's.
+for the clip of an event that was found under a case: its id is the event's; or for that of a marked range.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import msgspec
 from aggregator.domain.alerts.types import Alert
 from aggregator.domain.audit.audit_entry import AuditEntry
 from common.clock import DAY_NS, SECOND_NS
+from common.errors import ContractError
 from common.running.backoff import exponential_s
 
 State = Literal["wanted", "asked", "stored", "failed"]
@@ -36,6 +37,9 @@ SETTLE_NS = 5 * SECOND_NS
 """The recorder writes in parts: the last seconds are asked for when they are on the disk."""
 LONGEST_WAIT_NS = 3600 * SECOND_NS
 """However far ahead a box's clock is."""
+LONGEST_NS = 60 * SECOND_NS
+"""Of a marked range; boxes refuse longer clips."""
+MOST_OF_A_CASE = 200
 GIVE_UP_NS = DAY_NS
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 15, 3600
 
@@ -44,7 +48,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     """A clip. Times are UTC nanoseconds.
 
     Attributes:
-        id: The alert's or the event's; the job's too.
+        id: The alert's or the event's, or its own; the job's too.
         site: Of the camera.
         box: That has its footage.
         camera: Whose; or a door, then the box takes the camera that sees it.
@@ -106,6 +110,45 @@ def request_for_event(job: str, site: str, box: str, camera: str, *, time_ns: in
         next_ns=min(max(now_ns, to_ns + SETTLE_NS), now_ns + LONGEST_WAIT_NS),
         expires_ns=now_ns + keep_days * DAY_NS,
     )  # fmt: skip
+
+
+class CaseClip(msgspec.Struct, frozen=True, kw_only=True):
+    """The clip of a marked range, the case that it belongs to, and who asked for it."""
+
+    clip: Clip
+    case_id: str
+    asked_by: str
+
+
+def request_for_range(
+    clip_id: str, where: tuple[str, str, str], span: tuple[int, int], *, now_ns: int, keep_days: int
+) -> Clip:
+    """The clip of a marked range; `where` is site, box and camera.
+
+    Raises:
+        ContractError: The range is empty, too long, or not over; names the field.
+    """
+    from_ns, to_ns = span
+    check_range(span, now_ns)
+    if to_ns - from_ns > LONGEST_NS:
+        text = f"to: a clip is at most {LONGEST_NS // SECOND_NS} s long; mark a shorter range or ask for a copy"
+        raise ContractError(text, sentence="error.range.long", field="to", seconds=LONGEST_NS // SECOND_NS)
+    return Clip(
+        id=clip_id, site=where[0], box=where[1], camera=where[2], from_ns=from_ns, to_ns=to_ns, state="wanted",
+        made_ns=now_ns, next_ns=max(now_ns, to_ns + SETTLE_NS), expires_ns=now_ns + keep_days * DAY_NS,
+    )  # fmt: skip
+
+
+def check_range(span: tuple[int, int], now_ns: int) -> None:
+    """Hold a marked range of footage against the clock.
+
+    Raises:
+        ContractError: It is empty, or not over; names the field.
+    """
+    if not 0 <= span[0] < span[1]:
+        raise ContractError("to: must be after 'from'", sentence="error.range.order", field="to")
+    if span[1] > now_ns:
+        raise ContractError("to: lies in the future", sentence="error.release.future", field="to")
 
 
 def mark_requested(clip: Clip, now_ns: int, problem: str = "") -> Clip:

@@ -170,7 +170,14 @@ class Box(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Camera(msgspec.Struct, frozen=True, kw_only=True):
-    """A camera as its box last reported; `since` and `problem` while there is no picture: from when on, and why."""
+    """A camera as its box last reported.
+
+    Attributes:
+        since: While there is no picture: from when on.
+        problem: While there is no picture: why.
+        width: Of the analysed pictures, pixels; 0: not known.
+        height: Likewise.
+    """
 
     site: str
     box: str
@@ -182,6 +189,8 @@ class Camera(msgspec.Struct, frozen=True, kw_only=True):
     seen_ns: int
     since: str = ""
     problem: str = ""
+    width: int = 0
+    height: int = 0
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ class AlertDecider:
             return Verdict("conflict", alert, "only open alerts are merged")
         after = self._change(alert, Absorbed(tuple(others)))
         for other in others:
-            self._change(other, MergedInto(alert.id))
+            self._change(other, MergedInto(alert.id, (alert.kind, alert.box, alert.place)))
             self._engine.redirect(other, alert)
         return Verdict("done", after)
 
@@ -127,10 +127,10 @@ class AlertDecider:
         if alert.status == "closed" or len(ids) >= alert.count:
             return Verdict("conflict", alert, "an open alert is split, and keeps one event at least")
         stay = [it for it in self._store.events_of_alert(alert, len(ids) + 100) if it.id not in ids and it.picture]
-        after = self._change(alert, SplitOff(len(ids), (stay[0].id, stay[0].time_ns) if stay else None))
+        alert_id = self._new_id()
+        after = self._change(alert, SplitOff(len(ids), (stay[0].id, stay[0].time_ns) if stay else None, alert_id))
         if after is alert:
             return Verdict("conflict", alert, "it cannot be split")
-        alert_id = self._new_id()
         shown = next((it for it in found if it.picture), None)
         created = msgspec.structs.replace(
             alert, id=alert_id, fingerprint=split_fingerprint(alert, alert_id), condition="ended",

@@ -26,6 +26,7 @@ ACTS: dict[CommandName, Action] = {
     "unlock-door": "door.unlocked",
     "footage-spans": "search",
     "footage-still": "view",
+    "hold": "hold",
 }
 
 
@@ -56,6 +57,7 @@ class CommandClient:
         *,
         reason: str,
         span: tuple[int, int] = (0, 0),
+        until_ns: int = 0,
         case: str = "",
     ) -> Reply:
         """Give a box a command; returns when the box has replied that it is done.
@@ -67,6 +69,7 @@ class CommandClient:
             by: Who asks.
             reason: 3 to 200 characters; for access to footage the case or purpose.
             span: The footage that is asked about, UTC nanoseconds.
+            until_ns: When a hold ends.
             case: The case it is done under.
 
         Raises:
@@ -78,14 +81,14 @@ class CommandClient:
         try:
             given = Command(
                 id=number, name=name, target=target, by=by, reason=reason.strip(), time_ns=now_ns,
-                from_ns=span[0], to_ns=span[1],
+                from_ns=span[0], to_ns=span[1], until_ns=until_ns, case=case,
             )  # fmt: skip
             command = msgspec.convert(msgspec.to_builtins(given), Command)
         except msgspec.ValidationError as error:
             raise field_error(error, CommandError) from error
         act = AuditEntry(
             time_ns=now_ns, who=by, what=ACTS[name], site=topics.site, target=f"{topics.box}/{target}",
-            case=case, reason=command.reason, detail={"command": number} | _range(span),
+            case=case, reason=command.reason, detail={"command": number} | _range(span, until_ns),
         )  # fmt: skip
         await asyncio.wrap_future(self.record(act))
         reply = await self.ask(topics, command)
@@ -123,5 +126,6 @@ def _settle(answer: asyncio.Future[Reply], reply: Reply) -> None:
         answer.set_result(reply)
 
 
-def _range(span: tuple[int, int]) -> dict[str, str]:
-    return {"from": to_rfc3339(span[0]), "to": to_rfc3339(span[1])} if span != (0, 0) else {}
+def _range(span: tuple[int, int], until_ns: int) -> dict[str, str]:
+    until = {"until": to_rfc3339(until_ns)} if until_ns else {}
+    return {"from": to_rfc3339(span[0]), "to": to_rfc3339(span[1])} | until if span != (0, 0) else {}

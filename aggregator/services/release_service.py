@@ -16,6 +16,7 @@ from aggregator.domain.store_port.accounts import AccountReader
 from aggregator.domain.store_port.cases import CaseReader
 from aggregator.domain.store_port.events import FleetReader
 from aggregator.domain.store_port.releases import ReleaseReader, ReleaseWriter
+from aggregator.services.footage.box_of_camera import box_of_camera
 from aggregator.services.search_service import SearchService, covers
 from aggregator.storage.keyring import KeyRing
 from aggregator.storage.object_store import ObjectStorage
@@ -142,7 +143,8 @@ class ReleaseService:
         """
         case = await self.investigations.case(caller, str(fields.pop("case", "")))
         now_ns, camera = self.clock.wall_ns(), str(fields.pop("camera", ""))
-        box = await asyncio.to_thread(self._box_of, case.site, camera, str(fields.pop("box", "")))
+        cameras = await asyncio.to_thread(self.store.reader.cameras)
+        box = box_of_camera(cameras, case.site, camera, str(fields.pop("box", "")))
         about = {"id": self.new_id(), "case_id": case.id, "site": case.site, "box": box, "camera": camera}
         if unknown := set(fields) - {"from_ns", "to_ns", "reason"}:
             raise ContractError(f"release: '{min(unknown)}' is not a field; give case, camera, from, to and reason")
@@ -258,18 +260,6 @@ class ReleaseService:
 
     def _caller(self, name: str) -> Principal:
         return Principal(name, self.store.reader.role_assignments(name), self.areas)
-
-    def _box_of(self, site: str, camera: str, box: str) -> str:
-        found = [it for it in self.store.reader.cameras() if it.site == site]
-        boxes = [it.box for it in found if it.id == camera and box in ("", it.box)]
-        if not boxes:
-            known = ", ".join(sorted({it.id for it in found})) or "none"
-            text = f"site '{site}' has no camera '{camera[:64]}'; known: {known}"
-            raise ReleaseError(text, sentence="error.release.camera", field="camera")
-        if len(boxes) > 1:
-            text = f"camera '{camera}' is on several boxes; say box, one of {', '.join(sorted(boxes))}"
-            raise ReleaseError(text, sentence="error.release.box", field="camera")
-        return boxes[0]
 
     def _end(self, release_id: str) -> None:
         self._streams[release_id] -= 1

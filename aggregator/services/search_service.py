@@ -14,15 +14,20 @@ from aggregator.domain.clip import Clip, request_for_event
 from aggregator.domain.investigation import case as cases
 from aggregator.domain.investigation.case import Case
 from aggregator.domain.investigation.search_query import Key, ResultPage, SearchQuery, decode_cursor
+from aggregator.domain.investigation.visit_grouping import VisitGrouper
 from aggregator.domain.read_models import Origin
 from aggregator.domain.store_port.cases import CaseReader, CaseWriter, SearchReader
 from aggregator.domain.store_port.clips import ClipReader, ClipWriter
-from aggregator.domain.store_port.events import EventReader
+from aggregator.domain.store_port.events import EventReader, FleetReader
+from aggregator.services.footage.clip_progress import clip_progress
 from common.clock import Clock
 from common.errors import CaseError
 
+MOST_VISITS, MOST_PAGES = 24, 20
+"""Visits that a page of them ends after, and further pages of hits that are read for it."""
 
-class SearchSources(CaseReader, ClipReader, EventReader, SearchReader, Protocol):
+
+class SearchSources(CaseReader, ClipReader, EventReader, FleetReader, SearchReader, Protocol):
     """Reads cases, and what is searched under them."""
 
 
@@ -122,13 +127,26 @@ class SearchService:
         await self.record(act)
         return await asyncio.to_thread(self.reader.search, question, after)
 
-    async def next_page(self, question: SearchQuery, after: Key) -> ResultPage:
-        """More of an answer whose question was permitted and recorded by `search_from` in the same request.
+    async def visits_from(
+        self, caller: Principal, case_id: str, question: SearchQuery, after: Key | None, grouper: VisitGrouper
+    ) -> ResultPage:
+        """Add hits to `grouper` until there are `MOST_VISITS` more visits, the answer ends, or enough was read.
+
+        Returns:
+            The last page that was read: how far it has searched, and where the next one begins.
 
         Raises:
-            StoreError: It cannot be read.
+            As `search`.
         """
-        return await asyncio.to_thread(self.reader.search, question, after)
+        before = len(grouper.visits)
+        page = await self.search_from(caller, case_id, question, after)
+        grouper.add(page.hits)
+        for _ in range(MOST_PAGES):
+            if page.after is None or len(grouper.visits) >= before + MOST_VISITS:
+                break
+            page = await asyncio.to_thread(self.reader.search, question, page.after)
+            grouper.add(page.hits)
+        return page
 
     async def picture(self, caller: Principal, case_id: str, event_id: str, *, by_page: bool = False) -> bytes | None:
         """The redacted picture of a result, after the access is logged; None where the case does not cover it.
@@ -185,6 +203,10 @@ class SearchService:
         if show and clip is not None and clip.state == "stored":
             await self.record(self._act(caller, case, "clip", event_id))
         return clip
+
+    async def progress(self, clip: Clip) -> int | None:
+        """How much of a clip its box has done, per cent; None where that is not known."""
+        return await clip_progress(self.reader, clip)
 
     async def _hit(self, caller: Principal, case_id: str, event_id: str) -> tuple[Case, Origin | None]:
         """The case, and where the event was seen if the case covers that."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 from pathlib import Path
+from string import ascii_letters, digits
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -249,6 +250,38 @@ class FeedSettings(Strict, frozen=True, kw_only=True):
         check_networks(self.networks)
 
 
+class MapSettings(Strict, frozen=True, kw_only=True):
+    """Tiles below the map of sites.
+
+    `tiles` is an address with {z}, {x} and {y}, such as `https://tiles.example/{z}/{x}/{y}.png`; browsers load it, and
+    the content security policy allows its origin. Empty: no tiles, and no request leaves the aggregator.
+    `attribution` is shown on the map.
+    """
+
+    tiles: str = ""
+    attribution: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+    def __post_init__(self) -> None:
+        if not self.tiles:
+            return
+        addresses.check_secrets("tiles", self.tiles, "a server of your own that needs none")
+        parts = urlsplit(self.tiles)
+        plain = set(parts.netloc) <= set(ascii_letters + digits + ".-:[]")
+        if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+            raise ValueError(
+                "tiles must begin with https:// and the name of one server, such as https://tiles.example/"
+            )
+        missing = [it for it in ("{z}", "{x}", "{y}") if it not in parts.path + parts.query]
+        if missing:
+            raise ValueError(f"tiles: {missing[0]} is missing, as in https://tiles.example/{{z}}/{{x}}/{{y}}.png")
+
+    @property
+    def origin(self) -> str:
+        """What the content security policy allows; empty without tiles."""
+        parts = urlsplit(self.tiles)
+        return f"{parts.scheme}://{parts.netloc}" if self.tiles else ""
+
+
 class Sessions(Strict, frozen=True, kw_only=True):
     """How long a log-in lasts."""
 
@@ -278,6 +311,7 @@ class Settings(Strict, frozen=True, kw_only=True):
     notifications: NotificationSettings = NotificationSettings()
     feeds: FeedSettings = FeedSettings()
     alerts: AlertSettings = AlertSettings()
+    map: MapSettings = MapSettings()
 
     def __post_init__(self) -> None:
         for name in self.sites:

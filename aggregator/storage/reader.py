@@ -22,6 +22,7 @@ from aggregator.storage.tables.investigation import cases as case_table
 from aggregator.storage.tables.investigation import releases as release_table
 from aggregator.storage.tables.investigation import search as searching
 from aggregator.storage.tables.monitoring import escalation as escalation_table
+from aggregator.storage.tables.monitoring import floor_plans as plan_table
 from aggregator.storage.tables.monitoring import notifications as notification_table
 from aggregator.storage.tables.monitoring import quiet as quiet_table
 from aggregator.storage.tables.monitoring import shift as shift_table
@@ -57,6 +58,7 @@ class SqlReader:
     boxes = Query(place_table.boxes)
     cameras = Query(place_table.cameras)
     places = Query(place_table.places)
+    box_jobs = Query(place_table.box_jobs)
     quarantine = Query(event_table.quarantined)
     quarantine_count = Query(event_table.quarantine_count)
     last_heartbeat_ns = Query(event_table.last_heartbeat_ns)
@@ -91,12 +93,15 @@ class SqlReader:
     clip = Query(clip_table.one)
     due_clips = Query(clip_table.due)
     expired_clips = Query(clip_table.expired)
+    case_clips = Query(clip_table.of_case)
+    case_clip = Query(clip_table.owned)
     stored_clips = Query(clip_table.stored)
 
     escalation_documents = Query(escalation_table.documents)
     untimed_alerts = Query(escalation_table.untimed)
     due_timers = Query(escalation_table.due)
     alert_facts = Query(escalation_table.facts)
+    digest_facts = Query(escalation_table.digest_facts)
     taken_steps = Query(escalation_table.taken)
     notification_targets = Query(notification_table.targets)
     notification_target = Query(notification_table.target)
@@ -119,6 +124,11 @@ class SqlReader:
     handovers = Query(shift_table.handover_list)
     last_taken = Query(shift_table.last_taken)
     shift_notes = Query(shift_table.notes)
+
+    floor_plans = Query(plan_table.plans)
+    floor_plan = Query(plan_table.plan)
+    floor_plan_picture = Query(plan_table.picture)
+    site_locations = Query(plan_table.locations)
 
     alert_figures = Query(statistic.figures)
     outcomes = Query(statistic.outcomes)

@@ -14,7 +14,7 @@ from aggregator.storage.tables.audit import entries as audit
 from aggregator.storage.tables.event_series import CELLS, GENERA, EventSeries
 from aggregator.storage.tables.feeds import consumers, webhooks
 from aggregator.storage.tables.investigation import cases, releases
-from aggregator.storage.tables.monitoring import escalation, notifications, quiet, shift
+from aggregator.storage.tables.monitoring import escalation, floor_plans, notifications, quiet, shift
 
 
 class SqlWriter:
@@ -55,6 +55,7 @@ class SqlWriter:
     events_by_id = Query(history.events_by_id)
 
     quiet_in_force = Query(quiet.in_force)
+    quiet_version = Query(quiet.version)
     open_alerts_of = Query(quiet.open_alerts_of)
     recent_causes = Query(quiet.recent_causes)
     suppressed_sites = Query(quiet.suppressed_sites)
@@ -76,6 +77,7 @@ class SqlWriter:
     request_release = Change(releases.put)
     change_release = Change(releases.change)
     request_clip = Change(clips.request)
+    request_case_clip = Change(clips.request_for_case)
     change_clip = Change(clips.change)
     delete_clip = Change(clips.delete)
 
@@ -85,10 +87,16 @@ class SqlWriter:
     put_handover = Change(shift.put_handover)
     take_handover = Change(shift.take)
     add_shift_note = Change(shift.add_note)
+    put_floor_plan = Change(floor_plans.put)
+    place_symbols = Change(floor_plans.place_symbols)
+    delete_floor_plan = Change(floor_plans.remove)
+    put_site_location = Change(floor_plans.put_location)
+    delete_site_location = Change(floor_plans.remove_location)
     put_escalation = Change(escalation.put_document)
     start_timers = Change(escalation.start)
     take_steps = Change(escalation.take)
     put_target = Change(notifications.put_target)
+    set_target_language = Change(notifications.set_language)
     delete_target = Change(notifications.delete_target)
     enqueue = Change(notifications.enqueue)
     lease_notifications = Change(notifications.lease)

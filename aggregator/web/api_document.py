@@ -15,10 +15,10 @@ from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.quiet import maintenance, silences, sources
 from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.api.feeds import consumers, feed, webhooks
-from aggregator.web.api.investigation import audit, releases, search
-from aggregator.web.api.monitoring import escalation, notifications
+from aggregator.web.api.investigation import audit, case_footage, releases, search
+from aggregator.web.api.monitoring import escalation, floor_plans, notifications
 from aggregator.web.api.shift import handovers, procedures, statistics
-from aggregator.web.api.video import clips
+from aggregator.web.api.video import clips, footage, stills
 
 FILE = Path(__file__).resolve().parents[2] / "configs" / "openapi.json"
 
@@ -39,14 +39,18 @@ def text() -> str:
         partial(maintenance.add, quiet=none, places=none),
         partial(sources.add, quiet=none, floods=none),
         partial(places.add, reader=none, pictures=none, sites=none),
-        partial(site_lists.add, lists=none, commands=none, passages=none),
+        partial(site_lists.add, lists=none, commands=none, passages=none, events=none),
         partial(audit.add, reader=none, audit_log=none, public=none, clock=none),
         partial(accounts.add, accounts=none, grants=none),
         partial(search.add, searches=none, objects=none),
+        partial(case_footage.add, footage=none, objects=none),
         partial(releases.add, releases=none),
         partial(clips.add, clips=none),
+        partial(stills.add, stills=none),
+        partial(footage.add, commands=none, events=none),
         partial(escalation.add, escalation=none),
         partial(notifications.add, notifications=none),
+        partial(floor_plans.add, plans=none, tiles=none),
         partial(consumers.add, consumers=none),
         partial(feed.add, feed=none),
         partial(webhooks.add, webhooks=none),

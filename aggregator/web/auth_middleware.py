@@ -7,6 +7,7 @@ The table in `aggregator.web.route_permissions` says who may use which route. Ac
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from typing import Protocol
 
 from starlette.concurrency import run_in_threadpool
@@ -29,13 +30,14 @@ METRICS = "/metrics"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _UNAUTHORISED_CODE, _FORBIDDEN_CODE = 4401, 4403
 
+CONTENT_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:{pictures}; media-src 'self' blob:; font-src 'self' data:; connect-src 'self'; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+)
+"""The dashboard's framework compiles its templates in the page, hence 'unsafe-eval'. Nothing comes from elsewhere but
+map tiles, where the settings name their address."""
 HEADERS = {
-    # The dashboard's framework compiles its templates in the page, hence 'unsafe-eval'; nothing comes from elsewhere.
-    "Content-Security-Policy": (
-        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self'; object-src 'none'; "
-        "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
-    ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     # not 'no-referrer': with that, browsers send 'Origin: null' along with forms
@@ -67,13 +69,21 @@ class AuthMiddleware:
         app: What it stands before.
         authenticator: Knows who a session or a token belongs to.
         clients: Knows which address a request comes from.
+        pictures_from: The one other origin that pages may load pictures from; empty: none.
         consumers: Knows who a consumer's token belongs to.
     """
 
     def __init__(
-        self, app: ASGIApp, authenticator: Authenticator, clients: Clients, consumers: ConsumerTokens | None = None
+        self,
+        app: ASGIApp,
+        authenticator: Authenticator,
+        clients: Clients,
+        pictures_from: str = "",
+        consumers: ConsumerTokens | None = None,
     ) -> None:
         self._app, self._consumers = app, consumers
+        pictures = f" {pictures_from}" if pictures_from else ""
+        self._headers = HEADERS | {"Content-Security-Policy": CONTENT_POLICY.format(pictures=pictures)}
         self._authenticator, self._clients = authenticator, clients
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,7 +91,7 @@ class AuthMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        scope, sending = self._clients.seen(scope), _with_headers(send, self._clients.secure)
+        scope, sending = self._clients.seen(scope), _with_headers(send, self._headers, self._clients.secure)
         refusal = await self._checked(scope)
         if refusal is None:
             await self._app(scope, receive, sending)
@@ -256,11 +266,11 @@ def _from_this_machine(scope: Scope, headers: Headers) -> bool:
         return False
 
 
-def _with_headers(send: Send, secure: bool) -> Send:
+def _with_headers(send: Send, always: Mapping[str, str], secure: bool) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
+            for name, value in always.items():
                 headers.setdefault(name, value)
             if secure:
                 headers.setdefault(*HSTS)

@@ -15,10 +15,22 @@ MOST_PROCEDURE_BYTES = 64_000
 MOST_LIST_BYTES = 4_000_000
 MOST_ESCALATION_BYTES = 200_000
 """Chains, rotas and calendars of a site."""
+MOST_PLAN_BYTES = 10_000_000
+"""Of a plan's picture."""
+MOST_SYMBOLS_BYTES = 150_000
+"""Of the 500 symbols of a plan."""
 _FORM_BYTES = 64 * 1024
 """What a form adds to the file in it."""
 
-_OF_PATH = {"/api/procedures": MOST_PROCEDURE_BYTES}
+_OF_PATH = {"/api/procedures": MOST_PROCEDURE_BYTES, "/api/alerts/bulk": MOST_IDS_BYTES}
+_OF_FORM = (
+    ("/api/sites/", "/list.csv", MOST_LIST_BYTES),
+    ("/api/plans/", "/picture", MOST_PLAN_BYTES),
+    ("/api/plans/", "/symbols", MOST_SYMBOLS_BYTES),
+    ("/api/escalation/", "", MOST_ESCALATION_BYTES),
+    ("/api/alerts/", "/split", MOST_IDS_BYTES),
+)
+"""Beginning and end of paths with a limit of their own."""
 
 
 def most_bytes(path: str) -> int:
@@ -29,12 +41,9 @@ def most_bytes(path: str) -> int:
     """
     if path.startswith("/box/uploads/"):
         return PIECE_BYTES
-    if path.startswith("/api/sites/") and path.endswith("/list.csv"):
-        return MOST_LIST_BYTES
+    for begin, end, most in _OF_FORM:
+        if path.startswith(begin) and path.endswith(end):
+            return most
     if path.startswith("/_nicegui/") and "/upload/" in path:
         return MOST_LIST_BYTES + _FORM_BYTES
-    if path.startswith("/api/escalation/"):
-        return MOST_ESCALATION_BYTES
-    if path == "/api/alerts/bulk" or (path.startswith("/api/alerts/") and path.endswith("/split")):
-        return MOST_IDS_BYTES
     return _OF_PATH.get(path) or (MOST_API_BYTES if path.startswith("/api/") else MOST_BYTES)

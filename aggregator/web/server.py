@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import resource
 import socket
 import threading
@@ -87,6 +88,9 @@ async def serve(
             await asyncio.sleep(0.1)
         server.stop()
 
+    # NiceGUI holds a list of all objects for a moment when it starts. Tuples that other threads are making then would
+    # fail with a SystemError; frozen objects are not in that list, and the collector need not look at them again.
+    gc.freeze()
     watcher = asyncio.create_task(watch())
     workers = [asyncio.create_task(it.run()) for it in jobs]
     try:

@@ -195,11 +195,11 @@ class JobQueue:
             return job, self._signals[job.id]
 
     def progress(self, job_id: str, fraction: float) -> None:
-        """Note how much is done, 0..1; not stored before the next change of state."""
+        """Note how much is done, 0..1; never less than before in an attempt; not stored before the next state."""
         with self._lock:
             job = self._jobs.get(job_id)
             if job is not None and job.state == "running":
-                self._jobs[job_id] = msgspec.structs.replace(job, progress=min(1.0, max(0.0, fraction)))
+                self._jobs[job_id] = msgspec.structs.replace(job, progress=min(1.0, max(job.progress, fraction)))
 
     def finish(self, job_id: str) -> None:
         """Its handler has returned."""

@@ -18,10 +18,11 @@ class FreshValue(Generic[Value]):
     Args:
         read: Reads the value; what it raises reaches the caller, and the next call reads again.
         clock: Monotonic.
+        fresh_ns: For how long a value that was read is given again; None: `FRESH_NS`.
     """
 
-    def __init__(self, read: Callable[[], Value], clock: Clock) -> None:
-        self._read, self._clock = read, clock
+    def __init__(self, read: Callable[[], Value], clock: Clock, fresh_ns: int | None = None) -> None:
+        self._read, self._clock, self._fresh_ns = read, clock, fresh_ns
         self._lock = threading.Lock()
         self._known: tuple[Value, int] | None = None
 
@@ -29,6 +30,7 @@ class FreshValue(Generic[Value]):
         """The value; reads it where the known one is too old."""
         with self._lock:
             now_ns = self._clock.monotonic_ns()
-            if self._known is None or now_ns - self._known[1] >= FRESH_NS:
+            fresh_ns = FRESH_NS if self._fresh_ns is None else self._fresh_ns
+            if self._known is None or now_ns - self._known[1] >= fresh_ns:
                 self._known = (self._read(), now_ns)
             return self._known[0]

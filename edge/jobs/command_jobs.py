@@ -21,6 +21,7 @@ from common.jobs.queue import JobQueue, JobStore
 from edge.messaging.command_handler import Action
 from protocol.commands import Command
 from protocol.identifiers import is_uuid7
+from protocol.receipts import JobStatus
 
 _log = logging_setup.get("jobs")
 
@@ -93,6 +94,11 @@ class CommandJobs:
         """End; durable jobs go on after the next start."""
         self._engine.stop()
         self._store.close()
+
+    def statuses(self) -> list[JobStatus]:
+        """How far the jobs are that have begun and are not done; live views have no end to be near to."""
+        begun = [job for job in self.queue.jobs() if job.state in ("running", "waiting") and job.kind != "live"]
+        return [JobStatus(id=job.id, progress=round(100 * job.progress)) for job in begun]
 
     def take(self, command: Command) -> None:
         """Accept a command, or refuse it with the reason.

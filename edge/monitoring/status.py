@@ -36,9 +36,11 @@ LIMITS = ConnectionLimits(connections=64, body_s=10.0, write_s=30.0)
 def camera_status(camera: CameraWorker, settings: CameraSettings) -> CameraStatus:
     """One camera's entry in the status."""
     lost_ns = camera.lost_ns
+    width, height = camera.analyzer.tracking.size
     return CameraStatus(
         id=camera.id, name=settings.name or camera.id, state=_state(camera), fps=camera.rate.fps, watch=settings.watch,
         since=to_rfc3339(lost_ns) if lost_ns is not None else "", problem=camera.problem[:MOST_PROBLEM],
+        width=width, height=height,
     )  # fmt: skip
 
 

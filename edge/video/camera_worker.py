@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import av
+
 from common import logging_setup
 from common.clock import SECOND_NS, Clock
 from common.errors import LoginRefused, SourceError
@@ -111,6 +113,11 @@ class CameraWorker:
     _last_packet_ns: int = 0
     _report_lock: threading.Lock = field(default_factory=threading.Lock)
     _undecoded: list[TimedPacket] = field(default_factory=list)
+
+    @property
+    def newest(self) -> tuple[av.VideoFrame, int] | None:
+        """The newest frame that was analysed and its time, UTC nanoseconds; None while there is no picture."""
+        return self.analyzer.newest if self.up else None
 
     def run(self) -> None:
         """Until `stop` is set."""

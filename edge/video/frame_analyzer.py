@@ -36,6 +36,7 @@ class FrameAnalyzer:
 
     Attributes:
         looks: Frames that were compared with the one before.
+        newest: The newest of them and its time, for stills; read by other threads.
     """
 
     tracking: TrackingStage
@@ -44,6 +45,7 @@ class FrameAnalyzer:
     submit: Callable[[InferenceRequest], None]
     send: Callable[[UnsequencedEvent], None]
     looks: int = 0
+    newest: tuple[av.VideoFrame, int] | None = None
     _next_ns: int = 0
     _seen_ns: int = 0
     _watched_ns: int = 0
@@ -81,6 +83,7 @@ class FrameAnalyzer:
             time_ns + interval_ns * 3 // 4 if time_ns - self._next_ns > interval_ns else (self._next_ns + interval_ns)
         )
         self.looks += 1
+        self.newest = (frame, time_ns)
         luma = luma_of(frame)
         grid = to_grid(luma) if grid is None else grid
         self._check_health(luma, grid, time_ns)

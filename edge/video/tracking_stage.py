@@ -57,6 +57,7 @@ class TrackingStage:
     observer: FrameObserver | None = None
     inspected: int = 0
     active: bool = False
+    size: tuple[int, int] = (0, 0)
     _pipeline: CameraPipeline | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -104,7 +105,7 @@ class TrackingStage:
 
     def _pipeline_for(self, size: tuple[int, int]) -> CameraPipeline:
         if self._pipeline is None or self._pipeline.size != size:
-            self._pipeline = self.make_pipeline(size)
+            self._pipeline, self.size = self.make_pipeline(size), size
         return self._pipeline
 
 

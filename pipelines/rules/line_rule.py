@@ -42,6 +42,7 @@ class LineRule:
         (x1, y1), (x2, y2) = self.line.points
         self._start, self._end = (x1 * width, y1 * height), (x2 * width, y2 * height)
         self._margin = HYSTERESIS * float((width * height) ** 0.5)
+        self._min_height_px = self.line.min_height * height
 
     def judge(self, tracks: Iterable[Track], time_ns: int) -> list[Finding]:
         """Crossings that this frame completed."""
@@ -54,6 +55,8 @@ class LineRule:
             if not concerns(track, self.line.objects):
                 continue
             direction = self._direction(track)
+            if track.box.height < self._min_height_px:
+                continue  # it has crossed, and does not count
             if direction in self.line.directions and not is_inactive and self._is_reportable(direction, track, time_ns):
                 data = LineCrossed(line=self.line.name, direction=direction, object=track.object, track=track.id)
                 found.append(Finding(data, track, self.line.objects, time_ns))

@@ -86,6 +86,7 @@ class ZoneRule:
         corners = [(snapped(x, EDGE), snapped(y, EDGE)) for x, y in self.zone.polygon]
         self._polygon: Corners = [(x * width, y * height) for x, y in corners]
         self._margin = HYSTERESIS * float((width * height) ** 0.5)
+        self._min_height_px = self.zone.min_height * height
 
     def judge(self, tracks: Iterable[Track], time_ns: int) -> list[Finding]:
         """What is newly true of the zone."""
@@ -110,7 +111,7 @@ class ZoneRule:
         if not track.updated:
             return []
         distance = distance_within(self._polygon, track.box.ground, self.size)
-        changing = distance < -self._margin if stay.inside else distance > self._margin
+        changing = distance < -self._margin if stay.inside else self._is_inside(track, distance)
         stay.consecutive = stay.consecutive + 1 if changing else 0
         if stay.consecutive < self.zone.inertia or not (stay.inside or track.moved):
             return []
@@ -157,7 +158,11 @@ class ZoneRule:
         return [] if known else [self._finding(ZoneBlocked(seconds=still, **self._facts(track)), track, time_ns)]
 
     def _stands_inside(self, track: Track) -> bool:
-        return track.decided and distance_within(self._polygon, track.box.ground, self.size) > self._margin
+        return track.decided and self._is_inside(track, distance_within(self._polygon, track.box.ground, self.size))
+
+    def _is_inside(self, track: Track, distance: float) -> bool:
+        """Whether a track counts as inside; one that is inside stays so when it becomes smaller, until it leaves."""
+        return distance > self._margin and track.box.height >= self._min_height_px
 
     def _crowd(self, tracks: list[Track], time_ns: int) -> list[Finding]:
         limit = self.zone.crowded_above

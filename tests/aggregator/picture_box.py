@@ -14,6 +14,7 @@ from edge_kit import Served, make_clip, served
 from model_kit import obtain
 
 from aggregator.domain.audit import audit_entry
+from aggregator.domain.audit.audit_anomalies import SHOWN
 from aggregator.domain.audit.audit_entry import AuditEntry
 from demo.media_loop import load
 from edge.app import Box
@@ -112,8 +113,8 @@ def running(web: Web, tmp_path_factory: pytest.TempPathFactory, model_store: Mod
 
 
 def camera_views(web: Web) -> list[AuditEntry]:
-    """Views of cameras. Pages load the pictures of alerts at any time, so views of those are not counted."""
-    return [it for it in recorded(web, "view") if "/" in it.target]
+    """Views of cameras that somebody asked for. Pages load stills and the pictures of alerts at any time."""
+    return [it for it in recorded(web, "view") if "/" in it.target and SHOWN not in it.detail]
 
 
 def recorded(web: Web, what: str) -> list[AuditEntry]:

@@ -97,9 +97,14 @@ def drawn(path: Path) -> Path:
     return path
 
 
-def footage(folder: Path) -> list[tuple[Path, list[str]]]:
+@pytest.fixture(scope="module")
+def passage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return drawn(tmp_path_factory.mktemp("clips") / "drawn.mp4")
+
+
+def footage(passage: Path) -> list[tuple[Path, list[str]]]:
     """Clips with the texts of their plates: drawn here, and real ones where they are."""
-    clips = [(drawn(folder / "drawn.mp4"), [DRAWN])]
+    clips = [(passage, [DRAWN])]
     if CLIP.is_dir():
         (row,) = [json.loads(line) for line in (CLIP / "truth.jsonl").read_text(encoding="utf-8").splitlines()]
         clips.append((CLIP / row["file"], [plate["plate"] for plate in row["plates"]]))
@@ -165,12 +170,10 @@ def vehicles(village: Village) -> list[str]:
 
 
 @pytest.mark.timeout(300)
-def test_plates_that_were_read_are_nowhere_afterwards(models: ModelStore, temporary: Path, tmp_path: Path) -> None:
+def test_plates_that_were_read_are_nowhere_afterwards(models: ModelStore, temporary: Path, passage: Path) -> None:
     for name in ("ppocr_rec", "clp_det"):
         models.fetch(name)
-    clips = tmp_path / "clips"
-    clips.mkdir()
-    for number, (clip, texts) in enumerate(footage(clips)):
+    for number, (clip, texts) in enumerate(footage(passage)):
         folder = temporary.parent / f"run-{number}"
         folder.mkdir()
         village = Village(folder, clip, {"gate": LANE})
@@ -208,13 +211,13 @@ def listed(village: Village, standing: Standing) -> None:
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("standing", ["registered", "barred"])
 def test_a_plate_on_the_list_leaves_only_its_pseudonym_or_its_entry(
-    models: ModelStore, temporary: Path, tmp_path: Path, standing: Standing
+    models: ModelStore, temporary: Path, passage: Path, standing: Standing
 ) -> None:
     for name in ("ppocr_rec", "clp_det"):
         models.fetch(name)
     folder = temporary.parent / "run"
     folder.mkdir()
-    village = Village(folder, drawn(tmp_path / "drawn.mp4"), {"gate": LANE})
+    village = Village(folder, passage, {"gate": LANE})
     listed(village, standing)
     try:
         heard, metrics = played(village, f"vehicle.{standing}")

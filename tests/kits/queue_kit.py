@@ -70,6 +70,7 @@ class FakeApi:
     ticked: list[tuple[str, int, bool]] = field(default_factory=list, init=False)
     flood: dict[str, Any] | None = field(default=None, init=False)
     failing: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list, init=False)
     down: bool = False
 
     def put(self, *alerts: dict[str, Any]) -> None:
@@ -110,7 +111,9 @@ class FakeApi:
             alert = self.alerts.get(parts.path.rsplit("/", 1)[1])
             _json(
                 route,
-                {"alert": alert, "events": self.events, "history": []} if alert else {"error": "no such alert"},
+                {"alert": alert, "events": self.events, "history": self.history}
+                if alert
+                else {"error": "no such alert"},
                 200 if alert else 404,
             )
 
@@ -170,7 +173,27 @@ class FakeApi:
         if body.get("version", alert["version"]) != alert["version"]:
             _json(route, {"error": "changed meanwhile", "alert": alert}, 409)
             return
-        _json(route, self._changed(alert_id, action, body))
+        if action == "merge":
+            _json(route, self._merged(alert_id, body["alerts"]))
+        elif action == "split":
+            _json(route, self._split(alert_id, body["events"]))
+        else:
+            _json(route, self._changed(alert_id, action, body))
+
+    def _merged(self, alert_id: str, others: list[str]) -> dict[str, Any]:
+        for it in others:
+            old = self.alerts[it]
+            self.alerts[it] = {**old, "status": "closed", "merged_into": alert_id, "version": old["version"] + 1}
+        old = self.alerts[alert_id]
+        count = old["count"] + sum(self.alerts[it]["count"] for it in others)
+        self.alerts[alert_id] = {**old, "count": count, "version": old["version"] + 1}
+        return self.alerts[alert_id]
+
+    def _split(self, alert_id: str, events: list[str]) -> dict[str, Any]:
+        old = self.alerts[alert_id]
+        created = {**old, "id": alert_id[:-6] + "999999", "count": len(events), "condition": "ended", "version": 1}
+        self.put({**old, "count": old["count"] - len(events), "version": old["version"] + 1}, created)
+        return {"alert": self.alerts[alert_id], "created": created}
 
     def _changed(self, alert_id: str, action: str, body: dict[str, Any]) -> dict[str, Any]:
         changes: dict[str, dict[str, Any]] = {

@@ -16,9 +16,10 @@ Role = Literal[
 ]
 Permission = Literal[
     "alerts.see", "alerts.work", "silences.see", "silences.change", "places.see", "passages.see", "gate.open",
-    "list.see", "list.change", "footage.look", "live.see", "clips.see", "search", "case.work", "release.see",
-    "release.ask", "release.decide", "record.read", "trouble.see", "staff.manage", "escalation.see",
+    "list.see", "list.change", "footage.look", "footage.hold", "live.see", "clips.see", "search", "case.work",
+    "release.see", "release.ask", "release.decide", "record.read", "trouble.see", "staff.manage", "escalation.see",
     "escalation.change", "notifications.see", "handover.sign", "procedure.change", "reports.see",
+    "plans.see", "plans.change",
     "consumers.manage",
 ]  # fmt: skip
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -33,6 +34,7 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     "list.see": frozenset({"supervisor"}),
     "list.change": frozenset({"supervisor"}),
     "footage.look": frozenset({"supervisor", "investigator"}),
+    "footage.hold": frozenset({"investigator"}),
     "live.see": frozenset({"monitor", "supervisor"}),
     "clips.see": frozenset({"monitor", "supervisor"}),
     "search": frozenset({"investigator"}),
@@ -46,6 +48,8 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     "handover.sign": frozenset({"monitor", "supervisor"}),
     "procedure.change": frozenset({"supervisor"}),
     "reports.see": frozenset({"supervisor"}),
+    "plans.see": frozenset({"monitor", "supervisor", "installer", "responder", "admin"}),
+    "plans.change": frozenset({"installer", "admin"}),
     "escalation.see": frozenset({"supervisor", "admin"}),
     "escalation.change": frozenset({"supervisor", "admin"}),
     "notifications.see": frozenset({"supervisor", "admin"}),

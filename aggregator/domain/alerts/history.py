@@ -27,7 +27,7 @@ from protocol.identifiers import to_rfc3339
 
 MOST_DETAIL = 4_096
 """Characters of an entry's detail; a longer value is cut."""
-_MOST_VALUE = 2_048
+_MOST_VALUE, _MOST_NAMED = 2_048, 15
 
 
 class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +62,11 @@ class AlertEvent:
     picture: bool
 
 
+def _name(kind: str, box: str, place: str) -> dict[str, str]:
+    """What the alert of an entry is about, so that its name needs no look-up; it may be erased sooner."""
+    return {"kind": kind, "box": box, "place": place}
+
+
 def detail_text(values: Mapping[str, object]) -> str:
     """The detail of an entry; long texts are cut, and what is too long together is left out."""
     cut = {key: value[:_MOST_VALUE] if isinstance(value, str) else value for key, value in values.items()}
@@ -83,11 +88,12 @@ def detail_of(effect: Effect, change: Change, after: Alert, decision: Decision) 
     elif isinstance(change, Closed):
         values |= {"outcome": change.outcome} | ({"note": change.note} if change.note else {})
     elif isinstance(change, Absorbed):
-        values["alerts"] = [it.id for it in change.others][:20]
+        values |= {"count": len(change.others), "alerts": [it.id for it in change.others][:_MOST_NAMED]}
+        values["names"] = [_name(it.kind, it.box, it.place) for it in change.others][:_MOST_NAMED]
     elif isinstance(change, MergedInto):
-        values["into"] = change.alert_id
+        values |= {"into": change.alert_id, "names": [_name(*change.name)]}
     elif isinstance(change, SplitOff):
-        values["count"] = change.count
+        values |= {"count": change.count, "into": change.into}
     elif isinstance(change, Suppressed):
         until = {"until": to_rfc3339(change.until_ns)} if change.until_ns is not None else {}
         values |= {"kind": change.kind, "by": change.by, "reason": change.reason} | until

@@ -171,17 +171,30 @@ class Absorbed:
 
 @dataclass(frozen=True)
 class MergedInto:
-    """This alert is merged into another one."""
+    """This alert is merged into another one.
+
+    Attributes:
+        alert_id: Which.
+        name: Its kind, box and place, for the history.
+    """
 
     alert_id: str
+    name: tuple[str, str, str] = ("", "", "")
 
 
 @dataclass(frozen=True)
 class SplitOff:
-    """Events are taken out of this alert; `picture` is the newest event with a picture that stays, and its time."""
+    """Events are taken out of this alert.
+
+    Attributes:
+        count: How many.
+        picture: The newest event with a picture that stays, and its time.
+        into: The new alert.
+    """
 
     count: int
     picture: tuple[str, int] | None = None
+    into: str = ""
 
 
 @dataclass(frozen=True)

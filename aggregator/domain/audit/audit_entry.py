@@ -14,6 +14,7 @@ Action = Literal[
     "procedure.changed", "procedure.ticked", "procedure.unticked", "shift.noted", "handover.made", "handover.taken",
     "silence.created", "silence.ended", "maintenance.created", "maintenance.ended", "source.shelved",
     "source.unshelved",
+    "plan.changed", "plan.removed", "site.located",
     "escalation.changed", "notification.target", "notification.replayed",
     "consumer.changed", "feed.sent",
     "gate.opened", "door.unlocked", "case.opened", "case.closed", "search", "view", "clip", "export",

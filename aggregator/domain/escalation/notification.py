@@ -28,6 +28,8 @@ MOST_WAITING = 20
 """Notifications that wait for one target; further ones are counted in one digest."""
 MOST_CRITICAL = 20
 """So many more of critical alerts."""
+MOST_OF_A_DIGEST = 1_000
+"""Alerts that a digest names for itself; further ones are only counted."""
 PROBLEM_LENGTH = 300
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from aggregator.domain.quality.aggregates import Source
 from aggregator.domain.quality.replay import Asleep, Inertia, Mask, MinimumHeight, Suggestion
 
@@ -9,8 +11,13 @@ CHANGEABLE = ("zone.", "line.")
 """Kinds that are rules of the box's YAML; doors, gates and devices have none of these settings."""
 
 
-def yaml_of(source: Source, change: Suggestion) -> str:
+def yaml_of(source: Source, change: Suggestion, picture_px: int = 0) -> str:
     """The lines to change; comments name what the file itself must supply.
+
+    Args:
+        source: The rule.
+        change: Of it.
+        picture_px: The height of the camera's analysed pictures, pixels; 0: not known.
 
     >>> print(yaml_of(Source("s", "b", "cam-1", "zone.entered", "yard"), Inertia(5)))
     cameras:
@@ -28,12 +35,16 @@ def yaml_of(source: Source, change: Suggestion) -> str:
     if isinstance(change, Mask):
         corners = f"x {change.left:g} to {change.right:g}, y {change.top:g} to {change.bottom:g}"
         return _rule(source, f"polygon:  # draw it so that it leaves out {corners} (pixels of the watched stream)")
-    return _height(source, change)
+    return _height(source, change, picture_px)
 
 
-def _height(source: Source, change: MinimumHeight) -> str:
-    text = f"# no setting of the box: move the far edge of the polygon so that objects under {change.height_px:g} px"
-    return _rule(source, f"polygon:  {text} stand outside")
+def _height(source: Source, change: MinimumHeight, picture_px: int) -> str:
+    """Rounded down: no real object that is just high enough is lost."""
+    if not picture_px:
+        divide = f"{change.height_px:g} px divided by the height of the watched stream's picture"
+        return _rule(source, f"min_height:  # {divide}")
+    share = min(math.floor(1000 * change.height_px / picture_px), 999) / 1000
+    return _rule(source, f"min_height: {share:g}  # {change.height_px:g} of {picture_px} px")
 
 
 def _rule(source: Source, line: str) -> str:

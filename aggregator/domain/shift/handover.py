@@ -17,7 +17,7 @@ from protocol.identifiers import is_printable
 
 State = Literal["waiting", "taken", "replaced"]
 """`waiting` for the signature of the one who takes over; `replaced`: the leaving shift made a newer one before it."""
-MOST_ALERTS, MOST_NOTES, MOST_DEVICES = 500, 200, 1_000
+MOST_ALERTS, MOST_NOTES, MOST_DEVICES, MOST_QUIET = 500, 200, 1_000, 200
 """Rows that a document holds; it has the number of all beside them."""
 MOST_NOTE = 1_000
 """Characters of a note."""
@@ -86,6 +86,27 @@ class ShiftNote(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class QuietLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A silence, a maintenance window or a shelved source that has not ended.
+
+    Attributes:
+        what: Which of them.
+        sites: Where.
+        covers: Field of the matcher (`area`, `place`, `kind`, `subject`, `object`, `severity`) → its values; a place
+            by the name that people call it. A field without values covers all.
+        weekly: A maintenance window occurs each week.
+    """
+
+    what: Literal["silence", "maintenance", "shelf"]
+    sites: tuple[str, ...]
+    covers: dict[str, tuple[str, ...]]
+    owner: str
+    reason: str
+    from_ns: int
+    until_ns: int
+    weekly: bool = False
+
+
 class Content(msgspec.Struct, frozen=True, kw_only=True):
     """What is handed over.
 
@@ -93,6 +114,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
         since_ns: The hand-over before this one; None: it is the first.
         counts: Open alerts of each severity that are shown, whatever the document's limit.
         hidden: Alerts that are shelved, silenced, under maintenance or inhibited.
+        quiet: What silences, maintenance windows and shelves have not ended; documents of older versions have none.
     """
 
     scope: str
@@ -104,6 +126,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     hidden: tuple[AlertLine, ...]
     devices: tuple[BrokenDevice, ...]
     notes: tuple[ShiftNote, ...]
+    quiet: tuple[QuietLine, ...] = ()
     format: int = 1
 
 

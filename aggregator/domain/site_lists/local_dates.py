@@ -71,8 +71,7 @@ def shown(time_ns: int | None, zone: ZoneInfo, *, end: bool = False) -> str:
     if time_ns is None:
         return ""
     when = local_time(time_ns, zone)
-    # a second earlier in UTC: where clocks are set forward at midnight, the next day begins at 01:00
-    day = local_time(time_ns - SECOND_NS, zone).date() if end else when.date()
+    day = local_time(time_ns - 1, zone).date() if end else when.date()  # where clocks skip midnight, a day begins at 1
     whole = datetime.combine(day + timedelta(days=end), time(), zone)
     if round(whole.timestamp()) * SECOND_NS == time_ns:
         return day.isoformat()

@@ -25,6 +25,7 @@ from aggregator.domain.store_port.escalation import (
 )
 from aggregator.domain.store_port.events import EventReader, FleetReader, RetentionWriter
 from aggregator.domain.store_port.feeds import WebhookReader, WebhookWriter
+from aggregator.domain.store_port.floor_plans import FloorPlanReader, FloorPlanWriter
 from aggregator.domain.store_port.quiet import QuietReader
 from aggregator.domain.store_port.releases import ReleaseReader, ReleaseWriter
 from aggregator.domain.store_port.shift import HandoverReader, HandoverWriter, ProcedureReader, ProcedureWriter
@@ -41,6 +42,7 @@ class Writer(
     AuditWriter,
     CaseWriter,
     ClipWriter,
+    FloorPlanWriter,
     HandoverWriter,
     IngestWriter,
     ProcedureWriter,
@@ -67,6 +69,7 @@ class Reader(
     EscalationReader,
     EventReader,
     FleetReader,
+    FloorPlanReader,
     HandoverReader,
     ProcedureReader,
     QuietReader,

@@ -27,6 +27,9 @@ class EscalationReader(Protocol):
     def alert_facts(self, alert_id: str) -> AlertFacts | None:
         """The fields of an alert."""
 
+    def digest_facts(self, notification_id: str) -> list[AlertFacts]:
+        """The alerts that a digest names, `MOST_OF_A_DIGEST` at most, as far as they are still stored."""
+
     def taken_steps(self, alert_id: str) -> list[TakenStep]:
         """An alert's steps, the oldest first."""
 
@@ -70,6 +73,9 @@ class NotificationWriter(Protocol):
 
     def put_target(self, target: Target, most: int, entry: AuditEntry) -> bool:
         """Add a target; False where the user has it already, or has as many as there may be."""
+
+    def set_target_language(self, user: str, target_id: str, language: str, entry: AuditEntry) -> bool:
+        """Change the language of a target's messages; False: the user has no such target."""
 
     def delete_target(self, user: str, target_id: str, entry: AuditEntry | None) -> bool:
         """Remove a target and cancel what waits for it; False: there is none."""

@@ -48,6 +48,9 @@ class FleetReader(Protocol):
     def places(self) -> list[Place]:
         """All gates and doors, as their boxes last reported."""
 
+    def box_jobs(self, site: str, box: str) -> dict[str, int]:
+        """The jobs that a box has begun, with their progress in per cent, as it last reported."""
+
     def quarantine(self, limit: int) -> list[Quarantined]:
         """The newest quarantined messages."""
 

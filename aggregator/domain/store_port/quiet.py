@@ -34,6 +34,9 @@ class QuietLookup(Protocol):
     def quiet_in_force(self, now_ns: int) -> QuietDecisions:
         """All decisions that have not ended."""
 
+    def quiet_version(self) -> tuple[int, ...]:
+        """Another value after each decision, whichever process has written it."""
+
     def open_alerts_of(self, site: str, after: str, limit: int) -> list[Alert]:
         """Open alerts of a site in the order of their ids, after an id."""
 

@@ -3,7 +3,8 @@
 An alert is looked at when something but one more event happened to it, and when a decision that could cover it begins
 or ends. After a decision the open alerts of its sites are looked at in parts of `SWEPT`, one in each turn: a batch
 stays small however many alerts there are. What is changed is committed with its history; after a failed commit, and
-after a start, everything is read again, and all sites are looked at where something is hidden.
+after a start, everything is read again, and all sites are looked at where something is hidden. What another process
+has decided is read within `NOTICED_S` seconds.
 """
 
 from __future__ import annotations
@@ -79,6 +80,7 @@ class QuietEngine:
         self._marked: dict[str, int] = {}
         self._running: frozenset[str] = frozenset()
         self._noticed_ns = 0
+        self._version: tuple[int, ...] = ()
         self._dirty: dict[str, str] = {}
         self._again: set[str] = set()
         self.changed = QuietDecisions()
@@ -141,6 +143,7 @@ class QuietEngine:
     def turn(self, now_ns: int) -> bool:
         """Look at the alerts of decisions that began or ended; whether there is more to do."""
         if now_ns - self._noticed_ns >= NOTICED_S * SECOND_NS or now_ns < self._noticed_ns:
+            self._refresh(now_ns)
             self._notice(now_ns)
         self._causes.drop_old(now_ns)
         for event in self._boxes.due(now_ns):
@@ -150,6 +153,15 @@ class QuietEngine:
         self.settle(now_ns)
         self._sweep(now_ns)
         return self.busy
+
+    def _refresh(self, now_ns: int) -> None:
+        """Read the decisions again where something has written some; it may have been another process."""
+        version = self._store.quiet_version()
+        if version == self._version:
+            return
+        self._version = version
+        self._load(now_ns)
+        self._decisions, self._rules = self._store.quiet_in_force(now_ns), None
 
     def _notice(self, now_ns: int) -> None:
         """Look at the sites of decisions that began or ended since the last time."""

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
-from aggregator.domain.escalation.notification import WEB_PUSH, Attempt, Notification, Target
+from aggregator.domain.escalation.notification import MOST_OF_A_DIGEST, WEB_PUSH, Attempt, Notification, Target
 from aggregator.domain.escalation.records import AlertFacts
 from aggregator.domain.store_port.accounts import AccountReader
 from aggregator.domain.store_port.escalation import EscalationReader, NotificationReader
@@ -109,8 +109,8 @@ class Delivery:
             return target, message.of_test(words, it.recipient, self._link(""))
         people = self.people()
         if it.purpose == "digest":
-            known = it.recipient in people.principals
-            return (target, message.of_digest(words, it.count, self._link(""))) if known else None
+            left = self._left(it, people)
+            return (target, message.of_digest(words, left, self._link(""))) if left else None
         alert = self.reader.alert_facts(it.alert)
         if alert is None or not alert.waiting or not people.sees(it.recipient, alert.site, alert.place):
             return None
@@ -118,6 +118,19 @@ class Delivery:
         url = self.messages.public_url
         acknowledge = f"{url}/acknowledge/{links.token(self.keys, it)}" if works and url else ""
         return target, message.of_alert(words, alert, self._place(alert, it), self._link(alert.id), acknowledge)
+
+    def _left(self, it: Notification, people: People) -> int:
+        """How many of a digest's alerts still wait for an acknowledgement, and may be seen by its recipient.
+
+        What the digest does not name is counted as waiting: beyond its bound, and where an older version made it.
+        """
+        if it.recipient not in people.principals:
+            return 0
+        found = self.reader.digest_facts(it.id)
+        if not found:
+            return it.count
+        waiting = sum(one.waiting and people.sees(it.recipient, one.site, one.place) for one in found)
+        return waiting + max(0, it.count - MOST_OF_A_DIGEST)
 
     def _place(self, alert: AlertFacts, it: Notification) -> Place:
         self.places.refresh()

@@ -104,6 +104,21 @@ class NotificationService:
         address = msgspec.json.encode(subscription).decode()
         return await self._put(caller, address, _New(WEB_PUSH, label.strip() or "browser", language, session))
 
+    async def set_language(self, caller: Principal, target_id: str, language: str) -> Target:
+        """Change the language of the messages to one's own target.
+
+        Raises:
+            NotificationError: There is no such target, or no such language.
+        """
+        self._check_language(language)
+        entry = self._entry(caller, target_id, f"language: {language}")
+        if not await self.queue.write(lambda store: store.set_target_language(caller.name, target_id, language, entry)):
+            raise NotificationError("there is no such target")
+        found = await asyncio.to_thread(self.reader.notification_target, target_id)
+        if found is None:
+            raise NotificationError("there is no such target")
+        return found
+
     async def remove(self, caller: Principal, target_id: str) -> None:
         """Remove one's own target; what waits for it is not sent.
 
@@ -165,8 +180,7 @@ class NotificationService:
         label = one_line(new.label, 1, MOST_LABEL)
         if label is None:
             raise NotificationError(f"label: it must have at most {MOST_LABEL} characters, and no control characters")
-        if new.language not in self.languages:
-            raise NotificationError(f"language: it must be one of {', '.join(self.languages)}")
+        self._check_language(new.language)
         target = Target(
             id=self.new_id(), user=caller.name, channel=new.channel, label=label, language=new.language,
             session=new.session, sealed=self.addresses.keys.hidden(SEALED, address),
@@ -176,6 +190,10 @@ class NotificationService:
         if not await self.queue.write(lambda store: store.put_target(target, MOST_TARGETS, entry)):
             raise NotificationError(f"you have this target already, or {MOST_TARGETS} of them; remove one first")
         return target
+
+    def _check_language(self, language: str) -> None:
+        if language not in self.languages:
+            raise NotificationError(f"language: it must be one of {', '.join(self.languages)}")
 
     def _entry(self, caller: Principal, target_id: str, change: str) -> AuditEntry:
         return AuditEntry(

@@ -10,6 +10,7 @@ from typing import Protocol
 from aggregator.domain.accounts.authorization import Areas, Permission, Principal, Scope
 from aggregator.domain.alerts.types import Alert
 from aggregator.domain.audit.audit_entry import Action, AuditEntry
+from aggregator.domain.quiet.matching import Universe
 from aggregator.domain.read_models import AlertQuery, Box, Camera, Place
 from aggregator.domain.shift import handover as document
 from aggregator.domain.shift.handover import AlertLine, BrokenDevice, Content, Handover, ShiftNote
@@ -25,8 +26,10 @@ from aggregator.domain.shift.scopes import (
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.alerts import AlertReader
 from aggregator.domain.store_port.events import FleetReader
+from aggregator.domain.store_port.quiet import QuietReader
 from aggregator.domain.store_port.shift import HandoverReader, HandoverWriter
 from aggregator.services.monitoring.place_directory import names_of
+from aggregator.services.shift.handover_quiet import quiet_lines
 from common.clock import Clock
 from common.errors import Forbidden, HandoverError
 from protocol.receipts import DoorStatus
@@ -39,7 +42,7 @@ WORKING = frozenset({"up", "starting"})
 _SEE: Permission = "alerts.see"
 
 
-class Reader(AlertReader, FleetReader, HandoverReader, Protocol):
+class Reader(AlertReader, FleetReader, HandoverReader, QuietReader, Protocol):
     """What the service reads."""
 
 
@@ -53,6 +56,7 @@ class HandoverService:
         areas: The areas of each place.
         clock: Of signatures.
         new_id: Gives ids.
+        universe: What there is at each site.
     """
 
     reader: Reader
@@ -60,6 +64,7 @@ class HandoverService:
     areas: Areas
     clock: Clock
     new_id: Callable[[], str]
+    universe: Callable[[], Universe]
 
     def scopes(self, caller: Principal) -> list[str]:
         """Where the caller may hand over, the widest first."""
@@ -169,6 +174,7 @@ class HandoverService:
             hidden_count=reader.alert_count(hidden),
             hidden=document.cut([_line(it, names) for it in reader.alerts(hidden)]),
             devices=tuple(self._broken(within))[: document.MOST_DEVICES],
+            quiet=quiet_lines(reader, self.universe(), within, names, now_ns),
             notes=tuple(reader.shift_notes(_notes_of(scope), since_ns or 0, document.MOST_NOTES)),
         )
 

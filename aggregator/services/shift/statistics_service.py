@@ -66,12 +66,18 @@ class Report:
 
 @dataclass(frozen=True)
 class RuleReport:
-    """What changes of a rule would have done in a span; `complete`: on all of its stored events."""
+    """What changes of a rule would have done in a span.
+
+    Attributes:
+        complete: On all of its stored events.
+        picture_px: The height of the camera's analysed pictures, pixels; 0: not known.
+    """
 
     source: Source
     events: int
     complete: bool
     proposals: Sequence[Proposal]
+    picture_px: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,13 @@ class StatisticsService:
         self._need(caller, source, span)
         history, complete = await asyncio.to_thread(self._history, source, span)
         found = await asyncio.to_thread(proposals, history)
-        return RuleReport(source, len(history.events), complete, found)
+        return RuleReport(source, len(history.events), complete, found, await self.picture_px(source))
+
+    async def picture_px(self, source: Source) -> int:
+        """The height of the analysed pictures of a rule's camera, pixels; 0: not known."""
+        where = (source.site, source.box, source.place)
+        cameras = await asyncio.to_thread(self.reader.cameras)
+        return next((it.height for it in cameras if (it.site, it.box, it.id) == where), 0)
 
     async def replay(self, caller: Principal, source: Source, span: Span, change: Suggestion) -> Effect:
         """What one change of a rule would have done.

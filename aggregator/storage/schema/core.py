@@ -11,6 +11,7 @@ from sqlalchemy import text as sql
 
 from aggregator.storage.schema import alerts as schema_alerts
 from aggregator.storage.schema import feeds as schema_feeds
+from aggregator.storage.schema import floor_plans as schema_floor_plans
 from aggregator.storage.schema import shift as schema_shift
 from aggregator.storage.schema.columns import INTEGER, TEXT, metadata
 from aggregator.storage.schema.columns import blobs as _blob
@@ -22,7 +23,7 @@ from aggregator.storage.schema.columns import series as _series
 from aggregator.storage.schema.columns import table as _table
 from aggregator.storage.schema.columns import texts as _text
 
-__all__ = ["INTEGER", "TEXT", "metadata", "schema_alerts", "schema_feeds", "schema_shift"]
+__all__ = ["INTEGER", "TEXT", "metadata", "schema_alerts", "schema_feeds", "schema_floor_plans", "schema_shift"]
 
 CLIP_OPEN = sql("state IN ('wanted', 'asked')")
 RELEASE_OPEN = sql("state IN ('requested', 'approved', 'ready') OR object <> ''")
@@ -167,3 +168,7 @@ clips = _table(
     _partial("clips_due", "next_ns", where=CLIP_OPEN),
     Index("clips_old", "expires_ns"),
 )
+case_clips = _table(
+    "case_clips", _key("id"), *_text("case_id", "asked_by"), Index("case_clips_by_case", "case_id", "id")
+)  # fmt: skip
+"""Clips of a marked range, which belong to a case."""

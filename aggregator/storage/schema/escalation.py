@@ -61,3 +61,5 @@ notifications = table(
     rowid=True,
 )
 """The durable queue. `effect` is unique: a step notifies a target once."""
+digest_alerts = table("digest_alerts", key("digest"), key("alert"))
+"""The alerts that a digest counts, while it waits; at most `MOST_OF_A_DIGEST` of each."""

@@ -65,7 +65,7 @@ def cameras(db: Connection) -> list[Camera]:
         found += [
             Camera(
                 site=row.site, box=row.box, id=it.id, name=it.name, state=it.state if status.online else "unknown",
-                fps=it.fps, watch=it.watch, seen_ns=row.seen_ns,
+                fps=it.fps, watch=it.watch, seen_ns=row.seen_ns, width=it.width, height=it.height,
                 since=it.since if status.online else "", problem=it.problem if status.online else "",
             )
             for it in status.cameras
@@ -81,6 +81,13 @@ def places(db: Connection) -> list[Place]:
         there: list[receipts.GateStatus | receipts.DoorStatus] = [*status.gates, *status.doors]
         found += [Place(row.site, row.box, status.online, status.timezone, it) for it in there]
     return found
+
+
+def box_jobs(db: Connection, site: str, box: str) -> dict[str, int]:
+    """The jobs that a box has begun → per cent; none where it is not there."""
+    found = select(statuses.c.status).where(statuses.c.site == site, statuses.c.box == box)
+    text = db.execute(found).scalar_one_or_none()
+    return {} if text is None else {it.id: it.progress for it in receipts.stored_status(text).jobs}
 
 
 def timeline(db: Connection, site: str, box: str, place: str, span: tuple[int, int]) -> list[TimelineEvent]:

@@ -34,6 +34,7 @@ from common.errors import (
     LoginThrottled,
     NotificationError,
     PaifangError,
+    PlanError,
     ProcedureError,
     QuietError,
     ReleaseError,
@@ -58,6 +59,7 @@ STATUS: dict[type[PaifangError], int] = {
     ProcedureError: 422,
     QuietError: 422,
     NotificationError: 422,
+    PlanError: 422,
     ReleaseError: 409,
     StaffError: 422,
     StoreError: 503,
@@ -67,7 +69,11 @@ STATUS: dict[type[PaifangError], int] = {
 
 
 def build(
-    http: Http, authenticator: Authenticator, parts: Iterable[Routes], consumers: ConsumerTokens | None = None
+    http: Http,
+    authenticator: Authenticator,
+    parts: Iterable[Routes],
+    pictures_from: str = "",
+    consumers: ConsumerTokens | None = None,
 ) -> FastAPI:
     """The application with its API routes.
 
@@ -75,6 +81,7 @@ def build(
         http: Proxies and the public address.
         authenticator: Knows who a session or a token belongs to.
         parts: Add their routes.
+        pictures_from: The one other origin that pages may load pictures from: map tiles; empty: none.
         consumers: Knows who a consumer's token belongs to.
     """
     app = FastAPI(
@@ -85,7 +92,13 @@ def build(
         generate_unique_id_function=lambda route: route.name,
         middleware=[
             Middleware(BodyLimits, max_bytes=most_bytes),
-            Middleware(AuthMiddleware, authenticator=authenticator, clients=Clients(http), consumers=consumers),
+            Middleware(
+                AuthMiddleware,
+                authenticator=authenticator,
+                clients=Clients(http),
+                pictures_from=pictures_from,
+                consumers=consumers,
+            ),
         ],
     )
     app.router.route_class = ApiRoute

@@ -68,7 +68,7 @@ def add(app: FastAPI, reader: FleetReader, pictures: PictureService, sites: Site
         return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
-_SEEN: tuple[Permission, ...] = ("places.see", "alerts.see", "live.see", "passages.see")
+_SEEN: tuple[Permission, ...] = ("places.see", "alerts.see", "live.see", "passages.see", "plans.see")
 
 
 def _sees(caller: Principal, place: models.PlaceResponse) -> bool:

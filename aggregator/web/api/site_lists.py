@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.site_lists.conflicts import Conflict, ListConflict
 from aggregator.domain.site_lists.list_entry import ListEntry, ListEntryRequest
+from aggregator.domain.store_port.events import EventReader
 from aggregator.services.box_command_service import BoxCommandService
 from aggregator.services.site_lists import site_list_csv
 from aggregator.services.site_lists.passage_service import PassageService
@@ -25,6 +26,7 @@ _NO_ENTRY = "there is no list entry behind this event, or it was removed or repl
 _Why = Annotated[
     str, Query(description="Why conflicting rows replace what is there.", max_length=200, pattern=PRINTABLE)
 ]
+MOST_PASSAGES = 100
 _LISTS: Tags = ["lists"]
 _COMMANDS: Tags = ["gates and doors"]
 _CSV = {
@@ -36,11 +38,14 @@ _CSV = {
 }
 
 
-def add(app: FastAPI, lists: SiteListService, commands: BoxCommandService, passages: PassageService) -> None:
+def add(
+    app: FastAPI, lists: SiteListService, commands: BoxCommandService, passages: PassageService, events: EventReader
+) -> None:
     """Add the routes."""
     _add_lists(app, lists)
     _add_files(app, lists)
     _add_commands(app, commands)
+    _add_passages(app, events)
     _add_reasons(app, passages)
 
 
@@ -143,6 +148,24 @@ def _add_reasons(app: FastAPI, passages: PassageService) -> None:
         if text is None:
             raise HTTPException(404, _NO_ENTRY)
         return models.PlateResponse(text=text)
+
+
+def _add_passages(app: FastAPI, events: EventReader) -> None:
+    @app.get("/api/sites/{site}/boxes/{box}/places/{place}/passages", tags=_COMMANDS)
+    def list_passages(
+        site: NamePath, box: NamePath, place: NamePath, limit: Annotated[int, Query(ge=1, le=MOST_PASSAGES)] = 20
+    ) -> models.PassagesResponse:
+        """The newest events of vehicles or doors at a gate's camera or at a door."""
+        found = events.passages(site, box, place, limit)
+        return models.PassagesResponse(
+            passages=[
+                models.PassageResponse(
+                    id=it.id, kind=it.kind, time=to_rfc3339(it.time_ns),
+                    picture=f"/api/pictures/{it.id}" if it.picture else None,
+                )
+                for it in found
+            ]
+        )  # fmt: skip
 
 
 def _add_commands(app: FastAPI, commands: BoxCommandService) -> None:

@@ -37,6 +37,12 @@ _HIT = {
     "picture": "/api/footage/01890000-0000-7000-8000-000000000000/picture",
 }  # fmt: skip
 
+_VISIT = {
+    "site": "village", "box": "gate-1", "place": "stairs-1", "kind": "zone.entered", "object": "person",
+    "first": "2026-11-23T08:00:00.000000000Z", "last": "2026-11-23T08:01:40.000000000Z", "count": 14,
+    "zones": ["landing"], "hit": _HIT, "continues": False,
+}  # fmt: skip
+
 
 class NewCaseRequest(RequestModel):
     """Opens a case."""
@@ -147,10 +153,39 @@ class SearchResponse(ResponseModel):
     after: str | None = Field(description="The parameter `after` of the next page; null: there is nothing more.")
 
 
+class VisitResponse(ResponseModel):
+    """Hits at one place, of one kind and object class, without a pause of more than a minute; it identifies nobody."""
+
+    model_config = example(_VISIT)
+
+    site: str
+    box: str
+    place: str
+    kind: str
+    object: str = Field(description="Object class; may be empty.")
+    first: Time
+    last: Time
+    count: int = Field(description="How many hits it has on this page.", ge=1)
+    zones: list[str]
+    hit: HitResponse = Field(description="The newest hit with a picture; the newest where none has one.")
+    continues: bool = Field(description="The next page may have earlier hits of it: same place, kind and object.")
+
+
+class VisitsResponse(ResponseModel):
+    """A page of visits, newest first."""
+
+    model_config = example(visits=[_VISIT], searched_until="2026-11-22T00:00:00.000000000Z", after=None)
+
+    visits: list[VisitResponse]
+    searched_until: Time = Field(description="How far back this page has looked.")
+    after: str | None = Field(description="The parameter `after` of the next page; null: there is nothing more.")
+
+
 class ClipStateResponse(ResponseModel):
     """A clip that is not there yet, or cannot be made."""
 
-    model_config = example(state="asked", problem="")
+    model_config = example(state="asked", progress=40, problem="")
 
     state: ClipState
+    progress: int | None = Field(description="Per cent, while the box makes and uploads it; null: not known.")
     problem: str = Field(description="Why there is none; empty otherwise.")

@@ -14,6 +14,11 @@ _ENTRY = {
     "by": "wang", "made": "2026-11-23T08:00:00.000000000Z",
 }  # fmt: skip
 
+_PASSAGE = {
+    "id": "01890000-0000-7000-8000-000000000000", "kind": "vehicle.registered",
+    "time": "2026-11-23T08:00:00.000000000Z", "picture": "/api/pictures/01890000-0000-7000-8000-000000000000",
+}  # fmt: skip
+
 
 class EntryRequest(RequestModel):
     """Adds an entry to a site's list. One with the same text that says something else gives way only with `replace`."""
@@ -146,3 +151,22 @@ class CommandDoneResponse(ResponseModel):
     model_config = example(done=True)
 
     done: bool
+
+
+class PassageResponse(ResponseModel):
+    """An event at a gate or a door; its kind is the decision. The list entry behind it has a route of its own."""
+
+    model_config = example(_PASSAGE)
+
+    id: Id
+    kind: str
+    time: Time
+    picture: str | None = Field(description="Address of its redacted picture; it needs `alerts.see`.")
+
+
+class PassagesResponse(ResponseModel):
+    """The newest events at a gate or a door, newest first."""
+
+    model_config = example(passages=[_PASSAGE])
+
+    passages: list[PassageResponse]

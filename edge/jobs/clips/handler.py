@@ -99,14 +99,14 @@ class ClipHandler:
             with contextlib.suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
             half = path.with_suffix(".mp4.new")
-            self._make(command, half)
+            self._make(command, half, attempt.progress)
             _publish(half, path)
         attempt.progress(MADE)
         self._uplink.upload(
             USE, command.job, ticket, path, attempt.stop, progress=lambda it: attempt.progress(MADE + it * (1 - MADE))
         )
 
-    def _make(self, command: Command, path: Path) -> None:
+    def _make(self, command: Command, path: Path, progress: Callable[[float], None]) -> None:
         """The redacted video from the requested time on, without sound; its comment has camera and times."""
         if self._redactor is None:
             self._redactor = self._open()
@@ -118,6 +118,7 @@ class ClipHandler:
         self._redactor.redact(
             film_of_pieces(lambda: self._player.play(camera, *span, left_out), camera),
             path,
+            progress=lambda frames, expected: progress(MADE * min(1.0, frames / max(1, expected))),
             copy_options=CopyOptions(Fraction(skip_ns, SECOND_NS), about),
         )
 

@@ -15,9 +15,10 @@ from edge.media.orientation import shown
 from edge.recorder.factory import FootageStore
 from edge.recorder.footage.playback import LONGEST_RANGE_NS
 from edge.redaction.snapshots import SnapshotRedactor
+from edge.redaction.stills import redacted_still
 from edge.video.decoder import picture_of
 from edge.video.inference import SizedDetector
-from pipelines.types import CLASSES, Box, Picture
+from pipelines.types import Picture
 from protocol.commands import Command, RecordedRanges, Reply, Span
 
 JOIN_NS = round(1.5 * SECOND_NS)
@@ -25,8 +26,6 @@ JOIN_NS = round(1.5 * SECOND_NS)
 MOST_SPANS = 2_000
 STILL_WINDOW_NS = 5 * SECOND_NS
 """A query for a time without a picture gets the next one within this time."""
-INPUT_PX = (640, 384)
-PERSON = CLASSES.index("person")
 
 
 class FootageQueryHandler:
@@ -65,9 +64,7 @@ class FootageQueryHandler:
             RedactionError: It cannot be redacted; no picture is returned.
         """
         picture = self._picture(command.target, command.from_ns)
-        ranges = self._objects.detect_at(picture, INPUT_PX)
-        persons = [Box(*box) for box in ranges.boxes[ranges.classes == PERSON].tolist()]
-        (jpeg,) = self._redactor.snapshots(picture, [None], persons)
+        jpeg = redacted_still(picture, self._redactor, self._objects)
         return Reply(id=command.id, done=True, picture=jpeg)
 
     def _picture(self, camera: str, at_ns: int) -> Picture:

@@ -57,6 +57,35 @@ def test_a_user_logs_in_through_the_provider(web: Web, zhao: str, page: Page) ->
     expect(page.get_by_test_id("page-staff")).to_have_count(0)
 
 
+def test_ux_26_the_address_asked_for_is_kept_over_the_provider(web: Web, zhao: str, page: Page) -> None:
+    assert zhao
+    page.goto(web.url + "/?severity=critical&status=all")
+    page.get_by_test_id("login-oidc").click()
+    page.get_by_role("button", name="s-1").click()
+    expect(page).to_have_url(web.url + "/?severity=critical&status=all")
+
+
+@pytest.mark.parametrize(
+    "target", ["https://elsewhere.example/", "//elsewhere.example/", "/\\elsewhere.example", "/api/alerts", "x"]
+)
+def test_the_provider_leads_back_to_our_own_pages_only(web: Web, zhao: str, target: str) -> None:
+    assert zhao
+    with web.client() as client:
+        code, state = agreed(client.get("/login/oidc", params={"next": target}).headers["location"], "s-1")
+        back = client.get("/login/oidc/back", params={"code": code, "state": state})
+        assert (back.status_code, 'content="0;url=/"' in back.text, "elsewhere" in back.text) == (200, True, False)
+
+
+def test_a_refused_log_in_keeps_the_address_for_the_next_one(web: Web, zhao: str) -> None:
+    assert zhao
+    with web.client() as client:
+        begun = client.get("/login/oidc", params={"next": '/?severity="><b>'}).headers["location"]
+        code, state = agreed(begun, "s-2")  # an account with a password
+        back = client.get("/login/oidc/back", params={"code": code, "state": state})
+        assert (back.status_code, "<b>" in back.text) == (401, False)
+        assert 'href="/login/oidc?next=%2F%3Fseverity%3D' in back.text
+
+
 def test_the_provider_cannot_open_an_account_that_has_a_password(web: Web, page: Page) -> None:
     page.goto(web.url + "/login/oidc")
     page.get_by_role("button", name="s-2").click()

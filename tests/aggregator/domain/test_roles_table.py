@@ -216,4 +216,6 @@ def test_no_role_does_everything_and_each_does_something() -> None:
     assert all(set(PERMISSIONS) - permissions for permissions in done.values())
     assert "release.ask" not in done["approver"]
     escalation = {"escalation.see", "escalation.change", "notifications.see"}
-    assert done["admin"] == {"staff.manage", "consumers.manage", "trouble.see"} | escalation
+    assert (
+        done["admin"] == {"staff.manage", "consumers.manage", "trouble.see", "plans.see", "plans.change"} | escalation
+    )

@@ -226,7 +226,7 @@ def test_nothing_more_is_sent_once_the_consumer_is_revoked(desk: Desk) -> None:
         assert desk.writer.change_consumer(desk.consumer, revoked, act("revoked"))
         return await post(address, headers, body)
 
-    desk.client.post = revoking  # type: ignore[method-assign]
+    desk.client.post = revoking  # type: ignore[method-assign, assignment]
     desk.turns()
     assert desk.client.sequences == [1]
     assert (desk.hook.position, desk.hook.sending) == (1, 1)

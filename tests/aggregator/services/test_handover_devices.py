@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from agg_support import START_NS, run_apart
 from escalation_kit import alert
+from quiet_kit import UNIVERSE
 
 from aggregator.domain.accounts.authorization import Principal, RoleAssignment
 from aggregator.domain.read_models import Batch, StatusSeen
@@ -24,6 +25,6 @@ def test_a_box_is_away_since_its_alert_says_so(store: Store, writer: Writer, clo
             alerts={"a": alert(1, kind="box.lost", place="gate-1", severity="high", first_ns=START_NS + 5)},
         )
     )
-    service = HandoverService(store.reader(), cast(Any, None), {}, clock, str)
+    service = HandoverService(store.reader(), cast(Any, None), {}, clock, str, lambda: UNIVERSE)
     (box,) = run_apart(service.current(MONITOR, "village")).devices
     assert (box.device, box.box, box.since_ns) == ("box", "gate-1", START_NS + 5)

@@ -147,6 +147,7 @@ def test_ux_07_a_visitor_until_today_is_one_until_the_end_of_the_day_at_the_site
         check(wanted("visitor", until="2026-11-18"), until_ns, zone=local)
 
 
+@example(datetime(2012, 10, 20).date(), SAO_PAULO)  # the next day begins at one o'clock
 @given(
     st.dates(datetime(2000, 1, 1).date(), datetime(2030, 1, 1).date()), st.sampled_from([SHANGHAI, BERLIN, SAO_PAULO])
 )

@@ -108,6 +108,34 @@ def test_ux_16_the_command_refuses_an_existing_name_and_resets_only_on_request(
     assert run("--reset") == 0
 
 
+def test_ux_16_the_command_refuses_a_misspelt_scope_before_it_asks_for_a_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, "{data: d, sites: {village: {areas: {yards: [yard]}}}}")
+
+    def run(*roles: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "stdin", io.StringIO("a long enough password\n"))
+        given = [word for role in roles for word in ("--role", role)]
+        result = cli.main(["aggregator", "user", "add", "li", *given, "--config", str(path)])
+        return result, capsys.readouterr().err
+
+    code, problem = run("auditor", "monitor@vilage")
+    assert (code, "there is no site 'vilage'; did you mean 'village'?" in problem) == (1, True)
+    code, problem = run("monitor@village/yard")
+    assert (code, "there is no area 'yard' at 'village'; did you mean 'yards'?" in problem) == (1, True)
+    assert app.users(aggregator.load(path)) == []
+    assert run("auditor", "monitor@village/yards") == (0, "")
+
+
+def test_ux_16_where_no_site_is_known_a_warning_says_that_scopes_were_not_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a long enough password\n"))
+    words = ["aggregator", "user", "add", "li", "--role", "monitor@village"]
+    assert cli.main([*words, "--config", str(write(tmp_path, "data: d"))]) == 0
+    assert "no site is known yet" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -148,6 +148,13 @@ def test_a_shelved_alert_leaves_the_queue_and_comes_back(client: httpx2.Client, 
     assert client.get(query).json()["counts"]["total"] == 1
 
 
+def _detail(client: httpx2.Client, alert: dict[str, Any], action: str) -> dict[str, Any]:
+    """Of an alert's history entry, without the caller's address."""
+    entries = client.get(f"/api/alerts/{alert['id']}").json()["history"]
+    (found,) = [it["detail"] for it in entries if it["action"] == action]
+    return {key: value for key, value in found.items() if key != "origin"}
+
+
 def test_merge_and_split(client: httpx2.Client, sender: Sender) -> None:
     one, two = see(sender, client, "m-1", "a", "b")
     merged = decide(client, one, "merge", alerts=[two["id"]]).json()
@@ -159,6 +166,10 @@ def test_merge_and_split(client: httpx2.Client, sender: Sender) -> None:
     split = decide(client, three, "split", events=[events[0]["id"]]).json()
     assert (split["alert"]["count"], split["created"]["count"]) == (1, 1)
     assert decide(client, three, "split", events=[events[1]["id"]]).status_code == 409
+    name = {"kind": "zone.entered", "box": one["box"], "place": "m-1"}
+    assert _detail(client, one, "absorbed") == {"count": 1, "alerts": [two["id"]], "names": [name]}
+    assert _detail(client, two, "joined") == {"into": one["id"], "names": [name]}
+    assert _detail(client, three, "split") == {"count": 1, "into": split["created"]["id"]}
 
 
 def test_one_decision_about_many(web: Web, client: httpx2.Client, sender: Sender) -> None:

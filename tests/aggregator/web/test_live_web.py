@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from agg_support import PASSWORD, USER, Web, log_in, wait_until
-from picture_box import Running, camera_views
+from agg_support import PASSWORD, USER, Web, add_staff, log_in, wait_until
+from picture_box import Running, camera_views, recorded
 from playwright.sync_api import Browser, Locator, Page, expect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
@@ -16,9 +16,11 @@ from aggregator import app
 from aggregator.auth.passwords import act_of
 from aggregator.domain.accounts.account import DropUser
 from aggregator.domain.accounts.authorization import RoleAssignment
+from aggregator.domain.audit.audit_anomalies import SHOWN
 from aggregator.web.api.video.live import AWAY, ENDED
 from common.jobs.job import OPEN
 from common.secret import Secret
+from protocol.identifiers import from_rfc3339
 from protocol.live_frames import FrameType
 from protocol.signing.upload_tokens import live_path
 
@@ -167,3 +169,22 @@ def test_a_box_without_the_ticket_does_not_get_in(web: Web) -> None:
                 web.url.replace("http", "ws") + live_path(job),
                 additional_headers={"Authorization": f"Ticket {ticket}"}, proxy=None,
             )  # fmt: skip
+
+
+def test_a_still_comes_redacted_from_the_box_and_is_logged_once(
+    web: Web,
+    running: Running,  # noqa: F811
+) -> None:
+    name = add_staff(web, "monitor@village")
+    address = "/api/stills/village/pictures/yard"
+    with web.logged_in(name) as client:
+        client.headers["Sec-Fetch-Dest"] = "empty"
+        shown, again = client.get(address), client.get(address)
+        assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg"), shown.text
+        assert shown.content[:3] == b"\xff\xd8\xff"
+        assert again.content == shown.content
+        taken_ns = from_rfc3339(shown.headers["picture-time"])
+        assert abs(running.box.cameras[0].clock.wall_ns() - taken_ns) < 60e9
+        missing = client.get("/api/stills/village/pictures/nothing")
+        assert (missing.status_code, missing.json()) == (409, {"error": "there is no such camera"})
+    assert [SHOWN in it.detail for it in recorded(web, "view") if it.who == name] == [True]

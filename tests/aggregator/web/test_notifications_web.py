@@ -137,6 +137,13 @@ def test_targets_are_one_s_own_and_never_shown(web: Web, receiver: Webhook) -> N
         assert stranger.get("/api/me/notifications").json()["targets"] == []
         assert stranger.delete(f"/api/me/notifications/{target}").status_code == 422
         assert stranger.post(f"/api/me/notifications/{target}/test").status_code == 422
+        language = f"/api/me/notifications/{target}/language"
+        assert stranger.put(language, json={"language": "zh-CN"}).status_code == 422
+        assert "language: it must be one of en, zh-CN" in client.put(language, json={"language": "fr"}).text
+        assert client.put(language, json={"language": "zh-CN"}).json()["language"] == "zh-CN"
+        assert client.put(language, json={"language": "en"}).status_code == 200
+        changes = [it.detail["change"] for it in web.audit_entries() if it.target == target]
+        assert changes == ["added: json", "language: zh-CN", "language: en"]
         assert client.post(f"/api/me/notifications/{target}/test").status_code == 202
         wait_until(lambda: bool(receiver.bodies))
         assert receiver.bodies[0]["title"] == "Test message"

@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect
 from aggregator.domain import clip as clips
 from aggregator.domain.audit import audit_entry
 from aggregator.domain.audit.audit_entry import AuditEntry
+from aggregator.services import search_service
 from common.clock import SECOND_NS, SystemClock
 from protocol.event_types import LineCrossed
 from protocol.identifiers import to_rfc3339
@@ -104,6 +105,43 @@ def test_a_question_under_a_case_is_answered_and_recorded(web: Web, filed: dict[
     assert kinds == ["case.opened", "search", "search", "search", "search", "view", "case.closed"]
     assert recorded(web, case)[2].detail["objects"] == "car"
     assert {act.who for act in recorded(web, case)} == {name}
+
+
+def test_visits_have_the_rights_the_audit_and_the_pages_of_a_search(web: Web, filed: dict[str, str]) -> None:
+    def visits(client: httpx2.Client, case: str, words: str) -> httpx2.Response:
+        return client.get(f"/api/footage/visits?case={quote(case)}&from={moment(-2)}&until={moment(0)}&{words}")
+
+    with web.logged_in(add(web, "investigator@hamlet")) as client:
+        case = case_here(client)
+        found = visits(client, case, "site=hamlet").json()
+        assert [(it["place"], it["kind"], it["object"], it["count"]) for it in found["visits"]] == [
+            ("yard-2", "line.crossed", "person", 1), ("yard-1", "zone.entered", "car", 1),
+            ("yard-1", "zone.entered", "person", 1),
+        ]  # fmt: skip
+        assert found["visits"][2]["hit"]["picture"] == f"/api/footage/{filed['person']}/picture"
+        assert (found["after"], [it["continues"] for it in found["visits"]]) == (None, [False] * 3)
+        assert visits(client, case, "site=harbour").status_code == 409
+        assert visits(client, case, "site=hamlet&after=x").status_code == 422
+        assert visits(client, "nothing", "site=hamlet").status_code == 409
+    assert [it.what for it in recorded(web, case)] == ["case.opened", "search"]
+    with web.logged_in(add(web, "monitor")) as client:
+        assert visits(client, case, "site=hamlet").status_code == 403
+
+
+def test_pages_of_visits_end_and_say_which_go_on(
+    web: Web, filed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_service, "MOST_VISITS", 1)
+    span = f"from={moment(-2)}&until={moment(0)}"
+    with web.logged_in(add(web, "investigator@hamlet")) as client:
+        address = f"/api/footage/visits?case={quote(case_here(client))}&{span}&site=hamlet&limit=1"
+        seen, after = [], ""
+        while after is not None:
+            page = client.get(f"{address}&after={after}" if after else address).json()
+            seen += [(it["hit"]["id"], it["continues"]) for it in page["visits"]]
+            after = page["after"]
+    assert [it for it, _ in seen] == [filed[it] for it in ("line", "car", "person")]
+    assert [it for _, it in seen[:2]] == [True, True]
 
 
 def test_ux_19_a_preview_in_the_results_is_no_deliberate_access(web: Web, filed: dict[str, str]) -> None:

@@ -154,6 +154,7 @@ def test_two_people_sign_a_hand_over(web: Web, site: str) -> None:
         newer = coming.post("/api/handovers", json={"scope": site}).json()
         coming.post("/api/handovers", json={"scope": site})
         first = coming.get("/api/handovers", params={"limit": 2}).json()
+        assert site in first["scopes"] or first["scopes"] == ["*"]
         assert [it["state"] for it in first["handovers"]] == ["waiting", "replaced"]
         assert first["handovers"][1]["id"] == newer["id"]
         rest = coming.get("/api/handovers", params={"limit": 2, "before": first["before"]}).json()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from agg_support import START_NS, Sender, Web, add_staff, entered, event, log_in, wait_until
+from agg_support import JPEG, START_NS, Sender, Web, add_staff, entered, event, log_in, wait_until
 from picture_box import Running
 from playwright.sync_api import Page, expect
 from web.test_search_web import moment, new_case
@@ -20,6 +20,7 @@ from aggregator.web.dashboard.i18n.texts import TEXTS
 from aggregator.web.dashboard.investigation.chosen_case import Chosen, ChosenCases
 from common.clock import SECOND_NS, SystemClock
 from protocol.commands import RecordedRanges, Span
+from protocol.identifiers import to_rfc3339
 from protocol.receipts import BoxStatus, CameraStatus, encode
 
 from picture_box import running  # noqa: F401  # isort: skip
@@ -155,3 +156,52 @@ def test_ux_18_a_click_on_the_line_plays_there_and_marks_a_range(
     expect(page.get_by_test_id("marked-range")).to_contain_text("Marked: ")
     page.get_by_test_id("zoom-day").click()
     expect(page.locator("[data-testid=day-line] text")).to_have_count(9)
+    clip_and_hold(web, page)
+    footage_by_api(web)
+
+
+def footage_by_api(web: Web) -> None:
+    """What the page shows of a camera's footage, for programs: ranges, and a redacted still."""
+    now_ns = SystemClock().wall_ns()
+    span = {"from": to_rfc3339(now_ns - HOUR_NS), "to": to_rfc3339(now_ns)}
+    with web.logged_in(add_staff(web, "investigator@village")) as client:
+        camera = next(it for it in web.parts.core.reader.cameras() if (it.box, it.id) == ("pictures", "yard"))
+        path = f"/api/sites/village/boxes/{camera.box}/cameras/{camera.id}"
+        found = client.post(f"{path}/footage", json=span | {"reason": "the lost dog"}).json()
+        assert (len(found["kept"]) >= 1, [it["about"][:5] for it in found["holds"]]) == (True, ["2026/"])
+        still = client.post(f"{path}/still", json={"at": found["kept"][-1]["from"], "reason": "the lost dog"})
+        assert (still.status_code, still.headers["content-type"], still.content[:2]) == (200, "image/jpeg", JPEG[:2])
+        assert client.post(f"{path}/still", json={"at": span["from"], "reason": "x"}).status_code == 409
+        assert client.post(f"{path}/footage", json=span).status_code == 422
+    with web.logged_in(add_staff(web, "monitor@village")) as other:
+        assert other.post(f"{path}/footage", json=span | {"reason": "the lost dog"}).status_code == 403
+
+
+def clip_and_hold(web: Web, page: Page) -> None:
+    """A marked range under a case: a clip that reports its progress and plays, and a hold that stands on the line."""
+    expect(page.get_by_test_id("range-hint")).to_contain_text("Mark begin and end")
+    with web.logged_in() as client:
+        case = new_case(client)
+    page.get_by_test_id("footage-case").fill(case)
+    page.get_by_test_id("footage-case").press("Enter")
+    expect(page.get_by_test_id("marked-range")).to_have_text("")  # another case, another range
+    page.get_by_test_id("mark-in").click()
+    page.get_by_test_id("scrub").evaluate(
+        "it => { it.value = Number(it.value) + 2; it.dispatchEvent(new Event('change')); }"
+    )
+    page.get_by_test_id("mark-out").click()
+    page.get_by_test_id("range-clip").click()
+    expect(page.get_by_test_id("range-done")).to_contain_text("Its progress is shown below")
+    clip = page.get_by_test_id("case-clip")
+    expect(clip).to_contain_text("Clip 1")
+    page.get_by_test_id("range-hold").click()
+    page.get_by_test_id("hold-reason").fill("theft, reported")
+    page.get_by_test_id("hold-send").click()
+    expect(page.get_by_text("Choose a day from today on")).to_be_visible()
+    page.get_by_test_id("hold-until").fill(f"{datetime.now(ZONE) + timedelta(days=30):%Y-%m-%d}")
+    page.get_by_test_id("hold-send").click()
+    expect(page.get_by_test_id("range-done")).to_have_text("The footage is held.", timeout=20_000)
+    expect(page.get_by_test_id("bar-hold")).to_have_count(1)
+    expect(clip).to_have_attribute("data-state", "stored", timeout=60_000)
+    page.get_by_test_id("case-clip-play").click()
+    page.wait_for_function("document.querySelector('[data-testid=case-film] video')?.duration > 0", timeout=20_000)

@@ -12,7 +12,7 @@ from agg_support import JPEG, PASSWORD, USER, Sender, Web, entered, event, plain
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from aggregator.auth.client_address import SESSION_COOKIE
-from aggregator.web.auth_middleware import HEADERS
+from aggregator.web.auth_middleware import CONTENT_POLICY, HEADERS
 from common.clock import SystemClock
 
 POSTS = ["/login", "/logout", "/api/alerts/x/acknowledge", "/api/alerts/x/close"]
@@ -147,6 +147,7 @@ def test_security_headers_are_everywhere(web: Web) -> None:
         for path in ("/login", "/healthz", "/api/alerts", "/nowhere"):
             answer = client.get(path)
             assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+            assert answer.headers["content-security-policy"] == CONTENT_POLICY.format(pictures="")
         assert client.get("/api/alerts").headers["cache-control"] == "no-store"
     with web.logged_in() as client:
         assert client.get("/docs").status_code == 404

@@ -157,6 +157,6 @@ def test_ended_jobs_are_forgotten_at_last(side: Side) -> None:
 def test_progress_is_kept_within_its_bounds(side: Side) -> None:
     side.queue.submit("1", "clip", "cam-1")
     job = side.started()
-    for given, shown in ((-1.0, 0.0), (0.25, 0.25), (7.0, 1.0)):
+    for given, shown in ((-1.0, 0.0), (0.25, 0.25), (0.1, 0.25), (7.0, 1.0)):
         side.queue.progress("1", given)
         assert side.queue.get("1") == msgspec.structs.replace(job, progress=shown)

@@ -21,6 +21,7 @@ from common.jobs.job import Job, Policy
 from edge.jobs.job_store import SqliteJobStore
 from protocol.commands import Command
 from protocol.identifiers import uuid7
+from protocol.receipts import JobStatus
 
 
 @dataclass
@@ -60,6 +61,28 @@ def command(target: str = "cam-1") -> Command:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "data" / "jobs.sqlite3"
+
+
+@dataclass
+class HalfWay(Handler):
+    """A handler that is half done, and cannot upload."""
+
+    def run(self, command: Command, attempt: Attempt) -> None:
+        attempt.progress(0.407)
+        raise UplinkError("the cable is out")
+
+
+def test_the_status_names_jobs_that_have_begun_with_their_per_cent(path: Path) -> None:
+    jobs = Jobs({"clip": HalfWay(), "live": HalfWay(policy=Policy(durable=False))}, SqliteJobStore(path))
+    jobs.start()
+    try:
+        order = command()
+        for it in (order, msgspec.structs.replace(command(), name="live")):
+            jobs.take(it)
+        wait_until(lambda: jobs.queue.count("clip", "waiting") == jobs.queue.count("live", "waiting") == 1, 20)
+        assert jobs.statuses() == [JobStatus(id=order.job, progress=41)]
+    finally:
+        jobs.stop()
 
 
 def test_a_box_that_was_restarted_goes_on_and_starts_nothing_twice(path: Path) -> None:

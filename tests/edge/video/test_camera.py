@@ -234,6 +234,9 @@ def test_ux_12_a_camera_without_a_picture_says_why_and_since_when(server: Served
         wait_until(lambda: rig.camera.up)
         status = camera_status(rig.camera, settings)
         assert (status.since, status.problem) == ("", "")
+        wait_until(lambda: camera_status(rig.camera, settings).height > 0)
+        seen = camera_status(rig.camera, settings)
+        assert (seen.width, seen.height) == rig.tracking.size
 
 
 def test_a_path_that_is_not_there_is_refused(server: Served) -> None:

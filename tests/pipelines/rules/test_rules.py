@@ -82,6 +82,60 @@ def test_a_zone_reports_who_comes_and_goes(
     assert [(i, KIND_OF[type(data)]) for i, data in _walk(_zone(report=report), xs)] == kinds
 
 
+def _heights(rule: ZoneRule | LineRule, steps: Iterable[tuple[float, float]]) -> list[tuple[int, str]]:
+    """What a rule reports of one track with these (x, height in pixels): (look, kind)."""
+    found: list[tuple[int, str]] = []
+    track = _track(OUT)
+    track.moved = True
+    for i, (x, height) in enumerate(steps):
+        _at(track, x)
+        track.filter.y, track.filter.height = 200 - height / 2, height
+        found += [(i, KIND_OF[type(it.data)]) for it in rule.judge([track], T0 + i * LOOK_NS)]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("steps", "kinds"),
+    [
+        ([(OUT, 30), (IN, 30), (IN, 30), (IN, 30)], []),
+        ([(OUT, 50), (IN, 50), (IN, 50)], [(2, "zone.entered")]),
+        ([(IN, 30), (IN, 30), (IN, 45), (IN, 45)], [(3, "zone.entered")]),  # it comes closer, and grows
+        ([(IN, 30), (IN, 45), (IN, 30), (IN, 45)], []),  # inertia: two looks must agree
+        ([(IN, 50), (IN, 50), (IN, 20), (IN, 20), (OUT, 20), (OUT, 20)], [(1, "zone.entered"), (5, "zone.left")]),
+    ],
+)
+def test_a_zone_with_a_minimum_size_counts_objects_that_are_high_enough(
+    steps: list[tuple[float, float]], kinds: list[tuple[int, str]]
+) -> None:
+    assert _heights(_zone(report=BOTH, min_height=40 / HEIGHT), steps) == kinds
+
+
+def test_small_objects_neither_block_nor_crowd_a_zone_with_a_minimum_size() -> None:
+    for height, kinds in ((30, []), (50, ["zone.blocked"])):
+        rule, found = _zone(blocked_s=1, min_height=40 / HEIGHT, report=()), list[str]()
+        track = _track(IN)
+        track.still_since_ns = T0
+        for i in range(12):
+            _at(track, IN)
+            track.filter.y, track.filter.height = 200 - height / 2, height
+            found += [KIND_OF[type(it.data)] for it in rule.judge([track], T0 + i * LOOK_NS)]
+        assert found == kinds
+    rule = _zone(crowded_above=1, min_height=40 / HEIGHT, report=())
+    tracks = [_track(IN, number=1), _track(IN + 30, number=2)]
+    tracks[1].filter.y, tracks[1].filter.height = 185, 30
+    for it in tracks:
+        it.moved = True
+    assert [it for i in range(5) for it in rule.judge(tracks, T0 + i * LOOK_NS)] == []
+
+
+@pytest.mark.parametrize(("height", "kinds"), [(30, []), (50, [(2, "line.crossed")])])
+def test_a_line_with_a_minimum_size_counts_objects_that_are_high_enough(
+    height: float, kinds: list[tuple[int, str]]
+) -> None:
+    steps = [(OUT, height), (OUT, height), (IN, height), (IN, height)]
+    assert _heights(_line(min_height=40 / HEIGHT), steps) == kinds
+
+
 def test_what_was_there_before_never_enters_and_enters_once_it_moves() -> None:
     rule, track = _zone(), _track(IN)
     assert _walk(rule, [IN] * 20, track, moved=False) == []

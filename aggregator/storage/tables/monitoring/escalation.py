@@ -32,7 +32,14 @@ from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.escalation.records import AlertFacts, EscalationDocument, StepEffect, TakenStep, Timer
 from aggregator.storage.engines.database import insert_new, one_of, upsert
 from aggregator.storage.schema.alerts import ALERT_OPEN, alerts
-from aggregator.storage.schema.escalation import TIMER_WAITING, escalation_steps, escalations, notifications, timers
+from aggregator.storage.schema.escalation import (
+    TIMER_WAITING,
+    digest_alerts,
+    escalation_steps,
+    escalations,
+    notifications,
+    timers,
+)
 from aggregator.storage.tables.alerts import history
 from aggregator.storage.tables.audit import entries as audit
 from aggregator.storage.tables.monitoring.notifications import enqueue_bounded
@@ -130,6 +137,12 @@ def follow(db: Connection, changed: Iterable[str], entries: Iterable[HistoryEntr
 def facts(db: Connection, alert_id: str) -> AlertFacts | None:
     """The fields of an alert."""
     return next((_fact(row) for row in db.execute(_facts().where(alerts.c.id == alert_id))), None)
+
+
+def digest_facts(db: Connection, digest: str) -> list[AlertFacts]:
+    """The alerts that a digest names and that are still stored."""
+    named = select(digest_alerts.c.alert).where(digest_alerts.c.digest == digest)
+    return [_fact(row) for row in db.execute(_facts().where(alerts.c.id.in_(named)))]
 
 
 def taken(db: Connection, alert_id: str) -> list[TakenStep]:

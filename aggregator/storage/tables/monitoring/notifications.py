@@ -23,12 +23,24 @@ from sqlalchemy import (
 from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.alerts.history import HistoryEntry
 from aggregator.domain.audit.audit_entry import AuditEntry
-from aggregator.domain.escalation.notification import MOST_CRITICAL, MOST_WAITING, Notification, State, Target
+from aggregator.domain.escalation.notification import (
+    MOST_CRITICAL,
+    MOST_OF_A_DIGEST,
+    MOST_WAITING,
+    Notification,
+    State,
+    Target,
+)
 from aggregator.storage.engines.database import insert_new, one_of
 from aggregator.storage.schema.alerts import alerts
 from aggregator.storage.schema.columns import INTEGER
 from aggregator.storage.schema.core import sessions
-from aggregator.storage.schema.escalation import NOTIFICATION_WAITING, notification_targets, notifications
+from aggregator.storage.schema.escalation import (
+    NOTIFICATION_WAITING,
+    digest_alerts,
+    notification_targets,
+    notifications,
+)
 from aggregator.storage.tables.accounts import within as lies_within
 from aggregator.storage.tables.alerts import history
 from aggregator.storage.tables.audit import entries as audit
@@ -51,11 +63,23 @@ def enqueue_bounded(db: Connection, it: Notification, *, critical: bool = False)
     if waiting < MOST_WAITING + (MOST_CRITICAL if critical else 0):
         enqueue(db, it)
         return
-    digest = (*mine, notifications.c.purpose == "digest", notifications.c.tries == 0)
-    more = {"count": notifications.c.count + 1, "expires_ns": it.expires_ns}
-    if not db.execute(update(notifications).where(*digest).values(more)).rowcount:
-        own = {"purpose": "digest", "effect": f"digest/{it.effect}", "alert": "", "site": "", "place": ""}
+    open_one = (*mine, notifications.c.purpose == "digest", notifications.c.tries == 0)
+    digest = db.execute(select(notifications.c.id).where(*open_one).limit(1)).scalar()
+    if digest is None:
+        own = {"purpose": "digest", "effect": f"digest/{it.effect}", "alert": "", "site": "", "place": "", "count": 0}
         enqueue(db, msgspec.structs.replace(it, **own))
+        digest = it.id
+    _count_in(db, digest, it)
+
+
+def _count_in(db: Connection, digest: str, it: Notification) -> None:
+    """Count an entry's alert in a digest, once."""
+    named = select(func.count()).select_from(digest_alerts).where(digest_alerts.c.digest == digest)
+    room = db.execute(named).scalar_one() < MOST_OF_A_DIGEST
+    if room and not insert_new(db, digest_alerts, {"digest": digest, "alert": it.alert}):
+        return  # it is there, from another level of its chain
+    more = {"count": notifications.c.count + 1, "expires_ns": it.expires_ns}
+    db.execute(update(notifications).where(notifications.c.id == digest).values(more))
 
 
 def due(db: Connection, now_ns: int, limit: int, without: Iterable[str] = ()) -> list[Notification]:
@@ -149,6 +173,7 @@ def purge(db: Connection, before_ns: int, limit: int) -> int:
     old = select(key.id).where(key.state != "waiting", key.ended_ns < before_ns).order_by(key.ended_ns).limit(limit)
     ids = db.execute(old).scalars().all()
     if ids:
+        db.execute(delete(digest_alerts).where(one_of(digest_alerts.c.digest, ids)))
         db.execute(delete(notifications).where(one_of(key.id, ids)))
     return len(ids)
 
@@ -180,6 +205,16 @@ def put_target(db: Connection, it: Target, most: int, entry: AuditEntry) -> bool
     if db.execute(mine).scalar_one() >= most:
         return False
     if not insert_new(db, notification_targets, msgspec.structs.asdict(it)):
+        return False
+    audit.append(db, [entry])
+    return True
+
+
+def set_language(db: Connection, user: str, target_id: str, language: str, entry: AuditEntry) -> bool:
+    """Change the language of a target's messages; False: the user has no such target. Within a transaction."""
+    key = notification_targets.c
+    mine = (key.id == target_id, key.user == user)
+    if db.execute(update(notification_targets).where(*mine).values(language=language)).rowcount != 1:
         return False
     audit.append(db, [entry])
     return True

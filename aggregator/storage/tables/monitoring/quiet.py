@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Table, delete, or_, select
+from sqlalchemy import Connection, Table, delete, func, literal, or_, select
 
 from aggregator.domain.alerts.types import Alert
 from aggregator.domain.quiet.decisions import QuietDecisions
@@ -16,11 +16,13 @@ from aggregator.domain.quiet.shelving import Shelf, Source
 from aggregator.domain.quiet.silence import Silence
 from aggregator.storage.engines.database import upsert
 from aggregator.storage.schema.alerts import ALERT_OPEN, alerts
+from aggregator.storage.schema.columns import INTEGER
 from aggregator.storage.schema.core import statuses
 from aggregator.storage.schema.quiet import maintenance_windows
 from aggregator.storage.schema.quiet import shelves as shelf_table
 from aggregator.storage.schema.quiet import silences as silence_table
 from aggregator.storage.tables.alerts.rows import ALL, read
+from common.clock import SECOND_NS
 from protocol import receipts
 from protocol.identifiers import uuid7
 
@@ -47,6 +49,17 @@ def in_force(db: Connection, now_ns: int) -> QuietDecisions:
         windows(db, now_ns, False, MOST_IN_FORCE),
         shelves(db, now_ns, False, MOST_IN_FORCE),
     )
+
+
+def version(db: Connection) -> tuple[int, ...]:
+    """Another value after each decision: a new one raises the number, an end that was moved the sum of the ends."""
+    found: list[int] = []
+    for table in (silence_table, maintenance_windows, shelf_table):
+        ends_s = func.sum(table.c.until_ns // literal(SECOND_NS, INTEGER))
+        newest = func.max(table.c.made_ns)
+        row = db.execute(select(func.count(), newest, ends_s).select_from(table)).one()
+        found += [int(it or 0) for it in row]
+    return tuple(found)
 
 
 def silences(db: Connection, now_ns: int, ended: bool, limit: int) -> list[Silence]:

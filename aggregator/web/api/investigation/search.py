@@ -9,7 +9,15 @@ from fastapi.responses import JSONResponse, Response
 
 from aggregator.domain.clip import Clip
 from aggregator.domain.investigation.case import Case
-from aggregator.domain.investigation.search_query import SearchQuery, SearchResult, encode_cursor, parse
+from aggregator.domain.investigation.search_query import (
+    Key,
+    SearchQuery,
+    SearchResult,
+    decode_cursor,
+    encode_cursor,
+    parse,
+)
+from aggregator.domain.investigation.visit_grouping import GAP_NS, Visit, VisitGrouper
 from aggregator.services.search_service import SearchService
 from aggregator.storage.object_store import ObjectStorage
 from aggregator.web.api.dependencies import IdPath, Tags, Who, content, errors, shown_by_page
@@ -61,8 +69,22 @@ def _hit(hit: SearchResult) -> models.HitResponse:
     )  # fmt: skip
 
 
-def _clip(clip: Clip) -> models.ClipStateResponse:
-    return models.ClipStateResponse(state=clip.state, problem=clip.problem)
+def goes_on(visit: Visit, after: Key | None) -> bool:
+    """Whether the next page may have hits of a visit, which is the newest of its key that was read."""
+    return after is not None and visit.first_ns - after[0] <= GAP_NS
+
+
+def _visit(visit: Visit, continues: bool) -> models.VisitResponse:
+    shown = visit.shown
+    return models.VisitResponse(
+        site=shown.site, box=shown.box, place=shown.place, kind=shown.kind, object=shown.object,
+        first=to_rfc3339(visit.first_ns), last=to_rfc3339(visit.last_ns), count=visit.count,
+        zones=sorted(visit.zones), hit=_hit(shown), continues=continues,
+    )  # fmt: skip
+
+
+async def _clip(searches: SearchService, clip: Clip) -> models.ClipStateResponse:
+    return models.ClipStateResponse(state=clip.state, progress=await searches.progress(clip), problem=clip.problem)
 
 
 def _question(request: Request, searches: SearchService) -> tuple[str, str | None, SearchQuery]:
@@ -117,6 +139,25 @@ def _add_search(app: FastAPI, searches: SearchService) -> None:
             after=encode_cursor(question, page.after) if page.after is not None else None,
         )
 
+    @app.get("/api/footage/visits", tags=_SEARCH, responses=errors(409))
+    async def search_visits(
+        caller: Who, request: Request, _checked: Annotated[models.SearchParameters, Query()]
+    ) -> models.VisitsResponse:
+        """The same search, with its hits grouped as visits.
+
+        A visit is of one place, kind and object class, without a pause of more than a minute; it identifies nobody. A
+        page ends after 24 visits or 21 pages of hits, so its last visits may go on in the next page.
+        """
+        case, cursor, question = _question(request, searches)
+        grouper, after = VisitGrouper(), decode_cursor(question, cursor) if cursor else None
+        page = await searches.visits_from(caller, case, question, after, grouper)
+        newest = {visit.key: visit for visit in grouper.visits}
+        return models.VisitsResponse(
+            visits=[_visit(it, it is newest[it.key] and goes_on(it, page.after)) for it in grouper.visits],
+            searched_until=to_rfc3339(page.searched_until_ns),
+            after=encode_cursor(question, page.after) if page.after is not None else None,
+        )
+
     @app.get(
         "/api/footage/{event_id}/picture", tags=_SEARCH, response_class=Response,
         responses=content("image/jpeg", "The redacted picture.") | errors(404, 409),
@@ -139,7 +180,7 @@ def _add_clips(app: FastAPI, searches: SearchService, objects: ObjectStorage) ->
         clip = await searches.ask_clip(caller, case, event_id) if is_uuid7(event_id) else None
         if clip is None:
             raise HTTPException(404, none)
-        return _clip(clip)
+        return await _clip(searches, clip)
 
     @app.get(
         "/api/footage/{event_id}/clip", tags=_SEARCH, response_class=Response,
@@ -151,5 +192,5 @@ def _add_clips(app: FastAPI, searches: SearchService, objects: ObjectStorage) ->
         if clip is None:
             raise HTTPException(404, none)
         if clip.state != "stored":
-            return JSONResponse(_clip(clip).model_dump(), 202)
+            return JSONResponse((await _clip(searches, clip)).model_dump(), 202)
         return film(objects, clip, request.headers.get("range"))

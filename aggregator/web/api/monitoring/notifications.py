@@ -78,6 +78,11 @@ def _add_targets(app: FastAPI, notifications: NotificationService) -> None:
         made = await notifications.subscribe(caller, hash_token(session), subscription, wanted.label, wanted.language)
         return _target(made)
 
+    @app.put("/api/me/notifications/{target}/language", tags=_OWN)
+    async def set_target_language(target: IdPath, caller: Who, wanted: models.LanguageRequest) -> models.TargetResponse:
+        """Change the language of the messages to one of one's own targets."""
+        return _target(await notifications.set_language(caller, target, wanted.language))
+
     @app.delete("/api/me/notifications/{target}", tags=_OWN)
     async def remove_target(target: IdPath, caller: Who) -> models.TargetRemovedResponse:
         """Remove one of one's own targets."""

@@ -31,7 +31,9 @@ def _add_documents(app: FastAPI, handovers: HandoverService) -> None:
         """Documents of the caller's scopes, newest first."""
         found = await handovers.newest(caller, limit, place_before(before))
         following = cursor_of(found[-1].left_ns, found[-1].id) if len(found) == limit else None
-        return models.HandoversResponse(handovers=[models.HandoverSummary.of(it) for it in found], before=following)
+        return models.HandoversResponse(
+            handovers=[models.HandoverSummary.of(it) for it in found], before=following, scopes=handovers.scopes(caller)
+        )
 
     @app.get("/api/handovers/current", tags=TAGS, responses=errors(409))
     async def show_current(scope: _Scope, caller: Who) -> models.ContentResponse:

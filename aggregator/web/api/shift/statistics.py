@@ -115,7 +115,8 @@ def _add_quality(app: FastAPI, statistics: StatisticsService) -> None:
         """What one change of a rule would have done to its stored events."""
         source = Source(body.site, body.box, body.camera, body.kind, body.subject)
         span, change = (from_rfc3339(body.from_), from_rfc3339(body.to)), body.change.suggestion()
-        return models.proposal(source, change, await statistics.replay(caller, source, span, change))
+        effect = await statistics.replay(caller, source, span, change)
+        return models.proposal(source, change, effect, await statistics.picture_px(source))
 
 
 def _now_ns(statistics: StatisticsService) -> int:

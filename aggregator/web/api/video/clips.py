@@ -8,7 +8,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import Response, StreamingResponse
 
 from aggregator.domain.clip import Clip
-from aggregator.services.clip_service import ClipService
+from aggregator.services.footage.clip_service import ClipService
 from aggregator.storage.object_store import ObjectStorage
 from aggregator.web.api.dependencies import IdPath, Responses, Who, content, errors
 

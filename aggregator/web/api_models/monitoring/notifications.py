@@ -24,6 +24,14 @@ class TargetRequest(RequestModel):
     language: Language = Field("en", description="Of the messages: `en` or `zh-CN`.")
 
 
+class LanguageRequest(RequestModel):
+    """Another language of the messages to a target."""
+
+    model_config = RequestModel.model_config | example(language="zh-CN")
+
+    language: Language = Field(description="`en` or `zh-CN`.")
+
+
 class PushKeysModel(RequestModel):
     """A browser's keys, base64url."""
 

@@ -7,7 +7,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from aggregator.domain.alerts.types import Acknowledgement, Severity
-from aggregator.domain.shift.handover import MOST_NOTE, AlertLine, BrokenDevice, Content, Handover, ShiftNote
+from aggregator.domain.shift.handover import (
+    MOST_NOTE,
+    AlertLine,
+    BrokenDevice,
+    Content,
+    Handover,
+    QuietLine,
+    ShiftNote,
+)
 from aggregator.domain.shift.procedure import MOST_STEPS, MOST_TEXT, MOST_VERSIONS, Checklist, Procedure
 from aggregator.domain.shift.step import Step
 from aggregator.web.api_models.base import (
@@ -42,9 +50,13 @@ _DEVICE = {
 _NOTE = {
     "id": "01890000-0000-7000-8000-000000000001", "scope": "village", "by": "li", "time": _TIME, "text": "门禁已修。",
 }  # fmt: skip
+_QUIET = {
+    "what": "silence", "sites": ["village"], "covers": {"place": ["Main gate"]}, "owner": "zhang",
+    "reason": "building work at the gate", "from": _TIME, "until": _TIME, "weekly": False,
+}  # fmt: skip
 _CONTENT = {
     "scope": "village", "since": None, "at": _TIME, "counts": {"medium": 1}, "alerts": [_LINE], "hidden_count": 0,
-    "hidden": [], "devices": [_DEVICE], "notes": [_NOTE],
+    "hidden": [], "quiet": [_QUIET], "devices": [_DEVICE], "notes": [_NOTE],
 }  # fmt: skip
 _SIGNED = {
     "id": "01890000-0000-7000-8000-000000000002", "scope": "village", "state": "taken", "left_by": "li", "left": _TIME,
@@ -253,6 +265,32 @@ class NoteResponse(ResponseModel):
         return cls(id=it.id, scope=it.scope, by=it.by, time=to_rfc3339(it.time_ns), text=it.text)
 
 
+class QuietLineResponse(ResponseModel):
+    """A silence, a maintenance window or a shelved source that has not ended."""
+
+    model_config = example(_QUIET)
+
+    what: Literal["silence", "maintenance", "shelf"]
+    sites: list[str]
+    covers: dict[str, list[str]] = Field(
+        description="Field (`area`, `place`, `kind`, `subject`, `object`, `severity`) and its values; none covers all."
+    )
+    owner: str
+    reason: str
+    begin: Time = Field(serialization_alias="from")
+    until: Time
+    weekly: bool = Field(description="It occurs each week.")
+
+    @classmethod
+    def of(cls, it: QuietLine) -> QuietLineResponse:
+        """From the domain's."""
+        return cls(
+            what=it.what, sites=list(it.sites), covers={name: list(values) for name, values in it.covers.items()},
+            owner=it.owner, reason=it.reason, begin=to_rfc3339(it.from_ns), until=to_rfc3339(it.until_ns),
+            weekly=it.weekly,
+        )  # fmt: skip
+
+
 class ContentResponse(ResponseModel):
     """What is handed over."""
 
@@ -265,6 +303,7 @@ class ContentResponse(ResponseModel):
     alerts: list[HandoverLine] = Field(description="The first 500: by severity, unacknowledged first.")
     hidden_count: int = Field(description="Alerts that are shelved, silenced, under maintenance or inhibited.")
     hidden: list[HandoverLine]
+    quiet: list[QuietLineResponse] = Field(description="What has not ended, the next end first; at most 200.")
     devices: list[BrokenDeviceResponse]
     notes: list[NoteResponse]
 
@@ -275,6 +314,7 @@ class ContentResponse(ResponseModel):
             scope=it.scope, since=optional_time(it.since_ns), at=to_rfc3339(it.at_ns),
             counts=it.counts, alerts=[HandoverLine.of(line) for line in it.alerts], hidden_count=it.hidden_count,
             hidden=[HandoverLine.of(line) for line in it.hidden],
+            quiet=[QuietLineResponse.of(line) for line in it.quiet],
             devices=[BrokenDeviceResponse.of(device) for device in it.devices],
             notes=[NoteResponse.of(note) for note in it.notes],
         )  # fmt: skip
@@ -347,7 +387,8 @@ def _summary(it: Handover) -> dict[str, Any]:
 class HandoversResponse(ResponseModel):
     """A page of documents, newest first."""
 
-    model_config = example(handovers=[_SIGNED], before=None)
+    model_config = example(handovers=[_SIGNED], before=None, scopes=["village"])
 
     handovers: list[HandoverSummary]
     before: str | None = Field(description="The parameter `before` of the next page; null: there is nothing more.")
+    scopes: list[str] = Field(description="What the caller may hand over, the widest first.")

@@ -306,13 +306,14 @@ class RuleResponse(ResponseModel):
         """From the service's."""
         return cls(
             source=SourceModel.of(it.source), events=it.events, complete=it.complete,
-            proposals=[proposal(it.source, one.change, one.effect) for one in it.proposals],
+            proposals=[proposal(it.source, one.change, one.effect, it.picture_px) for one in it.proposals],
         )  # fmt: skip
 
 
-def proposal(source: Source, change: Suggestion, effect: Effect) -> ProposalModel:
-    """A change with its effect."""
-    return ProposalModel(change=ChangeModel.of(change), effect=EffectModel.of(effect), yaml=yaml_of(source, change))
+def proposal(source: Source, change: Suggestion, effect: Effect, picture_px: int) -> ProposalModel:
+    """A change with its effect; `picture_px` is the height of the camera's pictures, 0 where it is not known."""
+    lines = yaml_of(source, change, picture_px)
+    return ProposalModel(change=ChangeModel.of(change), effect=EffectModel.of(effect), yaml=lines)
 
 
 class ReplayRequest(RequestModel):

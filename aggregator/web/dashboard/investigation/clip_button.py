@@ -17,9 +17,13 @@ from aggregator.web.dashboard.shell.page_layout import html
 from common.errors import PaifangError
 
 EVERY_S = 1.0
-STEPS = {"wanted": 1, "asked": 2, "stored": 3, "failed": 3}
-"""Of three: it waits for the box, the box makes and uploads it, it is here."""
 Who = Callable[[], Awaitable[Principal | None]]
+
+
+def clip_text(clip: Clip, progress: int | None, words: Texts) -> str:
+    """Where a clip that is not stored stands, with the per cent that its box has done, or why there is none."""
+    key = "clip.making" if clip.state == "asked" and progress is not None else f"clip.{clip.state}"
+    return f"{words[key].format(progress=progress)} {clip.problem}".rstrip()
 
 
 class ClipButton:
@@ -36,7 +40,6 @@ class ClipButton:
     def __init__(self, searches: SearchService, who: Who, words: Texts, case: str, event: str) -> None:
         self._searches, self._who, self._words = searches, who, words
         self._case, self._event = case, event
-        self._seconds = 0
         button = html(words["search.clip"], "", "button", "type=button data-testid=ask-clip")
         button.on("click", self._ask)
         self._place = html("", props="role=status data-testid=clip-progress")
@@ -51,32 +54,31 @@ class ClipButton:
         except PaifangError as error:
             self._say(error_text(error, self._words))
             return
-        self._seconds = 0
-        self._show(clip)
+        await self._show(clip)
 
     async def _look(self) -> None:
         try:
             caller = await self._who()
             if caller is None:
                 return
-            self._seconds += round(EVERY_S)
-            self._show(await self._searches.clip(caller, self._case, self._event, show=False))
+            await self._show(await self._searches.clip(caller, self._case, self._event, show=False))
         except PaifangError as error:
             self._timer.deactivate()
             self._say(error_text(error, self._words))
 
-    def _show(self, clip: Clip | None) -> None:
+    async def _show(self, clip: Clip | None) -> None:
         state = "failed" if clip is None else clip.state
+        progress = None if clip is None else await self._searches.progress(clip)
         waits = state in ("wanted", "asked")
         (self._timer.activate if waits else self._timer.deactivate)()
         if state == "stored":
             source = f"/api/footage/{escape(self._event)}/clip?case={quote(self._case)}"
             self._place.set_content(f'<video src="{source}" controls muted autoplay data-testid="hit-clip"></video>')
             return
-        text = self._words[f"clip.{state}"].format(seconds=self._seconds)
-        problem = f" {clip.problem}" if clip is not None and clip.problem else ""
-        bar = f'<progress max="3" value="{STEPS[state]}" aria-label="{escape(text)}"></progress> ' if waits else ""
-        self._place.set_content(f"{bar}{escape(text + problem)}")
+        text = self._words["clip.failed"] if clip is None else clip_text(clip, progress, self._words)
+        value = f'value="{progress}" ' if progress is not None else ""
+        bar = f'<progress max="100" {value}aria-label="{escape(text, quote=True)}"></progress> ' if waits else ""
+        self._place.set_content(f"{bar}{escape(text)}")
 
     def _say(self, text: str) -> None:
         self._place.set_content(escape(text))

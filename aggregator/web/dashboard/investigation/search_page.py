@@ -28,10 +28,6 @@ from protocol.event_types import KINDS
 
 HOURS = 24
 FORM = "%Y-%m-%dT%H:%M"
-VISITS = 24
-"""So many more visits a page shows."""
-MOST_PAGES = 20
-"""So many pages of hits are read for that."""
 
 
 def visit_html(visit: Visit, case: str, words: Texts, where: tuple[str, str], when: str) -> str:
@@ -202,14 +198,7 @@ class SearchPage:
         caller = await self._frame.who()
         if caller is None:
             return
-        before = len(self._grouper.visits)
-        page = await self._searches.search_from(caller, case, question, self._after)
-        self._grouper.add(page.hits)
-        for _ in range(MOST_PAGES):
-            if page.after is None or len(self._grouper.visits) >= before + VISITS:
-                break
-            page = await self._searches.next_page(question, page.after)
-            self._grouper.add(page.hits)
+        page = await self._searches.visits_from(caller, case, question, self._after, self._grouper)
         self._after = page.after
         self._show()
         until = datetime.fromtimestamp(page.searched_until_ns // SECOND_NS, self._zone(self._cases[case].site))

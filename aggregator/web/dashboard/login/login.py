@@ -59,7 +59,8 @@ def page(language: str, problem: str = "", provider: str = "", *, target: str = 
         notice = f'<p class="problem" role="alert" data-testid="login-problem">{html.escape(problem)}</p>'
     script = "<script>sessionStorage.setItem('paifang-ended', '1')</script>" if ended else ""
     text = words["login.other"].format(name=html.escape(provider))
-    other = f'<p><a class="button" href="/login/oidc" data-testid="login-oidc">{text}</a></p>' if provider else ""
+    address = "/login/oidc" + (f"?next={quote(target, safe='')}" if target else "")
+    other = f'<p><a class="button" href="{address}" data-testid="login-oidc">{text}</a></p>' if provider else ""
     return f"""<!doctype html>
 <html lang="{language}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -107,8 +108,8 @@ def mount(app: FastAPI, routes: LoginRoutes) -> None:
             samesite="strict", secure=is_secure(request),
         )  # fmt: skip
 
-    def refuse(request: Request, error: Exception) -> Response:
-        return _refused(error, language_of(request), metrics, provider, "")
+    def refuse(request: Request, error: Exception, target: str) -> Response:
+        return _refused(error, language_of(request), metrics, provider, target)
 
     if routes.oidc is not None:
         oidc_login.mount(app, routes.oidc, routes.accounts, authenticator, welcome=welcome, refuse=refuse)

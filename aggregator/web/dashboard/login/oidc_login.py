@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import html
 from collections.abc import Callable
 
 from fastapi import FastAPI, Request
@@ -14,11 +15,20 @@ from aggregator.auth.authenticator import PROVIDER, Authenticator
 from aggregator.auth.client_address import address_of, cookie_name, is_secure, prefix_of
 from aggregator.auth.oidc import WAIT_S, OidcClient
 from aggregator.auth.rate_limiter import RateLimiter
+from aggregator.web.first_pages import own_page
 from common.errors import LoginError, StoreError
 
 STATE_COOKIE = "paifang_oidc"
-_ON = '<!doctype html><meta http-equiv="refresh" content="0;url=/"><a href="/">Paifang</a>'
-"""A page of ours in between: browsers keep a strict cookie back on redirects that began elsewhere."""
+
+
+def onward(target: str) -> str:
+    """A page of ours in between: browsers keep a strict cookie back on redirects that began elsewhere.
+
+    Args:
+        target: A page of ours; empty for the first one.
+    """
+    where = html.escape(own_page(target) or "/", quote=True)
+    return f'<!doctype html><meta http-equiv="refresh" content="0;url={where}"><a href="{where}">Paifang</a>'
 
 
 def mount(
@@ -28,7 +38,7 @@ def mount(
     authenticator: Authenticator,
     *,
     welcome: Callable[[Request, Response, str], None],
-    refuse: Callable[[Request, Exception], Response],
+    refuse: Callable[[Request, Exception, str], Response],
 ) -> None:
     """Add `/login/oidc` and `/login/oidc/back`.
 
@@ -38,17 +48,18 @@ def mount(
         accounts: Users that are tied to it.
         authenticator: Makes sessions.
         welcome: Puts a session's token into an answer.
-        refuse: Makes the answer to a log-in that failed.
+        refuse: Makes the answer to a log-in that failed, with the page that the next one leads back to.
     """
     limit = RateLimiter(accounts.clock, 30, 300.0)
 
     @app.get("/login/oidc", include_in_schema=False)
     async def go(request: Request) -> Response:
+        target = own_page(request.query_params.get("next", ""))
         try:
             limit.take(prefix_of(address_of(request)))
-            url, state = await run_in_threadpool(provider.begin)
+            url, state = await run_in_threadpool(provider.begin, target)
         except LoginError as error:
-            return refuse(request, error)
+            return refuse(request, error, target)
         response = RedirectResponse(url, 303)
         name, secure = cookie_name(request, STATE_COOKIE), is_secure(request)
         response.set_cookie(name, state, max_age=WAIT_S, httponly=True, samesite="lax", secure=secure)
@@ -56,16 +67,18 @@ def mount(
 
     @app.get("/login/oidc/back", include_in_schema=False)
     async def back(request: Request, state: str = "", code: str = "") -> Response:
+        target = ""
         try:
             kept = request.cookies.get(cookie_name(request, STATE_COOKIE), "")
             if not state or not hmac.compare_digest(state.encode(), kept.encode()):
                 raise LoginError("this log-in did not begin in this browser")
+            target = provider.target(state)
             subject = await run_in_threadpool(provider.finish, state, code)
             user = await run_in_threadpool(accounts.user_of, subject)
             token = await run_in_threadpool(authenticator.let_in, user, PROVIDER)
         except (LoginError, StoreError) as error:
-            return refuse(request, error)
-        response = HTMLResponse(_ON)
+            return refuse(request, error, target)
+        response = HTMLResponse(onward(target))
         welcome(request, response, token)
         name = cookie_name(request, STATE_COOKIE)
         response.delete_cookie(name, secure=is_secure(request), httponly=True, samesite="lax")

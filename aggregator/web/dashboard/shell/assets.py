@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import nicegui
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse, Response
@@ -37,6 +38,9 @@ class _Files(StaticFiles):
         return response
 
 
+LEAFLET = f"/assets/leaflet-{nicegui.__version__}"
+"""Leaflet 1.9, which the dashboard's framework brings along; only the map loads it."""
+_LEAFLET_FOLDER = Path(nicegui.__file__).parent / "elements" / "leaflet" / "dist"
 WORKER = "/notifications/worker.js"
 """The service worker of Web Push. Its address stays, because a browser's subscription belongs to it."""
 
@@ -49,4 +53,5 @@ def mount(app: FastAPI) -> None:
     def push_worker() -> FileResponse:
         return FileResponse(worker, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
+    app.mount(LEAFLET, GZipMiddleware(_Files(directory=_LEAFLET_FOLDER), minimum_size=500))
     app.mount(ADDRESS, GZipMiddleware(_Files(directory=FOLDER), minimum_size=500))

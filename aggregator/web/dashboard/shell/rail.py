@@ -11,6 +11,7 @@ from aggregator.web.dashboard.i18n.texts import Texts
 PAGES = {
     "/": "alerts",
     "/live": "live",
+    "/map": "map",
     "/gates": "gates",
     "/devices": "devices",
     "/shift": "shift",
@@ -39,16 +40,19 @@ RAILS: dict[Role, tuple[str, ...]] = {
     "investigator": ("/search", "/footage", "/releases"),
     "approver": ("/releases",),
     "auditor": ("/record",),
-    "installer": ("/devices",),
-    "responder": ("/", "/devices"),
-    "admin": ("/staff", "/escalation", "/consumers"),
+    "installer": ("/devices", "/map"),
+    "responder": ("/", "/map", "/devices"),
+    "admin": ("/staff", "/escalation", "/map", "/consumers"),
 }
 """Role → its pages, the first one first."""
+UNDER = {"/map": "/live"}
+"""Page → the one in the navigation that leads to it, for those who do not have it there."""
 PHONE_ITEMS = 5
 """The bar at the bottom of a telephone has so many."""
 _PATHS = {
     "/": '<path d="M6 16v-5a6 6 0 0 1 12 0v5l2 2H4zM10 21h4"/>',
     "/live": '<path d="M3 5h8v6H3zM13 5h8v6h-8zM3 13h8v6H3zM13 13h8v6h-8z"/>',
+    "/map": '<path d="M3 6l6-2 6 2 6-2v14l-6 2-6-2-6 2zM9 4v14M15 6v14"/>',
     "/gates": '<path d="M5 21V4h10v17M15 8h4v13M11 12v2M3 21h18"/>',
     "/devices": '<path d="M3 7h12v9H3zM15 10l6-3v9l-6-3M7 20h6"/>',
     "/shift": '<path d="M4 8h13l-3-3M20 16H7l3 3"/>',
@@ -83,6 +87,7 @@ def rail_of(caller: Principal) -> list[str]:
 def rail_html(caller: Principal, current: str, words: Texts) -> str:
     """The navigation: icons with words; on a telephone five of them, the rest behind "More"."""
     pages = rail_of(caller)
+    current = current if current in pages else UNDER.get(current, current)
     shown = pages if len(pages) <= PHONE_ITEMS else pages[: PHONE_ITEMS - 1]
     items = "".join(
         _item(page, current, words, "" if page in shown else "beyond", f"page-{PAGES[page]}") for page in pages

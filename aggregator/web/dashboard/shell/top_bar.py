@@ -12,6 +12,7 @@ from aggregator.domain.accounts.authorization import Permission, Principal
 from aggregator.domain.alerts.types import SEVERITIES
 from aggregator.services.monitoring.quiet_universe import KINDS
 from aggregator.web.dashboard.i18n.texts import LANGUAGES, Texts
+from aggregator.web.dashboard.shell import assets
 from aggregator.web.dashboard.shell.rail import PAGES, icon, rail_html, rail_of
 from aggregator.web.dashboard.shell.style import LOGO_SVG
 
@@ -23,6 +24,7 @@ PAGE_TEXTS: dict[str, tuple[str, ...]] = {
     "/silences": ("form.", "silences."),
     "/escalation": ("form.", "escalation.", "notify.", "silences.day."),
     "/notifications": ("form.", "notify."),
+    "/map": ("map.",),
     "/consumers": ("form.", "consumers", "escalation.letters.tries"),
 }
 """The same for single pages."""
@@ -30,10 +32,10 @@ _MAY: dict[str, Permission] = {
     "see": "alerts.see", "work": "alerts.work", "live": "live.see", "clips": "clips.see", "footage": "footage.look",
     "cases": "case.work", "gates": "passages.see", "places": "places.see",
     "silence": "silences.change", "escalation": "escalation.change", "letters": "notifications.see",
-    "reports": "reports.see",
+    "reports": "reports.see", "plans": "plans.see", "plan": "plans.change",
 }  # fmt: skip
 """What the scripts ask before they offer something. The API decides."""
-SCOPED = ("/", "/live", "/devices")
+SCOPED = ("/", "/live", "/map", "/devices")
 """Pages whose content follows the filter of site and area."""
 
 
@@ -134,6 +136,7 @@ def _user(data: ShellData, words: Texts) -> str:
 def _script_data(data: ShellData, words: Texts) -> dict[str, object]:
     caller = data.caller
     own: dict[str, object] = {"kinds": sorted(KINDS)} if data.path == "/silences" else {}
+    own |= {"leaflet": assets.LEAFLET} if data.path == "/map" else {}
     return own | {
         "path": data.path,
         "language": data.language,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from html import escape
 
-from aggregator.domain.shift.handover import SEVERITIES, AlertLine, BrokenDevice, Content, Handover
+from aggregator.domain.shift.handover import SEVERITIES, AlertLine, BrokenDevice, Content, Handover, QuietLine
 from aggregator.services.site_clock import SiteClock
 from aggregator.web.dashboard.i18n.texts import Texts
 from aggregator.web.dashboard.shift.parts import kind_text, scope_text, severity_html, table_html, time_html
+
+_IN_WORDS = frozenset({"kind", "object", "severity"})
 
 
 def content_html(content: Content, sites: SiteClock, words: Texts) -> str:
@@ -26,6 +28,8 @@ def content_html(content: Content, sites: SiteClock, words: Texts) -> str:
         f"<p>{escape(left_out)}</p>" if left_out else "",
         f"<h3>{escape(words['shift.hidden'])} ({content.hidden_count})</h3>",
         _alerts(content.hidden, words["shift.hidden"], sites, words, hidden=True),
+        f"<h3>{escape(words['shift.quiet'])} ({len(content.quiet)})</h3>",
+        _quiet(content.quiet, sites, words),
         f"<h3>{escape(words['shift.devices'])} ({len(content.devices)})</h3>",
         _devices(content.devices, sites, words),
         f"<h3>{escape(words['shift.notes'])} ({len(content.notes)})</h3>",
@@ -83,6 +87,30 @@ def _alert_row(it: AlertLine, sites: SiteClock, words: Texts, *, hidden: bool) -
         why = escape(words[f"shift.why.{it.suppression}"])
         row.append(f"{why} · {time_html(sites, it.site, it.until_ns)}")
     return row
+
+
+def _quiet(lines: tuple[QuietLine, ...], sites: SiteClock, words: Texts) -> str:
+    if not lines:
+        return _none(words)
+    rows = [
+        [
+            escape(words[f"shift.quiet.{it.what}"] + (f" · {words['shift.quiet.weekly']}" if it.weekly else "")),
+            escape(_covers(it, sites, words)), time_html(sites, it.sites[0], it.from_ns),
+            time_html(sites, it.sites[0], it.until_ns), escape(it.owner), escape(it.reason),
+        ]
+        for it in lines
+    ]  # fmt: skip
+    heads = [words[f"shift.head.{name}"] for name in ("quiet", "covers", "from", "quiet_until", "owner", "reason")]
+    return table_html(words["shift.quiet"], heads, rows)
+
+
+def _covers(it: QuietLine, sites: SiteClock, words: Texts) -> str:
+    """What it covers, in words: the sites, then each field that has values."""
+    parts = [", ".join(sites.name(site) for site in it.sites)]
+    for name, values in it.covers.items():
+        shown = [words.get(f"{name}.{value}", value) if name in _IN_WORDS else value for value in values]
+        parts.append(f"{words[f'silences.match.{name}']}: {', '.join(shown)}")
+    return " · ".join(parts)
 
 
 def _devices(devices: tuple[BrokenDevice, ...], sites: SiteClock, words: Texts) -> str:

@@ -175,7 +175,7 @@ def rule_html(report: RuleReport, words: Texts) -> str:
         )  # fmt: skip
         parts.append(
             f"<h3>{escape(change_text(it.change, words))}</h3><p>{escape(effect)}</p>"
-            f'<pre class="yaml" tabindex="0">{escape(yaml_of(report.source, it.change))}</pre>'
+            f'<pre class="yaml" tabindex="0">{escape(yaml_of(report.source, it.change, report.picture_px))}</pre>'
         )
     parts.append(f'<p class="soft">{escape(words["reports.limits"])}</p>')
     return "".join(parts)

@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from html import escape
 from zoneinfo import ZoneInfo
 
+import msgspec
 from nicegui import Client, ui
 from nicegui.events import GenericEventArguments
 
 from aggregator.domain.read_models import Camera
 from aggregator.domain.store_port.events import EventReader
 from aggregator.services.box_command_service import BoxCommandService
+from aggregator.services.footage.case_footage_service import CaseFootageService
 from aggregator.web.dashboard.forms.form import Form
 from aggregator.web.dashboard.html import footage_html as views
 from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
 from aggregator.web.dashboard.shell import assets
 from aggregator.web.dashboard.shell.page_layout import Known, PageContext, PageLayout, PageSession, html
+from aggregator.web.dashboard.video.range_actions import RangeActions
 from common.clock import MILLISECOND_NS, SECOND_NS
 from common.errors import ContractError, PaifangError
 from protocol.commands import CommandName, RecordedRanges, Reply, Span
@@ -39,13 +43,27 @@ NEWEST_S = 5
 """A day opens this long before the newest footage."""
 
 
+@dataclass(frozen=True)
+class FootageServices:
+    """What the page works with.
+
+    Args:
+        events: Those on the timeline.
+        commands: Requests footage from boxes.
+        case_footage: Clips and holds of marked ranges.
+    """
+
+    events: EventReader
+    commands: BoxCommandService
+    case_footage: CaseFootageService
+
+
 class FootagePage:
     """One open page.
 
     Args:
         context: What every page needs.
-        events: Those on the timeline.
-        commands: Requests footage from boxes.
+        services: Events, footage, and what cases do with it.
         chosen: The case and range of each session.
         visitor: The user who opened it.
         known: Cameras and boxes.
@@ -54,14 +72,14 @@ class FootagePage:
     def __init__(
         self,
         context: PageContext,
-        events: EventReader,
-        commands: BoxCommandService,
+        services: FootageServices,
         chosen: ChosenCases,
         visitor: PageSession,
         *,
         known: Known,
     ) -> None:
-        self._context, self._reader, self._commands, self._words = context, events, commands, visitor.words
+        self._context, self._words = context, visitor.words
+        self._reader, self._commands, self._case_footage = services.events, services.commands, services.case_footage
         within = visitor.caller.within("footage.look")
         self._frame = PageLayout(context, "/footage", visitor)
         self._cameras = {f"{it.site}/{it.box}/{it.id}": it for it in known.cameras if within.holds(it.site, it.id)}
@@ -144,7 +162,23 @@ class FootagePage:
             ):
                 html(escape(words[label]), "", "button", f"type=button data-testid={test_id}").on("click", act)
             self._range = html("", "where", props="role=status data-testid=marked-range")
+        self._actions = self._range_actions()
         self._tool_row.set_visibility(False)
+
+    def _range_actions(self) -> RangeActions | None:
+        """For users who work on cases."""
+        if not (self._visitor.caller.may("search") and self._visitor.caller.may("case.work")):
+            return None
+        zones = self._zones
+        return RangeActions(
+            self._case_footage, self._words, self._frame.who,
+            lambda site, box: self._context.sites.zone(site, zones.get((site, box))), self._cameras, held=self._placed,
+        )  # fmt: skip
+
+    async def _placed(self, hold: Span) -> None:
+        """A hold was placed: it stands on the line at once."""
+        self._kept = msgspec.structs.replace(self._kept, holds=(*self._kept.holds, hold))
+        await self._draw()
 
     def _chosen(self) -> Camera:
         return self._cameras[str(self._camera.value)]
@@ -198,7 +232,7 @@ class FootagePage:
         self._move(max(0, (at_ns - day[0]) // SECOND_NS))
         for element in (self._scrub, self._play, self._tool_row):
             element.set_visibility(bool(reply.kept.spans))
-        self._tell_range()
+        await self._tell_range()
         if reply.kept.spans:
             await self._still()
 
@@ -248,7 +282,7 @@ class FootagePage:
         self._view = views.zoomed(self._view, self._day, at, factor)
         await self._draw()
 
-    def _mark(self, end: str) -> None:
+    async def _mark(self, end: str) -> None:
         """Begin or end of the range that clips and requests take, at the moment that is shown."""
         kept = self._chosen_cases.of(self._visitor.token)
         at_ns = self._day[0] + self._at_s * SECOND_NS
@@ -257,18 +291,15 @@ class FootagePage:
         if end_ns and begin_ns >= end_ns:  # the other end no longer fits
             begin_ns, end_ns = (begin_ns, 0) if end == "from_ns" else (0, end_ns)
         self._chosen_cases.change(self._visitor.token, from_ns=begin_ns, to_ns=end_ns, camera=str(self._camera.value))
-        self._tell_range()
+        await self._tell_range()
 
-    def _tell_range(self) -> None:
-        kept, words, camera = self._chosen_cases.of(self._visitor.token), self._words, self._chosen()
-        if kept.camera != str(self._camera.value):
-            self._range.set_content("")
-            return
-        text = views.range_html((kept.from_ns, kept.to_ns), self._zone(camera), words)
-        whole = kept.from_ns and kept.to_ns
-        if whole and kept.case and self._visitor.caller.may("release.ask", camera.site, camera.id):
-            text += f' <a href="/releases" data-testid="range-release">{escape(words["release.ask"])}</a>'
-        self._range.set_content(text)
+    async def _tell_range(self) -> None:
+        kept, camera = self._chosen_cases.of(self._visitor.token), self._chosen()
+        here = kept.camera == str(self._camera.value)
+        text = views.range_html((kept.from_ns, kept.to_ns), self._zone(camera), self._words)
+        self._range.set_content(text if here else "")
+        if self._actions is not None:
+            await self._actions.show(kept if here else replace(kept, from_ns=0, to_ns=0))
 
     def _move(self, at_s: int) -> None:
         self._at_s = at_s
@@ -346,12 +377,10 @@ class FootagePage:
         self._move(max(0, min(seconds, (self._day[1] - self._day[0]) // SECOND_NS - 1)))
 
 
-async def show(
-    context: PageContext, events: EventReader, commands: BoxCommandService, chosen: ChosenCases, client: Client
-) -> None:
+async def show(context: PageContext, services: FootageServices, chosen: ChosenCases, client: Client) -> None:
     """Build a page for a request."""
     # before the first wait: later it is no part of the page
     ui.add_body_html(f'<script type="module" src="{assets.ADDRESS}/footage/main.js"></script>')
     asked = dict(client.request.query_params)
     visitor, known = PageSession.of(client), await context.known()
-    await FootagePage(context, events, commands, chosen, visitor, known=known).build(asked)
+    await FootagePage(context, services, chosen, visitor, known=known).build(asked)

@@ -25,6 +25,7 @@ from aggregator.domain.quality.replay import (
 )
 from aggregator.domain.quality.suggestions import RuleHistory, proposals
 from common.clock import SECOND_NS
+from pipelines.settings import ZoneSettings
 
 HOUR_NS = 3600 * SECOND_NS
 MIDNIGHT = 20_000 * 24 * HOUR_NS
@@ -160,6 +161,18 @@ def test_no_suggestion_ever_loses_a_real_alert(events: list[StoredEvent], outcom
     for it in proposals(RuleHistory(events, outcomes, UTC)):
         assert it.effect == replay(it.change, events, outcomes)
         assert it.effect.gone_by_outcome["real"] == 0 < it.effect.gone_by_outcome["false_alarm"]
+
+
+@pytest.mark.parametrize(
+    ("height_px", "picture_px", "share"), [(44, 360, 0.122), (36, 360, 0.1), (500, 360, 0.999), (44, 0, None)]
+)
+def test_a_minimum_size_is_a_setting_that_the_box_takes(height_px: float, picture_px: int, share: float | None) -> None:
+    lines = yaml.safe_load(yaml_of(YARD, MinimumHeight(height_px), picture_px))
+    zone = lines["cameras"][0]["zones"][0]
+    assert zone == {"name": "yard", "min_height": share}
+    if share is not None:
+        taken = ZoneSettings(polygon=((0, 0), (1, 0), (1, 1)), **zone)
+        assert taken.min_height * picture_px <= height_px, "no object that is just high enough is lost"
 
 
 @pytest.mark.parametrize("change", [Inertia(5), MinimumHeight(44), Mask(1, 2, 3, 4), Asleep(time(22), time(6, 30))])

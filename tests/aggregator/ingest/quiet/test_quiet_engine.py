@@ -17,10 +17,12 @@ from aggregator.domain.quiet.decisions import QuietDecisions
 from aggregator.domain.quiet.maintenance import Weekly
 from aggregator.domain.quiet.matching import Matcher
 from aggregator.domain.quiet.shelving import Source
+from aggregator.domain.quiet.silence import end
 from aggregator.domain.read_models import AlertQuery
 from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
 from aggregator.ingest.quiet import quiet_engine
+from aggregator.ingest.quiet.quiet_engine import NOTICED_S
 from aggregator.messaging.mqtt_client import InboundMessage
 from common.clock import SECOND_NS, FakeClock
 from common.errors import StoreError
@@ -98,6 +100,23 @@ def restart(writer: Writer, store: Store, clock: FakeClock, new_id: Callable[[],
 @pytest.fixture
 def room(processor: BatchProcessor, store: Store, clock: FakeClock) -> Room:
     return Room(processor, store, clock)
+
+
+def test_what_another_process_decides_counts_here_within_seconds(
+    room: Room, restart: Callable[[], Room], store: Store
+) -> None:
+    room.see(entered("first"), place="cam-2")  # it has read the decisions
+    room.wait(1)
+    other = restart()
+    other.silence(hours=1)
+    room.wait(NOTICED_S)
+    room.see(entered())
+    assert sorted(suppressions(store)) == ["", "silenced"]
+    (made,) = store.reader().silences(room.now_ns, False, 10)
+    other.decide(silences=[end(made, "zhang", other.now_ns)])
+    room.wait(NOTICED_S)
+    room.see(entered("gate"))
+    assert suppressions(store) == ["", "", ""]
 
 
 def test_a_silence_hides_what_is_open_and_what_opens(room: Room, store: Store) -> None:

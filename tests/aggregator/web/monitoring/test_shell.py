@@ -94,6 +94,39 @@ def test_ux_26_while_disconnected_the_bar_says_so_and_since_when(web: Web, page:
     expect(health).to_have_text("All components normal")
 
 
+def test_the_account_menu_closes_outside_with_escape_and_for_another_menu(web: Web, page: Page) -> None:
+    log_in(web, page, USER)
+    menu = page.get_by_test_id("user-menu")
+    summary = menu.locator("summary")
+    summary.click()
+    expect(menu).to_have_attribute("open", "")
+    page.get_by_test_id("user-menu").get_by_test_id("theme").focus()
+    expect(menu).to_have_attribute("open", "")
+    # a page may keep a press to itself: the menu closes all the same
+    page.evaluate("document.querySelector('main').addEventListener('click', it => it.stopPropagation())")
+    page.locator("main").click(position={"x": 5, "y": 5})
+    expect(menu).not_to_have_attribute("open", "")
+    summary.click()
+    page.keyboard.press("Escape")
+    expect(menu).not_to_have_attribute("open", "")
+    expect(summary).to_be_focused()
+    summary.click()
+    page.evaluate("""async () => {
+      const frame = () => new Promise(requestAnimationFrame);
+      await frame();  // the event that says that the menu has opened comes after the press
+      await frame();
+      const more = document.createElement('div');
+      more.className = 'more';
+      more.innerHTML = '<details><summary>other</summary></details>';
+      document.body.append(more);
+      more.firstElementChild.open = true;
+    }""")
+    expect(menu).not_to_have_attribute("open", "")
+    summary.click()
+    page.keyboard.press("Control+k")
+    expect(menu).not_to_have_attribute("open", "")
+
+
 def test_a_database_that_does_not_answer_is_said(web: Web, page: Page) -> None:
     log_in(web, page, USER)
     report = '{"ok": false, "broker": true, "store": false, "ingest": true, "problem": ""}'
@@ -209,7 +242,7 @@ def test_ux_28_a_page_is_small_after_the_first_load(web: Web, page: Page) -> Non
     session.send("Network.enable")
     loaded: list[float] = []
     session.on("Network.loadingFinished", lambda it: loaded.append(it["encodedDataLength"]))
-    for path in ("/", "/live", "/devices", "/gates", "/lists"):
+    for path in ("/", "/live", "/map", "/devices", "/gates", "/lists"):
         loaded.clear()
         page.goto(web.url + path)
         page.get_by_test_id("health").filter(has_text="normal").wait_for()

@@ -7,6 +7,7 @@ from typing import Literal
 import pytest
 from agg_support import USER, Web, log_in
 from axe_kit import CONTRAST, axe_source, violations
+from map_kit import FakeMap
 from playwright.sync_api import Browser, Page
 from queue_kit import FakeApi, made
 
@@ -36,6 +37,7 @@ def test_ux_21_axe_finds_nothing_on_any_page(web: Web, page: Page, axe: str) -> 
     faults: dict[str, list[str]] = {}
     show(page, "light")
     api().install(page)
+    FakeMap().install(page)
     log_in(web, page, USER)
     for path in PAGES:
         page.goto(web.url + path)
@@ -108,6 +110,11 @@ def forms(web: Web, page: Page, axe: str, width: int) -> dict[str, list[str]]:
         if page.evaluate("document.documentElement.scrollWidth") > width:
             found[f"form {path}"].append("wider than the screen")
     page.get_by_test_id("targets").wait_for()
+    page.goto(f"{web.url}/map?plan=village/")
+    page.get_by_test_id("map-edit").click()
+    page.get_by_test_id("map-symbol").first.click()
+    page.get_by_test_id("plan-remove").wait_for()
+    found["form /map"] = in_both_themes(page, axe)
     return found
 
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 from agg_support import USER, Web, log_in
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from queue_kit import FakeApi
 
 SOCKET_JS = """
@@ -25,12 +25,24 @@ SOCKET_JS = "const real = window.WebSocket;" + SOCKET_JS
 """A stream that the test speaks for."""
 
 
+GIF = "47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b"
+
+
 def camera(number: int, state: str = "up", online: bool = True) -> dict[str, object]:
     return {
         "kind": "camera", "site": "village", "site_name": "Stone Bridge Village", "areas": ["gates"], "box": "gate-1",
         "id": f"cam-{number}", "name": f"Camera {number}", "time_zone": "Asia/Shanghai", "state": state,
-        "online": online, "seen": None,
+        "online": online, "seen": None, "since": "2026-01-27T00:40:00Z" if state == "lost" else None,
+        "problem": "timeout" if state == "lost" else "",
     }  # fmt: skip
+
+
+def answer_still(route: Route) -> None:
+    """A picture for every camera but the third, whose box gives none."""
+    if route.request.url.endswith("cam-3"):
+        return route.fulfill(status=409, json={"error": "the box refused: it sent no picture"})
+    headers = {"Picture-Time": "2026-01-27T00:43:10.123456789Z"}
+    return route.fulfill(body=bytes.fromhex(GIF), content_type="image/gif", headers=headers)
 
 
 @pytest.fixture
@@ -38,6 +50,9 @@ def wall(web: Web, page: Page) -> Page:
     FakeApi().install(page)
     places = [camera(1), camera(2, "lost"), *(camera(it) for it in range(3, 8))]
     page.route("**/api/places", lambda route: route.fulfill(json={"places": places}))
+    page.route("**/api/stills/**", answer_still)
+    counts = {"site": "village", "id": "cam-3", "critical": 1, "high": 0, "medium": 2, "low": 0}
+    page.route("**/api/places/alerts", lambda route: route.fulfill(json={"places": [counts]}))
     page.add_init_script(SOCKET_JS)
     log_in(web, page, USER)
     page.goto(f"{web.url}/live")
@@ -59,7 +74,26 @@ def test_ux_06_each_tile_has_its_own_name_and_stop_clears_it(wall: Page) -> None
     first.get_by_test_id("live-stop").click()
     assert video.evaluate("it => [it.hasAttribute('src'), it.hidden]") == [False, True]
     assert wall.evaluate("sockets.map(it => Boolean(it.closed))") == [True, False], "the other goes on"
-    expect(first.get_by_test_id("live-told")).to_have_text("Not watching")
+    expect(first.get_by_test_id("live-lag")).to_have_text("STILL")
+
+
+def test_a_tile_that_nobody_watches_shows_the_newest_still_with_its_time(wall: Page) -> None:
+    first, second = wall.get_by_test_id("tile").nth(0), wall.get_by_test_id("tile").nth(1)
+    expect(first.get_by_role("img", name="Newest still of Camera 1, redacted")).to_be_visible()
+    expect(first.get_by_test_id("live-clock")).to_have_text("2026-01-27 08:43:10 GMT+8")
+    expect(first.get_by_test_id("live-lag")).to_have_text("STILL")
+    expect(first.get_by_test_id("live-told")).to_be_empty()
+    expect(second.get_by_test_id("live-name")).to_have_text("Camera 3")
+    expect(second.get_by_test_id("live-told")).to_have_text("Not watching; the box sends no still")
+    expect(first.get_by_test_id("tile-alerts")).to_be_hidden()
+    expect(second.get_by_test_id("tile-alerts")).to_have_text("3 open alerts")
+    expect(second.get_by_test_id("tile-alerts")).to_have_attribute("href", "/?site=village&camera=cam-3")
+    first.get_by_test_id("live-start").click()
+    expect(first.get_by_test_id("still")).to_be_hidden()
+    wall.get_by_test_id("wall-after").click()
+    lost = wall.get_by_test_id("tile").last
+    why = "No picture: camera lost · since 2026-01-27 08:40:00 GMT+8 · timeout"
+    expect(lost.get_by_test_id("live-told")).to_have_text(why)
 
 
 def test_ux_06_a_stream_that_breaks_says_why_and_is_asked_for_again(wall: Page) -> None:
@@ -109,7 +143,7 @@ def test_ux_24_a_black_picture_is_not_called_live(wall: Page, colour: str, black
 def test_ux_23_lost_cameras_come_last_on_the_wall_and_first_among_devices(web: Web, wall: Page) -> None:
     wall.get_by_test_id("wall-after").click()
     last = wall.get_by_test_id("tile").last
-    expect(last.get_by_test_id("live-told")).to_have_text("No picture: camera lost")
+    expect(last.get_by_test_id("live-told")).to_contain_text("No picture: camera lost")
     wall.goto(f"{web.url}/devices")
     first = wall.get_by_test_id("camera-row").first
     expect(first).to_contain_text("Camera 2")

@@ -22,6 +22,8 @@ from release_kit import SITE_KEY, recorded
 
 from common.clock import SECOND_NS
 from common.errors import ContractError, FootageError, FootageRefused, RedactionError
+from common.jobs.engine import Attempt
+from common.jobs.job import Job
 from common.jobs.queue import JobStore
 from edge.jobs.clips.handler import ClipHandler
 from edge.jobs.job_store import SqliteJobStore
@@ -102,6 +104,20 @@ def test_a_clip_is_made_brought_once_and_deleted_here(tmp_path: Path) -> None:
     assert network.tickets == {"Ticket " + "t" * 64}
     assert list((tmp_path / "clips").iterdir()) == []
     assert not any(it.name.startswith("job") for it in threading.enumerate())
+
+
+def test_a_clip_reports_how_far_it_is_while_it_is_made_and_uploaded(tmp_path: Path) -> None:
+    store, seen = recorded(tmp_path / "disk"), list[float]()
+    uplink = UploadClient("http://127.0.0.1:9", None, transport=Taking())
+    player = Player(store.disk, store.keys.find, store.index)
+    handler = ClipHandler(player, covering, uplink, SITE_KEY, tmp_path / "clips", doors={})
+    handler.clean(frozenset())
+    order = command()
+    handler.run(
+        order, Attempt(Job(id=order.job, kind="clip", key="cam-1", expires_ns=0), threading.Event(), seen.append)
+    )
+    assert sum(0 < it < 0.5 for it in seen) > 10, "while it is made"
+    assert seen[-1] >= 0.5, "while it is uploaded"
 
 
 def test_a_clip_that_is_made_is_uploaded_after_a_restart_and_not_made_again(tmp_path: Path) -> None:

@@ -1,16 +1,19 @@
-// One camera: its name and the picture's time stand on the picture. No picture has a reason in words; a stream that
-// breaks is asked for again.
+// One camera: its name and the picture's time stand on the picture. While nobody watches, the newest still is shown.
+// No picture has a reason in words; a stream that breaks is asked for again.
 
 import { sessionEnded } from "../shell/api.js";
 import { momentText } from "../shell/clock.js";
 import { h } from "../shell/dom.js";
-import { data, has, t } from "../shell/texts.js";
+import { counted, data, has, t } from "../shell/texts.js";
+import { SEVERITIES, whenZone } from "../queue/words.js";
 import { isBlack } from "./black.js";
 import { Player } from "./player.js";
+import { newestStill } from "./stills.js";
 
 const TICK_MS = 250, LATE_S = 5, FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 15000;
 const ENDED = 4401, FORBIDDEN = 4403;
 export const BROKEN = ["lost", "covered", "frozen", "refused"];
+const NO_STILL = ["lost", "refused", "starting", "unknown"];
 
 export class Tile {
   #player = null;
@@ -24,14 +27,16 @@ export class Tile {
     this.camera = camera;
     this.place = `${camera.site}/${camera.box}/${camera.id}`;
     this.video = h("video", { muted: true, playsInline: true, test: "live-video", hidden: true, "aria-label": camera.name });
+    this.still = h("img", { class: "still", test: "still", hidden: true, alt: "" });
     this.clock = h("time", { test: "live-clock" });
     this.reason = h("p", { class: "reason", role: "status", test: "live-told" });
     this.badge = h("span", { class: "live-badge", test: "live-lag" });
-    this.button = h("button", { type: "button", test: "live-start", onclick: () => (this.wanted ? this.stop() : this.play()) });
+    this.button = h("button", { type: "button", test: "live-start", onclick: () => (this.wanted ? this.rest() : this.play()) });
     this.element = h("article", { class: "tile", test: "tile", "data-camera": this.place, "aria-label": camera.name },
-      h("div", { class: "screen" }, this.video, this.reason,
+      h("div", { class: "screen" }, this.still, this.video, this.reason,
         h("div", { class: "over" }, h("b", { text: camera.name, test: "live-name" }), this.clock, this.badge)),
-      h("div", { class: "tile-foot" }, h("span", { text: camera.site_name || "" }), this.button));
+      h("div", { class: "tile-foot" }, h("span", { text: camera.site_name || "" }), this.alerts = h("a", { class: "tile-alerts",
+        hidden: true, test: "tile-alerts", href: `/?${new URLSearchParams({ site: camera.site, camera: camera.id })}` }), this.button));
     this.wanted = false;
     this.#idle();
   }
@@ -48,6 +53,12 @@ export class Tile {
     this.#idle();
   }
 
+  // Watch no more; the newest still takes the video's place.
+  rest() {
+    this.stop();
+    this.refresh();
+  }
+
   #open() {
     this.#end();
     this.say(t("wall.waits"));
@@ -61,7 +72,7 @@ export class Tile {
     clearTimeout(this.#again);
     this.#player?.stop();
     this.#player = null;
-    this.video.hidden = true;
+    this.video.hidden = this.still.hidden = true;
     this.clock.textContent = this.badge.textContent = "";
     this.#blank = false;
   }
@@ -77,8 +88,48 @@ export class Tile {
     const { state } = this.camera;
     this.#label();
     this.element.classList.toggle("broken", BROKEN.includes(state));
-    if (state && state !== "up" && has(`camera.state.${state}`)) this.say(t("wall.state", { state: t(`camera.state.${state}`) }));
-    else this.say(t("wall.idle"));
+    if (!state || state === "up" || !has(`camera.state.${state}`)) this.say(t("wall.idle"));
+    else this.say([t("wall.state", { state: t(`camera.state.${state}`) }), this.#since(), this.camera.problem].filter(Boolean).join(" · "));
+  }
+
+  // What the box reports of the camera now.
+  update(camera) {
+    const before = this.camera.state;
+    this.camera = camera;
+    if (this.wanted) return;
+    if (before !== camera.state) this.stop();
+    this.refresh();
+  }
+
+  #since() {
+    return this.camera.since ? t("shell.since", { time: whenZone(this.camera.since, this.camera.time_zone) }) : "";
+  }
+
+  // Shows the newest still, unless the camera is watched or has no picture.
+  async refresh() {
+    const idle = () => !this.wanted && this.element.isConnected && !document.hidden;
+    if (this.wanted || NO_STILL.includes(this.camera.state)) return;
+    const still = await newestStill(this.place, idle);
+    if (!still || this.wanted) return;
+    if (!still.url) {
+      if (this.still.hidden && !BROKEN.includes(this.camera.state)) this.say(t("wall.no_still"));
+      return;
+    }
+    this.still.src = still.url;
+    this.still.alt = t("wall.still.of", { name: this.camera.name });
+    this.still.hidden = false;
+    this.clock.textContent = momentText(new Date(still.time_ms), this.camera.time_zone);
+    this.badge.textContent = t("wall.still");
+    this.badge.classList.remove("late");
+    if (!BROKEN.includes(this.camera.state)) this.say("");
+  }
+
+  // Open alerts of the camera frame the tile and lead to the queue; `counts` has a number for each severity.
+  warn(counts) {
+    const worst = counts && SEVERITIES.find(it => counts[it]);
+    for (const it of SEVERITIES) this.element.classList.toggle(`warn-${it}`, it === worst);
+    this.alerts.hidden = !worst;
+    if (worst) this.alerts.textContent = counted("wall.alerts", SEVERITIES.reduce((sum, it) => sum + counts[it], 0));
   }
 
   say(text) {

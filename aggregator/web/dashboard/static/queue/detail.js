@@ -2,10 +2,11 @@
 
 import { get, may } from "../shell/api.js";
 import { h } from "../shell/dom.js";
-import { has, t } from "../shell/texts.js";
+import { t } from "../shell/texts.js";
+import { historyEntry } from "./history.js";
 import { clipView, eventPicture, liveView } from "./media.js";
 import { fresh, open } from "./model.js";
-import { Procedure, sentence } from "./procedure.js";
+import { Procedure } from "./procedure.js";
 import {
   countText, flagTexts, kindName, objectName, placeName, severityName, stateText, when, whenZone,
 } from "./words.js";
@@ -137,6 +138,7 @@ export class Detail {
       open(alert) && !alert.suppression && button("shelve", "S"),
       open(alert) && alert.suppression?.kind === "shelved" && button("unshelve"),
       open(alert) && alert.acknowledgement !== "assigned" && button("assign", "I"),
+      open(alert) && alert.count > 1 && button("split", "P"),
       !open(alert) && button("reopen"),
     ] : [];
     this.bar.replaceChildren(...all.filter(Boolean));
@@ -167,19 +169,13 @@ export class Detail {
         text: `${when(it.time, alert.time_zone)}${it.picture ? " ▣" : ""}`,
       }))));
     const history = this.#full?.history || [];
-    this.history.replaceChildren(h("h3", { text: t("queue.history") }), h("ol", {}, ...history.map(it => this.#entry(it))));
+    const entries = history.map(it => historyEntry(it, alert));
+    this.history.replaceChildren(h("h3", { text: t("queue.history") }), h("ol", {}, ...entries));
   }
 
-  #entry(it) {
-    const actor = has(`queue.actor.${it.actor}`) ? t(`queue.actor.${it.actor}`) : it.actor.replace(/^system:/, "");
-    const action = has(`queue.action.${it.action}`) ? t(`queue.action.${it.action}`) : it.action;
-    const detail = typeof it.detail === "object" && it.detail ? it.detail : {};
-    const more = [detail.outcome && t(`queue.outcome.${detail.outcome}`), detail.to, detail.reason, detail.note,
-      detail.step && sentence(detail),
-      has(`queue.via.${it.via}`) && t(`queue.via.${it.via}`)]
-      .filter(Boolean).join(" · ");
-    return h("li", { test: "history-entry" }, h("time", { text: when(it.time, this.#alert.time_zone) }),
-      ` ${actor}: ${action}${more ? ` · ${more}` : ""}`);
+  // The alert that is shown, with its newest events as they were read.
+  get full() {
+    return this.#full && this.#full.alert.id === this.#alert?.id ? { alert: this.#alert, events: this.#full.events } : null;
   }
 
   #put(media) {

@@ -8,7 +8,7 @@ import { kindName, OUTCOMES, placeName, SHELVES_MIN } from "./words.js";
 
 const LONGEST_NOTE = 2000;
 
-function ask(name, title, content, send) {
+export function ask(name, title, content, send) {
   const problem = h("p", { class: "problem", role: "alert", hidden: true, test: "dialog-problem" });
   const form = h("form", { method: "dialog" }, h("h2", { text: title, id: `${name}-title` }), ...content, problem);
   const dialog = h("dialog", { class: "ask", test: `${name}-dialog`, "aria-labelledby": `${name}-title` }, form);
@@ -38,7 +38,7 @@ function ask(name, title, content, send) {
   return { dialog, submit };
 }
 
-function buttons(name, close) {
+export function buttons(name, close) {
   return h("div", { class: "acts" },
     h("button", { type: "submit", class: "main", text: name, test: "dialog-send" }),
     h("button", { type: "button", text: t("queue.cancel"), onclick: close }));
@@ -136,7 +136,7 @@ export function askShelve(wanted, run) {
 
 const KEYS = [
   ["J K", "move"], ["A", "acknowledge"], ["C 1–4", "close"], ["F", "false"], ["N", "note"], ["S 1–4", "shelve"],
-  ["I", "assign"], ["L", "live"], ["Space", "clip"], ["X", "select"], ["R", "refresh"], ["Ctrl K", "find"], ["?", "help"],
+  ["I", "assign"], ["M", "merge"], ["P", "split"], ["L", "live"], ["Space", "clip"], ["X", "select"], ["R", "refresh"], ["Ctrl K", "find"], ["?", "help"],
 ];
 
 export function showHelp() {

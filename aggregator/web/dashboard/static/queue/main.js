@@ -10,6 +10,7 @@ import { Detail } from "./detail.js";
 import { askClose, askNote, askReason, askShelve, showHelp } from "./dialogs.js";
 import { Filters } from "./filters.js";
 import { Flood } from "./flood.js";
+import { askMerge, askSplit } from "./grouping.js";
 import { listen } from "./keys.js";
 import { List, ROW_PX } from "./list.js";
 import { Model } from "./model.js";
@@ -82,7 +83,7 @@ function checked() {
   const button = (action, key) => h("button", { type: "button", test: `bulk-${action}`, onclick: () => run(action) },
     h("span", { text: t(`queue.do.${action}`) }), key && h("kbd", { text: key }));
   bulk.replaceChildren(h("b", { text: counted("queue.selected", count) }), button("acknowledge", "A"), button("close", "C"),
-    button("shelve", "S"), h("button", { type: "button", class: "quiet", test: "bulk-all", text: t("queue.select.all"),
+    button("shelve", "S"), ...(count > 1 ? [button("merge", "M")] : []), h("button", { type: "button", class: "quiet", test: "bulk-all", text: t("queue.select.all"),
       onclick: () => { model.rows.forEach(it => model.checked.add(it.id)); model.say("checked"); } }),
   h("button", { type: "button", class: "quiet", text: t("queue.select.none"), onclick: () => model.uncheck() }));
 }
@@ -127,6 +128,8 @@ function run(name) {
   if (!may.work) return toast(t("shell.error.forbidden"), "info");
   if (name === "select") return model.toggle(model.current.id);
   if (name === "close") return askClose(actions.targets(), work);
+  if (name === "merge") return askMerge(model, actions.targets(), model.current);
+  if (name === "split") return askSplit(model, detail.full);
   if (name === "note") return askNote(actions);
   if (name === "shelve") return askShelve(actions.targets(), work);
   if (name === "false_alarm") return work("close", { outcome: "false_alarm" });

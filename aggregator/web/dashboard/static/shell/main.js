@@ -5,6 +5,7 @@ import * as connection from "./connection.js";
 import * as counts from "./counts.js";
 import * as drafts from "./drafts.js";
 import * as feed from "./feed.js";
+import * as menus from "./menus.js";
 import * as palette from "./palette.js";
 import * as scope from "./scope.js";
 import * as sound from "./sound.js";
@@ -19,6 +20,7 @@ sound.start();
 scope.start();
 palette.start();
 theme.start();
+menus.start();
 uploads.start();
 drafts.start();
 feed.start(data.path === "/");
@@ -39,14 +41,4 @@ skip.addEventListener("click", event => {
   event.preventDefault();
   main?.setAttribute("tabindex", "-1");
   main?.focus();
-});
-addEventListener("click", event => {
-  for (const menu of document.querySelectorAll("details.user[open], .more details[open]"))
-    if (!menu.contains(event.target)) menu.open = false;
-});
-addEventListener("keydown", event => {
-  const menu = document.querySelector("details.user[open], .more details[open]");
-  if (event.key !== "Escape" || !menu) return;
-  menu.open = false;
-  menu.querySelector("summary").focus();
 });

@@ -4,7 +4,7 @@ import { post } from "../../shell/api.js";
 import { h } from "../../shell/dom.js";
 import { data, t } from "../../shell/texts.js";
 import { field, form, input, select } from "../forms.js";
-import { ownTargets } from "./targets.js";
+import { LANGUAGES, ownTargets } from "./targets.js";
 import { browserSection } from "./web_push.js";
 
 const main = document.querySelector("main");
@@ -12,7 +12,6 @@ const EXAMPLES = [
   ["WeCom", "wecombot://KEY"], ["DingTalk", "dingtalk://TOKEN"], ["Feishu", "feishu://TOKEN"],
   ["mail", "mailtos://user:password@smtp.example?from=gate@example&to=li@example"], ["ntfy", "ntfys://host/topic"], ["webhook", "jsons://host/path"],
 ];
-const LANGUAGES = ["zh-CN", "en"];
 const languages = () => select(LANGUAGES.map(it => [it, t(`notify.language.${it}`)]), { value: data.language });
 
 const browser = browserSection(() => targets.read(), languages);

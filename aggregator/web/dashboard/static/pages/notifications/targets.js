@@ -5,9 +5,10 @@ import { h } from "../../shell/dom.js";
 import { has, t } from "../../shell/texts.js";
 import { millis, whenZone } from "../../queue/words.js";
 import { problemsOf, problemText } from "../errors.js";
-import { button, confirmed } from "../forms.js";
+import { button, confirmed, select } from "../forms.js";
 
 const ASK_MS = 2000, TRIES = 10;
+export const LANGUAGES = ["zh-CN", "en"];
 
 export const channelName = it => (has(`notify.channel.${it}`) ? t(`notify.channel.${it}`) : it);
 const languageName = it => (has(`notify.language.${it}`) ? t(`notify.language.${it}`) : it);
@@ -58,6 +59,23 @@ export function ownTargets(whole, listen = () => {}) {
     await read();
   });
 
+  // Another language for the messages; what the API refuses puts the choice back.
+  function languageOf(it) {
+    const choice = select(LANGUAGES.map(code => [code, languageName(code)]), { value: it.language, test: "target-row-language", "aria-label": `${t("notify.language")}: ${it.label}` });
+    choice.addEventListener("change", async () => {
+      problem.hidden = true;
+      try {
+        await request("PUT", `/api/me/notifications/${encodeURIComponent(it.id)}/language`, { language: choice.value });
+        status.textContent = t("notify.language.changed", { label: it.label, language: languageName(choice.value) });
+        await read();
+      } catch (error) {
+        choice.value = it.language;
+        fail(error);
+      }
+    });
+    return choice;
+  }
+
   function row(it) {
     const send = button(t("notify.test"), () => test(it, send), { test: "test-target", "aria-label": `${t("notify.test")}: ${it.label}` });
     const failed = it.failed ? t("notify.failed", { time: whenZone(it.failed, ""), problem: problemText(it.problem) }) : "";
@@ -65,7 +83,7 @@ export function ownTargets(whole, listen = () => {}) {
       h("div", { class: "item-head" }, failed ? h("span", { class: "tag bad", text: t("notify.state.failed") }) : h("span", { class: "tag active", text: t("notify.state.good") }), h("b", { text: it.label })),
       h("p", { class: "where", text: [channelName(it.channel), languageName(it.language), t("notify.made", { time: whenZone(it.made, "") })].join(" · ") }),
       failed ? h("p", { class: "wrong", text: failed }) : null,
-      h("div", { class: "acts" }, send, whole ? button(t("notify.remove"), () => remove(it), { test: "remove-target", "aria-label": `${t("notify.remove")}: ${it.label}` }) : null));
+      h("div", { class: "acts" }, send, whole ? languageOf(it) : null, whole ? button(t("notify.remove"), () => remove(it), { test: "remove-target", "aria-label": `${t("notify.remove")}: ${it.label}` }) : null));
   }
 
   async function read() {

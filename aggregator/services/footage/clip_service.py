@@ -40,7 +40,7 @@ class ClipService:
         Raises:
             StoreError: It could not be recorded: nothing may be shown.
         """
-        clip = await asyncio.to_thread(self.reader.clip, alert_id) if is_uuid7(alert_id) else None
+        clip = await asyncio.to_thread(self._of_alert, alert_id) if is_uuid7(alert_id) else None
         if clip is None or clip.state != "stored" or not caller.may("clips.see", clip.site, clip.camera):
             return None
         if not self.views.known(caller.name, clip.object):
@@ -51,3 +51,7 @@ class ClipService:
             await self.record(entry)
             self.views.add(caller.name, clip.object)
         return clip
+
+    def _of_alert(self, alert_id: str) -> Clip | None:
+        """A clip that belongs to no case; the others are shown under theirs only."""
+        return None if self.reader.case_clip(alert_id) is not None else self.reader.clip(alert_id)

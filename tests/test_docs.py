@@ -12,9 +12,11 @@ import msgspec
 import pytest
 from msgspec import inspect
 from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
 
 from aggregator.domain.alerts.rules import RULES as ALERT_RULES
 from aggregator.monitoring.metrics import Metrics
+from aggregator.monitoring.site_metrics import SiteMetrics
 from aggregator.settings.aggregator import Settings
 from edge.messaging import event_priorities
 from edge.monitoring.metrics import Metrics as BoxMetrics
@@ -108,12 +110,17 @@ def test_every_kind_of_event_stands_in_its_table_with_its_fields() -> None:
     assert {kind: coded(fields) for kind, fields in written.items()} == known
 
 
-def names(registry: CollectorRegistry) -> set[str]:
+def names(registry: CollectorRegistry | Collector) -> set[str]:
     return {f"{it.name}_total" if it.type == "counter" else it.name for it in registry.collect()}
 
 
 @pytest.mark.parametrize(
-    ("title", "known"), [("The box", names(BoxMetrics().registry)), ("The aggregator", names(Metrics().registry))]
+    ("title", "known"),
+    [
+        ("The box", names(BoxMetrics().registry)),
+        ("The aggregator", names(Metrics().registry)),
+        ("Sites and areas", names(SiteMetrics({}, {}))),
+    ],
 )
 def test_every_metric_stands_in_its_table(title: str, known: set[str]) -> None:
     written = [row[0] for row in rows(section(document("metrics.md"), title))]

@@ -44,6 +44,7 @@ from aggregator.services.box_command_service import BoxCommandService
 from aggregator.services.footage.case_footage_service import CaseFootageService, FootageStore
 from aggregator.services.footage.clip_service import ClipService
 from aggregator.services.live_view_service import LiveViewService
+from aggregator.services.monitoring.overview_service import OverviewService
 from aggregator.services.monitoring.plans.floor_plan_service import FloorPlanService
 from aggregator.services.monitoring.quiet_universe import QuietUniverse
 from aggregator.services.monitoring.still_service import StillService
@@ -145,6 +146,7 @@ class UseCases:
     procedures: ProcedureService
     handovers: HandoverService
     statistics: StatisticsService
+    overview: OverviewService
 
 
 @dataclass(frozen=True)
@@ -282,6 +284,7 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
             QuietUniverse(reader, access.areas, tuple(core.settings.sites), clock).now,
         ),
         statistics=StatisticsService(reader, sites, core.settings.retention),
+        overview=OverviewService(reader, sites, access.areas),
         lists=SiteListService(messaging.lists, queue, log, publish, clock),
         passages=PassageService(reader, messaging.lists, log, clock),
         commands=commands,

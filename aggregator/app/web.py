@@ -21,7 +21,7 @@ from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.api.feeds import consumers, feed, webhooks
 from aggregator.web.api.investigation import audit, case_footage, releases, search
-from aggregator.web.api.monitoring import escalation, floor_plans, notifications
+from aggregator.web.api.monitoring import escalation, floor_plans, notifications, overview
 from aggregator.web.api.shift import handovers, procedures, statistics
 from aggregator.web.api.video import clips, footage, live, stills, uploads
 from aggregator.web.dashboard import Show
@@ -62,17 +62,18 @@ def build_web(parts: Parts) -> FastAPI:
 def _routes(parts: Parts) -> list[api.Routes]:
     core, access, use = parts.core, parts.access, parts.use_cases
     public = core.keys.signing.public_key()
-    numbers = SiteNumbers(core.reader, core.metrics, access.areas, core.clock)
+    numbers = SiteNumbers(core.reader, core.metrics, core.clock)
     responses = AlertResponses(core.reader, PlaceDirectory(core.reader, parts.sites, access.areas))
     log = AlertChangeLog(parts.messaging.changes, responses, core.new_id())
     return [
-        partial(health.add, health=core.health, metrics=core.metrics, refresh=numbers.refresh),
+        partial(health.add, health=core.health, metrics=core.metrics, refresh=numbers.refresh, overview=use.overview),
         partial(changes.add, log=log, authenticator=access.authenticator),
         partial(listing.add, responses=responses),
         partial(decisions.add, alerts=use.alerts, responses=responses),
         partial(procedures.add, procedures=use.procedures),
         partial(handovers.add, handovers=use.handovers),
         partial(statistics.add, statistics=use.statistics),
+        partial(overview.add, overview=use.overview),
         *quiet_routes(parts, responses),
         partial(places.add, reader=core.reader, pictures=parts.pictures, sites=parts.sites),
         partial(site_lists.add, lists=use.lists, commands=use.commands, passages=use.passages, events=core.reader),
@@ -122,6 +123,7 @@ def _pages(parts: Parts) -> dict[str, Show]:
             footage_page.show, context, FootageServices(core.reader, use.commands, use.case_footage), chosen
         ),
         "/live": partial(script_page.show, context, "/live", "live/main.js"),
+        "/overview": partial(script_page.show, context, "/overview", "live/overview/main.js"),
         "/map": partial(script_page.show, context, "/map", "live/map/main.js"),
         "/devices": partial(script_page.show, context, "/devices", "devices/main.js"),
         "/silences": partial(script_page.show, context, "/silences", "pages/silences/main.js"),

@@ -38,9 +38,7 @@ class Metrics:
             buckets=_SECONDS_BUCKETS, registry=self.registry,
         )  # fmt: skip
 
-        self.open_alerts = self._labelled(
-            "paifang_open_alerts", "Open alerts.", "site", "area", "severity", "suppressed"
-        )
+        self.hidden_alerts = self._labelled("paifang_hidden_alerts", "Open alerts that are hidden.", "site", "severity")
         self.boxes = self._labelled("paifang_boxes", "Boxes by state.", "site", "state")
         self.cameras = self._labelled("paifang_cameras", "Cameras by state.", "site", "state")
         self.feed_position = gauge("paifang_feed_position", "The newest position of the feed for consumers.")

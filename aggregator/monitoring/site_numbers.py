@@ -1,4 +1,4 @@
-"""Numbers of sites for command dashboards: open alerts, devices, how far consumers are; read when they are asked."""
+"""Numbers of sites: hidden alerts, devices, how far consumers are; read when they are asked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from aggregator.domain.accounts.authorization import Areas
 from aggregator.domain.store_port.alerts import AlertReader
 from aggregator.domain.store_port.events import FleetReader
 from aggregator.domain.store_port.feeds import WebhookReader
@@ -27,13 +26,11 @@ class SiteNumbers:
     Args:
         reader: Of the store.
         metrics: Whose gauges are set.
-        areas: The areas of each place.
         clock: Monotonic time.
     """
 
     reader: NumbersReader
     metrics: Metrics
-    areas: Areas
     clock: Clock
     _fresh: FreshValue[None] = field(init=False)
 
@@ -56,7 +53,7 @@ class SiteNumbers:
     def _clear(self) -> None:
         metrics = self.metrics
         for gauge in (
-            metrics.open_alerts,
+            metrics.hidden_alerts,
             metrics.boxes,
             metrics.cameras,
             metrics.webhook_lag,
@@ -65,12 +62,11 @@ class SiteNumbers:
             gauge.clear()
 
     def _alerts(self) -> None:
-        found: Counter[tuple[str, str, str, str]] = Counter()
-        for (site, place, severity, suppressed), number in self.reader.open_counts().items():
-            area = min(self.areas.get((site, place), frozenset()), default="")
-            found[site, area, severity, "1" if suppressed else "0"] += number
+        found: Counter[tuple[str, str]] = Counter()
+        for (site, _place, severity, suppressed), number in self.reader.open_counts().items():
+            found[site, severity] += number if suppressed else 0
         for labels, number in found.items():
-            self.metrics.open_alerts.labels(*labels).set(number)
+            self.metrics.hidden_alerts.labels(*labels).set(number)
 
     def _devices(self) -> None:
         boxes = Counter((it.site, "online" if it.online else "offline") for it in self.reader.boxes())

@@ -43,7 +43,7 @@ class PictureService:
             StoreError: The access could not be logged, so nothing may be shown.
         """
         origin = await asyncio.to_thread(self.reader.event_origin, event_id)
-        if origin is None or not caller.may("alerts.see", origin.site, origin.place):
+        if origin is None or not caller.may("alerts.pictures", origin.site, origin.place):
             return None
         jpeg = await asyncio.to_thread(self.reader.picture, event_id)
         seen = f"{event_id} shown" if by_page else event_id

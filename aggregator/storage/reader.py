@@ -24,6 +24,7 @@ from aggregator.storage.tables.investigation import search as searching
 from aggregator.storage.tables.monitoring import escalation as escalation_table
 from aggregator.storage.tables.monitoring import floor_plans as plan_table
 from aggregator.storage.tables.monitoring import notifications as notification_table
+from aggregator.storage.tables.monitoring import overview
 from aggregator.storage.tables.monitoring import quiet as quiet_table
 from aggregator.storage.tables.monitoring import shift as shift_table
 from aggregator.storage.tables.monitoring import statistics as statistic
@@ -135,6 +136,8 @@ class SqlReader:
     rule_events = Query(statistic.rule_events)
     state_events = Query(statistic.state_events)
     oldest = Query(statistic.oldest)
+    open_states = Query(overview.open_states)
+    recent_alerts = Query(overview.recent_alerts)
 
     consumers = Query(consumer_table.newest)
     consumer = Query(consumer_table.one)

@@ -16,7 +16,7 @@ from aggregator.web.api.alerts.quiet import maintenance, silences, sources
 from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.api.feeds import consumers, feed, webhooks
 from aggregator.web.api.investigation import audit, case_footage, releases, search
-from aggregator.web.api.monitoring import escalation, floor_plans, notifications
+from aggregator.web.api.monitoring import escalation, floor_plans, notifications, overview
 from aggregator.web.api.shift import handovers, procedures, statistics
 from aggregator.web.api.video import clips, footage, stills
 
@@ -28,13 +28,14 @@ def text() -> str:
     none = cast(Any, None)
     responses = AlertResponses(none, none)
     parts: list[api.Routes] = [
-        partial(health.add, health=none, metrics=none, refresh=none),
+        partial(health.add, health=none, metrics=none, refresh=none, overview=none),
         partial(changes.add, log=none, authenticator=none),
         partial(listing.add, responses=responses),
         partial(decisions.add, alerts=none, responses=responses),
         partial(procedures.add, procedures=none),
         partial(handovers.add, handovers=none),
         partial(statistics.add, statistics=none),
+        partial(overview.add, overview=none),
         partial(silences.add, quiet=none, responses=responses),
         partial(maintenance.add, quiet=none, places=none),
         partial(sources.add, quiet=none, floods=none),

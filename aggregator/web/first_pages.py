@@ -16,7 +16,7 @@ FIRST_PAGE: dict[Role, str] = {
     "approver": "/releases",
     "auditor": "/record",
     "installer": "/devices",
-    "responder": "/",
+    "responder": "/overview",
     "admin": "/staff",
 }
 """Role → its first page. Who has several roles gets the page of the first of them in this order."""

@@ -45,7 +45,7 @@ class FakeMap:
         """Answer the requests of the map; other pages know their own places."""
 
         def answer(route: Route, content: dict[str, Any]) -> None:
-            route.fulfill(json=content) if "/map" in page.url else route.fallback()
+            route.fulfill(json=content) if page.url.split("?")[0].endswith(("/map", "/overview")) else route.fallback()
 
         page.route("**/api/places", lambda route: answer(route, {"places": PLACES}))
         page.route("**/api/boxes", lambda route: answer(route, {"boxes": []}))

@@ -15,16 +15,16 @@ Role = Literal[
     "monitor", "guard", "supervisor", "investigator", "approver", "auditor", "installer", "responder", "admin"
 ]
 Permission = Literal[
-    "alerts.see", "alerts.work", "silences.see", "silences.change", "places.see", "passages.see", "gate.open",
-    "list.see", "list.change", "footage.look", "footage.hold", "live.see", "clips.see", "search", "case.work",
-    "release.see", "release.ask", "release.decide", "record.read", "trouble.see", "staff.manage", "escalation.see",
-    "escalation.change", "notifications.see", "handover.sign", "procedure.change", "reports.see",
-    "plans.see", "plans.change",
-    "consumers.manage",
+    "alerts.see", "alerts.pictures", "alerts.work", "silences.see", "silences.change", "places.see", "passages.see",
+    "gate.open", "list.see", "list.change", "footage.look", "footage.hold", "live.see", "clips.see", "search",
+    "case.work", "release.see", "release.ask", "release.decide", "record.read", "trouble.see", "staff.manage",
+    "escalation.see", "escalation.change", "notifications.see", "handover.sign", "procedure.change", "reports.see",
+    "overview.see", "plans.see", "plans.change", "consumers.manage",
 ]  # fmt: skip
 ROLES: tuple[Role, ...] = get_args(Role)
 PERMISSIONS: dict[Permission, frozenset[Role]] = {
     "alerts.see": frozenset({"monitor", "guard", "supervisor", "responder"}),
+    "alerts.pictures": frozenset({"monitor", "guard", "supervisor"}),
     "alerts.work": frozenset({"monitor", "guard", "supervisor"}),
     "silences.see": frozenset({"monitor", "supervisor"}),
     "silences.change": frozenset({"supervisor"}),
@@ -48,6 +48,7 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     "handover.sign": frozenset({"monitor", "supervisor"}),
     "procedure.change": frozenset({"supervisor"}),
     "reports.see": frozenset({"supervisor"}),
+    "overview.see": frozenset({"monitor", "supervisor", "responder"}),
     "plans.see": frozenset({"monitor", "supervisor", "installer", "responder", "admin"}),
     "plans.change": frozenset({"installer", "admin"}),
     "escalation.see": frozenset({"supervisor", "admin"}),

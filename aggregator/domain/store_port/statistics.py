@@ -10,6 +10,7 @@ from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.quality.aggregates import Aggregates, Source
 from aggregator.domain.quality.availability import StateEvent
 from aggregator.domain.quality.false_alarms import OutcomeRow
+from aggregator.domain.quality.overview import OpenStates, RecentAlerts
 from aggregator.domain.quality.replay import StoredEvent
 
 Span = tuple[int, int]
@@ -29,7 +30,17 @@ class RuleEvents:
     complete: bool
 
 
-class StatisticsReader(Protocol):
+class OverviewReader(Protocol):
+    """Reads what the overview of all sites is made of."""
+
+    def open_states(self) -> OpenStates:
+        """Open alerts that are not hidden, by place, severity and acknowledgement."""
+
+    def recent_alerts(self, now_ns: int) -> RecentAlerts:
+        """Alerts that were opened lately: `LOOKS_BACK_NS` and the present; response times of the newest 20,000."""
+
+
+class StatisticsReader(OverviewReader, Protocol):
     """Reads figures. `site` None: all sites within the scope."""
 
     def alert_figures(self, span: Span, within: Scope, site: str | None, now_ns: int) -> Aggregates:

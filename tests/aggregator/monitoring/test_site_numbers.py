@@ -1,14 +1,10 @@
-"""Numbers for command dashboards, and the Grafana dashboard that shows them."""
+"""Numbers of sites, devices and webhooks on the metrics page."""
 
 from __future__ import annotations
 
-import json
-import re
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from agg_support import Web
 
 from aggregator.domain.feeds.feed_entry import FeedSpan
@@ -16,9 +12,6 @@ from aggregator.monitoring.metrics import Metrics
 from aggregator.monitoring.site_numbers import SiteNumbers
 from common.clock import FakeClock
 from common.errors import StoreError
-
-AREAS = {("village", "hall"): frozenset({"stairs", "halls"})}
-DASHBOARD = json.loads((Path(__file__).parents[3] / "configs" / "grafana" / "paifang.json").read_text())
 
 
 class FakeReader:
@@ -58,19 +51,17 @@ class FakeReader:
 def samples(metrics: Metrics) -> dict[str, str]:
     """Name with labels → value, of the gauges of sites."""
     lines = metrics.text().decode().splitlines()
-    names = ("paifang_open", "paifang_boxes", "paifang_cameras", "paifang_feed", "paifang_webhook")
+    names = ("paifang_hidden", "paifang_boxes", "paifang_cameras", "paifang_feed", "paifang_webhook")
     return dict(line.rsplit(" ", 1) for line in lines if line.startswith(names))
 
 
 def test_the_numbers_are_read_from_the_store_and_not_more_often_than_needed() -> None:
     reader, metrics, clock = FakeReader(), Metrics(), FakeClock()
-    numbers = SiteNumbers(reader, metrics, AREAS, clock)  # type: ignore[arg-type]
+    numbers = SiteNumbers(reader, metrics, clock)  # type: ignore[arg-type]
     numbers.refresh()
     assert samples(metrics) == {
-        'paifang_open_alerts{area="halls",severity="high",site="village",suppressed="0"}': "2.0",
-        'paifang_open_alerts{area="",severity="high",site="village",suppressed="0"}': "1.0",
-        'paifang_open_alerts{area="halls",severity="high",site="village",suppressed="1"}': "4.0",
-        'paifang_open_alerts{area="",severity="critical",site="harbour",suppressed="0"}': "1.0",
+        'paifang_hidden_alerts{severity="high",site="village"}': "4.0",
+        'paifang_hidden_alerts{severity="critical",site="harbour"}': "0.0",
         'paifang_boxes{site="village",state="online"}': "2.0",
         'paifang_boxes{site="village",state="offline"}': "1.0",
         'paifang_cameras{site="village",state="running"}': "2.0",
@@ -84,24 +75,10 @@ def test_the_numbers_are_read_from_the_store_and_not_more_often_than_needed() ->
     clock.advance(5.0)
     reader.away = True
     numbers.refresh()
-    assert [it for it in samples(metrics) if "open" in it] == [], "no values rather than old ones"
+    assert [it for it in samples(metrics) if "hidden" in it] == [], "no values rather than old ones"
     reader.away = False
     numbers.refresh()
-    assert len(samples(metrics)) == 11
-
-
-@pytest.mark.parametrize("panel", DASHBOARD["panels"], ids=[it["title"] for it in DASHBOARD["panels"]])
-def test_every_panel_of_the_dashboard_asks_for_metrics_and_labels_that_there_are(panel: dict[str, Any]) -> None:
-    known = {f"{it.name}_total" if it.type == "counter" else it.name: it for it in Metrics().registry.collect()}
-    labels = {"site", "area", "severity", "suppressed", "state", "consumer", "webhook", "effect"}
-    for target in panel["targets"]:
-        named = set(re.findall(r"\bpaifang_\w+", target["expr"]))
-        assert named
-        assert named <= set(known)
-        used = set(re.findall(r"(\w+)=~?\"", target["expr"])) | set(
-            re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])
-        )
-        assert used <= labels
+    assert len(samples(metrics)) == 9
 
 
 def test_the_running_aggregator_has_the_numbers(web: Web) -> None:

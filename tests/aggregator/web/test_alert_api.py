@@ -100,6 +100,21 @@ def test_an_alert_with_its_events_and_history(client: httpx2.Client, sender: Sen
     assert detail["alert"]["note"] == "值班 <b>"
 
 
+def test_who_may_not_see_pictures_sees_the_alert_without_one(web: Web, client: httpx2.Client, sender: Sender) -> None:
+    (alert,) = see(sender, client, "p-1", "a", picture=JPEG)
+    address = alert["picture"]
+    with web.logged_in(add_staff(web, "responder")) as responder:
+        detail = responder.get(f"/api/alerts/{alert['id']}").json()
+        (listed,) = responder.get(f"/api/alerts?site={SITE}&camera=p-1").json()["alerts"]
+        assert (detail["alert"]["picture"], listed["picture"], detail["events"][0]["picture"]) == (None, None, None)
+        assert (listed["severity"], listed["status"]) == ("medium", "open")
+        assert responder.get(address).status_code == 403
+    with web.logged_in(add_staff(web, f"responder@{SITE}", "monitor@elsewhere")) as mixed:
+        assert mixed.get(address).status_code == 404, "the right to pictures of another site is none to these"
+        assert mixed.get(f"/api/alerts/{alert['id']}").json()["alert"]["picture"] is None
+    assert client.get(address).content == JPEG
+
+
 def test_a_program_is_told_apart_from_the_dashboard(web: Web, client: httpx2.Client, sender: Sender) -> None:
     (alert,) = see(sender, client, "t-1", "a")
     name = add_staff(web, "monitor")

@@ -25,7 +25,7 @@ from agg_support import (
     wait_until,
 )
 
-from aggregator.domain.accounts.authorization import Principal, RoleAssignment
+from aggregator.domain.accounts.authorization import Permission, Principal, RoleAssignment, parse
 from aggregator.domain.alerts.types import Alert
 from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
 from aggregator.services.monitoring.place_directory import PlaceDirectory
@@ -153,6 +153,32 @@ def played(work: Callable[[Rig], Any]) -> None:
     run_apart(run())
 
 
+@pytest.mark.parametrize(
+    ("roles", "only", "shown"),
+    [
+        (["monitor"], None, ("/api/pictures/e-1", True)), (["guard"], None, ("/api/pictures/e-1", False)),
+        (["responder"], None, (None, False)), (["responder", "monitor@estate"], None, (None, False)),
+        (["monitor"], {"alerts.see", "clips.see"}, (None, True)),
+    ],
+)  # fmt: skip
+def test_pictures_and_clips_are_told_to_those_who_may_see_them(
+    roles: list[str], only: set[Permission] | None, shown: tuple[str | None, bool]
+) -> None:
+    caller = Principal("wu", tuple(map(parse, roles)), {}, None if only is None else frozenset(only))
+
+    async def work(rig: Rig) -> None:
+        rig.reader.clips = {"a-1"}
+        client = Client(rig, caller)
+        await client.until(lambda: len(client.events) == 1)
+        await rig.change(alert(1, picture_event="e-1"), alert(2))
+        await client.until(lambda: client.alerts == ["a-1", "a-2"])
+        first, second = json.loads(client.events[-1]["data"])["alerts"]
+        assert (first["picture"], first["has_clip"]) == shown
+        assert (second["picture"], second["has_clip"]) == (None, False)
+
+    played(work)
+
+
 def test_a_client_gets_what_lies_within_its_scope_with_rising_numbers_and_counts() -> None:
     async def work(rig: Rig) -> None:
         rig.reader.open = {
@@ -211,7 +237,7 @@ def test_a_client_too_far_behind_is_told_to_read_again_and_dropped(monkeypatch: 
         client.held.clear()
         await rig.change(alert(0))
         for number in range(1, change_log.MOST_KEPT + 10):
-            rig.log._tell([(alert(number), "{}", "{}")], {})
+            rig.log._tell([(alert(number), {(False, False): "{}"})], {})
         assert len(rig.log._log) == change_log.MOST_KEPT, "nothing is queued for it"
         client.held.set()
         await client.task

@@ -39,11 +39,7 @@ _MS_NS = 1_000_000
 
 def figures(db: Connection, span: Span, within: Scope, site: str | None, now_ns: int) -> Aggregates:
     """Counts of the alerts that were opened in a span."""
-    there = _there(within, site)
-    hidden = select(alert_history.c.id).where(
-        _OWN_HISTORY, alert_history.c.action == "suppressed", alert_history.c.time_ns <= alerts.c.opened_ns
-    )
-    shown = and_(there, *_opened(span), ~hidden.exists())
+    there, shown = _there(within, site), opened_and_shown(span, within, site)
     slot = alerts.c.opened_ns // literal(SLOT_NS, INTEGER)
     marked = select(alert_history.c.id).where(_OWN_HISTORY, alert_history.c.action == "marked").exists()
     stale = (ALERT_OPEN, alerts.c.condition == "active", alerts.c.opened_ns < now_ns - STALE_NS)
@@ -62,6 +58,14 @@ def figures(db: Connection, span: Span, within: Scope, site: str | None, now_ns:
         to_acknowledge=_quantiles(db, shown, and_(answered, alert_history.c.via != "system")),
         to_close=_quantiles(db, shown, alert_history.c.action == "closed"),
     )
+
+
+def opened_and_shown(span: Span, within: Scope, site: str | None) -> ColumnElement[bool]:
+    """A condition on `alerts`: opened in a span, and not hidden then."""
+    hidden = select(alert_history.c.id).where(
+        _OWN_HISTORY, alert_history.c.action == "suppressed", alert_history.c.time_ns <= alerts.c.opened_ns
+    )
+    return and_(_there(within, site), *_opened(span), ~hidden.exists())
 
 
 def _quantiles(db: Connection, shown: ColumnElement[bool], done: ColumnElement[bool]) -> dict[str, Quantiles]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.alerts.types import SEVERITIES, Alert, Severity
@@ -22,14 +23,26 @@ PAUSE_S, RETRY_S = 0.1, 1.0
 """At most one round in this time; after an error of the store."""
 
 
+Texts: TypeAlias = Mapping[tuple[bool, bool], str]
+
+
 @dataclass(frozen=True)
 class Change:
-    """A changed alert as JSON, without and with its clip; these are the same where there is none."""
+    """A changed alert as JSON, for each pair of rights.
+
+    Attributes:
+        texts: (with its picture, with its clip) → JSON; without an entry it has no picture or no clip.
+    """
 
     number: int
     alert: Alert
-    text: str
-    with_clip: str
+    texts: Texts
+
+    def text(self, *, picture: bool, clip: bool) -> str:
+        """For somebody who may or may not see pictures and clips of this place."""
+        texts = self.texts
+        shown = picture and (True, False) in texts
+        return texts.get((shown, clip), texts[shown, False])
 
 
 class AlertChangeLog:
@@ -108,7 +121,7 @@ class AlertChangeLog:
             self._tell(made, counts)
             await asyncio.sleep(PAUSE_S)
 
-    def _read(self, alerts: dict[str, Alert], clips: set[str]) -> tuple[list[tuple[Alert, str, str]], OpenCounts]:
+    def _read(self, alerts: dict[str, Alert], clips: set[str]) -> tuple[list[tuple[Alert, Texts]], OpenCounts]:
         reader = self._responses.reader
         found = dict(alerts)
         for alert_id in clips - set(alerts):
@@ -117,23 +130,26 @@ class AlertChangeLog:
                 found[alert_id] = alert
         return self._encoded(list(found.values())), reader.open_counts()
 
-    def _encoded(self, alerts: Sequence[Alert]) -> list[tuple[Alert, str, str]]:
+    def _encoded(self, alerts: Sequence[Alert]) -> list[tuple[Alert, Texts]]:
         responses = self._responses
         responses.places.refresh()
         clips = responses.reader.stored_clips([it.id for it in alerts])
-        made = []
-        for alert in alerts:
-            text = responses.response(alert, has_clip=False).model_dump_json()
-            clip = responses.response(alert, has_clip=True).model_dump_json() if alert.id in clips else text
-            made.append((alert, text, clip))
-        return made
+        return [(it, self._texts(it, it.id in clips)) for it in alerts]
 
-    def _tell(self, made: Sequence[tuple[Alert, str, str]], counts: OpenCounts) -> None:
-        for alert, text, with_clip in made:
+    def _texts(self, alert: Alert, has_clip: bool) -> Texts:
+        pictures = (False, True) if alert.picture_event else (False,)
+        return {
+            (picture, clip): self._responses.response(alert, has_clip=clip, with_picture=picture).model_dump_json()
+            for picture in pictures
+            for clip in ((False, True) if has_clip else (False,))
+        }
+
+    def _tell(self, made: Sequence[tuple[Alert, Texts]], counts: OpenCounts) -> None:
+        for alert, texts in made:
             self.number += 1
             if len(self._log) == MOST_KEPT:
                 self._first = self._log[0].number
-            self._log.append(Change(self.number, alert, text, with_clip))
+            self._log.append(Change(self.number, alert, texts))
         self.counts, self.counted = counts, self.counted + 1
         self._news.set()
         self._news = asyncio.Event()

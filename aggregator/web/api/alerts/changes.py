@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.client_address import address_of, session_of
-from aggregator.domain.accounts.authorization import Principal
+from aggregator.domain.accounts.authorization import Permission, Principal
 from aggregator.web.api.alerts.change_log import AlertChangeLog, Change, counts_within
 from aggregator.web.api.alerts.listing import TAGS
 from aggregator.web.api.alerts.responses import counts
@@ -29,6 +29,7 @@ from common.errors import LoginThrottled
 
 PAUSE_S = 0.1
 MOST_OF_A_USER, MOST_STREAMS = 20, 500
+_SHOWN: tuple[Permission, ...] = ("alerts.see", "alerts.pictures", "clips.see")
 Recheck = Callable[[], Awaitable[Principal | None]]
 """Who the client is as of now; None: nobody any more."""
 
@@ -92,9 +93,9 @@ class AlertStream(EventStream):
 
 def _shown(changes: Sequence[Change], caller: Principal) -> list[str]:
     """The texts of what a caller may see."""
-    within, clips = caller.within("alerts.see"), caller.within("clips.see")
+    within, pictures, clips = (caller.within(it) for it in _SHOWN)
     return [
-        it.with_clip if clips.holds(it.alert.site, it.alert.place) else it.text
+        it.text(picture=pictures.holds(it.alert.site, it.alert.place), clip=clips.holds(it.alert.site, it.alert.place))
         for it in changes
         if within.holds(it.alert.site, it.alert.place)
     ]

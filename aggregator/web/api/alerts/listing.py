@@ -117,8 +117,9 @@ def _add_detail(app: FastAPI, responses: AlertResponses) -> None:
         if alert is None or not caller.may("alerts.see", alert.site, alert.place):
             raise HTTPException(404, "no such alert")
         (shown,) = responses.shown(caller, [alert])
+        pictures = caller.may("alerts.pictures", alert.site, alert.place)
         return AlertDetailResponse(
             alert=shown,
-            events=[event_response(it) for it in reader.alert_events(alert, MOST_EVENTS)],
+            events=[event_response(it, with_picture=pictures) for it in reader.alert_events(alert, MOST_EVENTS)],
             history=[history_response(it) for it in reader.history(alert.id, MOST_HISTORY)],
         )

@@ -52,11 +52,24 @@ class AlertResponses:
         wanted = list(alerts)
         self.places.refresh()
         clips = self.reader.stored_clips([it.id for it in wanted]) if wanted else set()
-        scope = caller.within("clips.see")
-        return [self.response(it, has_clip=it.id in clips and scope.holds(it.site, it.place)) for it in wanted]
+        within, pictures = caller.within("clips.see"), caller.within("alerts.pictures")
+        return [
+            self.response(
+                it,
+                has_clip=it.id in clips and within.holds(it.site, it.place),
+                with_picture=pictures.holds(it.site, it.place),
+            )
+            for it in wanted
+        ]
 
-    def response(self, alert: Alert, *, has_clip: bool) -> AlertResponse:
-        """One alert; reads nothing."""
+    def response(self, alert: Alert, *, has_clip: bool, with_picture: bool = True) -> AlertResponse:
+        """One alert; reads nothing.
+
+        Args:
+            alert: The alert.
+            has_clip: A clip is stored, and the reader may see it.
+            with_picture: The reader may see pictures of alerts.
+        """
         places = self.places
         zone = places.zone(alert.site, alert.box)
         suppression = None
@@ -93,7 +106,7 @@ class AlertResponses:
             closed_by=alert.closed_by,
             local_time=places.sites.local(alert.site, alert.last_ns, zone).isoformat(),
             time_zone=zone,
-            picture=_picture(alert.picture_event),
+            picture=_picture(alert.picture_event) if with_picture else None,
             has_clip=has_clip,
             suppression=suppression,
             flags=self._flags(alert),
@@ -116,9 +129,9 @@ def counts(found: Mapping[Severity, int]) -> CountsResponse:
     return CountsResponse(**by_severity, total=sum(by_severity.values()))
 
 
-def event_response(event: AlertEvent) -> AlertEventResponse:
-    """An event of an alert."""
-    picture = _picture(event.id) if event.picture else None
+def event_response(event: AlertEvent, *, with_picture: bool) -> AlertEventResponse:
+    """An event of an alert; the address of its picture only for those who may see it."""
+    picture = _picture(event.id) if event.picture and with_picture else None
     return AlertEventResponse(id=event.id, kind=event.kind, time=to_rfc3339(event.time_ns), picture=picture)
 
 

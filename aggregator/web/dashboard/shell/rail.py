@@ -10,6 +10,7 @@ from aggregator.web.dashboard.i18n.texts import Texts
 
 PAGES = {
     "/": "alerts",
+    "/overview": "overview",
     "/live": "live",
     "/map": "map",
     "/gates": "gates",
@@ -35,13 +36,13 @@ RAILS: dict[Role, tuple[str, ...]] = {
     "guard": ("/gates", "/"),
     "supervisor": (
         *("/", "/live", "/gates", "/devices", "/shift", "/silences", "/escalation"),
-        *("/reports", "/lists", "/footage", "/procedures"),
+        *("/overview", "/reports", "/lists", "/footage", "/procedures"),
     ),
     "investigator": ("/search", "/footage", "/releases"),
     "approver": ("/releases",),
     "auditor": ("/record",),
     "installer": ("/devices", "/map"),
-    "responder": ("/", "/map", "/devices"),
+    "responder": ("/overview",),
     "admin": ("/staff", "/escalation", "/map", "/consumers"),
 }
 """Role → its pages, the first one first."""
@@ -51,6 +52,7 @@ PHONE_ITEMS = 5
 """The bar at the bottom of a telephone has so many."""
 _PATHS = {
     "/": '<path d="M6 16v-5a6 6 0 0 1 12 0v5l2 2H4zM10 21h4"/>',
+    "/overview": '<path d="M3 4h18v12H3zM8 20h8M12 16v4M7 12l3-3 3 2 4-4"/>',
     "/live": '<path d="M3 5h8v6H3zM13 5h8v6h-8zM3 13h8v6H3zM13 13h8v6h-8z"/>',
     "/map": '<path d="M3 6l6-2 6 2 6-2v14l-6 2-6-2-6 2zM9 4v14M15 6v14"/>',
     "/gates": '<path d="M5 21V4h10v17M15 8h4v13M11 12v2M3 21h18"/>',

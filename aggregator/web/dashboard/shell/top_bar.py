@@ -25,6 +25,7 @@ PAGE_TEXTS: dict[str, tuple[str, ...]] = {
     "/escalation": ("form.", "escalation.", "notify.", "silences.day."),
     "/notifications": ("form.", "notify."),
     "/map": ("map.",),
+    "/overview": ("map.", "overview."),
     "/consumers": ("form.", "consumers", "escalation.letters.tries"),
 }
 """The same for single pages."""
@@ -35,7 +36,7 @@ _MAY: dict[str, Permission] = {
     "reports": "reports.see", "plans": "plans.see", "plan": "plans.change",
 }  # fmt: skip
 """What the scripts ask before they offer something. The API decides."""
-SCOPED = ("/", "/live", "/map", "/devices")
+SCOPED = ("/", "/overview", "/live", "/map", "/devices")
 """Pages whose content follows the filter of site and area."""
 
 
@@ -80,7 +81,7 @@ def _top(data: ShellData, words: Texts) -> str:
         '<div class="room"></div>',
         f'<div class="chip" id="health" role="status" data-testid="health">{escape(words["shell.connecting"])}</div>',
         '<div class="clock" id="clock" data-testid="clock"></div>',
-        _sound(words) if works else "",
+        _sound(words) if data.caller.may("alerts.work") else "",
         f'<button type="button" class="quiet" id="palette-open" data-testid="palette-open" '
         f'aria-keyshortcuts="Control+K" aria-label="{escape(words["shell.find"], quote=True)}" '
         f'title="{escape(words["shell.find"], quote=True)} (Ctrl+K)">{icon("/search")}</button>',
@@ -136,7 +137,7 @@ def _user(data: ShellData, words: Texts) -> str:
 def _script_data(data: ShellData, words: Texts) -> dict[str, object]:
     caller = data.caller
     own: dict[str, object] = {"kinds": sorted(KINDS)} if data.path == "/silences" else {}
-    own |= {"leaflet": assets.LEAFLET} if data.path == "/map" else {}
+    own |= {"leaflet": assets.LEAFLET} if data.path in ("/map", "/overview") else {}
     return own | {
         "path": data.path,
         "language": data.language,

@@ -18,6 +18,7 @@ from aggregator.domain.alerts.rules import RULES as ALERT_RULES
 from aggregator.monitoring.metrics import Metrics
 from aggregator.monitoring.site_metrics import SiteMetrics
 from aggregator.settings.aggregator import Settings
+from aggregator.web.dashboard.shell.rail import PAGES as DASHBOARD_PAGES
 from edge.messaging import event_priorities
 from edge.monitoring.metrics import Metrics as BoxMetrics
 from edge.settings import node
@@ -242,3 +243,10 @@ def test_the_readme_has_at_most_150_lines_and_links_every_document() -> None:
     assert len(readme.splitlines()) <= 150
     pages = {str(page.relative_to(ROOT)) for page in DOCS.rglob("*.md")}
     assert pages - set(re.findall(r"\]\(([^)#]+)", readme)) == set()
+
+
+def test_every_page_of_the_dashboard_has_its_screenshots() -> None:
+    """`python tools/screenshots.py` makes them."""
+    shown = re.findall(r"\(\.\./screenshots/(\w+)\.webp\)", document("screens.md"))
+    assert sorted(shown) == sorted(DASHBOARD_PAGES.values())
+    assert {it.stem for it in (DOCS / "screenshots").iterdir()} == set(shown)

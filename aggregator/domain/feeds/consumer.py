@@ -113,7 +113,7 @@ def check(it: Consumer, now_ns: int) -> None:
     Raises:
         FeedError: It may not; names the field and the fix.
     """
-    for name, least, most in (("name", 2, 80), ("contact", 3, 200), ("purpose", 10, 500), ("basis", 3, 200)):
+    for name, least, most in (("name", 2, 80), ("contact", 2, 200), ("purpose", 10, 500), ("basis", 2, 200)):
         if one_line(getattr(it, name), least, most) is None:
             raise FeedError(f"{name}: write {least} to {most} characters, without line feeds and control characters")
     if not now_ns < it.ends_ns <= now_ns + MOST_DAYS * DAY_NS:

@@ -5,13 +5,12 @@ import { has, t } from "../shell/texts.js";
 // What the API says → the text of the dashboard; named groups fill its fields.
 const SENTENCES = [
   [/^is missing|Field required|at least 1 character/, "missing"],
-  [/write (?<least>\d+) to (?<most>\d+) characters/, "length"],
   [/must lie in the future, at most (?<days>\d+) days/, "ends"],
   [/a consumer of that name/, "consumer_name"],
   [/must be an https:\/\/ address|no user, password or fragment/, "hook_url"],
   [/does not consent|has not consented|answered the handshake/, "consent"],
   [/oldest cursor is (?<oldest>\d+)/, "cursor_old"],
-  [/no such cursor|should match pattern/, "cursor"],
+  [/no such cursor/, "cursor"],
   [/erased before they could be sent/, "lost"],
   [/events of this hour are used up/, "quota"],
   [/has at most \d+ webhooks/, "hooks_full"],
@@ -28,6 +27,7 @@ const SENTENCES = [
   [/at most (?<days>\d+) days ahead/, "ahead"],
   [/at most (?<days>[\d.]+) days after it begins/, "long"],
   [/3 to 200 characters|at least 3 characters|at most 200 characters/, "reason"],
+  [/write (?<least>\d+) to (?<most>\d+) characters/, "length"],
   [/line feeds or control characters|no control characters/, "control"],
   [/name at least one device, or an area/, "devices"],
   [/not an area of this site|the site has no area/, "area"],

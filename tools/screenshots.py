@@ -177,7 +177,7 @@ def views(web: Web, browser: Browser, path: str) -> Iterator[tuple[str, bytes]]:
 def shot(page: Page, address: str) -> bytes:
     """A page when its scripts have fetched what they show, as PNG."""
     page.goto(address)
-    page.locator("main h1, main [data-testid]").first.wait_for()
+    page.locator("main h1:visible, main [data-testid]:visible").first.wait_for()
     page.wait_for_timeout(1200)  # pictures and lists that scripts fetch
     return page.screenshot()
 

@@ -68,6 +68,9 @@ READS_OWN_FILES = {
     "edge/recorder/retention/segment_encryption.py", "edge/recorder/retention/legal_holds.py",
     "edge/media/signed_manifest.py", "edge/recorder/footage/transactional_outbox.py",
     "edge/recorder/segments/segment.py",
+    "aggregator/storage/tables/feeds/consumers.py", "aggregator/storage/tables/monitoring/floor_plans.py",
+    "aggregator/services/feeds/webhook_sender.py",
+    "aggregator/domain/feeds/feed_entry.py",
     "aggregator/web/api/dependencies.py", "common/decoding.py",
 }  # fmt: skip
 """Modules that decode with a library's own decoder: what they read was written by this program, or they map it all."""

@@ -23,6 +23,7 @@ ELSEWHERE = {
     "edge/recorder/startup_recovery.py", "aggregator/web/api_models/search.py", "aggregator/web/api_models/audit.py",
     "aggregator/web/api_models/monitoring/statistics.py", "aggregator/web/api_models/monitoring/quiet.py",
     "aggregator/web/api_models/monitoring/shift.py", "aggregator/web/api/monitoring/notifications.py",
+    "aggregator/web/api_models/monitoring/floor_plans.py", "aggregator/web/api_models/feeds/webhooks.py",
 }  # fmt: skip
 """Matches paths in the recorder's own folder; pydantic's patterns, whose `$` is the end of the text alone."""
 

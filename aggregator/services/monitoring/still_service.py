@@ -90,6 +90,9 @@ class StillService:
             known = await asyncio.to_thread(self.reader.cameras)
             if camera not in {(it.site, it.box, it.id) for it in known}:
                 raise CommandError("there is no such camera")
+            # somebody else's request may have been answered while the cameras were read
+            still = self._fresh(camera)
+        if still is None:
             still = await asyncio.shield(self._ask_once(camera, caller.name))
         if not still.jpeg:
             raise CommandError(still.problem)

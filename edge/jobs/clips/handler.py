@@ -99,15 +99,21 @@ class ClipHandler:
             with contextlib.suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
             half = path.with_suffix(".mp4.new")
-            self._make(command, half, attempt.progress)
+            self._make(command, half, attempt)
             _publish(half, path)
         attempt.progress(MADE)
         self._uplink.upload(
             USE, command.job, ticket, path, attempt.stop, progress=lambda it: attempt.progress(MADE + it * (1 - MADE))
         )
 
-    def _make(self, command: Command, path: Path, progress: Callable[[float], None]) -> None:
+    def _make(self, command: Command, path: Path, attempt: Attempt) -> None:
         """The redacted video from the requested time on, without sound; its comment has camera and times."""
+
+        def progress(frames: int, expected: int) -> None:
+            if attempt.stop.is_set():
+                raise RedactionError("the clip was stopped")
+            attempt.progress(MADE * min(1.0, frames / max(1, expected)))
+
         if self._redactor is None:
             self._redactor = self._open()
         camera, span = self._camera(command.target), (command.from_ns, command.to_ns)
@@ -118,7 +124,7 @@ class ClipHandler:
         self._redactor.redact(
             film_of_pieces(lambda: self._player.play(camera, *span, left_out), camera),
             path,
-            progress=lambda frames, expected: progress(MADE * min(1.0, frames / max(1, expected))),
+            progress=progress,
             copy_options=CopyOptions(Fraction(skip_ns, SECOND_NS), about),
         )
 

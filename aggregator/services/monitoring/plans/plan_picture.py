@@ -7,11 +7,13 @@ file can hold a picture of any size.
 from __future__ import annotations
 
 import hashlib
-import json
 import subprocess
 import sys
 from dataclasses import dataclass
 
+import msgspec
+
+from common.decoding import JsonDecoder
 from common.errors import PlanError
 
 MOST_PIXELS = 25_000_000
@@ -22,6 +24,17 @@ _ENVIRONMENT = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
 """Nothing of this process's own, which may hold credentials."""
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _FORMS = "send a PNG, JPEG or WebP picture"
+
+
+class _Answer(msgspec.Struct):
+    """What the process says of a picture; it has decoded what somebody sent, so it is checked."""
+
+    width: int = 0
+    height: int = 0
+    problem: str = ""
+
+
+_ANSWER = JsonDecoder(_Answer, "picture", PlanError)
 
 
 @dataclass(frozen=True)
@@ -58,10 +71,10 @@ def recoded(data: bytes) -> PlanPicture:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PlanError(f"picture: it could not be decoded in time; {_FORMS}, or a smaller one") from error
     head, _, webp = done.stdout.partition(b"\n")
-    answer = json.loads(head or b"{}")
-    if "width" not in answer or not webp:
-        raise PlanError(f"picture: {answer.get('problem') or f'it cannot be decoded; {_FORMS}'}")
-    return PlanPicture(webp, answer["width"], answer["height"], hashlib.sha256(webp).hexdigest())
+    answer = _ANSWER.decode(head or b"{}")
+    if not answer.width or not answer.height or not webp:
+        raise PlanError(f"picture: {answer.problem or f'it cannot be decoded; {_FORMS}'}")
+    return PlanPicture(webp, answer.width, answer.height, hashlib.sha256(webp).hexdigest())
 
 
 def size_of(data: bytes) -> tuple[int, int]:

@@ -120,6 +120,25 @@ def test_a_clip_reports_how_far_it_is_while_it_is_made_and_uploaded(tmp_path: Pa
     assert seen[-1] >= 0.5, "while it is uploaded"
 
 
+def test_a_box_that_stops_does_not_wait_for_the_clip_that_it_makes(tmp_path: Path) -> None:
+    store, stop, seen = recorded(tmp_path / "disk"), threading.Event(), list[float]()
+    uplink = UploadClient("http://127.0.0.1:9", None, transport=Taking())
+    player = Player(store.disk, store.keys.find, store.index)
+    handler = ClipHandler(player, covering, uplink, SITE_KEY, tmp_path / "clips", doors={})
+    handler.clean(frozenset())
+
+    def progress(share: float) -> None:
+        seen.append(share)
+        stop.set()
+
+    order = command()
+    job = Job(id=order.job, kind="clip", key="cam-1", expires_ns=0)
+    with pytest.raises(RedactionError, match="stopped"):
+        handler.run(order, Attempt(job, stop, progress))
+    assert len(seen) == 1
+    assert [it.suffix for it in (tmp_path / "clips").iterdir()] in ([], [".new"]), "no clip that looks complete"
+
+
 def test_a_clip_that_is_made_is_uploaded_after_a_restart_and_not_made_again(tmp_path: Path) -> None:
     network, store, wish = Taking(), recorded(tmp_path / "disk"), command()
     network.down = True

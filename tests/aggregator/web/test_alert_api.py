@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -113,6 +114,22 @@ def test_who_may_not_see_pictures_sees_the_alert_without_one(web: Web, client: h
         assert mixed.get(address).status_code == 404, "the right to pictures of another site is none to these"
         assert mixed.get(f"/api/alerts/{alert['id']}").json()["alert"]["picture"] is None
     assert client.get(address).content == JPEG
+
+
+def test_who_does_not_work_on_alerts_sees_no_names_and_notes(web: Web, client: httpx2.Client, sender: Sender) -> None:
+    (alert,) = see(sender, client, "n-1", "a")
+    assert decide(client, alert, "acknowledge").status_code == 200
+    assert decide(client, alert, "close", outcome="false_alarm", note="the neighbour's dog").status_code == 200
+    with web.logged_in(add_staff(web, "responder")) as responder:
+        detail = responder.get(f"/api/alerts/{alert['id']}").json()
+        listed = responder.get(f"/api/alerts?site={SITE}&camera=n-1").json()["alerts"]
+    assert (detail["alert"]["status"], detail["alert"]["outcome"]) == ("closed", "false_alarm")
+    assert detail["history"][0]["action"] == "closed"
+    assert {it["actor"] for it in detail["history"]} == {""}
+    told = json.dumps([detail, listed], ensure_ascii=False)
+    assert (f'"{USER}"' in told, "dog" in told) == (False, False)
+    shown = client.get(f"/api/alerts/{alert['id']}").json()
+    assert (shown["alert"]["closed_by"], shown["alert"]["note"]) == (USER, "the neighbour's dog")
 
 
 def test_a_program_is_told_apart_from_the_dashboard(web: Web, client: httpx2.Client, sender: Sender) -> None:

@@ -33,7 +33,7 @@ from aggregator.services.site_clock import SiteClock
 from aggregator.settings.aggregator import Site
 from aggregator.web import event_stream
 from aggregator.web.api.alerts import change_log, changes
-from aggregator.web.api.alerts.change_log import AlertChangeLog
+from aggregator.web.api.alerts.change_log import AlertChangeLog, Rights
 from aggregator.web.api.alerts.changes import AlertStream
 from aggregator.web.api.alerts.responses import AlertResponses
 from common.clock import FakeClock, SystemClock
@@ -136,6 +136,9 @@ class Client:
             await asyncio.sleep(0)
 
 
+NOTHING = Rights(picture=False, clip=False, staff=False)
+
+
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "PAUSE_S", 0.0)
@@ -175,6 +178,27 @@ def test_pictures_and_clips_are_told_to_those_who_may_see_them(
         first, second = json.loads(client.events[-1]["data"])["alerts"]
         assert (first["picture"], first["has_clip"]) == shown
         assert (second["picture"], second["has_clip"]) == (None, False)
+
+    played(work)
+
+
+@pytest.mark.parametrize(
+    ("roles", "only", "shown"),
+    [
+        (["monitor"], None, "wang"), (["responder"], None, ""), (["responder", "monitor@estate"], None, ""),
+        (["monitor"], {"alerts.see", "alerts.pictures"}, ""),
+    ],
+)  # fmt: skip
+def test_names_are_told_to_those_who_work_on_alerts(roles: list[str], only: set[Permission] | None, shown: str) -> None:
+    caller = Principal("wu", tuple(map(parse, roles)), {}, None if only is None else frozenset(only))
+
+    async def work(rig: Rig) -> None:
+        client = Client(rig, caller)
+        await client.until(lambda: len(client.events) == 1)
+        await rig.change(alert(1, acknowledged_by="wang", acknowledgement="acknowledged", picture_event="e-1"))
+        await client.until(lambda: client.alerts == ["a-1"])
+        (told,) = json.loads(client.events[-1]["data"])["alerts"]
+        assert (told["acknowledged_by"], told["acknowledgement"]) == (shown, "acknowledged")
 
     played(work)
 
@@ -237,7 +261,7 @@ def test_a_client_too_far_behind_is_told_to_read_again_and_dropped(monkeypatch: 
         client.held.clear()
         await rig.change(alert(0))
         for number in range(1, change_log.MOST_KEPT + 10):
-            rig.log._tell([(alert(number), {(False, False): "{}"})], {})
+            rig.log._tell([(alert(number), NOTHING, {NOTHING: "{}"})], {})
         assert len(rig.log._log) == change_log.MOST_KEPT, "nothing is queued for it"
         client.held.set()
         await client.task

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.alerts.types import SEVERITIES, Alert, Severity
 from aggregator.domain.store_port.alerts import OpenCounts
 from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
-from aggregator.web.api.alerts.responses import AlertResponses
+from aggregator.web.api.alerts.responses import STAFF, AlertResponses
 from common import logging_setup
 from common.errors import StoreError
 
@@ -23,26 +24,37 @@ PAUSE_S, RETRY_S = 0.1, 1.0
 """At most one round in this time; after an error of the store."""
 
 
-Texts: TypeAlias = Mapping[tuple[bool, bool], str]
+class Rights(NamedTuple):
+    """What of an alert somebody may see, or what there is of it to see: its picture, its clip, names and notes."""
+
+    picture: bool
+    clip: bool
+    staff: bool
+
+
+Texts: TypeAlias = Mapping[Rights, str]
 
 
 @dataclass(frozen=True)
 class Change:
-    """A changed alert as JSON, for each pair of rights.
+    """A changed alert as JSON, for each set of rights.
 
     Attributes:
-        texts: (with its picture, with its clip) → JSON; without an entry it has no picture or no clip.
+        there: What there is of the alert.
+        texts: Rights, none beyond what is there → JSON.
     """
 
     number: int
     alert: Alert
+    there: Rights
     texts: Texts
 
-    def text(self, *, picture: bool, clip: bool) -> str:
-        """For somebody who may or may not see pictures and clips of this place."""
-        texts = self.texts
-        shown = picture and (True, False) in texts
-        return texts.get((shown, clip), texts[shown, False])
+    def text(self, rights: Rights) -> str:
+        """For somebody with these rights at this place."""
+        return self.texts[Rights(*(may and is_there for may, is_there in zip(rights, self.there, strict=True)))]
+
+
+Made: TypeAlias = tuple[Alert, Rights, Texts]
 
 
 class AlertChangeLog:
@@ -121,7 +133,7 @@ class AlertChangeLog:
             self._tell(made, counts)
             await asyncio.sleep(PAUSE_S)
 
-    def _read(self, alerts: dict[str, Alert], clips: set[str]) -> tuple[list[tuple[Alert, Texts]], OpenCounts]:
+    def _read(self, alerts: dict[str, Alert], clips: set[str]) -> tuple[list[Made], OpenCounts]:
         reader = self._responses.reader
         found = dict(alerts)
         for alert_id in clips - set(alerts):
@@ -130,26 +142,29 @@ class AlertChangeLog:
                 found[alert_id] = alert
         return self._encoded(list(found.values())), reader.open_counts()
 
-    def _encoded(self, alerts: Sequence[Alert]) -> list[tuple[Alert, Texts]]:
+    def _encoded(self, alerts: Sequence[Alert]) -> list[Made]:
         responses = self._responses
         responses.places.refresh()
         clips = responses.reader.stored_clips([it.id for it in alerts])
-        return [(it, self._texts(it, it.id in clips)) for it in alerts]
+        return [(it, *self._texts(it, it.id in clips)) for it in alerts]
 
-    def _texts(self, alert: Alert, has_clip: bool) -> Texts:
-        pictures = (False, True) if alert.picture_event else (False,)
-        return {
-            (picture, clip): self._responses.response(alert, has_clip=clip, with_picture=picture).model_dump_json()
-            for picture in pictures
-            for clip in ((False, True) if has_clip else (False,))
-        }
+    def _texts(self, alert: Alert, has_clip: bool) -> tuple[Rights, Texts]:
+        there = Rights(bool(alert.picture_event), has_clip, any(getattr(alert, it) for it in STAFF))
+        every = itertools.product(*((False, True) if it else (False,) for it in there))
+        return there, {it: self._text(alert, it) for it in itertools.starmap(Rights, every)}
 
-    def _tell(self, made: Sequence[tuple[Alert, Texts]], counts: OpenCounts) -> None:
-        for alert, texts in made:
+    def _text(self, alert: Alert, rights: Rights) -> str:
+        shown = self._responses.response(
+            alert, has_clip=rights.clip, with_picture=rights.picture, with_staff=rights.staff
+        )
+        return shown.model_dump_json()
+
+    def _tell(self, made: Sequence[Made], counts: OpenCounts) -> None:
+        for alert, there, texts in made:
             self.number += 1
             if len(self._log) == MOST_KEPT:
                 self._first = self._log[0].number
-            self._log.append(Change(self.number, alert, texts))
+            self._log.append(Change(self.number, alert, there, texts))
         self.counts, self.counted = counts, self.counted + 1
         self._news.set()
         self._news = asyncio.Event()

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.client_address import address_of, session_of
 from aggregator.domain.accounts.authorization import Permission, Principal
-from aggregator.web.api.alerts.change_log import AlertChangeLog, Change, counts_within
+from aggregator.web.api.alerts.change_log import AlertChangeLog, Change, Rights, counts_within
 from aggregator.web.api.alerts.listing import TAGS
 from aggregator.web.api.alerts.responses import counts
 from aggregator.web.api.dependencies import Who, content, errors
@@ -29,7 +29,8 @@ from common.errors import LoginThrottled
 
 PAUSE_S = 0.1
 MOST_OF_A_USER, MOST_STREAMS = 20, 500
-_SHOWN: tuple[Permission, ...] = ("alerts.see", "alerts.pictures", "clips.see")
+_RIGHTS: tuple[Permission, ...] = ("alerts.pictures", "clips.see", "alerts.work")
+"""In the order of `Rights`."""
 Recheck = Callable[[], Awaitable[Principal | None]]
 """Who the client is as of now; None: nobody any more."""
 
@@ -93,9 +94,9 @@ class AlertStream(EventStream):
 
 def _shown(changes: Sequence[Change], caller: Principal) -> list[str]:
     """The texts of what a caller may see."""
-    within, pictures, clips = (caller.within(it) for it in _SHOWN)
+    within, rights = caller.within("alerts.see"), [caller.within(it) for it in _RIGHTS]
     return [
-        it.text(picture=pictures.holds(it.alert.site, it.alert.place), clip=clips.holds(it.alert.site, it.alert.place))
+        it.text(Rights(*(scope.holds(it.alert.site, it.alert.place) for scope in rights)))
         for it in changes
         if within.holds(it.alert.site, it.alert.place)
     ]

@@ -118,8 +118,9 @@ def _add_detail(app: FastAPI, responses: AlertResponses) -> None:
             raise HTTPException(404, "no such alert")
         (shown,) = responses.shown(caller, [alert])
         pictures = caller.may("alerts.pictures", alert.site, alert.place)
+        staff = caller.may("alerts.work", alert.site, alert.place)
         return AlertDetailResponse(
             alert=shown,
             events=[event_response(it, with_picture=pictures) for it in reader.alert_events(alert, MOST_EVENTS)],
-            history=[history_response(it) for it in reader.history(alert.id, MOST_HISTORY)],
+            history=[history_response(it, with_staff=staff) for it in reader.history(alert.id, MOST_HISTORY)],
         )

@@ -28,6 +28,10 @@ def _picture(event_id: str | None) -> str | None:
     return f"/api/pictures/{event_id}" if event_id else None
 
 
+STAFF = ("assignee", "note", "acknowledged_by", "closed_by", "suppressed_by")
+"""Fields of an alert that name users or hold what they wrote."""
+
+
 class AlertAndClipReader(AlertReader, ClipReader, Protocol):
     """Reads alerts, and which of them have clips."""
 
@@ -53,23 +57,30 @@ class AlertResponses:
         self.places.refresh()
         clips = self.reader.stored_clips([it.id for it in wanted]) if wanted else set()
         within, pictures = caller.within("clips.see"), caller.within("alerts.pictures")
+        staff = caller.within("alerts.work")
         return [
             self.response(
                 it,
                 has_clip=it.id in clips and within.holds(it.site, it.place),
                 with_picture=pictures.holds(it.site, it.place),
+                with_staff=staff.holds(it.site, it.place),
             )
             for it in wanted
         ]
 
-    def response(self, alert: Alert, *, has_clip: bool, with_picture: bool = True) -> AlertResponse:
+    def response(
+        self, alert: Alert, *, has_clip: bool, with_picture: bool = True, with_staff: bool = True
+    ) -> AlertResponse:
         """One alert; reads nothing.
 
         Args:
             alert: The alert.
             has_clip: A clip is stored, and the reader may see it.
             with_picture: The reader may see pictures of alerts.
+            with_staff: The reader works on alerts, and sees names and notes of those who do.
         """
+        if not with_staff:
+            alert = msgspec.structs.replace(alert, **dict.fromkeys(STAFF, ""))
         places = self.places
         zone = places.zone(alert.site, alert.box)
         suppression = None
@@ -135,13 +146,13 @@ def event_response(event: AlertEvent, *, with_picture: bool) -> AlertEventRespon
     return AlertEventResponse(id=event.id, kind=event.kind, time=to_rfc3339(event.time_ns), picture=picture)
 
 
-def history_response(entry: HistoryEntry) -> HistoryResponse:
-    """An entry of an alert's history."""
+def history_response(entry: HistoryEntry, *, with_staff: bool) -> HistoryResponse:
+    """An entry of an alert's history; who did it, and the details, only for those who work on alerts."""
     return HistoryResponse(
         id=entry.id,
         time=to_rfc3339(entry.time_ns),
-        actor=entry.actor,
+        actor=entry.actor if with_staff else "",
         via=entry.via,
         action=entry.action,
-        detail=msgspec.json.decode(entry.detail, type=dict),
+        detail=msgspec.json.decode(entry.detail, type=dict) if with_staff else {},
     )

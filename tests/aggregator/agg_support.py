@@ -118,14 +118,15 @@ def mosquitto(folder: Path, port: int, extra: str = "") -> Iterator[subprocess.P
         ["/usr/sbin/mosquitto", "-c", str(configuration)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        wait_until(lambda: _answers(port))
+        wait_until(lambda: answers(port))
         yield process
     finally:
         process.kill()
         process.wait()
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
+    """Whether something listens at a port of loopback."""
     with contextlib.suppress(OSError):
         socket.create_connection(("127.0.0.1", port), 1).close()
         return True

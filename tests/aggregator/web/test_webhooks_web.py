@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import hmac
 import itertools
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -18,7 +16,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from agg_support import Sender, Web, add_staff, event, log_in, wait_until
+from agg_support import Sender, Web, add_staff, answers, event, log_in, wait_until
 from playwright.sync_api import Page, expect
 from port_kit import free_port
 from receivers import FeedReceiver, feed_receiver
@@ -247,10 +245,3 @@ def test_the_receiver_of_the_documents_consents_and_takes_what_is_signed(
     finally:
         process.kill()
         process.communicate()
-
-
-def answers(port: int) -> bool:
-    with contextlib.suppress(OSError):
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
-    return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from agg_support import USER, Web, log_in
+from agg_support import USER, Web, add_staff, log_in
 from axe_kit import axe_source, violations
 from playwright.sync_api import Page, expect
 from queue_kit import FakeApi, made
@@ -22,7 +22,7 @@ def api(page: Page) -> FakeApi:
 
 
 def enter(web: Web, page: Page) -> None:
-    log_in(web, page, USER)
+    log_in(web, page, add_staff(web, "supervisor@village"))  # one site, so times are that site's
     page.locator(ROW).first.wait_for()
     page.wait_for_function("window.feed !== undefined")
 

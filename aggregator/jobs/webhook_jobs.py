@@ -22,7 +22,7 @@ from aggregator.notifications.circuit_breaker import CircuitBreaker
 from aggregator.notifications.webhook_client import WebhookClient
 from aggregator.services.feeds.webhook_sender import Message, Passed, WebhookSender
 from common import logging_setup
-from common.clock import SECOND_NS, Clock
+from common.clock import HOUR_NS, Clock
 from common.errors import JobQueueFull, ListError
 from common.jobs.async_engine import AsyncHandler
 from common.jobs.job import Job, Policy
@@ -34,7 +34,6 @@ PARALLEL = 8
 MOST_DUE = 200
 MOST_IN_A_JOB = 100
 """Steps of one webhook before others have their turn."""
-HOUR_NS = 3600 * SECOND_NS
 LOST = "the entries were erased before they could be sent"
 
 

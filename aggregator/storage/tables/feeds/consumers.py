@@ -13,6 +13,7 @@ from aggregator.domain.feeds.feed_entry import ConsumerUse, Receipt
 from aggregator.storage.engines.database import insert_for, insert_new, upsert
 from aggregator.storage.schema.feeds import USE_UNLOGGED, consumer_progress, consumer_use, consumers
 from aggregator.storage.tables.audit import entries as audit
+from common.clock import HOUR_NS
 
 KEPT_HOURS = 48
 """Counts that are in the audit log are forgotten after this."""
@@ -113,7 +114,7 @@ def log_use(db: Connection, before_hour: int, now_ns: int, limit: int) -> int:
         [
             AuditEntry(
                 time_ns=now_ns, who="system", what="feed.sent", target=names.get(row.consumer, row.consumer),
-                detail={"events": str(row.events), "hour_ns": str(row.hour * 3600 * 10**9)},
+                detail={"events": str(row.events), "hour_ns": str(row.hour * HOUR_NS)},
             )
             for row in rows
         ],

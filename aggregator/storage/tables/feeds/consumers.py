@@ -35,10 +35,10 @@ def by_token(db: Connection, token_hash: str) -> Consumer | None:
     return next(iter(_read(db, select(consumers).where(consumers.c.token_hash == token_hash))), None)
 
 
-def any_active(db: Connection) -> bool:
+def any_active(db: Connection, now_ns: int) -> bool:
     """Whether anybody may read the feed, now or after a pause."""
-    found = select(consumers.c.id).where(consumers.c.state.in_(("active", "paused"))).limit(1)
-    return db.execute(found).scalar() is not None
+    found = select(consumers.c.id).where(consumers.c.state.in_(("active", "paused")), consumers.c.ends_ns > now_ns)
+    return db.execute(found.limit(1)).scalar() is not None
 
 
 def add(db: Connection, consumer: Consumer, entry: AuditEntry) -> bool:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
 SECOND_NS, MILLISECOND_NS = 1_000_000_000, 1_000_000
-DAY_NS = 86_400 * SECOND_NS
+HOUR_NS, DAY_NS = 3600 * SECOND_NS, 86_400 * SECOND_NS
 
 
 def local_time(time_ns: int, zone: tzinfo) -> datetime:

@@ -5,7 +5,7 @@ A command is signed with its topic, names who gave it and why, and is old after 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -20,10 +20,10 @@ from protocol.topics import BoxTopics
 
 LIFE_S = 30
 """Older than this, or further ahead than this, a command is refused: clocks may be that far apart, not more."""
-COMMANDS = ("open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live", "still", "hold")
 CommandName = Literal[
     "open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live", "still", "hold"
 ]
+COMMANDS: tuple[CommandName, ...] = get_args(CommandName)
 FootageTime = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
 UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=PRINTABLE)]
 """In any script; the aggregator's rules for names are narrower."""

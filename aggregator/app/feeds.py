@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random as chance
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -58,6 +59,6 @@ def feeds(core: Core, access: Access) -> Feeds:
     return Feeds(
         consumers,
         FeedService(reader, queue, access.audit_log.record, access.areas, clock, limits, tail),
-        WebhookService(reader, queue, consumers, sender, origin, jobs.wake.set),
+        WebhookService(reader, queue, consumers, sender, origin, secrets.token_bytes, jobs.wake.set),
         jobs,
     )

@@ -10,7 +10,7 @@ from aggregator.auth.client_address import prefix_of
 from aggregator.auth.rate_limiter import RateLimiter
 from aggregator.domain.audit.audit_entry import AuditEntry
 from common import logging_setup
-from common.clock import SECOND_NS, Clock
+from common.clock import HOUR_NS, Clock
 from common.errors import StoreError
 
 _log = logging_setup.get("login")
@@ -20,7 +20,6 @@ LONGEST_SHARED_S = 60.0
 MOST_KNOWN = 10_000
 MOST_REPORTS = 100
 """Reports of failed log-ins within an hour; the others are counted in the next one."""
-HOUR_NS = 3600 * SECOND_NS
 UNKNOWN = "unknown"
 """Written instead of an unknown user name: people type passwords into the wrong field."""
 

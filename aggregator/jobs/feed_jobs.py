@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.feeds import FeedWriter
-from common.clock import SECOND_NS, Clock
+from common.clock import HOUR_NS, SECOND_NS, Clock
 from common.jobs.async_engine import AsyncHandler
 from common.jobs.job import Policy
 from common.jobs.queue import JobQueue
 
-HOUR_NS = 3600 * SECOND_NS
 EVERY_S = 60.0
 MOST_ROWS = 500
 

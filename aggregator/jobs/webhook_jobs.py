@@ -22,7 +22,7 @@ from aggregator.notifications.circuit_breaker import CircuitBreaker
 from aggregator.notifications.webhook_client import WebhookClient
 from aggregator.services.feeds.webhook_sender import Message, Passed, WebhookSender
 from common import logging_setup
-from common.clock import SECOND_NS, Clock
+from common.clock import HOUR_NS, Clock
 from common.errors import JobQueueFull, ListError
 from common.jobs.async_engine import AsyncHandler
 from common.jobs.job import Job, Policy
@@ -34,7 +34,6 @@ PARALLEL = 8
 MOST_DUE = 200
 MOST_IN_A_JOB = 100
 """Steps of one webhook before others have their turn."""
-HOUR_NS = 3600 * SECOND_NS
 LOST = "the entries were erased before they could be sent"
 
 
@@ -158,19 +157,22 @@ class WebhookJobs:
             await self._hold(before, consumer, now_ns)
         if not may:
             return None
-        return await self._send_all(begun, consumer, messages)
+        return await self._send_all(begun, consumer, messages, now_ns)
 
-    async def _send_all(self, begun: Webhook, consumer: Consumer, messages: list[Message]) -> bool | None:
-        """Send what has begun, up to the first message that fails."""
+    async def _send_all(
+        self, begun: Webhook, consumer: Consumer, messages: list[Message], begun_ns: int
+    ) -> bool | None:
+        """Send what has begun, up to the first message that fails; the rest is taken back in the hour of its begin."""
         done = begun.position
         for at, message in enumerate(messages):
             now = rules.narrowed(begun, done, message.last)
             if at and not await asyncio.to_thread(self._serves, consumer.id):
-                await self._end(begun, rules.halted(now), None, self._receipt(consumer, messages[at:]))
+                await self._end(begun, rules.halted(now), None, self._receipt(consumer, messages[at:], begun_ns))
                 return None
             attempt = await self.sender.send(now, message)
             if not attempt.sent or at == len(messages) - 1:
-                return await self._ended(begun, now, message, attempt, self._receipt(consumer, messages[at + 1 :]))
+                unused = self._receipt(consumer, messages[at + 1 :], begun_ns)
+                return await self._ended(begun, now, message, attempt, unused)
             done = message.last
         return None
 
@@ -197,8 +199,8 @@ class WebhookJobs:
         it = self.reader.consumer(consumer_id)
         return it is not None and it.serves(self.clock.wall_ns())
 
-    def _receipt(self, consumer: Consumer, messages: list[Message], now_ns: int | None = None) -> Receipt:
-        now_ns = self.clock.wall_ns() if now_ns is None else now_ns
+    @staticmethod
+    def _receipt(consumer: Consumer, messages: list[Message], now_ns: int) -> Receipt:
         events, last = sum(it.events for it in messages), messages[-1].last if messages else 0
         return Receipt(consumer=consumer.id, hour=now_ns // HOUR_NS, events=events, position=last, now_ns=now_ns)
 

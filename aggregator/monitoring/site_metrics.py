@@ -21,7 +21,7 @@ class SiteMetrics(Collector):
     Args:
         groups: Group → its figures; the group of everything is left out, because sites add up to it.
         open_alerts: Group → open alerts, where there are any.
-        left_out: Sites beyond the most that are told.
+        left_out: Sites that the overview leaves out.
     """
 
     def __init__(self, groups: Mapping[Group, GroupFigures], open_alerts: OpenOfGroups, left_out: int = 0) -> None:

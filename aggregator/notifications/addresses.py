@@ -57,14 +57,11 @@ def permitted(host: str, networks: Iterable[str]) -> bool:
     >>> permitted("10.1.2.3", ["10.0.0.0/8"])
     True
     """
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    address = _embedded(address)
-    if any(address in ipaddress.ip_network(network, strict=False) for network in networks):
+    if named(host, networks):
         return True
-    return address.is_global and not address.is_multicast and address not in _SIX_TO_FOUR
+    address = _address(host)
+    public = address is not None and address.is_global and not address.is_multicast
+    return public and address not in _SIX_TO_FOUR
 
 
 def named(host: str, networks: Iterable[str]) -> bool:
@@ -73,11 +70,15 @@ def named(host: str, networks: Iterable[str]) -> bool:
     >>> named("10.1.2.3", ["10.0.0.0/8"]), named("8.8.8.8", ["10.0.0.0/8"])
     (True, False)
     """
+    address = _address(host)
+    return address is not None and any(address in ipaddress.ip_network(network, strict=False) for network in networks)
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
     try:
-        address = _embedded(ipaddress.ip_address(host.partition("%")[0]))
+        return _embedded(ipaddress.ip_address(host.partition("%")[0]))
     except ValueError:
-        return False
-    return any(address in ipaddress.ip_network(network, strict=False) for network in networks)
+        return None
 
 
 def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -11,7 +11,9 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +31,8 @@ MOST_BODY = 16 * 1024
 """Of an answer; the rest is not read."""
 MOST_ADDRESS = 1_000
 MOST_CONNECTIONS = 16
+RESOLVER = "webhook-names"
+"""Names of threads begin so."""
 PRIVATE = "the host is in a private network"
 AGENT = "Paifang webhooks"
 _LATER = frozenset({408, 425, 429})
@@ -44,11 +48,12 @@ class CheckedBackend(httpcore2.AsyncNetworkBackend):
 
     Args:
         networks: Private networks that may be connected to.
+        resolvers: Threads that resolve names: a hostile name server may keep one waiting for half a minute.
         only_named: Nothing else may.
     """
 
-    def __init__(self, networks: Sequence[str], *, only_named: bool) -> None:
-        self._networks, self._only_named = networks, only_named
+    def __init__(self, networks: Sequence[str], resolvers: Executor, *, only_named: bool) -> None:
+        self._networks, self._resolvers, self._only_named = networks, resolvers, only_named
         self._inner = httpcore2.AnyIOBackend()
 
     async def connect_tcp(
@@ -60,7 +65,8 @@ class CheckedBackend(httpcore2.AsyncNetworkBackend):
         Raises:
             AddressForbidden: None of it is permitted.
         """
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        resolve = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._resolvers, resolve)
         allowed = [address for address in dict.fromkeys(str(it[4][0]) for it in found) if self._may(address)]
         if not allowed:
             raise AddressForbidden(PRIVATE)
@@ -83,6 +89,11 @@ class CheckedBackend(httpcore2.AsyncNetworkBackend):
         return named(address, self._networks) if self._only_named else permitted(address, self._networks)
 
 
+def _resolvers() -> ThreadPoolExecutor:
+    """Starts a thread only when it is needed."""
+    return ThreadPoolExecutor(MOST_CONNECTIONS, RESOLVER)
+
+
 @dataclass
 class WebhookClient:
     """Belongs to the event loop.
@@ -97,6 +108,7 @@ class WebhookClient:
     clock: Clock
     limit_s: float = LIMIT_S
     _pools: dict[str, httpcore2.AsyncConnectionPool] = field(default_factory=dict, init=False)
+    _resolvers: ThreadPoolExecutor = field(default_factory=_resolvers, init=False)
 
     async def post(self, address: str, headers: Mapping[str, str], body: bytes) -> Attempt:
         """Send a message."""
@@ -129,8 +141,10 @@ class WebhookClient:
         return max(1, int(allowed)) if allowed.isascii() and allowed.isdecimal() and len(allowed) < 9 else 0
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; later requests open new ones."""
         pools, self._pools = self._pools, {}
+        resolvers, self._resolvers = self._resolvers, _resolvers()
+        resolvers.shutdown(wait=False, cancel_futures=True)
         for pool in pools.values():
             await pool.aclose()
 
@@ -170,7 +184,7 @@ class WebhookClient:
         scheme = urlsplit(address).scheme
         if scheme not in self._pools:
             self._pools[scheme] = httpcore2.AsyncConnectionPool(
-                network_backend=CheckedBackend(self.networks, only_named=scheme != "https"),
+                network_backend=CheckedBackend(self.networks, self._resolvers, only_named=scheme != "https"),
                 max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS, keepalive_expiry=15.0,
             )  # fmt: skip
         return self._pools[scheme]

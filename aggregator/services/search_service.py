@@ -94,6 +94,17 @@ class SearchService:
             raise CaseError(text, sentence="error.case.none", case=case_id[:64])
         return case
 
+    async def open_case_of(self, caller: Principal, case_id: str) -> Case:
+        """As `case`, and it has not ended.
+
+        Raises:
+            CaseError: There is none of that reference at their sites, or it has ended.
+        """
+        case = await self.case(caller, case_id)
+        if not case.open_at(self.clock.wall_ns()):
+            raise CaseError(f"case {case.id} has ended; open a new one", sentence="error.case.closed", case=case.id)
+        return case
+
     async def cases(self, caller: Principal) -> list[Case]:
         """The newest cases of the caller's sites."""
         within = caller.within("case.work")
@@ -210,9 +221,7 @@ class SearchService:
 
     async def _hit(self, caller: Principal, case_id: str, event_id: str) -> tuple[Case, Origin | None]:
         """The case, and where the event was seen if the case covers that."""
-        case = await self.case(caller, case_id)
-        if not case.open_at(self.clock.wall_ns()):
-            raise CaseError(f"case {case.id} has ended; open a new one", sentence="error.case.closed", case=case.id)
+        case = await self.open_case_of(caller, case_id)
         where = await asyncio.to_thread(self.reader.event_origin, event_id)
         if where is None or not covers(case, where.site, where.place, where.time_ns):
             return case, None

@@ -21,8 +21,7 @@ from aggregator.domain.store_port import Store
 from aggregator.settings.postgres import Postgres
 from aggregator.storage import STORES
 from aggregator.storage.engines.sqlite import FILE
-from aggregator.storage.tables.event_series import HOUR_NS
-from common.clock import SECOND_NS
+from common.clock import HOUR_NS, SECOND_NS
 
 SITES, DAYS = 200, 90
 START_NS = 1_787_000_000 * SECOND_NS - 1_787_000_000 * SECOND_NS % HOUR_NS

@@ -96,7 +96,7 @@ class CommandJobs:
         self._store.close()
 
     def statuses(self) -> list[JobStatus]:
-        """How far the jobs are that have begun and are not done; live views have no end to be near to."""
+        """How far the jobs are that have begun and are not done; a live view has no progress."""
         begun = [job for job in self.queue.jobs() if job.state in ("running", "waiting") and job.kind != "live"]
         return [JobStatus(id=job.id, progress=round(100 * job.progress)) for job in begun]
 

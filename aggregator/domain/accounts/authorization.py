@@ -138,6 +138,16 @@ class Scope:
         return not (self.everywhere or self.sites or self.places)
 
 
+def scope_of(names: Collection[str], areas: Areas) -> Scope:
+    """What lies in scopes that are written as `*`, a site, or `site/area`."""
+    parts = [(site, area) for site, _, area in (it.partition("/") for it in names if it != EVERYWHERE)]
+    return Scope(
+        EVERYWHERE in names,
+        frozenset(site for site, area in parts if not area),
+        places_in(areas, {it for it in parts if it[1]}),
+    )
+
+
 @dataclass(frozen=True)
 class Principal:
     """Who asks for something, and what they may.
@@ -161,12 +171,7 @@ class Principal:
         if self.only is not None and permission not in self.only:
             return Scope()
         grants = [grant for grant in self.grants if grant.role in PERMISSIONS[permission]]
-        areas = {(grant.site, grant.area) for grant in grants if grant.area}
-        return Scope(
-            any(grant.scope == EVERYWHERE for grant in grants),
-            frozenset(grant.scope for grant in grants if not grant.area),
-            places_in(self.areas, areas),
-        )
+        return scope_of([grant.scope for grant in grants], self.areas)
 
     def may(self, permission: Permission, site: str = "", place: str = "") -> bool:
         """Whether they may do something at a place, at a whole site, or (without a site) anywhere at all."""

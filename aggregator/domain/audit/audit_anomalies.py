@@ -12,13 +12,12 @@ from typing import Literal
 import msgspec
 
 from aggregator.domain.audit.audit_entry import Action, AuditEntry
-from common.clock import SECOND_NS
+from common.clock import HOUR_NS, SECOND_NS
 
 AnomalyKind = Literal["bulk", "bulk_shown", "no_case", "hasty", "always_the_same"]
 LOOKS: frozenset[Action] = frozenset(
     {"search", "view", "clip", "export", "list.viewed", "list.exported", "release.fetched"}
 )
-HOUR_NS = 3600 * SECOND_NS
 SHOWN = "shown_by"
 """Detail of an access that a page made by itself, such as a preview picture: nobody has asked for that one."""
 BULK = 100

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from aggregator.domain.accounts.authorization import EVERYWHERE, Areas, Scope, places_in
+from aggregator.domain.accounts.authorization import Areas, Scope, scope_of
 from aggregator.domain.alerts.types import Severity
 from aggregator.settings.alerts import OWN_KINDS
 from common.clock import DAY_NS
@@ -57,9 +57,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
     def within(self, areas: Areas) -> Scope:
         """The sites and places of `places`."""
-        named = {(site, area) for site, _, area in (it.partition("/") for it in self.places) if area}
-        sites = frozenset(it for it in self.places if "/" not in it and it != EVERYWHERE)
-        return Scope(EVERYWHERE in self.places, sites, places_in(areas, named))
+        return scope_of(self.places, areas)
 
 
 class Consumer(msgspec.Struct, frozen=True, kw_only=True):

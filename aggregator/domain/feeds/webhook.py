@@ -157,8 +157,7 @@ def after_attempt(it: Webhook, attempt: Attempt, now_ns: int, share: float) -> t
         it, position=it.sending, tries=0, failing_ns=0, next_ns=0, problem=problem, version=version
     )
     if attempt.sent:
-        pause_ns = round(60 * SECOND_NS / it.rate) if it.rate else 0
-        next_ns = now_ns + pause_ns if pause_ns else 0
+        next_ns = now_ns + round(60 * SECOND_NS / it.rate) if it.rate else 0
         return msgspec.structs.replace(done, delivered_ns=now_ns, next_ns=next_ns), "sent"
     tries, failing_ns = it.tries + 1, it.failing_ns or now_ns
     failed = msgspec.structs.replace(it, tries=tries, failing_ns=failing_ns, problem=problem, version=version)

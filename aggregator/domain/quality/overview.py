@@ -8,9 +8,8 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from aggregator.domain.accounts.authorization import Areas, Scope
 from aggregator.domain.alerts.types import Acknowledgement, Severity
-from common.clock import DAY_NS, SECOND_NS
+from common.clock import DAY_NS, HOUR_NS
 
-HOUR_NS = 3600 * SECOND_NS
 HOURS = 24
 """Length of the series of hours."""
 Period = Literal["hour", "day", "week"]

@@ -12,7 +12,7 @@ from aggregator.domain.accounts.authorization import (
     Principal,
     RoleAssignment,
     Scope,
-    places_in,
+    scope_of,
 )
 from common.errors import HandoverError
 from protocol.identifiers import NAME
@@ -78,9 +78,4 @@ def site_of(scope: str) -> str:
 
 def places_of(scope: str, areas: Areas) -> Scope:
     """What lies in a scope."""
-    if scope == EVERYWHERE:
-        return Scope(everywhere=True)
-    site, _, area = scope.partition("/")
-    if not area:
-        return Scope(sites=frozenset({site}))
-    return Scope(places=places_in(areas, {(site, area)}))
+    return scope_of([scope], areas)

@@ -21,10 +21,9 @@ from aggregator.domain.feeds.consumer import TOKEN_PREFIX, Action, Consumer
 from aggregator.domain.feeds.feed_entry import ConsumerUse
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.feeds import ConsumerWriter, FeedReader
-from common.clock import SECOND_NS, Clock
+from common.clock import HOUR_NS, Clock
 from common.errors import FeedConflict, FeedError, Forbidden, StaffError
 
-HOUR_NS = 3600 * SECOND_NS
 MOST_CONSUMERS = 200
 
 
@@ -82,7 +81,7 @@ class ConsumerService:
         reach = reach_of(caller)
         sites = await asyncio.to_thread(self.scopes.sites)
         named = ["*"] + [it for site, areas in sites.items() for it in (site, *(f"{site}/{area}" for area in areas))]
-        return sorted(it for it in named if any(mine.covers(parse(f"responder@{it}")) for mine in reach))
+        return sorted(it for it in named if _reaches(reach, it))
 
     async def request(self, caller: Principal, wanted: Consumer) -> Consumer:
         """Request a consumer; another administrator must approve it.
@@ -148,11 +147,10 @@ class ConsumerService:
             raise FeedConflict(f"there are {MOST_CONSUMERS} consumers already")
         for scope in made.selection.places:
             try:
-                grant = parse(f"responder@{scope}")
-                self.scopes.check(grant, lambda site: any(it.site in ("*", site) for it in reach))
+                self.scopes.check(_at(scope), lambda site: any(it.site in ("*", site) for it in reach))
             except StaffError as error:
                 raise FeedError(f"places: {str(error).removeprefix('scope: ')}") from error
-            if not any(mine.covers(grant) for mine in reach):
+            if not _reaches(reach, scope):
                 raise Forbidden("places: one lies beyond what you administer")
 
     async def _replace(self, before: Consumer, after: Consumer, entry: AuditEntry) -> None:
@@ -170,4 +168,13 @@ class ConsumerService:
 
 
 def _covers(reach: list[RoleAssignment], it: Consumer) -> bool:
-    return all(any(mine.covers(parse(f"responder@{scope}")) for mine in reach) for scope in it.selection.places)
+    return all(_reaches(reach, scope) for scope in it.selection.places)
+
+
+def _reaches(reach: list[RoleAssignment], scope: str) -> bool:
+    return any(mine.covers(_at(scope)) for mine in reach)
+
+
+def _at(scope: str) -> RoleAssignment:
+    """Scopes are checked as those of roles; which role does not matter."""
+    return parse(f"responder@{scope}")

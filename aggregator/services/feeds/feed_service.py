@@ -18,10 +18,9 @@ from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.feeds import FeedReader, FeedWriter
 from aggregator.services.feeds.feed_tail import FeedTail
 from aggregator.services.feeds.request_quota import RequestQuota
-from common.clock import SECOND_NS, Clock
+from common.clock import HOUR_NS, SECOND_NS, Clock
 from common.errors import CursorExpired, FeedError, FeedThrottled, Forbidden
 
-HOUR_NS = 3600 * SECOND_NS
 SCAN = 1_000
 """Entries that one query reads."""
 MOST_SCANS = 5

@@ -110,7 +110,8 @@ class WebhookSender:
 
     def again(self, letter: DeadLetter, webhook: Webhook, consumer: Consumer) -> Message | None:
         """The message of a dead letter; None where its entries are not kept any more, or not for the consumer."""
-        found = self.reader.feed_entries(letter.first - 1, letter.last - letter.first + 1)
+        # a letter of erased entries may name millions, and those that follow them would be read
+        found = self.reader.feed_entries(letter.first - 1, min(letter.last - letter.first + 1, SCANS[-1]))
         chosen = self._chosen(consumer, found, letter.last)
         if not chosen or chosen[0].position != letter.first:
             return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -56,6 +55,7 @@ class WebhookService:
         consumers: Finds consumers within an administrator's reach.
         sender: Sends test messages; encrypts.
         origin: How this aggregator is called in handshakes.
+        random: Makes random bytes, for keys.
         wake: Lets the jobs look at once.
     """
 
@@ -64,6 +64,7 @@ class WebhookService:
     consumers: ConsumerService
     sender: WebhookSender
     origin: str
+    random: Callable[[int], bytes]
     wake: Callable[[], None] = lambda: None
 
     async def webhooks(self, caller: Principal, consumer_id: str) -> list[ShownWebhook]:
@@ -88,7 +89,7 @@ class WebhookService:
         if consumer.state not in ("active", "paused"):
             raise FeedConflict("only an approved consumer gets webhooks")
         host = check_address(url, self.sender.client.networks)
-        keys, now_ns = SigningSecret.new(secrets.token_bytes), self.sender.clock.wall_ns()
+        keys, now_ns = SigningSecret.new(self.random), self.sender.clock.wall_ns()
         newest = (await asyncio.to_thread(self.reader.feed_span)).newest
         made = Webhook(
             id=self.consumers.random.new_id(), consumer=consumer.id, host=host, mode=mode,
@@ -116,7 +117,7 @@ class WebhookService:
             FeedError: There is no such webhook within the caller's reach.
         """
         webhook, consumer = await self._found(caller, webhook_id)
-        keys, now_ns = SigningSecret.new(secrets.token_bytes), self.sender.clock.wall_ns()
+        keys, now_ns = SigningSecret.new(self.random), self.sender.clock.wall_ns()
         sealed, entry = self.sender.seal_secret(keys), self._entry(caller, consumer, webhook, "webhook keys replaced")
         await self._change(webhook.id, lambda it: rules.rotated(it, sealed, now_ns), entry)
         return keys

@@ -124,7 +124,7 @@ class CaseFootageService:
             CaseError: There is no such case, or it has ended.
             StoreError: It could not be recorded: nothing is shown.
         """
-        case = await self._open_case(caller, case_id)
+        case = await self.searches.open_case_of(caller, case_id)
         found = await asyncio.to_thread(self.store.reader.case_clip, clip_id) if is_uuid7(clip_id) else None
         if found is None or found.case_id != case.id:
             return None
@@ -161,15 +161,9 @@ class CaseFootageService:
         )  # fmt: skip
         return box
 
-    async def _open_case(self, caller: Principal, case_id: str) -> Case:
-        case = await self.searches.case(caller, case_id)
-        if not case.open_at(self.clock.wall_ns()):
-            raise CaseError(f"case {case.id} has ended; open a new one", sentence="error.case.closed", case=case.id)
-        return case
-
     async def _covered(self, caller: Principal, marked: Marked, permission: Permission) -> tuple[Case, str]:
         """The case, if it covers the whole range, and the camera's box."""
-        case = await self._open_case(caller, marked.case)
+        case = await self.searches.open_case_of(caller, marked.case)
         check_range(marked.span, self.clock.wall_ns())
         cameras = await asyncio.to_thread(self.store.reader.cameras)
         box = box_of_camera(cameras, case.site, marked.camera, marked.box)

@@ -1,4 +1,4 @@
-"""How far a box is with a clip, as its status says."""
+"""How far a box is with a clip, by its status."""
 
 from __future__ import annotations
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from aggregator.audit.view_deduplicator import ViewDeduplicator
 from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.clip import Clip
+from aggregator.domain.store_port.alerts import AlertReader
 from aggregator.domain.store_port.clips import ClipReader
 from aggregator.storage.object_store import ObjectStorage
 from common.clock import Clock
 from protocol.identifiers import is_uuid7
+
+
+class AlertClipReader(AlertReader, ClipReader, Protocol):
+    """Reads clips and their alerts."""
 
 
 @dataclass(frozen=True)
@@ -21,14 +27,14 @@ class ClipService:
     """Shows clips.
 
     Args:
-        reader: Clips.
+        reader: Clips and their alerts.
         objects: Where they lie.
         record: Writes an entry to the audit log.
         views: Which views are on it already.
         clock: The present time.
     """
 
-    reader: ClipReader
+    reader: AlertClipReader
     objects: ObjectStorage
     record: Callable[[AuditEntry], Awaitable[None]]
     views: ViewDeduplicator
@@ -53,5 +59,5 @@ class ClipService:
         return clip
 
     def _of_alert(self, alert_id: str) -> Clip | None:
-        """A clip that belongs to no case; the others are shown under theirs only."""
-        return None if self.reader.case_clip(alert_id) is not None else self.reader.clip(alert_id)
+        """The clip of an alert; those of events and of marked ranges are shown under their case only."""
+        return None if self.reader.alert_by_id(alert_id) is None else self.reader.clip(alert_id)

@@ -28,7 +28,7 @@ from common.running.fresh_value import FreshValue
 from protocol.receipts import DoorStatus
 
 OPEN_NS, RECENT_NS = SECOND_NS, 15 * SECOND_NS
-"""Open alerts are read at most once in this time for all readers, the other figures in that."""
+"""Open alerts are read at most once in `OPEN_NS` for all readers, the other figures in `RECENT_NS`."""
 MOST_SITES, MOST_SCOPES = 500, 64
 EVERYWHERE = Scope(everywhere=True)
 _LOST = frozenset({"lost", "refused", "starting"})
@@ -57,7 +57,7 @@ class Overview:
         now_ns: When they were read, UTC nanoseconds.
         groups: Group → figures, sorted; `ALL` of all groups is the first.
         open: Group → open alerts, where there are any.
-        left_out: Sites beyond the most that are told; they count in `ALL`.
+        left_out: Sites beyond the first `MOST_SITES`; they count in `ALL`.
     """
 
     now_ns: int
@@ -105,11 +105,11 @@ class OverviewService:
         if found is None:
             found = known.by_scope[within] = figures(known.recent, known.devices, groups)
         sites = sorted({site for site, _ in found if site})
-        told = {"", *sites[:MOST_SITES]}
+        listed = {"", *sites[:MOST_SITES]}
         return Overview(
             known.now_ns,
-            {group: it for group, it in found.items() if group[0] in told},
-            {group: it for group, it in open_by_state(self._open.get(), groups).items() if group[0] in told},
+            {group: it for group, it in found.items() if group[0] in listed},
+            {group: it for group, it in open_by_state(self._open.get(), groups).items() if group[0] in listed},
             max(len(sites) - MOST_SITES, 0),
         )
 

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from aggregator.audit.view_deduplicator import ViewDeduplicator
 from aggregator.domain.accounts.authorization import Principal
-from aggregator.domain.audit.audit_anomalies import HOUR_NS, SHOWN
+from aggregator.domain.audit.audit_anomalies import SHOWN
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.store_port.events import FleetReader
 from aggregator.messaging.command_client import CommandClient
-from common.clock import SECOND_NS, Clock
+from common.clock import HOUR_NS, SECOND_NS, Clock
 from common.errors import CommandError, ContractError
 from protocol.commands import Command
 from protocol.envelope import MAX_PICTURE_BYTES

@@ -1,8 +1,8 @@
-"""What a hand-over says of silences, maintenance windows and shelved sources."""
+"""The silences, maintenance windows and shelved sources of a hand-over."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.quiet import maintenance, silence
@@ -12,10 +12,9 @@ from aggregator.domain.quiet.shelving import Shelf
 from aggregator.domain.quiet.silence import Silence
 from aggregator.domain.shift.handover import MOST_QUIET, QuietLine
 from aggregator.domain.store_port.quiet import QuietReader
+from aggregator.services.monitoring.quiet_service import MOST_READ
 
 Names = Mapping[tuple[str, str, str], str]
-MOST_READ = 20_000
-"""Decisions of all sites that are read; the limits of each site keep far below it while they are in force."""
 
 
 def quiet_lines(
@@ -59,12 +58,10 @@ def _of_silence(it: Silence, names: Names) -> QuietLine:
 
 
 def _of_window(it: Window, names: Names) -> QuietLine:
-    named: Iterator[tuple[str, tuple[str, ...]]] = iter(
-        (("area", (it.area,) if it.area else ()), ("place", _named(it.devices, (it.site,), names)))
-    )
+    covers = {"area": (it.area,) if it.area else (), "place": _named(it.devices, (it.site,), names)}
     return QuietLine(
-        what="maintenance", sites=(it.site,), covers={name: values for name, values in named if values}, owner=it.owner,
-        reason=it.reason, from_ns=it.from_ns, until_ns=it.until_ns, weekly=it.weekly is not None,
+        what="maintenance", sites=(it.site,), covers={name: values for name, values in covers.items() if values},
+        owner=it.owner, reason=it.reason, from_ns=it.from_ns, until_ns=it.until_ns, weekly=it.weekly is not None,
     )  # fmt: skip
 
 

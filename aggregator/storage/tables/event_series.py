@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
 from aggregator.storage.schema.core import cells, genera
-from common.clock import SECOND_NS
+from common.clock import HOUR_NS
 from protocol.envelope import Event
 
-HOUR_NS = 3600 * SECOND_NS
 SPAN = ("from_ns", "until_ns", "count")
 Key = tuple[str, ...]
 

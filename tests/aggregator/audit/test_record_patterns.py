@@ -14,12 +14,13 @@ from aggregator.audit import query
 from aggregator.audit.names import AuditNames
 from aggregator.audit.query import PAGE, AuditFilter
 from aggregator.domain.audit import audit_entry
-from aggregator.domain.audit.audit_anomalies import BULK, BULK_SHOWN, HASTY_NS, HOUR_NS, NO_CASE, PAIR, SHOWN, findings
+from aggregator.domain.audit.audit_anomalies import BULK, BULK_SHOWN, HASTY_NS, NO_CASE, PAIR, SHOWN, findings
 from aggregator.domain.audit.audit_entry import Action, AuditEntry
 from aggregator.domain.read_models import TargetLabel
 from aggregator.domain.store_port import Store, Writer
 from aggregator.web.dashboard.html.audit_html import sentence, time_text
 from aggregator.web.dashboard.i18n.texts import TEXTS
+from common.clock import HOUR_NS
 from protocol.identifiers import to_rfc3339
 
 MINUTE_NS = HOUR_NS // 60

@@ -13,7 +13,7 @@ from agg_support import START_NS, event, run_apart
 
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.feeds.consumer import changed
-from aggregator.domain.feeds.webhook import GIVE_UP_NS, LEASE_S, Attempt, Mode, Webhook
+from aggregator.domain.feeds.webhook import GIVE_UP_NS, LEASE_S, Attempt, DeadLetter, Mode, Webhook
 from aggregator.domain.read_models import Batch, ReceivedEvent
 from aggregator.domain.store_port import Store, Writer
 from aggregator.jobs.feed_jobs import FeedUseJobs
@@ -23,7 +23,7 @@ from aggregator.notifications.webhook_signature import SigningSecret
 from aggregator.services.feeds.webhook_sender import WebhookSender
 from aggregator.storage.keyring import KeyRing
 from aggregator.storage.write_queue import WriteQueue
-from common.clock import SECOND_NS, FakeClock
+from common.clock import HOUR_NS, SECOND_NS, FakeClock
 from protocol.event_types import DoorGranted
 
 from storage.test_feed_store import act, approved  # isort: skip
@@ -203,6 +203,24 @@ def test_of_messages_that_began_together_the_first_that_fails_is_sent_again(desk
     assert used(desk) == 5
 
 
+def test_what_was_not_sent_is_taken_back_in_the_hour_in_which_it_was_counted(desk: Desk) -> None:
+    desk.add()
+    desk.clock.advance(HOUR_S - START_NS / SECOND_NS % HOUR_S - 1.0)
+    hour = desk.clock.wall_ns() // HOUR_NS
+    desk.events(5)
+    post = desk.client.post
+
+    async def slow(address: str, headers: dict[str, str], body: bytes) -> Attempt:
+        desk.clock.advance(1.0)
+        return await post(address, headers, body)
+
+    desk.client.post = slow  # type: ignore[method-assign, assignment]
+    desk.client.answers = [Attempt(True), DOWN]
+    desk.turns()
+    assert desk.clock.wall_ns() // HOUR_NS == hour + 1
+    assert desk.reader.consumer_uses(hour)[desk.consumer.id].events == 2
+
+
 def test_of_messages_that_began_together_all_are_sent_again_after_a_crash(desk: Desk) -> None:
     desk.add()
     desk.events(3)
@@ -301,6 +319,24 @@ def test_what_was_erased_before_it_was_sent_is_named(desk: Desk) -> None:
     (letter,) = desk.reader.dead_letters("hook", 10)
     assert (letter.first, letter.last, letter.problem, letter.message) == (1, 2, LOST, "")
     assert desk.client.sequences == [3]
+
+
+def test_a_letter_of_any_number_of_erased_entries_is_read_in_bounds(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook, limits = desk.add(), []
+    found = desk.reader.feed_entries
+
+    def counting(after: int, limit: int) -> list[Any]:
+        limits.append(limit)
+        return found(after, limit)
+
+    monkeypatch.setattr(desk.reader, "feed_entries", counting)
+    letter = DeadLetter(
+        id="x", webhook="hook", message="", first=1, last=9_000_000, made_ns=START_NS, tries=1, problem=LOST
+    )
+    assert desk.sender.again(letter, hook, desk.consumer) is None
+    assert limits == [1_000]
 
 
 def test_a_quota_that_is_used_up_waits_for_the_next_hour(desk: Desk) -> None:

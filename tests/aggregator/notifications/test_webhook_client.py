@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from agg_support import START_NS, run_apart
 
 from aggregator.domain.feeds.webhook import Attempt
-from aggregator.notifications.webhook_client import PRIVATE, WebhookClient, check_address
+from aggregator.notifications.webhook_client import PRIVATE, RESOLVER, WebhookClient, check_address
 from common.clock import FakeClock
 from common.errors import FeedError
 
@@ -123,7 +124,7 @@ def test_what_a_name_resolves_to_is_checked_and_it_is_resolved_once(
     async def work() -> Attempt:
         loop = asyncio.get_running_loop()
 
-        async def lookup(host: str, port: int, **_: Any) -> list[Any]:
+        def lookup(host: str, port: int, **_: Any) -> list[Any]:
             asked.append(host)
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (resolved, port))]
 
@@ -131,12 +132,33 @@ def test_what_a_name_resolves_to_is_checked_and_it_is_resolved_once(
             connected.append(args)
             raise OSError("no network in tests")
 
-        monkeypatch.setattr(loop, "getaddrinfo", lookup)
+        monkeypatch.setattr(socket, "getaddrinfo", lookup)
         monkeypatch.setattr(loop, "create_connection", connect)
         return await WebhookClient((), FakeClock()).post("https://rebind.example/hook", {}, b"x")
 
     assert run_apart(work()) == Attempt(False, PRIVATE, refused=True)
     assert (asked, connected) == (["rebind.example"], [])
+
+
+def test_names_are_resolved_in_threads_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hostile name server may take half a minute, and the event loop's threads read the store."""
+    threads: list[str] = []
+
+    def lookup(*_: Any, **__: Any) -> list[Any]:
+        threads.append(threading.current_thread().name)
+        return []
+
+    async def work() -> list[Attempt]:
+        client = WebhookClient((), FakeClock())
+        monkeypatch.setattr(socket, "getaddrinfo", lookup)
+        made = [await client.post("https://slow.example/hook", {}, b"x")]
+        await client.close()
+        made.append(await client.post("https://slow.example/hook", {}, b"x"))
+        await client.close()
+        return made
+
+    assert run_apart(work()) == [Attempt(False, PRIVATE, refused=True)] * 2
+    assert [it.rpartition("_")[0] for it in threads] == [RESOLVER, RESOLVER]
 
 
 def test_connections_are_used_again() -> None:

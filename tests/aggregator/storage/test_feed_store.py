@@ -107,6 +107,14 @@ def test_events_and_changes_of_alerts_come_in_the_order_of_their_commits_without
     assert store.reader().feed_entry_of("x") is None
 
 
+def test_nothing_is_kept_once_the_last_consumer_has_ended(store: Store, writer: Writer) -> None:
+    ends_ns = approved(writer).ends_ns
+    for number, time_ns in enumerate((ends_ns - 1, ends_ns)):
+        data = event(number, DoorGranted(door="hall"), number=number)
+        writer.apply(Batch(events=[ReceivedEvent(data, None, time_ns)]))
+    assert [it.time_ns for it in store.reader().feed_entries(0, 10)] == [ends_ns - 1]
+
+
 def test_a_person_s_decision_is_a_change_and_one_more_event_alone_is_none(
     store: Store, writer: Writer, processor: BatchProcessor
 ) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-from aggregator.domain.quality.overview import HOUR_NS, PERIODS
+from aggregator.domain.quality.overview import PERIODS
 from aggregator.domain.read_models import AlertQuery
 from aggregator.domain.store_port import Reader, Store
 from aggregator.ingest.batch_processor import BatchProcessor
-from common.clock import FakeClock
+from common.clock import HOUR_NS, FakeClock
 
 from storage.test_statistics_store import play  # isort: skip
 

@@ -23,10 +23,10 @@ from aggregator.domain.store_port import Store, Writer
 from aggregator.settings.postgres import Postgres
 from aggregator.storage import STORES
 from aggregator.storage.schema import core as schema
-from aggregator.storage.tables.event_series import HOUR_NS, cell_of
+from aggregator.storage.tables.event_series import cell_of
 from aggregator.storage.tables.investigation import search as finding
 from aggregator.storage.tables.investigation.search import Bounds
-from common.clock import SECOND_NS
+from common.clock import HOUR_NS, SECOND_NS
 from common.errors import CaseError, ContractError
 from protocol.envelope import Event
 from protocol.event_types import CameraLost, Data, DoorForced, LineCrossed, ZoneEntered, ZoneLeft

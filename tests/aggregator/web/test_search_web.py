@@ -203,6 +203,8 @@ def test_a_clip_is_asked_for_under_the_case(web: Web, filed: dict[str, str]) -> 
         film = client.get(clip, headers={"Range": "bytes=1-2"})
         assert (film.status_code, film.content, film.headers["content-type"]) == (206, b"il", "video/mp4")
         assert client.get(f"/api/clips/{filed['car']}").status_code == 403  # not without the case
+    with web.logged_in(add(web, f"monitor@{SITE}")) as monitor:
+        assert monitor.get(f"/api/clips/{filed['car']}").status_code == 404
     acts_of_it = [(act.what, act.detail) for act in recorded(web, case)]
     assert acts_of_it == [("case.opened", acts_of_it[0][1]), ("clip", {"asked": "yes"}), ("clip", {})]
 

@@ -28,7 +28,7 @@ Pixels = NDArray[np.uint8]
 
 
 class _Unusable(Exception):
-    """The text says why, and what to send."""
+    """The text has the reason, and what to send instead."""
 
 
 def main() -> None:

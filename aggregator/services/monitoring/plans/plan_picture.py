@@ -27,7 +27,7 @@ _FORMS = "send a PNG, JPEG or WebP picture"
 
 
 class _Answer(msgspec.Struct):
-    """What the process says of a picture; it has decoded what somebody sent, so it is checked."""
+    """The answer of the process. It has decoded a hostile file, so its answer is checked."""
 
     width: int = 0
     height: int = 0
@@ -55,7 +55,7 @@ def recoded(data: bytes) -> PlanPicture:
     """A plan's picture from an uploaded file. Takes a second or longer: not on the event loop.
 
     Raises:
-        PlanError: It is no picture, or not of a size that can be; says what to do.
+        PlanError: It is no picture, or its size is not allowed; the text names the fix.
     """
     width, height = size_of(data)
     if min(width, height) < LEAST_PX or width * height > MOST_PIXELS:
@@ -78,7 +78,7 @@ def recoded(data: bytes) -> PlanPicture:
 
 
 def size_of(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels, as the header says.
+    """Width and height in pixels, from the header.
 
     Raises:
         PlanError: It is none of the three formats.

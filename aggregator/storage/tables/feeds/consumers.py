@@ -13,6 +13,7 @@ from aggregator.domain.feeds.feed_entry import ConsumerUse, Receipt
 from aggregator.storage.engines.database import insert_for, insert_new, upsert
 from aggregator.storage.schema.feeds import USE_UNLOGGED, consumer_progress, consumer_use, consumers
 from aggregator.storage.tables.audit import entries as audit
+from common.clock import HOUR_NS
 
 KEPT_HOURS = 48
 """Counts that are in the audit log are forgotten after this."""
@@ -34,10 +35,10 @@ def by_token(db: Connection, token_hash: str) -> Consumer | None:
     return next(iter(_read(db, select(consumers).where(consumers.c.token_hash == token_hash))), None)
 
 
-def any_active(db: Connection) -> bool:
+def any_active(db: Connection, now_ns: int) -> bool:
     """Whether anybody may read the feed, now or after a pause."""
-    found = select(consumers.c.id).where(consumers.c.state.in_(("active", "paused"))).limit(1)
-    return db.execute(found).scalar() is not None
+    found = select(consumers.c.id).where(consumers.c.state.in_(("active", "paused")), consumers.c.ends_ns > now_ns)
+    return db.execute(found.limit(1)).scalar() is not None
 
 
 def add(db: Connection, consumer: Consumer, entry: AuditEntry) -> bool:
@@ -113,7 +114,7 @@ def log_use(db: Connection, before_hour: int, now_ns: int, limit: int) -> int:
         [
             AuditEntry(
                 time_ns=now_ns, who="system", what="feed.sent", target=names.get(row.consumer, row.consumer),
-                detail={"events": str(row.events), "hour_ns": str(row.hour * 3600 * 10**9)},
+                detail={"events": str(row.events), "hour_ns": str(row.hour * HOUR_NS)},
             )
             for row in rows
         ],

@@ -27,7 +27,8 @@ NEWEST, PURGED = "feed_newest", "feed_purged"
 
 def append(db: Connection, batch: Batch) -> None:
     """Add what a batch has changed; within its transaction. Nothing is kept where there is no consumer."""
-    if not (batch.events or batch.history) or not consumers.any_active(db):
+    times_ns = [it.received_ns for it in batch.events] + [it.time_ns for it in batch.history]
+    if not times_ns or not consumers.any_active(db, max(times_ns)):
         return
     entries = _entries(batch)
     if not entries:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, select
 
 from aggregator.domain.accounts.authorization import Scope
-from aggregator.domain.quality.aggregates import ANSWERS
 from aggregator.domain.quality.overview import (
-    HOUR_NS,
     HOURS,
     LOOKS_BACK_NS,
     PERIODS,
@@ -20,7 +18,8 @@ from aggregator.domain.quality.overview import (
 from aggregator.domain.store_port.statistics import Span
 from aggregator.storage.schema.alerts import ALERT_OPEN, alert_history, alerts
 from aggregator.storage.schema.columns import INTEGER
-from aggregator.storage.tables.monitoring.statistics import opened_and_shown
+from aggregator.storage.tables.monitoring.statistics import ANSWERED, opened_and_shown
+from common.clock import HOUR_NS
 from protocol.identifiers import uuid7
 
 MOST_ANSWERS = 20_000
@@ -64,12 +63,8 @@ def _hours(db: Connection, now_ns: int) -> list[HourRow]:
 
 
 def _answers(db: Connection, now_ns: int) -> list[AnswerRow]:
-    answered = or_(alert_history.c.action.in_(sorted(ANSWERS)), alert_history.c.action == "closed")
-    first = (
-        select(func.min(alert_history.c.time_ns))
-        .where(alert_history.c.alert == alerts.c.id, answered, alert_history.c.via != "system")
-        .scalar_subquery()
-    )
+    mine = alert_history.c.alert == alerts.c.id
+    first = select(func.min(alert_history.c.time_ns)).where(mine, ANSWERED).scalar_subquery()
     span = (now_ns - PERIODS["week"] + 1, now_ns + 1)
     timed = select(alerts.c.id, *_PLACE, (first - alerts.c.opened_ns).label("took")).where(_shown(span)).subquery()
     found = (

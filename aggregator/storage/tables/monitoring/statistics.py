@@ -35,6 +35,8 @@ MOST_STATE_EVENTS = 200_000
 _SOURCE = (alerts.c.site, alerts.c.box, alerts.c.place, alerts.c.kind, alerts.c.subject)
 _OWN_HISTORY = alert_history.c.alert == alerts.c.id
 _MS_NS = 1_000_000
+ANSWERED = and_(alert_history.c.action.in_(sorted({*ANSWERS, "closed"})), alert_history.c.via != "system")
+"""Entries by which a person answers an alert."""
 
 
 def figures(db: Connection, span: Span, within: Scope, site: str | None, now_ns: int) -> Aggregates:
@@ -43,7 +45,6 @@ def figures(db: Connection, span: Span, within: Scope, site: str | None, now_ns:
     slot = alerts.c.opened_ns // literal(SLOT_NS, INTEGER)
     marked = select(alert_history.c.id).where(_OWN_HISTORY, alert_history.c.action == "marked").exists()
     stale = (ALERT_OPEN, alerts.c.condition == "active", alerts.c.opened_ns < now_ns - STALE_NS)
-    answered = or_(alert_history.c.action.in_(sorted(ANSWERS)), alert_history.c.action == "closed")
     number = func.count()
     by_source = select(*_SOURCE, number).where(shown).group_by(*_SOURCE).order_by(number.desc(), *_SOURCE).limit(TOP)
     return Aggregates(
@@ -55,7 +56,7 @@ def figures(db: Connection, span: Span, within: Scope, site: str | None, now_ns:
         sources=tuple((Source(*row[:5]), row[5]) for row in db.execute(by_source)),
         stale=db.execute(select(number).select_from(alerts).where(there, *stale)).scalar_one(),
         chattering=db.execute(select(number).select_from(alerts).where(shown, marked)).scalar_one(),
-        to_acknowledge=_quantiles(db, shown, and_(answered, alert_history.c.via != "system")),
+        to_acknowledge=_quantiles(db, shown, ANSWERED),
         to_close=_quantiles(db, shown, alert_history.c.action == "closed"),
     )
 

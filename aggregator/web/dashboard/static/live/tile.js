@@ -32,11 +32,12 @@ export class Tile {
     this.reason = h("p", { class: "reason", role: "status", test: "live-told" });
     this.badge = h("span", { class: "live-badge", test: "live-lag" });
     this.button = h("button", { type: "button", test: "live-start", onclick: () => (this.wanted ? this.rest() : this.play()) });
+    this.alerts = h("a", { class: "tile-alerts", test: "tile-alerts", hidden: true,
+      href: `/?${new URLSearchParams({ site: camera.site, camera: camera.id })}` });
     this.element = h("article", { class: "tile", test: "tile", "data-camera": this.place, "aria-label": camera.name },
       h("div", { class: "screen" }, this.still, this.video, this.reason,
         h("div", { class: "over" }, h("b", { text: camera.name, test: "live-name" }), this.clock, this.badge)),
-      h("div", { class: "tile-foot" }, h("span", { text: camera.site_name || "" }), this.alerts = h("a", { class: "tile-alerts",
-        hidden: true, test: "tile-alerts", href: `/?${new URLSearchParams({ site: camera.site, camera: camera.id })}` }), this.button));
+      h("div", { class: "tile-foot" }, h("span", { text: camera.site_name || "" }), this.alerts, this.button));
     this.wanted = false;
     this.#idle();
   }

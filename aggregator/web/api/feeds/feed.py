@@ -107,7 +107,8 @@ def add(app: FastAPI, feed: FeedService) -> None:
         """
         open_requests.check(consumer.id, MOST_OF_A_CONSUMER, MOST_STREAMS)
         cursor = after if last is None else _cursor(last)
-        first = await feed.read(consumer, None if cursor is None else int(cursor), STREAM_PAGE)
+        with open_requests.slot(consumer.id):  # streams that open while this one reads are counted with it
+            first = await feed.read(consumer, None if cursor is None else int(cursor), STREAM_PAGE)
         return FeedStream(feed, consumer, first, partial(open_requests.slot, consumer.id))
 
     @app.get(

@@ -22,6 +22,7 @@ export class Tile {
   #tries = 0;
   #blank = false;
   #ticks = 0;
+  #pending = false;
 
   constructor(camera) {
     this.camera = camera;
@@ -106,11 +107,14 @@ export class Tile {
     return this.camera.since ? t("shell.since", { time: whenZone(this.camera.since, this.camera.time_zone) }) : "";
   }
 
-  // Shows the newest still, unless the camera is watched or has no picture.
+  // Shows the newest still, unless the camera is watched or has no picture. One request at a time: a box that does not
+  // answer would make the requests of the next rounds wait behind it without end.
   async refresh() {
     const idle = () => !this.wanted && this.element.isConnected && !document.hidden;
-    if (this.wanted || NO_STILL.includes(this.camera.state)) return;
+    if (this.wanted || this.#pending || NO_STILL.includes(this.camera.state)) return;
+    this.#pending = true;
     const still = await newestStill(this.place, idle);
+    this.#pending = false;
     if (!still || this.wanted) return;
     if (!still.url) {
       if (this.still.hidden && !BROKEN.includes(this.camera.state)) this.say(t("wall.no_still"));

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from agg_support import run_apart
 from domain.feeds.test_consumer import consumer
 from fastapi import FastAPI, HTTPException
 
@@ -36,6 +37,6 @@ async def streams(wanted: int) -> list[Any]:
 
 
 def test_streams_that_open_at_the_same_time_count_before_the_database_answers() -> None:
-    found = asyncio.run(streams(MOST_OF_A_CONSUMER + 2))
+    found = run_apart(streams(MOST_OF_A_CONSUMER + 2))
     assert [type(it) for it in found] == [FeedStream] * MOST_OF_A_CONSUMER + [HTTPException] * 2
     assert [it.status_code for it in found[MOST_OF_A_CONSUMER:]] == [429, 429]

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aggregator.auth.authenticator import Authenticator
-from aggregator.auth.client_address import Clients, session_of
+from aggregator.auth.client_address import Clients, address_of, session_of
 from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.feeds.consumer import Consumer
 from aggregator.web.error_page import error_page
@@ -110,6 +110,8 @@ class AuthMiddleware:
             return await run_in_threadpool(self._refusal, scope, found)
         except StoreError as error:
             return _failed(scope, 503, str(error))
+        except LoginThrottled as error:
+            return _failed(scope, 429, str(error))
 
     def _refusal(self, scope: Scope, found: tuple[RoutePolicy, dict[str, str]] | None) -> Response | None:
         headers, path = Headers(scope=scope), scope["path"]
@@ -129,8 +131,6 @@ class AuthMiddleware:
                 return RedirectResponse(_login_for(scope), 303) if wants_page else _answer(401, "log in first")
             if found is not None:
                 allow(caller, rule, words)
-        except (StoreError, LoginThrottled) as error:
-            return _failed(scope, 429 if isinstance(error, LoginThrottled) else 503, str(error))
         except Forbidden as error:
             return _turned_away(scope, caller, str(error))
         scope.setdefault("state", {}).update(user=caller.name, caller=caller)
@@ -138,12 +138,10 @@ class AuthMiddleware:
 
     def _consumer_refusal(self, scope: Scope) -> Response | None:
         """As `_refusal`, for a route of consumers: neither a session nor a user's token opens it."""
-        client, header = scope.get("client"), Headers(scope=scope).get("authorization", "")
+        header = Headers(scope=scope).get("authorization", "")
         token = header[len(BEARER) :].strip() if header.lower().startswith(BEARER) else ""
         try:
-            found = self._consumers.who(token, client[0] if client else "") if token and self._consumers else None
-        except (StoreError, LoginThrottled) as error:
-            return _failed(scope, 429 if isinstance(error, LoginThrottled) else 503, str(error))
+            found = self._consumers.who(token, _address(scope)) if token and self._consumers else None
         except Forbidden as error:
             return _answer(403, str(error))
         if found is None:
@@ -154,8 +152,7 @@ class AuthMiddleware:
     def _caller(self, scope: Scope, token: str | None) -> Principal | None:
         if token is None:
             return self._authenticator.who(session_of(HTTPConnection(scope)))
-        client = scope.get("client")
-        return self._authenticator.bearer(token, client[0] if client else "")
+        return self._authenticator.bearer(token, _address(scope))
 
 
 def allow(caller: Principal, rule: RoutePolicy, words: dict[str, str]) -> None:
@@ -264,6 +261,10 @@ def _from_this_machine(scope: Scope, headers: Headers) -> bool:
         return ipaddress.ip_address(client[0]).is_loopback
     except ValueError:
         return False
+
+
+def _address(scope: Scope) -> str:
+    return address_of(HTTPConnection(scope))
 
 
 def _with_headers(send: Send, always: Mapping[str, str], secure: bool) -> Send:

@@ -87,7 +87,7 @@ class StreamCounter:
     _open: Counter[str] = field(default_factory=Counter, init=False)
 
     def check(self, key: str, most_of_one: int, most: int) -> None:
-        """Whether a client may open one more, where it may have so many, and all together.
+        """Refuse one more stream of a client that has `most_of_one`, or of any client where `most` are open.
 
         Raises:
             HTTPException: 429.

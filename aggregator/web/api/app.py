@@ -117,12 +117,9 @@ def _map_errors(app: FastAPI) -> None:
     for kind in STATUS:
         app.add_exception_handler(kind, failed)
 
-    @app.exception_handler(LoginThrottled)
-    async def throttled(_request: Request, error: LoginThrottled) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, 429, {"Retry-After": str(math.ceil(error.wait_s))})
-
     @app.exception_handler(FeedThrottled)
-    async def quota(_request: Request, error: FeedThrottled) -> JSONResponse:
+    @app.exception_handler(LoginThrottled)
+    async def throttled(_request: Request, error: FeedThrottled | LoginThrottled) -> JSONResponse:
         return JSONResponse({"error": str(error)}, 429, {"Retry-After": str(math.ceil(error.wait_s))})
 
     @app.exception_handler(HTTPException)

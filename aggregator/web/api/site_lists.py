@@ -153,15 +153,19 @@ def _add_reasons(app: FastAPI, passages: PassageService) -> None:
 def _add_passages(app: FastAPI, events: EventReader) -> None:
     @app.get("/api/sites/{site}/boxes/{box}/places/{place}/passages", tags=_COMMANDS)
     def list_passages(
-        site: NamePath, box: NamePath, place: NamePath, limit: Annotated[int, Query(ge=1, le=MOST_PASSAGES)] = 20
+        site: NamePath,
+        box: NamePath,
+        place: NamePath,
+        caller: Who,
+        limit: Annotated[int, Query(ge=1, le=MOST_PASSAGES)] = 20,
     ) -> models.PassagesResponse:
         """The newest events of vehicles or doors at a gate's camera or at a door."""
-        found = events.passages(site, box, place, limit)
+        found, pictures = events.passages(site, box, place, limit), caller.may("alerts.pictures", site, place)
         return models.PassagesResponse(
             passages=[
                 models.PassageResponse(
                     id=it.id, kind=it.kind, time=to_rfc3339(it.time_ns),
-                    picture=f"/api/pictures/{it.id}" if it.picture else None,
+                    picture=f"/api/pictures/{it.id}" if it.picture and pictures else None,
                 )
                 for it in found
             ]

@@ -6,12 +6,12 @@ from pydantic import Field
 
 from aggregator.domain.clip import State as ClipState
 from aggregator.web.api_models.base import (
-    PRINTABLE,
     Id,
     NameText,
     ReasonText,
     RequestModel,
     ResponseModel,
+    ShortText,
     Time,
     TimeText,
     example,
@@ -35,9 +35,9 @@ class MarkedRange(RequestModel):
 
     model_config = example(_RANGE)
 
-    case: str = Field(description="The case's reference.", max_length=64, pattern=PRINTABLE)
+    case: ShortText = Field(description="The case's reference.")
     camera: NameText
-    box: str = Field("", description="Of the camera; needed only where two boxes have one of that name.", max_length=64)
+    box: ShortText = Field("", description="Of the camera; needed only where two boxes have one of that name.")
     begin: TimeText = Field(alias="from")
     to: TimeText
 

@@ -161,7 +161,7 @@ class PassageResponse(ResponseModel):
     id: Id
     kind: str
     time: Time
-    picture: str | None = Field(description="Address of its redacted picture; it needs `alerts.see`.")
+    picture: str | None = Field(description="Address of its redacted picture, for those with `alerts.pictures` there.")
 
 
 class PassagesResponse(ResponseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx2
 import pytest
-from agg_support import JPEG, START_NS, Sender, Web, add_staff, entered, event
+from agg_support import JPEG, PASSWORD, START_NS, Sender, Web, add_staff, entered, event, plain_client
 
 from aggregator.audit import query
 from common.clock import SECOND_NS
@@ -56,6 +56,16 @@ def test_passages_are_the_newest_first_within_the_scope_and_name_no_pseudonym(we
         hall = client.get(f"{PLACE}/places/hall/passages").json()["passages"]
         assert [it["kind"] for it in hall] == ["door.forced"]
     assert [refused(web, it, path) for it in ("guard@elsewhere", f"auditor@{SITE}")] == [403, 403]
+
+
+def test_passages_name_pictures_only_to_those_who_may_see_them(web: Web, sent: list[str]) -> None:
+    with plain_client(web.url, {"Origin": web.url}) as person:
+        person.post("/login", data={"name": add_staff(web, f"guard@{SITE}"), "password": PASSWORD})
+        wanted = {"label": "lanes", "permissions": ["passages.see"], "current": PASSWORD}
+        token = person.post("/api/tokens", json=wanted).json()["token"]
+    with plain_client(web.url, {"Authorization": f"Bearer {token}"}) as program:
+        found = program.get(f"{PLACE}/places/lane/passages").json()["passages"]
+    assert [(it["id"], it["picture"]) for it in found] == [(sent[1], None), (sent[0], None)]
 
 
 def test_a_timeline_counts_and_lists_events_within_its_range(web: Web, sent: list[str]) -> None:

@@ -13,12 +13,16 @@ from picture_box import Running
 from playwright.sync_api import Page, expect
 from web.test_search_web import moment, new_case
 
+from aggregator.domain.accounts.authorization import Principal
+from aggregator.domain.clip import CaseClip
 from aggregator.domain.read_models import Batch, ReceivedEvent, TimelineEvent
 from aggregator.domain.store_port import Store, Writer
+from aggregator.services.footage.case_footage_service import CaseFootageService
 from aggregator.web.dashboard.html import footage_html as views
 from aggregator.web.dashboard.i18n.texts import TEXTS
 from aggregator.web.dashboard.investigation.chosen_case import Chosen, ChosenCases
 from common.clock import SECOND_NS, SystemClock
+from common.errors import StoreError
 from protocol.commands import RecordedRanges, Span
 from protocol.identifiers import to_rfc3339
 from protocol.receipts import BoxStatus, CameraStatus, encode
@@ -131,6 +135,7 @@ def test_ux_18_a_click_on_the_line_plays_there_and_marks_a_range(
     web: Web,
     running: Running,  # noqa: F811
     page: Page,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     running.recorded(30)
     log_in(web, page)
@@ -156,7 +161,7 @@ def test_ux_18_a_click_on_the_line_plays_there_and_marks_a_range(
     expect(page.get_by_test_id("marked-range")).to_contain_text("Marked: ")
     page.get_by_test_id("zoom-day").click()
     expect(page.locator("[data-testid=day-line] text")).to_have_count(9)
-    clip_and_hold(web, page)
+    clip_and_hold(web, page, monkeypatch)
     footage_by_api(web)
 
 
@@ -177,7 +182,19 @@ def footage_by_api(web: Web) -> None:
         assert other.post(f"{path}/footage", json=span | {"reason": "the lost dog"}).status_code == 403
 
 
-def clip_and_hold(web: Web, page: Page) -> None:
+def fail_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database does not answer when the clips of a case are read next; the page reads them again."""
+    read, answers = CaseFootageService.clips, iter([False])
+
+    async def clips(service: CaseFootageService, caller: Principal, case_id: str) -> list[CaseClip]:
+        if not next(answers, True):
+            raise StoreError("the database does not answer")
+        return await read(service, caller, case_id)
+
+    monkeypatch.setattr(CaseFootageService, "clips", clips)
+
+
+def clip_and_hold(web: Web, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     """A marked range under a case: a clip that reports its progress and plays, and a hold that stands on the line."""
     expect(page.get_by_test_id("range-hint")).to_contain_text("Mark begin and end")
     with web.logged_in() as client:
@@ -190,6 +207,7 @@ def clip_and_hold(web: Web, page: Page) -> None:
         "it => { it.value = Number(it.value) + 2; it.dispatchEvent(new Event('change')); }"
     )
     page.get_by_test_id("mark-out").click()
+    fail_once(monkeypatch)
     page.get_by_test_id("range-clip").click()
     expect(page.get_by_test_id("range-done")).to_contain_text("Its progress is shown below")
     clip = page.get_by_test_id("case-clip")

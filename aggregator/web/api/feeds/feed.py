@@ -20,11 +20,10 @@ from common.errors import CursorExpired, FeedError, FeedThrottled, Forbidden
 TAGS: Tags = ["feed"]
 MOST_OF_A_CONSUMER, MOST_STREAMS = 5, 200
 STREAM_PAGE = 100
-_GONE: Responses = {410: {"model": models.FeedCursorResponse, "description": "The cursor is older than what is kept."}}
+GONE: Responses = {410: {"model": models.FeedCursorResponse, "description": "The cursor is older than what is kept."}}
 _encode = msgspec.json.Encoder().encode
-CURSOR = r"^(0|[1-9][0-9]{0,17})$"
 _After = Annotated[
-    str | None, Query(description="`next` of an answer; without it only what comes from now on.", pattern=CURSOR)
+    str | None, Query(description="`next` of an answer; without it only what comes from now on.", pattern=models.CURSOR)
 ]
 _Limit = Annotated[int, Query(ge=1, le=MOST_PAGE, description="The most events.")]
 _Wait = Annotated[float, Query(ge=0, le=MOST_WAIT_S, description="Seconds to wait where there is nothing yet.")]
@@ -85,7 +84,7 @@ def add(app: FastAPI, feed: FeedService) -> None:
     open_requests = StreamCounter()
     _map_errors(app)
 
-    @app.get("/api/feed", tags=TAGS, response_model=models.FeedResponse, responses=_GONE)
+    @app.get("/api/feed", tags=TAGS, response_model=models.FeedResponse, responses=GONE)
     async def read_feed(consumer: Asking, after: _After = None, limit: _Limit = 100, wait: _Wait = 0.0) -> Response:
         """The next part of the consumer's feed, in order; with `wait` the answer comes with the first new event."""
         open_requests.check(consumer.id, MOST_OF_A_CONSUMER, MOST_STREAMS)
@@ -98,7 +97,7 @@ def add(app: FastAPI, feed: FeedService) -> None:
 
     @app.get(
         "/api/feed/stream", tags=TAGS, response_class=Response,
-        responses=content("text/event-stream", "Events whose `data` is a CloudEvents object.") | _GONE,
+        responses=content("text/event-stream", "Events whose `data` is a CloudEvents object.") | GONE,
     )  # fmt: skip
     async def stream_feed(consumer: Asking, after: _After = None, last: _LastId = None) -> Response:
         """The consumer's feed as server-sent events: `id` is the cursor, `data` a CloudEvents object.
@@ -108,7 +107,8 @@ def add(app: FastAPI, feed: FeedService) -> None:
         """
         open_requests.check(consumer.id, MOST_OF_A_CONSUMER, MOST_STREAMS)
         cursor = after if last is None else _cursor(last)
-        first = await feed.read(consumer, None if cursor is None else int(cursor), STREAM_PAGE)
+        with open_requests.slot(consumer.id):  # streams that open while this one reads are counted with it
+            first = await feed.read(consumer, None if cursor is None else int(cursor), STREAM_PAGE)
         return FeedStream(feed, consumer, first, partial(open_requests.slot, consumer.id))
 
     @app.get(

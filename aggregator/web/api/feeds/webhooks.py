@@ -7,13 +7,12 @@ from typing import Annotated
 from fastapi import FastAPI, Query
 
 from aggregator.services.feeds.webhook_service import MOST_LETTERS, WebhookService
-from aggregator.web.api.dependencies import IdPath, Responses, Tags, Who, errors
+from aggregator.web.api.dependencies import IdPath, Tags, Who, errors
+from aggregator.web.api.feeds.feed import GONE
 from aggregator.web.api_models.base import PRINTABLE
 from aggregator.web.api_models.feeds import webhooks as models
-from aggregator.web.api_models.feeds.feed import FeedCursorResponse
 
 TAGS: Tags = ["webhooks"]
-_GONE: Responses = {410: {"model": FeedCursorResponse, "description": "The cursor is older than what is kept."}}
 _Before = Annotated[str | None, Query(description="`before` of the page before.", max_length=64, pattern=PRINTABLE)]
 
 
@@ -35,8 +34,7 @@ def _add_webhooks(app: FastAPI, webhooks: WebhookService) -> None:
     async def add_webhook(consumer_id: IdPath, caller: Who, wanted: models.WebhookRequest) -> models.NewWebhookResponse:
         """Add a webhook and ask its receiver for consent; the keys are shown once."""
         made, keys = await webhooks.add(caller, consumer_id, wanted.url, wanted.mode)
-        shown = models.WebhookKeysResponse.of(keys).model_dump()
-        return models.NewWebhookResponse(id=made.id, state=made.state, problem=made.problem, **shown)
+        return models.NewWebhookResponse.made(made, keys)
 
     @app.delete("/api/webhooks/{webhook_id}", tags=TAGS)
     async def remove_webhook(webhook_id: IdPath, caller: Who) -> models.WebhookRemovedResponse:
@@ -58,11 +56,11 @@ def _add_changes(app: FastAPI, webhooks: WebhookService) -> None:
 
     @app.post("/api/webhooks/{webhook_id}/test", tags=TAGS, responses=errors(409))
     async def test_webhook(webhook_id: IdPath, caller: Who) -> models.WebhookTestResponse:
-        """Send a test event at once, and say what came of it."""
+        """Send a test event at once; the response has the result."""
         attempt = await webhooks.test(caller, webhook_id)
         return models.WebhookTestResponse(sent=attempt.sent, problem=attempt.problem)
 
-    @app.post("/api/webhooks/{webhook_id}/replay", tags=TAGS, responses=_GONE)
+    @app.post("/api/webhooks/{webhook_id}/replay", tags=TAGS, responses=GONE)
     async def replay_webhook(
         webhook_id: IdPath, caller: Who, wanted: models.WebhookRewindRequest
     ) -> models.WebhookStateResponse:

@@ -30,8 +30,6 @@ from protocol.identifiers import from_rfc3339, to_rfc3339
 
 _TAGS: Tags = ["audit log"]
 PAGE = 1_000
-
-
 _Text = Annotated[str, Query(max_length=64, pattern=PRINTABLE)]
 
 
@@ -94,7 +92,6 @@ def _entry(number: int, it: AuditEntry) -> AuditEntryResponse:
 def _add_files(
     app: FastAPI, reader: AuditReader, audit_log: AuditLogWriter, public: Ed25519PublicKey, clock: Clock
 ) -> None:
-
     @app.get("/api/record", tags=_TAGS)
     def show_audit_log() -> AuditLogResponse:
         """How long the audit log is, and the public key of its checkpoints."""

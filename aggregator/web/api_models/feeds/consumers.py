@@ -55,7 +55,7 @@ class ConsumerRequest(RequestModel):
     model_config = RequestModel.model_config | example(_WANTED)
 
     name: Text = Field(description="What people call it: 2 to 80 characters; no two have the same one.")
-    contact: Text = Field(description="Who answers for it: 2 to 200 characters.")
+    contact: Text = Field(description="The person in charge and how to reach them: 2 to 200 characters.")
     purpose: Text = Field(description="What it needs the data for: 10 to 500 characters.")
     basis: Text = Field(description="The legal basis: 2 to 200 characters.")
     places: list[ScopeText] = Field(

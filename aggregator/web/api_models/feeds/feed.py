@@ -8,6 +8,8 @@ from pydantic import Field
 
 from aggregator.web.api_models.base import ResponseModel, Time, example
 
+CURSOR = r"^(0|[1-9][0-9]{0,17})$"
+"""A position in the feed: it fits 63 bits."""
 _EVENT = {
     "specversion": "1.0", "id": "01890000-0000-7000-8000-000000000000", "source": "/village/gate-1/hall",
     "type": "paifang.door.forced.v1", "time": "2026-11-23T08:00:00.000000000Z", "datacontenttype": "application/json",

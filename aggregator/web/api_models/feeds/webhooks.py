@@ -18,6 +18,7 @@ from aggregator.web.api_models.base import (
     example,
     optional_time,
 )
+from aggregator.web.api_models.feeds.feed import CURSOR
 from protocol.identifiers import to_rfc3339
 
 ID = "01890000-0000-7000-8000-000000000000"
@@ -32,7 +33,6 @@ _LETTER = {
     "id": ID, "message": "batch-12-40", "first": "12", "last": "40", "made": _TIME, "tries": 3, "state": "dead",
     "problem": "it answered with HTTP 400",
 }  # fmt: skip
-Cursor = Annotated[str, StringConstraints(max_length=18, pattern=r"^(0|[1-9][0-9]{0,17})$")]
 
 
 class WebhookRequest(RequestModel):
@@ -125,6 +125,11 @@ class NewWebhookResponse(WebhookKeysResponse):
     state: WebhookState
     problem: str
 
+    @classmethod
+    def made(cls, it: Webhook, keys: SigningSecret) -> NewWebhookResponse:
+        """From the service."""
+        return cls(id=it.id, state=it.state, problem=it.problem, secret=keys.secret_text, public_key=keys.public_text)
+
 
 class WebhookTestResponse(ResponseModel):
     """What came of a test event."""
@@ -140,7 +145,7 @@ class WebhookRewindRequest(RequestModel):
 
     model_config = RequestModel.model_config | example(after="4000")
 
-    after: Cursor
+    after: Annotated[str, StringConstraints(pattern=CURSOR)]
 
 
 class WebhookRemovedResponse(ResponseModel):

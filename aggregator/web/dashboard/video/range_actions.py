@@ -25,7 +25,7 @@ from aggregator.web.dashboard.investigation.chosen_case import Chosen
 from aggregator.web.dashboard.investigation.clip_button import clip_text
 from aggregator.web.dashboard.shell.page_layout import html
 from common.clock import SECOND_NS
-from common.errors import ContractError, PaifangError
+from common.errors import CaseError, ContractError, PaifangError
 from protocol.commands import Span
 
 EVERY_S = 2.0
@@ -100,6 +100,7 @@ class RangeActions:
         self._say("", "")
         if another:
             self._film.set_content("")
+            self._show([])
             await self._look()
 
     def _say(self, problem: str, done: str) -> None:
@@ -155,6 +156,7 @@ class RangeActions:
     async def _look(self) -> None:
         """Read the case's clips again; one whose state has not changed stays as it is."""
         found: list[tuple[CaseClip, int | None]] = []
+        self._timer.activate()
         try:
             caller = await self._who()
             if caller is None:
@@ -162,10 +164,15 @@ class RangeActions:
             if self._chosen.case:
                 clips = await self._footage.clips(caller, self._chosen.case)
                 found = [(it, await self._footage.progress(it.clip)) for it in clips]
-        except PaifangError:
+        except CaseError:
             found = []  # what was typed is a purpose, or a case of others: it has no clips here
-        waits = any(it.clip.open for it, _ in found)
-        (self._timer.activate if waits else self._timer.deactivate)()
+        except PaifangError:
+            return  # the database does not answer: the list stays, and is read again
+        if not any(it.clip.open for it, _ in found):
+            self._timer.deactivate()
+        self._show(found)
+
+    def _show(self, found: list[tuple[CaseClip, int | None]]) -> None:
         now = [(it.clip.id, it.clip.state + it.clip.problem, progress) for it, progress in found]
         if now != self._shown:
             self._shown = now

@@ -64,7 +64,7 @@ def test_an_installer_sends_a_plan_and_places_a_camera_by_keyboard_and_pointer(w
     name = add_staff(web, "installer@village")
     log_in(web, page, name)
     page.goto(f"{web.url}/map?plan=village/{AREA}")
-    expect(page.get_by_test_id("map-none")).to_contain_text("Press Edit")
+    expect(page.get_by_test_id("map-none")).to_contain_text("Press “Edit plan”")
     page.get_by_test_id("map-edit").click()
     page.get_by_test_id("plan-file").set_input_files({"name": "x.svg", "mimeType": "image/png", "buffer": b"<svg/>"})
     expect(page.get_by_test_id("plan-problem")).to_contain_text("send a PNG, JPEG or WebP")

@@ -96,6 +96,22 @@ def test_a_tile_that_nobody_watches_shows_the_newest_still_with_its_time(wall: P
     expect(lost.get_by_test_id("live-told")).to_have_text(why)
 
 
+REFRESH_JS = """async () => {
+  const { Tile } = await import(document.querySelector('script[src*="live/main.js"]').src.replace('main', 'tile'));
+  const requests = [];
+  window.fetch = url => { requests.push(url); return new Promise(() => {}); };
+  const tile = new Tile({ site: 'village', box: 'gate-1', id: 'cam-9', name: 'Camera 9', state: 'up' });
+  document.body.append(tile.element);
+  for (let round = 0; round < 3; round++) tile.refresh();
+  return requests.filter(it => it.includes('cam-9'));
+}"""
+
+
+def test_a_box_that_does_not_answer_has_one_request_for_a_still_at_a_time(wall: Page) -> None:
+    expect(wall.get_by_role("img", name="Newest still of")).to_have_count(3)
+    assert wall.evaluate(REFRESH_JS) == ["/api/stills/village/gate-1/cam-9"]
+
+
 def test_ux_06_a_stream_that_breaks_says_why_and_is_asked_for_again(wall: Page) -> None:
     tile = wall.get_by_test_id("tile").first
     tile.get_by_test_id("live-start").click()

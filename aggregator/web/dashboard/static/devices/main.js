@@ -2,7 +2,7 @@
 
 import { get, may } from "../shell/api.js";
 import { h } from "../shell/dom.js";
-import { scope } from "../shell/scope.js";
+import { scope, siteName } from "../shell/scope.js";
 import { counted, data, has, t } from "../shell/texts.js";
 import { whenZone } from "../queue/words.js";
 
@@ -33,10 +33,10 @@ function place(it) {
 
 function box(it) {
   const missing = it.gaps.reduce((sum, [first, last]) => sum + last - first + 1, 0);
-  const zone = it.timezone, site = data.sites.find(one => one.id === it.site);
+  const zone = it.timezone;
   const facts = [counted("shell.box.waiting", it.outbox_waiting), missing && counted("shell.box.missing", missing),
     it.lost && counted("shell.box.lost", it.lost), it.version, t("shell.seen", { time: whenZone(it.status, zone) })];
-  return h("div", { class: `device ${it.online ? "" : "bad"}`, test: "box-row" }, h("b", { text: `${site?.name || it.site} · ${it.box}` }),
+  return h("div", { class: `device ${it.online ? "" : "bad"}`, test: "box-row" }, h("b", { text: `${siteName(it.site)} · ${it.box}` }),
     h("span", { class: "state", text: t(it.online ? "shell.online" : "shell.offline") }),
     h("span", { class: "where", text: facts.filter(Boolean).join(" · ") }));
 }

@@ -1,4 +1,4 @@
-// The newest redacted still of a camera. Two requests at a time: a box that does not answer holds up nothing else.
+// The newest redacted still of a camera. Two requests at a time, so that a box that does not answer delays few others.
 
 import { sessionEnded } from "../shell/api.js";
 
@@ -30,7 +30,8 @@ async function load(place) {
   return { url: await dataUrl(await answer.blob()), time_ms: time };
 }
 
-// {url, time_ms}; without a url the box gives none; null where it was not wanted any more or failed. `place` is site/box/camera; `wanted` is asked when it is its turn.
+// {url, time_ms}, with an empty url where the box gives none; null where it failed, or `wanted()` was false at its turn.
+// `place` is site/box/camera.
 export function newestStill(place, wanted) {
   return new Promise(done => {
     waiting.push(() => (wanted() ? load(place) : Promise.resolve(null)).catch(() => null).then(done));

@@ -22,6 +22,7 @@ export class Tile {
   #tries = 0;
   #blank = false;
   #ticks = 0;
+  #pending = false;
 
   constructor(camera) {
     this.camera = camera;
@@ -32,11 +33,12 @@ export class Tile {
     this.reason = h("p", { class: "reason", role: "status", test: "live-told" });
     this.badge = h("span", { class: "live-badge", test: "live-lag" });
     this.button = h("button", { type: "button", test: "live-start", onclick: () => (this.wanted ? this.rest() : this.play()) });
+    this.alerts = h("a", { class: "tile-alerts", test: "tile-alerts", hidden: true,
+      href: `/?${new URLSearchParams({ site: camera.site, camera: camera.id })}` });
     this.element = h("article", { class: "tile", test: "tile", "data-camera": this.place, "aria-label": camera.name },
       h("div", { class: "screen" }, this.still, this.video, this.reason,
         h("div", { class: "over" }, h("b", { text: camera.name, test: "live-name" }), this.clock, this.badge)),
-      h("div", { class: "tile-foot" }, h("span", { text: camera.site_name || "" }), this.alerts = h("a", { class: "tile-alerts",
-        hidden: true, test: "tile-alerts", href: `/?${new URLSearchParams({ site: camera.site, camera: camera.id })}` }), this.button));
+      h("div", { class: "tile-foot" }, h("span", { text: camera.site_name || "" }), this.alerts, this.button));
     this.wanted = false;
     this.#idle();
   }
@@ -105,11 +107,14 @@ export class Tile {
     return this.camera.since ? t("shell.since", { time: whenZone(this.camera.since, this.camera.time_zone) }) : "";
   }
 
-  // Shows the newest still, unless the camera is watched or has no picture.
+  // Shows the newest still, unless the camera is watched or has no picture. One request at a time: a box that does not
+  // answer would make the requests of the next rounds wait behind it without end.
   async refresh() {
     const idle = () => !this.wanted && this.element.isConnected && !document.hidden;
-    if (this.wanted || NO_STILL.includes(this.camera.state)) return;
+    if (this.wanted || this.#pending || NO_STILL.includes(this.camera.state)) return;
+    this.#pending = true;
     const still = await newestStill(this.place, idle);
+    this.#pending = false;
     if (!still || this.wanted) return;
     if (!still.url) {
       if (this.still.hidden && !BROKEN.includes(this.camera.state)) this.say(t("wall.no_still"));

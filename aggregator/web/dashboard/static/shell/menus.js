@@ -3,7 +3,7 @@
 // event, so it is taken before they get it.
 
 const MENUS = "details.user, .more details";
-const opened = () => document.querySelectorAll("details.user[open], .more details[open]");
+const opened = () => [...document.querySelectorAll(MENUS)].filter(it => it.open);
 
 function closeOthers(inside) {
   for (const menu of opened()) if (!(inside instanceof Node && menu.contains(inside))) menu.open = false;

@@ -9,6 +9,8 @@ const query = new URLSearchParams(location.search);
 export const scope = { site: query.get("site") || "", area: query.get("area") || "" };
 let places = null;
 
+export const siteName = id => data.sites.find(it => it.id === id)?.name || id;
+
 // Cameras, gates and doors that the user may know; read once for a page.
 export function knownPlaces() {
   places ||= get("/api/places").then(answer => answer.places).catch(error => {

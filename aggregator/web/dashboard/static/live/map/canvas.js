@@ -1,5 +1,4 @@
-// A plan, or a map of sites, drawn by Leaflet. It knows nothing of states: it is given symbols, and says which is chosen
-// or moved. Other pages may use it.
+// A plan, or a map of sites, with the symbols that it is given, drawn by Leaflet.
 
 import { h } from "../../shell/dom.js";
 import { data, t } from "../../shell/texts.js";
@@ -15,7 +14,7 @@ export class MapCanvas {
   #markers = new Map();
   #editing = false;
 
-  // `chosen(key)` and `moved(key, x, y)` are called by the user's acts.
+  // `chosen(key)` and `moved(key, x, y)` are called when the user chooses or drags a symbol.
   constructor(element, { chosen, moved }) {
     this.element = element;
     this.chosen = chosen;
@@ -30,7 +29,7 @@ export class MapCanvas {
     L.imageOverlay(plan.picture, size, { alt: t("map.picture") }).addTo(this.#map);
     this.#map.fitBounds(size, { animate: false });
     this.#place = it => [plan.height_px * (1 - it.y), plan.width_px * it.x];
-    this.point = at => ({ x: bounded(at.lng / plan.width_px), y: bounded(1 - at.lat / plan.height_px) });
+    this.point = at => ({ x: at.lng / plan.width_px, y: 1 - at.lat / plan.height_px });
     this.update(symbols);
   }
 
@@ -100,7 +99,7 @@ export class MapCanvas {
     return marker;
   }
 
-  // While editing, a symbol follows the pointer; outside of the picture it stops at the edge.
+  // While editing, a symbol follows the pointer.
   #drag(event, key, element) {
     if (!this.#editing || event.button !== 0) return;
     const move = at => {
@@ -121,6 +120,5 @@ export class MapCanvas {
   }
 }
 
-const bounded = share => Math.round(Math.min(1, Math.max(0, share)) * 10000) / 10000;
 // Leaflet takes HTML here; the attribution is text.
 const text = value => h("span", { text: value }).innerHTML;

@@ -1,7 +1,8 @@
 // What stands on a map: devices and sites with their names, states and open alerts, as the API has them now.
 
 import { get, may } from "../../shell/api.js";
-import { counted, data, has, t } from "../../shell/texts.js";
+import { siteName } from "../../shell/scope.js";
+import { counted, has, t } from "../../shell/texts.js";
 import { SEVERITIES } from "../../queue/words.js";
 
 const LOST = ["lost", "refused", "covered", "frozen", "offline"];
@@ -25,13 +26,16 @@ export class Devices {
     Object.assign(this, plans);
     const all = [...places.places, ...boxes.boxes.map(it => ({ ...it, kind: "box", id: it.box, name: it.box, areas: [] }))];
     this.#places = new Map(all.map(it => [keyOf(it), it]));
-    this.#counts = new Map(alerts.places.map(it => [`${it.site}/${it.id}`, it]));
+    this.#count(alerts.places);
   }
 
-  // Only what changes by itself: states and alerts.
+  // Only the open alerts.
   async readAlerts() {
-    const alerts = await get("/api/places/alerts");
-    this.#counts = new Map(alerts.places.map(it => [`${it.site}/${it.id}`, it]));
+    if (may.see) this.#count((await get("/api/places/alerts")).places);
+  }
+
+  #count(places) {
+    this.#counts = new Map(places.map(it => [`${it.site}/${it.id}`, it]));
   }
 
   all() {
@@ -56,8 +60,7 @@ export class Devices {
     const devices = this.all().filter(it => it.site === location.site).map(it => this.shown(it.site, it));
     const worst = devices.reduce((look, it) => (rank(it.look) < rank(look) ? it.look : look), devices.length ? "ok" : "unknown");
     const total = devices.reduce((sum, it) => sum + it.total, 0), wrong = devices.filter(it => LOST.includes(it.look)).length;
-    const known = data.sites.find(it => it.id === location.site);
-    return { ...location, kind: "site", key: `site/${location.site}`, name: known?.name || location.site, look: worst, total,
+    return { ...location, kind: "site", key: `site/${location.site}`, name: siteName(location.site), look: worst, total,
       text: [total ? counted("map.alerts", total) : t("map.alerts.none"), wrong ? counted("map.lost", wrong) : ""].filter(Boolean).join(" · ") };
   }
 }

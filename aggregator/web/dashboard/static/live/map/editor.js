@@ -9,6 +9,7 @@ const STEP = 0.01, FINE = 0.002;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const button = (text, test, onclick, more = {}) => h("button", { type: "button", text, test, onclick, ...more });
 export const told = error => (data.language === "en" && error.body?.error) || error.message;
+const bounded = share => Math.round(Math.min(1, Math.max(0, share)) * 10000) / 10000;
 const query = area => `?${new URLSearchParams({ area })}`;
 
 export class Editor {
@@ -79,8 +80,9 @@ export class Editor {
     this.direction.value = symbol?.direction ?? "";
   }
 
-  move(key, x, y) {
-    const symbol = this.#symbols.find(it => this.#key_of(it) === key);
+  // To a place on the picture; what lies outside of it stops at the edge.
+  move(key, left, top) {
+    const symbol = this.#symbols.find(it => this.#keyOf(it) === key), x = bounded(left), y = bounded(top);
     if (!symbol) return;
     Object.assign(symbol, { x, y });
     this.canvas.update(this.shown());
@@ -88,32 +90,32 @@ export class Editor {
     this.#say(t("map.moved", { name, x: Math.round(x * 100), y: Math.round(y * 100) }));
   }
 
-  #key_of(symbol) {
+  #keyOf(symbol) {
     return keyOf({ ...symbol, site: this.target.site });
   }
 
   #symbol() {
-    return this.#symbols.find(it => this.#key_of(it) === this.#chosen);
+    return this.#symbols.find(it => this.#keyOf(it) === this.#chosen);
   }
 
   #key(event) {
     const step = ARROWS[event.key], key = event.target.closest(".map-symbol")?.dataset.key;
-    const symbol = key && this.#symbols.find(it => this.#key_of(it) === key);
+    const symbol = key && this.#symbols.find(it => this.#keyOf(it) === key);
     if (!this.active || !symbol || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Delete") {
       this.choose(key);
       this.#remove();
     } else if (step) {
-      const by = event.shiftKey ? FINE : STEP, kept = it => Math.round(Math.min(1, Math.max(0, it)) * 10000) / 10000;
+      const by = event.shiftKey ? FINE : STEP;
       if (key !== this.#chosen) this.choose(key);
-      this.move(key, kept(symbol.x + step[0] * by), kept(symbol.y + step[1] * by));
+      this.move(key, symbol.x + step[0] * by, symbol.y + step[1] * by);
     } else return;
     event.preventDefault();
   }
 
   // Devices of the site that are not on the plan yet; those of the area first.
   #list() {
-    const { site, area } = this.target, there = new Set(this.#symbols.map(it => this.#key_of(it)));
+    const { site, area } = this.target, there = new Set(this.#symbols.map(it => this.#keyOf(it)));
     const here = it => (area && !it.areas.includes(area) ? 1 : 0);
     const free = this.devices.all().filter(it => it.site === site && !there.has(keyOf(it)))
       .sort((a, b) => here(a) - here(b) || a.name.localeCompare(b.name));

@@ -1,4 +1,4 @@
-// The list beside the map: what the symbols say, as text, the most urgent first.
+// The list beside the map: the symbols as text, the most urgent first.
 
 import { may } from "../../shell/api.js";
 import { h } from "../../shell/dom.js";

@@ -2,7 +2,7 @@
 
 import { may } from "../../shell/api.js";
 import { h } from "../../shell/dom.js";
-import { scope, setQuery } from "../../shell/scope.js";
+import { scope, setQuery, siteName } from "../../shell/scope.js";
 import { counted, data, t } from "../../shell/texts.js";
 import { viewSwitch } from "../switch.js";
 import { MapCanvas } from "./canvas.js";
@@ -30,7 +30,6 @@ const layout = h("div", { class: "map-layout" }, element, side);
 main.append(h("div", { class: "map-bar" }, viewSwitch("map"), choice, edit), problem, none, editor.element, layout);
 
 const nameOf = it => (it === SITES ? t("map.sites") : it.area ? `${siteName(it.site)} · ${it.area}` : siteName(it.site));
-const siteName = site => data.sites.find(it => it.id === site)?.name || site;
 const versionOf = it => `${valueOf(it)} ${it.plan?.version}`;
 const valueOf = it => (it === SITES ? SITES : `${it.site}/${it.area}`);
 

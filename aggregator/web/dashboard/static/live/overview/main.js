@@ -3,7 +3,7 @@
 import { get } from "../../shell/api.js";
 import { h } from "../../shell/dom.js";
 import { scope } from "../../shell/scope.js";
-import { data, t } from "../../shell/texts.js";
+import { t } from "../../shell/texts.js";
 import { Devices } from "../map/devices.js";
 import { OverviewMap } from "./map.js";
 import { areaRows, deviceTable, hourChart, openTiles, periodTiles, responseTable } from "./panels.js";
@@ -24,8 +24,6 @@ const kinds = panel("devices", t("overview.devices"));
 const map = new OverviewMap(devices);
 main.append(problem, open.element, map.element, areas.element, opened.element, responses.element, kinds.element);
 
-const siteName = site => data.sites.find(it => it.id === site)?.name || site;
-
 // The figures of what the filter of site and area names; null where nothing of it is known.
 function chosen(answer) {
   if (!scope.site && !scope.area) return answer.total;
@@ -37,7 +35,7 @@ function chosen(answer) {
 function show(answer) {
   const figures = chosen(answer);
   for (const it of [open, opened, responses, kinds]) it.element.hidden = !figures;
-  areas.body.replaceChildren(areaRows(answer, scope, siteName));
+  areas.body.replaceChildren(areaRows(answer, scope));
   if (!figures) return;
   open.body.replaceChildren(...openTiles(figures.open));
   opened.body.replaceChildren(periodTiles(figures), hourChart(figures.hours));

@@ -1,7 +1,8 @@
 // The map of the overview: the plan of the chosen site or area, or the map of sites. Symbols lead nowhere.
 
 import { h } from "../../shell/dom.js";
-import { data, t } from "../../shell/texts.js";
+import { siteName } from "../../shell/scope.js";
+import { t } from "../../shell/texts.js";
 import { MapCanvas } from "../map/canvas.js";
 import { rank } from "../map/devices.js";
 
@@ -45,7 +46,6 @@ export class OverviewMap {
 
   #title(plan, located) {
     if (!plan) return t(located.length ? "map.sites" : "overview.map");
-    const site = data.sites.find(it => it.id === plan.site)?.name || plan.site;
-    return plan.area ? `${site} · ${plan.area}` : site;
+    return plan.area ? `${siteName(plan.site)} · ${plan.area}` : siteName(plan.site);
   }
 }

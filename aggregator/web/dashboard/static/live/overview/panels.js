@@ -2,9 +2,9 @@
 
 import { h } from "../../shell/dom.js";
 import { counted, t } from "../../shell/texts.js";
+import { SEVERITIES } from "../../queue/words.js";
 import { difference, duration, share } from "./numbers.js";
 
-export const SEVERITIES = ["critical", "high", "medium", "low"];
 const STATES = ["unacknowledged", "acknowledged", "assigned"], KINDS = ["camera", "door", "box"];
 const PERIODS = ["hour", "day", "week"];
 const SVG = "http://www.w3.org/2000/svg";
@@ -72,12 +72,11 @@ export function deviceTable(devices) {
 }
 
 // Sites with their areas (or the areas of the chosen site), the most urgent first.
-export function areaRows(answer, scope, siteName) {
+export function areaRows(answer, scope) {
   const several = answer.sites.length > 1;
   const found = answer.sites.flatMap(it => {
-    const site = it.name === it.site ? siteName(it.site) : it.name;
-    const rows = it.areas.map(area => ({ name: several ? `${site} · ${area.area}` : area.area, area: area.area, figures: area.figures }));
-    return [{ name: site, area: "", figures: it.figures }, ...rows];
+    const rows = it.areas.map(area => ({ name: several ? `${it.name} · ${area.area}` : area.area, area: area.area, figures: area.figures }));
+    return [{ name: it.name, area: "", figures: it.figures }, ...rows];
   }).filter(it => !scope.area || it.area === scope.area || !it.area);
   found.sort((a, b) => urgency(b.figures) - urgency(a.figures) || a.name.localeCompare(b.name));
   if (!found.length) return h("p", { class: "none", text: t("overview.areas.none") });

@@ -3,18 +3,17 @@
 import { post } from "../../shell/api.js";
 import { h } from "../../shell/dom.js";
 import { forget } from "../../shell/drafts.js";
-import { data, t } from "../../shell/texts.js";
+import { t } from "../../shell/texts.js";
 import * as catalog from "../catalog.js";
 import { Choices } from "../choices.js";
 import { button, field, form, input } from "../forms.js";
 import { toLocal, toUtc, zoneText } from "../times.js";
-import { contentName, mediaName, scopeName } from "./rows.js";
+import { contentName, mediaName, scopeName, zone } from "./rows.js";
 
 const YEAR_MS = 365 * 86400000;
 const options = (values, name) => () => values.map(it => [it, name(it)]);
 
 export function consumerForm(scopes, close) {
-  const zone = data.sites[0]?.zone || "";
   const name = input({ test: "consumer-name", maxLength: 80 }), contact = input({ test: "consumer-contact", maxLength: 200 });
   const purpose = input({ test: "consumer-purpose", maxLength: 500 }), basis = input({ test: "consumer-basis", maxLength: 200 });
   const ends = input({ type: "datetime-local", test: "consumer-ends", value: toLocal(Date.now() + YEAR_MS, zone) });

@@ -1,6 +1,7 @@
 // A consumer in words, with what can be done in its state.
 
 import { h } from "../../shell/dom.js";
+import { siteName } from "../../shell/scope.js";
 import { counted, data, t } from "../../shell/texts.js";
 import { named, whenZone } from "../../queue/words.js";
 import { button } from "../forms.js";
@@ -8,13 +9,13 @@ import { button } from "../forms.js";
 const TAGS = { active: "active", requested: "scheduled", paused: "scheduled", revoked: "ended", refused: "ended", ended: "bad" };
 const ACTIONS = { requested: ["approved", "refused"], active: ["paused", "revoked"], paused: ["resumed", "revoked"] };
 const list = (values, word) => values.map(word).join(t("form.and"));
-const zone = data.sites[0]?.zone || "";
-const siteNames = new Map(data.sites.map(it => [it.id, it.name]));
+// Times of consumers are in the first site's zone: they belong to no single site.
+export const zone = data.sites[0]?.zone || "";
 
 // `*`, a site, or `site/area` in words.
 export function scopeName(scope) {
   if (scope === "*") return t("consumers.everywhere");
-  const [site, area] = scope.split("/"), name = siteNames.get(site) || site;
+  const [site, area] = scope.split("/"), name = siteName(site);
   return area ? t("consumers.area", { area, site: name }) : name;
 }
 

@@ -2,14 +2,14 @@
 
 import { get, post, request } from "../../shell/api.js";
 import { h } from "../../shell/dom.js";
-import { counted, data, t } from "../../shell/texts.js";
+import { counted, t } from "../../shell/texts.js";
 import { whenZone } from "../../queue/words.js";
 import { problemsOf, problemText } from "../errors.js";
 import { button, confirmed, field, form, input, select } from "../forms.js";
+import { zone } from "./rows.js";
 
 const EVERY_MS = 5000;
 const TAGS = { active: "active", unconfirmed: "scheduled", disabled: "bad" };
-const zone = data.sites[0]?.zone || "";
 const path = (it, action = "") => `/api/webhooks/${encodeURIComponent(it.id)}${action}`;
 
 export function webhookPanel(consumer, close) {
@@ -33,12 +33,12 @@ export function webhookPanel(consumer, close) {
       fail(error);
     }
   };
-  // What came of a request to the receiver: good news, or why not.
-  function tell(good, text) {
-    status.textContent = good ? text : "";
-    if (!good) fail(new Error(text));
+  // The result of a request to the receiver.
+  function report(done, text) {
+    status.textContent = done ? text : "";
+    if (!done) fail(new Error(text));
   }
-  const answered = it => tell(it.state === "active", it.state === "active" ? t("consumers.hook.confirmed") : problemText(it.problem));
+  const answered = it => report(it.state === "active", it.state === "active" ? t("consumers.hook.confirmed") : problemText(it.problem));
 
   function showKeys(made) {
     keys.replaceChildren(h("div", { class: "card-plain sheet", test: "webhook-keys" }, h("h3", { text: t("consumers.hook.keys") }), h("p", { text: t("consumers.hook.keys.once") }),
@@ -49,7 +49,7 @@ export function webhookPanel(consumer, close) {
   const confirm = it => act(async () => answered(await post(path(it, "/confirm"), {})));
   const test = it => act(async () => {
     const found = await post(path(it, "/test"), {});
-    tell(found.sent, found.sent ? t("consumers.hook.test.sent") : t("consumers.hook.test.failed", { problem: problemText(found.problem) }));
+    report(found.sent, found.sent ? t("consumers.hook.test.sent") : t("consumers.hook.test.failed", { problem: problemText(found.problem) }));
   });
   const rotate = it => confirmed(t("consumers.hook.rotate"), t("consumers.hook.rotate.about"), t("consumers.hook.rotate"), async () => showKeys(await post(path(it, "/keys"), {})));
   const remove = it => confirmed(t("consumers.hook.remove"), t("consumers.hook.remove.about", { host: it.host }), t("consumers.hook.remove"), async () => {

@@ -11,7 +11,7 @@ import httpx2
 import numpy as np
 from agg_support import Web, add_staff, log_in, wait_until
 from map_kit import FakeMap, place
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from queue_kit import FakeApi, made
 
 AREA = "stairs"
@@ -88,11 +88,16 @@ def test_an_installer_sends_a_plan_and_places_a_camera_by_keyboard_and_pointer(w
         page.mouse.down()
         page.mouse.move(canvas["x"] + 2, canvas["y"] + 2, steps=4)
         page.mouse.up()
-        page.get_by_test_id("plan-save").click()
-        wait_until(lambda: placed(client)[0] == 3)
-        assert placed(client)[1] == hall | {"x": 0, "y": 0}, "the edge of the picture stops it"
+        held: list[Route] = []
+        page.route("**/symbols?**", lambda route: held.append(route))  # noqa: PLW0108  (playwright marks the function)
+        with page.expect_request("**/symbols?**"):
+            page.get_by_test_id("plan-save").click()
         symbol.focus()
         page.keyboard.press("Delete")
+        page.unroute("**/symbols?**")
+        held[0].continue_()
+        wait_until(lambda: placed(client)[0] == 3)
+        assert placed(client)[1] == hall | {"x": 0, "y": 0}, "the edge of the picture stops it"
         page.get_by_test_id("plan-save").click()
         wait_until(lambda: placed(client) == [4])
         page.get_by_test_id("plan-delete").click()

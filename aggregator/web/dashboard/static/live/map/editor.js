@@ -16,6 +16,7 @@ export class Editor {
   #symbols = [];
   #before = "";
   #chosen = "";
+  #saving = Promise.resolve();
 
   // `canvas` draws; `devices` knows the places; `changed()` is called after something was saved.
   constructor(canvas, devices, changed) {
@@ -154,11 +155,18 @@ export class Editor {
     this.canvas.update(this.shown());
   }
 
-  async #save() {
-    const { site, area, plan } = this.target;
+  // One after the other: each names the version that the one before has made.
+  #save() {
+    this.#saving = this.#saving.then(() => this.#put());
+  }
+
+  async #put() {
+    const { site, area, plan } = this.target, sent = JSON.stringify(this.#symbols);
     const symbols = this.#symbols.map(({ kind, box, id, x, y, direction }) => ({ kind, box, id, x, y, direction: direction ?? null }));
     const saved = await this.#do(() => request("PUT", `/api/plans/${site}/symbols${query(area)}`, { version: plan.version, symbols }));
-    if (saved) await this.#saved(t("map.saved"));
+    if (!saved) return;
+    this.target = { ...this.target, plan: saved };
+    await this.#saved(t("map.saved"), sent);
   }
 
   async #upload() {
@@ -182,8 +190,9 @@ export class Editor {
     return dialog;
   }
 
-  async #saved(text) {
-    this.#before = JSON.stringify(this.#symbols);
+  // What was changed while it was being sent is not saved yet.
+  async #saved(text, sent = JSON.stringify(this.#symbols)) {
+    this.#before = sent;
     await this.changed();
     this.#say(text);
   }

@@ -1,1 +1,1 @@
-"""Redacted live video for consumers: pull by HLS and fMP4, push by RTMP and RTSP, GB/T 28181. Nothing is re-encoded here."""
+"""Redacted live video for consumers, to pull (HLS, fMP4) or to push (RTMP, RTSP, GB/T 28181). Nothing is encoded."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agg_support import PASSWORD, Sender, Web, add_staff, log_in
+from agg_support import Sender, Web, add_staff, log_in
 from playwright.sync_api import Page, expect
 
 from protocol.receipts import BoxStatus, CameraStatus, encode

@@ -63,7 +63,7 @@ def feeds(core: Core, access: Access, relay: StreamRelay) -> Feeds:
     sending.wake = jobs.wake.set
     origin = urlsplit(core.settings.http.public_url).hostname or "localhost"
     feed = FeedService(reader, queue, access.audit_log.record, access.areas, clock, limits, tail)
-    video = video_out(core, access, relay)
+    video = video_out(core, access, relay, consumers)
     return Feeds(
         consumers,
         feed,

@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 from aggregator.domain.accounts.authorization import Areas
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.feeds.consumer import Consumer
+from aggregator.domain.read_models import Camera
 from aggregator.domain.store_port.events import FleetReader
 from aggregator.domain.store_port.feeds import ConsumerReader
 from aggregator.services.stream_relay import StreamKey, StreamRelay, Subscriber
@@ -123,9 +124,17 @@ class ConsumerStreams:
             raise Forbidden("live: this consumer was not approved for live video")
         if not consumer.selection.within(self.areas).holds(key.site, key.camera):
             raise Forbidden("camera: it is not among the places of this consumer")
-        known = await asyncio.to_thread(self.reader.cameras)
-        if key[:3] not in {(it.site, it.box, it.id) for it in known}:
+        if key[:3] not in {(it.site, it.box, it.id) for it in await self.cameras(consumer)}:
             raise CommandError("there is no such camera")
+
+    async def cameras(self, consumer: Consumer) -> list[Camera]:
+        """The cameras whose live view a consumer may open, by site, box and id."""
+        if "live" not in consumer.selection.media:
+            return []
+        within = consumer.selection.within(self.areas)
+        known = await asyncio.to_thread(self.reader.cameras)
+        found = (it for it in known if within.holds(it.site, it.id))
+        return sorted(found, key=lambda it: (it.site, it.box, it.id))
 
     @contextlib.asynccontextmanager
     async def open(self, asked: Opening) -> AsyncIterator[ConsumerStream]:

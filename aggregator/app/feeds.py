@@ -23,6 +23,7 @@ from aggregator.services.feeds.request_quota import RequestQuota
 from aggregator.services.feeds.webhook_sender import WebhookSender
 from aggregator.services.feeds.webhook_service import WebhookService
 from aggregator.services.stream_relay import StreamRelay
+from aggregator.storage.object_store import ObjectStorage
 
 if TYPE_CHECKING:
     from aggregator.app.parts import Access, Core
@@ -43,13 +44,14 @@ class Feeds:
     jobs: FeedRunner
 
 
-def feeds(core: Core, access: Access, relay: StreamRelay) -> Feeds:
+def feeds(core: Core, access: Access, relay: StreamRelay, objects: ObjectStorage) -> Feeds:
     """Put the parts together.
 
     Args:
         core: What nearly every part works with.
         access: Scopes, areas and the audit log.
         relay: Relays the live views of boxes.
+        objects: Where clips lie.
     """
     reader, queue, clock = core.reader, core.queue, core.clock
     tail = FeedTail(lambda: reader.feed_span().newest)
@@ -63,7 +65,7 @@ def feeds(core: Core, access: Access, relay: StreamRelay) -> Feeds:
     sending.wake = jobs.wake.set
     origin = urlsplit(core.settings.http.public_url).hostname or "localhost"
     feed = FeedService(reader, queue, access.audit_log.record, access.areas, clock, limits, tail)
-    video = video_out(core, access, relay, consumers)
+    video = video_out(core, access, relay, objects, consumers)
     return Feeds(
         consumers,
         feed,

@@ -13,11 +13,13 @@ from aggregator.services.feeds.consumer_service import ConsumerService
 from aggregator.services.site_clock import SiteClock
 from aggregator.services.stream_relay import StreamRelay
 from aggregator.services.video_out.catalogue import CatalogueService
+from aggregator.services.video_out.clip_handover import ClipHandover
 from aggregator.services.video_out.consumer_streams import ConsumerStreams
 from aggregator.services.video_out.hls.sessions import HlsSessions
 from aggregator.services.video_out.output_service import VideoOutputService
 from aggregator.services.video_out.push.pusher import Pusher
 from aggregator.services.video_out.stream_tickets import StreamTickets
+from aggregator.storage.object_store import ObjectStorage
 
 if TYPE_CHECKING:
     from aggregator.app.parts import Access, Core
@@ -33,15 +35,19 @@ class VideoOut:
     hls: HlsSessions
     outputs: VideoOutputService
     runner: VideoOutputRunner
+    clips: ClipHandover
 
 
-def video_out(core: Core, access: Access, relay: StreamRelay, consumers: ConsumerService) -> VideoOut:
+def video_out(
+    core: Core, access: Access, relay: StreamRelay, objects: ObjectStorage, consumers: ConsumerService
+) -> VideoOut:
     """Put the parts together.
 
     Args:
         core: What nearly every part works with.
         access: Areas and the audit log.
         relay: Relays the live views of boxes.
+        objects: Where clips lie.
         consumers: Finds consumers within an administrator's reach.
     """
     networks = core.settings.feeds.networks
@@ -55,4 +61,5 @@ def video_out(core: Core, access: Access, relay: StreamRelay, consumers: Consume
         HlsSessions(streams, new_token),
         VideoOutputService(core.reader, core.queue, consumers, streams, core.keys, networks, runner.wake.set),
         runner,
+        ClipHandover(core.reader, objects, access.audit_log.record, access.areas, core.clock),
     )

@@ -20,6 +20,7 @@ from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.api.feeds import catalogue, consumers, feed, hls, video_outputs, webhooks
+from aggregator.web.api.feeds import clips as feed_clips
 from aggregator.web.api.feeds import live as consumer_live
 from aggregator.web.api.investigation import audit, case_footage, releases, search
 from aggregator.web.api.monitoring import escalation, floor_plans, notifications, overview
@@ -98,6 +99,7 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(consumer_live.add, streams=video.streams, tickets=video.tickets, limits=limits),
         partial(hls.add, sessions=video.hls, limits=limits),
         partial(video_outputs.add, outputs=video.outputs),
+        partial(feed_clips.add, clips=video.clips, limits=limits),
         partial(uploads.add, uploads=parts.files.uploads),
     ]
 

@@ -15,6 +15,7 @@ from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.quiet import maintenance, silences, sources
 from aggregator.web.api.alerts.responses import AlertResponses
 from aggregator.web.api.feeds import catalogue, consumers, feed, hls, video_outputs, webhooks
+from aggregator.web.api.feeds import clips as feed_clips
 from aggregator.web.api.feeds import live as consumer_live
 from aggregator.web.api.investigation import audit, case_footage, releases, search
 from aggregator.web.api.monitoring import escalation, floor_plans, notifications, overview
@@ -60,6 +61,7 @@ def text() -> str:
         partial(consumer_live.add, streams=none, tickets=none, limits=none),
         partial(hls.add, sessions=none, limits=none),
         partial(video_outputs.add, outputs=none),
+        partial(feed_clips.add, clips=none, limits=none),
     ]
     return encode(api.build(Http(), none, parts).openapi())
 

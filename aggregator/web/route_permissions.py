@@ -202,6 +202,7 @@ ROUTES: dict[str, RoutePolicy] = {
     "GET /api/feed": CONSUMER,
     "GET /api/feed/stream": CONSUMER,
     "GET /api/feed/pictures/{event_id}": CONSUMER,
+    "GET /api/feed/clips/{alert_id}": CONSUMER,
     "GET /api/catalogue": CONSUMER,
     "POST /api/feed/live/{site}/{box}/{camera}/ticket": CONSUMER,
     "GET /api/feed/live/{site}/{box}/{camera}/stream.mp4": PLAYER,

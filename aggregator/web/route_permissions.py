@@ -208,7 +208,7 @@ ROUTES: dict[str, RoutePolicy] = {
     "GET /api/feed/live/{site}/{box}/{camera}/stream.mp4": PLAYER,
     "GET /api/feed/live/{site}/{box}/{camera}/index.m3u8": PLAYER,
     "WEBSOCKET /api/feed/live/{site}/{box}/{camera}/stream": PLAYER,
-    "GET /hls/{session}/{name}": RoutePolicy(ticket=True),
+    "GET /hls/{session}/{file}": RoutePolicy(ticket=True),
     "GET /acknowledge/{token}": OPEN,
     "POST /acknowledge/{token}": OPEN,
     "HEAD /box/uploads/{use}/{job}": RoutePolicy(ticket=True),

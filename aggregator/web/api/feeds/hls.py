@@ -46,16 +46,16 @@ def add(app: FastAPI, sessions: HlsSessions, limits: Limits) -> None:
         text = master_playlist(f"/hls/{session.secret}/media.m3u8", session.reader.format)
         return Response(text, media_type=PLAYLIST, headers=_HEADERS)
 
-    @app.get("/hls/{session}/{name}", include_in_schema=False)
-    async def read_hls(session: str, name: str, number: _Number = None, part: _Part = None) -> Response:
+    @app.get("/hls/{session}/{file}", include_in_schema=False)
+    async def read_hls(session: str, file: str, number: _Number = None, part: _Part = None) -> Response:
         found = sessions.find(session)
         if found is None:
             raise HTTPException(404, "this session has ended; begin a new one", ANY_ORIGIN)
-        if name == "media.m3u8":
+        if file == "media.m3u8":
             return await _playlist(sessions, found, number, part)
-        if name == "init.mp4":
+        if file == "init.mp4":
             return Response(found.init, media_type=MP4, headers=_HEADERS)
-        match = _SEGMENT.fullmatch(name)
+        match = _SEGMENT.fullmatch(file)
         if match is None:
             raise HTTPException(404, "there is no such file", ANY_ORIGIN)
         return await _media(found, int(match[1]), None if match[2] is None else int(match[2]))

@@ -24,7 +24,7 @@ from aggregator.domain.store_port.escalation import (
     NotificationWriter,
 )
 from aggregator.domain.store_port.events import EventReader, FleetReader, RetentionWriter
-from aggregator.domain.store_port.feeds import WebhookReader, WebhookWriter
+from aggregator.domain.store_port.feeds import VideoOutputReader, VideoOutputWriter, WebhookReader, WebhookWriter
 from aggregator.domain.store_port.floor_plans import FloorPlanReader, FloorPlanWriter
 from aggregator.domain.store_port.quiet import QuietReader
 from aggregator.domain.store_port.releases import ReleaseReader, ReleaseWriter
@@ -51,6 +51,7 @@ class Writer(
     ReleaseWriter,
     RetentionWriter,
     SiteListWriter,
+    VideoOutputWriter,
     WebhookWriter,
     Protocol,
 ):
@@ -78,6 +79,7 @@ class Reader(
     SearchReader,
     SiteListReader,
     StatisticsReader,
+    VideoOutputReader,
     WebhookReader,
     Protocol,
 ):

@@ -160,7 +160,7 @@ class _Session:
         self._agent.stop(self._device.now_s())
         with suppress(TimeoutError):
             async with asyncio.timeout(END_S):
-                while self._agent.registration.ending:
+                while self._agent.registration.ending and not self._problem:
                     self._apply(self._agent.take())
                     (await self._inbox.get())(self._device.now_s())
         self._apply(self._agent.take())

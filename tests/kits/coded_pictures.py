@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from fractions import Fraction
 from io import BytesIO
 
 import av
@@ -19,7 +20,7 @@ def coded_pictures(count: int = 20) -> tuple[AccessUnit, ...]:
     context = av.CodecContext.create("libx264", "w")
     assert isinstance(context, av.VideoCodecContext)
     context.width, context.height = SIZE
-    context.pix_fmt, context.framerate = "yuv420p", RATE
+    context.pix_fmt, context.framerate = "yuv420p", Fraction(RATE)
     context.options = {"g": "10", "bf": "0", "preset": "ultrafast", "tune": "zerolatency", "crf": "10"}
     packets = []
     for number in range(count):
@@ -37,7 +38,7 @@ def _units(data: bytes) -> tuple[bytes, ...]:
 
 def decoded(program_stream: bytes) -> list[tuple[int, int, int]]:
     """Time (1/90,000 s), width and height of each picture that FFmpeg finds in a program stream."""
-    with av.open(BytesIO(program_stream), format="mpeg") as movie:
+    with av.open(BytesIO(program_stream), "r", format="mpeg") as movie:
         (video,) = movie.streams.video
         assert video.codec_context.name == "h264"
         return [(frame.pts or 0, frame.width, frame.height) for frame in movie.decode(video)]

@@ -118,7 +118,7 @@ class SuperiorPlatform:
 
         middle = f"{self.nonce}:{plain['nc']}:{fields['cnonce']}:{plain['qop']}" if self.qop else self.nonce
         secret = hashed(f"{DEVICE}:{PLATFORM[:10]}:{self.password}")
-        return fields["response"] == hashed(f"{secret}:{middle}:{hashed('REGISTER:' + fields['uri'])}")
+        return str(fields["response"]) == hashed(f"{secret}:{middle}:{hashed('REGISTER:' + fields['uri'])}")
 
     def answer(self, got: Sip, status: str, more: dict[str, str] | None = None) -> bytes:
         copied = {name: got[name] for name in ("Via", "From", "Call-ID", "CSeq")}

@@ -69,7 +69,12 @@ def over_udp(transport: Transport) -> None:
             server.send(server.platform.message(query("Catalog")))
             server.send(server.platform.invite(offer(port)))
             packets: list[bytes] = []
-            await until(lambda: packets.extend(come()) or sum(it[1] >> 7 for it in packets) == len(coded_pictures()))
+
+            def all_came() -> bool:
+                packets.extend(come())
+                return sum(it[1] >> 7 for it in packets) == len(coded_pictures())
+
+            await until(all_came)
             check_pictures(packets)
             await until(lambda: len(server.platform.documents) == 2)
             assert source.receivers == [(CAMERAS[0], f"127.0.0.1 port {port}")]

@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aggregator.app.broker import new_token
+from aggregator.app.video_out import VideoOut, video_out
 from aggregator.auth.account_service import RandomValues
 from aggregator.auth.rate_limiter import RateLimiter
 from aggregator.jobs.feed_jobs import FeedUseJobs
 from aggregator.jobs.webhook_jobs import FeedRunner, WebhookJobs
 from aggregator.notifications.webhook_client import WebhookClient
+from aggregator.services.feeds.consumer_access import ConsumerAccess
 from aggregator.services.feeds.consumer_service import ConsumerService
 from aggregator.services.feeds.feed_service import FeedService, Limits
 from aggregator.services.feeds.feed_tail import FeedTail
 from aggregator.services.feeds.request_quota import RequestQuota
 from aggregator.services.feeds.webhook_sender import WebhookSender
 from aggregator.services.feeds.webhook_service import WebhookService
+from aggregator.services.stream_relay import StreamRelay
 
 if TYPE_CHECKING:
     from aggregator.app.parts import Access, Core
@@ -35,15 +38,18 @@ class Feeds:
     consumers: ConsumerService
     feed: FeedService
     webhooks: WebhookService
+    access: ConsumerAccess
+    video: VideoOut
     jobs: FeedRunner
 
 
-def feeds(core: Core, access: Access) -> Feeds:
+def feeds(core: Core, access: Access, relay: StreamRelay) -> Feeds:
     """Put the parts together.
 
     Args:
         core: What nearly every part works with.
         access: Scopes, areas and the audit log.
+        relay: Relays the live views of boxes.
     """
     reader, queue, clock = core.reader, core.queue, core.clock
     tail = FeedTail(lambda: reader.feed_span().newest)
@@ -56,9 +62,13 @@ def feeds(core: Core, access: Access) -> Feeds:
     jobs = FeedRunner((sending, FeedUseJobs(queue, clock)), clock, client=client)
     sending.wake = jobs.wake.set
     origin = urlsplit(core.settings.http.public_url).hostname or "localhost"
+    feed = FeedService(reader, queue, access.audit_log.record, access.areas, clock, limits, tail)
+    video = video_out(core, access, relay)
     return Feeds(
         consumers,
-        FeedService(reader, queue, access.audit_log.record, access.areas, clock, limits, tail),
+        feed,
         WebhookService(reader, queue, consumers, sender, origin, secrets.token_bytes, jobs.wake.set),
+        ConsumerAccess(feed, video.tickets),
+        video,
         jobs,
     )

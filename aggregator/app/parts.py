@@ -198,7 +198,7 @@ def assemble(core: Core, writer: Writer, connect: Callable[[], MqttClient]) -> P
     uploads.takers |= {RELEASE: releases, CLIP: clips}
     runner = JobRunner((releases, clips), core.clock, use_cases.releases.news)
     watch = monitoring(core, access.areas, messaging.consumer.decide)
-    feed = feeds(core, access)
+    feed = feeds(core, access, use_cases.live.relay)
     return Parts(core, access, messaging, files, use_cases, watch, feed, (runner, watch.jobs, feed.jobs))
 
 

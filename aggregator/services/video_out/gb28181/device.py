@@ -24,7 +24,7 @@ from common.running.backoff import Backoff
 
 _log = logging_setup.get("gb28181")
 CAMERAS_S = 30.0
-"""How old the catalogue may be."""
+"""How old the catalogue may be; it is read again at once where a consumer changes."""
 END_S = 1.0
 """For the answer to the end of the registration."""
 MOST_INBOX = 1_000
@@ -65,6 +65,8 @@ class Gb28181Device:
     state: State = field(default="connecting", init=False)
     problem: str = field(default="", init=False)
     strangers: int = field(default=0, init=False)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _session: _Session | None = field(default=None, init=False)
 
     async def run(self) -> None:
         """Until it is cancelled; then calls and registration are ended."""
@@ -77,7 +79,15 @@ class Gb28181Device:
             except Exception:
                 _log.exception("registration failed", device=self.platform.account.device)
                 self._lost("internal error; the log says more")
-            await asyncio.sleep(max(pauses.next_s(), REFUSED_PAUSE_S if self.state == "refused" else 0.0))
+            pause_s = max(pauses.next_s(), REFUSED_PAUSE_S if self.state == "refused" else 0.0)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), pause_s)
+
+    def check(self) -> None:
+        """What the platform may get has changed: look at once."""
+        self._changed.set()
+        if self._session is not None:
+            self._session.check()
 
     async def run_once(self, registered: Callable[[], None] = lambda: None) -> None:
         """Connect, register, and serve the platform until the registration is lost.
@@ -86,16 +96,18 @@ class Gb28181Device:
             registered: Called when the device is registered.
 
         Raises:
-            FeedError: The platform refused, does not answer, or may not be connected to.
+            FeedError: The platform refused, does not answer, or may not be connected to; or it may get nothing now.
             OSError: It cannot be reached.
         """
         self.state = "connecting"
-        addresses = await resolved(self.platform)
-        session = _Session(self, addresses)
+        self._changed.clear()
+        await self.source.cameras()
+        session = self._session = _Session(self, await resolved(self.platform))
         try:
             await session.open()
             await session.serve(registered)
         finally:
+            self._session = None
             await session.close()
 
     def now_s(self) -> float:
@@ -122,6 +134,11 @@ class _Session:
         self._ending: set[asyncio.Task[None]] = set()
         self._link: SipLink | None = None
         self._problem = ""
+        self._cameras_s = 0.0
+
+    def check(self) -> None:
+        self._cameras_s = 0.0
+        self._inbox.put_nowait(lambda _: None)
 
     async def open(self) -> None:
         device = self._device
@@ -133,13 +150,13 @@ class _Session:
         self._agent = Agent(requests, queries, lambda host: host in self._addresses)
 
     async def serve(self, registered: Callable[[], None]) -> None:
-        device, agent, cameras_s = self._device, self._agent, 0.0
+        device, agent = self._device, self._agent
         agent.registration.begin(device.now_s())
         while True:
             now_s = device.now_s()
-            if now_s >= cameras_s:
+            if now_s >= self._cameras_s:
+                self._cameras_s = now_s + CAMERAS_S
                 agent.set_channels(await device.source.cameras())
-                cameras_s = now_s + CAMERAS_S
             agent.tick(now_s)
             self._apply(agent.take())
             if agent.registration.state != device.state:
@@ -150,7 +167,7 @@ class _Session:
             if self._problem or device.state in ("lost", "refused"):
                 raise FeedError(self._problem or agent.registration.problem)
             with suppress(TimeoutError):
-                work = await asyncio.wait_for(self._inbox.get(), max(0.0, min(agent.due_s(), cameras_s) - now_s))
+                work = await asyncio.wait_for(self._inbox.get(), max(0.0, min(agent.due_s(), self._cameras_s) - now_s))
                 work(device.now_s())
 
     async def close(self) -> None:

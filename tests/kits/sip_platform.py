@@ -79,9 +79,9 @@ class SuperiorPlatform:
     password: str = PASSWORD
     silent: tuple[str, ...] = ()
     """Methods that it does not answer."""
-    requests: list[Sip] = field(default_factory=list)
-    answers: list[Sip] = field(default_factory=list)
-    nonce: str = "n0nce-1"
+    requests: list[Sip] = field(default_factory=list, init=False)
+    answers: list[Sip] = field(default_factory=list, init=False)
+    nonce: str = field(default="n0nce-1", init=False)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     @property

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aggregator.services.video_out.gb28181.device import Gb28181Device
 
 
-@dataclass(frozen=True)
+@dataclass
 class Gb28181Devices:
     """Runs devices. Belongs to the event loop.
 

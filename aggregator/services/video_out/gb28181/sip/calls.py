@@ -16,7 +16,8 @@ from aggregator.services.video_out.gb28181.sip.requests import AGENT, Reply, Req
 from aggregator.services.video_out.gb28181.sip.transactions import TIMEOUT_S, ClientTransactions
 from common.errors import ContractError
 
-MOST_CALLS = 16
+MOST_CALLS = 8
+"""As many live views as a consumer may have open (`consumer_streams`)."""
 Respond = Callable[[SipMessage, Reply, float], None]
 """Takes a request, its response and the time."""
 
@@ -33,6 +34,7 @@ class Call:
         tag: Ours.
         answered_s: When 200 was sent.
         running: ACK has come.
+        number: Of our last request in the call (CSeq).
     """
 
     invite: SipMessage
@@ -40,9 +42,9 @@ class Call:
     media: offer.Offer
     ssrc: int
     tag: str
-    answered_s: float = float("inf")
-    running: bool = False
-    number: int = 0
+    answered_s: float = field(default=float("inf"), init=False)
+    running: bool = field(default=False, init=False)
+    number: int = field(default=0, init=False)
 
 
 class OpenMedia(NamedTuple):

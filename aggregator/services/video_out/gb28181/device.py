@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from functools import partial
 
 from aggregator.services.video_out.gb28181.platform import Platform, resolved
 from aggregator.services.video_out.gb28181.sip.agent import Agent, Send
@@ -27,7 +28,8 @@ CAMERAS_S = 30.0
 """How old the catalogue may be; it is read again at once where a consumer changes."""
 END_S = 1.0
 """For the answer to the end of the registration."""
-MOST_INBOX = 1_000
+MOST_UNREAD = 1 << 20
+"""Bytes of messages that have not been read; what comes then is dropped."""
 FIRST_PAUSE_S, REFUSED_PAUSE_S, LONGEST_PAUSE_S = 5.0, 60.0, 300.0
 """Between registrations that fail; platforms lock out a device whose password is wrong too often."""
 
@@ -134,7 +136,7 @@ class _Session:
         self._ending: set[asyncio.Task[None]] = set()
         self._link: SipLink | None = None
         self._problem = ""
-        self._cameras_s = 0.0
+        self._cameras_s, self._unread = 0.0, 0
 
     def check(self) -> None:
         self._cameras_s = 0.0
@@ -185,8 +187,13 @@ class _Session:
         await asyncio.gather(*self._ending, *(it.task for it in self._media.values()), return_exceptions=True)
 
     def _heard(self, data: bytes, port: int) -> None:
-        if self._inbox.qsize() < MOST_INBOX:
-            self._inbox.put_nowait(lambda now_s: self._agent.receive(data, port, now_s))
+        if self._unread + len(data) <= MOST_UNREAD:
+            self._unread += len(data)
+            self._inbox.put_nowait(partial(self._receive, data, port))
+
+    def _receive(self, data: bytes, port: int, now_s: float) -> None:
+        self._unread -= len(data)
+        self._agent.receive(data, port, now_s)
 
     def _lost(self, reason: str) -> None:
         self._problem = reason

@@ -35,7 +35,7 @@ class Platform:
 
 
 async def resolved(platform: Platform) -> list[str]:
-    """IP addresses of the platform, then those of its media hosts; all of them may be connected to.
+    """IP addresses of the platform, then those of its media hosts, all IPv4 or all IPv6; they may be connected to.
 
     Raises:
         FeedError: The platform's may not, or its name is not known.
@@ -45,7 +45,7 @@ async def resolved(platform: Platform) -> list[str]:
         raise FeedError("address: the host is unknown, or in a private network that feeds.networks does not name")
     for host in platform.media_hosts:
         addresses += await _addresses(host, platform.networks)
-    return addresses
+    return [it for it in addresses if (":" in it) == (":" in addresses[0])]
 
 
 async def _addresses(host: str, networks: Iterable[str]) -> list[str]:

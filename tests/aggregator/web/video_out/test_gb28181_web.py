@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import secrets
 from collections.abc import Iterator
 from datetime import UTC
+from pathlib import Path
 
+import msgspec
 import pytest
 from agg_support import Web, log_in, run_apart
 from coded_pictures import decoded
 from gb_agent_kit import account, counted
 from live_video import SIZE, FakeVideoBox
 from playwright.sync_api import Page, expect
-from sip_platform import CAMERAS, RtpReceiver, SuperiorPlatform, offer, query
+from sip_platform import CAMERAS, DEVICE, PLATFORM, RtpReceiver, SuperiorPlatform, offer, query
 from sip_server import datagram_receiver, served, until
 from web.video_out.video_kit import BOX, SITE, Approved, approved, change, logged, video_site
 
+from aggregator.app.gb28181 import gb28181
 from aggregator.services.stream_relay import StreamRelay
 from aggregator.services.video_out.consumer_streams import ConsumerStreams
 from aggregator.services.video_out.gb28181.consumer_source import ConsumerSource
 from aggregator.services.video_out.gb28181.device import Gb28181Device
 from aggregator.services.video_out.gb28181.platform import Platform
-from common.errors import FeedError
+from aggregator.services.video_out.gb28181.sip.requests import Account
+from aggregator.settings.aggregator import FeedSettings
+from aggregator.settings.gb28181 import Gb28181
+from common.errors import FeedError, SettingsError
+from common.secret import Secret
+from common.secret.digest import Login
 
+pytestmark = pytest.mark.usefixtures("_cameras")
 CHANNELS = {CAMERAS[0]: f"{SITE}/{BOX}/front", CAMERAS[1]: f"elsewhere/{BOX}/front"}
 
 
@@ -45,7 +55,6 @@ def device_of(web: Web, consumer: Approved, port: int) -> Gb28181Device:
     return Gb28181Device(platform, source, core.clock, counted(), UTC, "1.0")
 
 
-@pytest.mark.usefixtures("_cameras")
 def test_an_approved_camera_is_handed_over_until_the_consumer_is_revoked(web: Web) -> None:
     consumer, packets = approved(web), list[bytes]()
 
@@ -91,9 +100,8 @@ def test_pictures_only_is_not_live_video(web: Web) -> None:
     device = device_of(web, approved(web, media=["pictures"]), 5060)
     with pytest.raises(FeedError, match="gets no live video now"):
         run_apart(device.run_once())
-    device.source = ConsumerSource(
-        "nobody", {}, *[getattr(device.source, it) for it in ("reader", "catalogue", "streams", "clock")]
-    )
+    assert isinstance(device.source, ConsumerSource)
+    device.source = dataclasses.replace(device.source, consumer="nobody")
     with pytest.raises(FeedError, match="no consumer of this name"):
         run_apart(device.run_once())
 
@@ -119,3 +127,22 @@ def test_the_page_shows_the_registration(web: Web, page: Page, monkeypatch: pyte
         "GB/T 28181 at 127.0.0.1:5060, device 34020000001110000001: refused"
         " · The platform refused the device's id or password."
     )
+
+
+def test_the_settings_make_devices_and_a_password_that_cannot_be_read_is_named(web: Web, tmp_path: Path) -> None:
+    wanted = Gb28181(
+        consumer="Town", address=f"sip:{PLATFORM}@127.0.0.1:5061;transport=tcp", device=DEVICE, name="Village",
+        password_file=str(tmp_path / "gb.password"), cameras={f"{SITE}/{BOX}/front": 7}, media_hosts=("127.0.0.2",),
+    )  # fmt: skip
+    settings = msgspec.structs.replace(web.parts.core.settings, feeds=FeedSettings(gb28181=(wanted,)))
+    core = dataclasses.replace(web.parts.core, settings=settings)
+    with pytest.raises(SettingsError, match=r"feeds\.gb28181\[\]\.password_file"):
+        gb28181(core, web.parts.feeds.video)
+    (tmp_path / "gb.password").write_text("pa55\n")
+    (device,) = gb28181(core, web.parts.feeds.video).of("Town")
+    login = Login(DEVICE, Secret("pa55"))
+    assert device.platform == Platform(Account(PLATFORM, login, "Village", "tcp"), "127.0.0.1", 5061, ("127.0.0.2",))
+    assert "pa55" not in repr(device)
+    assert isinstance(device.source, ConsumerSource)
+    source = dataclasses.replace(device.source, consumer=approved(web).name)
+    assert [it.id for it in run_apart(source.cameras())] == ["34020000001320000007"]

@@ -16,7 +16,7 @@ T1_S, T2_S = 0.5, 4.0
 TIMEOUT_S = 64 * T1_S
 MOST_OPEN, MOST_WAITING = 4, 1_000
 """Requests of ours without an answer, and those that wait for one of these to be answered."""
-MOST_KEPT = 512
+MOST_KEPT = 256
 """Requests of the platform whose responses are kept; the oldest is forgotten first."""
 
 Answered = Callable[[SipMessage | None, float], None]

@@ -16,7 +16,7 @@ from sip_platform import CAMERAS, PASSWORD, RtpReceiver, SuperiorPlatform, offer
 from sip_server import Served, datagram_receiver, served, until
 
 from aggregator.services.video_out.gb28181.device import Gb28181Device
-from aggregator.services.video_out.gb28181.platform import Platform
+from aggregator.services.video_out.gb28181.platform import Platform, resolved
 from aggregator.services.video_out.gb28181.sip.requests import Transport
 from aggregator.services.video_out.gb28181.source import FakeSource
 from aggregator.services.video_out.gb28181.stream import media_link
@@ -224,3 +224,9 @@ def test_an_address_in_a_private_network_is_not_connected_to() -> None:
             await device.run_once()
 
     run_apart(work())
+
+
+def test_pictures_go_only_to_addresses_of_the_platforms_family_that_may_be_connected_to() -> None:
+    hosts = ("::1", "127.0.0.9", "10.0.0.1", "no.such.host.invalid")
+    platform = Platform(account(), "127.0.0.1", 5060, hosts, (*LOOPBACK, "::1/128"))
+    assert run_apart(resolved(platform)) == ["127.0.0.1", "127.0.0.9"]

@@ -45,7 +45,7 @@ function peopleText(it) {
 
 function platformRow(it) {
   const text = t("consumers.gb28181", { platform: it.platform, device: it.device, state: t(`consumers.gb28181.${it.state}`) });
-  return h("p", { class: "where", test: "gb28181", text: [text, problemText(it.problem)].filter(Boolean).join(" · ") });
+  return h("p", { class: it.problem ? "wrong" : "where", test: "gb28181", text: [text, problemText(it.problem)].filter(Boolean).join(" · ") });
 }
 
 export function consumerRow(it, { decide, makeToken, webhooks }) {

@@ -61,7 +61,8 @@ class EventStream(Response):
         """
         data = data.encode() if isinstance(data, str) else data
         body = {"type": "http.response.body", "body": data, "more_body": more}
-        await asyncio.wait_for(self._send(body), SEND_S)
+        async with asyncio.timeout(SEND_S):  # `wait_for` loses a cancellation that comes with the result
+            await self._send(body)
 
     async def _run(self, receive: Receive) -> None:
         writing = asyncio.create_task(self._write())

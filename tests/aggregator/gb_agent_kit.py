@@ -45,7 +45,7 @@ class Wire:
     def __post_init__(self) -> None:
         requests = Requests(account(self.password, self.transport), "127.0.0.1", 5061, counted())
         queries = Queries(requests.account, "1.0", lambda: datetime(2026, 11, 28, 8, 0, tzinfo=UTC))
-        self.agent = Agent(requests, queries, lambda host: host == "127.0.0.1")
+        self.agent = Agent(requests, queries, lambda host: host == "127.0.0.1", "127.0.0.1")
         self.agent.set_channels(ITEMS)
 
     def registered(self) -> Wire:

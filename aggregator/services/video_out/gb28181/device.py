@@ -149,7 +149,7 @@ class _Session:
         requests = Requests(account, self._link.host, self._link.port, device.random)
         queries = Queries(account, device.version, lambda: local_time(device.clock.wall_ns(), device.zone))
         self._requests = requests
-        self._agent = Agent(requests, queries, lambda host: host in self._addresses)
+        self._agent = Agent(requests, queries, lambda host: host in self._addresses, self._addresses[0])
 
     async def serve(self, registered: Callable[[], None]) -> None:
         device, agent = self._device, self._agent

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import socket
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aggregator.notifications.addresses import permitted
+from aggregator.notifications.checked_addresses import AddressForbidden, permitted_addresses
 from aggregator.services.video_out.gb28181.sip.requests import Account
 from common.errors import FeedError
 
@@ -48,11 +47,10 @@ async def resolved(platform: Platform) -> list[str]:
     return [it for it in addresses if (":" in it) == (":" in addresses[0])]
 
 
-async def _addresses(host: str, networks: Iterable[str]) -> list[str]:
+async def _addresses(host: str, networks: Sequence[str]) -> list[str]:
     try:
         async with asyncio.timeout(RESOLVE_S):
-            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
-    except (OSError, UnicodeError):
+            found = await permitted_addresses(host, 0, networks, None, only_named=False)
+    except (OSError, UnicodeError, AddressForbidden):
         return []
-    texts = dict.fromkeys(str(it[4][0]).partition("%")[0] for it in found)
-    return [str(ipaddress.ip_address(it)) for it in texts if permitted(it, networks)]
+    return [str(ipaddress.ip_address(it.partition("%")[0])) for it in found]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from aggregator.services.video_out.gb28181.sip import manscdp
 from aggregator.services.video_out.gb28181.sip.calls import Calls, Effect, Refused
-from aggregator.services.video_out.gb28181.sip.message import Headers, SipMessage, parse
+from aggregator.services.video_out.gb28181.sip.message import Headers, SipMessage, parse, with_source
 from aggregator.services.video_out.gb28181.sip.queries import Queries
 from aggregator.services.video_out.gb28181.sip.registration import Registration
 from aggregator.services.video_out.gb28181.sip.requests import Reply, Requests, response
@@ -41,6 +41,7 @@ class Agent:
         requests: Makes requests; knows the account.
         queries: Answers queries.
         permitted: Whether pictures may be sent to an IP address.
+        peer: IP address of the platform.
 
     Attributes:
         registration: Its state.
@@ -48,7 +49,8 @@ class Agent:
         malformed: Messages that were dropped.
     """
 
-    def __init__(self, requests: Requests, queries: Queries, permitted: Callable[[str], bool]) -> None:
+    def __init__(self, requests: Requests, queries: Queries, permitted: Callable[[str], bool], peer: str) -> None:
+        self._peer = peer
         self._out: list[Send | Effect] = []
         self._requests, self._queries = requests, queries
         reliable = requests.account.transport == "tcp"
@@ -82,7 +84,9 @@ class Agent:
             return
         if not message.method:
             self._clients.receive(message, now_s)
-        elif message.method == "ACK":
+            return
+        message = with_source(message, self._peer, port)
+        if message.method == "ACK":
             self._servers.acknowledge(message)
             self.calls.acknowledge(message)
         elif self._servers.is_new(message, port, now_s):

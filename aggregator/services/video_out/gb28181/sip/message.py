@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from common.errors import ContractError
@@ -28,6 +28,7 @@ _CSEQ = re.compile(rf"(\d{{1,10}})[ \t]+({_WORD})")
 _END = re.compile(rb"\r?\n\r?\n")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 Headers = tuple[tuple[str, str], ...]
+_RPORT = re.compile(r";\s*rport\s*(?=;|$)", re.IGNORECASE)
 _URI = re.compile(r"sips?:[A-Za-z0-9._@:\[\]-]{1,200}", re.IGNORECASE)
 _USER = re.compile(r"sips?:([^@;>\s]{1,128})@", re.IGNORECASE)
 
@@ -121,6 +122,15 @@ def target_of(text: str) -> str:
     """
     found = _URI.search(text)
     return found[0] if found else ""
+
+
+def with_source(message: SipMessage, host: str, port: int) -> SipMessage:
+    """A request whose topmost Via says where it came from, if it asks for that (RFC 3581, section 4)."""
+    name, via = next(it for it in message.headers if it[0] == "via")
+    top, comma, rest = via.partition(",")
+    told = _RPORT.sub(f";rport={port};received={host}", top, count=1) + comma + rest
+    at = message.headers.index((name, via))
+    return replace(message, headers=(*message.headers[:at], (name, told), *message.headers[at + 1 :]))
 
 
 def parse(data: bytes) -> SipMessage:

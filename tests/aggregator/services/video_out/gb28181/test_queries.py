@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from gb_agent_kit import ITEMS, Wire
-from sip_platform import CAMERAS, DEVICE, query
+from sip_platform import CAMERAS, DEVICE, query, read_sip
 
 from aggregator.services.video_out.gb28181.sip import manscdp
+from aggregator.services.video_out.gb28181.sip.agent import Send
 from aggregator.services.video_out.gb28181.sip.transactions import MOST_WAITING
 from common.errors import ContractError
 
@@ -127,3 +128,15 @@ def test_an_unprintable_name_cannot_break_the_document() -> None:
     wire.agent.set_channels([ITEMS[0]._replace(name="a\x00\x08</Name>\ud800\ufffe&")])
     wire.send(wire.platform.message(query("Catalog")))
     assert wire.platform.documents[0].findtext("DeviceList/Item/Name") == "a  </Name>  &"
+
+
+def test_answers_say_where_the_request_came_from() -> None:
+    wire = Wire().registered()
+    asked = wire.platform.request("OPTIONS").replace(b"\r\nFrom", b", SIP/2.0/UDP other;rport;branch=x\r\nFrom", 1)
+    wire.agent.receive(asked, 5099, wire.now_s)
+    (sent,) = wire.agent.take()
+    assert isinstance(sent, Send)
+    assert sent.port == 5099
+    top, other = read_sip(sent.data)["Via"].split(", ")
+    assert ";rport=5099;received=127.0.0.1;branch=" in top
+    assert other == "SIP/2.0/UDP other;rport;branch=x"

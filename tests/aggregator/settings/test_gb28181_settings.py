@@ -30,6 +30,14 @@ def test_cameras_have_the_ids_that_the_settings_give_them(tmp_path: Path) -> Non
     assert found.password_file == str(tmp_path / "gb.password")
 
 
+def test_the_example_of_the_documents_loads(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "integrate" / "gb28181.md").read_text()
+    path = tmp_path / "a.yaml"
+    path.write_text(text.partition("```yaml\n")[2].partition("```")[0])
+    (found,) = aggregator.load(path).feeds.gb28181
+    assert list(found.channels) == ["34020000001320000001", OTHER]
+
+
 @pytest.mark.parametrize(
     ("key", "value", "problem"),
     [

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aggregator.app.broker import new_token
+from aggregator.app.gb28181 import gb28181
 from aggregator.app.video_out import VideoOut, video_out
 from aggregator.auth.account_service import RandomValues
 from aggregator.auth.rate_limiter import RateLimiter
@@ -23,6 +24,7 @@ from aggregator.services.feeds.request_quota import RequestQuota
 from aggregator.services.feeds.webhook_sender import WebhookSender
 from aggregator.services.feeds.webhook_service import WebhookService
 from aggregator.services.stream_relay import StreamRelay
+from aggregator.services.video_out.gb28181.devices import Gb28181Devices
 from aggregator.storage.object_store import ObjectStorage
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class Feeds:
     webhooks: WebhookService
     access: ConsumerAccess
     video: VideoOut
+    gb28181: Gb28181Devices
     jobs: FeedRunner
 
 
@@ -57,7 +60,14 @@ def feeds(core: Core, access: Access, relay: StreamRelay, objects: ObjectStorage
     tail = FeedTail(lambda: reader.feed_span().newest)
     random = RandomValues(new_token, core.new_id)
     limits = Limits(RequestQuota(clock), RateLimiter(clock, WRONG_TOKENS, LONGEST_WAIT_S))
-    consumers = ConsumerService(reader, queue, access.grants.scopes, clock, random, tail.wake)
+
+    def changed() -> None:
+        tail.wake()
+        devices.check()
+
+    consumers = ConsumerService(reader, queue, access.grants.scopes, clock, random, changed)
+    video = video_out(core, access, relay, objects, consumers)
+    devices = gb28181(core, video)
     client = WebhookClient(core.settings.feeds.networks, clock)
     sender = WebhookSender(reader, core.keys, client, access.areas, clock)
     sending = WebhookJobs(reader, queue, sender, clock, chance.random, core.new_id)
@@ -65,12 +75,12 @@ def feeds(core: Core, access: Access, relay: StreamRelay, objects: ObjectStorage
     sending.wake = jobs.wake.set
     origin = urlsplit(core.settings.http.public_url).hostname or "localhost"
     feed = FeedService(reader, queue, access.audit_log.record, access.areas, clock, limits, tail)
-    video = video_out(core, access, relay, objects, consumers)
     return Feeds(
         consumers,
         feed,
         WebhookService(reader, queue, consumers, sender, origin, secrets.token_bytes, jobs.wake.set),
         ConsumerAccess(feed, video.tickets),
         video,
+        devices,
         jobs,
     )

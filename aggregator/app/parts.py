@@ -63,6 +63,7 @@ from aggregator.settings.aggregator import Settings
 from aggregator.storage.keyring import KeyRing
 from aggregator.storage.object_store import ObjectStorage
 from aggregator.storage.write_queue import WriteQueue
+from aggregator.web.server import PeriodicJob
 from common import logging_setup
 from common.clock import SECOND_NS, Clock
 from common.errors import ContractError, ListError
@@ -164,7 +165,7 @@ class Parts:
     use_cases: UseCases
     monitoring: Monitoring
     feeds: Feeds
-    jobs: tuple[JobRunner, ...]
+    jobs: tuple[PeriodicJob, ...]
 
     @property
     def sites(self) -> SiteClock:
@@ -199,7 +200,7 @@ def assemble(core: Core, writer: Writer, connect: Callable[[], MqttClient]) -> P
     runner = JobRunner((releases, clips), core.clock, use_cases.releases.news)
     watch = monitoring(core, access.areas, messaging.consumer.decide)
     feed = feeds(core, access, use_cases.live.relay, files.objects)
-    return Parts(core, access, messaging, files, use_cases, watch, feed, (runner, watch.jobs, feed.jobs))
+    return Parts(core, access, messaging, files, use_cases, watch, feed, (runner, watch.jobs, feed.jobs, feed.gb28181))
 
 
 def _access(core: Core) -> Access:

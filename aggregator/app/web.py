@@ -92,7 +92,7 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(escalation.add, escalation=parts.monitoring.escalation),
         partial(notifications.add, notifications=parts.monitoring.notifications),
         partial(floor_plans.add, plans=use.plans, tiles=core.settings.map),
-        partial(consumers.add, consumers=parts.feeds.consumers),
+        partial(consumers.add, consumers=parts.feeds.consumers, devices=parts.feeds.gb28181),
         partial(feed.add, feed=parts.feeds.feed),
         partial(webhooks.add, webhooks=parts.feeds.webhooks),
         partial(catalogue.add, catalogue=video.catalogue, limits=limits),

@@ -18,7 +18,7 @@ class AddressForbidden(Exception):
 
 
 async def permitted_addresses(
-    host: str, port: int, networks: Sequence[str], resolvers: Executor, *, only_named: bool
+    host: str, port: int, networks: Sequence[str], resolvers: Executor | None, *, only_named: bool
 ) -> list[str]:
     """The addresses of a host that may be connected to; never empty.
 
@@ -27,6 +27,7 @@ async def permitted_addresses(
         port: For the resolver.
         networks: Private networks that may be connected to.
         resolvers: Threads that resolve names: a hostile name server may keep one waiting for half a minute.
+            None: those of the event loop.
         only_named: Nothing else may.
 
     Raises:

@@ -54,7 +54,7 @@ def text() -> str:
         partial(escalation.add, escalation=none),
         partial(notifications.add, notifications=none),
         partial(floor_plans.add, plans=none, tiles=none),
-        partial(consumers.add, consumers=none),
+        partial(consumers.add, consumers=none, devices=none),
         partial(feed.add, feed=none),
         partial(webhooks.add, webhooks=none),
         partial(catalogue.add, catalogue=none, limits=none),

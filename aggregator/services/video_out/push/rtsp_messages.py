@@ -1,24 +1,18 @@
-"""Requests and answers of RTSP (RFC 2326), and the log-in of HTTP (RFC 7616 Digest, RFC 7617 Basic)."""
+"""Answers of an RTSP server (RFC 2326), and the log-in where it asks for one."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from common.errors import PushFailed
+from common.secret import Secret
+from common.secret.digest import Answers, Login, best, challenges
 
 MOST_HEADERS, MOST_BODY = 50, 64 * 1024
 INTERLEAVED = b"$"
-_HASHES: dict[str, Callable[[bytes], str]] = {
-    "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
-    "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
-}
-"""The strongest first."""
-_PARAMETER = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 
 
 @dataclass(frozen=True)
@@ -79,53 +73,16 @@ class Credentials:
     user: str = field(repr=False)
     password: str = field(repr=False)
     nonce: Callable[[], str]
-    _challenge: dict[str, str] = field(default_factory=dict, init=False, repr=False)
-    _count: int = field(default=0, init=False)
+    _answers: Answers | None = field(default=None, init=False, repr=False)
 
     def challenged(self, answer: Answer) -> bool:
         """Take the strongest challenge of a 401; False: it cannot be answered, or it was and did not help."""
-        found: dict[str, dict[str, str]] = {}
-        for text in answer.headers.get("www-authenticate", ()):
-            scheme, _, rest = text.partition(" ")
-            values = {match[1].lower(): match[2] or match[3] or "" for match in _PARAMETER.finditer(rest)}
-            name = values.get("algorithm", "MD5").upper() if scheme.lower() == "digest" else scheme.lower()
-            found.setdefault(name, values | {"scheme": name})
-        best = next((found[it] for it in (*_HASHES, "basic") if it in found), None)
-        tried = bool(self._challenge) and (best or {}).get("stale", "").lower() != "true"
-        if best is None or not self.user or tried:
+        found = best(challenges(answer.headers.get("www-authenticate", ())))
+        if found is None or not self.user or (self._answers is not None and not found.stale):
             return False
-        self._challenge, self._count = best, 0
+        self._answers = Answers(found, Login(self.user, Secret(self.password)), self.nonce)
         return True
 
     def header(self, method: str, url: str) -> dict[str, str]:
         """The header `Authorization`, where the receiver has asked for one."""
-        it = self._challenge
-        if not it:
-            return {}
-        if it["scheme"] == "basic":
-            pair = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
-            return {"Authorization": f"Basic {pair}"}
-        return {"Authorization": f"Digest {self._digest(it, method, url)}"}
-
-    def _digest(self, it: dict[str, str], method: str, url: str) -> str:
-        """RFC 7616, section 3.4; without `qop` as in RFC 2069."""
-        made, realm, nonce = _HASHES[it["scheme"]], it.get("realm", ""), it.get("nonce", "")
-        first = made(f"{self.user}:{realm}:{self.password}".encode())
-        second = made(f"{method}:{url}".encode())
-        values = {"username": self.user, "realm": realm, "nonce": nonce, "uri": url}
-        more = ""
-        if "auth" in [qop.strip() for qop in it.get("qop", "").split(",")]:
-            self._count += 1
-            count, own = f"{self._count:08x}", self.nonce()
-            values["response"] = made(f"{first}:{nonce}:{count}:{own}:auth:{second}".encode())
-            values["cnonce"] = own
-            more = f", qop=auth, nc={count}"
-        else:
-            values["response"] = made(f"{first}:{nonce}:{second}".encode())
-        values |= {"opaque": it["opaque"]} if "opaque" in it else {}
-        more += f", algorithm={it['scheme']}" if "algorithm" in it else ""
-        return ", ".join(f'{name}="{_quoted(value)}"' for name, value in values.items()) + more
-
-
-def _quoted(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"')
+        return {} if self._answers is None else {"Authorization": self._answers.header(method, url)}

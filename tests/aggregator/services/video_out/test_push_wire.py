@@ -31,7 +31,7 @@ def test_a_digest_is_that_of_the_example_of_rfc_2617() -> None:
     assert it.challenged(Answer(401, {"www-authenticate": [challenge(qop="auth,auth-int")]}))
     sent = it.header("GET", "/dir/index.html")["Authorization"]
     assert 'response="6629fae49393a05397450978507c4ef1"' in sent
-    assert sent.endswith(", qop=auth, nc=00000001")
+    assert "qop=auth, nc=00000001" in sent
     again = Answer(401, {"www-authenticate": [challenge()]})
     assert not it.challenged(again), "it has not helped"
     assert it.challenged(Answer(401, {"www-authenticate": [challenge(stale="true")]}))

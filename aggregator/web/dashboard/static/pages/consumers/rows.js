@@ -4,6 +4,7 @@ import { h } from "../../shell/dom.js";
 import { siteName } from "../../shell/scope.js";
 import { counted, data, t } from "../../shell/texts.js";
 import { named, whenZone } from "../../queue/words.js";
+import { problemText } from "../errors.js";
 import { button } from "../forms.js";
 
 const TAGS = { active: "active", requested: "scheduled", paused: "scheduled", revoked: "ended", refused: "ended", ended: "bad" };
@@ -42,6 +43,11 @@ function peopleText(it) {
   return [t("consumers.requested.by", { name: it.created_by, time: whenZone(it.created, zone) }), decided, t("consumers.ends", { time: whenZone(it.ends, zone) }), token].filter(Boolean).join(" · ");
 }
 
+function platformRow(it) {
+  const text = t("consumers.gb28181", { platform: it.platform, device: it.device, state: t(`consumers.gb28181.${it.state}`) });
+  return h("p", { class: it.problem ? "wrong" : "where", test: "gb28181", text: [text, problemText(it.problem)].filter(Boolean).join(" · ") });
+}
+
 export function consumerRow(it, { decide, makeToken, webhooks, outputs }) {
   const state = it.ended && ACTIONS[it.state] ? "ended" : it.state, own = it.created_by === data.user;
   const acts = (ACTIONS[it.state] || []).filter(action => !(it.ended && ["approved", "resumed"].includes(action)) && !(own && action === "approved"))
@@ -60,6 +66,6 @@ export function consumerRow(it, { decide, makeToken, webhooks, outputs }) {
     h("p", { class: "where", text: t("consumers.contact.of", { contact: it.contact, basis: it.basis }) }),
     h("p", { class: "where", text: whatText(it) }),
     ["active", "paused"].includes(it.state) ? h("p", { class: "where", text: usedText(it) }) : null,
-    h("p", { class: "where", text: peopleText(it) }), second,
+    h("p", { class: "where", text: peopleText(it) }), ...it.gb28181.map(platformRow), second,
     acts.length ? h("div", { class: "acts" }, ...acts) : null);
 }

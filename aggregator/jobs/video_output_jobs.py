@@ -55,13 +55,14 @@ class VideoOutputRunner:
     random: Callable[[], float]
     wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict, init=False)
+    _ending: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
     async def run(self) -> None:
         """Work until cancelled."""
         try:
             await repeat(self.turn, TURN_S, "video outputs", self._wait)
         finally:
-            for task in self._tasks.values():
+            for task in (*self._tasks.values(), *self._ending):
                 task.cancel()
 
     async def turn(self) -> None:
@@ -73,8 +74,10 @@ class VideoOutputRunner:
         self.wake.clear()  # not later: what is set from here on may not be read yet
         now_ns = self.clock.wall_ns()
         wanted = {it.id: it for it in await asyncio.to_thread(self.reader.wanted_video_outputs, now_ns, MOST_AT_ONCE)}
-        for output_id in self._tasks.keys() - wanted.keys():
-            self._tasks.pop(output_id).cancel()
+        self._ending |= {self._tasks.pop(output_id) for output_id in self._tasks.keys() - wanted.keys()}
+        self._ending = {it for it in self._ending if not it.done()}
+        for task in self._ending:  # again: before Python 3.12 `asyncio.wait_for` may lose a cancellation
+            task.cancel()
         for it in wanted.values():
             if it.id not in self._tasks and it.next_ns <= now_ns:
                 task = self._tasks[it.id] = asyncio.create_task(self._push(it))

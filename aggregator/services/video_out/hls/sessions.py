@@ -109,7 +109,7 @@ class HlsSessions:
     async def _run(self, session: HlsSession, asked: Opening, ready: asyncio.Future[None]) -> None:
         try:
             async with self.streams.open(asked) as stream:
-                idle = asyncio.create_task(self._expire(session, stream))
+                idle = asyncio.create_task(self._expire(session, stream, ready))
                 try:
                     await self._read(session, stream, ready)
                 finally:
@@ -137,7 +137,9 @@ class HlsSessions:
             _settle(ready, None)
             session.tell()
 
-    async def _expire(self, session: HlsSession, stream: ConsumerStream) -> None:
+    async def _expire(self, session: HlsSession, stream: ConsumerStream, ready: asyncio.Future[None]) -> None:
+        await asyncio.wait([ready])  # a box may take longer than that to connect
+        session.asked_ns = self.streams.clock.monotonic_ns()
         while self.streams.clock.monotonic_ns() - session.asked_ns < IDLE_S * SECOND_NS:
             await asyncio.sleep(1.0)
         stream.end("its playlist was not asked for any more")

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import random as chance
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from aggregator.app.broker import new_token
+from aggregator.app.broker import feed_connector, new_token
 from aggregator.auth.account_service import RandomValues
 from aggregator.auth.rate_limiter import RateLimiter
 from aggregator.jobs.feed_jobs import FeedUseJobs
+from aggregator.jobs.mqtt_jobs import MqttJobs
 from aggregator.jobs.webhook_jobs import FeedRunner, WebhookJobs
 from aggregator.notifications.webhook_client import WebhookClient
 from aggregator.services.feeds.consumer_service import ConsumerService
 from aggregator.services.feeds.feed_service import FeedService, Limits
 from aggregator.services.feeds.feed_tail import FeedTail
+from aggregator.services.feeds.mqtt_service import BrokerPlace, MqttService
 from aggregator.services.feeds.request_quota import RequestQuota
 from aggregator.services.feeds.webhook_sender import WebhookSender
 from aggregator.services.feeds.webhook_service import WebhookService
+from aggregator.settings.aggregator import EmbeddedBroker
 
 if TYPE_CHECKING:
     from aggregator.app.parts import Access, Core
@@ -35,30 +39,42 @@ class Feeds:
     consumers: ConsumerService
     feed: FeedService
     webhooks: WebhookService
+    mqtt: MqttService
     jobs: FeedRunner
 
 
-def feeds(core: Core, access: Access) -> Feeds:
+def feeds(core: Core, access: Access, accounts_changed: Callable[[], None]) -> Feeds:
     """Put the parts together.
 
     Args:
         core: What nearly every part works with.
         access: Scopes, areas and the audit log.
+        accounts_changed: Called where accounts of consumers at the broker may have changed.
     """
     reader, queue, clock = core.reader, core.queue, core.clock
     tail = FeedTail(lambda: reader.feed_span().newest)
     random = RandomValues(new_token, core.new_id)
     limits = Limits(RequestQuota(clock), RateLimiter(clock, WRONG_TOKENS, LONGEST_WAIT_S))
-    consumers = ConsumerService(reader, queue, access.grants.scopes, clock, random, tail.wake)
+
+    def changed() -> None:
+        tail.wake()
+        accounts_changed()
+        jobs.wake.set()
+
+    consumers = ConsumerService(reader, queue, access.grants.scopes, clock, random, changed)
     client = WebhookClient(core.settings.feeds.networks, clock)
     sender = WebhookSender(reader, core.keys, client, access.areas, clock)
     sending = WebhookJobs(reader, queue, sender, clock, chance.random, core.new_id)
-    jobs = FeedRunner((sending, FeedUseJobs(queue, clock)), clock, client=client)
-    sending.wake = jobs.wake.set
+    publishing = MqttJobs(reader, queue, feed_connector(core.settings, core.keys), access.areas, clock)
+    jobs = FeedRunner((sending, publishing, FeedUseJobs(queue, clock)), clock, client=client)
+    sending.wake = publishing.wake = jobs.wake.set
+    broker = core.settings.broker
+    place = BrokerPlace(broker.host, broker.port, isinstance(broker, EmbeddedBroker))
     origin = urlsplit(core.settings.http.public_url).hostname or "localhost"
     return Feeds(
         consumers,
         FeedService(reader, queue, access.audit_log.record, access.areas, clock, limits, tail),
         WebhookService(reader, queue, consumers, sender, origin, secrets.token_bytes, jobs.wake.set),
+        MqttService(reader, queue, consumers, core.keys, place, changed),
         jobs,
     )

@@ -19,7 +19,7 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
-from aggregator.web.api.feeds import consumers, feed, webhooks
+from aggregator.web.api.feeds import consumers, feed, mqtt, webhooks
 from aggregator.web.api.investigation import audit, case_footage, releases, search
 from aggregator.web.api.monitoring import escalation, floor_plans, notifications, overview
 from aggregator.web.api.shift import handovers, procedures, statistics
@@ -92,6 +92,7 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(consumers.add, consumers=parts.feeds.consumers),
         partial(feed.add, feed=parts.feeds.feed),
         partial(webhooks.add, webhooks=parts.feeds.webhooks),
+        partial(mqtt.add, mqtt=parts.feeds.mqtt),
         partial(uploads.add, uploads=parts.files.uploads),
     ]
 

@@ -14,7 +14,7 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.quiet import maintenance, silences, sources
 from aggregator.web.api.alerts.responses import AlertResponses
-from aggregator.web.api.feeds import consumers, feed, webhooks
+from aggregator.web.api.feeds import consumers, feed, mqtt, webhooks
 from aggregator.web.api.investigation import audit, case_footage, releases, search
 from aggregator.web.api.monitoring import escalation, floor_plans, notifications, overview
 from aggregator.web.api.shift import handovers, procedures, statistics
@@ -55,6 +55,7 @@ def text() -> str:
         partial(consumers.add, consumers=none),
         partial(feed.add, feed=none),
         partial(webhooks.add, webhooks=none),
+        partial(mqtt.add, mqtt=none),
     ]
     return encode(api.build(Http(), none, parts).openapi())
 

@@ -24,7 +24,7 @@ from aggregator.domain.store_port.escalation import (
     NotificationWriter,
 )
 from aggregator.domain.store_port.events import EventReader, FleetReader, RetentionWriter
-from aggregator.domain.store_port.feeds import WebhookReader, WebhookWriter
+from aggregator.domain.store_port.feeds import MqttReader, MqttWriter, WebhookReader, WebhookWriter
 from aggregator.domain.store_port.floor_plans import FloorPlanReader, FloorPlanWriter
 from aggregator.domain.store_port.quiet import QuietReader
 from aggregator.domain.store_port.releases import ReleaseReader, ReleaseWriter
@@ -45,6 +45,7 @@ class Writer(
     FloorPlanWriter,
     HandoverWriter,
     IngestWriter,
+    MqttWriter,
     ProcedureWriter,
     EscalationWriter,
     NotificationWriter,
@@ -71,6 +72,7 @@ class Reader(
     FleetReader,
     FloorPlanReader,
     HandoverReader,
+    MqttReader,
     ProcedureReader,
     QuietReader,
     NotificationReader,

@@ -1,4 +1,4 @@
-"""Tables of consumers, the feed and webhooks, for both engines; they belong to `schema.metadata`."""
+"""Tables of consumers, the feed, webhooks and MQTT, for both engines; they belong to `schema.metadata`."""
 
 from __future__ import annotations
 
@@ -73,3 +73,11 @@ webhook_dead_letters = table(
     Index("webhook_dead_letters_by_webhook", "webhook", "id"),
 )
 """Messages that were given up: the entries of the feed from `first` to `last`."""
+mqtt_outputs = table(
+    "mqtt_outputs",
+    key("consumer"),
+    *integers("password_serial", "home_assistant", "position", "next_ns", "failures"),
+    *texts("problem", "made_by"),
+    *integers("made_ns", "delivered_ns", "version"),
+)
+"""Consumers whose feed is published at the broker. Entries up to `position` were acknowledged by it."""

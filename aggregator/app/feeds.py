@@ -14,6 +14,7 @@ from aggregator.auth.account_service import RandomValues
 from aggregator.auth.rate_limiter import RateLimiter
 from aggregator.jobs.feed_jobs import FeedUseJobs
 from aggregator.jobs.mqtt_jobs import MqttJobs
+from aggregator.jobs.mqtt_states import MqttStates
 from aggregator.jobs.webhook_jobs import FeedRunner, WebhookJobs
 from aggregator.notifications.webhook_client import WebhookClient
 from aggregator.services.feeds.consumer_service import ConsumerService
@@ -65,7 +66,8 @@ def feeds(core: Core, access: Access, accounts_changed: Callable[[], None]) -> F
     client = WebhookClient(core.settings.feeds.networks, clock)
     sender = WebhookSender(reader, core.keys, client, access.areas, clock)
     sending = WebhookJobs(reader, queue, sender, clock, chance.random, core.new_id)
-    publishing = MqttJobs(reader, queue, feed_connector(core.settings, core.keys), access.areas, clock)
+    connect = feed_connector(core.settings, core.keys)
+    publishing = MqttJobs(reader, queue, connect, access.areas, clock, MqttStates(reader, access.areas, clock))
     jobs = FeedRunner((sending, publishing, FeedUseJobs(queue, clock)), clock, client=client)
     sending.wake = publishing.wake = jobs.wake.set
     broker = core.settings.broker

@@ -19,6 +19,7 @@ from aggregator.domain.feeds.feed_entry import ConsumerUse, FeedEntry, Receipt, 
 from aggregator.domain.feeds.mqtt_output import MOST_IN_FLIGHT, MqttMessage, MqttOutput, topic_of
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.feeds import MqttReader, MqttWriter
+from aggregator.jobs.mqtt_states import MqttStates
 from aggregator.messaging.feed_link import FeedPublisher
 from common import logging_setup
 from common.clock import HOUR_NS, Clock
@@ -58,6 +59,7 @@ class MqttJobs:
         connect: Connects as the publisher of a consumer; blocks.
         areas: The areas of each place.
         clock: Wall and monotonic.
+        states: What is retained for Home Assistant.
         wake: Called where a consumer has more to get.
     """
 
@@ -66,6 +68,7 @@ class MqttJobs:
     connect: Callable[[str], FeedPublisher]
     areas: Areas
     clock: Clock
+    states: MqttStates
     wake: Callable[[], None] = lambda: None
     _links: dict[str, FeedPublisher] = field(default_factory=dict, init=False)
     _busy: set[str] = field(default_factory=set, init=False)
@@ -96,6 +99,7 @@ class MqttJobs:
     async def publish(self, job: Job) -> None:
         """Publish batches of one consumer until there is none, one fails, or it is the turn of others."""
         try:
+            await self._publish_states(job.key)
             for _ in range(MOST_IN_A_JOB):
                 if not await self._step(job.key):
                     return
@@ -106,7 +110,37 @@ class MqttJobs:
     def _due(self) -> tuple[list[MqttOutput], set[str]]:
         newest = self.reader.feed_span().newest
         active = self.reader.due_mqtt_outputs(self.clock.wall_ns(), rules.MOST_OUTPUTS)
-        return [it for it in active if it.position < newest], {it.consumer for it in active}
+        due = [it for it in active if it.position < newest or self.states.due(it)]
+        return due, {it.consumer for it in active}
+
+    async def _publish_states(self, consumer_id: str) -> None:
+        """Publish what has changed of what is retained for Home Assistant. It counts for no quota: it is no event."""
+        found = await asyncio.to_thread(self._changes, consumer_id)
+        if found is None:
+            return
+        output, messages = found
+        problem = await asyncio.to_thread(self._send, consumer_id, messages) if messages else ""
+        after = rules.failed(output, problem, self.clock.wall_ns()) if problem else output
+        if not problem:
+            self.states.published(consumer_id, messages)
+            if output.home_assistant == "ending":
+                after = rules.with_home_assistant(output, "off")
+        if after is not output:
+            await self.queue.write(lambda store: store.change_mqtt_output(output, after))
+
+    def _changes(self, consumer_id: str) -> tuple[MqttOutput, list[MqttMessage]] | None:
+        found = self._serving(consumer_id)
+        if found is None or not self.states.due(found[0]):
+            return None
+        return found[0], self.states.changes(*found)
+
+    def _serving(self, consumer_id: str) -> tuple[MqttOutput, Consumer] | None:
+        """The output and its consumer; None where nothing may be published now."""
+        output, consumer = self.reader.mqtt_output(consumer_id), self.reader.consumer(consumer_id)
+        now_ns = self.clock.wall_ns()
+        if output is None or output.next_ns > now_ns or consumer is None or not consumer.serves(now_ns):
+            return None
+        return output, consumer
 
     async def _step(self, consumer_id: str) -> bool:
         """One batch; whether there may be more."""
@@ -139,7 +173,9 @@ class MqttJobs:
         """Publish; the problem, or none. A connection that failed is not used again."""
         link = self._links.pop(consumer_id, None)
         try:
-            link = link or self.connect(consumer_id)
+            if link is None:
+                link = self.connect(consumer_id)
+                self.states.forget(consumer_id)
             link.deliver(messages)
         except BrokerError as error:
             if link is not None:
@@ -150,16 +186,16 @@ class MqttJobs:
 
     def _read(self, consumer_id: str) -> tuple[MqttOutput, Consumer, _Batch] | None:
         """What is next for a consumer; None: nothing, now."""
-        output, consumer = self.reader.mqtt_output(consumer_id), self.reader.consumer(consumer_id)
-        now_ns = self.clock.wall_ns()
-        if output is None or output.next_ns > now_ns or consumer is None or not consumer.serves(now_ns):
+        serving = self._serving(consumer_id)
+        if serving is None:
             return None
+        output, consumer = serving
         found, span = self.reader.feed_entries(output.position, SCAN), self.reader.feed_span()
         if output.position < span.oldest:
             return output, consumer, _Batch([], span.oldest, LOST)
         if not found:
             return None
-        used = self.reader.consumer_uses(now_ns // HOUR_NS).get(consumer.id, ConsumerUse()).events
+        used = self.reader.consumer_uses(self.clock.wall_ns() // HOUR_NS).get(consumer.id, ConsumerUse()).events
         most = min(MOST_IN_FLIGHT, max(1, consumer.events_per_hour - used))
         within = consumer.selection.within(self.areas)
         chosen = [it for it in found if shown_to(consumer, within, it)]

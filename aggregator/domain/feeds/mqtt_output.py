@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -17,6 +17,8 @@ from common.clock import SECOND_NS
 from common.running.backoff import exponential_s
 from common.secret import Secret
 
+HomeAssistant = Literal["off", "on", "ending"]
+"""`ending`: what was published for it is to be taken back."""
 ROOT = "paifang/feed/v1"
 MOST_OUTPUTS = 50
 MOST_IN_FLIGHT = 200
@@ -40,7 +42,7 @@ class MqttOutput(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         consumer: Its id; also the user name at the broker.
         password_serial: Rises with each new password, which is derived from it.
-        home_assistant: Whether Home Assistant's discovery messages are published.
+        home_assistant: Whether discovery messages and states for Home Assistant are published.
         position: Entries of the feed up to here were acknowledged by the broker.
         next_ns: No attempt before this.
         failures: Failed attempts since the last message that was acknowledged.
@@ -50,7 +52,7 @@ class MqttOutput(msgspec.Struct, frozen=True, kw_only=True):
 
     consumer: str
     password_serial: int = 1
-    home_assistant: bool = False
+    home_assistant: HomeAssistant = "off"
     position: int
     next_ns: int = 0
     failures: int = 0
@@ -127,6 +129,6 @@ def renewed(it: MqttOutput) -> MqttOutput:
     return msgspec.structs.replace(it, password_serial=it.password_serial + 1, version=it.version + 1)
 
 
-def with_home_assistant(it: MqttOutput, on: bool) -> MqttOutput:
-    """An output with or without discovery messages."""
-    return msgspec.structs.replace(it, home_assistant=on, version=it.version + 1)
+def with_home_assistant(it: MqttOutput, state: HomeAssistant) -> MqttOutput:
+    """An output with or without messages for Home Assistant."""
+    return msgspec.structs.replace(it, home_assistant=state, version=it.version + 1)

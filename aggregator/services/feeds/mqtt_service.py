@@ -98,8 +98,8 @@ class MqttService:
         newest = (await asyncio.to_thread(self.reader.feed_span)).newest
         # the serial is the time: a password that was shown before MQTT was turned off does not come back
         made = MqttOutput(
-            consumer=consumer.id, password_serial=now_ns, home_assistant=home_assistant, position=newest,
-            made_by=caller.name, made_ns=now_ns,
+            consumer=consumer.id, password_serial=now_ns, home_assistant="on" if home_assistant else "off",
+            position=newest, made_by=caller.name, made_ns=now_ns,
         )  # fmt: skip
         entry = self._entry(caller, consumer, "MQTT turned on")
         if not await self.queue.write(lambda store: store.add_mqtt_output(made, MOST_OUTPUTS, entry)):
@@ -126,7 +126,9 @@ class MqttService:
             FeedError: There is no such consumer within the caller's reach, or it has no output.
         """
         what = f"Home Assistant turned {'on' if on else 'off'}"
-        return await self._change(caller, consumer_id, what, lambda it: rules.with_home_assistant(it, on))
+        return await self._change(
+            caller, consumer_id, what, lambda it: rules.with_home_assistant(it, "on" if on else "ending")
+        )
 
     async def turn_off(self, caller: Principal, consumer_id: str) -> None:
         """Publish nothing more; the broker refuses the consumer at once.

@@ -76,8 +76,9 @@ webhook_dead_letters = table(
 mqtt_outputs = table(
     "mqtt_outputs",
     key("consumer"),
-    *integers("password_serial", "home_assistant", "position", "next_ns", "failures"),
-    *texts("problem", "made_by"),
+    *integers("password_serial", "position", "next_ns", "failures"),
+    *texts("home_assistant", "problem", "made_by"),
     *integers("made_ns", "delivered_ns", "version"),
+    CheckConstraint("home_assistant IN ('off', 'on', 'ending')"),
 )
 """Consumers whose feed is published at the broker. Entries up to `position` were acknowledged by it."""

@@ -13,17 +13,27 @@ import pytest
 from agg_support import START_NS, event, run_apart
 
 from aggregator.domain.feeds.consumer import changed
-from aggregator.domain.feeds.mqtt_output import MOST_IN_FLIGHT, MOST_OUTPUTS, FeedAccount, MqttMessage, MqttOutput
-from aggregator.domain.read_models import Batch, ReceivedEvent
+from aggregator.domain.feeds.feed_entry import ConsumerUse
+from aggregator.domain.feeds.mqtt_output import (
+    MOST_IN_FLIGHT,
+    MOST_OUTPUTS,
+    FeedAccount,
+    MqttMessage,
+    MqttOutput,
+    with_home_assistant,
+)
+from aggregator.domain.read_models import Batch, ReceivedEvent, StatusSeen
 from aggregator.domain.store_port import Store, Writer
 from aggregator.jobs.job_runner import JobRunner
 from aggregator.jobs.mqtt_jobs import LOST, USED_UP, MqttJobs
+from aggregator.jobs.mqtt_states import MqttStates
 from aggregator.services.feeds.mqtt_service import accounts
 from aggregator.storage.keyring import KeyRing
 from aggregator.storage.write_queue import WriteQueue
 from common.clock import HOUR_NS, SECOND_NS, FakeClock
 from common.errors import BrokerError
 from protocol.event_types import DoorGranted
+from protocol.receipts import BoxStatus, CameraStatus, DoorStatus
 
 from storage.test_feed_store import act, approved  # isort: skip
 
@@ -68,7 +78,8 @@ class Desk:
 
     def start(self) -> None:
         """As a new process does."""
-        self.jobs = MqttJobs(self.reader, self.queue, self.connect, {}, self.clock)
+        states = MqttStates(self.reader, {}, self.clock)
+        self.jobs = MqttJobs(self.reader, self.queue, self.connect, {}, self.clock, states)
         self.runner = JobRunner((self.jobs,), self.clock)
 
     def connect(self, consumer: str) -> FakePublisher:
@@ -102,7 +113,7 @@ class Desk:
 
     @property
     def used(self) -> int:
-        return self.reader.consumer_uses(HOUR)[self.consumer.id].events
+        return self.reader.consumer_uses(HOUR).get(self.consumer.id, ConsumerUse()).events
 
     def decide(self, action: Any) -> None:
         before = self.reader.consumer(self.consumer.id)
@@ -226,3 +237,44 @@ def test_accounts_of_the_broker_follow_consumers_and_passwords(desk: Desk, tmp_p
 
 def second_output(desk: Desk) -> MqttOutput:
     return MqttOutput(consumer=desk.consumer.id, position=0, made_by="li", made_ns=START_NS)
+
+
+def states(desk: Desk) -> dict[str, Any]:
+    """Retained topic below the tree → body, as the broker has it after the messages so far."""
+    kept: dict[str, Any] = {}
+    for it in desk.broker.got:
+        if it.retain:
+            kept[it.topic.partition(f"{desk.consumer.id}/")[2]] = it.payload and msgspec.json.decode(it.payload)
+    return {topic: body for topic, body in kept.items() if body}
+
+
+def report(desk: Desk, state: Any) -> None:
+    status = BoxStatus(online=True, cameras=[CameraStatus(id="cam-1", state=state)], doors=[DoorStatus(id="hall")])
+    desk.writer.apply(Batch(statuses=[StatusSeen("village", "gate-1", status, START_NS)]))
+
+
+def test_states_for_home_assistant_are_published_when_they_change_and_taken_back(desk: Desk) -> None:
+    report(desk, "up")
+    desk.turn()
+    assert desk.broker.got == [], "it is off"
+    assert desk.writer.change_mqtt_output(desk.output, with_home_assistant(desk.output, "on"))
+    desk.turn()
+    first = len(desk.broker.got)
+    assert states(desk)["village/devices/camera/cam-1"] == {"online": True}
+    assert states(desk)["village/devices/door/hall"] == {"online": True, "open": None, "locked": None}
+    desk.turn(after_s=5)  # the connection was new, so that all of it came twice at most
+    desk.turn(after_s=5)
+    desk.turn(after_s=5)
+    assert len(desk.broker.got) == first
+    report(desk, "lost")
+    desk.turn(after_s=5)
+    assert len(desk.broker.got) == first + 1
+    assert states(desk)["village/devices/camera/cam-1"] == {"online": False}
+    desk.broker.failures = [BrokerError("away")]
+    report(desk, "up")
+    desk.turn(after_s=5)
+    desk.turn(after_s=5)
+    assert states(desk)["village/devices/camera/cam-1"] == {"online": True}
+    assert desk.writer.change_mqtt_output(desk.output, with_home_assistant(desk.output, "ending"))
+    desk.turn(after_s=5)
+    assert (states(desk), desk.output.home_assistant, desk.used) == ({}, "off", 0)

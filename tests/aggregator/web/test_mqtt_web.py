@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -167,3 +168,25 @@ def test_only_approved_consumers_within_reach_get_mqtt(web: Web, admin: httpx2.C
     with web.logged_in(add_staff(web, "admin@harbour")) as elsewhere:
         assert elsewhere.post(f"/api/consumers/{key}/mqtt", json={}).status_code == 422
         assert elsewhere.get(f"/api/consumers/{key}/mqtt").status_code == 422
+
+
+def test_home_assistant_finds_devices_in_the_consumers_tree_and_forgets_them(
+    web: Web, admin: httpx2.Client, sender: Sender
+) -> None:
+    key = consumer(web, admin)
+    account = turn_on(admin, key, home_assistant=True)
+    wait_until(lambda: can_log_in(web, account))
+    prefix = f"paifang/feed/v1/{key}/homeassistant"
+    with feed_client(web.broker_port, account) as it:
+        it.subscribe(f"{prefix}/+/+/config", f"{prefix}/+/+/+/config")  # as Home Assistant does
+        wait_until(lambda: len(it.got) > 0)
+        config = json.loads(it.got[0][1])
+        it.subscribe(config["state_topic"])
+        wait_until(lambda: any(topic == config["state_topic"] for topic, _, _ in it.got))
+    with feed_client(web.broker_port, account, "later") as it:
+        it.subscribe(f"{prefix}/#")
+        wait_until(lambda: any(retained and payload for _, payload, retained in it.got))
+        answer = admin.post(f"/api/consumers/{key}/mqtt/home-assistant", json={"on": False})
+        assert answer.json() == {"home_assistant": False}
+        wait_until(lambda: it.got[-1][1] == b"")
+    assert output(admin, key)["home_assistant"] is False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy import Column
+from sqlalchemy import CheckConstraint, Column
 
 revision = "0011"
 down_revision = "0009"
@@ -22,9 +22,10 @@ def upgrade() -> None:
     op.create_table(
         "mqtt_outputs",
         Column("consumer", TEXT, primary_key=True),
-        *_integer("password_serial", "home_assistant", "position", "next_ns", "failures"),
-        *(Column(name, TEXT, nullable=False) for name in ("problem", "made_by")),
+        *_integer("password_serial", "position", "next_ns", "failures"),
+        *(Column(name, TEXT, nullable=False) for name in ("home_assistant", "problem", "made_by")),
         *_integer("made_ns", "delivered_ns", "version"),
+        CheckConstraint("home_assistant IN ('off', 'on', 'ending')"),
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )

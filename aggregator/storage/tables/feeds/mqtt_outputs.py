@@ -40,7 +40,7 @@ def add(db: Connection, output: MqttOutput, most: int, entry: AuditEntry) -> boo
     """Add an output; False where there are as many as there may be, or the consumer has one."""
     if db.execute(select(func.count()).select_from(mqtt_outputs)).scalar_one() >= most:
         return False
-    added = insert_new(db, mqtt_outputs, _row(output))
+    added = insert_new(db, mqtt_outputs, msgspec.structs.asdict(output))
     if added:
         audit.append(db, [entry])
     return added
@@ -49,7 +49,7 @@ def add(db: Connection, output: MqttOutput, most: int, entry: AuditEntry) -> boo
 def change(db: Connection, before: MqttOutput, after: MqttOutput, entry: AuditEntry | None = None) -> bool:
     """Replace an output; False where it has changed meanwhile."""
     same = (mqtt_outputs.c.consumer == before.consumer, mqtt_outputs.c.version == before.version)
-    if db.execute(update(mqtt_outputs).where(*same).values(_row(after))).rowcount == 0:
+    if db.execute(update(mqtt_outputs).where(*same).values(msgspec.structs.asdict(after))).rowcount == 0:
         return False
     if entry is not None:
         audit.append(db, [entry])
@@ -71,10 +71,5 @@ def drop(db: Connection, consumer_id: str, entry: AuditEntry) -> bool:
     return True
 
 
-def _row(output: MqttOutput) -> dict[str, Any]:
-    return msgspec.structs.asdict(output) | {"home_assistant": int(output.home_assistant)}
-
-
 def _read(db: Connection, found: Select[Any]) -> list[MqttOutput]:
-    rows = (dict(row._mapping) for row in db.execute(found))
-    return [MqttOutput(**row | {"home_assistant": bool(row["home_assistant"])}) for row in rows]
+    return [MqttOutput(**row._mapping) for row in db.execute(found)]

@@ -43,4 +43,4 @@ def add(app: FastAPI, mqtt: MqttService) -> None:
     ) -> models.HomeAssistantResponse:
         """Publish Home Assistant's discovery messages, or take them back."""
         after = await mqtt.set_home_assistant(caller, consumer_id, wanted.on)
-        return models.HomeAssistantResponse(home_assistant=after.home_assistant)
+        return models.HomeAssistantResponse(home_assistant=after.home_assistant == "on")

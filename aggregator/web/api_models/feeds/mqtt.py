@@ -55,7 +55,7 @@ class MqttOutputResponse(ResponseModel):
         """From the service."""
         it = shown.output
         return cls(
-            tree=shown.tree, username=it.consumer, home_assistant=it.home_assistant, position=str(it.position),
+            tree=shown.tree, username=it.consumer, home_assistant=it.home_assistant == "on", position=str(it.position),
             lag=shown.lag, problem=it.problem, next=optional_time(it.next_ns or None), made_by=it.made_by,
             made=to_rfc3339(it.made_ns), delivered=optional_time(it.delivered_ns or None),
         )  # fmt: skip

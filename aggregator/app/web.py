@@ -19,7 +19,7 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
-from aggregator.web.api.feeds import consumers, feed, mqtt, webhooks
+from aggregator.web.api.feeds import asyncapi, consumers, feed, mqtt, webhooks
 from aggregator.web.api.investigation import audit, case_footage, releases, search
 from aggregator.web.api.monitoring import escalation, floor_plans, notifications, overview
 from aggregator.web.api.shift import handovers, procedures, statistics
@@ -93,6 +93,7 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(feed.add, feed=parts.feeds.feed),
         partial(webhooks.add, webhooks=parts.feeds.webhooks),
         partial(mqtt.add, mqtt=parts.feeds.mqtt),
+        asyncapi.add,
         partial(uploads.add, uploads=parts.files.uploads),
     ]
 

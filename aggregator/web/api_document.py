@@ -1,4 +1,4 @@
-"""Writes the OpenAPI document: `python -m aggregator.web.api_document`."""
+"""Writes the OpenAPI and the AsyncAPI document: `python -m aggregator.web.api_document`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.quiet import maintenance, silences, sources
 from aggregator.web.api.alerts.responses import AlertResponses
-from aggregator.web.api.feeds import consumers, feed, mqtt, webhooks
+from aggregator.web.api.feeds import asyncapi, consumers, feed, mqtt, webhooks
 from aggregator.web.api.investigation import audit, case_footage, releases, search
 from aggregator.web.api.monitoring import escalation, floor_plans, notifications, overview
 from aggregator.web.api.shift import handovers, procedures, statistics
 from aggregator.web.api.video import clips, footage, stills
 
 FILE = Path(__file__).resolve().parents[2] / "configs" / "openapi.json"
+ASYNC_FILE = FILE.with_name("asyncapi.json")
 
 
 def text() -> str:
@@ -56,6 +57,7 @@ def text() -> str:
         partial(feed.add, feed=none),
         partial(webhooks.add, webhooks=none),
         partial(mqtt.add, mqtt=none),
+        asyncapi.add,
     ]
     return encode(api.build(Http(), none, parts).openapi())
 
@@ -67,4 +69,5 @@ def encode(document: dict[str, Any]) -> str:
 
 if __name__ == "__main__":
     FILE.write_text(text(), encoding="utf-8")
-    sys.stdout.write(f"{FILE}\n")
+    ASYNC_FILE.write_text(encode(asyncapi.document()), encoding="utf-8")
+    sys.stdout.write(f"{FILE}\n{ASYNC_FILE}\n")

@@ -53,6 +53,7 @@ ROUTES: dict[str, RoutePolicy] = {
     "POST /logout": ANYBODY,
     "GET /language/{code}": ANYBODY,
     "GET /api/openapi.json": RoutePolicy(),
+    "GET /api/asyncapi.json": RoutePolicy(),
     "GET /api/me": RoutePolicy(),
     "GET /api/alerts": RoutePolicy("alerts.see"),
     "GET /api/alerts/changes": RoutePolicy("alerts.see"),

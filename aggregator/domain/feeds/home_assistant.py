@@ -147,8 +147,8 @@ def _alerts(consumer: Consumer, site: str, counted: Mapping[Severity, int]) -> l
     }  # fmt: skip
     return [
         MqttMessage(state, _encode(body), retain=True),
-        _entity(consumer, it, about, "open", opened, "sensor"),
-        _entity(consumer, it, about, "highest", most, "sensor"),
+        _entity(consumer, it, about, "open", opened, component="sensor"),
+        _entity(consumer, it, about, "highest", most, component="sensor"),
     ]
 
 
@@ -163,7 +163,7 @@ def _choice(field: str, yes: str, no: str, none: str = "") -> str:
 
 
 def _entity(
-    consumer: Consumer, it: DeviceNow, about: Json, name: str, config: Json, component: str = "binary_sensor"
+    consumer: Consumer, it: DeviceNow, about: Json, name: str, config: Json, *, component: str = "binary_sensor"
 ) -> MqttMessage:
     unique = _object(consumer.id, it.kind, it.site, it.box, it.id, name)
     body = config | {"unique_id": unique, "object_id": unique, "device": about, "origin": {"name": "Paifang"}}

@@ -9,8 +9,9 @@ from typing import Any
 
 import httpx2
 import pytest
-from agg_support import Sender, Web, add_staff, event, wait_until
+from agg_support import Sender, Web, add_staff, event, log_in, wait_until
 from mqtt_kit import feed_client
+from playwright.sync_api import Page, expect
 
 from common.clock import SystemClock
 from protocol.event_types import DoorGranted
@@ -190,3 +191,28 @@ def test_home_assistant_finds_devices_in_the_consumers_tree_and_forgets_them(
         assert answer.json() == {"home_assistant": False}
         wait_until(lambda: it.got[-1][1] == b"")
     assert output(admin, key)["home_assistant"] is False
+
+
+def test_the_page_turns_mqtt_on_shows_the_account_once_and_turns_it_off(
+    web: Web, admin: httpx2.Client, sender: Sender, page: Page
+) -> None:
+    key = consumer(web, admin)
+    log_in(web, page, add_staff(web, "admin"))
+    page.goto(f"{web.url}/consumers")
+    page.locator(f'[data-testid=consumer][data-id="{key}"]').get_by_test_id("open-mqtt").click()
+    panel = page.get_by_test_id("mqtt-panel")
+    panel.get_by_test_id("mqtt-on").click()
+    account = panel.get_by_test_id("mqtt-account").locator("code")
+    expect(account.first).to_have_text(key)
+    password = account.last.text_content()
+    assert password is not None
+    wait_until(lambda: can_log_in(web, {"username": key, "password": password}))
+    send(sender, 1)
+    expect(panel).to_contain_text("Last published", timeout=15_000)
+    panel.get_by_test_id("mqtt-ha").check()
+    expect(panel.get_by_test_id("mqtt-status")).to_have_text("Devices are published for Home Assistant.")
+    assert output(admin, key)["home_assistant"] is True
+    panel.get_by_test_id("mqtt-off").click()
+    page.get_by_test_id("confirm").click()
+    expect(panel.get_by_test_id("mqtt-on")).to_be_visible()
+    assert output(admin, key) is None

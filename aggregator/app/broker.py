@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aggregator.domain.feeds.mqtt_output import FeedAccount, publisher_name
+from aggregator.domain.feeds.mqtt_output import MOST_KEPT_DAYS, FeedAccount, publisher_name
 from aggregator.messaging.broker_config import accounts
 from aggregator.messaging.broker_endpoint import connector, external_target
 from aggregator.messaging.broker_recovery import RecoveringConnect
@@ -98,7 +98,9 @@ def feed_connector(settings: Settings, keys: KeyRing) -> Callable[[str], FeedLin
         broker, client_id = settings.broker, keys.client_id(f"feed-{consumer[-12:]}")
         if isinstance(broker, EmbeddedBroker):
             name, password = publisher_name(consumer), publisher_password(keys, consumer)
-            return FeedLink.to(BrokerEndpoint(broker.host, broker.port, client_id, name, password))
+            link = FeedLink.to(BrokerEndpoint(broker.host, broker.port, client_id, name, password))
+            link.keep(min(MOST_KEPT_DAYS, settings.retention.feed.ceiling_days) * 86_400)
+            return link
         try:
             return FeedLink.to(dataclasses.replace(external_target(broker, keys), client_id=client_id))
         except SettingsError as error:

@@ -25,6 +25,8 @@ BOXES, GLOBAL = "boxes", "$G"
 """The account of boxes and the aggregator; older versions had them in nats-server's global account."""
 FEED_STORE_MB = 64
 """What the broker keeps for a consumer that is away; more waits in the feed."""
+KEEP_SUBJECT = "$JS.API.STREAM.UPDATE.$MQTT_msgs"
+"""Where the publisher says how long messages are kept (`aggregator.messaging.feed_link`)."""
 FEED_SUBSCRIPTIONS, FEED_CONNECTIONS = 24, 8
 """Of a consumer, the aggregator's own connection included."""
 
@@ -141,7 +143,7 @@ def _feed(it: FeedAccount) -> list[str]:
     """A consumer reads its own tree and publishes nothing; the aggregator publishes there and reads nothing."""
     root = tree(it.consumer).replace("/", ".")
     publisher = BrokerCredentials(it.publisher, it.publisher_password)
-    users = [_user(publisher, [f"{root}.>"], [])]
+    users = [_user(publisher, [f"{root}.>", KEEP_SUBJECT], [])]
     if it.password is not None:
         consumer = BrokerCredentials(it.consumer, it.password)
         users.append(_user(consumer, [], [root, f"{root}.>", *_MQTT_DELIVERY]))

@@ -7,11 +7,14 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
 from paho.mqtt.client import MQTTMessageInfo
 from paho.mqtt.enums import MQTTErrorCode
 
 from aggregator.domain.feeds.mqtt_output import MqttMessage
+from aggregator.messaging.broker_config import KEEP_SUBJECT
 from aggregator.messaging.mqtt_client import CONNECT_TIMEOUT_S, BrokerEndpoint, MqttClient
+from common.clock import SECOND_NS
 from common.errors import BrokerError
 
 ACKNOWLEDGED_WITHIN_S = 10.0
@@ -45,6 +48,19 @@ class FeedLink(MqttClient):
             BrokerError: There is no broker, it refuses the log-in, or it does not answer in time.
         """
         return cls.log_in(target, CONNECT_TIMEOUT_S, clean=True, keepalive_s=0)
+
+    def keep(self, longest_s: int) -> None:
+        """Have nats-server erase what nobody has fetched for so long; it has no setting for that.
+
+        The stream of an account's QoS 1 messages is updated by JetStream's API; what follows on this connection comes
+        after it.
+        """
+        stream = {
+            "name": KEEP_SUBJECT.rpartition(".")[2], "subjects": ["$MQTT.msgs.>"], "retention": "interest",
+            "storage": "file", "num_replicas": 1, "discard": "old", "max_age": longest_s * SECOND_NS,
+            "max_msgs": -1, "max_bytes": -1, "max_consumers": -1, "max_msgs_per_subject": -1, "max_msg_size": -1,
+        }  # fmt: skip
+        self._client.publish(KEEP_SUBJECT.replace(".", "/"), msgspec.json.encode(stream), qos=0)
 
     def deliver(self, messages: Sequence[MqttMessage]) -> None:
         """As `FeedPublisher.deliver`."""

@@ -23,6 +23,8 @@ ROOT = "paifang/feed/v1"
 MOST_OUTPUTS = 50
 MOST_IN_FLIGHT = 200
 """Messages that are published before all of them are acknowledged; a crash repeats at most these."""
+MOST_KEPT_DAYS = 3
+"""How long the embedded broker keeps what a consumer has not fetched; never longer than `retention.feed`."""
 FIRST_S, LONGEST_S = 2.0, 60.0
 """Pauses between attempts."""
 _MOST_PROBLEM = 300

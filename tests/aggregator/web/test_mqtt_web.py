@@ -13,7 +13,7 @@ from agg_support import Sender, Web, add_staff, event, log_in, wait_until
 from mqtt_kit import feed_client
 from playwright.sync_api import Page, expect
 
-from common.clock import SystemClock
+from common.clock import DAY_NS, SystemClock
 from protocol.event_types import DoorGranted
 
 from web.test_consumers_web import decide, request  # isort: skip
@@ -94,6 +94,9 @@ def test_the_feed_arrives_in_order_also_what_came_while_the_consumer_was_away(
         assert [one["id"] for one in it.events()] == away
         numbers = [int(one["sequence"]) for one in it.events()]
         assert numbers == sorted(numbers)
+    folder = web.parts.core.folder / "broker" / "jetstream" / f"feed-{key}" / "streams" / "$MQTT_msgs"
+    kept_ns = json.loads((folder / "meta.inf").read_text())["max_age"]
+    assert kept_ns == 3 * DAY_NS, "what nobody fetches is erased"
     wait_until(lambda: output(admin, key)["delivered"] is not None)
     shown = output(admin, key)
     assert (shown["username"], shown["problem"], shown["tree"]) == (key, "", f"paifang/feed/v1/{key}")

@@ -26,7 +26,7 @@ from common.running.backoff import Backoff
 from common.running.periodic import run_periodically
 from common.running.threads import Worker
 
-ACCOUNTS_EVERY_S = 1.0
+ACCOUNTS_EVERY_S, JOIN_TIMEOUT_S = 1.0, 5.0
 
 
 def new_token() -> str:
@@ -60,7 +60,7 @@ class FeedAccounts:
         def end() -> None:
             ended.set()
             self.changed.set()
-            thread.join()
+            thread.join(JOIN_TIMEOUT_S)
 
         thread.start()
         stack.callback(end)

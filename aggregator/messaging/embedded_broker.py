@@ -157,6 +157,17 @@ class EmbeddedServer:
             raise BrokerError(f"broker.conf cannot be written: {error}") from error
         self._accounts = feeds
 
+    def _prepare(self) -> None:
+        """Write the configuration; while the store is away, with the accounts of consumers as they were last."""
+        with self._accounts_lock:
+            try:
+                self._write({it.consumer: it for it in self._feeds()})
+            except StoreError as error:
+                _log.warning("accounts of consumers not read", problem=str(error))
+                self._write(self._accounts)
+                return
+        self._tidy()
+
     def _tidy(self) -> None:
         """Erase messages of consumers without an account; those of boxes that an older version kept move to theirs."""
         place = self._folder / STORE / "jetstream"
@@ -214,16 +225,14 @@ class EmbeddedServer:
         path = self._folder / "broker.conf"
         self._end_stale()
         try:
-            with self._accounts_lock:
-                self._write({it.consumer: it for it in self._feeds()})
-            self._tidy()
+            self._prepare()
             wrapper = [sys.executable, "-I", "-S", parent_death_exec.__file__, str(os.getpid())]
             command = [*wrapper, find_server(), "-c", str(path)]
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
             write_private(self._folder / "broker.pid", b"%d" % self._process.pid)  # in one step: it is never half there
-        except (OSError, StoreError) as error:
+        except OSError as error:
             raise BrokerError(f"nats-server cannot be started: {error}") from error
         self._wait_ready(self._process)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -12,18 +14,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from agg_support import mosquitto, wait_until
+from agg_support import answers, mosquitto, wait_until
 from mqtt_kit import feed_client
 from port_kit import free_port
 
 from aggregator.app.broker import feed_connector
 from aggregator.domain.feeds.mqtt_output import FeedAccount, MqttMessage
 from aggregator.messaging.broker_config import BrokerCredentials, configuration
+from aggregator.messaging.embedded_broker import EmbeddedServer
 from aggregator.messaging.feed_link import FeedLink
 from aggregator.messaging.mqtt_client import BrokerEndpoint, MqttClient
 from aggregator.settings.aggregator import EmbeddedBroker, ExternalBroker, Settings
 from aggregator.storage.keyring import KeyRing
-from common.errors import BrokerError
+from common.errors import BrokerError, StoreError
+from common.running.backoff import Backoff
 from common.secret import Secret
 
 PAGE = (Path(__file__).parents[3] / "docs" / "integrate" / "mqtt.md").read_text(encoding="utf-8")
@@ -132,3 +136,32 @@ def test_the_embedded_broker_has_an_account_for_each_consumer_and_none_for_one_t
     assert f'user: "publisher-{OTHER}", password: "p2"' in text
     assert text.count("max_connections: 8") == 2
     assert "boxes { jetstream: { max_file: 100MB }" in text
+
+
+def test_a_broker_that_restarts_while_the_store_is_away_keeps_the_accounts_of_consumers(tmp_path: Path) -> None:
+    settings = EmbeddedBroker(port=free_port())
+    users = {name: BrokerCredentials(name, Secret(f"{name} word")) for name in ("box", "aggregator")}
+    away: list[StoreError] = []
+
+    def feeds() -> list[FeedAccount]:
+        if away:
+            raise away[0]
+        return [FeedAccount(ONE, Secret("one"), Secret("p"))]
+
+    folder = tmp_path / "broker" / "jetstream"
+    for name in (f"feed-{OTHER}", "$G"):
+        (folder / name).mkdir(parents=True)
+    server = EmbeddedServer(settings, tmp_path, users, Backoff(lambda: 0.5, 0.01, 0.02), feeds)
+    server.start()
+    try:
+        assert not (folder / f"feed-{OTHER}").exists(), "it has no account any more"
+        assert not (folder / "$G").exists(), "what older versions kept for boxes has moved to their account"
+        first = server.pid
+        assert first is not None
+        away.append(StoreError("away"))
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: server.pid not in (None, first) and answers(settings.port))
+        with feed_client(settings.port, {"username": ONE, "password": "one"}) as it:
+            assert it.accepted
+    finally:
+        server.stop()

@@ -7,14 +7,18 @@ import itertools
 import os
 import shutil
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, settings
+from playwright.sync_api import Browser, BrowserContext
 
 from models.files.store import ModelStore
 
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+gc.set_threshold(10_000, 20, 20)  # tests make few cycles and many objects
 settings.load_profile("untimed")  # how fast an example runs is no property of what is tested
 
 
@@ -36,6 +40,26 @@ def browser_type_launch_args() -> dict[str, object]:
         "executable_path": program,
         "args": ["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
     }
+
+
+@pytest.fixture(scope="session")
+def kept_context(browser: Browser) -> Iterator[BrowserContext]:
+    """One for all tests of a process: its cache keeps the programs of the pages, which take half of the time."""
+    with browser.new_context() as context:
+        yield context
+
+
+@pytest.fixture
+def context(kept_context: BrowserContext) -> Iterator[BrowserContext]:
+    """Without sessions, storage and routes of the test before; a test that changes the context takes its own."""
+    yield kept_context
+    pages = [it for it in kept_context.pages if it.url.startswith("http")]
+    for origin in {"{0.scheme}://{0.netloc}".format(urlsplit(it.url)) for it in pages}:
+        session = kept_context.new_cdp_session(pages[0])
+        session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
+    for page in kept_context.pages:
+        page.close()
+    kept_context.clear_cookies()
 
 
 TESTS = Path(__file__).parent

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import doctest
-import functools
 import importlib
+import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from constructor_kit import constructor_parameters
+from source_kit import ROOT, imports, nodes, parsed, python_files
 
 import paifang
 from aggregator import storage
@@ -29,7 +30,6 @@ from paifang.cli import GROUPS
 from pipelines.rules import zone_rules
 from protocol.event_types import KINDS
 
-ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PRODUCT = ("aggregator", "common", "edge", "protocol", "models", "paifang", "pipelines")
 AROUND = ("demo", "benchmarks", "tests")
@@ -50,30 +50,9 @@ BUILT_ONCE = {
 (and `replay.py`, a composition root for one file)."""
 
 
-@functools.cache
-def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
-
-
-def python_files(*packages: str) -> Iterator[Path]:
-    for package in packages:
-        yield from sorted((ROOT / package).rglob("*.py"))
-
-
-def imports(path: Path) -> Iterator[str]:
-    """Every module that a file imports, at any depth of its code, also for types only."""
-    for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: a relative import"
-            yield node.module or ""
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
 def calls(path: Path) -> Iterator[tuple[str, int]]:
     """Names that a file calls (`Name(…)` and `module.Name(…)`), with their lines."""
-    for node in ast.walk(parsed(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Name):
                 yield node.func.id, node.lineno
@@ -95,7 +74,7 @@ def test_no_function_is_longer_than_the_cap() -> None:
     too_long = [
         f"{shown(path)}:{node.lineno} {node.name}"
         for path in python_files(*PRODUCT, *AROUND)
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         if (node.end_lineno or 0) - node.lineno + 1 > MAX_FUNCTION_LINES
     ]
@@ -106,7 +85,7 @@ def test_no_constructor_takes_more_than_the_cap() -> None:
     taken = {
         f"{shown(path)}:{node.lineno} {node.name}": constructor_parameters(node)
         for path in python_files(*PRODUCT, *AROUND)
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, ast.ClassDef)
     }
     assert sum(len(names) > 3 for names in taken.values()) > 100, "constructors are not found any more"
@@ -216,11 +195,9 @@ GENERATED = {
 
 def written_files() -> Iterator[Path]:
     """Files that people wrote: everything but what tools leave behind."""
-    for path in sorted(ROOT.rglob("*")):
-        parts = path.relative_to(ROOT).parts
-        made = any(part in GENERATED or part.endswith(("_cache", ".egg-info")) for part in parts)
-        if path.is_file() and not made and path.suffix in TEXT:
-            yield path
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [it for it in folders if it not in GENERATED and not it.endswith(("_cache", ".egg-info"))]
+        yield from (path for name in sorted(files) if (path := Path(folder, name)).suffix in TEXT)
 
 
 REGISTRIES = re.compile(
@@ -252,7 +229,8 @@ def test_nothing_is_skipped_unfinished_or_expected_to_fail() -> None:
     wrong = [
         f"{shown(path)}:{node.lineno} {ast.unparse(node)}"
         for path in python_files(*PRODUCT, *AROUND)
-        for node in ast.walk(parsed(path))
+        if words.search(path.read_text())
+        for node in nodes(path)
         if isinstance(node, ast.Attribute | ast.Name) and words.search(ast.unparse(node))
     ]
     wrong += [shown(path) for path in python_files(*PRODUCT, *AROUND) if unfinished.search(path.read_text())]
@@ -326,7 +304,7 @@ def test_every_table_is_what_the_code_goes_by(name: str) -> None:
     used = [
         node
         for path in readers
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, ast.Name) and node.id == table and isinstance(node.ctx, ast.Load)
     ]
     assert used, f"nobody reads {name}"
@@ -353,7 +331,7 @@ def fields_of(*files: str) -> Iterator[str]:
 )
 def test_every_setting_is_read_by_the_code(package: str, files: tuple[str, ...]) -> None:
     paths = [path for path in python_files(package, "pipelines") if shown(path) not in files]
-    read = {node.attr for path in paths for node in ast.walk(parsed(path)) if isinstance(node, ast.Attribute)}
+    read = {node.attr for path in paths for node in nodes(path) if isinstance(node, ast.Attribute)}
     by_name = {
         "covered_s",
         "frozen_s",

@@ -62,9 +62,14 @@ class AlertEngine:
         if len(self._cache) > _CACHE_SIZE or len(self._marks) > _CACHE_SIZE:
             self._cache.clear()
             self._marks.clear()
-        self._cache.update(self.changed)
         self._marks.update(self._new_marks)
         self._new_marks = {}
+        for alert in self.changed.values():
+            if alert.status == "open":
+                self._cache[alert.id] = alert
+            else:  # the store knows it, should it be asked for again
+                self._cache.pop(alert.id, None)
+                self._marks.pop(alert.fingerprint, None)
 
     def forget(self) -> None:
         """The batch failed; read everything again."""
@@ -147,14 +152,17 @@ class AlertEngine:
 
     def _find(self, mark: str) -> Alert | None:
         known = self._new_marks.get(mark) or self._marks.get(mark)
-        if known is None:
-            found = self._store.newest_alert(mark)
-            known = self._marks[mark] = "" if found is None else found.id
-            if found is not None:
-                self._cache.setdefault(found.id, found)
-        elif not known:
+        if known == "":
             return None
-        return self.changed.get(known) or self._cache.get(known) if known else None
+        alert = self.changed.get(known) or self._cache.get(known) if known else None
+        if alert is not None:
+            return alert
+        found = self._store.newest_alert(mark)
+        if found is None:
+            self._marks[mark] = ""
+        elif found.status == "open":
+            self._marks[mark], self._cache[found.id] = found.id, found
+        return found and self.changed.get(found.id, found)
 
     def _move(self, alert: Alert | None, change: Change, now_ns: int, decision: Decision = BY_SYSTEM) -> Alert | None:
         context = Context(now_ns, self.new_id, self._rules, decision)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 import httpx2
 import paho.mqtt.client as mqtt
@@ -41,13 +42,13 @@ BATCH = 500
 _WEEK_S = 7 * 86_400
 
 
-def event_of(number: int) -> Event:
-    """An event that opens an alert of its own: one of a hundred critical, a third high, the others medium."""
-    place, data = f"cam-{number}", _data(number)
-    now_ns = time.time_ns()
+def event_of(sequence: int, camera: int) -> Event:
+    """An event that opens a camera's alert: one of a hundred critical, a third high, the others medium."""
+    data, now_ns = _data(camera), time.time_ns()
     return Event(
-        uuid7(now_ns, secrets.token_bytes(10)), SITE, BOX, place, KIND_OF[type(data)], now_ns, number, data, EPOCH
-    )
+        uuid7(now_ns, secrets.token_bytes(10)), SITE, BOX, f"cam-{camera}", KIND_OF[type(data)], now_ns, sequence,
+        data, EPOCH,
+    )  # fmt: skip
 
 
 def _data(number: int) -> Data:
@@ -71,7 +72,7 @@ def fill(settings: Settings, count: int) -> None:
         topic = BoxTopics(SITE, BOX).events
         for first in range(1, count + 1, BATCH):
             numbers = range(first, min(first + BATCH, count + 1))
-            processor.process([InboundMessage(topic, encode(event_of(it))) for it in numbers])
+            processor.process([InboundMessage(topic, encode(event_of(it, it))) for it in numbers])
 
 
 @dataclass
@@ -182,11 +183,14 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 @contextlib.contextmanager
 def publishing(centre: Centre, first: int, per_s: float) -> Iterator[None]:
-    """New alerts at a steady rate, and as many of the oldest closed: the number of open ones stays."""
-    stop = threading.Event()
+    """New alerts at a steady rate, and as many of the most urgent closed: the number of open ones stays.
+
+    A camera whose alert was closed opens the next one; there are as many cameras as a site has.
+    """
+    stop, idle = threading.Event(), SimpleQueue[int]()
     threads = [
-        threading.Thread(target=_publish, args=(centre, first, per_s, stop)),
-        threading.Thread(target=_close, args=(centre, round(per_s), stop)),
+        threading.Thread(target=_publish, args=(centre, first, per_s, stop, idle)),
+        threading.Thread(target=_close, args=(centre, round(per_s), stop, idle)),
     ]
     for it in threads:
         it.start()
@@ -198,23 +202,29 @@ def publishing(centre: Centre, first: int, per_s: float) -> Iterator[None]:
             it.join()
 
 
-def _publish(centre: Centre, first: int, per_s: float, stop: threading.Event) -> None:
+def _publish(centre: Centre, first: int, per_s: float, stop: threading.Event, idle: SimpleQueue[int]) -> None:
     client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
     client.username_pw_set(centre.account.username, centre.account.password.reveal())
     client.connect("127.0.0.1", centre.broker_port)
     client.loop_start()
     started, number = time.monotonic(), 0
     while not stop.wait(max(0.0, started + number / per_s - time.monotonic())):
-        client.publish(BoxTopics(SITE, BOX).events, encode(event_of(first + number)), qos=1)
+        try:
+            camera = idle.get_nowait()
+        except Empty:
+            camera = first + number
+        client.publish(BoxTopics(SITE, BOX).events, encode(event_of(first + number, camera)), qos=1)
         number += 1
     client.disconnect()
     client.loop_stop()
 
 
-def _close(centre: Centre, count: int, stop: threading.Event) -> None:
+def _close(centre: Centre, count: int, stop: threading.Event, idle: SimpleQueue[int]) -> None:
     """An operator who closes so many alerts a second."""
     with contextlib.closing(centre.client(USERS[0])) as client:
         while not stop.wait(1.0):
             found = client.get("/api/alerts", params={"order": "urgency", "limit": count}).json()["alerts"]
             body = {"ids": [it["id"] for it in found], "action": "close", "outcome": "false_alarm"}
             client.post("/api/alerts/bulk", json=body)
+            for it in found:
+                idle.put(int(it["place"].removeprefix("cam-")))

@@ -127,6 +127,7 @@ class OutboxPublisher:
         self._mids: dict[int, int] = {}
         self._acknowledged_early: set[int] = set()
         self._cursor = 0
+        self._connection = 0
         self._lost_first = True
         self._checked_ns = 0
         self._log = logging_setup.get("publisher")
@@ -178,12 +179,17 @@ class OutboxPublisher:
     def _on_state(self, connected: bool) -> None:
         if not connected:
             with self._lock:
-                self._progress.disconnected()
-                self._mids.clear()
-                self._acknowledged_early.clear()
-                self._cursor = 0
-                self._lost_first = True
+                self._connection += 1
+                self._begin_again()
         self._work_available.set()
+
+    def _begin_again(self) -> None:
+        """What has no PUBACK is read and published again. The caller holds the lock."""
+        self._progress.disconnected()
+        self._mids.clear()
+        self._acknowledged_early.clear()
+        self._cursor = 0
+        self._lost_first = True
 
     def _on_puback(self, mid: int) -> None:
         with self._lock:
@@ -221,14 +227,22 @@ class OutboxPublisher:
         while self._link.connected and not self._stopping.is_set():
             now_ns = self._clock.monotonic_ns()
             with self._lock:
+                connection = self._connection
                 room = min(WINDOW - self._progress.in_flight, AHEAD - len(self._progress.sent))
                 retry = self._overdue(now_ns)[: max(0, WINDOW - self._progress.in_flight)]
             batch = [row for number in retry for row in self._outbox.read(number - 1, 1) if row.sequence == number]
             batch += self._next(room) if room > 0 else []
             if not batch:
                 return
-            for waiting in batch:
-                self._publish(waiting, now_ns)
+            published = False
+            try:
+                for waiting in batch:
+                    self._publish(waiting, now_ns)
+                published = True
+            finally:
+                with self._lock:
+                    if not published or connection != self._connection:  # the batch was read for that connection
+                        self._begin_again()
 
     def _overdue(self, now_ns: int) -> list[int]:
         """Looked for once in `CHECK_S` only: there may be thousands under way."""

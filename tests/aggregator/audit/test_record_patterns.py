@@ -196,8 +196,7 @@ def test_ux_19_the_page_shows_sentences_and_a_dossier(web: Web, page: Page) -> N
         assert client.post("/api/cases", json=wanted).status_code == 201
         assert client.post("/api/cases/close", json={"case": "INC-19"}).status_code == 200
     name = add(web, "auditor")
-    log_in(web, page, name)
-    page.goto(f"{web.url}/record")
+    log_in(web, page, name, path="/record")
     page.get_by_test_id("record-case").fill("INC-19")
     page.get_by_test_id("show-dossier").click()
     acts = page.get_by_test_id("act")

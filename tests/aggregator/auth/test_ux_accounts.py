@@ -203,8 +203,7 @@ def test_ux_16_recovery_codes_are_kept_as_hashes() -> None:
 
 def test_ux_16_the_page_resets_asks_and_warns(web: Web, page: Page) -> None:
     name, admin = add_staff(web, "approver@village"), add_staff(web, "admin")
-    log_in(web, page, admin)
-    page.goto(f"{web.url}/staff")
+    log_in(web, page, admin, path="/staff")
     page.get_by_test_id("staff-user").fill(name)
     page.get_by_test_id("staff-user").press("Enter")
     expect(page.get_by_text(f'There is a user "{name}" already.')).to_be_visible()
@@ -236,8 +235,7 @@ def test_ux_16_tokens_have_a_page(web: Web, browser: Browser, language: str) -> 
     words, name = TEXTS[language], add_staff(web, "monitor@village")
     with browser.new_context(locale=language) as context:
         page = context.new_page()
-        log_in(web, page, name)
-        page.goto(f"{web.url}/account")
+        log_in(web, page, name, path="/account")
         page.get_by_test_id("make-token").click()
         expect(page.get_by_text(words["error.token.permissions"])).to_be_visible()
         page.get_by_test_id("token-permissions").click(force=True)

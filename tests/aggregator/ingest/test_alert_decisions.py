@@ -322,3 +322,21 @@ def test_ux_03_each_duress_code_alarms_again(room: Room) -> None:
         assert (alert.acknowledgement, alert.count) == ("unacknowledged", number)
         room.decide(alert, Acknowledged())
     assert room.actions(alert).count("realarmed") == 7
+
+
+def test_closed_alerts_are_not_kept_in_memory_and_what_comes_next_is_an_alert_of_its_own(room: Room) -> None:
+    """They stayed until 20,000 of them were there: memory grew for hours with each alert that people closed."""
+    opened = room.see(*(event(it, DoorForced(door=f"d{it}"), place=f"d{it}") for it in range(1, 6)))
+    engine = room.processor._engine
+    assert len(engine._cache) == len(engine._marks) == 5
+    for alert in opened:
+        assert room.decide(alert, Closed("real")).result == "done"
+    assert (engine._cache, engine._marks) == ({}, {})
+    (again,) = room.see(event(6, DoorForced(door="d1"), place="d1"))
+    assert (again.status, again.count, again.id in {it.id for it in opened}) == ("open", 1, False)
+    merged = room.see(event(7, DoorForced(door="d2"), place="d2"))[0]
+    assert room.decide(again, Merge((merged.id,))).result == "done"
+    assert room.see(event(8, DoorForced(door="d2"), place="d2"))[0].id == again.id
+    room.decide(again, Closed("real"))
+    (new,) = room.see(event(9, DoorForced(door="d2"), place="d2"))
+    assert (new.count, new.id in {again.id, merged.id}) == (1, False)

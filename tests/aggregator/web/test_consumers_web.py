@@ -96,8 +96,7 @@ def test_two_consumers_cannot_have_one_name(web: Web) -> None:
 def test_the_page_requests_a_consumer_and_another_administrator_approves_it_there(web: Web, page: Page) -> None:
     first, second = add_staff(web, "admin"), add_staff(web, "admin")
     name = f"district {secrets.token_hex(3)}"
-    log_in(web, page, first)
-    page.goto(f"{web.url}/consumers")
+    log_in(web, page, first, path="/consumers")
     page.get_by_test_id("new-consumer").click()
     page.get_by_test_id("consumer-name").fill(name)
     page.get_by_test_id("consumer-contact").fill("duty@district.example")
@@ -113,8 +112,7 @@ def test_the_page_requests_a_consumer_and_another_administrator_approves_it_ther
     expect(row).to_contain_text("Another administrator must approve it.")
     expect(row.get_by_test_id("do-approved")).to_have_count(0)
     page.context.clear_cookies()
-    log_in(web, page, second)
-    page.goto(f"{web.url}/consumers")
+    log_in(web, page, second, path="/consumers")
     row.get_by_test_id("do-approved").click()
     page.get_by_test_id("confirm").click()
     expect(row).to_contain_text(f"Approved by {second}")

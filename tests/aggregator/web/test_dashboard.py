@@ -146,8 +146,7 @@ def test_the_devices_follow_what_boxes_report(page: Page, web: Web, sender: Send
 
 
 def test_ux_29_the_dead_letter_count_is_for_those_with_the_right(page: Page, web: Web) -> None:
-    log_in(web, page, add_staff(web, "monitor"))
-    page.goto(f"{web.url}/devices")
+    log_in(web, page, add_staff(web, "monitor"), path="/devices")
     expect(page.get_by_test_id("device-summary")).not_to_be_empty()
     expect(page.get_by_test_id("quarantine-count")).to_be_hidden()
 

@@ -92,8 +92,7 @@ def test_every_severity_has_contrast_in_both_themes(text: str) -> None:
 
 
 def test_the_example_in_a_field_is_not_shown_over_its_label(web: Web, page: Page) -> None:
-    log_in(web, page, USER)
-    page.goto(web.url + "/lists")
+    log_in(web, page, USER, path="/lists")
     field = page.get_by_test_id("new-until")
     colour = field.evaluate("it => getComputedStyle(it, '::placeholder').color")
     assert colour == "rgba(0, 0, 0, 0)"

@@ -38,8 +38,7 @@ def test_two_people_hand_over_on_the_page(web: Web, browser: Browser, site: str)
     leaving, coming = add_staff(web, f"monitor@{site}"), add_staff(web, f"monitor@{site}")
     with browser.new_context(locale="zh-CN") as context:
         page = context.new_page()
-        log_in(web, page, leaving)
-        page.goto(f"{web.url}/shift")
+        log_in(web, page, leaving, path="/shift")
         expect(page.get_by_test_id("shift-content")).to_contain_text(TEXTS["zh-CN"]["kind.door.forced"])
         assert page.locator("h1").count() == 1
         page.get_by_test_id("shift-note").fill("门禁已修。\n<b>明天</b>复查。")
@@ -51,8 +50,7 @@ def test_two_people_hand_over_on_the_page(web: Web, browser: Browser, site: str)
         expect(page.get_by_test_id("take-over")).to_have_count(0)
     with browser.new_context(locale="en-US") as context:
         page = context.new_page()
-        log_in(web, page, coming)
-        page.goto(f"{web.url}/shift")
+        log_in(web, page, coming, path="/shift")
         page.get_by_test_id("read-waiting").click()
         page.get_by_test_id("take-over").click()
         expect(page.get_by_test_id("signatures")).to_contain_text(f"Taken over by {coming}")
@@ -79,8 +77,7 @@ def test_a_supervisor_reads_the_reports(web: Web, browser: Browser, site: str, l
     words = TEXTS[language]
     with browser.new_context(locale=locale, accept_downloads=True) as context:
         page = context.new_page()
-        log_in(web, page, add_staff(web, f"supervisor@{site}"))
-        page.goto(f"{web.url}/reports")
+        log_in(web, page, add_staff(web, f"supervisor@{site}"), path="/reports")
         expect(page.locator("[data-figure=alerts] b")).to_have_text("2")
         expect(page.locator("[data-figure=critical_share]")).to_contain_text(words["reports.over"])
         for name in ("days", "severities", "sources", "responses"):
@@ -100,8 +97,7 @@ def test_a_supervisor_reads_the_reports(web: Web, browser: Browser, site: str, l
 def test_a_supervisor_makes_a_new_version_and_loses_nothing_that_was_typed(web: Web, browser: Browser) -> None:
     with browser.new_context(locale="en-US") as context:
         page = context.new_page()
-        log_in(web, page, add_staff(web, "supervisor@*"))
-        page.goto(f"{web.url}/procedures")
+        log_in(web, page, add_staff(web, "supervisor@*"), path="/procedures")
         shown = page.get_by_test_id("procedure")
         expect(page.get_by_test_id("step-1")).to_be_visible()
         before = shown.locator(".step-row").count()
@@ -120,8 +116,7 @@ def test_a_supervisor_makes_a_new_version_and_loses_nothing_that_was_typed(web: 
         expect(page.get_by_test_id("procedure-versions")).to_contain_text("<b>记录</b>")
     with browser.new_context(locale="zh-CN") as context:
         page = context.new_page()
-        log_in(web, page, add_staff(web, "monitor@village"))
-        page.goto(f"{web.url}/procedures")
+        log_in(web, page, add_staff(web, "monitor@village"), path="/procedures")
         expect(page.get_by_test_id("procedure")).to_contain_text("<b>记录</b>")
         expect(page.get_by_test_id("save-procedure")).to_have_count(0)
 

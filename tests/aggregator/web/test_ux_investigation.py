@@ -104,8 +104,7 @@ def test_ux_17_hits_are_visits_and_a_clip_reports_by_itself(web: Web, page: Page
         sender.close()
     with web.logged_in(name) as client:
         case = new_case(client, id="INC-17", site="grove", expires=moment(24))
-    log_in(web, page, name)
-    page.goto(f"{web.url}/search")
+    log_in(web, page, name, path="/search")
     page.get_by_test_id("search-go").click()
     visits = page.get_by_test_id("hit")
     expect(visits).to_have_count(1)
@@ -138,8 +137,7 @@ def test_ux_18_a_click_on_the_line_plays_there_and_marks_a_range(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     running.recorded(30)
-    log_in(web, page)
-    page.goto(f"{web.url}/footage")
+    log_in(web, page, path="/footage")
     page.get_by_test_id("footage-camera").click()
     page.get_by_role("option", name="yard", exact=False).first.click()
     page.get_by_test_id("footage-day").fill(f"{datetime.now(ZONE):%Y-%m-%d}")

@@ -77,8 +77,7 @@ def test_ux_04_a_file_is_previewed_and_leaves_conflicts_out(web: Web, barred: st
 
 def test_ux_04_the_page_asks_before_it_replaces(web: Web, page: Page, barred: str) -> None:
     assert barred
-    log_in(web, page, add_staff(web, "supervisor@village"))
-    page.goto(f"{web.url}/lists")
+    log_in(web, page, add_staff(web, "supervisor@village"), path="/lists")
     page.get_by_test_id("new-text").fill(PLATE)
     page.get_by_test_id("new-owner").fill("house 7")
     page.get_by_test_id("new-owner").press("Enter")
@@ -95,8 +94,7 @@ def test_ux_04_the_page_asks_before_it_replaces(web: Web, page: Page, barred: st
 def test_ux_04_the_page_shows_conflicts_of_a_file_first(web: Web, page: Page, barred: str) -> None:
     assert barred
     table = f"text,standing,owner\n京D88888,registered,house 1\n{PLATE},registered,house 2\nx,registered,house 3\n"
-    log_in(web, page, add_staff(web, "supervisor@village"))
-    page.goto(f"{web.url}/lists")
+    log_in(web, page, add_staff(web, "supervisor@village"), path="/lists")
     file = {"name": "list.csv", "mimeType": "text/csv", "buffer": table.encode()}
     page.locator("input[type=file]").set_input_files(file)  # type: ignore[arg-type]
     expect(page.get_by_test_id("conflict")).to_contain_text(f"{PLATE} is barred until 2027-05-31")
@@ -108,8 +106,7 @@ def test_ux_04_the_page_shows_conflicts_of_a_file_first(web: Web, page: Page, ba
 
 def test_ux_07_visitor_until_today_is_taken_all_day(web: Web, page: Page, barred: str) -> None:
     assert barred
-    log_in(web, page, add_staff(web, "supervisor@village"))
-    page.goto(f"{web.url}/lists")
+    log_in(web, page, add_staff(web, "supervisor@village"), path="/lists")
     expect(page.get_by_test_id("list-zone")).to_contain_text("Asia/Shanghai")
     page.get_by_test_id("new-text").fill("京D99999")
     page.get_by_test_id("new-owner").fill("house 7")
@@ -126,8 +123,7 @@ def test_ux_14_errors_stand_at_their_field_in_words(web: Web, browser: Browser, 
     words = TEXTS[language]
     with browser.new_context(locale=language) as context:
         page = context.new_page()
-        log_in(web, page, add_staff(web, "supervisor@village"))
-        page.goto(f"{web.url}/lists")
+        log_in(web, page, add_staff(web, "supervisor@village"), path="/lists")
         page.get_by_test_id("new-text").fill("京A")
         page.get_by_test_id("new-reason").fill("kept")
         page.get_by_test_id("new-text").press("Enter")
@@ -158,8 +154,7 @@ def test_ux_14_a_short_reason_is_said_in_words_and_kept(
     words = TEXTS[language]
     with browser.new_context(locale=language) as context:
         page = context.new_page()
-        log_in(web, page)
-        page.goto(f"{web.url}/gates")
+        log_in(web, page, path="/gates")
         page.locator("article", has_text="ux-cam").get_by_test_id("open-gate").click()
         page.get_by_test_id("reason").fill("x")
         page.get_by_test_id("reason").press("Enter")
@@ -176,8 +171,7 @@ def test_ux_13_a_monitor_sees_why_a_vehicle_is_barred(web: Web, page: Page, gate
     )
     gate.send(first, second)
     name = add_staff(web, "monitor@village")
-    log_in(web, page, name)
-    page.goto(f"{web.url}/gates")
+    log_in(web, page, name, path="/gates")
     card = page.locator("article", has_text="ux-cam")
     why = card.get_by_test_id("entry-reason")
     expect(why).to_contain_text("barred · owner: office <2> · reason: court order 12 · until 2027-05-31")

@@ -202,8 +202,7 @@ def test_the_page_adds_a_webhook_and_sends_a_test_event(
     web: Web, admin: httpx2.Client, receiver: FeedReceiver, sender: Sender, page: Page
 ) -> None:
     made = consumer(web, admin)
-    log_in(web, page, add_staff(web, "admin"))
-    page.goto(f"{web.url}/consumers")
+    log_in(web, page, add_staff(web, "admin"), path="/consumers")
     page.get_by_test_id("consumer").filter(has_text=made["name"]).get_by_test_id("open-webhooks").click()
     panel = page.get_by_test_id("webhook-panel")
     panel.get_by_test_id("webhook-url").fill("ftp://x")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import pytest
 from edge_kit import draft, open_outbox, wait_until
 
 from common.clock import SECOND_NS, SystemClock
+from common.errors import BrokerError
 from edge.messaging.mqtt_client import FakeBrokerLink
 from edge.messaging.outbox import Outbox
 from edge.messaging.outbox_publisher import GAP_S, RECEIPT_CAP_S, RECEIPT_S, InFlightTracker, OutboxPublisher
+from edge.messaging.outbox_store import PendingEvent
 from protocol.envelope import UnsequencedEvent, decode
 from protocol.event_types import OutboxLost
 from protocol.ranges import Ranges
@@ -125,6 +128,54 @@ def test_a_receipt_of_another_epoch_is_ignored(outbox: Outbox, link: FakeBrokerL
     outbox.put([draft()])
     wait_until(lambda: sent(link) == [1, 2])
     assert outbox.store.waiting == 2
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_connection_that_is_lost_while_a_batch_is_read_leaves_nothing_unsent(
+    outbox: Outbox, link: FakeBrokerLink, monkeypatch: pytest.MonkeyPatch, back: bool
+) -> None:
+    """It was taken for sent on a connection that had ended, and waited until the next one ended."""
+    read, hurt = outbox.read, threading.Event()
+
+    def lossy(after: int, limit: int) -> list[PendingEvent]:
+        rows = read(after, limit)
+        if any(row.sequence == 2 for row in rows) and not hurt.is_set():
+            hurt.set()
+            link.switch(False)
+            if back:
+                link.switch(True)
+        return rows
+
+    monkeypatch.setattr(outbox, "read", lossy)
+    publisher = OutboxPublisher(outbox, link, TOPICS, SystemClock())
+    publisher.start()
+    outbox.put([draft(1)])
+    wait_until(lambda: sent(link) == [1])
+    outbox.put([draft(2)])
+    wait_until(hurt.is_set)
+    wait_until(lambda: back or publisher.progress.in_flight == 0)
+    link.switch(True)
+    wait_until(lambda: sent(link).count(1) == 2 and 2 in sent(link))
+    publisher.stop()
+
+
+def test_what_the_link_did_not_take_is_sent_again(
+    outbox: Outbox, link: FakeBrokerLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish, refused = link.publish, threading.Event()
+
+    def once(topic: str, payload: bytes, *, retain: bool = False) -> int:
+        if not refused.is_set():
+            refused.set()
+            raise BrokerError("the queue is full")
+        return publish(topic, payload, retain=retain)
+
+    monkeypatch.setattr(link, "publish", once)
+    publisher = OutboxPublisher(outbox, link, TOPICS, SystemClock())
+    publisher.start()
+    outbox.put([draft(1)])
+    wait_until(lambda: sent(link) == [1])
+    publisher.stop()
 
 
 @pytest.mark.usefixtures("publisher")

@@ -64,8 +64,7 @@ def staff(web: Web) -> Iterator[Staff]:
 
 
 def open_page(staff: Staff, page: Page) -> None:
-    log_in(staff.web, page, staff.boss)
-    page.goto(f"{staff.web.url}/escalation")
+    log_in(staff.web, page, staff.boss, path="/escalation")
     page.get_by_test_id("on-call").first.wait_for()
 
 
@@ -230,8 +229,7 @@ PushManager.prototype.subscribe = async options => {
 
 def test_this_browser_is_subscribed_with_the_local_worker_until_it_is_stopped(web: Web, page: Page) -> None:
     page.add_init_script(SUBSCRIBE_JS)
-    log_in(web, page, add_staff(web, "monitor"))
-    page.goto(f"{web.url}/notifications")
+    log_in(web, page, add_staff(web, "monitor"), path="/notifications")
     page.get_by_test_id("push-on").click()
     expect(page.get_by_test_id("push-state")).to_have_text(EN["notify.push.is_on"])
     assert page.evaluate("asked") == 65, "an uncompressed point of P-256"
@@ -246,8 +244,7 @@ def test_this_browser_is_subscribed_with_the_local_worker_until_it_is_stopped(we
 
 def test_without_https_the_page_says_why_the_browser_cannot_be_notified(web: Web, page: Page) -> None:
     page.add_init_script("Object.defineProperty(window, 'isSecureContext', {get: () => false})")
-    log_in(web, page, add_staff(web, "monitor"))
-    page.goto(f"{web.url}/notifications")
+    log_in(web, page, add_staff(web, "monitor"), path="/notifications")
     expect(page.get_by_test_id("push-state")).to_have_text(EN["notify.push.insecure"])
     expect(page.get_by_test_id("push-on")).to_be_hidden()
 

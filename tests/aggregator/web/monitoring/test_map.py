@@ -24,8 +24,7 @@ def test_the_map_shows_states_in_words_and_leads_to_the_alerts_of_a_device(web: 
     fake.count("main-gate", medium=2)
     outside: list[str] = []
     page.on("request", lambda it: None if it.url.startswith((web.url, "data:")) else outside.append(it.url))
-    log_in(web, page, add_staff(web, "monitor@village"))
-    page.goto(f"{web.url}/live")
+    log_in(web, page, add_staff(web, "monitor@village"), path="/live")
     page.get_by_test_id("view-map").click()
     page.get_by_test_id("map-choice").select_option("village/")
     row = page.get_by_test_id("map-row")
@@ -62,8 +61,7 @@ def test_an_installer_sends_a_plan_and_places_a_camera_by_keyboard_and_pointer(w
     places = [place("camera", "Hall", areas=[AREA]), place("door", "Hall door", "closed", areas=[AREA])]
     page.route("**/api/places", lambda route: route.fulfill(json={"places": places}))
     name = add_staff(web, "installer@village")
-    log_in(web, page, name)
-    page.goto(f"{web.url}/map?plan=village/{AREA}")
+    log_in(web, page, name, path=f"/map?plan=village/{AREA}")
     expect(page.get_by_test_id("map-none")).to_contain_text("Press “Edit plan”")
     page.get_by_test_id("map-edit").click()
     page.get_by_test_id("plan-file").set_input_files({"name": "x.svg", "mimeType": "image/png", "buffer": b"<svg/>"})

@@ -27,8 +27,7 @@ def api(page: Page) -> FakeApi:
 
 
 def enter(web: Web, page: Page, query: str = "") -> None:
-    log_in(web, page, USER)
-    page.goto(f"{web.url}/{query}")
+    log_in(web, page, USER, path=f"/{query}")
     page.get_by_test_id("health").filter(has_text="normal").wait_for()
     page.wait_for_function("window.feed !== undefined")
 
@@ -214,7 +213,6 @@ def test_selected_alerts_are_changed_together(web: Web, page: Page, api: FakeApi
 def test_who_may_not_work_sees_and_cannot_act(web: Web, page: Page, api: FakeApi) -> None:
     api.put(made(1, "high"))
     log_in(web, page, add_staff(web, "responder"))
-    page.goto(f"{web.url}/")
     page.locator(ROW).first.wait_for()
     expect(page.get_by_test_id("acknowledge")).to_have_count(0)
     page.keyboard.press("a")

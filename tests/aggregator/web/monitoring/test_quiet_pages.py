@@ -40,8 +40,7 @@ def site(web: Web) -> str:
 
 def open_page(web: Web, page: Page, site: str, role: str, query: str = "") -> str:
     name = add_staff(web, f"{role}@{site}")
-    log_in(web, page, name)
-    page.goto(f"{web.url}/silences{query}")
+    log_in(web, page, name, path=f"/silences{query}")
     page.get_by_test_id("silence-list").locator("li").first.wait_for()
     return name
 
@@ -130,8 +129,7 @@ def test_ux_07_a_weekly_window_is_planned_in_the_sites_time(web: Web, browser: B
     """The browser is in New York, the site in Shanghai."""
     with browser.new_context(timezone_id="America/New_York") as context:
         page = context.new_page()
-        log_in(web, page, USER)
-        page.goto(f"{web.url}/silences?new=window")
+        log_in(web, page, USER, path="/silences?new=window")
         page.get_by_test_id("window-site").select_option("village")
         expect(page.get_by_test_id("zone")).to_contain_text("Asia/Shanghai")
         page.get_by_test_id("choose-devices").click()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from agg_support import PASSWORD, USER, Web, add_staff, log_in
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from queue_kit import FakeApi, made, until
 
 from aggregator import app
@@ -186,7 +187,10 @@ TONES_JS = """window.tones = 0; const real = OscillatorNode.prototype.start;
 OscillatorNode.prototype.start = function (...at) { tones++; return real.apply(this, at); };"""
 
 
-def test_ux_01_sound_repeats_for_critical_alerts_and_its_absence_is_loud(web: Web, page: Page) -> None:
+def test_ux_01_sound_repeats_for_critical_alerts_and_its_absence_is_loud(
+    web: Web, new_context: Callable[[], BrowserContext]
+) -> None:
+    page = new_context().new_page()  # a clock is of a whole context
     api = FakeApi()
     api.put(made(1, "critical"), made(2, "high"))
     api.install(page)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agg_support import PASSWORD, Sender, Web, add_staff, log_in
+from agg_support import Sender, Web, add_staff, log_in
 from playwright.sync_api import Page, expect
 
 from protocol.receipts import BoxStatus, CameraStatus, encode
@@ -20,7 +20,7 @@ def test_ux_12_the_installer_sees_what_is_broken_why_and_since_when(web: Web, pa
     try:
         status = BoxStatus(online=True, epoch="ab12", timezone="Asia/Shanghai", cameras=cameras)
         sender.raw(encode(status), sender.topics.status)
-        log_in(web, page, add_staff(web, f"installer@{SITE}"), PASSWORD)
+        log_in(web, page, add_staff(web, f"installer@{SITE}"))
         page.wait_for_url("**/devices")
         rows = page.get_by_test_id("camera-row")
         expect(rows).to_have_count(2)

@@ -122,8 +122,7 @@ def forms(web: Web, page: Page, axe: str, width: int) -> dict[str, list[str]]:
 def test_ux_21_plain_pages_are_accessible_too(web: Web, page: Page, axe: str) -> None:
     page.goto(f"{web.url}/login?ended=1")
     assert violations(page, axe) == []
-    log_in(web, page, USER)
-    page.goto(f"{web.url}/nowhere")
+    log_in(web, page, USER, path="/nowhere")
     assert violations(page, axe) == []
 
 
@@ -139,8 +138,7 @@ def test_ux_09_fields_follow_the_theme_that_was_chosen(web: Web, browser: Browse
     """Quasar's own components too: by the class of its dark mode."""
     with browser.new_context(color_scheme="light") as context:
         page = context.new_page()
-        log_in(web, page, USER)
-        page.goto(f"{web.url}/lists")
+        log_in(web, page, USER, path="/lists")
         page.get_by_test_id("user-menu").locator("summary").click()
         page.get_by_test_id("theme").click()
         page.reload()

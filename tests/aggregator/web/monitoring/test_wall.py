@@ -54,8 +54,7 @@ def wall(web: Web, page: Page) -> Page:
     counts = {"site": "village", "id": "cam-3", "critical": 1, "high": 0, "medium": 2, "low": 0}
     page.route("**/api/places/alerts", lambda route: route.fulfill(json={"places": [counts]}))
     page.add_init_script(SOCKET_JS)
-    log_in(web, page, USER)
-    page.goto(f"{web.url}/live")
+    log_in(web, page, USER, path="/live")
     page.get_by_test_id("tile").first.wait_for()
     return page
 

@@ -72,10 +72,11 @@ export function browserSection(changed, languages) {
     await (await worker?.pushManager.getSubscription())?.unsubscribe();
   }
 
+  // Nothing is offered before the server's key is known: a subscription without it is of no use.
   function update() {
     const why = obstacle();
-    state.textContent = why || t(target ? "notify.push.is_on" : "notify.push.is_off");
-    on.hidden = fields.hidden = Boolean(why || target);
+    state.textContent = why || (key && t(target ? "notify.push.is_on" : "notify.push.is_off"));
+    on.hidden = fields.hidden = Boolean(why || target || !key);
     off.hidden = !target;
     fields.style.display = fields.hidden ? "none" : "";
   }

@@ -15,6 +15,7 @@ from aggregator.domain.feeds import feed_entry, home_assistant
 from aggregator.domain.feeds.feed_entry import SHARED, FeedEntry
 from aggregator.domain.feeds.mqtt_output import topic_of
 from aggregator.web import api_document
+from aggregator.web.api.feeds import asyncapi
 from protocol.event_types import KINDS, DoorHeld, ZoneEntered
 
 from domain.feeds.test_home_assistant import DEVICES, consumer  # isort: skip
@@ -26,7 +27,7 @@ SPECIFICATION = ("@asyncapi/specs@6.11.1", "package/schemas/3.0.0.json")
 
 
 def test_the_file_is_what_the_code_says_and_what_is_served(web: Web) -> None:
-    text = api_document.encode(api_document.asyncapi.document())
+    text = api_document.encode(asyncapi.document())
     assert api_document.ASYNC_FILE.read_text("utf-8") == text, "run: python -m aggregator.web.api_document"
     with web.logged_in() as client:
         assert client.get("/api/asyncapi.json").json() == DOCUMENT

@@ -103,7 +103,13 @@ def _receiver(down: threading.Event) -> Iterator[tuple[int, Received]]:
         def log_message(self, *_: object) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        """Says nothing where a killed aggregator's connection is reset."""
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Quiet."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield server.server_port, got
@@ -183,10 +189,11 @@ def run(quick: bool) -> dict[str, Any]:
         down.set()
         with _receiver(down) as (port, got):
             with centre.writer() as writer:
-                hooked, reader = centre.consumer(writer, 1), centre.consumer(writer, 2, _TOKEN)
+                hooked, subscriber = centre.consumer(writer, 1), centre.consumer(writer, 2)
+                centre.consumer(writer, 3, _TOKEN)
                 _write(centre, writer, count)
                 centre.webhook(writer, hooked, port, 0)
-            figures = _drain(centre, got, down, count) | _cuts(centre, cuts) | _mqtt(centre, reader, part)
+            figures = _drain(centre, got, down, count) | _cuts(centre, cuts) | _mqtt(centre, subscriber, part)
             figures |= _kills(centre, hooked, kills, part)
     return {"commands": ["paifang aggregator run", f"{count} entries of the feed"], "figures": figures, "peers": {}}
 

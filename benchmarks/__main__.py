@@ -40,6 +40,7 @@ BENCHMARKS = {
     "redact": "benchmarks.redaction.redact",
     "search": "benchmarks.centre.search",
     "live": "benchmarks.redaction.live",
+    "video_out": "benchmarks.centre.video_out",
 }
 """Name → the module whose `run(quick)` gives `commands`, `figures` and `peers`."""
 

@@ -194,10 +194,11 @@ GENERATED = {
 
 
 def written_files() -> Iterator[Path]:
-    """Files that people wrote: everything but what tools leave behind."""
+    """Files that people wrote: everything but what tools leave behind. In a worktree `.git` is a file."""
     for folder, folders, files in os.walk(ROOT):
         folders[:] = [it for it in folders if it not in GENERATED and not it.endswith(("_cache", ".egg-info"))]
-        yield from (path for name in sorted(files) if (path := Path(folder, name)).suffix in TEXT)
+        written = (Path(folder, name) for name in sorted(files) if name not in GENERATED)
+        yield from (path for path in written if path.suffix in TEXT)
 
 
 REGISTRIES = re.compile(

@@ -141,7 +141,8 @@ def run(settings: Settings, stop: threading.Event, one_time: str | None = None, 
             _print_one_time(parts.core, one_time)
         jobs = parts.jobs if "jobs" in roles else ()
         if listener is not None:
-            asyncio.run(web_server.serve(build_web(parts), parts.messaging.changes, jobs, listener, stop))
+            beside: list[PeriodicJob] = [*jobs, parts.feeds.video.runner]  # boxes send their streams to this process
+            asyncio.run(web_server.serve(build_web(parts), parts.messaging.changes, beside, listener, stop))
         else:
             asyncio.run(_work(jobs, stop))
         _log.info("stopping")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aggregator.app.broker import feed_connector, new_token
+from aggregator.app.video_out import VideoOut, video_out
 from aggregator.auth.account_service import RandomValues
 from aggregator.auth.rate_limiter import RateLimiter
 from aggregator.jobs.feed_jobs import FeedUseJobs
@@ -17,6 +18,7 @@ from aggregator.jobs.mqtt_jobs import MqttJobs
 from aggregator.jobs.mqtt_states import MqttStates
 from aggregator.jobs.webhook_jobs import FeedRunner, WebhookJobs
 from aggregator.notifications.webhook_client import WebhookClient
+from aggregator.services.feeds.consumer_access import ConsumerAccess
 from aggregator.services.feeds.consumer_service import ConsumerService
 from aggregator.services.feeds.feed_service import FeedService, Limits
 from aggregator.services.feeds.feed_tail import FeedTail
@@ -24,7 +26,9 @@ from aggregator.services.feeds.mqtt_service import BrokerPlace, MqttService
 from aggregator.services.feeds.request_quota import RequestQuota
 from aggregator.services.feeds.webhook_sender import WebhookSender
 from aggregator.services.feeds.webhook_service import WebhookService
+from aggregator.services.stream_relay import StreamRelay
 from aggregator.settings.aggregator import EmbeddedBroker
+from aggregator.storage.object_store import ObjectStorage
 
 if TYPE_CHECKING:
     from aggregator.app.parts import Access, Core
@@ -41,16 +45,22 @@ class Feeds:
     feed: FeedService
     webhooks: WebhookService
     mqtt: MqttService
+    access: ConsumerAccess
+    video: VideoOut
     jobs: FeedRunner
 
 
-def feeds(core: Core, access: Access, accounts_changed: Callable[[], None]) -> Feeds:
+def feeds(
+    core: Core, access: Access, relay: StreamRelay, objects: ObjectStorage, accounts_changed: Callable[[], None]
+) -> Feeds:
     """Put the parts together.
 
     Args:
         core: What nearly every part works with.
         access: Scopes, areas and the audit log.
         accounts_changed: Called where accounts of consumers at the broker may have changed.
+        relay: Relays the live views of boxes.
+        objects: Where clips lie.
     """
     reader, queue, clock = core.reader, core.queue, core.clock
     tail = FeedTail(lambda: reader.feed_span().newest)
@@ -73,10 +83,14 @@ def feeds(core: Core, access: Access, accounts_changed: Callable[[], None]) -> F
     broker = core.settings.broker
     place = BrokerPlace(broker.host, broker.port, isinstance(broker, EmbeddedBroker))
     origin = urlsplit(core.settings.http.public_url).hostname or "localhost"
+    feed = FeedService(reader, queue, access.audit_log.record, access.areas, clock, limits, tail)
+    video = video_out(core, access, relay, objects, consumers)
     return Feeds(
         consumers,
-        FeedService(reader, queue, access.audit_log.record, access.areas, clock, limits, tail),
+        feed,
         WebhookService(reader, queue, consumers, sender, origin, secrets.token_bytes, jobs.wake.set),
         MqttService(reader, queue, consumers, core.keys, place, changed),
+        ConsumerAccess(feed, video.tickets),
+        video,
         jobs,
     )

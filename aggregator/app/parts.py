@@ -201,7 +201,7 @@ def assemble(
     uploads.takers |= {RELEASE: releases, CLIP: clips}
     runner = JobRunner((releases, clips), core.clock, use_cases.releases.news)
     watch = monitoring(core, access.areas, messaging.consumer.decide)
-    feed = feeds(core, access, accounts_changed)
+    feed = feeds(core, access, use_cases.live.relay, files.objects, accounts_changed)
     return Parts(core, access, messaging, files, use_cases, watch, feed, (runner, watch.jobs, feed.jobs))
 
 

@@ -240,8 +240,8 @@ class NotificationSettings(Strict, frozen=True, kw_only=True):
 class FeedSettings(Strict, frozen=True, kw_only=True):
     """Feeds for other platforms.
 
-    `networks` are private networks, such as 10.1.0.0/16, whose hosts may be named as addresses of webhooks; all other
-    private addresses are refused.
+    `networks` are private networks, such as 10.1.0.0/16, whose hosts may be named as addresses of webhooks and video
+    outputs; all other private addresses are refused. Without TLS nothing is sent elsewhere.
     """
 
     networks: tuple[str, ...] = ()

@@ -14,7 +14,9 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.quiet import maintenance, silences, sources
 from aggregator.web.api.alerts.responses import AlertResponses
-from aggregator.web.api.feeds import asyncapi, consumers, feed, mqtt, webhooks
+from aggregator.web.api.feeds import asyncapi, catalogue, consumers, feed, hls, mqtt, video_outputs, webhooks
+from aggregator.web.api.feeds import clips as feed_clips
+from aggregator.web.api.feeds import live as consumer_live
 from aggregator.web.api.investigation import audit, case_footage, releases, search
 from aggregator.web.api.monitoring import escalation, floor_plans, notifications, overview
 from aggregator.web.api.shift import handovers, procedures, statistics
@@ -58,6 +60,11 @@ def text() -> str:
         partial(webhooks.add, webhooks=none),
         partial(mqtt.add, mqtt=none),
         asyncapi.add,
+        partial(catalogue.add, catalogue=none, limits=none),
+        partial(consumer_live.add, streams=none, tickets=none, limits=none),
+        partial(hls.add, sessions=none, limits=none),
+        partial(video_outputs.add, outputs=none),
+        partial(feed_clips.add, clips=none, limits=none),
     ]
     return encode(api.build(Http(), none, parts).openapi())
 

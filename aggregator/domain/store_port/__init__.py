@@ -24,7 +24,14 @@ from aggregator.domain.store_port.escalation import (
     NotificationWriter,
 )
 from aggregator.domain.store_port.events import EventReader, FleetReader, RetentionWriter
-from aggregator.domain.store_port.feeds import MqttReader, MqttWriter, WebhookReader, WebhookWriter
+from aggregator.domain.store_port.feeds import (
+    MqttReader,
+    MqttWriter,
+    VideoOutputReader,
+    VideoOutputWriter,
+    WebhookReader,
+    WebhookWriter,
+)
 from aggregator.domain.store_port.floor_plans import FloorPlanReader, FloorPlanWriter
 from aggregator.domain.store_port.quiet import QuietReader
 from aggregator.domain.store_port.releases import ReleaseReader, ReleaseWriter
@@ -52,6 +59,7 @@ class Writer(
     ReleaseWriter,
     RetentionWriter,
     SiteListWriter,
+    VideoOutputWriter,
     WebhookWriter,
     Protocol,
 ):
@@ -80,6 +88,7 @@ class Reader(
     SearchReader,
     SiteListReader,
     StatisticsReader,
+    VideoOutputReader,
     WebhookReader,
     Protocol,
 ):

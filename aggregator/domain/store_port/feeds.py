@@ -1,4 +1,4 @@
-"""Consumers, the feed, webhooks and MQTT out."""
+"""Consumers, the feed, webhooks, MQTT out and outputs of video."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.feeds.consumer import Consumer
 from aggregator.domain.feeds.feed_entry import ConsumerUse, FeedEntry, FeedSpan, Receipt
 from aggregator.domain.feeds.mqtt_output import MqttOutput
+from aggregator.domain.feeds.video_output import LiveOutput
 from aggregator.domain.feeds.webhook import DeadLetter, Webhook
 
 
@@ -154,3 +155,32 @@ class MqttWriter(FeedWriter, Protocol):
 
     def drop_mqtt_output(self, consumer_id: str, entry: AuditEntry) -> bool:
         """Remove that of a consumer; False: it has none."""
+
+
+class VideoOutputReader(ConsumerReader, Protocol):
+    """Reads receivers of live video."""
+
+    def video_outputs(self, consumer_id: str) -> list[LiveOutput]:
+        """A consumer's outputs, oldest first."""
+
+    def video_output(self, output_id: str) -> LiveOutput | None:
+        """One output."""
+
+    def wanted_video_outputs(self, now_ns: int, limit: int) -> list[LiveOutput]:
+        """Active outputs of active consumers, oldest first."""
+
+
+class VideoOutputWriter(Protocol):
+    """Writes receivers of live video."""
+
+    def video_output_now(self, output_id: str) -> LiveOutput | None:
+        """An output, as the writer sees it."""
+
+    def add_video_output(self, output: LiveOutput, most: int, entry: AuditEntry) -> bool:
+        """Add an output; False where its consumer has as many as there may be."""
+
+    def change_video_output(self, before: LiveOutput, after: LiveOutput, entry: AuditEntry | None = None) -> bool:
+        """Replace an output; False where it has changed meanwhile."""
+
+    def drop_video_output(self, output_id: str, entry: AuditEntry) -> bool:
+        """Remove an output; False: there is none."""

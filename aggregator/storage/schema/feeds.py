@@ -1,4 +1,4 @@
-"""Tables of consumers, the feed, webhooks and MQTT, for both engines; they belong to `schema.metadata`."""
+"""Tables of consumers, the feed, webhooks, MQTT and outputs of video, for both engines, in `schema.metadata`."""
 
 from __future__ import annotations
 
@@ -82,3 +82,16 @@ mqtt_outputs = table(
     CheckConstraint("home_assistant IN ('off', 'on', 'ending')"),
 )
 """Consumers whose feed is published at the broker. Entries up to `position` were acknowledged by it."""
+video_outputs = table(
+    "video_outputs",
+    key("id"),
+    *texts("consumer", "site", "box", "camera", "scheme", "host", "state"),
+    *blobs("address"),
+    *integers("sending_ns", "tries", "next_ns"),
+    *texts("problem", "made_by"),
+    *integers("made_ns", "version"),
+    CheckConstraint("state IN ('active', 'paused')"),
+    Index("video_outputs_by_consumer", "consumer"),
+    rowid=True,
+)
+"""Receivers that live views of cameras are sent to."""

@@ -17,7 +17,7 @@ from aggregator.storage import migrations
 from aggregator.storage.schema.core import metadata
 from common.errors import StoreError
 
-TABLES = 49
+TABLES = 50
 USER = {"name": "li", "password_hash": "h", "one_time": 0, "created_ns": 1}
 
 

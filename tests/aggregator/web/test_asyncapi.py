@@ -62,7 +62,7 @@ def test_only_shared_fields_are_described() -> None:
 
 
 def handed_over(entry: FeedEntry) -> dict[str, Any]:
-    return feed_entry.cloud_event(consumer(media=("pictures",)), entry)
+    return feed_entry.cloud_event(consumer(media=("pictures", "clips")), entry)
 
 
 def test_what_is_sent_is_what_is_described() -> None:

@@ -10,7 +10,7 @@ from alembic import op
 from sqlalchemy import CheckConstraint, Column
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 branch_labels = depends_on = None
 
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")

@@ -28,6 +28,7 @@ DESCRIPTION = """What Paifang's aggregator sends to consumers: CloudEvents 1.0 o
 and as server-sent events. Each consumer gets what was approved for it; the order is that of the feed; an event that
 comes again has the same `id` and `source`. Unknown fields are to be ignored."""
 _TEXT: Json = {"type": "string"}
+_ADDRESS: Json = {"type": "string", "format": "uri-reference"}
 _TIME: Json = {"type": "string", "format": "date-time"}
 _encode = msgspec.json.Encoder().encode
 
@@ -116,7 +117,7 @@ def _cloud_event(kind: str, data: Json, more: Json) -> Json:
         "datacontenttype": {"const": "application/json"}, "sequence": {"type": "string", "pattern": "^[0-9]+$"},
     }  # fmt: skip
     properties |= more | {"data": data}
-    optional = {"picture"}
+    optional = {"picture", "clip"}
     return {"type": "object", "required": [it for it in properties if it not in optional], "properties": properties}
 
 
@@ -127,7 +128,7 @@ def _event(kind: str) -> Json:
         "type": "object", "required": [it for it in whole.get("required", []) if it in SHARED],
         "properties": shared | {"severity": _one_of(Severity)},
     }  # fmt: skip
-    return _cloud_event(f"paifang.{kind}.v1", data, {"picture": {"type": "string", "format": "uri-reference"}})
+    return _cloud_event(f"paifang.{kind}.v1", data, {"picture": _ADDRESS})
 
 
 def _alert() -> Json:
@@ -139,7 +140,7 @@ def _alert() -> Json:
         "first": _TIME, "last": _TIME, "opened": _TIME, "merged_into": _TEXT, "version": {"type": "integer"},
     }  # fmt: skip
     data = {"type": "object", "required": list(properties), "properties": properties}
-    return _cloud_event(ALERT_TYPE, data, {"subject": _TEXT})
+    return _cloud_event(ALERT_TYPE, data, {"subject": _TEXT, "clip": _ADDRESS})
 
 
 def _states() -> Json:

@@ -212,7 +212,7 @@ def test_selected_alerts_are_changed_together(web: Web, page: Page, api: FakeApi
 
 def test_who_may_not_work_sees_and_cannot_act(web: Web, page: Page, api: FakeApi) -> None:
     api.put(made(1, "high"))
-    log_in(web, page, add_staff(web, "responder"))
+    log_in(web, page, add_staff(web, "responder"), path="/")
     page.locator(ROW).first.wait_for()
     expect(page.get_by_test_id("acknowledge")).to_have_count(0)
     page.keyboard.press("a")

@@ -176,3 +176,24 @@ def test_the_wall_has_sizes_and_pages(wall: Page) -> None:
     wall.get_by_test_id("wall-after").click()
     expect(wall.get_by_test_id("live-name")).to_have_text("Camera 3")
     assert wall.evaluate("[sockets.length, Boolean(sockets[0].closed)]") == [2, True], "only what is in sight plays"
+
+
+def test_a_camera_is_put_where_somebody_drags_it_and_problems_can_be_seen_alone(wall: Page) -> None:
+    names = wall.get_by_test_id("live-name")
+    expect(names).to_have_text(["Camera 1", "Camera 3", "Camera 4", "Camera 5"])
+    wall.get_by_test_id("wall-trees").click()
+    expect(wall.get_by_test_id("wall-tree")).to_contain_text("1 without picture")
+    leaf = wall.get_by_test_id("tree-camera")
+    leaf.filter(has_text="Camera 7").drag_to(wall.get_by_test_id("tile").nth(1))
+    expect(names).to_have_text(["Camera 1", "Camera 7", "Camera 4", "Camera 5"])
+    leaf.filter(has_text="Camera 2").press("Enter")
+    expect(names).to_have_text(["Camera 2", "Camera 7", "Camera 4", "Camera 5"])
+    wall.reload()
+    expect(names).to_have_text(["Camera 2", "Camera 7", "Camera 4", "Camera 5"])
+    wall.get_by_test_id("wall-4").click()
+    expect(names).to_have_count(7)
+    wall.get_by_test_id("wall-problems").click()
+    expect(names).to_have_text(["Camera 2"])
+    wall.get_by_test_id("wall-problems").click()
+    wall.get_by_test_id("wall-order").click()
+    expect(names).to_have_text([f"Camera {it}" for it in (1, 3, 4, 5, 6, 7, 2)])

@@ -8,6 +8,7 @@ import { problemsOf } from "../errors.js";
 import { button, confirmed } from "../forms.js";
 import { consumerForm } from "./consumer_form.js";
 import { mqttPanel } from "./mqtt.js";
+import { outputPanel } from "./outputs.js";
 import { consumerRow } from "./rows.js";
 import { webhookPanel } from "./webhooks.js";
 
@@ -48,21 +49,18 @@ const makeToken = it => confirmed(t("consumers.token.new"), t(it.token_made ? "c
   await read();
 });
 
-function panel(make) {
-  return it => {
-    place.replaceChildren(make(it, () => place.replaceChildren()));
-    place.firstElementChild.focus();
-    place.scrollIntoView({ block: "start" });
-  };
+function openPanel(panel, it) {
+  place.replaceChildren(panel(it, () => place.replaceChildren()));
+  place.firstElementChild.focus();
+  place.scrollIntoView({ block: "start" });
 }
-const webhooks = panel(webhookPanel), mqtt = panel(mqttPanel);
 
 async function read() {
   try {
     const found = await get("/api/consumers");
     scopes = found.scopes;
     const focused = document.activeElement?.dataset?.item;
-    items.replaceChildren(...found.consumers.map(it => consumerRow(it, { decide, makeToken, webhooks, mqtt })));
+    items.replaceChildren(...found.consumers.map(it => consumerRow(it, { decide, makeToken, webhooks: one => openPanel(webhookPanel, one), mqtt: one => openPanel(mqttPanel, one), outputs: one => openPanel(outputPanel, one) })));
     if (!found.consumers.length) items.append(h("li", { class: "none", text: t("consumers.none") }));
     if (focused) items.querySelector(`[data-item="${CSS.escape(focused)}"]`)?.focus();
     problem.hidden = true;

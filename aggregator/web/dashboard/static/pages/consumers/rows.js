@@ -42,13 +42,15 @@ function peopleText(it) {
   return [t("consumers.requested.by", { name: it.created_by, time: whenZone(it.created, zone) }), decided, t("consumers.ends", { time: whenZone(it.ends, zone) }), token].filter(Boolean).join(" · ");
 }
 
-export function consumerRow(it, { decide, makeToken, webhooks, mqtt }) {
+export function consumerRow(it, { decide, makeToken, webhooks, mqtt, outputs }) {
   const state = it.ended && ACTIONS[it.state] ? "ended" : it.state, own = it.created_by === data.user;
   const acts = (ACTIONS[it.state] || []).filter(action => !(it.ended && ["approved", "resumed"].includes(action)) && !(own && action === "approved"))
     .map(action => [action, t(own && action === "refused" ? "consumers.withdraw" : `consumers.${action}.do`)])
     .map(([action, text]) => button(text, () => decide(it, action), { test: `do-${action}`, "data-item": `${it.id}.${action}`, "aria-label": `${text}: ${it.name}` }));
   if (["active", "paused"].includes(it.state) && !it.ended)
     acts.unshift(button(t("consumers.token.new"), () => makeToken(it), { test: "make-token", "data-item": `${it.id}.token`, "aria-label": `${t("consumers.token.new")}: ${it.name}` }));
+  if (["active", "paused"].includes(it.state) && it.media.includes("live"))
+    acts.unshift(button(t("consumers.outputs"), () => outputs(it), { test: "open-outputs", "data-item": `${it.id}.outputs`, "aria-label": `${t("consumers.outputs")}: ${it.name}` }));
   if (["active", "paused"].includes(it.state))
     acts.unshift(button("MQTT", () => mqtt(it), { test: "open-mqtt", "data-item": `${it.id}.mqtt`, "aria-label": `MQTT: ${it.name}` }));
   if (["active", "paused"].includes(it.state))

@@ -36,6 +36,7 @@ BENCHMARKS = {
     "audit": "benchmarks.centre.audit",
     "dashboard": "benchmarks.centre.dashboard",
     "escalation": "benchmarks.centre.escalation",
+    "feeds": "benchmarks.centre.feeds",
     "redact": "benchmarks.redaction.redact",
     "search": "benchmarks.centre.search",
     "live": "benchmarks.redaction.live",

@@ -19,7 +19,7 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
-from aggregator.web.api.feeds import catalogue, consumers, feed, hls, video_outputs, webhooks
+from aggregator.web.api.feeds import asyncapi, catalogue, consumers, feed, hls, mqtt, video_outputs, webhooks
 from aggregator.web.api.feeds import clips as feed_clips
 from aggregator.web.api.feeds import live as consumer_live
 from aggregator.web.api.investigation import audit, case_footage, releases, search
@@ -95,6 +95,8 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(consumers.add, consumers=parts.feeds.consumers, devices=parts.feeds.gb28181),
         partial(feed.add, feed=parts.feeds.feed),
         partial(webhooks.add, webhooks=parts.feeds.webhooks),
+        partial(mqtt.add, mqtt=parts.feeds.mqtt),
+        asyncapi.add,
         partial(catalogue.add, catalogue=video.catalogue, limits=limits),
         partial(consumer_live.add, streams=video.streams, tickets=video.tickets, limits=limits),
         partial(hls.add, sessions=video.hls, limits=limits),

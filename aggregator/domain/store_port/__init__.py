@@ -24,7 +24,14 @@ from aggregator.domain.store_port.escalation import (
     NotificationWriter,
 )
 from aggregator.domain.store_port.events import EventReader, FleetReader, RetentionWriter
-from aggregator.domain.store_port.feeds import VideoOutputReader, VideoOutputWriter, WebhookReader, WebhookWriter
+from aggregator.domain.store_port.feeds import (
+    MqttReader,
+    MqttWriter,
+    VideoOutputReader,
+    VideoOutputWriter,
+    WebhookReader,
+    WebhookWriter,
+)
 from aggregator.domain.store_port.floor_plans import FloorPlanReader, FloorPlanWriter
 from aggregator.domain.store_port.quiet import QuietReader
 from aggregator.domain.store_port.releases import ReleaseReader, ReleaseWriter
@@ -45,6 +52,7 @@ class Writer(
     FloorPlanWriter,
     HandoverWriter,
     IngestWriter,
+    MqttWriter,
     ProcedureWriter,
     EscalationWriter,
     NotificationWriter,
@@ -72,6 +80,7 @@ class Reader(
     FleetReader,
     FloorPlanReader,
     HandoverReader,
+    MqttReader,
     ProcedureReader,
     QuietReader,
     NotificationReader,

@@ -7,6 +7,7 @@ import { t } from "../../shell/texts.js";
 import { problemsOf } from "../errors.js";
 import { button, confirmed } from "../forms.js";
 import { consumerForm } from "./consumer_form.js";
+import { mqttPanel } from "./mqtt.js";
 import { outputPanel } from "./outputs.js";
 import { consumerRow } from "./rows.js";
 import { webhookPanel } from "./webhooks.js";
@@ -59,7 +60,7 @@ async function read() {
     const found = await get("/api/consumers");
     scopes = found.scopes;
     const focused = document.activeElement?.dataset?.item;
-    items.replaceChildren(...found.consumers.map(it => consumerRow(it, { decide, makeToken, webhooks: one => openPanel(webhookPanel, one), outputs: one => openPanel(outputPanel, one) })));
+    items.replaceChildren(...found.consumers.map(it => consumerRow(it, { decide, makeToken, webhooks: one => openPanel(webhookPanel, one), mqtt: one => openPanel(mqttPanel, one), outputs: one => openPanel(outputPanel, one) })));
     if (!found.consumers.length) items.append(h("li", { class: "none", text: t("consumers.none") }));
     if (focused) items.querySelector(`[data-item="${CSS.escape(focused)}"]`)?.focus();
     problem.hidden = true;

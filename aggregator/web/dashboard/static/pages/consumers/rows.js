@@ -48,7 +48,7 @@ function platformRow(it) {
   return h("p", { class: it.problem ? "wrong" : "where", test: "gb28181", text: [text, problemText(it.problem)].filter(Boolean).join(" · ") });
 }
 
-export function consumerRow(it, { decide, makeToken, webhooks, outputs }) {
+export function consumerRow(it, { decide, makeToken, webhooks, mqtt, outputs }) {
   const state = it.ended && ACTIONS[it.state] ? "ended" : it.state, own = it.created_by === data.user;
   const acts = (ACTIONS[it.state] || []).filter(action => !(it.ended && ["approved", "resumed"].includes(action)) && !(own && action === "approved"))
     .map(action => [action, t(own && action === "refused" ? "consumers.withdraw" : `consumers.${action}.do`)])
@@ -57,6 +57,8 @@ export function consumerRow(it, { decide, makeToken, webhooks, outputs }) {
     acts.unshift(button(t("consumers.token.new"), () => makeToken(it), { test: "make-token", "data-item": `${it.id}.token`, "aria-label": `${t("consumers.token.new")}: ${it.name}` }));
   if (["active", "paused"].includes(it.state) && it.media.includes("live"))
     acts.unshift(button(t("consumers.outputs"), () => outputs(it), { test: "open-outputs", "data-item": `${it.id}.outputs`, "aria-label": `${t("consumers.outputs")}: ${it.name}` }));
+  if (["active", "paused"].includes(it.state))
+    acts.unshift(button("MQTT", () => mqtt(it), { test: "open-mqtt", "data-item": `${it.id}.mqtt`, "aria-label": `MQTT: ${it.name}` }));
   if (["active", "paused"].includes(it.state))
     acts.unshift(button(t("consumers.hooks"), () => webhooks(it), { test: "open-webhooks", "data-item": `${it.id}.webhooks`, "aria-label": `${t("consumers.hooks")}: ${it.name}` }));
   const second = it.state === "requested" && own && !it.ended ? h("p", { class: "note", text: t("consumers.second") }) : null;

@@ -15,9 +15,10 @@ from aggregator.app.video_out import VideoOut, video_out
 from aggregator.auth.account_service import RandomValues
 from aggregator.auth.rate_limiter import RateLimiter
 from aggregator.jobs.feed_jobs import FeedUseJobs
+from aggregator.jobs.job_runner import JobRunner
 from aggregator.jobs.mqtt_jobs import MqttJobs
 from aggregator.jobs.mqtt_states import MqttStates
-from aggregator.jobs.webhook_jobs import FeedRunner, WebhookJobs
+from aggregator.jobs.webhook_jobs import WebhookJobs
 from aggregator.notifications.webhook_client import WebhookClient
 from aggregator.services.feeds.consumer_access import ConsumerAccess
 from aggregator.services.feeds.consumer_service import ConsumerService
@@ -50,7 +51,7 @@ class Feeds:
     access: ConsumerAccess
     video: VideoOut
     gb28181: Gb28181Devices
-    jobs: FeedRunner
+    jobs: JobRunner
 
 
 def feeds(
@@ -84,7 +85,7 @@ def feeds(
     sending = WebhookJobs(reader, queue, sender, clock, chance.random, core.new_id)
     connect = feed_connector(core.settings, core.keys)
     publishing = MqttJobs(reader, queue, connect, access.areas, clock, MqttStates(reader, access.areas, clock))
-    jobs = FeedRunner((sending, publishing, FeedUseJobs(queue, clock)), clock, client=client)
+    jobs = JobRunner((sending, publishing, FeedUseJobs(queue, clock)), clock, close=client.close)
     sending.wake = publishing.wake = jobs.wake.set
     broker = core.settings.broker
     place = BrokerPlace(broker.host, broker.port, isinstance(broker, EmbeddedBroker))

@@ -51,7 +51,8 @@ class AuditLogWriter:
             StoreError: It could not be recorded: nothing may be shown.
         """
         try:
-            await asyncio.wait_for(asyncio.wrap_future(self.put(entry)), WRITE_TIMEOUT_S)
+            async with asyncio.timeout(WRITE_TIMEOUT_S):
+                await asyncio.wrap_future(self.put(entry))
         except TimeoutError as error:
             raise StoreError("the store does not answer") from error
 

@@ -113,7 +113,8 @@ class CommandClient:
         try:
             message = pack(command, topics, self.keys.signing)
             self.posts.put(topics.command(command.name), message, retain=False)
-            return await asyncio.wait_for(answer, self.answer_s)
+            async with asyncio.timeout(self.answer_s):
+                return await answer
         except TimeoutError as error:
             text = f"the box did not answer within {self.answer_s:g} s; it may be offline"
             raise CommandError(text, sentence="error.box_silent", seconds=f"{self.answer_s:g}") from error

@@ -72,7 +72,8 @@ class WriteQueue(Generic[Owner]):
             StoreError: The queue is full or closed, or the writer does not answer.
         """
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(self.submit(work)), WRITE_TIMEOUT_S)
+            async with asyncio.timeout(WRITE_TIMEOUT_S):
+                return await asyncio.wrap_future(self.submit(work))
         except TimeoutError as error:
             raise StoreError("the store does not answer") from error
 

@@ -35,7 +35,8 @@ class FeedTail:
         if self._poller is None or self._poller.done():
             self._poller = asyncio.get_running_loop().create_task(self._poll())
         try:
-            await asyncio.wait_for(news.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await news.wait()
         except TimeoutError:
             return
         finally:

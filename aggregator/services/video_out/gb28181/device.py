@@ -83,7 +83,8 @@ class Gb28181Device:
                 self._lost("internal error; the log says more")
             pause_s = max(pauses.next_s(), REFUSED_PAUSE_S if self.state == "refused" else 0.0)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), pause_s)
+                async with asyncio.timeout(pause_s):
+                    await self._changed.wait()
 
     def check(self) -> None:
         """What the platform may get has changed: look at once."""
@@ -169,7 +170,8 @@ class _Session:
             if self._problem or device.state in ("lost", "refused"):
                 raise FeedError(self._problem or agent.registration.problem)
             with suppress(TimeoutError):
-                work = await asyncio.wait_for(self._inbox.get(), max(0.0, min(agent.due_s(), self._cameras_s) - now_s))
+                async with asyncio.timeout(max(0.0, min(agent.due_s(), self._cameras_s) - now_s)):
+                    work = await self._inbox.get()
                 work(device.now_s())
 
     async def close(self) -> None:

@@ -94,7 +94,8 @@ class AlertChangeLog:
         if (number, counted) == (self.number, self.counted):
             news = self._news
             try:
-                await asyncio.wait_for(news.wait(), timeout_s)
+                async with asyncio.timeout(timeout_s):
+                    await news.wait()
             except TimeoutError:
                 return
 

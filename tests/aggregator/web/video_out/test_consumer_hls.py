@@ -11,10 +11,24 @@ import av
 import pytest
 from agg_support import Web, plain_client, wait_until
 from live_video import SIZE, FakeVideoBox
+from npm_kit import npm_file
+from playwright.sync_api import Page
 from web.video_out.video_kit import LIVE, Approved, approved, change, logged, video_site
 
 from aggregator.services.video_out.hls import sessions
 from aggregator.services.video_out.hls.window import PART_TARGET_S, TARGET_S
+
+HLS_JS = ("hls.js@1.7.4", "package/dist/hls.min.js")
+PLAY_JS = """address => {
+  const video = document.querySelector('video'), hls = new Hls({ lowLatencyMode: true });
+  window.fatal = [];
+  hls.on(Hls.Events.ERROR, (_, it) => it.fatal && window.fatal.push(it.details));
+  video.addEventListener('playing', () => (window.began ??= video.currentTime));
+  hls.loadSource(address);
+  hls.attachMedia(video);
+  hls.once(Hls.Events.MANIFEST_PARSED, () => video.play());
+}"""
+FETCH_JS = "async address => (await (await fetch(address)).body.getReader().read()).value.length"
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +64,23 @@ def test_a_player_plays_it(web: Web, box: FakeVideoBox, consumer: Approved) -> N
     assert times == sorted(times)
     assert times[-1] - times[0] == pytest.approx(39 / 15, abs=0.2)
     assert [it.detail["output"] for it in logged(web, consumer)][:1] == ["hls"]
+
+
+def test_a_page_of_another_origin_plays_it_with_hls_js(
+    web: Web, box: FakeVideoBox, consumer: Approved, page: Page
+) -> None:
+    oidc = web.parts.core.settings.oidc
+    assert oidc is not None
+    page.goto(f"{oidc.issuer}/.well-known/openid-configuration")  # of another server
+    page.set_content("<video muted></video>")
+    page.add_script_tag(content=npm_file(*HLS_JS))
+    made = consumer.client.post(f"{LIVE}/ticket").json()
+    page.evaluate(PLAY_JS, web.url + made["hls"])
+    page.wait_for_function("window.fatal.length || document.querySelector('video').currentTime > window.began + 1")
+    shown = "() => { const it = document.querySelector('video'); return [it.videoWidth, it.videoHeight]; }"
+    assert (page.evaluate("window.fatal"), page.evaluate(shown)) == ([], list(SIZE))
+    assert page.evaluate(FETCH_JS, web.url + made["mp4"]) > 0
+    page.goto("about:blank")
 
 
 def test_parts_and_segments_hold_the_rules_of_low_latency(web: Web, box: FakeVideoBox, consumer: Approved) -> None:

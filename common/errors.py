@@ -50,6 +50,7 @@
     │   └── CursorExpired    what follows a cursor is not kept any more; gives the oldest cursor
     ├── Forbidden            that is not among your roles
     └── LoginError           a log-in that failed (never names which half was wrong)
+        ├── CertificateRefused the client certificate is missing, or not the right one; says which
         └── LoginThrottled   too many tries; gives the time to wait
 
 Foreign exceptions are mapped to these once, in the module that meets them.
@@ -310,6 +311,10 @@ class Forbidden(PaifangError):
 
 class LoginError(PaifangError):
     """A log-in that failed; never names which half was wrong."""
+
+
+class CertificateRefused(LoginError):
+    """A request with a valid token lacks its client certificate, or has another one; the text says which."""
 
 
 class LoginThrottled(LoginError):

@@ -9,6 +9,8 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from aggregator.auth.client_certificate import HEADER as CERTIFICATE
+
 if TYPE_CHECKING:
     from aggregator.settings.aggregator import Http
 
@@ -61,10 +63,13 @@ class Clients:
         self.host = http.public_url.partition("://")[2].rstrip("/").lower()
 
     def seen(self, scope: Scope) -> Scope:
-        """The request as it is to be judged: its client's own address, and the scheme that browsers use."""
+        """The request as it is to be judged: its client's own address and certificate, and the scheme of browsers."""
         changed = dict(scope)
         client = scope.get("client")
-        if client is not None and self._trusted(_address(client[0])):
+        trusted = client is not None and self._trusted(_address(client[0]))
+        if not trusted:  # nobody else may say which certificate a client has
+            changed["headers"] = [it for it in scope["headers"] if it[0].lower() != CERTIFICATE.encode()]
+        if client is not None and trusted:
             forwarded = Headers(scope=scope).getlist("x-forwarded-for")
             changed["client"] = (self._behind(client[0], ",".join(forwarded)), 0)
         if self.secure:

@@ -7,7 +7,7 @@ The table in `aggregator.web.route_permissions` says who may use which route. Ac
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from starlette.concurrency import run_in_threadpool
@@ -18,12 +18,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.client_address import Clients, address_of, session_of
+from aggregator.auth.client_certificate import HEADER as CERTIFICATE
 from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.feeds.consumer import Consumer
 from aggregator.web.error_page import error_page
 from aggregator.web.first_pages import PAGES, first_page, login_address
 from aggregator.web.route_permissions import ROUTES, RoutePolicy, find, methods_of
-from common.errors import Forbidden, LoginThrottled, StoreError
+from common.errors import CertificateRefused, Forbidden, LoginThrottled, StoreError
 
 BEARER = "bearer "
 METRICS = "/metrics"
@@ -53,10 +54,11 @@ HSTS = ("Strict-Transport-Security", "max-age=31536000")
 class ConsumerTokens(Protocol):
     """Knows who a consumer's token belongs to."""
 
-    def who(self, token: str, address: str) -> Consumer | None:
-        """The consumer of a token.
+    def who(self, token: str, address: str, certificates: Sequence[str]) -> Consumer | None:
+        """The consumer of a token, which may have to come with a client certificate.
 
         Raises:
+            CertificateRefused: It did not.
             Forbidden: It gets nothing now.
             LoginThrottled: Too many wrong tokens from this address.
         """
@@ -141,18 +143,21 @@ class AuthMiddleware:
 
     def _consumer_refusal(self, scope: Scope, rule: RoutePolicy, words: dict[str, str]) -> Response | None:
         """As `_refusal`, for a route of consumers: neither a session nor a user's token opens it."""
-        header = Headers(scope=scope).get("authorization", "")
+        headers = Headers(scope=scope)
+        header = headers.get("authorization", "")
         token = header[len(BEARER) :].strip() if header.lower().startswith(BEARER) else ""
         ticket = HTTPConnection(scope).query_params.get("ticket", "") if rule.link and not token else ""
         found = None
         try:
             if self._consumers is not None and token:
-                found = self._consumers.who(token, _address(scope))
+                found = self._consumers.who(token, _address(scope), headers.getlist(CERTIFICATE))
             elif self._consumers is not None and ticket:
                 camera = f"{words['site']}/{words['box']}/{words['camera']}"
                 found = self._consumers.holder(ticket, camera, _address(scope))
         except Forbidden as error:
             return _answer(403, str(error))
+        except CertificateRefused as error:
+            return _answer(401, str(error))
         if found is None:
             return _answer(401, "send the token of a consumer as 'Authorization: Bearer TOKEN'")
         scope.setdefault("state", {}).update(user=f"consumer:{found.name}", consumer=found)

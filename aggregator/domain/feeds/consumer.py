@@ -6,6 +6,7 @@ approved takes a new consumer.
 
 from __future__ import annotations
 
+import re
 from typing import Literal, get_args
 
 import msgspec
@@ -76,6 +77,8 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
         decided_by: Who approved or refused it; never who requested it.
         token_hash: SHA-256 of its token; None: it has none.
         version: Rises with each change.
+        certificate: SHA-256 of the DER of the client certificate that requests with the token must carry, lower-case
+            hexadecimal; None: they need none.
     """
 
     id: str
@@ -95,6 +98,12 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     token_hash: str | None = None
     token_ns: int = 0
     version: int = 1
+    certificate: str | None = None
+
+    @property
+    def credentials(self) -> tuple[str | None, str | None]:
+        """What opens its feed and its streams; what was opened before they changed ends."""
+        return self.token_hash, self.certificate
 
     def ended(self, now_ns: int) -> bool:
         """Whether its time is over."""
@@ -155,6 +164,30 @@ def with_token(it: Consumer, token_hash: str, now_ns: int) -> Consumer:
     Raises:
         FeedConflict: It is not approved, or over.
     """
-    if it.state not in ("active", "paused") or it.ended(now_ns):
-        raise FeedConflict("only an approved consumer whose end has not passed gets a token")
+    _check_approved(it, now_ns)
     return msgspec.structs.replace(it, token_hash=token_hash, token_ns=now_ns, version=it.version + 1)
+
+
+def with_certificate(it: Consumer, fingerprint: str | None, now_ns: int) -> Consumer:
+    """A consumer whose requests must carry the client certificate with this SHA-256; None: they need none.
+
+    Args:
+        it: The consumer before.
+        fingerprint: 64 hexadecimal digits; colons may stand between them, as openssl prints them.
+        now_ns: The present.
+
+    Raises:
+        FeedConflict: It is not approved, or over.
+        FeedError: That is no SHA-256.
+    """
+    _check_approved(it, now_ns)
+    if fingerprint is not None:
+        fingerprint = fingerprint.rpartition("=")[2].replace(":", "").strip().lower()
+        if re.fullmatch("[0-9a-f]{64}", fingerprint) is None:
+            raise FeedError("fingerprint: write the SHA-256 of the certificate, 64 hexadecimal digits")
+    return msgspec.structs.replace(it, certificate=fingerprint, version=it.version + 1)
+
+
+def _check_approved(it: Consumer, now_ns: int) -> None:
+    if it.state not in ("active", "paused") or it.ended(now_ns):
+        raise FeedConflict("only an approved consumer whose end has not passed has a token and a certificate")

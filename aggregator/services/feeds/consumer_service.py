@@ -131,6 +131,22 @@ class ConsumerService:
         await self._replace(before, after, self._entry(caller, before, "token made"))
         return after, text
 
+    async def set_certificate(self, caller: Principal, consumer_id: str, fingerprint: str | None) -> Consumer:
+        """Require a client certificate by its SHA-256, or none any more; what is open ends.
+
+        It only narrows what two people have approved, so that one is enough.
+
+        Raises:
+            FeedConflict: The consumer is not approved, or has changed meanwhile.
+            FeedError: That is no SHA-256, or there is no consumer within the caller's reach.
+        """
+        before = await self.find(caller, consumer_id)
+        after = rules.with_certificate(before, fingerprint, self.clock.wall_ns())
+        more = {"certificate": after.certificate} if after.certificate else {}
+        what = "certificate set" if more else "certificate removed"
+        await self._replace(before, after, self._entry(caller, before, what, more))
+        return after
+
     async def find(self, caller: Principal, consumer_id: str) -> Consumer:
         """A consumer within the caller's reach.
 

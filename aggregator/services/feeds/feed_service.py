@@ -112,11 +112,11 @@ class FeedService:
 
     async def follow(self, consumer: Consumer, after: int, limit: int, wait_s: float) -> FeedPage:
         """As `read`, within a stream: it is no request of its own."""
-        page = await self._scan(consumer.id, after, limit)
+        page = await self._scan(consumer, after, limit)
         until_s = asyncio.get_running_loop().time() + wait_s
         while not page.entries and page.end and (left_s := until_s - asyncio.get_running_loop().time()) > 0:
             await self.tail.wait(page.next, left_s)  # what came may not be for this consumer
-            page = await self._scan(consumer.id, page.next, limit)
+            page = await self._scan(consumer, page.next, limit)
         if page.entries or page.next != after:
             await self._take(consumer, page)
         return page
@@ -148,17 +148,19 @@ class FeedService:
         """The CloudEvents object that a consumer is handed."""
         return cloud_event(consumer, entry)
 
-    async def _scan(self, consumer_id: str, after: int, limit: int) -> FeedPage:
+    async def _scan(self, asking: Consumer, after: int, limit: int) -> FeedPage:
         """Read on until there is something for the consumer, or the end, or enough was read."""
         page = FeedPage([], after, False)
         for _ in range(MOST_SCANS):
-            page = await asyncio.to_thread(self._page, consumer_id, page.next, limit)
+            page = await asyncio.to_thread(self._page, asking, page.next, limit)
             if page.entries or page.end:
                 break
         return page
 
-    def _page(self, consumer_id: str, after: int, limit: int) -> FeedPage:
-        consumer = self.serving(consumer_id)
+    def _page(self, asking: Consumer, after: int, limit: int) -> FeedPage:
+        consumer = self.serving(asking.id)
+        if consumer.credentials != asking.credentials:
+            raise Forbidden("the token or the certificate of this consumer was replaced")
         limit = min(limit, self._left(consumer))
         found = self.reader.feed_entries(after, SCAN)
         span = self.reader.feed_span()  # later than the entries: what was erased before them is seen as erased

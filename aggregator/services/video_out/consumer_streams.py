@@ -47,7 +47,7 @@ class Opening:
     Attributes:
         output: How it is handed over.
         address: To whom: the client's address, or the host that it is sent to.
-        by_token: It ends with the token that opened it; an output of an administrator does not.
+        by_token: It ends with the token and certificate that opened it; an output of an administrator does not.
     """
 
     consumer: Consumer
@@ -165,7 +165,7 @@ class ConsumerStreams:
         return (
             now is not None
             and now.serves(self.clock.wall_ns())
-            and (not asked.by_token or now.token_hash == asked.consumer.token_hash)
+            and (not asked.by_token or now.credentials == asked.consumer.credentials)
         )
 
     async def _watch(self, asked: Opening, stream: ConsumerStream) -> None:

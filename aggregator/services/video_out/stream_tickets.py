@@ -1,7 +1,7 @@
 """Tickets in addresses, for players that cannot send headers: they open one camera for one consumer, soon.
 
-A ticket is `CONSUMER.EXPIRY.MAC`; the MAC (HMAC-SHA-256) covers both, the camera, and the hash of the consumer's
-present token, so that it ends with the token. Nothing is stored.
+A ticket is `CONSUMER.EXPIRY.MAC`; the MAC (HMAC-SHA-256) covers both, the camera, and the hashes of the consumer's
+present token and client certificate, so that it ends with either. Nothing is stored.
 """
 
 from __future__ import annotations
@@ -55,4 +55,5 @@ class StreamTickets:
         return consumer if hmac.compare_digest(mac.encode(), good.encode()) else None
 
     def _mac(self, consumer: Consumer, camera: str, expiry_s: int) -> str:
-        return self.keys.ticket(USE, f"{consumer.id}\0{camera}\0{expiry_s}\0{consumer.token_hash}")
+        words = (consumer.id, camera, str(expiry_s), consumer.token_hash or "", consumer.certificate or "")
+        return self.keys.ticket(USE, "\0".join(words))

@@ -22,6 +22,7 @@ consumers = table(
     *integers("decided_ns"),
     Column("token_hash", TEXT, unique=True),
     *integers("token_ns", "version"),
+    Column("certificate", TEXT),
     CheckConstraint("state IN ('requested', 'active', 'paused', 'revoked', 'refused')"),
     CheckConstraint("decided_by <> created_by"),
     CheckConstraint("state IN ('requested', 'refused') OR decided_by <> ''"),

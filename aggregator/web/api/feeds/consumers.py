@@ -44,3 +44,17 @@ def add(app: FastAPI, consumers: ConsumerService, devices: Gb28181Devices) -> No
         """Make a consumer's token, which is shown once; the one before ends at once."""
         made, text = await consumers.make_token(caller, consumer_id)
         return models.ConsumerTokenResponse(id=made.id, token=text)
+
+    @app.put("/api/consumers/{consumer_id}/certificate", tags=TAGS, responses=errors(409))
+    async def set_consumer_certificate(
+        consumer_id: IdPath, caller: Who, wanted: models.CertificateRequest
+    ) -> models.CertificateResponse:
+        """Require a client certificate beside the token; open streams end."""
+        made = await consumers.set_certificate(caller, consumer_id, wanted.fingerprint)
+        return models.CertificateResponse(id=made.id, certificate=made.certificate)
+
+    @app.delete("/api/consumers/{consumer_id}/certificate", tags=TAGS, responses=errors(409))
+    async def remove_consumer_certificate(consumer_id: IdPath, caller: Who) -> models.CertificateResponse:
+        """Require no client certificate any more; open streams end."""
+        made = await consumers.set_certificate(caller, consumer_id, None)
+        return models.CertificateResponse(id=made.id, certificate=made.certificate)

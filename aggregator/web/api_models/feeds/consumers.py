@@ -45,8 +45,8 @@ _WANTED = {
 }  # fmt: skip
 _SHOWN = _WANTED | {
     "ends": "2027-11-23T08:00:00.000000000Z", "id": ID, "state": "requested", "ended": False, "created_by": "li",
-    "created": _TIME, "decided_by": "", "decided": None, "token_made": None, "events_this_hour": 0, "last_read": None,
-    "lag": None,
+    "created": _TIME, "decided_by": "", "decided": None, "token_made": None, "certificate": None, "events_this_hour": 0,
+    "last_read": None, "lag": None,
     "gb28181": [{
         "device": "34020000001110000001", "platform": "platform.example:5060", "state": "registered", "problem": "",
         "strangers": 0,
@@ -134,6 +134,9 @@ class ConsumerResponse(ResponseModel):
     decided_by: str = Field(description="Who approved or refused it; empty: nobody yet.")
     decided: Time | None
     token_made: Time | None = Field(description="When its token was made; null: it has none.")
+    certificate: str | None = Field(
+        description="SHA-256 of the client certificate that its requests must carry; null: none."
+    )
     events_this_hour: int
     last_read: Time | None = Field(description="When it last got a part of the feed.")
     lag: int | None = Field(description="Entries of the feed that it has not read; null: it has read nothing yet.")
@@ -149,8 +152,8 @@ class ConsumerResponse(ResponseModel):
             media=list(chosen.media), requests_per_minute=it.requests_per_minute, events_per_hour=it.events_per_hour,
             ends=to_rfc3339(it.ends_ns), state=it.state, ended=it.ended(now_ns), created_by=it.created_by,
             created=to_rfc3339(it.created_ns), decided_by=it.decided_by, decided=optional_time(it.decided_ns or None),
-            token_made=optional_time(it.token_ns or None), events_this_hour=shown.use.events,
-            last_read=optional_time(shown.use.seen_ns or None), lag=shown.lag,
+            token_made=optional_time(it.token_ns or None), certificate=it.certificate,
+            events_this_hour=shown.use.events, last_read=optional_time(shown.use.seen_ns or None), lag=shown.lag,
             gb28181=[Gb28181Response.of(device) for device in devices],
         )  # fmt: skip
 
@@ -180,6 +183,23 @@ class ConsumerTokenResponse(ResponseModel):
 
     id: Id
     token: str
+
+
+class CertificateRequest(RequestModel):
+    """The client certificate that a consumer must have."""
+
+    model_config = RequestModel.model_config | example(fingerprint="5F" * 32)
+
+    fingerprint: Text = Field(description="SHA-256 of its DER, 64 hexadecimal digits; colons may stand between them.")
+
+
+class CertificateResponse(ResponseModel):
+    """The client certificate of a consumer after a change."""
+
+    model_config = example(id=ID, certificate="5f" * 32)
+
+    id: Id
+    certificate: str | None
 
 
 class DecisionRequest(RequestModel):

@@ -20,6 +20,7 @@ from aggregator.domain.feeds.consumer import (
     State,
     changed,
     check,
+    with_certificate,
     with_token,
 )
 from aggregator.domain.feeds.feed_entry import SHARED, FeedEntry
@@ -152,3 +153,17 @@ def test_the_body_is_a_cloud_event_with_a_picture_only_where_it_was_approved() -
     assert "track" not in plain["data"]
     with_pictures = consumer(selection=Selection(places=("village",), media=("pictures",)))
     assert feed_entry.cloud_event(with_pictures, entry())["picture"] == f"/api/feed/pictures/{entry().ref}"
+
+
+def test_a_certificate_is_required_and_removed_for_an_approved_consumer_only() -> None:
+    printed = "sha256 Fingerprint=" + ":".join(["5F"] * 32)
+    required = with_certificate(consumer(token_hash="hash"), printed, NOW)
+    assert (required.certificate, required.version) == ("5f" * 32, 2)
+    assert required.credentials != consumer(token_hash="hash").credentials
+    assert with_certificate(required, None, NOW).certificate is None
+    for text in ("", "5f" * 31, "5f" * 32 + "0", "x" * 64, "５" * 64):
+        with pytest.raises(FeedError, match="fingerprint: write the SHA-256"):
+            with_certificate(consumer(), text, NOW)
+    for other, now_ns in ((consumer("requested"), NOW), (consumer("revoked"), NOW), (consumer(), NOW + DAY_NS)):
+        with pytest.raises(FeedConflict):
+            with_certificate(other, printed, now_ns)

@@ -99,13 +99,26 @@ def test_a_consumer_that_may_not_any_more_gets_nothing_more(
     assert consumer.client.get(f"{LIVE}/stream.mp4").status_code in (401, 403)
 
 
-def test_a_new_token_ends_what_the_one_before_opened(web: Web, box: FakeVideoBox, consumer: Approved) -> None:
+def renew(web: Web, consumer: Approved, what: str) -> None:
+    """A new token, or a client certificate that is required from now on."""
+    with web.logged_in() as admin:
+        path = f"/api/consumers/{consumer.id}/{what}"
+        answer = admin.post(path) if what == "token" else admin.put(path, json={"fingerprint": "5f" * 32})
+        assert answer.is_success, answer.text
+
+
+@pytest.mark.parametrize("what", ["token", "certificate"])
+def test_what_was_opened_ends_with_its_token_and_certificate(
+    web: Web, box: FakeVideoBox, consumer: Approved, what: str
+) -> None:
+    ticket = consumer.client.post(f"{LIVE}/ticket").json()["mp4"]
     with consumer.client.stream("GET", f"{LIVE}/stream.mp4") as answer:
         pieces = answer.iter_raw()
         next(pieces)
-        with web.logged_in() as admin:
-            assert admin.post(f"/api/consumers/{consumer.id}/token").status_code == 201
+        renew(web, consumer, what)
         drain(pieces)
+    with plain_client(web.url) as player:
+        assert player.get(ticket).status_code == 401
 
 
 def test_only_what_was_approved_is_opened(web: Web, box: FakeVideoBox, consumer: Approved) -> None:

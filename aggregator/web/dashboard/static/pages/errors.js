@@ -6,6 +6,7 @@ import { has, t } from "../shell/texts.js";
 const SENTENCES = [
   [/^is missing|Field required|at least 1 character/, "missing"],
   [/must lie in the future, at most (?<days>\d+) days/, "ends"],
+  [/SHA-256 of the certificate/, "fingerprint"],
   [/a consumer of that name/, "consumer_name"],
   [/begin with one of rtmp|no spaces, control|RTMP (has|needs)|user and password must/, "output_address"],
   [/use rtmps:/, "output_tls"],

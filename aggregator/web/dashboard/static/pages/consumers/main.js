@@ -6,6 +6,7 @@ import { setQuery } from "../../shell/scope.js";
 import { t } from "../../shell/texts.js";
 import { problemsOf } from "../errors.js";
 import { button, confirmed } from "../forms.js";
+import { certificateForm } from "./certificate.js";
 import { consumerForm } from "./consumer_form.js";
 import { mqttPanel } from "./mqtt.js";
 import { outputPanel } from "./outputs.js";
@@ -55,12 +56,22 @@ function openPanel(panel, it) {
   place.scrollIntoView({ block: "start" });
 }
 
+function openCertificate(it) {
+  place.replaceChildren(certificateForm(it, async text => {
+    place.replaceChildren();
+    status.textContent = text || "";
+    if (text) await read();
+  }));
+  place.querySelector("input").focus();
+  place.scrollIntoView({ block: "start" });
+}
+
 async function read() {
   try {
     const found = await get("/api/consumers");
     scopes = found.scopes;
     const focused = document.activeElement?.dataset?.item;
-    items.replaceChildren(...found.consumers.map(it => consumerRow(it, { decide, makeToken, webhooks: one => openPanel(webhookPanel, one), mqtt: one => openPanel(mqttPanel, one), outputs: one => openPanel(outputPanel, one) })));
+    items.replaceChildren(...found.consumers.map(it => consumerRow(it, { decide, makeToken, certificate: openCertificate, webhooks: one => openPanel(webhookPanel, one), mqtt: one => openPanel(mqttPanel, one), outputs: one => openPanel(outputPanel, one) })));
     if (!found.consumers.length) items.append(h("li", { class: "none", text: t("consumers.none") }));
     if (focused) items.querySelector(`[data-item="${CSS.escape(focused)}"]`)?.focus();
     problem.hidden = true;

@@ -40,7 +40,7 @@ function usedText(it) {
 function peopleText(it) {
   const decided = !it.decided_by ? "" : t(it.state === "refused" ? "consumers.refused.by" : "consumers.approved.by", { name: it.decided_by, time: whenZone(it.decided, zone) });
   const token = it.token_made ? t("consumers.token.made", { time: whenZone(it.token_made, zone) }) : it.state === "active" ? t("consumers.token.none") : "";
-  return [t("consumers.requested.by", { name: it.created_by, time: whenZone(it.created, zone) }), decided, t("consumers.ends", { time: whenZone(it.ends, zone) }), token].filter(Boolean).join(" · ");
+  return [t("consumers.requested.by", { name: it.created_by, time: whenZone(it.created, zone) }), decided, t("consumers.ends", { time: whenZone(it.ends, zone) }), token, it.certificate && t("consumers.certificate.required")].filter(Boolean).join(" · ");
 }
 
 function platformRow(it) {
@@ -48,11 +48,13 @@ function platformRow(it) {
   return h("p", { class: it.problem ? "wrong" : "where", test: "gb28181", text: [text, problemText(it.problem)].filter(Boolean).join(" · ") });
 }
 
-export function consumerRow(it, { decide, makeToken, webhooks, mqtt, outputs }) {
+export function consumerRow(it, { decide, makeToken, certificate, webhooks, mqtt, outputs }) {
   const state = it.ended && ACTIONS[it.state] ? "ended" : it.state, own = it.created_by === data.user;
   const acts = (ACTIONS[it.state] || []).filter(action => !(it.ended && ["approved", "resumed"].includes(action)) && !(own && action === "approved"))
     .map(action => [action, t(own && action === "refused" ? "consumers.withdraw" : `consumers.${action}.do`)])
     .map(([action, text]) => button(text, () => decide(it, action), { test: `do-${action}`, "data-item": `${it.id}.${action}`, "aria-label": `${text}: ${it.name}` }));
+  if (["active", "paused"].includes(it.state) && !it.ended)
+    acts.unshift(button(t("consumers.certificate"), () => certificate(it), { test: "open-certificate", "data-item": `${it.id}.certificate`, "aria-label": `${t("consumers.certificate")}: ${it.name}` }));
   if (["active", "paused"].includes(it.state) && !it.ended)
     acts.unshift(button(t("consumers.token.new"), () => makeToken(it), { test: "make-token", "data-item": `${it.id}.token`, "aria-label": `${t("consumers.token.new")}: ${it.name}` }));
   if (["active", "paused"].includes(it.state) && it.media.includes("live"))

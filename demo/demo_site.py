@@ -152,6 +152,7 @@ def aggregator_settings(http_port: int, broker_port: int) -> str:
             "data": "aggregator",
             "http": {"port": http_port},
             "broker": {"kind": "embedded", "port": broker_port},
+            "feeds": {"networks": ["127.0.0.0/8"]},  # receivers of an integrator who tries the feeds on this machine
             "sites": {SITE: {"name": "Paifang village", "timezone": TIMEZONE, "grammars": GRAMMARS}},
         },
         sort_keys=False,

@@ -14,8 +14,8 @@ from common.secret import Secret
 from demo import drawn_gate
 from demo.demo_site import SITE
 
-ROLES = {"supervisor": "supervisor", "approver": "approver"}
-"""User → role. One person alone never gets an unredacted copy, so a second one is needed to see how that works."""
+ROLES = {"supervisor": "supervisor", "approver": "approver", "administrator": "admin"}
+"""User → role. One person alone gets no unredacted copy and connects no other platform: that needs a second one."""
 TIMEOUT_S = 10.0
 
 

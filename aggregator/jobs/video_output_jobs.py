@@ -56,6 +56,7 @@ class VideoOutputRunner:
     wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict, init=False)
     _ending: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+    _sending: set[str] = field(default_factory=set, init=False)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -72,20 +73,27 @@ class VideoOutputRunner:
             StoreError: They cannot be read; what runs goes on.
         """
         self.wake.clear()  # not later: what is set from here on may not be read yet
-        now_ns = self.clock.wall_ns()
+        now_ns, sent = self.clock.wall_ns(), set(self._sending)
         wanted = {it.id: it for it in await asyncio.to_thread(self.reader.wanted_video_outputs, now_ns, MOST_AT_ONCE)}
-        self._ending |= {self._tasks.pop(output_id) for output_id in self._tasks.keys() - wanted.keys()}
+        # Paused and resumed since the last turn: the row says that it does not send, so it ends and begins again.
+        again = {it.id for it in wanted.values() if it.id in sent and not it.sending_ns}
+        self._end((self._tasks.keys() - wanted.keys()) | (self._tasks.keys() & again))
         self._ending = {it for it in self._ending if not it.done()}
         for task in self._ending:  # again: before Python 3.12 `asyncio.wait_for` may lose a cancellation
             task.cancel()
         for it in wanted.values():
-            if it.id not in self._tasks and it.next_ns <= now_ns:
+            if it.id not in self._tasks.keys() | again and it.next_ns <= now_ns:
                 task = self._tasks[it.id] = asyncio.create_task(self._push(it))
                 task.add_done_callback(partial(self._done, it.id))
+
+    def _end(self, output_ids: set[str]) -> None:
+        self._sending -= output_ids
+        self._ending |= {self._tasks.pop(it) for it in output_ids}
 
     def _done(self, output_id: str, task: asyncio.Task[None]) -> None:
         if self._tasks.get(output_id) is task:
             del self._tasks[output_id]
+            self._sending.discard(output_id)
 
     async def _push(self, output: LiveOutput) -> None:
         """One attempt, from its begin to its end; what came of it is stored, unless somebody has ended it."""
@@ -112,6 +120,7 @@ class VideoOutputRunner:
 
         async def begun() -> None:
             await self._store(output.id, lambda it: rules.begun(it, self.clock.wall_ns()))
+            self._sending.add(output.id)
 
         await self.pusher.run(consumer, key, target, begun)
 

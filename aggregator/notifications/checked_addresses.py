@@ -10,7 +10,7 @@ from functools import partial
 
 from aggregator.notifications.addresses import named, permitted
 
-PRIVATE = "the host is in a private network"
+PRIVATE = "the host is in a private network that the setting feeds.networks does not name"
 
 
 class AddressForbidden(Exception):

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from edge_kit import make_clip
 
+from aggregator.notifications.addresses import permitted
 from aggregator.settings import aggregator as aggregator_config
 from common.errors import SourceError
 from demo import demo_site, drawn_gate, sample_clips
@@ -106,7 +107,9 @@ def test_the_villages_settings_are_valid(tmp_path: Path) -> None:
     assert [camera.id for camera in box.cameras] == [role.camera for role in demo_site.ROLES]
     assert {camera.watch for camera in box.cameras} == {"every-frame", "key-frames"}
     (tmp_path / "aggregator.yaml").write_text(demo_site.aggregator_settings(8080, 1883))
-    assert aggregator_config.load(tmp_path / "aggregator.yaml").sites[demo_site.SITE].timezone == demo_site.TIMEZONE
+    aggregator = aggregator_config.load(tmp_path / "aggregator.yaml")
+    assert aggregator.sites[demo_site.SITE].timezone == demo_site.TIMEZONE
+    assert permitted("127.0.0.1", aggregator.feeds.networks), "receivers of feeds on the same machine"
 
 
 def test_own_sources_become_cameras() -> None:

@@ -21,6 +21,7 @@ from playwright.sync_api import Page, expect
 from port_kit import free_port
 from receivers import FeedReceiver, feed_receiver
 
+from aggregator.notifications.checked_addresses import PRIVATE
 from aggregator.notifications.webhook_signature import SigningSecret
 from aggregator.notifications.webhook_signature import headers as signature_headers
 from common.clock import SystemClock
@@ -179,7 +180,7 @@ def test_a_private_address_is_refused_at_the_handshake(web: Web, admin: httpx2.C
     """The tests' settings name loopback only."""
     made = consumer(web, admin)
     answer = admin.post(f"/api/consumers/{made['id']}/webhooks", json={"url": "https://10.0.0.1/x"})
-    assert (answer.json()["state"], answer.json()["problem"]) == ("unconfirmed", "the host is in a private network")
+    assert (answer.json()["state"], answer.json()["problem"]) == ("unconfirmed", PRIVATE)
 
 
 def test_webhooks_lie_within_what_an_administrator_administers(

@@ -14,6 +14,8 @@ from services.video_out.push_kit import Receiver, listening
 from web.test_consumers_web import request
 from web.video_out.video_kit import BOX, SITE, Approved, approved, change, logged, video_site
 
+from aggregator.notifications.checked_addresses import PRIVATE
+
 CAMERA = {"site": SITE, "box": BOX, "camera": "front"}
 
 
@@ -126,7 +128,7 @@ def test_outputs_lie_within_what_an_administrator_administers_and_are_bounded(
     ).status_code == 409  # fmt: skip
     found = admin.get(f"/api/consumers/{consumer.id}/video-outputs").json()
     assert [it["id"] for it in found["cameras"]] == ["back", "front"]
-    wait_until(lambda: shown_problems(admin, consumer) == {"the host is in a private network"})
+    wait_until(lambda: shown_problems(admin, consumer) == {PRIVATE})
 
 
 def shown_problems(admin: httpx2.Client, consumer: Approved) -> set[str]:

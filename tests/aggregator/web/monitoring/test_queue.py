@@ -146,6 +146,24 @@ def test_ux_25_names_stand_where_ids_stood(web: Web, page: Page, api: FakeApi) -
     assert "cam-1" not in page.locator("main").inner_text()
 
 
+def test_a_door_has_no_live_view_and_its_id_is_not_shown(web: Web, page: Page, api: FakeApi) -> None:
+    door = {"kind": "door", "site": "village", "box": "gate-1", "id": "hall", "name": "Hall door"}
+    page.route("**/api/places", lambda route: route.fulfill(json={"places": [door]}))
+    fields = {"camera": "hall", "camera_name": "Hall door", "kind": "door.forced", "subject": "hall"}
+    api.put(made(2, "critical", **fields), made(1, "high"))
+    enter(web, page)
+    detail = page.get_by_test_id("alert-detail")
+    expect(detail).to_contain_text("Hall door")
+    expect(page.get_by_test_id("tool-live")).to_have_count(0)
+    expect(page.get_by_test_id("tool-footage")).to_have_count(0)
+    expect(page.get_by_test_id("detail-times")).not_to_contain_text("hall")
+    page.keyboard.press("l")
+    expect(page.locator(".tile")).to_have_count(0)
+    page.keyboard.press("j")
+    expect(page.get_by_test_id("tool-live")).to_be_visible()
+    expect(page.get_by_test_id("tool-footage")).to_be_visible()
+
+
 def test_a_name_with_markup_stays_text(web: Web, page: Page, api: FakeApi) -> None:
     api.put(made(1, "high", camera_name="<img src=x onerror=alert(1)>", note="<script>x</script>", subject="<i>a</i>"))
     enter(web, page)
@@ -212,7 +230,7 @@ def test_selected_alerts_are_changed_together(web: Web, page: Page, api: FakeApi
 
 def test_who_may_not_work_sees_and_cannot_act(web: Web, page: Page, api: FakeApi) -> None:
     api.put(made(1, "high"))
-    log_in(web, page, add_staff(web, "responder"))
+    log_in(web, page, add_staff(web, "responder"), path="/")
     page.locator(ROW).first.wait_for()
     expect(page.get_by_test_id("acknowledge")).to_have_count(0)
     page.keyboard.press("a")

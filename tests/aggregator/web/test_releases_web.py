@@ -122,6 +122,8 @@ def test_the_page_asks_and_decides(web: Web, camera: str, page: Page) -> None:
     theirs = page.get_by_test_id("release").filter(has_text=case)
     expect(theirs).to_have_attribute("data-state", "requested")
     expect(page.get_by_test_id("release-ask")).to_have_count(0)
+    for said in ("Stone Bridge <Village> · Barrier", "22:13:50 CST", f"Case {case}: who blocked the fire lane"):
+        expect(theirs).to_contain_text(said)
     theirs.get_by_test_id("release-approve").click()
     page.get_by_test_id("release-decide").click()
     expect(page.get_by_text("Write a reason of 3 to 200 characters.")).to_be_visible()

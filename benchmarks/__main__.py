@@ -36,9 +36,11 @@ BENCHMARKS = {
     "audit": "benchmarks.centre.audit",
     "dashboard": "benchmarks.centre.dashboard",
     "escalation": "benchmarks.centre.escalation",
+    "feeds": "benchmarks.centre.feeds",
     "redact": "benchmarks.redaction.redact",
     "search": "benchmarks.centre.search",
     "live": "benchmarks.redaction.live",
+    "video_out": "benchmarks.centre.video_out",
 }
 """Name → the module whose `run(quick)` gives `commands`, `figures` and `peers`."""
 

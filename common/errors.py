@@ -45,6 +45,7 @@
     ├── PlanError            a plan, its picture or a symbol on it that cannot be
     ├── FeedError            a consumer, a webhook or a cursor that cannot be; names the field and the fix
     │   ├── FeedThrottled    a consumer's quota is used up; gives the time to wait
+    │   ├── PushFailed       a receiver did not take live video; gives the reason
     │   ├── FeedConflict     not possible in the consumer's present state
     │   └── CursorExpired    what follows a cursor is not kept any more; gives the oldest cursor
     ├── Forbidden            that is not among your roles
@@ -264,6 +265,10 @@ class FeedError(PaifangError):
 
 class FeedConflict(FeedError):
     """Not possible in the present state of the consumer or webhook."""
+
+
+class PushFailed(FeedError):
+    """A receiver of live video did not take it, or not any more; repeats nothing of its address."""
 
 
 class FeedThrottled(FeedError):

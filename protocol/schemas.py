@@ -25,18 +25,18 @@ Json = dict[str, Any]
 
 def event_schema(kind: str) -> Json:
     """The schema of one kind's whole message."""
-    envelope = _inlined(Envelope)
+    envelope = inlined(Envelope)
     properties = dict(envelope["properties"])
     properties["type"] = {"const": f"paifang.{kind}.v1"}
-    properties["data"] = _inlined(KINDS[kind])
+    properties["data"] = inlined(KINDS[kind])
     return {"$schema": _DIALECT, **envelope, "title": f"paifang.{kind}.v1", "properties": properties}
 
 
 def documents() -> dict[str, str]:
     """File name → text of every generated document."""
     found = {f"{kind}.schema.json": event_schema(kind) for kind in KINDS}
-    found["receipt.schema.json"] = {"$schema": _DIALECT, **_inlined(Receipt)}
-    found["status.schema.json"] = {"$schema": _DIALECT, **_inlined(BoxStatus)}
+    found["receipt.schema.json"] = {"$schema": _DIALECT, **inlined(Receipt)}
+    found["status.schema.json"] = {"$schema": _DIALECT, **inlined(BoxStatus)}
     found["asyncapi.json"] = asyncapi()
     return {name: json.dumps(document, indent=1, ensure_ascii=False) + "\n" for name, document in found.items()}
 
@@ -87,7 +87,7 @@ def _channel(leaf: str, messages: Json) -> Json:
     }
 
 
-def _inlined(shape: type[msgspec.Struct]) -> Json:
+def inlined(shape: type[msgspec.Struct]) -> Json:
     """The schema of a struct with its references resolved in place."""
     (schema,), parts = msgspec.json.schema_components([shape], ref_template="{name}")
     return dict(_resolve(schema, parts))

@@ -6,6 +6,8 @@ if ! command -v chromium-headless-shell >/dev/null; then
     command -v chromium >/dev/null && faster="chromium-headless-shell" || missing="$missing chromium-headless-shell"
 fi
 command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing="$missing mosquitto"
+command -v mosquitto_sub >/dev/null || missing="$missing mosquitto-clients"
+command -v curl >/dev/null || missing="$missing curl"
 command -v npm >/dev/null || missing="$missing npm"
 [ -n "$missing$faster" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Literal, TypeAlias
 
-from aggregator.app.broker import broker_connector, new_token
+from aggregator.app.broker import FeedAccounts, broker_connector, new_token
 from aggregator.app.offline import (
     add_user,
     check_scopes,
@@ -28,6 +28,7 @@ from aggregator.ingest.consumer import wait_readable
 from aggregator.messaging.mqtt_client import MqttClient
 from aggregator.monitoring.health import Health
 from aggregator.monitoring.metrics import Metrics
+from aggregator.services.feeds.mqtt_service import accounts
 from aggregator.settings.aggregator import Settings
 from aggregator.storage.keyring import KeyRing
 from aggregator.storage.write_queue import WriteQueue
@@ -86,9 +87,10 @@ def running(settings: Settings, roles: Set[Role] = ROLES) -> Iterator[Parts]:
         stack.callback(store.close)
         stack.callback(writer.close)
         clock, keys = SystemClock(), KeyRing(folder, secrets.token_bytes)
-        connect = broker_connector(settings, folder, keys, stack) if "ingest" in roles else _no_link
         core = Core(settings, clock, keys, store.reader(), WriteQueue(writer), Health(clock), Metrics())
-        parts = assemble(core, writer, connect)
+        feeds = FeedAccounts(lambda: accounts(core.reader, keys, clock))
+        connect = broker_connector(settings, folder, keys, stack, feeds) if "ingest" in roles else _no_link
+        parts = assemble(core, writer, connect, feeds.changed.set)
         stop = threading.Event()
         work = parts.messaging.consumer.run if "ingest" in roles else _writing(core.queue)
         thread = Worker(lambda: work(stop), "ingest" if "ingest" in roles else "writer")
@@ -139,7 +141,8 @@ def run(settings: Settings, stop: threading.Event, one_time: str | None = None, 
             _print_one_time(parts.core, one_time)
         jobs = parts.jobs if "jobs" in roles else ()
         if listener is not None:
-            asyncio.run(web_server.serve(build_web(parts), parts.messaging.changes, jobs, listener, stop))
+            beside: list[PeriodicJob] = [*jobs, parts.feeds.video.runner]  # boxes send their streams to this process
+            asyncio.run(web_server.serve(build_web(parts), parts.messaging.changes, beside, listener, stop))
         else:
             asyncio.run(_work(jobs, stop))
         _log.info("stopping")

@@ -11,7 +11,7 @@ from aggregator.domain.accounts.authorization import Areas
 from aggregator.domain.alerts.decisions import Decide
 from aggregator.jobs.escalation_jobs import EscalationJobs
 from aggregator.jobs.job_runner import JobRunner
-from aggregator.jobs.notification_jobs import NotificationJobs, NotificationRunner
+from aggregator.jobs.notification_jobs import NotificationJobs
 from aggregator.notifications.senders import SenderPool
 from aggregator.services.monitoring import holiday_calendar
 from aggregator.services.monitoring.acknowledgement_links import AcknowledgementLinks
@@ -69,5 +69,5 @@ def monitoring(core: Core, areas: Areas, decide: Decide) -> Monitoring:
         AcknowledgementLinks(
             reader, queue, core.keys, areas, clock, decide, RateLimiter(clock, FREE_LINKS, LONGEST_WAIT_S)
         ),
-        NotificationRunner((steps, sending), clock, pool=pool),
+        JobRunner((steps, sending), clock, close=pool.stop),
     )  # fmt: skip

@@ -63,6 +63,7 @@ from aggregator.settings.aggregator import Settings
 from aggregator.storage.keyring import KeyRing
 from aggregator.storage.object_store import ObjectStorage
 from aggregator.storage.write_queue import WriteQueue
+from aggregator.web.server import PeriodicJob
 from common import logging_setup
 from common.clock import SECOND_NS, Clock
 from common.errors import ContractError, ListError
@@ -164,7 +165,7 @@ class Parts:
     use_cases: UseCases
     monitoring: Monitoring
     feeds: Feeds
-    jobs: tuple[JobRunner, ...]
+    jobs: tuple[PeriodicJob, ...]
 
     @property
     def sites(self) -> SiteClock:
@@ -177,13 +178,16 @@ class Parts:
         return PictureService(self.core.reader, self.access.audit_log, self.access.views, self.core.clock)
 
 
-def assemble(core: Core, writer: Writer, connect: Callable[[], MqttClient]) -> Parts:
+def assemble(
+    core: Core, writer: Writer, connect: Callable[[], MqttClient], accounts_changed: Callable[[], None]
+) -> Parts:
     """Put the parts together; nothing is started.
 
     Args:
         core: What nearly every part works with.
         writer: Of the store.
         connect: Opens the link to the broker.
+        accounts_changed: Called where accounts of consumers at the broker may have changed.
     """
     access, files = _access(core), _files(core)
     messaging = _messaging(core, access, writer, connect)
@@ -198,8 +202,8 @@ def assemble(core: Core, writer: Writer, connect: Callable[[], MqttClient]) -> P
     uploads.takers |= {RELEASE: releases, CLIP: clips}
     runner = JobRunner((releases, clips), core.clock, use_cases.releases.news)
     watch = monitoring(core, access.areas, messaging.consumer.decide)
-    feed = feeds(core, access)
-    return Parts(core, access, messaging, files, use_cases, watch, feed, (runner, watch.jobs, feed.jobs))
+    feed = feeds(core, access, use_cases.live.relay, files.objects, accounts_changed)
+    return Parts(core, access, messaging, files, use_cases, watch, feed, (runner, watch.jobs, feed.jobs, feed.gb28181))
 
 
 def _access(core: Core) -> Access:

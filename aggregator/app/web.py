@@ -19,7 +19,9 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.change_log import AlertChangeLog
 from aggregator.web.api.alerts.responses import AlertResponses
-from aggregator.web.api.feeds import consumers, feed, webhooks
+from aggregator.web.api.feeds import asyncapi, catalogue, consumers, feed, hls, mqtt, video_outputs, webhooks
+from aggregator.web.api.feeds import clips as feed_clips
+from aggregator.web.api.feeds import live as consumer_live
 from aggregator.web.api.investigation import audit, case_footage, releases, search
 from aggregator.web.api.monitoring import escalation, floor_plans, notifications, overview
 from aggregator.web.api.shift import handovers, procedures, statistics
@@ -51,7 +53,7 @@ def build_web(parts: Parts) -> FastAPI:
         parts.access.authenticator,
         _routes(parts),
         parts.core.settings.map.origin,
-        parts.feeds.feed,
+        parts.feeds.access,
     )
     login.mount(app, _login(parts))
     acknowledge_page.mount(app, AcknowledgeRoutes(parts.monitoring.links, parts.sites))
@@ -64,6 +66,7 @@ def _routes(parts: Parts) -> list[api.Routes]:
     public = core.keys.signing.public_key()
     numbers = SiteNumbers(core.reader, core.metrics, core.clock)
     responses = AlertResponses(core.reader, PlaceDirectory(core.reader, parts.sites, access.areas))
+    video, limits = parts.feeds.video, parts.feeds.feed.limits
     log = AlertChangeLog(parts.messaging.changes, responses, core.new_id())
     return [
         partial(health.add, health=core.health, metrics=core.metrics, refresh=numbers.refresh, overview=use.overview),
@@ -89,9 +92,16 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(escalation.add, escalation=parts.monitoring.escalation),
         partial(notifications.add, notifications=parts.monitoring.notifications),
         partial(floor_plans.add, plans=use.plans, tiles=core.settings.map),
-        partial(consumers.add, consumers=parts.feeds.consumers),
+        partial(consumers.add, consumers=parts.feeds.consumers, devices=parts.feeds.gb28181),
         partial(feed.add, feed=parts.feeds.feed),
         partial(webhooks.add, webhooks=parts.feeds.webhooks),
+        partial(mqtt.add, mqtt=parts.feeds.mqtt),
+        asyncapi.add,
+        partial(catalogue.add, catalogue=video.catalogue, limits=limits),
+        partial(consumer_live.add, streams=video.streams, tickets=video.tickets, limits=limits),
+        partial(hls.add, sessions=video.hls, limits=limits),
+        partial(video_outputs.add, outputs=video.outputs),
+        partial(feed_clips.add, clips=video.clips, limits=limits),
         partial(uploads.add, uploads=parts.files.uploads),
     ]
 

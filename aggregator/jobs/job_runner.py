@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -49,12 +49,14 @@ class JobRunner:
         clock: Wall clock.
         wake: Set when something is to be done at once.
         turn_s: Between two turns, seconds.
+        close: Ends connections and processes of the sources with the runner.
     """
 
     sources: Sequence[JobSource]
     clock: Clock
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     turn_s: float = TURN_S
+    close: Callable[[], Awaitable[None]] | None = None
 
     def __post_init__(self) -> None:
         kinds = {kind: it for source in self.sources for kind, it in source.kinds.items()}
@@ -68,6 +70,8 @@ class JobRunner:
             await repeat(self.turn, self.turn_s, "jobs", self._wait)
         finally:
             self.engine.stop()
+            if self.close is not None:
+                await self.close()
 
     async def turn(self) -> None:
         """Plan once and start what is due."""

@@ -14,7 +14,6 @@ from aggregator.domain.alerts.history import HistoryEntry, detail_text
 from aggregator.domain.escalation.notification import LEASE_S, Attempt, Notification, after_attempt, expired
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.escalation import NotificationReader, NotificationWriter
-from aggregator.jobs.job_runner import JobRunner
 from aggregator.notifications.circuit_breaker import CircuitBreaker
 from aggregator.notifications.senders import SenderPool
 from aggregator.services.monitoring.delivery import Delivery
@@ -160,22 +159,3 @@ class NotificationJobs:
         self._purged_ns = now_ns
         before_ns = self.clock.wall_ns() - KEEP_DAYS * DAY_NS
         await self.queue.write(lambda store: store.purge_notifications(before_ns, 2_000))
-
-
-@dataclass
-class NotificationRunner(JobRunner):
-    """Escalation and sending, apart from clips and releases: what is slow there delays no step.
-
-    Args:
-        pool: Its processes end with the runner.
-    """
-
-    pool: SenderPool | None = None
-
-    async def run(self) -> None:
-        """Work until cancelled."""
-        try:
-            await super().run()
-        finally:
-            if self.pool is not None:
-                await self.pool.stop()

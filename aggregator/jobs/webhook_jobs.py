@@ -17,9 +17,7 @@ from aggregator.domain.feeds.feed_entry import Receipt
 from aggregator.domain.feeds.webhook import MOST_BATCH, Attempt, DeadLetter, Webhook
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.feeds import WebhookReader, WebhookWriter
-from aggregator.jobs.job_runner import JobRunner
 from aggregator.notifications.circuit_breaker import CircuitBreaker
-from aggregator.notifications.webhook_client import WebhookClient
 from aggregator.services.feeds.webhook_sender import Message, Passed, WebhookSender
 from common import logging_setup
 from common.clock import HOUR_NS, Clock
@@ -216,22 +214,3 @@ class WebhookJobs:
             id=self.new_id(), webhook=it.id, message=message, first=span[0], last=span[1],
             made_ns=self.clock.wall_ns(), tries=it.tries + 1, problem=problem,
         )  # fmt: skip
-
-
-@dataclass
-class FeedRunner(JobRunner):
-    """The work of feeds, apart from clips and notifications: a slow receiver delays neither.
-
-    Args:
-        client: Its connections end with the runner.
-    """
-
-    client: WebhookClient | None = None
-
-    async def run(self) -> None:
-        """Work until cancelled."""
-        try:
-            await super().run()
-        finally:
-            if self.client is not None:
-                await self.client.close()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from aggregator.domain.feeds.mqtt_output import MOST_OUTPUTS, FeedAccount, tree
 from aggregator.settings.aggregator import EmbeddedBroker
 from common.errors import BrokerError
 from common.secret import Secret, write_private
@@ -20,6 +21,14 @@ MAX_PAYLOAD_BYTES = 1024 * 1024
 MAX_ACK_PENDING = 8000
 """nats-server refuses subscriptions of one session whose limits add up to more than 65,535."""
 ACK_WAIT_S = 30
+BOXES, GLOBAL = "boxes", "$G"
+"""The account of boxes and the aggregator; older versions had them in nats-server's global account."""
+FEED_STORE_MB = 64
+"""What the broker keeps for a consumer that is away; more waits in the feed."""
+KEEP_SUBJECT = "$JS.API.STREAM.UPDATE.$MQTT_msgs"
+"""Where the publisher says how long messages are kept (`aggregator.messaging.feed_link`)."""
+FEED_SUBSCRIPTIONS, FEED_CONNECTIONS = 24, 8
+"""Of a consumer, the aggregator's own connection included."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +103,17 @@ def _address(settings: EmbeddedBroker) -> str:
     return f"{host}:{settings.port}"
 
 
-def configuration(folder: Path, settings: EmbeddedBroker, users: dict[str, BrokerCredentials]) -> str:
+def configuration(
+    folder: Path, settings: EmbeddedBroker, users: dict[str, BrokerCredentials], feeds: Sequence[FeedAccount] = ()
+) -> str:
     """nats-server's configuration. Everything variable is a JSON string, which is a string there too.
 
-    Disk syncs are left at the server's default: a broker that forgets is made good by receipts (DESIGN section 5).
+    Boxes and each consumer have accounts of their own: nats-server keeps the topics, sessions, retained messages and
+    stores of accounts apart. Disk syncs are left at the server's default: a broker that forgets is made good by
+    receipts (DESIGN section 5).
     """
     quoted = json.dumps
+    store_mb = settings.store_mb + MOST_OUTPUTS * FEED_STORE_MB
     lines = [
         'server_name: "paifang"',
         'listen: "127.0.0.1:-1"',  # the NATS protocol itself is unused; it must listen somewhere
@@ -107,16 +121,45 @@ def configuration(folder: Path, settings: EmbeddedBroker, users: dict[str, Broke
         f"log_file: {quoted(str(folder / 'broker.log'))}",
         "logfile_size_limit: 1048576",
         "logfile_max_num: 2",
-        f"jetstream {{ store_dir: {quoted(str(folder / 'broker'))}, max_file_store: {settings.store_mb}MB }}",
+        f"jetstream {{ store_dir: {quoted(str(folder / 'broker'))}, max_file_store: {store_mb}MB }}",
         f"mqtt {{ listen: {quoted(_address(settings))}, ack_wait: '{ACK_WAIT_S}s', "
         f"max_ack_pending: {MAX_ACK_PENDING} }}",
-        "authorization { users = [",
+        "accounts {",
+        f"{BOXES} {{ jetstream: {{ max_file: {settings.store_mb}MB }}, users = [",
+        *(_user(users[name], may["publish"], may["subscribe"]) for name, may in PERMISSIONS.items()),
+        "] }",
     ]
-    for name, may in PERMISSIONS.items():
-        account = users[name]
-        lines.append(
-            f"  {{ user: {quoted(account.username)}, password: {quoted(account.password.reveal())}, permissions: "
-            f"{{ publish: {{ allow: {quoted(may['publish'])} }}, "
-            f"subscribe: {{ allow: {quoted(may['subscribe'])} }} }} }}"
-        )
-    return "\n".join([*lines, "] }", ""])
+    for feed in feeds:
+        lines += _feed(feed)
+    return "\n".join([*lines, "}", ""])
+
+
+def feed_account_name(consumer: str) -> str:
+    """The account of a consumer; also the name of the folder of its messages."""
+    return f"feed-{consumer}"
+
+
+def _feed(it: FeedAccount) -> list[str]:
+    """A consumer reads its own tree and publishes nothing; the aggregator publishes there and reads nothing."""
+    root = tree(it.consumer).replace("/", ".")
+    publisher = BrokerCredentials(it.publisher, it.publisher_password)
+    users = [_user(publisher, [f"{root}.>", KEEP_SUBJECT], [])]
+    if it.password is not None:
+        consumer = BrokerCredentials(it.consumer, it.password)
+        users.append(_user(consumer, [], [root, f"{root}.>", *_MQTT_DELIVERY]))
+    limits = f"max_file: {FEED_STORE_MB}MB, max_consumers: {FEED_SUBSCRIPTIONS}"
+    head = f"{json.dumps(feed_account_name(it.consumer))} {{ jetstream: {{ {limits} }}"
+    return [f"{head}, limits: {{ max_connections: {FEED_CONNECTIONS} }}, users = [", *users, "] }"]
+
+
+def _user(account: BrokerCredentials, publish: list[str], subscribe: list[str]) -> str:
+    quoted = json.dumps
+
+    def may(subjects: list[str]) -> str:
+        return f"{{ allow: {quoted(subjects)} }}" if subjects else '{ deny: ">" }'
+
+    return (
+        f"  {{ user: {quoted(account.username)}, password: {quoted(account.password.reveal())}, "
+        f'allowed_connection_types: ["MQTT"], '
+        f"permissions: {{ publish: {may(publish)}, subscribe: {may(subscribe)} }} }},"
+    )

@@ -16,13 +16,16 @@ import sys
 import sysconfig
 import threading
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from aggregator.domain.feeds.mqtt_output import FeedAccount
 from aggregator.messaging import parent_death_exec
-from aggregator.messaging.broker_config import BrokerCredentials, configuration
+from aggregator.messaging.broker_config import BOXES, GLOBAL, BrokerCredentials, configuration, feed_account_name
 from aggregator.settings.aggregator import EmbeddedBroker
 from common import logging_setup
-from common.errors import BrokerError
+from common.errors import BrokerError, StoreError
 from common.running.backoff import Backoff
 from common.secret import write_private
 
@@ -57,15 +60,24 @@ class EmbeddedServer:
         folder: The data folder; the server's files go into it.
         users: Its accounts.
         backoff: Delays between restarts.
+        feeds: The accounts of consumers, as they are to be now.
     """
 
     def __init__(
-        self, settings: EmbeddedBroker, folder: Path, users: dict[str, BrokerCredentials], backoff: Backoff
+        self,
+        settings: EmbeddedBroker,
+        folder: Path,
+        users: dict[str, BrokerCredentials],
+        backoff: Backoff,
+        feeds: Callable[[], Sequence[FeedAccount]] = tuple,
     ) -> None:
         self._settings = settings
         self._folder = folder
         self._users = users
         self._backoff = backoff
+        self._feeds = feeds
+        self._accounts: dict[str, FeedAccount] = {}
+        self._accounts_lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -116,6 +128,56 @@ class EmbeddedServer:
         self._starts_over.set()
         self._end()
 
+    def refresh(self) -> None:
+        """Have the running server take the accounts of consumers as they are to be now, without a restart.
+
+        It disconnects clients whose user is gone. An account stays without users until the next start: to end one
+        holds the server up for seconds.
+
+        Raises:
+            StoreError: They cannot be read.
+            BrokerError: The configuration cannot be written.
+        """
+        wanted = {it.consumer: it for it in self._feeds()}
+        with self._accounts_lock:
+            kept = {key: replace(it, password=None) for key, it in self._accounts.items()} | wanted
+            if kept == self._accounts:
+                return
+            process = self._process
+            self._write(kept)
+            if process is not None and process.poll() is None:
+                process.send_signal(signal.SIGHUP)
+            _log.info("broker accounts changed", consumers=len(wanted))
+
+    def _write(self, feeds: dict[str, FeedAccount]) -> None:
+        text = configuration(self._folder, self._settings, self._users, list(feeds.values()))
+        try:
+            write_private(self._folder / "broker.conf", text.encode())
+        except OSError as error:
+            raise BrokerError(f"broker.conf cannot be written: {error}") from error
+        self._accounts = feeds
+
+    def _prepare(self) -> None:
+        """Write the configuration; while the store is away, with the accounts of consumers as they were last."""
+        with self._accounts_lock:
+            try:
+                self._write({it.consumer: it for it in self._feeds()})
+            except StoreError as error:
+                _log.warning("accounts of consumers not read", problem=str(error))
+                self._write(self._accounts)
+                return
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Erase messages of consumers without an account; those of boxes that an older version kept move to theirs."""
+        place = self._folder / STORE / "jetstream"
+        if (place / GLOBAL).is_dir() and not (place / BOXES).exists():
+            (place / GLOBAL).rename(place / BOXES)
+        kept = {feed_account_name(it) for it in self._accounts}
+        for found in place.glob(feed_account_name("*")):
+            if found.name not in kept:
+                shutil.rmtree(found, ignore_errors=True)
+
     def _launch_first(self) -> None:
         try:
             self._launch()
@@ -163,7 +225,7 @@ class EmbeddedServer:
         path = self._folder / "broker.conf"
         self._end_stale()
         try:
-            write_private(path, configuration(self._folder, self._settings, self._users).encode())
+            self._prepare()
             wrapper = [sys.executable, "-I", "-S", parent_death_exec.__file__, str(os.getpid())]
             command = [*wrapper, find_server(), "-c", str(path)]
             self._process = subprocess.Popen(

@@ -12,12 +12,13 @@ import ssl
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
+from aggregator.domain.feeds.mqtt_output import MOST_IN_FLIGHT
 from common import logging_setup
 from common.errors import BrokerError, BrokerRefused
 from common.secret import Secret
@@ -101,14 +102,9 @@ class MqttClient:
             BrokerRefused: The broker answered no: user, password or topic.
             BrokerError: There is no broker, or it does not answer in time.
         """
-        state = _ConnectionState()
-        client = _client(target, state, timeout_s)
-        link = cls(client, state)
+        link = cls.log_in(target, timeout_s)
+        client, state = link._client, link._state
         try:
-            client.connect(target.host, target.port, keepalive=KEEPALIVE_S)
-            link._wait_for("log-in", lambda: state.connected is not None, timeout_s)
-            if state.connected is not None and state.connected.is_failure:
-                raise BrokerRefused(f"{target.host}:{target.port} refused the log-in: {state.connected}")
             client.subscribe(list(SUBSCRIPTIONS))
             link._wait_for("subscription", lambda: state.subscribed is not None, timeout_s)
             if any(code.is_failure for code in state.subscribed or []):
@@ -122,18 +118,43 @@ class MqttClient:
         return link
 
     @classmethod
-    def forget(cls, target: BrokerEndpoint, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
-        """End a persistent session, or else the broker keeps messages for it for ever; failing is only logged."""
+    def log_in(
+        cls,
+        target: BrokerEndpoint,
+        timeout_s: float = CONNECT_TIMEOUT_S,
+        *,
+        clean: bool = False,
+        keepalive_s: int = KEEPALIVE_S,
+    ) -> Self:
+        """Connect and be accepted, without a subscription.
+
+        Raises:
+            BrokerRefused: The broker answered no: user or password.
+            BrokerError: There is no broker, or it does not answer in time.
+        """
         state = _ConnectionState()
-        client = _client(target, state, timeout_s, clean=True)
+        client = _client(target, state, timeout_s, clean=clean)
         link = cls(client, state)
         try:
-            client.connect(target.host, target.port, keepalive=KEEPALIVE_S)
+            client.connect(target.host, target.port, keepalive=keepalive_s)
             link._wait_for("log-in", lambda: state.connected is not None, timeout_s)
-        except (OSError, ValueError, BrokerError) as error:
-            logging_setup.get("link").warning("old session not ended", client_id=target.client_id, problem=str(error))
-        finally:
+            if state.connected is not None and state.connected.is_failure:
+                raise BrokerRefused(f"{target.host}:{target.port} refused the log-in: {state.connected}")
+        except (OSError, ValueError) as error:
             link.close()
+            raise BrokerError(f"{target.host}:{target.port}: {error}") from error
+        except BrokerError:
+            link.close()
+            raise
+        return link
+
+    @classmethod
+    def forget(cls, target: BrokerEndpoint, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
+        """End a persistent session, or else the broker keeps messages for it for ever; failing is only logged."""
+        try:
+            cls.log_in(target, timeout_s, clean=True).close()
+        except BrokerError as error:
+            logging_setup.get("link").warning("old session not ended", client_id=target.client_id, problem=str(error))
 
     def fileno(self) -> int:
         """The socket's descriptor.
@@ -218,6 +239,7 @@ def _client(target: BrokerEndpoint, state: _ConnectionState, timeout_s: float, *
         reconnect_on_failure=False,
     )
     client.connect_timeout = timeout_s
+    client.max_inflight_messages_set(MOST_IN_FLIGHT)
     if target.username is not None:
         client.username_pw_set(target.username, target.password.reveal() if target.password else None)
     if target.tls is not None:

@@ -45,6 +45,9 @@ class Metrics:
         self.webhook_lag = self._labelled(
             "paifang_webhook_lag", "Entries of the feed after a webhook's position.", "consumer", "webhook"
         )
+        self.mqtt_lag = self._labelled(
+            "paifang_mqtt_lag", "Entries of the feed that the broker has not acknowledged for a consumer.", "consumer"
+        )
         self.webhook_letters = self._labelled(
             "paifang_webhook_dead_letters", "Messages of a webhook that were given up.", "consumer", "webhook"
         )

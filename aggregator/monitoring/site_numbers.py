@@ -8,14 +8,14 @@ from typing import Protocol
 
 from aggregator.domain.store_port.alerts import AlertReader
 from aggregator.domain.store_port.events import FleetReader
-from aggregator.domain.store_port.feeds import WebhookReader
+from aggregator.domain.store_port.feeds import MqttReader, WebhookReader
 from aggregator.monitoring.metrics import Metrics
 from common.clock import Clock
 from common.errors import StoreError
 from common.running.fresh_value import FreshValue
 
 
-class NumbersReader(AlertReader, FleetReader, WebhookReader, Protocol):
+class NumbersReader(AlertReader, FleetReader, MqttReader, WebhookReader, Protocol):
     """What is counted."""
 
 
@@ -57,6 +57,7 @@ class SiteNumbers:
             metrics.boxes,
             metrics.cameras,
             metrics.webhook_lag,
+            metrics.mqtt_lag,
             metrics.webhook_letters,
         ):
             gauge.clear()
@@ -79,9 +80,12 @@ class SiteNumbers:
     def _feeds(self) -> None:
         newest, letters = self.reader.feed_span().newest, self.reader.dead_letter_counts()
         self.metrics.feed_position.set(newest)
+        outputs = {it.consumer: it for it in self.reader.mqtt_outputs()}
         for consumer in self.reader.consumers():
             if consumer.state not in ("active", "paused"):
                 continue
+            if consumer.id in outputs:
+                self.metrics.mqtt_lag.labels(consumer.name).set(max(0, newest - outputs[consumer.id].position))
             for hook in self.reader.webhooks(consumer.id):
                 self.metrics.webhook_lag.labels(consumer.name, hook.id).set(max(0, newest - hook.position))
                 self.metrics.webhook_letters.labels(consumer.name, hook.id).set(letters.get(hook.id, 0))

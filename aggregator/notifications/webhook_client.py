@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpcore2
 
 from aggregator.domain.feeds.webhook import Attempt
-from aggregator.notifications.addresses import named, permitted
+from aggregator.notifications.checked_addresses import PRIVATE, AddressForbidden, permitted_addresses
 from aggregator.notifications.retry_after import pause_s
 from common.clock import Clock
 from common.errors import FeedError
@@ -33,14 +31,9 @@ MOST_ADDRESS = 1_000
 MOST_CONNECTIONS = 16
 RESOLVER = "webhook-names"
 """Names of threads begin so."""
-PRIVATE = "the host is in a private network"
 AGENT = "Paifang webhooks"
 _LATER = frozenset({408, 425, 429})
 """4xx that are no refusal."""
-
-
-class AddressForbidden(Exception):
-    """The host lies in a network that may not be connected to."""
 
 
 class CheckedBackend(httpcore2.AsyncNetworkBackend):
@@ -65,11 +58,7 @@ class CheckedBackend(httpcore2.AsyncNetworkBackend):
         Raises:
             AddressForbidden: None of it is permitted.
         """
-        resolve = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-        found = await asyncio.get_running_loop().run_in_executor(self._resolvers, resolve)
-        allowed = [address for address in dict.fromkeys(str(it[4][0]) for it in found) if self._may(address)]
-        if not allowed:
-            raise AddressForbidden(PRIVATE)
+        allowed = await permitted_addresses(host, port, self._networks, self._resolvers, only_named=self._only_named)
         for address in allowed[:-1]:
             with contextlib.suppress(httpcore2.ConnectError, httpcore2.ConnectTimeout):
                 return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
@@ -84,9 +73,6 @@ class CheckedBackend(httpcore2.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds)
-
-    def _may(self, address: str) -> bool:
-        return named(address, self._networks) if self._only_named else permitted(address, self._networks)
 
 
 def _resolvers() -> ThreadPoolExecutor:

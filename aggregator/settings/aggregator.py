@@ -13,6 +13,7 @@ import msgspec
 
 from aggregator.settings.alerts import AlertSettings
 from aggregator.settings.escalation import Escalation
+from aggregator.settings.gb28181 import MOST_PLATFORMS, Gb28181
 from aggregator.settings.postgres import Postgres
 from common import addresses, settings_loader
 from protocol import plate_grammar
@@ -240,14 +241,18 @@ class NotificationSettings(Strict, frozen=True, kw_only=True):
 class FeedSettings(Strict, frozen=True, kw_only=True):
     """Feeds for other platforms.
 
-    `networks` are private networks, such as 10.1.0.0/16, whose hosts may be named as addresses of webhooks; all other
-    private addresses are refused.
+    `networks` are private networks, such as 10.1.0.0/16, whose hosts may be named as addresses of webhooks and video
+    outputs; all other private addresses are refused. Without TLS nothing is sent elsewhere. `gb28181` are platforms at
+    which consumers' cameras are registered.
     """
 
     networks: tuple[str, ...] = ()
+    gb28181: tuple[Gb28181, ...] = ()
 
     def __post_init__(self) -> None:
         check_networks(self.networks)
+        if len(self.gb28181) > MOST_PLATFORMS:
+            raise ValueError(f"gb28181: at most {MOST_PLATFORMS} platforms")
 
 
 class MapSettings(Strict, frozen=True, kw_only=True):
@@ -347,7 +352,11 @@ def load(path: Path) -> Settings:
     )
     oidc = raw.oidc and msgspec.structs.replace(raw.oidc, client_secret_file=absolute(raw.oidc.client_secret_file))
     postgres = msgspec.structs.replace(raw.postgres, password_file=absolute(raw.postgres.password_file))
+    platforms = tuple(
+        msgspec.structs.replace(it, password_file=str(base / it.password_file)) for it in raw.feeds.gb28181
+    )
+    feeds = msgspec.structs.replace(raw.feeds, gb28181=platforms)
     data = str(base / raw.data)
     return msgspec.structs.replace(
-        raw, data=data, broker=broker, record=record, postgres=postgres, oidc=oidc, objects=objects
+        raw, data=data, broker=broker, record=record, postgres=postgres, oidc=oidc, objects=objects, feeds=feeds
     )

@@ -17,6 +17,8 @@ from aggregator.storage.tables.audit import entries as audit_table
 from aggregator.storage.tables.audit import names as audit_name_table
 from aggregator.storage.tables.feeds import consumers as consumer_table
 from aggregator.storage.tables.feeds import feed as feed_table
+from aggregator.storage.tables.feeds import mqtt_outputs as mqtt_table
+from aggregator.storage.tables.feeds import video_outputs as video_output_table
 from aggregator.storage.tables.feeds import webhooks as webhook_table
 from aggregator.storage.tables.investigation import cases as case_table
 from aggregator.storage.tables.investigation import releases as release_table
@@ -152,3 +154,9 @@ class SqlReader:
     dead_letters = Query(webhook_table.letters)
     dead_letter_counts = Query(webhook_table.letter_counts)
     next_replay = Query(webhook_table.next_replay)
+    mqtt_outputs = Query(mqtt_table.every)
+    mqtt_output = Query(mqtt_table.one)
+    due_mqtt_outputs = Query(mqtt_table.due)
+    video_outputs = Query(video_output_table.of_consumer)
+    video_output = Query(video_output_table.one)
+    wanted_video_outputs = Query(video_output_table.wanted)

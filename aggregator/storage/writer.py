@@ -12,7 +12,7 @@ from aggregator.storage.tables import accounts, clips, events, site_lists
 from aggregator.storage.tables.alerts import history, queries
 from aggregator.storage.tables.audit import entries as audit
 from aggregator.storage.tables.event_series import CELLS, GENERA, EventSeries
-from aggregator.storage.tables.feeds import consumers, webhooks
+from aggregator.storage.tables.feeds import consumers, mqtt_outputs, video_outputs, webhooks
 from aggregator.storage.tables.investigation import cases, releases
 from aggregator.storage.tables.monitoring import escalation, floor_plans, notifications, quiet, shift
 
@@ -119,6 +119,15 @@ class SqlWriter:
     drop_webhook = Change(webhooks.drop)
     replay_letter = Change(webhooks.replay)
     end_replay = Change(webhooks.end_replay)
+    mqtt_output_now = Query(mqtt_outputs.one)
+    add_mqtt_output = Change(mqtt_outputs.add)
+    change_mqtt_output = Change(mqtt_outputs.change)
+    end_mqtt_attempt = Change(mqtt_outputs.end)
+    drop_mqtt_output = Change(mqtt_outputs.drop)
+    video_output_now = Query(video_outputs.one)
+    add_video_output = Change(video_outputs.add)
+    change_video_output = Change(video_outputs.change)
+    drop_video_output = Change(video_outputs.drop)
 
     append_audit_entries = Change(audit.append)
     sign_checkpoint = Change(audit.sign_checkpoint)

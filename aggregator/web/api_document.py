@@ -1,4 +1,4 @@
-"""Writes the OpenAPI document: `python -m aggregator.web.api_document`."""
+"""Writes the OpenAPI and the AsyncAPI document: `python -m aggregator.web.api_document`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from aggregator.web.api import app as api
 from aggregator.web.api.alerts import changes, decisions, listing
 from aggregator.web.api.alerts.quiet import maintenance, silences, sources
 from aggregator.web.api.alerts.responses import AlertResponses
-from aggregator.web.api.feeds import consumers, feed, webhooks
+from aggregator.web.api.feeds import asyncapi, catalogue, consumers, feed, hls, mqtt, video_outputs, webhooks
+from aggregator.web.api.feeds import clips as feed_clips
+from aggregator.web.api.feeds import live as consumer_live
 from aggregator.web.api.investigation import audit, case_footage, releases, search
 from aggregator.web.api.monitoring import escalation, floor_plans, notifications, overview
 from aggregator.web.api.shift import handovers, procedures, statistics
 from aggregator.web.api.video import clips, footage, stills
 
 FILE = Path(__file__).resolve().parents[2] / "configs" / "openapi.json"
+ASYNC_FILE = FILE.with_name("asyncapi.json")
 
 
 def text() -> str:
@@ -52,9 +55,16 @@ def text() -> str:
         partial(escalation.add, escalation=none),
         partial(notifications.add, notifications=none),
         partial(floor_plans.add, plans=none, tiles=none),
-        partial(consumers.add, consumers=none),
+        partial(consumers.add, consumers=none, devices=none),
         partial(feed.add, feed=none),
         partial(webhooks.add, webhooks=none),
+        partial(mqtt.add, mqtt=none),
+        asyncapi.add,
+        partial(catalogue.add, catalogue=none, limits=none),
+        partial(consumer_live.add, streams=none, tickets=none, limits=none),
+        partial(hls.add, sessions=none, limits=none),
+        partial(video_outputs.add, outputs=none),
+        partial(feed_clips.add, clips=none, limits=none),
     ]
     return encode(api.build(Http(), none, parts).openapi())
 
@@ -66,4 +76,5 @@ def encode(document: dict[str, Any]) -> str:
 
 if __name__ == "__main__":
     FILE.write_text(text(), encoding="utf-8")
-    sys.stdout.write(f"{FILE}\n")
+    ASYNC_FILE.write_text(encode(asyncapi.document()), encoding="utf-8")
+    sys.stdout.write(f"{FILE}\n{ASYNC_FILE}\n")

@@ -61,6 +61,9 @@ class ConsumerTokens(Protocol):
             LoginThrottled: Too many wrong tokens from this address.
         """
 
+    def holder(self, ticket: str, camera: str, address: str) -> Consumer | None:
+        """The consumer of a ticket for a camera, `site/box/camera`; raises as `who`."""
+
 
 class AuthMiddleware:
     """ASGI middleware.
@@ -106,7 +109,7 @@ class AuthMiddleware:
         try:
             found = find(scope.get("method", "WEBSOCKET"), scope["path"])
             if found is not None and found[0].consumer:
-                return await run_in_threadpool(self._consumer_refusal, scope)
+                return await run_in_threadpool(self._consumer_refusal, scope, *found)
             return await run_in_threadpool(self._refusal, scope, found)
         except StoreError as error:
             return _failed(scope, 503, str(error))
@@ -136,12 +139,18 @@ class AuthMiddleware:
         scope.setdefault("state", {}).update(user=caller.name, caller=caller)
         return None if found is not None else _not_found(scope, caller)
 
-    def _consumer_refusal(self, scope: Scope) -> Response | None:
+    def _consumer_refusal(self, scope: Scope, rule: RoutePolicy, words: dict[str, str]) -> Response | None:
         """As `_refusal`, for a route of consumers: neither a session nor a user's token opens it."""
         header = Headers(scope=scope).get("authorization", "")
         token = header[len(BEARER) :].strip() if header.lower().startswith(BEARER) else ""
+        ticket = HTTPConnection(scope).query_params.get("ticket", "") if rule.link and not token else ""
+        found = None
         try:
-            found = self._consumers.who(token, _address(scope)) if token and self._consumers else None
+            if self._consumers is not None and token:
+                found = self._consumers.who(token, _address(scope))
+            elif self._consumers is not None and ticket:
+                camera = f"{words['site']}/{words['box']}/{words['camera']}"
+                found = self._consumers.holder(ticket, camera, _address(scope))
         except Forbidden as error:
             return _answer(403, str(error))
         if found is None:

@@ -1,4 +1,7 @@
-"""Server-sent events (WHATWG HTML, section 9.2): what streams have in common. A client that takes nothing is cut."""
+"""Server-sent events (WHATWG HTML, section 9.2) and live video: what streams over HTTP have in common.
+
+A client that takes nothing is cut.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from fastapi import HTTPException
 from starlette.responses import Response
@@ -16,11 +20,6 @@ from starlette.types import Receive, Scope, Send
 from common.errors import StoreError
 
 HEARTBEAT_S, SEND_S = 15.0, 10.0
-_HEADERS = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),
-]
 Slot = Callable[[], AbstractContextManager[None]]
 """Counts a stream while it is open."""
 
@@ -32,7 +31,8 @@ class EventStream(Response):
         slot: Counts it while it is open.
     """
 
-    media_type = "text/event-stream"
+    media_type = "text/event-stream; charset=utf-8"
+    sent_headers: ClassVar[dict[str, str]] = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
     def __init__(self, slot: Slot = contextlib.nullcontext) -> None:
         super().__init__()
@@ -48,18 +48,25 @@ class EventStream(Response):
     async def follow(self) -> None:
         """Send events until there is nothing more for this client."""
 
-    async def put(self, text: str, more: bool = True) -> None:
+    async def until_over(self, receive: Receive) -> None:
+        """Until the client has left."""
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async def put(self, data: str | bytes, more: bool = True) -> None:
         """Send something.
 
         Raises:
             TimeoutError: The client takes nothing.
         """
-        body = {"type": "http.response.body", "body": text.encode(), "more_body": more}
-        await asyncio.wait_for(self._send(body), SEND_S)
+        data = data.encode() if isinstance(data, str) else data
+        body = {"type": "http.response.body", "body": data, "more_body": more}
+        async with asyncio.timeout(SEND_S):  # `wait_for` loses a cancellation that comes with the result
+            await self._send(body)
 
     async def _run(self, receive: Receive) -> None:
         writing = asyncio.create_task(self._write())
-        leaving = asyncio.create_task(_left(receive))
+        leaving = asyncio.create_task(self.until_over(receive))
         try:
             await asyncio.wait((writing, leaving), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -68,16 +75,13 @@ class EventStream(Response):
             await asyncio.gather(writing, leaving, return_exceptions=True)
 
     async def _write(self) -> None:
-        await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        headers = [(name.encode(), it.encode()) for name, it in self.sent_headers.items()]
+        headers.append((b"content-type", str(self.media_type).encode()))
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         with contextlib.suppress(TimeoutError, StoreError):
             await self.follow()
         with contextlib.suppress(TimeoutError):
             await self.put("", more=False)
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 @dataclass

@@ -26,8 +26,9 @@ class RoutePolicy:
         where: Where it must count.
         open: No session is needed.
         token: An API token may use it.
-        ticket: A box uses it with a ticket of its own, which the route checks.
+        ticket: It has a secret of its own, which the route checks: a box's ticket, or that of a player's session.
         consumer: The token of a consumer opens it, and nothing else.
+        link: As `consumer`, and a ticket in the address too: players send no headers.
     """
 
     permission: Permission | None = None
@@ -36,12 +37,14 @@ class RoutePolicy:
     token: bool = True
     ticket: bool = False
     consumer: bool = False
+    link: bool = False
 
 
 OPEN = RoutePolicy(open=True)
 ANYBODY = RoutePolicy(token=False)
 FILES = RoutePolicy(token=False)
 CONSUMER = RoutePolicy(token=False, consumer=True)
+PLAYER = RoutePolicy(token=False, consumer=True, link=True)
 
 ROUTES: dict[str, RoutePolicy] = {
     "GET /healthz": OPEN,
@@ -53,6 +56,7 @@ ROUTES: dict[str, RoutePolicy] = {
     "POST /logout": ANYBODY,
     "GET /language/{code}": ANYBODY,
     "GET /api/openapi.json": RoutePolicy(),
+    "GET /api/asyncapi.json": RoutePolicy(),
     "GET /api/me": RoutePolicy(),
     "GET /api/alerts": RoutePolicy("alerts.see"),
     "GET /api/alerts/changes": RoutePolicy("alerts.see"),
@@ -182,6 +186,11 @@ ROUTES: dict[str, RoutePolicy] = {
     "POST /api/consumers": RoutePolicy("consumers.manage", token=False),
     "POST /api/consumers/{consumer_id}/decide": RoutePolicy("consumers.manage", token=False),
     "POST /api/consumers/{consumer_id}/token": RoutePolicy("consumers.manage", token=False),
+    "GET /api/consumers/{consumer_id}/mqtt": RoutePolicy("consumers.manage", token=False),
+    "POST /api/consumers/{consumer_id}/mqtt": RoutePolicy("consumers.manage", token=False),
+    "DELETE /api/consumers/{consumer_id}/mqtt": RoutePolicy("consumers.manage", token=False),
+    "POST /api/consumers/{consumer_id}/mqtt/password": RoutePolicy("consumers.manage", token=False),
+    "POST /api/consumers/{consumer_id}/mqtt/home-assistant": RoutePolicy("consumers.manage", token=False),
     "GET /api/consumers/{consumer_id}/webhooks": RoutePolicy("consumers.manage", token=False),
     "POST /api/consumers/{consumer_id}/webhooks": RoutePolicy("consumers.manage", token=False),
     "DELETE /api/webhooks/{webhook_id}": RoutePolicy("consumers.manage", token=False),
@@ -191,9 +200,21 @@ ROUTES: dict[str, RoutePolicy] = {
     "POST /api/webhooks/{webhook_id}/replay": RoutePolicy("consumers.manage", token=False),
     "GET /api/webhooks/{webhook_id}/dead-letters": RoutePolicy("consumers.manage", token=False),
     "POST /api/webhooks/{webhook_id}/dead-letters/{letter_id}/replay": RoutePolicy("consumers.manage", token=False),
+    "GET /api/consumers/{consumer_id}/video-outputs": RoutePolicy("consumers.manage", token=False),
+    "POST /api/consumers/{consumer_id}/video-outputs": RoutePolicy("consumers.manage", token=False),
+    "POST /api/video-outputs/{output_id}/pause": RoutePolicy("consumers.manage", token=False),
+    "POST /api/video-outputs/{output_id}/resume": RoutePolicy("consumers.manage", token=False),
+    "DELETE /api/video-outputs/{output_id}": RoutePolicy("consumers.manage", token=False),
     "GET /api/feed": CONSUMER,
     "GET /api/feed/stream": CONSUMER,
     "GET /api/feed/pictures/{event_id}": CONSUMER,
+    "GET /api/feed/clips/{alert_id}": CONSUMER,
+    "GET /api/catalogue": CONSUMER,
+    "POST /api/feed/live/{site}/{box}/{camera}/ticket": CONSUMER,
+    "GET /api/feed/live/{site}/{box}/{camera}/stream.mp4": PLAYER,
+    "GET /api/feed/live/{site}/{box}/{camera}/index.m3u8": PLAYER,
+    "WEBSOCKET /api/feed/live/{site}/{box}/{camera}/stream": PLAYER,
+    "GET /hls/{session}/{file}": RoutePolicy(ticket=True),
     "GET /acknowledge/{token}": OPEN,
     "POST /acknowledge/{token}": OPEN,
     "HEAD /box/uploads/{use}/{job}": RoutePolicy(ticket=True),

@@ -227,4 +227,4 @@ def _close(centre: Centre, count: int, stop: threading.Event, idle: SimpleQueue[
             body = {"ids": [it["id"] for it in found], "action": "close", "outcome": "false_alarm"}
             client.post("/api/alerts/bulk", json=body)
             for it in found:
-                idle.put(int(it["place"].removeprefix("cam-")))
+                idle.put(int(it["camera"].removeprefix("cam-")))

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from common import text_file
 from common.clock import Clock
 from common.secret import Secret
-from edge.sources.base import AudioListener, Login, Opener, Stopped, Stream, never
+from common.secret.digest import Login
+from edge.sources.base import AudioListener, Opener, Stopped, Stream, never
 from edge.sources.file import FileOpener
 from edge.sources.rtsp import RtspOpener
 

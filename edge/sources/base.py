@@ -11,20 +11,10 @@ import av
 
 from common.clock import Clock
 from common.secret import Secret
+from common.secret.digest import Login
 
 VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"
 AudioPacket: TypeAlias = "av.Packet[av.AudioStream]"
-
-
-@dataclass(frozen=True)
-class Login:
-    """User and password of a camera; neither shows in a repr."""
-
-    username: str
-    password: Secret
-
-    def __repr__(self) -> str:
-        return "Login(***)"
 
 
 NOBODY = Login("", Secret(""))

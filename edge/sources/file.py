@@ -10,8 +10,9 @@ import av
 from av.container import InputContainer
 
 from common.clock import SECOND_NS, Clock
+from common.secret.digest import Login
 from edge.media.orientation import orientation
-from edge.sources.base import AudioListener, Login, Stopped, Stream, TimedPacket, never
+from edge.sources.base import AudioListener, Stopped, Stream, TimedPacket, never
 from edge.sources.container import CODECS, ContainerStream, open_video, video_of
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from common.clock import SECOND_NS
 from common.errors import LoginRefused
 from common.running.backoff import exponential_s
-from edge.sources.base import Login
+from common.secret.digest import Login
 
 WAIT_S = 300.0
 """After a refused log-in; it doubles up to `LONGEST_S`. Cameras lock a user out after about five tries."""

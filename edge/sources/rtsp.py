@@ -12,13 +12,14 @@ from av.container import InputContainer
 
 from common.clock import SECOND_NS, Clock
 from common.errors import SourceLost, SourceRefused
+from common.secret.digest import Login, best, challenges
 from edge.media.nal import holds_picture, holds_sets
-from edge.sources.base import AudioListener, AudioPacket, Login, Stopped, Stream, TimedPacket, VideoPacket, never
+from edge.sources.base import AudioListener, AudioPacket, Stopped, Stream, TimedPacket, VideoPacket, never
 from edge.sources.container import CODECS, ContainerStream, mapped, open_video
 from edge.sources.patience import Patience
 from edge.sources.reading import READ_S, Reading
 from edge.sources.refusals import SHARED
-from edge.sources.rtsp_login import best, challenges, ffmpeg_can
+from edge.sources.rtsp_login import ffmpeg_can
 from edge.sources.rtsp_relay import Peer, Relay, probe
 from edge.sources.sockets import NewConnection, Watched
 

@@ -18,8 +18,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from common import logging_setup
 from common.errors import SourceLost
-from edge.sources.base import Login, Stopped
-from edge.sources.rtsp_login import Answers, Challenge, best, challenges
+from common.secret.digest import Answers, Challenge, Login, best, challenges
+from edge.sources.base import Stopped
 from edge.sources.rtsp_wire import BadRtsp, Message, Splitter
 from edge.sources.sockets import is_ours
 

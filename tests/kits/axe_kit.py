@@ -1,15 +1,11 @@
-"""axe-core, the checker of accessibility: obtained by the machine's own npm, kept between runs, run in a page."""
+"""axe-core, the checker of accessibility: run in a page."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import tarfile
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from npm_kit import npm_file
 from playwright.sync_api import Page
 
 PACKAGE = "axe-core@4.14.1"
@@ -25,21 +21,8 @@ RUN_JS = """async rules => {
 
 
 def axe_source() -> str:
-    """The script; downloaded once. Nothing of the package is installed or run outside the browser."""
-    folder = Path(os.environ.get("PAIFANG_TEST_MODELS") or Path.home() / ".cache" / "paifang-tests") / "npm"
-    kept = folder / f"{PACKAGE}.js"
-    if not kept.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            command = ["npm", "pack", "--ignore-scripts", "--loglevel=error", "--pack-destination", scratch, PACKAGE]
-            subprocess.run(command, check=True, capture_output=True, timeout=300, cwd=scratch)
-            with tarfile.open(next(Path(scratch).glob("*.tgz"))) as archive:
-                member = archive.extractfile(MEMBER)
-                assert member is not None
-                partial = Path(scratch) / "axe.js"
-                partial.write_bytes(member.read())
-            partial.replace(kept)
-    return kept.read_text("utf-8")
+    """The script. Nothing of the package is installed or run outside the browser."""
+    return npm_file(PACKAGE, MEMBER)
 
 
 def violations(page: Page, source: str, rules: Sequence[str] = RULES) -> list[str]:

@@ -12,6 +12,7 @@ import msgspec
 
 from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.alerts.types import Alert
+from aggregator.domain.clip import KINDS as CLIP_KINDS
 from aggregator.domain.feeds.consumer import Consumer, Content
 from protocol.envelope import Event
 from protocol.identifiers import to_rfc3339
@@ -137,10 +138,12 @@ def cloud_event(consumer: Consumer, entry: FeedEntry) -> dict[str, Any]:
     """The CloudEvents object of an entry for a consumer.
 
     The extension attribute `sequence` is its place in the feed (CloudEvents' Sequence extension), `picture` the address
-    of its redacted picture, where the consumer may get it.
+    of its redacted picture, and `clip` that of the alert's redacted clip, where the consumer may get them.
     """
     body: dict[str, Any] = msgspec.json.decode(entry.body)
     body["sequence"] = str(entry.position)
     if entry.picture and "pictures" in consumer.selection.media:
         body["picture"] = f"/api/feed/pictures/{entry.ref}"
+    if entry.content == "alerts" and entry.kind in CLIP_KINDS and "clips" in consumer.selection.media:
+        body["clip"] = f"/api/feed/clips/{entry.ref}"
     return body

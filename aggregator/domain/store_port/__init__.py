@@ -24,7 +24,14 @@ from aggregator.domain.store_port.escalation import (
     NotificationWriter,
 )
 from aggregator.domain.store_port.events import EventReader, FleetReader, RetentionWriter
-from aggregator.domain.store_port.feeds import WebhookReader, WebhookWriter
+from aggregator.domain.store_port.feeds import (
+    MqttReader,
+    MqttWriter,
+    VideoOutputReader,
+    VideoOutputWriter,
+    WebhookReader,
+    WebhookWriter,
+)
 from aggregator.domain.store_port.floor_plans import FloorPlanReader, FloorPlanWriter
 from aggregator.domain.store_port.quiet import QuietReader
 from aggregator.domain.store_port.releases import ReleaseReader, ReleaseWriter
@@ -45,12 +52,14 @@ class Writer(
     FloorPlanWriter,
     HandoverWriter,
     IngestWriter,
+    MqttWriter,
     ProcedureWriter,
     EscalationWriter,
     NotificationWriter,
     ReleaseWriter,
     RetentionWriter,
     SiteListWriter,
+    VideoOutputWriter,
     WebhookWriter,
     Protocol,
 ):
@@ -71,6 +80,7 @@ class Reader(
     FleetReader,
     FloorPlanReader,
     HandoverReader,
+    MqttReader,
     ProcedureReader,
     QuietReader,
     NotificationReader,
@@ -78,6 +88,7 @@ class Reader(
     SearchReader,
     SiteListReader,
     StatisticsReader,
+    VideoOutputReader,
     WebhookReader,
     Protocol,
 ):

@@ -1,4 +1,4 @@
-"""Consumers, the feed and webhooks."""
+"""Consumers, the feed, webhooks, MQTT out and outputs of video."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Protocol
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.feeds.consumer import Consumer
 from aggregator.domain.feeds.feed_entry import ConsumerUse, FeedEntry, FeedSpan, Receipt
+from aggregator.domain.feeds.mqtt_output import MqttOutput
+from aggregator.domain.feeds.video_output import LiveOutput
 from aggregator.domain.feeds.webhook import DeadLetter, Webhook
 
 
@@ -121,3 +123,64 @@ class WebhookWriter(FeedWriter, Protocol):
 
     def end_replay(self, letter_id: str, problem: str | None) -> None:
         """A message was sent again (None), or was not: why."""
+
+
+class MqttReader(FeedReader, Protocol):
+    """Reads the outputs of consumers at the broker."""
+
+    def mqtt_outputs(self) -> list[MqttOutput]:
+        """All of them."""
+
+    def mqtt_output(self, consumer_id: str) -> MqttOutput | None:
+        """That of a consumer."""
+
+    def due_mqtt_outputs(self, now_ns: int, limit: int) -> list[MqttOutput]:
+        """Those of active consumers that may publish now."""
+
+
+class MqttWriter(FeedWriter, Protocol):
+    """Writes the outputs of consumers at the broker."""
+
+    def mqtt_output_now(self, consumer_id: str) -> MqttOutput | None:
+        """That of a consumer, as the writer sees it."""
+
+    def add_mqtt_output(self, output: MqttOutput, most: int, entry: AuditEntry) -> bool:
+        """Add one; False where there are as many as there may be, or the consumer has one."""
+
+    def change_mqtt_output(self, before: MqttOutput, after: MqttOutput, entry: AuditEntry | None = None) -> bool:
+        """Replace one; False where it has changed meanwhile."""
+
+    def end_mqtt_attempt(self, before: MqttOutput, after: MqttOutput, unused: Receipt | None) -> bool:
+        """End an attempt; what was counted and not acknowledged is taken back. False where it has changed meanwhile."""
+
+    def drop_mqtt_output(self, consumer_id: str, entry: AuditEntry) -> bool:
+        """Remove that of a consumer; False: it has none."""
+
+
+class VideoOutputReader(ConsumerReader, Protocol):
+    """Reads receivers of live video."""
+
+    def video_outputs(self, consumer_id: str) -> list[LiveOutput]:
+        """A consumer's outputs, oldest first."""
+
+    def video_output(self, output_id: str) -> LiveOutput | None:
+        """One output."""
+
+    def wanted_video_outputs(self, now_ns: int, limit: int) -> list[LiveOutput]:
+        """Active outputs of active consumers, oldest first."""
+
+
+class VideoOutputWriter(Protocol):
+    """Writes receivers of live video."""
+
+    def video_output_now(self, output_id: str) -> LiveOutput | None:
+        """An output, as the writer sees it."""
+
+    def add_video_output(self, output: LiveOutput, most: int, entry: AuditEntry) -> bool:
+        """Add an output; False where its consumer has as many as there may be."""
+
+    def change_video_output(self, before: LiveOutput, after: LiveOutput, entry: AuditEntry | None = None) -> bool:
+        """Replace an output; False where it has changed meanwhile."""
+
+    def drop_video_output(self, output_id: str, entry: AuditEntry) -> bool:
+        """Remove an output; False: there is none."""

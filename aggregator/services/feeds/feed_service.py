@@ -87,7 +87,7 @@ class FeedService:
         if found is None:
             self.limits.bad_tokens.take(prefix_of(address))
             return None
-        self._serving(found.id)
+        self.serving(found.id)
         return found
 
     async def read(self, consumer: Consumer, after: int | None, limit: int, wait_s: float = 0.0) -> FeedPage:
@@ -158,7 +158,7 @@ class FeedService:
         return page
 
     def _page(self, consumer_id: str, after: int, limit: int) -> FeedPage:
-        consumer = self._serving(consumer_id)
+        consumer = self.serving(consumer_id)
         limit = min(limit, self._left(consumer))
         found = self.reader.feed_entries(after, SCAN)
         span = self.reader.feed_span()  # later than the entries: what was erased before them is seen as erased
@@ -176,8 +176,12 @@ class FeedService:
             last = entry.position
         return FeedPage(chosen, last, len(found) < SCAN)
 
-    def _serving(self, consumer_id: str) -> Consumer:
-        """The consumer as it is now."""
+    def serving(self, consumer_id: str) -> Consumer:
+        """The consumer as it is now.
+
+        Raises:
+            Forbidden: It gets nothing now.
+        """
         it = self.reader.consumer(consumer_id)
         if it is None or not it.serves(self.clock.wall_ns()):
             state = "unknown" if it is None else "over" if it.ended(self.clock.wall_ns()) else it.state
@@ -202,5 +206,5 @@ class FeedService:
             consumer=consumer.id, hour=now_ns // HOUR_NS, events=len(page.entries), position=page.next, now_ns=now_ns
         )
         if not await self.queue.write(lambda store: store.take_from_feed(receipt, consumer.events_per_hour)):
-            await asyncio.to_thread(self._serving, consumer.id)
+            await asyncio.to_thread(self.serving, consumer.id)
             raise self._over()

@@ -1,4 +1,4 @@
-"""Tables of consumers, the feed and webhooks, for both engines; they belong to `schema.metadata`."""
+"""Tables of consumers, the feed, webhooks, MQTT and outputs of video, for both engines, in `schema.metadata`."""
 
 from __future__ import annotations
 
@@ -73,3 +73,25 @@ webhook_dead_letters = table(
     Index("webhook_dead_letters_by_webhook", "webhook", "id"),
 )
 """Messages that were given up: the entries of the feed from `first` to `last`."""
+mqtt_outputs = table(
+    "mqtt_outputs",
+    key("consumer"),
+    *integers("password_serial", "position", "next_ns", "failures"),
+    *texts("home_assistant", "problem", "made_by"),
+    *integers("made_ns", "delivered_ns", "version"),
+    CheckConstraint("home_assistant IN ('off', 'on', 'ending')"),
+)
+"""Consumers whose feed is published at the broker. Entries up to `position` were acknowledged by it."""
+video_outputs = table(
+    "video_outputs",
+    key("id"),
+    *texts("consumer", "site", "box", "camera", "scheme", "host", "state"),
+    *blobs("address"),
+    *integers("sending_ns", "tries", "next_ns"),
+    *texts("problem", "made_by"),
+    *integers("made_ns", "version"),
+    CheckConstraint("state IN ('active', 'paused')"),
+    Index("video_outputs_by_consumer", "consumer"),
+    rowid=True,
+)
+"""Receivers that live views of cameras are sent to."""

@@ -44,6 +44,9 @@ class FakeReader:
     def webhooks(self, consumer_id: str) -> list[Any]:
         return [SimpleNamespace(id="hook", position=90)] if consumer_id == "c" else []
 
+    def mqtt_outputs(self) -> list[Any]:
+        return [SimpleNamespace(consumer="c", position=93), SimpleNamespace(consumer="x", position=1)]
+
     def dead_letter_counts(self) -> dict[str, int]:
         return {"hook": 3}
 
@@ -51,7 +54,7 @@ class FakeReader:
 def samples(metrics: Metrics) -> dict[str, str]:
     """Name with labels → value, of the gauges of sites."""
     lines = metrics.text().decode().splitlines()
-    names = ("paifang_hidden", "paifang_boxes", "paifang_cameras", "paifang_feed", "paifang_webhook")
+    names = ("paifang_hidden", "paifang_boxes", "paifang_cameras", "paifang_feed", "paifang_webhook", "paifang_mqtt")
     return dict(line.rsplit(" ", 1) for line in lines if line.startswith(names))
 
 
@@ -68,6 +71,7 @@ def test_the_numbers_are_read_from_the_store_and_not_more_often_than_needed() ->
         'paifang_cameras{site="village",state="lost"}': "1.0",
         "paifang_feed_position": "100.0",
         'paifang_webhook_lag{consumer="district",webhook="hook"}': "10.0",
+        'paifang_mqtt_lag{consumer="district"}': "7.0",
         'paifang_webhook_dead_letters{consumer="district",webhook="hook"}': "3.0",
     }
     numbers.refresh()
@@ -78,7 +82,7 @@ def test_the_numbers_are_read_from_the_store_and_not_more_often_than_needed() ->
     assert [it for it in samples(metrics) if "hidden" in it] == [], "no values rather than old ones"
     reader.away = False
     numbers.refresh()
-    assert len(samples(metrics)) == 9
+    assert len(samples(metrics)) == 10
 
 
 def test_the_running_aggregator_has_the_numbers(web: Web) -> None:

@@ -14,7 +14,8 @@ import pytest
 from agg_support import START_NS, run_apart
 
 from aggregator.domain.feeds.webhook import Attempt
-from aggregator.notifications.webhook_client import PRIVATE, RESOLVER, WebhookClient, check_address
+from aggregator.notifications.checked_addresses import PRIVATE
+from aggregator.notifications.webhook_client import RESOLVER, WebhookClient, check_address
 from common.clock import FakeClock
 from common.errors import FeedError
 

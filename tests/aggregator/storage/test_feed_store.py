@@ -16,6 +16,7 @@ from aggregator.domain.audit import audit_entry
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.feeds.consumer import Consumer, Selection, changed, with_token
 from aggregator.domain.feeds.feed_entry import ConsumerUse, FeedSpan, Receipt
+from aggregator.domain.feeds.video_output import LiveOutput, switched
 from aggregator.domain.read_models import Batch, ReceivedEvent
 from aggregator.domain.store_port import Store, Writer
 from aggregator.ingest.batch_processor import BatchProcessor
@@ -186,3 +187,31 @@ def test_what_is_handed_over_is_counted_up_to_the_quota_and_once_an_hour_in_the_
     paused = changed(active, "paused", "li", START_NS)
     assert writer.change_consumer(active, paused, act("paused"))
     assert not writer.take_from_feed(receipt(1, 126), 100)
+
+
+def test_outputs_of_video_are_kept_while_their_consumer_is_active_and_changed_only_from_what_was_read(
+    store: Store, writer: Writer
+) -> None:
+    active, reader = approved(writer), store.reader()
+    made = [
+        LiveOutput(
+            id=f"01890000-0000-7000-8000-{number:012d}", consumer=active.id, site="village", box="gate-1",
+            camera="yard", scheme="rtmps", host="pool.example", address=b"sealed", made_by="li", made_ns=START_NS,
+        ) for number in range(3)
+    ]  # fmt: skip
+    assert [writer.add_video_output(it, 2, act("video output added")) for it in made] == [True, True, False]
+    assert reader.video_outputs(active.id) == made[:2]
+    assert reader.wanted_video_outputs(START_NS, 10) == made[:2]
+    paused = switched(made[0], "paused")
+    assert writer.change_video_output(made[0], paused, act("video output paused"))
+    assert not writer.change_video_output(made[0], paused), "it has changed meanwhile"
+    assert (writer.video_output_now(made[0].id), reader.video_output(made[0].id)) == (paused, paused)
+    assert reader.wanted_video_outputs(START_NS, 10) == made[1:2]
+    assert reader.wanted_video_outputs(active.ends_ns, 10) == []
+    assert writer.change_consumer(active, changed(active, "paused", "li", START_NS), act("paused"))
+    assert reader.wanted_video_outputs(START_NS, 10) == []
+    assert writer.drop_video_output(made[0].id, act("video output removed"))
+    assert not writer.drop_video_output(made[0].id, act("video output removed"))
+    assert [it.detail["change"] for it in audited(store)][2:] == [
+        "video output added", "video output added", "video output paused", "paused", "video output removed",
+    ]  # fmt: skip

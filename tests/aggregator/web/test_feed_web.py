@@ -273,3 +273,23 @@ def test_the_client_of_the_documents_prints_events_and_goes_on_after_a_restart(
         finally:
             process.kill()
             process.communicate()
+
+
+def test_the_shell_command_of_the_documents_prints_events(consumer: httpx2.Client, sender: Sender) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "integrate" / "feed.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    start = read(consumer)["next"]
+    send(sender, DoorGranted(door="hall"))
+    process = subprocess.Popen(
+        ["sh", "-c", f"exec {code}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        env={
+            "PAIFANG_URL": str(consumer.base_url).rstrip("/"), "CURSOR": start, "PATH": "/usr/bin:/bin",
+            "PAIFANG_TOKEN": consumer.headers["Authorization"].removeprefix("Bearer "),
+        },
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        assert any("paifang.door.granted.v1" in line for line in process.stdout)
+    finally:
+        process.kill()
+        process.communicate()

@@ -17,7 +17,8 @@ from aggregator.auth.passwords import act_of
 from aggregator.domain.accounts.account import DropUser
 from aggregator.domain.accounts.authorization import RoleAssignment
 from aggregator.domain.audit.audit_anomalies import SHOWN
-from aggregator.web.api.video.live import AWAY, ENDED
+from aggregator.web.api.video.live import ENDED
+from aggregator.web.websocket_tasks import AWAY
 from common.jobs.job import OPEN
 from common.secret import Secret
 from protocol.identifiers import from_rfc3339

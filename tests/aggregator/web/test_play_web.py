@@ -16,7 +16,8 @@ from web.test_search_web import new_case
 
 from aggregator import app
 from aggregator.domain.accounts.authorization import RoleAssignment
-from aggregator.web.api.video.live import AWAY, DONE, REFUSED
+from aggregator.web.api.video.live import DONE, REFUSED
+from aggregator.web.websocket_tasks import AWAY
 from common.clock import MILLISECOND_NS
 from common.secret import Secret
 from protocol.live_frames import FrameType

@@ -244,3 +244,17 @@ def test_the_receiver_of_the_documents_consents_and_takes_what_is_signed(
     finally:
         process.kill()
         process.communicate()
+
+
+def test_the_check_of_the_documents_in_shell_knows_a_good_signature_from_a_wrong_one() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "integrate" / "webhooks.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    secret, body = "whsec_" + base64.b64encode(b"k" * 32).decode(), b'{"specversion": "1.0"}'
+    for key, word in ((b"k", "good"), (b"x", "wrong")):
+        headers = signature_headers("msg", 1_700_000_000, body, [SigningSecret(key * 32, b"s" * 32)])
+        arguments = [headers[f"webhook-{it}"] for it in ("id", "timestamp", "signature")]
+        done = subprocess.run(
+            ["sh", "-c", code, "sh", *arguments], input=body, stdout=subprocess.PIPE, check=False,
+            env={"WEBHOOK_SECRET": secret, "PATH": "/usr/bin:/bin"},
+        )  # fmt: skip
+        assert done.stdout.decode().strip() == word

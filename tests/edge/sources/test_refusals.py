@@ -12,9 +12,10 @@ from edge_kit import make_clip, served
 from common.clock import SECOND_NS, FakeClock, SystemClock
 from common.errors import LoginRefused, SourceLost, SourceRefused
 from common.secret import Secret
+from common.secret.digest import Login
 from demo.media_loop import load
 from demo.rtsp_server.messages import Digest, Request
-from edge.sources.base import Login, never
+from edge.sources.base import never
 from edge.sources.refusals import LONGEST_S, WAIT_S, Refusals
 from edge.sources.rtsp import RtspOpener
 

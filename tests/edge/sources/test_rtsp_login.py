@@ -11,12 +11,12 @@ from edge_kit import Served, make_clip, served, wait_until
 from common.clock import SystemClock
 from common.errors import LoginRefused, SourceRefused
 from common.secret import Secret
+from common.secret.digest import Answers, Login, best, challenges
 from demo.media_loop import Clip, load
 from demo.rtsp_server.messages import Digest, Request
 from edge.sources import container, rtsp
-from edge.sources.base import Login
 from edge.sources.refusals import Refusals
-from edge.sources.rtsp_login import Answers, best, challenges, ffmpeg_can
+from edge.sources.rtsp_login import ffmpeg_can
 
 WHO = Login("admin", Secret("se:c/r@e%t"))
 RFC_NONCE = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"

@@ -10,7 +10,8 @@ import threading
 import pytest
 
 from common.secret import Secret
-from edge.sources.base import Login, never
+from common.secret.digest import Login
+from edge.sources.base import never
 from edge.sources.rtsp_relay import LoginExchange, Relay
 from edge.sources.rtsp_wire import BadRtsp, Message, Splitter
 

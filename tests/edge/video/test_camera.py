@@ -14,12 +14,13 @@ from common.clock import SECOND_NS, SystemClock
 from common.errors import SourceLost, SourceRefused, StreamBroken
 from common.running.backoff import Backoff
 from common.secret import Secret
+from common.secret.digest import Login
 from demo.media_loop import AccessUnit, Clip, load
 from demo.rtsp_server.messages import Digest
 from edge.monitoring.status import camera_status
 from edge.settings.node import CameraSettings
 from edge.sources import opener
-from edge.sources.base import NOBODY, Login, TimedPacket
+from edge.sources.base import NOBODY, TimedPacket
 from edge.video.camera_worker import CameraConnection, CameraWorker
 from edge.video.decoder import picture_of
 from edge.video.frame_analyzer import FrameAnalyzer

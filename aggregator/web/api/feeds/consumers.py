@@ -6,13 +6,14 @@ from fastapi import FastAPI
 
 from aggregator.domain.feeds.feed_entry import ConsumerUse
 from aggregator.services.feeds.consumer_service import ConsumerService, ShownConsumer
+from aggregator.services.video_out.gb28181.devices import Gb28181Devices
 from aggregator.web.api.dependencies import IdPath, Tags, Who, errors
 from aggregator.web.api_models.feeds import consumers as models
 
 TAGS: Tags = ["consumers"]
 
 
-def add(app: FastAPI, consumers: ConsumerService) -> None:
+def add(app: FastAPI, consumers: ConsumerService, devices: Gb28181Devices) -> None:
     """Add the routes."""
 
     @app.get("/api/consumers", tags=TAGS)
@@ -20,7 +21,7 @@ def add(app: FastAPI, consumers: ConsumerService) -> None:
         """Consumers whose places all lie within what the caller administers, the newest first."""
         now_ns = consumers.clock.wall_ns()
         found = await consumers.consumers(caller)
-        shown = [models.ConsumerResponse.of(it, now_ns) for it in found]
+        shown = [models.ConsumerResponse.of(it, now_ns, devices.of(it.consumer.name)) for it in found]
         return models.ConsumersResponse(consumers=shown, scopes=await consumers.places(caller))
 
     @app.post("/api/consumers", status_code=201, tags=TAGS, responses=errors(409))

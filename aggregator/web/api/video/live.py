@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
-from typing import Any
 
 from fastapi import FastAPI, WebSocket
 from pydantic import ValidationError
-from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from aggregator.auth.client_address import session_of
 from aggregator.services.live_view_service import LiveViewService
 from aggregator.services.stream_relay import RelayedStream, StreamKey, Subscriber
 from aggregator.web.api_models.places import PlaybackRequest
 from aggregator.web.validation_errors import problem_of
+from aggregator.web.websocket_tasks import AWAY, close, first_of, gone
 from common import logging_setup
 from common.clock import MILLISECOND_NS
 from common.errors import CommandError, ContractError, Forbidden, StoreError
@@ -27,7 +25,7 @@ ASKED_S = 10.0
 """A browser sends within this time which footage it asks for."""
 MOST_ASKED = 2_000
 DONE = 1000
-ENDED, FORBIDDEN, AWAY, REFUSED = 4401, 4403, 4404, 4400
+ENDED, FORBIDDEN, REFUSED = 4401, 4403, 4400
 
 
 def add(app: FastAPI, views: LiveViewService) -> None:
@@ -46,7 +44,7 @@ def add(app: FastAPI, views: LiveViewService) -> None:
             span = request.from_ms * MILLISECOND_NS, request.to_ms * MILLISECOND_NS
             key = StreamKey(site, box, place, *span, request.reason, views.relay.new_id())
         except ContractError as error:
-            await _close(socket, REFUSED, str(error))
+            await close(socket, REFUSED, str(error))
             return
         await _watch(socket, views, key)
 
@@ -60,24 +58,24 @@ def add(app: FastAPI, views: LiveViewService) -> None:
         await socket.accept()
         code, problem = AWAY, ""
         try:
-            code, problem = await _first(_take(socket, view), _keep(socket), _over(view))
+            code, problem = await first_of(_take(socket, view), _keep(socket), _over(view))
         finally:
             views.relay.end(view, "" if code == DONE else problem or "the box broke off")
-        await _close(socket, DONE, problem)
+        await close(socket, DONE, problem)
 
 
 async def _watch(socket: WebSocket, views: LiveViewService, key: StreamKey) -> None:
     try:
         viewer = await views.begin(socket.state.caller, key)
     except (Forbidden, CommandError, StoreError) as error:
-        await _close(socket, FORBIDDEN if isinstance(error, Forbidden) else AWAY, str(error))
+        await close(socket, FORBIDDEN if isinstance(error, Forbidden) else AWAY, str(error))
         return
     try:
         await socket.send_json({"now_ms": views.clock.wall_ns() // MILLISECOND_NS})
-        code, reason = await _first(_send(socket, viewer), _gone(socket), _checked(socket, views, key))
+        code, reason = await first_of(_send(socket, viewer), gone(socket), _checked(socket, views, key))
     finally:
         views.relay.leave(key, viewer)
-    await _close(socket, code, reason)
+    await close(socket, code, reason)
 
 
 async def _playback_request(socket: WebSocket) -> PlaybackRequest:
@@ -99,31 +97,10 @@ async def _playback_request(socket: WebSocket) -> PlaybackRequest:
     return request
 
 
-async def _first(*works: Coroutine[Any, Any, tuple[int, str]]) -> tuple[int, str]:
-    """What the first of them says; the others end."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        try:
-            return next(iter(done)).result()
-        except (WebSocketDisconnect, RuntimeError, OSError):  # the socket is closed
-            return AWAY, ""
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
 async def _send(socket: WebSocket, viewer: Subscriber) -> tuple[int, str]:
     while (message := await viewer.queue.get()) is not None:
         await socket.send_bytes(message)
     return (AWAY if viewer.problem else DONE), viewer.problem
-
-
-async def _gone(socket: WebSocket) -> tuple[int, str]:
-    while (await socket.receive())["type"] != "websocket.disconnect":
-        pass  # browsers have nothing to say here
-    return AWAY, ""
 
 
 async def _checked(socket: WebSocket, views: LiveViewService, key: StreamKey) -> tuple[int, str]:
@@ -156,9 +133,3 @@ async def _keep(socket: WebSocket) -> tuple[int, str]:
 async def _over(view: RelayedStream) -> tuple[int, str]:
     await view.over.wait()
     return AWAY, "no subscribers"
-
-
-async def _close(socket: WebSocket, code: int, reason: str) -> None:
-    if socket.application_state is WebSocketState.CONNECTED:
-        with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect):
-            await socket.close(code, reason.encode()[:120].decode("utf-8", "ignore"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -19,6 +20,8 @@ from aggregator.domain.feeds.consumer import (
     State,
 )
 from aggregator.services.feeds.consumer_service import ShownConsumer
+from aggregator.services.video_out.gb28181.device import Gb28181Device
+from aggregator.services.video_out.gb28181.sip.registration import State as Registration
 from aggregator.web.api_models.base import (
     PRINTABLE,
     Id,
@@ -44,6 +47,10 @@ _SHOWN = _WANTED | {
     "ends": "2027-11-23T08:00:00.000000000Z", "id": ID, "state": "requested", "ended": False, "created_by": "li",
     "created": _TIME, "decided_by": "", "decided": None, "token_made": None, "events_this_hour": 0, "last_read": None,
     "lag": None,
+    "gb28181": [{
+        "device": "34020000001110000001", "platform": "platform.example:5060", "state": "registered", "problem": "",
+        "strangers": 0,
+    }],
 }  # fmt: skip
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=PRINTABLE)]
 ScopeText = Annotated[str, StringConstraints(min_length=1, max_length=129, pattern=PRINTABLE)]
@@ -83,6 +90,25 @@ class ConsumerRequest(RequestModel):
         )  # fmt: skip
 
 
+class Gb28181Response(ResponseModel):
+    """A platform of GB/T 28181 that the settings name for a consumer."""
+
+    device: str = Field(description="Id of the device there.")
+    platform: str = Field(description="Host and port.")
+    state: Registration
+    problem: str = Field(description="Why it is not registered; empty: it is.")
+    strangers: int = Field(description="Datagrams from elsewhere that were dropped since the last connection.")
+
+    @classmethod
+    def of(cls, it: Gb28181Device) -> Gb28181Response:
+        """From the service."""
+        at = it.platform
+        return cls(
+            device=at.account.device, platform=f"{at.host}:{at.port}", state=it.state, problem=it.problem,
+            strangers=it.strangers,
+        )  # fmt: skip
+
+
 class ConsumerResponse(ResponseModel):
     """A consumer, without its token."""
 
@@ -111,9 +137,10 @@ class ConsumerResponse(ResponseModel):
     events_this_hour: int
     last_read: Time | None = Field(description="When it last got a part of the feed.")
     lag: int | None = Field(description="Entries of the feed that it has not read; null: it has read nothing yet.")
+    gb28181: list[Gb28181Response] = Field(description="Platforms at which its cameras are registered.")
 
     @classmethod
-    def of(cls, shown: ShownConsumer, now_ns: int) -> ConsumerResponse:
+    def of(cls, shown: ShownConsumer, now_ns: int, devices: Iterable[Gb28181Device] = ()) -> ConsumerResponse:
         """From the service."""
         it, chosen = shown.consumer, shown.consumer.selection
         return cls(
@@ -124,6 +151,7 @@ class ConsumerResponse(ResponseModel):
             created=to_rfc3339(it.created_ns), decided_by=it.decided_by, decided=optional_time(it.decided_ns or None),
             token_made=optional_time(it.token_ns or None), events_this_hour=shown.use.events,
             last_read=optional_time(shown.use.seen_ns or None), lag=shown.lag,
+            gb28181=[Gb28181Response.of(device) for device in devices],
         )  # fmt: skip
 
 

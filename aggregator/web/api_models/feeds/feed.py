@@ -32,6 +32,7 @@ class CloudEventModel(ResponseModel):
     sequence: str = Field(description="Its place in the feed.")
     subject: str | None = Field(None, description="Of a changed alert: its id.")
     picture: str | None = Field(None, description="Address of its redacted picture, where there is one.")
+    clip: str | None = Field(None, description="Of a changed alert: address of its redacted clip, once that is made.")
 
 
 class FeedResponse(ResponseModel):

@@ -64,7 +64,7 @@ def test_a_tick_that_fails_is_taken_back_and_said(web: Web, page: Page, api: Fak
 
 
 def test_who_may_not_work_cannot_tick(web: Web, page: Page, api: FakeApi) -> None:
-    log_in(web, page, add_staff(web, "responder"))
+    log_in(web, page, add_staff(web, "responder"), path="/")
     expect(page.get_by_test_id("step-1")).to_be_disabled()
     expect(page.get_by_test_id("tool-rule")).to_have_count(0)
 

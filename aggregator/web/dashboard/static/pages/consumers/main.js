@@ -7,6 +7,8 @@ import { t } from "../../shell/texts.js";
 import { problemsOf } from "../errors.js";
 import { button, confirmed } from "../forms.js";
 import { consumerForm } from "./consumer_form.js";
+import { mqttPanel } from "./mqtt.js";
+import { outputPanel } from "./outputs.js";
 import { consumerRow } from "./rows.js";
 import { webhookPanel } from "./webhooks.js";
 
@@ -47,8 +49,8 @@ const makeToken = it => confirmed(t("consumers.token.new"), t(it.token_made ? "c
   await read();
 });
 
-function webhooks(it) {
-  place.replaceChildren(webhookPanel(it, () => place.replaceChildren()));
+function openPanel(panel, it) {
+  place.replaceChildren(panel(it, () => place.replaceChildren()));
   place.firstElementChild.focus();
   place.scrollIntoView({ block: "start" });
 }
@@ -58,7 +60,7 @@ async function read() {
     const found = await get("/api/consumers");
     scopes = found.scopes;
     const focused = document.activeElement?.dataset?.item;
-    items.replaceChildren(...found.consumers.map(it => consumerRow(it, { decide, makeToken, webhooks })));
+    items.replaceChildren(...found.consumers.map(it => consumerRow(it, { decide, makeToken, webhooks: one => openPanel(webhookPanel, one), mqtt: one => openPanel(mqttPanel, one), outputs: one => openPanel(outputPanel, one) })));
     if (!found.consumers.length) items.append(h("li", { class: "none", text: t("consumers.none") }));
     if (focused) items.querySelector(`[data-item="${CSS.escape(focused)}"]`)?.focus();
     problem.hidden = true;

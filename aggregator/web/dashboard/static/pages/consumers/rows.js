@@ -4,6 +4,7 @@ import { h } from "../../shell/dom.js";
 import { siteName } from "../../shell/scope.js";
 import { counted, data, t } from "../../shell/texts.js";
 import { named, whenZone } from "../../queue/words.js";
+import { problemText } from "../errors.js";
 import { button } from "../forms.js";
 
 const TAGS = { active: "active", requested: "scheduled", paused: "scheduled", revoked: "ended", refused: "ended", ended: "bad" };
@@ -42,13 +43,22 @@ function peopleText(it) {
   return [t("consumers.requested.by", { name: it.created_by, time: whenZone(it.created, zone) }), decided, t("consumers.ends", { time: whenZone(it.ends, zone) }), token].filter(Boolean).join(" · ");
 }
 
-export function consumerRow(it, { decide, makeToken, webhooks }) {
+function platformRow(it) {
+  const text = t("consumers.gb28181", { platform: it.platform, device: it.device, state: t(`consumers.gb28181.${it.state}`) });
+  return h("p", { class: it.problem ? "wrong" : "where", test: "gb28181", text: [text, problemText(it.problem)].filter(Boolean).join(" · ") });
+}
+
+export function consumerRow(it, { decide, makeToken, webhooks, mqtt, outputs }) {
   const state = it.ended && ACTIONS[it.state] ? "ended" : it.state, own = it.created_by === data.user;
   const acts = (ACTIONS[it.state] || []).filter(action => !(it.ended && ["approved", "resumed"].includes(action)) && !(own && action === "approved"))
     .map(action => [action, t(own && action === "refused" ? "consumers.withdraw" : `consumers.${action}.do`)])
     .map(([action, text]) => button(text, () => decide(it, action), { test: `do-${action}`, "data-item": `${it.id}.${action}`, "aria-label": `${text}: ${it.name}` }));
   if (["active", "paused"].includes(it.state) && !it.ended)
     acts.unshift(button(t("consumers.token.new"), () => makeToken(it), { test: "make-token", "data-item": `${it.id}.token`, "aria-label": `${t("consumers.token.new")}: ${it.name}` }));
+  if (["active", "paused"].includes(it.state) && it.media.includes("live"))
+    acts.unshift(button(t("consumers.outputs"), () => outputs(it), { test: "open-outputs", "data-item": `${it.id}.outputs`, "aria-label": `${t("consumers.outputs")}: ${it.name}` }));
+  if (["active", "paused"].includes(it.state))
+    acts.unshift(button("MQTT", () => mqtt(it), { test: "open-mqtt", "data-item": `${it.id}.mqtt`, "aria-label": `MQTT: ${it.name}` }));
   if (["active", "paused"].includes(it.state))
     acts.unshift(button(t("consumers.hooks"), () => webhooks(it), { test: "open-webhooks", "data-item": `${it.id}.webhooks`, "aria-label": `${t("consumers.hooks")}: ${it.name}` }));
   const second = it.state === "requested" && own && !it.ended ? h("p", { class: "note", text: t("consumers.second") }) : null;
@@ -58,6 +68,6 @@ export function consumerRow(it, { decide, makeToken, webhooks }) {
     h("p", { class: "where", text: t("consumers.contact.of", { contact: it.contact, basis: it.basis }) }),
     h("p", { class: "where", text: whatText(it) }),
     ["active", "paused"].includes(it.state) ? h("p", { class: "where", text: usedText(it) }) : null,
-    h("p", { class: "where", text: peopleText(it) }), second,
+    h("p", { class: "where", text: peopleText(it) }), ...it.gb28181.map(platformRow), second,
     acts.length ? h("div", { class: "acts" }, ...acts) : null);
 }

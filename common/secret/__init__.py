@@ -1,4 +1,4 @@
-"""A value that hides itself."""
+"""A value that hides itself, and log-ins with it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Live video is sent to receivers of consumers: RTMP and RTSP, each with TLS too."""

@@ -163,6 +163,8 @@ def retention_html(report: Report, sites: SiteClock, words: Texts) -> str:
 
 def quality_html(found: Sequence[Quality], caption: str, named: Named, words: Texts) -> str:
     """Shares of false alarms."""
+    if not found:
+        return f'<p class="none">{escape(words["reports.quality_none"])}</p>'
     rows = []
     for it in found:
         low, high = it.interval or (None, None)

@@ -44,6 +44,7 @@ class ReportsPage:
         within = visitor.caller.within("reports.see")
         self._names = {it: context.sites.name(it) for it in sorted(context.sites.sites) if within.touches(it)}
         self._site, self._days, self._operators = "", 7, 1
+        self._found = False
 
     async def build(self) -> None:
         """Lay the page out."""
@@ -115,6 +116,9 @@ class ReportsPage:
         if rule is not None:
             title = words["reports.changes"].format(rule=tables.source_text(rule.source, named, words))
             self._changes.set_content(f"<h2>{escape(title)}</h2>{tables.rule_html(rule, words)}")
+            if not self._found:  # the browser has looked for the link's place before there was one
+                self._found = True
+                ui.run_javascript("document.getElementById('rule').scrollIntoView()")
 
     def _draw(self, report: Report, named: tables.Named) -> None:
         words = self._words

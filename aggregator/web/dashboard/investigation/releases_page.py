@@ -134,9 +134,8 @@ class ReleasesPage:
             times = "dense outlined type=datetime-local step=1"
             self._from = ui.input(words["search.from"]).props(f"{times} data-testid=release-from")
             self._to = ui.input(words["search.until"]).props(f"{times} data-testid=release-to")
-            self._reason = ui.input(words["release.reason"]).props(
-                "dense outlined maxlength=200 data-testid=release-reason"
-            )
+            self._reason = ui.input(words["release.reason"]).classes("long")
+            self._reason.props("dense outlined maxlength=200 data-testid=release-reason")
             fields = {"from_ns": self._from, "to_ns": self._to, "reason": self._reason, "camera": self._camera}
             for name, element in fields.items():
                 form.field(name, element)

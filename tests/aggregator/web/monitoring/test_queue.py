@@ -14,6 +14,14 @@ ROW = "[data-testid=alert-row]"
 TOPS = """() => [...document.querySelectorAll('[data-testid=alert-row]')]
   .map(it => [it.getBoundingClientRect().top, it.dataset.alert]).sort((a, b) => a[0] - b[0]).map(it => it[1])"""
 
+WIDE_ENOUGH = """it => {
+  const width = it.offsetWidth;
+  it.style.maxWidth = "none";
+  const whole = it.offsetWidth <= width;
+  it.style.maxWidth = "";
+  return whole;
+}"""
+
 
 def installed(page: Page) -> FakeApi:
     found = FakeApi()
@@ -126,6 +134,7 @@ def test_ux_11_older_alerts_are_found_by_filters_that_stand_in_the_address(web: 
     api.put(made(1, "high"), made(2, "low", status="closed", outcome="real", kind="door.forced"))
     enter(web, page)
     expect(page.locator(ROW)).to_have_count(1)
+    assert page.get_by_test_id("filter-suppressed").evaluate(WIDE_ENOUGH)
     page.get_by_test_id("filter-status").select_option("closed")
     expect(page.locator(ROW)).to_contain_text("closed: real")
     page.get_by_test_id("filter-kind").select_option("door.forced")

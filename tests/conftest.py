@@ -64,23 +64,31 @@ def context(kept_context: BrowserContext) -> Iterator[BrowserContext]:
 
 TESTS = Path(__file__).parent
 SLOW = (
-    "e2e/test_night_shift.py", "aggregator/web/monitoring/test_ux_21_accessible.py",
-    "aggregator/web/monitoring/test_queue.py", "aggregator/web/test_dashboard.py", "e2e/test_database_away.py",
-    "aggregator/jobs/test_escalation_kill.py", "aggregator/web/test_ux_investigation.py",
-    "aggregator/web/test_shift_pages.py", "aggregator/web/test_ux_lists.py", "aggregator/auth/test_ux_accounts.py",
-    "aggregator/web/monitoring/test_quiet_pages.py",
-    "e2e/test_forgetting.py", "e2e/test_release.py", "e2e/test_night_shift.py", "e2e/test_database_away.py",
-    "edge/video/test_camera.py", "edge/sources/test_tracks.py",
-    "aggregator/web/test_play_web.py", "edge/jobs/live/test_live_handler.py", "e2e/test_footage.py",
-    "e2e/test_kill_each.py", "e2e/test_demo.py", "edge/recorder/test_rec_recorder.py",
-    "edge/recorder/test_rec_sound.py", "aggregator/web/test_clips_web.py", "aggregator/web/test_live_web.py",
-    "edge/recorder/test_rec_box.py", "edge/redaction/test_face_search.py", "aggregator/messaging/test_kill.py",
-    "e2e/test_main_job.py", "demo/test_rtsp_server.py", "aggregator/jobs/test_clip_jobs.py",
-    "models/detectors/test_models_on_pictures.py", "demo/test_drawn_gate.py",
-    "aggregator/jobs/test_escalation_kill.py", "aggregator/notifications/test_senders.py",
+    "aggregator/web/monitoring/test_ux_21_accessible.py", "aggregator/web/test_schemathesis.py",
+    "e2e/test_forgetting.py", "edge/video/test_camera.py", "e2e/test_release.py", "aggregator/web/test_dashboard.py",
+    "e2e/test_footage.py", "edge/sources/test_tracks.py", "aggregator/web/test_ux_investigation.py",
+    "edge/access/doors/test_doors_contract.py", "aggregator/web/monitoring/test_queue.py",
+    "aggregator/jobs/test_escalation_kill.py", "edge/sources/test_rtsp_login.py",
+    "aggregator/web/monitoring/test_wall.py", "aggregator/messaging/test_kill.py",
+    "aggregator/notifications/test_senders.py", "e2e/test_kill_each.py", "e2e/test_database_away.py",
+    "aggregator/web/monitoring/test_escalation_page.py", "edge/jobs/live/test_live_handler.py",
+    "aggregator/web/test_play_web.py", "aggregator/ingest/quiet/test_quiet_escalation.py",
+    "aggregator/web/test_hostile_requests.py", "edge/recorder/test_rec_sound.py",
+    "aggregator/web/monitoring/test_shell.py", "aggregator/web/test_live_web.py",
+    "edge/redaction/test_redact_export.py", "edge/recorder/test_rec_recorder.py", "e2e/test_demo.py",
+    "aggregator/auth/test_ux_accounts.py", "edge/redaction/test_face_search.py",
+    "aggregator/storage/test_statistics_store.py", "e2e/test_main_job.py",
+    "aggregator/web/monitoring/test_quiet_pages.py", "aggregator/web/test_clips_web.py",
+    "aggregator/web/test_ux_lists.py", "e2e/test_night_shift.py", "aggregator/jobs/test_escalation_jobs.py",
+    "aggregator/domain/test_roles_table.py", "edge/access/doors/test_doors_onvif.py", "edge/recorder/test_rec_box.py",
+    "aggregator/web/monitoring/test_queue_procedure.py", "aggregator/web/test_webhooks_web.py",
+    "pipelines/test_clips.py", "aggregator/web/test_shift_pages.py", "aggregator/jobs/test_retention.py",
+    "demo/test_rtsp_server.py", "aggregator/web/test_pages_readable.py",
+    "aggregator/messaging/test_broker_recovery.py", "models/test_wrappers_contract.py",
+    "aggregator/web/video_out/test_consumer_hls.py",
 )  # fmt: skip
 """Files whose tests take many seconds, the longest first."""
-BETWEEN = 3
+BETWEEN = 2
 """So many other files after each of them."""
 
 

@@ -75,4 +75,6 @@ def errors(*statuses: int) -> Responses:
 def content(media_type: str, description: str, status: int = 200) -> Responses:
     """Documents a response that is a file."""
     schema = {"type": "string"} if media_type.startswith("text/") else {"type": "string", "format": "binary"}
+    if media_type == "application/json":
+        schema = {"type": "object"}
     return {status: {"description": description, "content": {media_type: {"schema": schema}}}}

@@ -12,6 +12,7 @@ from common.errors import PaifangError
 Kind = TypeVar("Kind", bound=PaifangError)
 _PATH = re.compile(r" - at `\$\.?([^`]*)`\Z")
 _RULES: tuple[tuple[re.Pattern[str], str, str], ...] = (
+    (re.compile(r"of length >= 1\b"), "missing", "must not be empty"),
     (re.compile(r"of length >= (?P<least>\d+)"), "short", "write at least {least} characters"),
     (re.compile(r"of length <= (?P<most>\d+)"), "long", "write at most {most} characters"),
     (re.compile(r"must be later than"), "order", "must be later than the beginning"),
@@ -39,6 +40,9 @@ def field_error(error: msgspec.ValidationError, kind: type[Kind], prefix: str = 
     >>> made = field_error(found, CommandError)
     >>> str(made), made.sentence, made.field
     ('reason: write at least 3 characters', 'error.field.short', 'reason')
+    >>> found = msgspec.ValidationError("Expected `str` of length >= 1 - at `$.id`")
+    >>> field_error(found, CommandError).sentence
+    'error.field.missing'
     """
     problem, code, field, values = _parsed(str(error))
     return kind(f"{prefix}{field}: {problem}", sentence=f"error.field.{code}", field=field, **values)

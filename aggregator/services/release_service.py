@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -222,6 +222,12 @@ class ReleaseService:
     async def shown(self, caller: Principal) -> list[Release]:
         """The caller's newest requests, and those of the sites that the caller decides for."""
         return await asyncio.to_thread(self.store.reader.releases, caller.name, caller.within("release.decide"))
+
+    async def purposes(self, releases: Iterable[Release]) -> dict[str, str]:
+        """The purpose of each case that these releases, which the caller may see, belong to."""
+        wanted = {it.case_id for it in releases}
+        found = await asyncio.to_thread(lambda: [self.store.reader.case(it) for it in wanted])
+        return {case.id: case.purpose for case in found if case is not None}
 
     async def one(self, release_id: str) -> Release:
         """A release.

@@ -47,6 +47,7 @@ class AlertLine(msgspec.Struct, frozen=True, kw_only=True):
     first_ns: int
     last_ns: int
     name: str = ""
+    acknowledged_by: str = ""
     note: str = ""
     suppression: str = ""
     by: str = ""

@@ -242,7 +242,8 @@ def _line(alert: Alert, names: Names) -> AlertLine:
         id=alert.id, site=alert.site, box=alert.box, place=alert.place, kind=alert.kind, subject=alert.subject,
         object=alert.object, severity=alert.severity, acknowledgement=alert.acknowledgement, assignee=alert.assignee,
         count=alert.count, first_ns=alert.first_ns, last_ns=alert.last_ns, note=alert.note,
-        suppression=alert.suppression, by=alert.suppressed_by, until_ns=alert.suppressed_until_ns,
+        acknowledged_by=alert.acknowledged_by, suppression=alert.suppression,
+        by=alert.suppressed_by, until_ns=alert.suppressed_until_ns,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from agg_support import JPEG, Sender, Web, event, log_in
 from auth.test_staff import add
@@ -18,7 +19,7 @@ from aggregator.domain.audit.audit_anomalies import BULK, BULK_SHOWN, HASTY_NS, 
 from aggregator.domain.audit.audit_entry import Action, AuditEntry
 from aggregator.domain.read_models import TargetLabel
 from aggregator.domain.store_port import Store, Writer
-from aggregator.web.dashboard.html.audit_html import sentence, time_text
+from aggregator.web.dashboard.html.audit_html import detail_text, sentence, time_text
 from aggregator.web.dashboard.i18n.texts import TEXTS
 from common.clock import HOUR_NS
 from protocol.identifiers import to_rfc3339
@@ -161,6 +162,16 @@ def test_ux_19_site_time_stands_beside_utc() -> None:
 def pictures_of(web: Web, who: str) -> list[bool]:
     found = (audit_entry.decode(entry) for _, entry in web.parts.core.reader.audit_entries(0, 1_000_000))
     return [SHOWN in it.detail for it in found if it.who == who and it.what == "view"]
+
+
+def test_times_in_details_are_the_site_s_and_other_details_stay() -> None:
+    detail = {"from": to_rfc3339(0), "size": "2026", "to": "9999-99-99T00:00:00Z"}
+    entry = msgspec.structs.replace(act(0), detail=detail)
+    text = detail_text(entry, TEXTS["en"], ZoneInfo("Asia/Shanghai"))
+    assert "1970-01-01 08:00:00 CST · 00:00:00 UTC" in text
+    assert "2026" in text
+    assert "9999-99-99T00:00:00Z" in text
+    assert to_rfc3339(0) not in text
 
 
 def test_ux_19_opening_the_board_counts_no_deliberate_access(web: Web, page: Page) -> None:

@@ -159,6 +159,8 @@ def test_accounts_on_the_page(web: Web, page: Page) -> None:
     name = add(web, "admin")
     log_in(web, page, name)
     expect(page).to_have_url(web.url + "/staff")  # the first page that is theirs
+    own = page.locator(f'[data-user="{name}"]').get_by_test_id("role")
+    expect(own).to_contain_text("administrator · All sites")
     page.get_by_test_id("staff-user").fill("guard-7")
     page.get_by_test_id("add-user").click()
     expect(page.get_by_test_id("staff-told")).to_contain_text("guard-7")
@@ -166,7 +168,12 @@ def test_accounts_on_the_page(web: Web, page: Page) -> None:
     page.get_by_test_id("give-role").click()
     line = page.locator('[data-user="guard-7"]')
     expect(line.get_by_test_id("role")).to_contain_text("monitor · village")
+    expect(page.get_by_test_id("staff-told")).to_contain_text("Password of guard-7, shown once")  # still there
     line.get_by_test_id("role").click()
+    page.get_by_test_id("cancel").click()
+    expect(line.get_by_test_id("role")).to_have_count(1)
+    line.get_by_test_id("role").click()
+    page.get_by_test_id("confirm-take").click()
     expect(line.get_by_test_id("role")).to_have_count(0)
     line.get_by_test_id("remove-user").click()
     page.get_by_test_id("confirm-remove").click()

@@ -38,6 +38,7 @@ def test_gates_and_doors_are_shown_and_a_gate_is_opened(web: Web, page_in: Page,
         held = page_in.get_by_test_id("doors").locator("article")
         expect(held).to_contain_text("Hall <3>")
         expect(held).to_contain_text("held open")
+        expect(held).to_contain_text("Stone Bridge <Village>")
         expect(held.get_by_test_id("held-timer")).to_contain_text("limit 30 s")
         passed = VehicleRegistered(gate="gate-cam", confidence=0.98, opened=True, vehicle=PSEUDONYM)
         stranger = VehicleUnlisted(gate="gate-cam", confidence=0.9, opened=False)

@@ -110,6 +110,8 @@ def test_the_page_asks_and_decides(web: Web, camera: str, page: Page) -> None:
         case = new_case(client)
     log_in(web, page, li, path=f"/releases?case={case}&camera={camera}&at=1790000000")
     expect(page.get_by_test_id("release-from")).to_have_value("2026-09-21T22:12:50")
+    label = page.get_by_text("Reason of the request (3 to 200 characters)")
+    assert label.evaluate("it => it.scrollWidth <= it.clientWidth")
     page.get_by_test_id("release-ask").click()
     expect(page.get_by_text("Write at least 3 characters.")).to_be_visible()
     page.get_by_test_id("release-reason").fill("who bent the <barrier>")
@@ -122,6 +124,8 @@ def test_the_page_asks_and_decides(web: Web, camera: str, page: Page) -> None:
     theirs = page.get_by_test_id("release").filter(has_text=case)
     expect(theirs).to_have_attribute("data-state", "requested")
     expect(page.get_by_test_id("release-ask")).to_have_count(0)
+    for said in ("Stone Bridge <Village> · Barrier", "22:13:50 CST", f"Case {case}: who blocked the fire lane"):
+        expect(theirs).to_contain_text(said)
     theirs.get_by_test_id("release-approve").click()
     page.get_by_test_id("release-decide").click()
     expect(page.get_by_text("Write a reason of 3 to 200 characters.")).to_be_visible()

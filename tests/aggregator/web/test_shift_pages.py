@@ -91,6 +91,8 @@ def test_a_supervisor_reads_the_reports(web: Web, browser: Browser, site: str, l
         assert "load,alerts,2" in download.value.path().read_text("utf-8")
         page.locator("[data-chart=sources]").get_by_role("link", name=re.compile("yard")).click()
         expect(page.get_by_test_id("rule-changes")).to_contain_text(words["reports.no_proposals"])
+        expect(page.get_by_test_id("rule-changes")).to_be_in_viewport()
+        expect(page.get_by_test_id("quality")).to_contain_text(words["reports.quality_none"])
 
 
 @pytest.mark.timeout(120)

@@ -2,12 +2,20 @@ from __future__ import annotations
 
 import string
 
+import msgspec
 import pytest
 
 from aggregator.domain.alerts.rules import RULES
 from aggregator.domain.alerts.types import SEVERITIES
+from aggregator.domain.quality.aggregates import Source
+from aggregator.domain.shift.handover import AlertLine, Content
+from aggregator.services.site_clock import SiteClock
+from aggregator.settings.aggregator import Site
 from aggregator.web.dashboard.i18n.texts import LANGUAGES, TEXTS, choose
 from aggregator.web.dashboard.login.login import page
+from aggregator.web.dashboard.shift.handover_html import content_html
+from aggregator.web.dashboard.shift.report_html import Named, short_text, source_text
+from common.clock import FakeClock
 from pipelines.types import CLASSES
 from protocol.event_types import KINDS
 
@@ -60,3 +68,34 @@ def test_everything_from_outside_is_escaped() -> None:
 @pytest.mark.parametrize("kind", sorted(RULES))
 def test_every_kind_of_alert_has_a_name(kind: str) -> None:
     assert all(words[f"kind.{kind}"] != kind for words in TEXTS.values())
+
+
+CLOCK = SiteClock({"village": Site(name="Stone Bridge")}, FakeClock())
+
+
+def test_reports_name_places_and_fall_back_to_ids() -> None:
+    named, words = (
+        Named(CLOCK, {("village", "gate-1", "cam-0"): "Main gate", ("village", "gate-1", "hall"): ""}),
+        TEXTS["en"],
+    )
+    of_camera = Source("village", "gate-1", "cam-0", "zone.entered", "yard")
+    assert source_text(of_camera, named, words) == "Stone Bridge · Main gate · Zone entered · yard"
+    assert short_text(Source("village", "gate-1", "hall", "door.forced", "hall"), named, words) == "hall · Door forced"
+    assert short_text(Source("village", "gate-1", "", "box.lost", ""), named, words) == "gate-1 · Box lost"
+
+
+def test_a_hand_over_names_who_acknowledged() -> None:
+    line = AlertLine(
+        id="a", site="village", box="b", place="cam", kind="zone.entered", subject="", object="", severity="high",
+        acknowledgement="acknowledged", assignee="", count=1, first_ns=1, last_ns=9,
+    )  # fmt: skip
+
+    def shown(alert: AlertLine) -> str:
+        content = Content(
+            scope="village", since_ns=None, at_ns=10, counts={"high": 1}, alerts=(alert,), hidden_count=0, hidden=(),
+            devices=(), notes=(),
+        )  # fmt: skip
+        return content_html(content, CLOCK, TEXTS["en"])
+
+    assert "Acknowledged by li" in shown(msgspec.structs.replace(line, acknowledged_by="li"))
+    assert "<td>Acknowledged</td>" in shown(line)  # a document of an earlier version

@@ -158,7 +158,8 @@ class GatesPage:
         """Timers of open doors."""
         now_ns = self._context.now_ns
         for card in self._cards.values():
-            made = partial(views.state_html, card.place, self._words, now_ns)
+            site = self._context.sites.name(card.place.site)
+            made = partial(views.state_html, card.place, site, self._words, now_ns)
             card.state.set_content(rendered(made, self._words))
 
     def _ask(self, place: Place) -> None:

@@ -12,6 +12,7 @@ from nicegui import Client, run, ui
 from aggregator.auth.account_service import AccountService
 from aggregator.auth.reauthentication import Proof
 from aggregator.domain.accounts.authorization import Principal
+from aggregator.web.dashboard.accounts.accounts_page import scope_words
 from aggregator.web.dashboard.accounts.tokens_section import TokensSection
 from aggregator.web.dashboard.forms.form import Form
 from aggregator.web.dashboard.shell.page_layout import PageContext, PageLayout, PageSession, html
@@ -37,7 +38,7 @@ class AccountPage:
         with ui.element("main").classes("board wide"), ui.element("section"):
             with ui.element("div").classes("head"):
                 html(f"{words['account']}: {escape(self._visitor.user)}", tag="h2")
-            roles = [f"{words[f'role.{it.role}']} · {it.scope}" for it in self._visitor.caller.grants]
+            roles = [f"{words[f'role.{it.role}']} · {scope_words(it, words)}" for it in self._visitor.caller.grants]
             html(escape(f"{words['account.roles']}: {', '.join(roles) or words['staff.none']}"), "where")
             self._password()
             self._factor()

@@ -13,7 +13,7 @@ from aggregator.auth.account_service import AccountService
 from aggregator.auth.accounts.grant_requests import GrantRequests
 from aggregator.auth.accounts.role_conflicts import conflicts
 from aggregator.domain.accounts.account import Account, GrantRequest
-from aggregator.domain.accounts.authorization import ROLES, Principal, Role, RoleAssignment, parse
+from aggregator.domain.accounts.authorization import EVERYWHERE, ROLES, Principal, Role, RoleAssignment, parse
 from aggregator.web.dashboard.forms.error_text import error_text
 from aggregator.web.dashboard.forms.form import Dialog, Form
 from aggregator.web.dashboard.i18n.texts import Texts
@@ -22,6 +22,11 @@ from common.errors import PaifangError
 
 Work = Callable[[Principal], "str | None"]
 """Changes an account; returns a text that is shown until the next change."""
+
+
+def scope_words(grant: RoleAssignment, words: Texts) -> str:
+    """Where a role counts."""
+    return words["shift.everywhere"] if grant.scope == EVERYWHERE else grant.scope
 
 
 def warning_text(pairs: list[tuple[Role, Role]], words: Texts) -> str:
@@ -46,6 +51,8 @@ class AccountsPage:
         self._accounts, self._grants, self._words = accounts, grants, visitor.words
         self._context, self._user = context, visitor.user
         self._frame = PageLayout(context, "/staff", visitor)
+        self._passwords: dict[str, str] = {}
+        """User → the sentence with the password that was made on this page: shown until the page is left."""
 
     async def build(self) -> None:
         """Lay the page out and show who there is."""
@@ -94,7 +101,7 @@ class AccountsPage:
         """A role that waits; who has requested it can only withdraw it."""
         words, mine = self._words, it.asked_by == self._user
         text = words["staff.waits"].format(
-            user=it.user, role=words[f"role.{it.grant.role}"], scope=it.grant.scope, by=it.asked_by
+            user=it.user, role=words[f"role.{it.grant.role}"], scope=scope_words(it.grant, words), by=it.asked_by
         )
         with ui.element("div").classes("person").props("data-testid=request"):
             html(escape(text), "name")
@@ -111,10 +118,10 @@ class AccountsPage:
             factor = f" · {words['staff.factor']}" if account.second_factor else ""
             html(f"<b>{escape(name)}</b>{escape(factor)}", "name")
             for grant in account.grants:
-                text = f"{words[f'role.{grant.role}']} · {grant.scope} ✕"
+                text = f"{words[f'role.{grant.role}']} · {scope_words(grant, words)}"
                 props = f'type=button title="{words["staff.take"]}" data-testid=role'
-                take = partial(self._revoke, name, grant)
-                html(escape(text), "chip", "button", props).on("click", take)
+                ask = partial(self._confirm, "take", name, partial(self._accounts.revoke, grant=grant), about=text)
+                html(escape(f"{text} ✕"), "chip", "button", props).on("click", ask)
             if not account.grants:
                 html(words["staff.none"], "chip plain")
             if account.second_factor:
@@ -125,13 +132,10 @@ class AccountsPage:
             if warning := warning_text(conflicts(account.grants), words):
                 html(escape(warning), "warning", props="data-testid=role-warning")
 
-    async def _revoke(self, name: str, grant: RoleAssignment) -> None:
-        await self._try(lambda who: self._accounts.revoke(who, name, grant))
-
     def _button(self, label: str, test_id: str, act: Callable[[], None]) -> None:
         html(self._words[label], "", "button", f"type=button data-testid={test_id}").on("click", act)
 
-    def _confirm(self, what: str, name: str, work: Callable[[Principal, str], str | None]) -> None:
+    def _confirm(self, what: str, name: str, work: Callable[[Principal, str], str | None], *, about: str = "") -> None:
         """What cannot be undone is said and confirmed first."""
         words = self._words
 
@@ -140,12 +144,14 @@ class AccountsPage:
 
         dialog = Dialog(escape(words[f"staff.{what}.title"].format(name=name)), words, act)
         with dialog.body:
-            html(escape(words[f"staff.{what}.effect"]), "where")
+            html(escape(" · ".join(filter(None, (about, words[f"staff.{what}.effect"])))), "where")
         dialog.open(words[f"staff.{what}"], f"confirm-{what}")
 
-    def _reset(self, who: Principal, name: str) -> str:
-        password = self._accounts.reset_password(who, name)
-        return self._words["staff.password"].format(name=name, password=password)
+    def _reset(self, who: Principal, name: str) -> None:
+        self._keep(name, self._accounts.reset_password(who, name))
+
+    def _keep(self, name: str, password: str) -> None:
+        self._passwords[name] = self._words["staff.password"].format(name=name, password=password)
 
     def _remove(self, who: Principal, name: str) -> None:
         self._accounts.remove(who, name)
@@ -164,24 +170,25 @@ class AccountsPage:
     async def _add(self) -> None:
         name = str(self._name.value or "").strip()
 
-        def add(who: Principal) -> str:
-            return self._words["staff.password"].format(name=name, password=self._accounts.add(who, name))
-
-        await self._do(add)
+        await self._do(lambda who: self._keep(name, self._accounts.add(who, name)))
 
     async def _try(self, work: Work) -> None:
         """For buttons outside a form."""
         try:
             await self._do(work)
         except PaifangError as error:
-            self._message.set_content(escape(error_text(error, self._words)))
+            self._tell(error_text(error, self._words))
+
+    def _tell(self, text: str) -> None:
+        """Say what was done, and the new passwords: who gives a user a role has not written the password down yet."""
+        self._message.set_content("<br>".join(escape(it) for it in (text, *self._passwords.values())))
 
     async def _do(self, work: Work) -> None:
         caller = await self._frame.who()
         if caller is None:
             return
         message = await run.io_bound(work, caller)
-        self._message.set_content(escape(message or self._words["done"]))
+        self._tell(message or self._words["done"])
         await self._fill()
 
 

@@ -11,6 +11,8 @@ from aggregator.domain.audit.audit_anomalies import SHOWN, Anomaly
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.web.dashboard.i18n.texts import Texts
 from common.clock import SECOND_NS
+from common.errors import ContractError
+from protocol.identifiers import from_rfc3339
 
 _HIDDEN = ("event", "command", SHOWN)
 """Details that only programs need."""
@@ -64,9 +66,17 @@ def detail_text(act: AuditEntry, words: Texts, zone: ZoneInfo) -> str:
     parts += [words["audit.reason"].format(reason=act.reason)] if act.reason else []
     for name, value in act.detail.items():
         if name not in _HIDDEN:
-            shown = time_text(int(value), zone) if name.endswith("_ns") and value.isdecimal() else value
-            parts.append(f"{words.get(f'audit.detail.{name}', name)}: {shown}")
+            parts.append(f"{words.get(f'audit.detail.{name}', name)}: {_value_text(name, value, zone)}")
     return " · ".join(parts)
+
+
+def _value_text(name: str, value: str, zone: ZoneInfo) -> str:
+    if name.endswith("_ns") and value.isdecimal():
+        return time_text(int(value), zone)
+    try:
+        return time_text(from_rfc3339(value), zone)
+    except ContractError:  # no time
+        return value
 
 
 def row_html(row: tuple[int, AuditEntry], names: AuditNames, words: Texts, *, zone: ZoneInfo, site: str) -> str:

@@ -48,8 +48,8 @@ def shot_html(last: list[Passage], words: Texts) -> str:
     return f'<img src="{source}" alt="{text}" data-testid="gate-picture" decoding="async">'
 
 
-def state_html(place: Place, words: Texts, now_ns: int) -> str:
-    """Name, state in words, and how long a door has stood open."""
+def state_html(place: Place, site: str, words: Texts, now_ns: int) -> str:
+    """Name, state in words, the site's name, and how long a door has stood open."""
     status = place.status
     if not isinstance(status, DoorStatus):
         state, tone = words["box.online" if place.online else "box.offline"], "" if place.online else "bad"
@@ -61,7 +61,7 @@ def state_html(place: Place, words: Texts, now_ns: int) -> str:
     return (
         f'<div class="facts"><span class="name">{escape(name_of(place))}</span>'
         f'<span class="state {tone}" data-testid="place-state">{escape(state)}</span>'
-        f'<span class="more">{escape(place.site)} · {escape(place.box)}{more}</span></div>'
+        f'<span class="more">{escape(site)}{more}</span></div>'
     )
 
 

@@ -38,11 +38,19 @@ def link_of(case: str, camera: str, time_ns: int) -> str:
     return "/releases?" + urlencode({"case": case, "camera": camera, "at": time_ns // SECOND_NS})
 
 
-def release_html(it: Release, words: Texts, zone: ZoneInfo) -> str:
-    """A release: what, why, who, and where it stands."""
+def release_html(it: Release, words: Texts, zone: ZoneInfo, *, place: str, purpose: str) -> str:
+    """A release: what, why, who, and where it stands.
 
-    def moment(time_ns: int) -> str:
-        return f"{datetime.fromtimestamp(time_ns // SECOND_NS, zone):%Y-%m-%d %H:%M:%S}"
+    Args:
+        it: The release.
+        words: The user's texts.
+        zone: Of its site.
+        place: Its site and camera by name.
+        purpose: Of its case.
+    """
+
+    def moment(time_ns: int, form: str = "%Y-%m-%d %H:%M:%S %Z") -> str:
+        return f"{datetime.fromtimestamp(time_ns // SECOND_NS, zone):{form}}"
 
     people = [words["release.asked"].format(who=it.asked_by)]
     if it.decided_by:
@@ -52,11 +60,15 @@ def release_html(it: Release, words: Texts, zone: ZoneInfo) -> str:
     if it.state in ("ready", "fetched"):
         gone = not it.sealed
         people.append(words["release.gone"] if gone else words["release.until"].format(time=moment(it.expires_ns)))
-    about = f"{moment(it.from_ns)} – {moment(it.to_ns)} · {it.site} · {it.camera}"
+    lines = (
+        f"{place} · {moment(it.from_ns, '%Y-%m-%d %H:%M:%S')} – {moment(it.to_ns)}",
+        words["release.case"].format(case=it.case_id, purpose=purpose),
+        words["release.because"].format(reason=it.reason),
+    )
+    about = "".join(f'<div class="where">{escape(line)}</div>' for line in lines)
     return (
-        f'<div class="body"><div class="what">{escape(words[f"release.{it.state}"])} '
-        f"<small>{escape(it.case_id)} · {escape(it.reason)}</small></div>"
-        f'<div class="where">{escape(about)}</div><div class="when">{escape(" · ".join(people))}</div></div>'
+        f'<div class="body"><div class="what">{escape(words[f"release.{it.state}"])}</div>'
+        f'{about}<div class="when">{escape(" · ".join(people))}</div></div>'
     )
 
 
@@ -88,6 +100,7 @@ class ReleasesPage:
         self._known, self._chosen_cases = known.cameras, chosen
         self._zones = {(box.site, box.box): box.timezone for box in known.boxes}
         self._cases: dict[str, Case] = {}
+        self._purposes: dict[str, str] = {}
         self._shown: list[tuple[str, int]] | None = None
 
     async def build(self) -> None:
@@ -121,9 +134,8 @@ class ReleasesPage:
             times = "dense outlined type=datetime-local step=1"
             self._from = ui.input(words["search.from"]).props(f"{times} data-testid=release-from")
             self._to = ui.input(words["search.until"]).props(f"{times} data-testid=release-to")
-            self._reason = ui.input(words["release.reason"]).props(
-                "dense outlined maxlength=200 data-testid=release-reason"
-            )
+            self._reason = ui.input(words["release.reason"]).classes("long")
+            self._reason.props("dense outlined maxlength=200 data-testid=release-reason")
             fields = {"from_ns": self._from, "to_ns": self._to, "reason": self._reason, "camera": self._camera}
             for name, element in fields.items():
                 form.field(name, element)
@@ -184,22 +196,29 @@ class ReleasesPage:
             if caller is None:
                 return
             found = await self._releases.shown(caller)
+            now = [(it.id, it.step) for it in found]
+            if now == self._shown:
+                return
+            self._shown, self._purposes = now, await self._releases.purposes(found)
         except TROUBLE:
             return
-        now = [(it.id, it.step) for it in found]
-        if now == self._shown:
-            return
-        self._shown = now
         self._list.clear()
         with self._list:
             for it in found:
                 with ui.element("article").classes("card low").props(f"data-testid=release data-state={it.state}"):
-                    html(release_html(it, self._words, self._zone(it.site)))
+                    html(self._html(it))
                     with ui.element("div").classes("acts"):
                         self._acts(it)
         if not found:
             with self._list:
                 html(self._words["release.none"], "none")
+
+    def _html(self, it: Release) -> str:
+        key = (it.site, it.box, it.camera)
+        name = next((one.name for one in self._known if (one.site, one.box, one.id) == key and one.name), it.camera)
+        place = f"{self._context.sites.name(it.site)} · {name}"
+        purpose = self._purposes.get(it.case_id, "")
+        return release_html(it, self._words, self._zone(it.site), place=place, purpose=purpose)
 
     def _acts(self, it: Release) -> None:
         words, caller = self._words, self._visitor.caller
@@ -227,7 +246,7 @@ class ReleasesPage:
 
         dialog = Dialog(words["release.approve" if approved else "release.refuse"], words, decide)
         with dialog.body:
-            html(release_html(it, words, self._zone(it.site)))
+            html(self._html(it))
             reason = dialog.form.field("reason", ui.input(words["release.why"]))
             reason.props("autofocus maxlength=200 data-testid=release-why")
         dialog.open(words["release.decide"], "release-decide")

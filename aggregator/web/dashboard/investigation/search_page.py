@@ -94,7 +94,7 @@ class SearchPage:
             with ui.element("div").classes("form"):
                 self._case = ui.select({}, label=words["search.case"], on_change=self._chosen)
                 self._case.props("dense outlined data-testid=search-case")
-                self._place = ui.select({}, label=words["search.place"], multiple=True)
+                self._place = ui.select({}, label=words["search.place"], multiple=True).classes("long")
                 self._from = ui.input(words["search.from"]).props("dense outlined type=datetime-local data-testid=from")
                 self._until = ui.input(words["search.until"]).props(
                     "dense outlined type=datetime-local data-testid=until"

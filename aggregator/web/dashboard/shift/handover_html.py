@@ -78,7 +78,9 @@ def _alert_row(it: AlertLine, sites: SiteClock, words: Texts, *, hidden: bool) -
     count = f" ×{it.count}" if it.count > 1 else ""
     what = " · ".join(filter(None, (kind_text(it.kind, words) + count, it.subject)))
     where = " · ".join(filter(None, (sites.name(it.site), it.name or it.place or it.box)))
-    who = words[f"shift.seen.{it.acknowledgement}"].format(who=it.assignee)
+    known = it.acknowledgement == "acknowledged" and it.acknowledged_by
+    seen = "acknowledged_by" if known else it.acknowledgement
+    who = words[f"shift.seen.{seen}"].format(who=it.assignee or it.acknowledged_by)
     row = [
         severity_html(it.severity, words), escape(what), escape(where), time_html(sites, it.site, it.first_ns),
         escape(who), escape(it.note),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlencode
 
@@ -32,15 +33,34 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{share * 100:.1f} %"
 
 
-def source_text(source: Source, sites: SiteClock, words: Texts) -> str:
+@dataclass(frozen=True)
+class Named:
+    """What people call sites and places.
+
+    Attributes:
+        sites: Their names and clocks.
+        places: (site, box, place) → its name.
+    """
+
+    sites: SiteClock
+    places: Mapping[tuple[str, str, str], str]
+
+    def place(self, site: str, box: str, place: str) -> str:
+        """A place's name; its id, or the box's, where nothing else is known."""
+        return self.places.get((site, box, place)) or place or box
+
+
+def source_text(source: Source, named: Named, words: Texts) -> str:
     """A source in words."""
-    what = kind_text(source.kind, words) if source.kind else ""
-    return " · ".join(filter(None, (sites.name(source.site), source.place or source.box, what, source.subject)))
+    return " · ".join(filter(None, (named.sites.name(source.site), short_text(source, named, words))))
 
 
-def short_text(source: Source, words: Texts) -> str:
+def short_text(source: Source, named: Named, words: Texts) -> str:
     """A source in words, for a chart's label: the table beside it names the site."""
-    return " · ".join(filter(None, (source.place or source.box, kind_text(source.kind, words), source.subject)))
+    what = kind_text(source.kind, words) if source.kind else ""
+    place = named.place(source.site, source.box, source.place)
+    subject = source.subject if source.subject != source.place else ""  # a door's id
+    return " · ".join(filter(None, (place, what, subject)))
 
 
 def figures_html(report: Report, words: Texts) -> str:
@@ -84,11 +104,11 @@ def severities_html(report: Report, words: Texts) -> str:
     return table_html(words["reports.severities"], _heads(words, "severity", "count", "share"), rows, (1, 2))
 
 
-def sources_html(report: Report, sites: SiteClock, words: Texts) -> str:
+def sources_html(report: Report, named: Named, words: Texts) -> str:
     """The most frequent sources."""
     total = max(report.counted.total, 1)
     rows = [
-        [_rule_link(source, escape(source_text(source, sites, words))), str(count), percent(count / total)]
+        [_rule_link(source, escape(source_text(source, named, words))), str(count), percent(count / total)]
         for source, count in report.counted.sources
     ]
     return table_html(words["reports.sources"], _heads(words, "source", "count", "share"), rows, (1, 2))
@@ -115,11 +135,11 @@ def responses_html(report: Report, words: Texts) -> str:
     return table_html(words["reports.responses"], heads, rows, range(1, 7))
 
 
-def availability_html(report: Report, sites: SiteClock, words: Texts) -> str:
+def availability_html(report: Report, named: Named, words: Texts) -> str:
     """The devices that worked least."""
     rows = [
         [
-            escape(" · ".join(filter(None, (sites.name(it.device.site), it.device.box, it.device.place)))),
+            escape(f"{named.sites.name(it.device.site)} · {named.place(*it.device)}"),
             percent(it.share), duration_text(it.down_ns / SECOND_NS, words), str(it.outages),
         ]
         for it in report.availability[:MOST_DEVICES]
@@ -141,13 +161,15 @@ def retention_html(report: Report, sites: SiteClock, words: Texts) -> str:
     return table_html(words["reports.retention"], heads, rows, (1, 2))
 
 
-def quality_html(found: Sequence[Quality], caption: str, sites: SiteClock, words: Texts) -> str:
+def quality_html(found: Sequence[Quality], caption: str, named: Named, words: Texts) -> str:
     """Shares of false alarms."""
+    if not found:
+        return f'<p class="none">{escape(words["reports.quality_none"])}</p>'
     rows = []
     for it in found:
         low, high = it.interval or (None, None)
         span = f"{percent(low)} – {percent(high)}" if low is not None else "–"
-        text = escape(source_text(it.source, sites, words))
+        text = escape(source_text(it.source, named, words))
         rows.append(
             [
                 _rule_link(it.source, text) if it.source.kind.startswith(CHANGEABLE) else text,

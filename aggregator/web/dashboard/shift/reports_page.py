@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import urllib.parse
 from html import escape
 from typing import Any
@@ -10,6 +11,7 @@ from nicegui import Client, ui
 
 from aggregator.domain.quality.aggregates import Source
 from aggregator.domain.quality.figures import MOST_OPERATORS
+from aggregator.services.monitoring.place_directory import names_of
 from aggregator.services.shift.statistics_service import Asked, Report, StatisticsService
 from aggregator.web.dashboard.forms.error_text import error_text
 from aggregator.web.dashboard.shell.page_layout import PageContext, PageLayout, PageSession, html, rendered
@@ -42,6 +44,7 @@ class ReportsPage:
         within = visitor.caller.within("reports.see")
         self._names = {it: context.sites.name(it) for it in sorted(context.sites.sites) if within.touches(it)}
         self._site, self._days, self._operators = "", 7, 1
+        self._found = False
 
     async def build(self) -> None:
         """Lay the page out."""
@@ -86,7 +89,7 @@ class ReportsPage:
         return Asked((now_ns - int(self._days) * DAY_NS, now_ns), str(self._site) or None, operators)
 
     async def _refresh(self) -> None:
-        asked, words, sites = self._asked(), self._words, self._context.sites
+        asked, words, context = self._asked(), self._words, self._context
         try:
             caller = await self._frame.who()
             if caller is None:
@@ -94,6 +97,7 @@ class ReportsPage:
             report = await self._statistics.report(caller, asked)
             rules, devices = await self._statistics.quality(caller, asked)
             rule = await self._statistics.rule(caller, self._rule, asked.span) if self._rule else None
+            named = tables.Named(context.sites, await asyncio.to_thread(names_of, context.fleet))
         except PaifangError as error:
             ui.notify(error_text(error, words), type="negative")
             return
@@ -101,25 +105,28 @@ class ReportsPage:
         query |= {"site": asked.site} if asked.site else {}
         self._csv.props(f'href="/api/statistics.csv?{urllib.parse.urlencode(query)}"')
         self._figures.set_content(rendered(lambda: tables.figures_html(report, words), words))
-        self._draw(report)
-        self._more.set_content(rendered(lambda: self._tables(report), words))
-        quality = tables.quality_html(rules, words["reports.rules"], sites, words)
-        by_device = tables.quality_html(devices, words["reports.devices"], sites, words)
+        self._draw(report, named)
+        self._more.set_content(rendered(lambda: self._tables(report, named), words))
+        quality = tables.quality_html(rules, words["reports.rules"], named, words)
+        by_device = tables.quality_html(devices, words["reports.devices"], named, words)
         self._quality.set_content(
             f"<h2>{escape(words['reports.quality'])}</h2><p class=soft>{escape(words['reports.quality_explain'])}</p>"
             f"<h3>{escape(words['reports.rules'])}</h3>{quality}<h3>{escape(words['reports.devices'])}</h3>{by_device}"
         )
         if rule is not None:
-            title = words["reports.changes"].format(rule=tables.source_text(rule.source, sites, words))
+            title = words["reports.changes"].format(rule=tables.source_text(rule.source, named, words))
             self._changes.set_content(f"<h2>{escape(title)}</h2>{tables.rule_html(rule, words)}")
+            if not self._found:  # the browser has looked for the link's place before there was one
+                self._found = True
+                ui.run_javascript("document.getElementById('rule').scrollIntoView()")
 
-    def _draw(self, report: Report) -> None:
-        words, sites = self._words, self._context.sites
-        names = [tables.short_text(source, words) for source, _ in report.counted.sources]
+    def _draw(self, report: Report, named: tables.Named) -> None:
+        words = self._words
+        names = [tables.short_text(source, named, words) for source, _ in report.counted.sources]
         shown = (
             ("days", charts.days_chart(report, words), tables.days_html(report, words)),
             ("severities", charts.severities_chart(report, words), tables.severities_html(report, words)),
-            ("sources", charts.sources_chart(report, names), tables.sources_html(report, sites, words)),
+            ("sources", charts.sources_chart(report, names), tables.sources_html(report, named, words)),
             ("responses", charts.responses_chart(report, words), tables.responses_html(report, words)),
         )
         self._charts.clear()
@@ -130,9 +137,9 @@ class ReportsPage:
                     ui.echart(options, renderer="svg").classes("chart").props("aria-hidden=true")
                     html(table)
 
-    def _tables(self, report: Report) -> str:
+    def _tables(self, report: Report, named: tables.Named) -> str:
         words = self._words
-        parts = [("availability", tables.availability_html(report, self._context.sites, words))]
+        parts = [("availability", tables.availability_html(report, named, words))]
         if report.retention:
             parts.append(("retention", tables.retention_html(report, self._context.sites, words)))
         return "".join(

@@ -60,7 +60,6 @@ class ShiftPage:
         with ui.element("section").classes("sheet"):
             html(escape(words["shift.now"]), tag="h2")
             html(escape(words["shift.explain"]), "soft", "p")
-            self._content = html("", props="data-testid=shift-content")
             with ui.element("div").classes("form"):
                 self._note = ui.textarea(words["shift.note"]).classes("note-field")
                 self._note.props(f"dense outlined autogrow maxlength={MOST_NOTE} data-testid=shift-note")
@@ -68,6 +67,7 @@ class ShiftPage:
             with ui.element("div").classes("form"):
                 self._button("shift.hand_over", self._ask, "hand-over", main=True)
                 self._button("shift.refresh", self._refresh, "refresh-shift")
+            self._content = html("", props="data-testid=shift-content")
         with ui.dialog() as self._dialog, ui.element("div").classes("ask"):
             html(escape(words["shift.hand_over"]), tag="h2")
             html(escape(words["shift.sure"].format(who=self._caller.name)), tag="p")

@@ -14,6 +14,14 @@ ROW = "[data-testid=alert-row]"
 TOPS = """() => [...document.querySelectorAll('[data-testid=alert-row]')]
   .map(it => [it.getBoundingClientRect().top, it.dataset.alert]).sort((a, b) => a[0] - b[0]).map(it => it[1])"""
 
+WIDE_ENOUGH = """it => {
+  const width = it.offsetWidth;
+  it.style.maxWidth = "none";
+  const whole = it.offsetWidth <= width;
+  it.style.maxWidth = "";
+  return whole;
+}"""
+
 
 def installed(page: Page) -> FakeApi:
     found = FakeApi()
@@ -126,6 +134,7 @@ def test_ux_11_older_alerts_are_found_by_filters_that_stand_in_the_address(web: 
     api.put(made(1, "high"), made(2, "low", status="closed", outcome="real", kind="door.forced"))
     enter(web, page)
     expect(page.locator(ROW)).to_have_count(1)
+    assert page.get_by_test_id("filter-suppressed").evaluate(WIDE_ENOUGH)
     page.get_by_test_id("filter-status").select_option("closed")
     expect(page.locator(ROW)).to_contain_text("closed: real")
     page.get_by_test_id("filter-kind").select_option("door.forced")
@@ -144,6 +153,24 @@ def test_ux_25_names_stand_where_ids_stood(web: Web, page: Page, api: FakeApi) -
     enter(web, page)
     expect(page.locator(ROW)).to_contain_text("North gate")
     assert "cam-1" not in page.locator("main").inner_text()
+
+
+def test_a_door_has_no_live_view_and_its_id_is_not_shown(web: Web, page: Page, api: FakeApi) -> None:
+    door = {"kind": "door", "site": "village", "box": "gate-1", "id": "hall", "name": "Hall door"}
+    page.route("**/api/places", lambda route: route.fulfill(json={"places": [door]}))
+    fields = {"camera": "hall", "camera_name": "Hall door", "kind": "door.forced", "subject": "hall"}
+    api.put(made(2, "critical", **fields), made(1, "high"))
+    enter(web, page)
+    detail = page.get_by_test_id("alert-detail")
+    expect(detail).to_contain_text("Hall door")
+    expect(page.get_by_test_id("tool-live")).to_have_count(0)
+    expect(page.get_by_test_id("tool-footage")).to_have_count(0)
+    expect(page.get_by_test_id("detail-times")).not_to_contain_text("hall")
+    page.keyboard.press("l")
+    expect(page.locator(".tile")).to_have_count(0)
+    page.keyboard.press("j")
+    expect(page.get_by_test_id("tool-live")).to_be_visible()
+    expect(page.get_by_test_id("tool-footage")).to_be_visible()
 
 
 def test_a_name_with_markup_stays_text(web: Web, page: Page, api: FakeApi) -> None:

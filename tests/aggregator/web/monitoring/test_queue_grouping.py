@@ -40,6 +40,8 @@ def test_selected_alerts_are_merged_by_name_and_refusals_are_said(web: Web, page
     assert api.posted[-1] == (f"/api/alerts/{one['id']}/merge", {"alerts": [two["id"]]})
     expect(page.get_by_test_id("toast-good")).to_contain_text("Merged 1 alert into: Door forced · Camera 3")
     expect(page.get_by_test_id("alert-detail")).to_have_attribute("data-alert", one["id"])
+    gone = page.locator(f"#alert-{two['id']}")
+    expect(gone).to_contain_text("merged into another alert")
     page.keyboard.press("x")
     page.keyboard.press("End")
     page.keyboard.press("x")

@@ -27,6 +27,8 @@ def test_ux_12_the_installer_sees_what_is_broken_why_and_since_when(web: Web, pa
         expect(rows.first).to_contain_text("Lift hall")
         expect(rows.first).to_contain_text("connection refused")
         expect(rows.first).to_contain_text("16:31:00")
+        expect(rows.first).to_contain_text("Check the camera's power and network cable")
         expect(rows.last).not_to_contain_text("since")
+        expect(rows.last).not_to_contain_text("Check")
     finally:
         sender.close()

@@ -26,9 +26,11 @@ const bad = it => (it.kind === "gate" ? !it.online : RANK.includes(it.state) && 
 function place(it) {
   const reason = it.problem || (it.online ? "" : t("shell.box.offline"));
   const since = it.since ? t("shell.since", { time: whenZone(it.since, it.time_zone) }) : "";
+  const help = `shell.help.${it.state}`;
   return h("div", { class: `device ${bad(it) ? "bad" : ""}`, test: "camera-row" },
     h("b", { text: it.name }), h("span", { class: "state", text: stateName(it) }),
-    h("span", { class: "where", text: [t(`shell.kind.${it.kind}`), it.site_name, ...it.areas, since, reason].filter(Boolean).join(" · ") }));
+    h("span", { class: "where", text: [t(`shell.kind.${it.kind}`), it.site_name, ...it.areas, since, reason].filter(Boolean).join(" · ") }),
+    bad(it) && it.online && has(help) && h("span", { class: "where", text: t(help) }));
 }
 
 function box(it) {

@@ -150,7 +150,7 @@ export class Tile {
       return this.say(t("shell.error.forbidden"));
     }
     const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#tries++);
-    const why = data.language === "en" && reason ? reason : t("wall.away");
+    const why = data.language === "en" && reason ? reason.replace(/\.?$/, ".") : t("wall.away");
     this.say(t("wall.again", { reason: why, seconds: Math.round(pause / 1000) }));
     this.#again = setTimeout(() => this.#open(), pause);
     return undefined;

@@ -8,7 +8,7 @@ import { clipView, eventPicture, liveView } from "./media.js";
 import { fresh, open } from "./model.js";
 import { Procedure } from "./procedure.js";
 import {
-  countText, flagTexts, kindName, objectName, placeName, severityName, stateText, when, whenZone,
+  countText, flagTexts, hasCamera, kindName, objectName, placeName, severityName, stateText, when, whenZone,
 } from "./words.js";
 
 const SETTLE_MS = 150;
@@ -107,7 +107,8 @@ export class Detail {
   }
 
   #draw(alert) {
-    const zone = alert.time_zone, facts = [objectName(alert), alert.subject, countText(alert), ...flagTexts(alert)];
+    const zone = alert.time_zone, subject = alert.subject === alert.camera ? "" : alert.subject; // a door's id, named above
+    const facts = [objectName(alert), subject, countText(alert), ...flagTexts(alert)];
     const span = alert.count > 1
       ? t("queue.span", { first: when(alert.first, zone), last: whenZone(alert.last, zone) })
       : whenZone(alert.last, zone);
@@ -153,8 +154,8 @@ export class Detail {
     this.tools.replaceChildren(...[
       alert.picture && tool("picture", "", () => this.picture()),
       alert.has_clip && may.clips && tool("clip", "Space", () => this.clip()),
-      alert.camera && may.live && tool("live", "L", () => this.live()),
-      alert.camera && may.footage && h("a", { href: `/footage?${at}`, class: "button", test: "tool-footage",
+      hasCamera(alert) && may.live && tool("live", "L", () => this.live()),
+      hasCamera(alert) && may.footage && h("a", { href: `/footage?${at}`, class: "button", test: "tool-footage",
         text: t("queue.tool.footage", { time: when(alert.first, alert.time_zone) }) }),
       may.reports && h("a", { href: ruleReport(alert), class: "button", test: "tool-rule", text: t("queue.tool.rule") }),
     ].filter(Boolean));
@@ -202,7 +203,7 @@ export class Detail {
 
   live() {
     const alert = this.#alert;
-    if (!alert?.camera || !may.live) return;
+    if (!alert || !hasCamera(alert) || !may.live) return;
     if (this.#media?.live) this.picture();
     else this.#put(liveView(alert));
   }

@@ -7,14 +7,20 @@ export const SEVERITIES = ["critical", "high", "medium", "low"];
 export const OUTCOMES = ["real", "false_alarm", "test", "maintenance"];
 export const SHELVES_MIN = [15, 60, 480, 1440];
 const TWO_WHEELERS = new Set(["bicycle", "motorcycle"]);
-const names = new Map();
+const names = new Map(), doors = new Set();
 
 export function learnNames(places) {
-  for (const it of places) names.set(`${it.site}/${it.box}/${it.id}`, it.name);
+  for (const it of places) {
+    names.set(`${it.site}/${it.box}/${it.id}`, it.name);
+    if (it.kind === "door") doors.add(`${it.site}/${it.box}/${it.id}`);
+  }
 }
 
 export const placeName = alert =>
   alert.camera_name || names.get(`${alert.site}/${alert.box}/${alert.camera}`) || alert.camera || t("queue.box", { name: alert.box });
+
+// A door has no picture and no footage of its own.
+export const hasCamera = alert => Boolean(alert.camera) && !doors.has(`${alert.site}/${alert.box}/${alert.camera}`);
 
 // A kind, object or severity in words, where the texts have it.
 export const named = (prefix, id) => (has(`${prefix}.${id}`) ? t(`${prefix}.${id}`) : id);
@@ -35,6 +41,7 @@ export const whenZone = (text, zone) => momentText(new Date(millis(text)), zone)
 export const ageOf = alert => age(millis(alert.first));
 
 export function stateText(alert) {
+  if (alert.merged_into) return t("queue.action.joined");
   if (alert.status === "closed") return t("queue.state.closed", { outcome: t(`queue.outcome.${alert.outcome || "none"}`) });
   if (alert.suppression) return suppressionText(alert);
   if (alert.acknowledgement === "assigned") return t("queue.state.assigned", { name: alert.assignee || "" });

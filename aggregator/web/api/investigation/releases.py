@@ -59,7 +59,10 @@ def add(app: FastAPI, releases: ReleaseService) -> None:
     @app.get("/api/releases", tags=_TAGS)
     async def list_releases(caller: Who) -> models.ReleasesResponse:
         """The newest requests that the caller made or may decide."""
-        return models.ReleasesResponse(releases=[_release(it) for it in await releases.shown(caller)])
+        found = await releases.shown(caller)
+        purposes = await releases.purposes(found)
+        shown = (_release(it).model_copy(update={"purpose": purposes.get(it.case_id, "")}) for it in found)
+        return models.ReleasesResponse(releases=list(shown))
 
     @app.post("/api/releases", status_code=201, tags=_TAGS, responses=errors(409))
     async def request_release(caller: Who, wanted: models.NewReleaseRequest) -> models.ReleaseResponse:

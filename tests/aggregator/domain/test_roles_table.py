@@ -49,7 +49,7 @@ def filled(path: str, site: str = "village") -> str:
 def staffed(web: Web) -> Web:
     """One user for each role, at `village` only, and one for each everywhere."""
     for role in ROLES:
-        for name, scope in ((role, "village"), (f"{role}-all", "*")):
+        for name, scope in ((f"table-{role}", "village"), (f"table-{role}-all", "*")):
             app.add_user(web.parts.core.settings, name, Secret(PASSWORD), [RoleAssignment(role, scope)])
     return web
 
@@ -86,7 +86,7 @@ def expected(rule: RoutePolicy, caller: Principal, site: str) -> bool:
 @pytest.mark.parametrize("role", ROLES)
 def test_every_route_as_every_role_here_and_elsewhere(staffed: Web, role: Role, everywhere: bool) -> None:
     """No request here can do anything: ids exist nowhere, bodies are empty, and what ends a session is left out."""
-    name = f"{role}-all" if everywhere else role
+    name = f"table-{role}-all" if everywhere else f"table-{role}"
     caller = Principal(name, (RoleAssignment(role, "*" if everywhere else "village"),))
     wrong = []
     with staffed.client() as client:

@@ -56,7 +56,7 @@ class ReleaseResponse(ResponseModel):
 
     id: Id
     case: str
-    purpose: str = Field("", description="Of the case; in the list only.")
+    purpose: str = Field(default="", description="Of the case; in the list only.")
     site: str
     box: str
     camera: str

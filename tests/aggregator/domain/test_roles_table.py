@@ -160,13 +160,13 @@ def test_lists_and_alerts_show_what_lies_within_only(staffed: Web) -> None:
         senders[0].close()
         other.close()
     with staffed.client() as client:
-        client.post("/login", data={"name": "monitor", "password": PASSWORD})
+        client.post("/login", data={"name": "table-monitor", "password": PASSWORD})
         assert {it["site"] for it in client.get("/api/alerts?limit=500").json()["alerts"]} == {"village"}
         assert {it["site"] for it in client.get("/api/boxes").json()["boxes"]} == {"village"}
         assert client.get("/api/alerts?site=harbour").json()["alerts"] == []
         assert client.post(f"/api/alerts/{foreign['id']}/reopen").status_code == 404
         assert client.get("/", headers={"Accept": "text/html"}).status_code == 200
-        client.post("/login", data={"name": "auditor", "password": PASSWORD})
+        client.post("/login", data={"name": "table-auditor", "password": PASSWORD})
         answer = client.get("/", headers={"Accept": "text/html"})
         assert answer.status_code == 303
         assert answer.headers["location"] not in ("/", "/login")

@@ -10,7 +10,7 @@ import contextlib
 import select
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self
 
@@ -104,17 +104,11 @@ class MqttClient:
         """
         link = cls.log_in(target, timeout_s)
         client, state = link._client, link._state
-        try:
+        with link._closed_on_error(target):
             client.subscribe(list(SUBSCRIPTIONS))
             link._wait_for("subscription", lambda: state.subscribed is not None, timeout_s)
             if any(code.is_failure for code in state.subscribed or []):
                 raise BrokerRefused(f"{target.host}:{target.port} refused the subscription")
-        except (OSError, ValueError) as error:
-            link.close()
-            raise BrokerError(f"{target.host}:{target.port}: {error}") from error
-        except BrokerError:
-            link.close()
-            raise
         return link
 
     @classmethod
@@ -135,18 +129,23 @@ class MqttClient:
         state = _ConnectionState()
         client = _client(target, state, timeout_s, clean=clean)
         link = cls(client, state)
-        try:
+        with link._closed_on_error(target):
             client.connect(target.host, target.port, keepalive=keepalive_s)
             link._wait_for("log-in", lambda: state.connected is not None, timeout_s)
             if state.connected is not None and state.connected.is_failure:
                 raise BrokerRefused(f"{target.host}:{target.port} refused the log-in: {state.connected}")
+        return link
+
+    @contextlib.contextmanager
+    def _closed_on_error(self, target: BrokerEndpoint) -> Iterator[None]:
+        try:
+            yield
         except (OSError, ValueError) as error:
-            link.close()
+            self.close()
             raise BrokerError(f"{target.host}:{target.port}: {error}") from error
         except BrokerError:
-            link.close()
+            self.close()
             raise
-        return link
 
     @classmethod
     def forget(cls, target: BrokerEndpoint, timeout_s: float = CONNECT_TIMEOUT_S) -> None:

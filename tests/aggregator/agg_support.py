@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -93,9 +93,20 @@ def event(
 
 
 def run_apart(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run something to its end on a thread of its own: this one may have a browser's event loop."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
+    """Run something to its end on a thread of its own: this one may have a browser's event loop.
+
+    Where it does not end, the test fails by its time limit; a pool would wait for the thread all the same.
+    """
+    done: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(asyncio.run(work))
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return done.result()
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:

@@ -1,7 +1,8 @@
 """DESIGN section 1.2: real gate footage through the whole system, and then no byte of a plate's text anywhere.
 
-RTSP → box → broker → aggregator at debug level; searched are the data folders of box, aggregator and broker, logs,
-temporary files, both metrics pages and everything a recording subscriber heard on the wire.
+RTSP → box → broker → aggregator at debug level, with a consumer of everything that leaves. Searched are the data
+folders of box, aggregator and broker, logs, temporary files, both metrics pages, everything that a recording subscriber
+heard on the wire, and what came to the consumer: its feed, a webhook and its topics at the broker.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from feed_consumer import WAYS, feed_consumer
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 from village_kit import Village, wait_until
@@ -230,9 +232,11 @@ def test_a_plate_on_the_list_leaves_only_its_pseudonym_or_its_entry(
         if isinstance(data, VehicleRegistered):
             assert (data.opened, len(data.vehicle)) == (True, 32)
             assert places_of(["entry-1"], {"the wire": b"\n".join(heard)}) == []
+            assert not any(data.vehicle.encode() in found[way] for way in WAYS), "no pseudonym leaves"
         else:
             assert isinstance(data, VehicleBarred)
             assert (data.opened, data.entry) == (False, "entry-1")
+            assert not any(b"entry-1" in found[way] for way in WAYS), "no entry of a list leaves"
     assert places_of([DRAWN], found) == []
     planted([DRAWN], found)
 
@@ -242,10 +246,12 @@ def played(village: Village, kind: str = "vehicle.unlisted") -> tuple[list[bytes
     village.start_aggregator()
     subscriber = Subscriber(village.broker, village.folder / "aggregator" / "broker.json")
     try:
-        village.start_box()
-        wait_until(lambda: kind in vehicles(village), 90, "a vehicle at the gate")
-        time.sleep(3.0)  # the rest of its passage: nothing may come out late either
-        metrics = pages(village)
+        with feed_consumer(village) as consumer:
+            village.start_box()
+            wait_until(lambda: kind in vehicles(village), 90, "a vehicle at the gate")
+            time.sleep(3.0)  # the rest of its passage: nothing may come out late either
+            wait_until(lambda: consumer.got(kind), 20, "the vehicle at the consumer")
+            metrics = pages(village) | consumer.found()
         assert village.box.stop() == 0
         assert village.aggregator.stop() == 0
     finally:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import sqlite3
 import time
 import zipfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,16 +13,13 @@ import httpx2
 import numpy as np
 import pytest
 import yaml
+from person_kit import person
 from release_kit import pictures
 from village_kit import Village, wait_until
 
-from aggregator import app
-from aggregator.domain.accounts.authorization import parse
 from aggregator.domain.audit import audit_entry
-from aggregator.settings import aggregator
 from aggregator.storage import STORES
 from common.clock import SECOND_NS, SystemClock
-from common.secret import Secret
 from demo import demo_site as settings
 from demo.process_supervisor import trust_command
 from edge.jobs.releases.watermark import Watermarker
@@ -36,18 +31,7 @@ from models.files.store import ModelStore
 from protocol.identifiers import to_rfc3339
 from protocol.signing.chunked_aead import FILM, MANIFEST
 
-PASSWORD = "a password for two people"
 RANGE_S = 4
-
-
-@contextlib.contextmanager
-def person(village: Village, name: str, *roles: str) -> Iterator[httpx2.Client]:
-    """A client of somebody with these roles, logged in."""
-    told = aggregator.load(village.folder / "aggregator.yaml")
-    app.add_user(told, name, Secret(PASSWORD), [parse(role) for role in roles])
-    with httpx2.Client(base_url=village.url, headers={"Origin": village.url}, timeout=60.0) as client:
-        assert client.post("/login", data={"name": name, "password": PASSWORD}).status_code == 303
-        yield client
 
 
 def started(village: Village) -> None:

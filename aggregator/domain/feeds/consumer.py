@@ -109,6 +109,10 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
         """Whether its time is over."""
         return now_ns >= self.ends_ns
 
+    def approved(self, now_ns: int) -> bool:
+        """Whether it is approved, and not over; a paused one is too."""
+        return self.state in ("active", "paused") and not self.ended(now_ns)
+
     def serves(self, now_ns: int) -> bool:
         """Whether it gets anything now."""
         return self.state == "active" and not self.ended(now_ns)
@@ -164,7 +168,7 @@ def with_token(it: Consumer, token_hash: str, now_ns: int) -> Consumer:
     Raises:
         FeedConflict: It is not approved, or over.
     """
-    _check_approved(it, now_ns)
+    check_approved(it, now_ns, "a token")
     return msgspec.structs.replace(it, token_hash=token_hash, token_ns=now_ns, version=it.version + 1)
 
 
@@ -180,7 +184,7 @@ def with_certificate(it: Consumer, fingerprint: str | None, now_ns: int) -> Cons
         FeedConflict: It is not approved, or over.
         FeedError: That is no SHA-256.
     """
-    _check_approved(it, now_ns)
+    check_approved(it, now_ns, "a certificate")
     if fingerprint is not None:
         fingerprint = fingerprint.rpartition("=")[2].replace(":", "").strip().lower()
         if re.fullmatch("[0-9a-f]{64}", fingerprint) is None:
@@ -188,6 +192,11 @@ def with_certificate(it: Consumer, fingerprint: str | None, now_ns: int) -> Cons
     return msgspec.structs.replace(it, certificate=fingerprint, version=it.version + 1)
 
 
-def _check_approved(it: Consumer, now_ns: int) -> None:
-    if it.state not in ("active", "paused") or it.ended(now_ns):
-        raise FeedConflict("only an approved consumer whose end has not passed has a token and a certificate")
+def check_approved(it: Consumer, now_ns: int, what: str) -> None:
+    """Whether a consumer may be given something.
+
+    Raises:
+        FeedConflict: It is not approved, or over.
+    """
+    if not it.approved(now_ns):
+        raise FeedConflict(f"only an approved consumer whose end has not passed gets {what}")

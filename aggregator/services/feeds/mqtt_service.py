@@ -10,7 +10,7 @@ from typing import Protocol
 from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.feeds import mqtt_output as rules
-from aggregator.domain.feeds.consumer import Consumer
+from aggregator.domain.feeds.consumer import Consumer, check_approved
 from aggregator.domain.feeds.mqtt_output import MOST_OUTPUTS, FeedAccount, MqttOutput
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.audit import AuditWriter
@@ -93,8 +93,7 @@ class MqttService:
             FeedError: There is no such consumer within the caller's reach.
         """
         consumer, now_ns = await self.consumers.find(caller, consumer_id), self.consumers.clock.wall_ns()
-        if consumer.state not in ("active", "paused") or consumer.ended(now_ns):
-            raise FeedConflict("only an approved consumer whose end has not passed gets MQTT")
+        check_approved(consumer, now_ns, "MQTT")
         newest = (await asyncio.to_thread(self.reader.feed_span)).newest
         # the serial is the time: a password that was shown before MQTT was turned off does not come back
         made = MqttOutput(
@@ -144,7 +143,7 @@ class MqttService:
 
     def password(self, it: MqttOutput) -> str:
         """The consumer's password at the embedded broker; empty where the broker is another."""
-        return self.keys.ticket(PASSWORD, f"{it.consumer}\0{it.password_serial}") if self.place.embedded else ""
+        return consumer_password(self.keys, it) if self.place.embedded else ""
 
     async def _change(
         self, caller: Principal, consumer_id: str, what: str, change: Callable[[MqttOutput], MqttOutput]
@@ -185,11 +184,15 @@ def accounts(reader: MqttReader, keys: KeyRing, clock: Clock) -> list[FeedAccoun
     found = []
     for consumer in reader.consumers():
         it = outputs.get(consumer.id)
-        if it is not None and consumer.state in ("active", "paused") and not consumer.ended(now_ns):
-            text = keys.ticket(PASSWORD, f"{it.consumer}\0{it.password_serial}")
-            password = Secret(text) if consumer.serves(now_ns) else None
+        if it is not None and consumer.approved(now_ns):
+            password = Secret(consumer_password(keys, it)) if consumer.serves(now_ns) else None
             found.append(FeedAccount(it.consumer, password, publisher_password(keys, it.consumer)))
     return sorted(found, key=lambda it: it.consumer)
+
+
+def consumer_password(keys: KeyRing, it: MqttOutput) -> str:
+    """With which the consumer logs in to the embedded broker."""
+    return keys.ticket(PASSWORD, f"{it.consumer}\0{it.password_serial}")
 
 
 def publisher_password(keys: KeyRing, consumer: str) -> Secret:

@@ -10,7 +10,7 @@ from typing import Protocol
 from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.feeds import webhook as rules
-from aggregator.domain.feeds.consumer import Consumer
+from aggregator.domain.feeds.consumer import Consumer, check_approved
 from aggregator.domain.feeds.webhook import MOST_OF_A_CONSUMER, Attempt, DeadLetter, Mode, Webhook
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.audit import AuditWriter
@@ -86,8 +86,7 @@ class WebhookService:
             FeedError: The address may not be used.
         """
         consumer = await self.consumers.find(caller, consumer_id)
-        if consumer.state not in ("active", "paused"):
-            raise FeedConflict("only an approved consumer gets webhooks")
+        check_approved(consumer, self.sender.clock.wall_ns(), "webhooks")
         host = check_address(url, self.sender.client.networks)
         keys, now_ns = SigningSecret.new(self.random), self.sender.clock.wall_ns()
         newest = (await asyncio.to_thread(self.reader.feed_span)).newest

@@ -11,7 +11,7 @@ import msgspec
 from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.feeds import video_output as rules
-from aggregator.domain.feeds.consumer import Consumer
+from aggregator.domain.feeds.consumer import Consumer, check_approved
 from aggregator.domain.feeds.video_output import MOST_OF_A_CONSUMER, LiveOutput, OutputState
 from aggregator.domain.read_models import Camera
 from aggregator.domain.store_port import WriteJobs
@@ -71,8 +71,7 @@ class VideoOutputService:
             Forbidden: The consumer may not open the camera's live view.
         """
         consumer = await self.consumers.find(caller, consumer_id)
-        if consumer.state not in ("active", "paused"):
-            raise FeedConflict("only an approved consumer gets video outputs")
+        check_approved(consumer, self.consumers.clock.wall_ns(), "video outputs")
         target = parse(address, self.networks)
         await self.streams.check(consumer, key)
         made = LiveOutput(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from agg_support import START_NS, event, run_apart
+from agg_support import START_NS
+from feed_site_kit import FeedDesk
 
 from aggregator.domain.feeds.consumer import changed
 from aggregator.domain.feeds.feed_entry import ConsumerUse
@@ -22,20 +22,18 @@ from aggregator.domain.feeds.mqtt_output import (
     MqttOutput,
     with_home_assistant,
 )
-from aggregator.domain.read_models import Batch, ReceivedEvent, StatusSeen
+from aggregator.domain.read_models import Batch, StatusSeen
 from aggregator.domain.store_port import Store, Writer
 from aggregator.jobs.job_runner import JobRunner
 from aggregator.jobs.mqtt_jobs import LOST, USED_UP, MqttJobs
 from aggregator.jobs.mqtt_states import MqttStates
 from aggregator.services.feeds.mqtt_service import accounts
 from aggregator.storage.keyring import KeyRing
-from aggregator.storage.write_queue import WriteQueue
 from common.clock import HOUR_NS, SECOND_NS, FakeClock
 from common.errors import BrokerError
-from protocol.event_types import DoorGranted
 from protocol.receipts import BoxStatus, CameraStatus, DoorStatus
 
-from storage.test_feed_store import act, approved  # isort: skip
+from storage.test_feed_store import act  # isort: skip
 
 HOUR = START_NS // HOUR_NS
 
@@ -63,14 +61,12 @@ class FakePublisher:
         return [int(msgspec.json.decode(it.payload)["sequence"]) for it in self.got]
 
 
-class Desk:
-    """A store with an approved consumer and its output, and the jobs that publish."""
+class Desk(FeedDesk):
+    """With an output of the consumer, and the jobs that publish."""
 
     def __init__(self, store: Store, writer: Writer, clock: FakeClock) -> None:
-        self.writer, self.clock, self.reader = writer, clock, store.reader()
-        self.queue: WriteQueue[Any] = WriteQueue(writer)
+        super().__init__(store, writer, clock)
         self.broker = FakePublisher()
-        self.consumer = approved(writer)
         self.connected: list[str] = []
         made = MqttOutput(consumer=self.consumer.id, position=0, made_by="li", made_ns=START_NS)
         assert writer.add_mqtt_output(made, MOST_OUTPUTS, act("MQTT turned on"))
@@ -86,24 +82,8 @@ class Desk:
         self.connected.append(consumer)
         return self.broker
 
-    def events(self, count: int, site: str = "village", start: int = 0) -> None:
-        made = [event(it, DoorGranted(door="hall"), site=site, number=start + it) for it in range(1, count + 1)]
-        self.writer.apply(Batch(events=[ReceivedEvent(it, None, START_NS) for it in made]))
-
     def turn(self, after_s: float = 0.0) -> None:
-        self.clock.advance(after_s)
-        run_apart(self._work())
-
-    async def _work(self) -> None:
-        serving = asyncio.create_task(self._serve())
-        await self.runner.turn()
-        await self.runner.engine.settled()
-        serving.cancel()
-
-    async def _serve(self) -> None:
-        while True:
-            self.queue.serve()
-            await asyncio.sleep(0)
+        self.turns(1, after_s)
 
     @property
     def output(self) -> MqttOutput:

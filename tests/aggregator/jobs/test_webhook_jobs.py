@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
-from agg_support import START_NS, event, run_apart
+from agg_support import START_NS
+from feed_site_kit import FeedDesk
 
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.feeds.consumer import changed
 from aggregator.domain.feeds.webhook import GIVE_UP_NS, LEASE_S, Attempt, DeadLetter, Mode, Webhook
-from aggregator.domain.read_models import Batch, ReceivedEvent
 from aggregator.domain.store_port import Store, Writer
 from aggregator.jobs.feed_jobs import FeedUseJobs
 from aggregator.jobs.job_runner import JobRunner
@@ -22,11 +21,9 @@ from aggregator.jobs.webhook_jobs import LOST, WebhookJobs
 from aggregator.notifications.webhook_signature import SigningSecret
 from aggregator.services.feeds.webhook_sender import WebhookSender
 from aggregator.storage.keyring import KeyRing
-from aggregator.storage.write_queue import WriteQueue
 from common.clock import HOUR_NS, SECOND_NS, FakeClock
-from protocol.event_types import DoorGranted
 
-from storage.test_feed_store import act, approved  # isort: skip
+from storage.test_feed_store import act  # isort: skip
 
 DOWN = Attempt(False, "it answered with HTTP 503")
 REFUSED = Attempt(False, "it answered with HTTP 400", refused=True)
@@ -58,15 +55,13 @@ class FakeClient:
         return [int(one["sequence"]) for body in bodies for one in body]
 
 
-class Desk:
-    """A store with an approved consumer and a webhook, and the jobs that send."""
+class Desk(FeedDesk):
+    """With a webhook of the consumer, and the jobs that send."""
 
     def __init__(self, store: Store, writer: Writer, clock: FakeClock, keys: KeyRing) -> None:
-        self.writer, self.clock, self.reader = writer, clock, store.reader()
-        self.queue: WriteQueue[Any] = WriteQueue(writer)
+        super().__init__(store, writer, clock)
         self.client = FakeClient()
         self.sender = WebhookSender(self.reader, keys, self.client, {}, clock)  # type: ignore[arg-type]
-        self.consumer = approved(writer)
         self.numbers = iter(range(1, 1_000_000))
         self.start()
 
@@ -88,28 +83,6 @@ class Desk:
         made = msgspec.structs.replace(made, **more)
         assert self.writer.add_webhook(made, 5, act("webhook added"))
         return made
-
-    def events(self, count: int, site: str = "village", start: int = 0) -> None:
-        made = [
-            event(number, DoorGranted(door="hall"), site=site, number=start + number) for number in range(1, count + 1)
-        ]
-        self.writer.apply(Batch(events=[ReceivedEvent(it, None, START_NS) for it in made]))
-
-    def turns(self, count: int = 1, after_s: float = 0.0) -> None:
-        self.clock.advance(after_s)
-        run_apart(self._work(count))
-
-    async def _work(self, count: int) -> None:
-        serving = asyncio.create_task(self._serve())
-        for _ in range(count):
-            await self.runner.turn()
-            await self.runner.engine.settled()
-        serving.cancel()
-
-    async def _serve(self) -> None:
-        while True:
-            self.queue.serve()
-            await asyncio.sleep(0)
 
     @property
     def hook(self) -> Webhook:

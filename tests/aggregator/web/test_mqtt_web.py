@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
-from agg_support import Sender, Web, add_staff, event, log_in, wait_until
+from agg_support import Web, add_staff, log_in, wait_until
+from feed_site_kit import FeedSite, feed_site
 from mqtt_kit import feed_client
 from playwright.sync_api import Page, expect
 
-from common.clock import DAY_NS, SystemClock
-from protocol.event_types import DoorGranted
+from common.clock import DAY_NS
 
 from web.test_consumers_web import decide, request  # isort: skip
-
-_NUMBERS = itertools.count(8_700_000)
 
 
 @pytest.fixture
@@ -28,32 +25,9 @@ def admin(web: Web) -> Iterator[httpx2.Client]:
 
 
 @pytest.fixture(scope="module")
-def sender(web: Web) -> Iterator[Sender]:
-    """A box of a site of its own."""
-    made = Sender(web.broker_port, web.account, "mqtt-box", site="mqttsite")
-    send(made, 1)
-    yield made
-    made.close()
-
-
-def send(sender: Sender, count: int) -> list[str]:
-    """Send events, and wait until they are committed; their ids."""
-    now_ns = SystemClock().wall_ns()
-    made = [
-        event(number, DoorGranted(door="hall"), time_ns=now_ns, place="main.door", box="mqtt-box", site="mqttsite")
-        for number in itertools.islice(_NUMBERS, count)
-    ]
-    sender.send(*made)
-    sender.wait()
-    return [it.id for it in made]
-
-
-def consumer(web: Web, admin: httpx2.Client, **more: Any) -> str:
-    """The id of an approved consumer of the events of `mqttsite`."""
-    made = request(admin, **{"places": ["mqttsite"], "contents": ["events"]} | more)
-    with web.logged_in() as other:
-        assert decide(other, made, "approved").status_code == 200
-    return str(made["id"])
+def site(web: Web) -> Iterator[FeedSite]:
+    with feed_site(web, "mqtt", "main.door") as made:
+        yield made
 
 
 def turn_on(admin: httpx2.Client, consumer_id: str, **body: Any) -> dict[str, str]:
@@ -74,21 +48,21 @@ def can_log_in(web: Web, account: dict[str, str]) -> bool:
 
 
 def test_the_feed_arrives_in_order_also_what_came_while_the_consumer_was_away(
-    web: Web, admin: httpx2.Client, sender: Sender
+    web: Web, admin: httpx2.Client, site: FeedSite
 ) -> None:
-    key = consumer(web, admin)
+    key = str(site.consumer(admin)["id"])
     assert admin.get(f"/api/consumers/{key}/mqtt").json()["output"] is None
     account = turn_on(admin, key)
     assert admin.post(f"/api/consumers/{key}/mqtt", json={}).status_code == 409
     wait_until(lambda: can_log_in(web, account))
     with feed_client(web.broker_port, account) as it:
         it.subscribe(f"paifang/feed/v1/{key}/#")
-        sent = send(sender, 5)
+        sent = site.send(5)
         wait_until(lambda: len(it.got) == 5)
         assert {topic for topic, _, _ in it.got} == {f"paifang/feed/v1/{key}/mqttsite/events/main.door/door/granted"}
         assert [one["id"] for one in it.events()] == sent
         assert it.events()[0]["data"] == {"door": "hall"}
-    away = send(sender, 300)  # more than one batch
+    away = site.send(300)  # more than one batch
     with feed_client(web.broker_port, account) as it:
         wait_until(lambda: len(it.got) >= 300)
         assert [one["id"] for one in it.events()] == away
@@ -104,9 +78,9 @@ def test_the_feed_arrives_in_order_also_what_came_while_the_consumer_was_away(
 
 
 def test_a_consumer_reads_its_own_tree_only_and_publishes_nothing(
-    web: Web, admin: httpx2.Client, sender: Sender
+    web: Web, admin: httpx2.Client, site: FeedSite
 ) -> None:
-    key, other = consumer(web, admin), consumer(web, admin)
+    key, other = str(site.consumer(admin)["id"]), str(site.consumer(admin)["id"])
     account = turn_on(admin, key)
     turn_on(admin, other)
     wait_until(lambda: can_log_in(web, account))
@@ -120,7 +94,7 @@ def test_a_consumer_reads_its_own_tree_only_and_publishes_nothing(
         for topic in (f"paifang/feed/v1/{key}/x", f"paifang/feed/v1/{other}/x", "paifang/v1/mqttsite/mqtt-box/events"):
             it.client.publish(topic, b"{}", qos=1, retain=True)
         wait_until(lambda: len(it.published) == 3)  # the broker acknowledges what it drops
-        sent = send(sender, 1)
+        sent = site.send(1)
         wait_until(lambda: len(it.got) > 0)
         assert [one["id"] for one in it.events()] == sent
         assert len(it.got) == 1
@@ -131,9 +105,9 @@ def test_a_consumer_reads_its_own_tree_only_and_publishes_nothing(
 
 @pytest.mark.parametrize("action", ["paused", "revoked", "off", "password"])
 def test_what_ends_a_consumer_disconnects_it_and_nothing_more_is_published(
-    web: Web, admin: httpx2.Client, sender: Sender, action: str
+    web: Web, admin: httpx2.Client, site: FeedSite, action: str
 ) -> None:
-    key = consumer(web, admin)
+    key = str(site.consumer(admin)["id"])
     account = turn_on(admin, key)
     wait_until(lambda: can_log_in(web, account))
     with feed_client(web.broker_port, account) as it:
@@ -150,7 +124,7 @@ def test_what_ends_a_consumer_disconnects_it_and_nothing_more_is_published(
         wait_until(lambda: can_log_in(web, account))
         return
     assert not can_log_in(web, account)
-    sent = send(sender, 2)
+    sent = site.send(2)
     if action == "paused":
         with web.logged_in() as other:
             decide(other, {"id": key}, "resumed")
@@ -175,9 +149,9 @@ def test_only_approved_consumers_within_reach_get_mqtt(web: Web, admin: httpx2.C
 
 
 def test_home_assistant_finds_devices_in_the_consumers_tree_and_forgets_them(
-    web: Web, admin: httpx2.Client, sender: Sender
+    web: Web, admin: httpx2.Client, site: FeedSite
 ) -> None:
-    key = consumer(web, admin)
+    key = str(site.consumer(admin)["id"])
     account = turn_on(admin, key, home_assistant=True)
     wait_until(lambda: can_log_in(web, account))
     prefix = f"paifang/feed/v1/{key}/homeassistant"
@@ -197,9 +171,9 @@ def test_home_assistant_finds_devices_in_the_consumers_tree_and_forgets_them(
 
 
 def test_the_page_turns_mqtt_on_shows_the_account_once_and_turns_it_off(
-    web: Web, admin: httpx2.Client, sender: Sender, page: Page
+    web: Web, admin: httpx2.Client, site: FeedSite, page: Page
 ) -> None:
-    key = consumer(web, admin)
+    key = str(site.consumer(admin)["id"])
     log_in(web, page, add_staff(web, "admin"))
     page.goto(f"{web.url}/consumers")
     page.locator(f'[data-testid=consumer][data-id="{key}"]').get_by_test_id("open-mqtt").click()
@@ -210,7 +184,7 @@ def test_the_page_turns_mqtt_on_shows_the_account_once_and_turns_it_off(
     password = account.last.text_content()
     assert password is not None
     wait_until(lambda: can_log_in(web, {"username": key, "password": password}))
-    send(sender, 1)
+    site.send(1)
     expect(panel).to_contain_text("Last published", timeout=15_000)
     panel.get_by_test_id("mqtt-ha").check()
     expect(panel.get_by_test_id("mqtt-status")).to_have_text("Devices are published for Home Assistant.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import itertools
 import re
 import subprocess
 import sys
@@ -16,7 +15,8 @@ from typing import Any
 
 import httpx2
 import pytest
-from agg_support import Sender, Web, add_staff, answers, event, log_in, wait_until
+from agg_support import Web, add_staff, answers, log_in, wait_until
+from feed_site_kit import FeedSite, feed_site
 from playwright.sync_api import Page, expect
 from port_kit import free_port
 from receivers import FeedReceiver, feed_receiver
@@ -24,12 +24,8 @@ from receivers import FeedReceiver, feed_receiver
 from aggregator.notifications.checked_addresses import PRIVATE
 from aggregator.notifications.webhook_signature import SigningSecret
 from aggregator.notifications.webhook_signature import headers as signature_headers
-from common.clock import SystemClock
-from protocol.event_types import DoorGranted
 
-from web.test_consumers_web import decide, request  # isort: skip
-
-_NUMBERS = itertools.count(8_600_000)
+from web.test_consumers_web import request  # isort: skip
 
 
 @pytest.fixture
@@ -45,32 +41,9 @@ def admin(web: Web) -> Iterator[httpx2.Client]:
 
 
 @pytest.fixture(scope="module")
-def sender(web: Web) -> Iterator[Sender]:
-    """A box of a site of its own."""
-    made = Sender(web.broker_port, web.account, "hook-box", site="hooksite")
-    send(made, 1)  # the site is known by its box
-    yield made
-    made.close()
-
-
-def send(sender: Sender, count: int) -> list[str]:
-    """Send events, and wait until they are committed; their ids."""
-    now_ns = SystemClock().wall_ns()
-    made = [
-        event(number, DoorGranted(door="hall"), time_ns=now_ns, place="hall", box="hook-box", site="hooksite")
-        for number in itertools.islice(_NUMBERS, count)
-    ]
-    sender.send(*made)
-    sender.wait()
-    return [it.id for it in made]
-
-
-def consumer(web: Web, admin: httpx2.Client) -> dict[str, Any]:
-    """An approved consumer of the events of `hooksite`."""
-    made = request(admin, places=["hooksite"], contents=["events"])
-    with web.logged_in() as other:
-        assert decide(other, made, "approved").status_code == 200
-    return made
+def site(web: Web) -> Iterator[FeedSite]:
+    with feed_site(web, "hook", "hall") as made:
+        yield made
 
 
 def add(admin: httpx2.Client, made: dict[str, Any], receiver: FeedReceiver, mode: str = "structured") -> dict[str, Any]:
@@ -98,19 +71,19 @@ def signed_by(secret: str, message: tuple[dict[str, str], bytes]) -> bool:
 
 @pytest.mark.parametrize("mode", ["structured", "batched"])
 def test_events_come_signed_and_in_order_and_keys_are_replaced_with_two_signatures(
-    web: Web, admin: httpx2.Client, receiver: FeedReceiver, sender: Sender, mode: str
+    web: Web, admin: httpx2.Client, receiver: FeedReceiver, site: FeedSite, mode: str
 ) -> None:
-    made = consumer(web, admin)
+    made = site.consumer(admin)
     hook = add(admin, made, receiver, mode)
     assert (hook["state"], hook["problem"]) == ("active", "")
-    sent = send(sender, 5)
+    sent = site.send(5)
     wait_until(lambda: len(receiver.events()) == 5)
     assert [it["id"] for it in receiver.events()] == sent
     kind = "application/cloudevents-batch+json" if mode == "batched" else "application/cloudevents+json"
     assert all(headers["content-type"].startswith(kind) for headers, _ in receiver.messages)
     assert all(signed_by(hook["secret"], it) for it in receiver.messages)
     new = admin.post(f"/api/webhooks/{hook['id']}/keys").json()
-    send(sender, 1)
+    site.send(1)
     wait_until(lambda: len(receiver.events()) == 6)
     assert signed_by(hook["secret"], receiver.messages[-1])
     assert signed_by(new["secret"], receiver.messages[-1])
@@ -121,9 +94,9 @@ def test_events_come_signed_and_in_order_and_keys_are_replaced_with_two_signatur
 
 
 def test_a_test_event_is_sent_at_once_and_its_failure_is_said(
-    web: Web, admin: httpx2.Client, receiver: FeedReceiver, sender: Sender
+    web: Web, admin: httpx2.Client, receiver: FeedReceiver, site: FeedSite
 ) -> None:
-    hook = add(admin, consumer(web, admin), receiver)
+    hook = add(admin, site.consumer(admin), receiver)
     assert admin.post(f"/api/webhooks/{hook['id']}/test").json() == {"sent": True, "problem": ""}
     assert receiver.events()[0]["type"] == "paifang.test.v1"
     receiver.status = 500
@@ -132,13 +105,13 @@ def test_a_test_event_is_sent_at_once_and_its_failure_is_said(
 
 
 def test_a_receiver_that_does_not_consent_gets_nothing_until_it_does(
-    web: Web, admin: httpx2.Client, receiver: FeedReceiver, sender: Sender
+    web: Web, admin: httpx2.Client, receiver: FeedReceiver, site: FeedSite
 ) -> None:
-    made, receiver.consents = consumer(web, admin), ""
+    made, receiver.consents = site.consumer(admin), ""
     hook = add(admin, made, receiver)
     assert (hook["state"], "does not consent" in hook["problem"]) == ("unconfirmed", True)
     assert admin.post(f"/api/webhooks/{hook['id']}/test").status_code == 409
-    sent = send(sender, 1)
+    sent = site.send(1)
     receiver.consents = "localhost"
     assert admin.post(f"/api/webhooks/{hook['id']}/confirm").json()["state"] == "active"
     wait_until(lambda: len(receiver.messages) == 1)
@@ -146,12 +119,12 @@ def test_a_receiver_that_does_not_consent_gets_nothing_until_it_does(
 
 
 def test_messages_are_replayed_from_a_cursor_and_a_removed_webhook_gets_nothing(
-    web: Web, admin: httpx2.Client, receiver: FeedReceiver, sender: Sender
+    web: Web, admin: httpx2.Client, receiver: FeedReceiver, site: FeedSite
 ) -> None:
-    made = consumer(web, admin)
+    made = site.consumer(admin)
     hook = add(admin, made, receiver, "batched")
     start = shown(admin, made)["position"]
-    sent = send(sender, 3)
+    sent = site.send(3)
     wait_until(lambda: len(receiver.events()) == 3)
     assert admin.post(f"/api/webhooks/{hook['id']}/replay", json={"after": "9" * 17}).status_code == 422
     assert admin.post(f"/api/webhooks/{hook['id']}/replay", json={"after": start}).status_code == 200
@@ -170,23 +143,23 @@ def test_messages_are_replayed_from_a_cursor_and_a_removed_webhook_gets_nothing(
         ("https://there.example/#x", "url: it must have no user"), ("", "url: "),
     ],
 )  # fmt: skip
-def test_an_address_that_cannot_be_is_refused(web: Web, admin: httpx2.Client, url: str, words: str) -> None:
-    answer = admin.post(f"/api/consumers/{consumer(web, admin)['id']}/webhooks", json={"url": url})
+def test_an_address_that_cannot_be_is_refused(site: FeedSite, admin: httpx2.Client, url: str, words: str) -> None:
+    answer = admin.post(f"/api/consumers/{site.consumer(admin)['id']}/webhooks", json={"url": url})
     assert answer.status_code == 422
     assert answer.json()["error"].startswith(words)
 
 
-def test_a_private_address_is_refused_at_the_handshake(web: Web, admin: httpx2.Client) -> None:
+def test_a_private_address_is_refused_at_the_handshake(site: FeedSite, admin: httpx2.Client) -> None:
     """The tests' settings name loopback only."""
-    made = consumer(web, admin)
+    made = site.consumer(admin)
     answer = admin.post(f"/api/consumers/{made['id']}/webhooks", json={"url": "https://10.0.0.1/x"})
     assert (answer.json()["state"], answer.json()["problem"]) == ("unconfirmed", PRIVATE)
 
 
 def test_webhooks_lie_within_what_an_administrator_administers(
-    web: Web, admin: httpx2.Client, receiver: FeedReceiver
+    web: Web, site: FeedSite, admin: httpx2.Client, receiver: FeedReceiver
 ) -> None:
-    made = consumer(web, admin)
+    made = site.consumer(admin)
     hook = add(admin, made, receiver)
     with web.logged_in(add_staff(web, "admin@village")) as other:
         for method, path in (
@@ -200,9 +173,9 @@ def test_webhooks_lie_within_what_an_administrator_administers(
 
 
 def test_the_page_adds_a_webhook_and_sends_a_test_event(
-    web: Web, admin: httpx2.Client, receiver: FeedReceiver, sender: Sender, page: Page
+    web: Web, admin: httpx2.Client, receiver: FeedReceiver, site: FeedSite, page: Page
 ) -> None:
-    made = consumer(web, admin)
+    made = site.consumer(admin)
     log_in(web, page, add_staff(web, "admin"), path="/consumers")
     page.get_by_test_id("consumer").filter(has_text=made["name"]).get_by_test_id("open-webhooks").click()
     panel = page.get_by_test_id("webhook-panel")
@@ -215,16 +188,16 @@ def test_the_page_adds_a_webhook_and_sends_a_test_event(
     panel.get_by_test_id("webhook-test").click()
     expect(panel.get_by_test_id("webhook-status")).to_have_text("The receiver took the test event.")
     receiver.status = 500
-    send(sender, 1)
+    site.send(1)
     expect(panel.get_by_test_id("webhook")).to_contain_text("HTTP 500", timeout=15_000)
 
 
 def test_the_receiver_of_the_documents_consents_and_takes_what_is_signed(
-    web: Web, admin: httpx2.Client, sender: Sender
+    web: Web, admin: httpx2.Client, site: FeedSite
 ) -> None:
     page = (Path(__file__).parents[3] / "docs" / "integrate" / "webhooks.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    made, port = consumer(web, admin), free_port()
+    made, port = site.consumer(admin), free_port()
     secret = "whsec_" + base64.b64encode(b"k" * 32).decode()
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,

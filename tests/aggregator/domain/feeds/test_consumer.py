@@ -20,6 +20,7 @@ from aggregator.domain.feeds.consumer import (
     State,
     changed,
     check,
+    check_approved,
     with_certificate,
     with_token,
 )
@@ -65,6 +66,10 @@ def test_what_is_over_is_not_approved_resumed_or_given_a_token() -> None:
             changed(consumer(state), action, "zhao", NOW + DAY_NS)  # type: ignore[arg-type]
     with pytest.raises(FeedConflict):
         with_token(consumer(), "hash", NOW + DAY_NS)
+    for it, now_ns in ((consumer(), NOW + DAY_NS), (consumer("requested"), NOW), (consumer("revoked"), NOW)):
+        with pytest.raises(FeedConflict, match="gets webhooks"):
+            check_approved(it, now_ns, "webhooks")
+    check_approved(consumer("paused"), NOW, "webhooks")
     assert not consumer().serves(NOW + DAY_NS)
 
 

@@ -83,6 +83,7 @@ class Parts:
     async def push_to(self, receiver: Receiver) -> str:
         """As `push`, once the receiver listens."""
         while (why := await self.push(receiver.url)).startswith("no connection"):
+            assert not receiver.ended
             await asyncio.sleep(0.02)
         return why
 
@@ -98,6 +99,7 @@ class Receiver:
         times: Presentation times, seconds; the first one is not known over RTSP.
         keys: Whether each picture is a key picture.
         sizes: Of the decoded pictures.
+        ended: It takes nothing more.
     """
 
     url: str
@@ -106,8 +108,15 @@ class Receiver:
     times: list[float] = field(default_factory=list)
     keys: list[bool] = field(default_factory=list)
     sizes: set[tuple[int, int]] = field(default_factory=set)
+    ended: bool = False
 
     def run(self) -> None:
+        try:
+            self._take()
+        finally:
+            self.ended = True
+
+    def _take(self) -> None:
         with contextlib.suppress(av.error.FFmpegError), av.open(self.url, "r", options=self.options) as container:
             stream = container.streams.video[0]
             for packet in container.demux(stream):

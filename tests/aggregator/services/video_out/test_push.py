@@ -76,9 +76,11 @@ def test_with_tls_the_certificate_is_checked(tmp_path: Path) -> None:
         inner = int(receiver.url.rpartition(":")[2].split("/")[0])
 
         async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-            while data := await source.read(65536):
-                sink.write(data)
-            sink.close()
+            try:
+                while data := await source.read(65536):
+                    sink.write(data)
+            finally:  # also where the receiver has reset the connection
+                sink.close()
 
         async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             other = await asyncio.open_connection("127.0.0.1", inner)
@@ -91,6 +93,7 @@ def test_with_tls_the_certificate_is_checked(tmp_path: Path) -> None:
     with listening("rtmp", 20) as receiver:
         assert run_apart(work(False)) == "no connection (SSLCertVerificationError)"
         while not receiver.keys:
+            assert not receiver.ended
             run_apart(work(True))
     assert receiver.sizes == {SIZE}
 

@@ -101,6 +101,25 @@ export function form(name, title, content, send, refine) {
   return element;
 }
 
+// Shows an error in an element for problems.
+export const failing = problem => error => {
+  problem.textContent = problemsOf(error).map(it => it.text).join(" ");
+  problem.hidden = false;
+};
+
+// Makes handlers of buttons: each runs, and then `read` shows what holds now. `before` and `after` an error: more to do.
+export const acting = (problem, read, { before = () => {}, after = () => {} } = {}) => run => async () => {
+  problem.hidden = true;
+  before();
+  try {
+    await run();
+    await read();
+  } catch (error) {
+    failing(problem)(error);
+    await after();
+  }
+};
+
 // Ask before something that cannot be taken back.
 export function confirmed(title, text, action, run) {
   const problem = h("p", { class: "problem", role: "alert", hidden: true });
@@ -115,8 +134,7 @@ export function confirmed(title, text, action, run) {
       await run();
       dialog.close();
     } catch (error) {
-      problem.textContent = problemsOf(error).map(it => it.text).join(" ");
-      problem.hidden = false;
+      failing(problem)(error);
     }
   });
   dialog.addEventListener("close", () => {

@@ -4,8 +4,7 @@ import { get, post } from "../../shell/api.js";
 import { h } from "../../shell/dom.js";
 import { setQuery } from "../../shell/scope.js";
 import { t } from "../../shell/texts.js";
-import { problemsOf } from "../errors.js";
-import { button, confirmed } from "../forms.js";
+import { button, confirmed, failing } from "../forms.js";
 import { certificateForm } from "./certificate.js";
 import { consumerForm } from "./consumer_form.js";
 import { mqttPanel } from "./mqtt.js";
@@ -76,8 +75,7 @@ async function read() {
     if (focused) items.querySelector(`[data-item="${CSS.escape(focused)}"]`)?.focus();
     problem.hidden = true;
   } catch (error) {
-    problem.textContent = problemsOf(error).map(it => it.text).join(" ");
-    problem.hidden = false;
+    failing(problem)(error);
   }
 }
 

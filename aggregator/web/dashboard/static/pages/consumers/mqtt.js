@@ -4,8 +4,8 @@ import { get, post, request } from "../../shell/api.js";
 import { h } from "../../shell/dom.js";
 import { counted, t } from "../../shell/texts.js";
 import { whenZone } from "../../queue/words.js";
-import { problemsOf, problemText } from "../errors.js";
-import { button, check, confirmed } from "../forms.js";
+import { problemText } from "../errors.js";
+import { acting, button, check, confirmed, failing } from "../forms.js";
 import { zone } from "./rows.js";
 
 const EVERY_MS = 5000;
@@ -14,21 +14,8 @@ export function mqttPanel(consumer, close) {
   const path = `/api/consumers/${encodeURIComponent(consumer.id)}/mqtt`;
   const body = h("div", { class: "opened" }), account = h("div", { class: "opened" });
   const problem = h("p", { class: "problem", role: "alert", hidden: true }), status = h("p", { class: "done", role: "status", test: "mqtt-status" });
-  const fail = error => {
-    problem.textContent = problemsOf(error).map(it => it.text).join(" ");
-    problem.hidden = false;
-  };
-  const act = run => async () => {
-    problem.hidden = true;
-    status.textContent = "";
-    try {
-      await run();
-      await read();
-    } catch (error) {
-      fail(error);
-      await read().catch(() => {}); // shows what holds
-    }
-  };
+  const fail = failing(problem);
+  const act = acting(problem, () => read(), { before: () => (status.textContent = ""), after: () => read().catch(() => {}) });
 
   function show(made) {
     account.replaceChildren(h("div", { class: "card-plain sheet", test: "mqtt-account" }, h("h3", { text: t("consumers.mqtt.account") }), h("p", { text: t("consumers.mqtt.once") }),

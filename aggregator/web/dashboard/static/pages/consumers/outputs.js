@@ -5,8 +5,8 @@ import { h } from "../../shell/dom.js";
 import { siteName } from "../../shell/scope.js";
 import { counted, t } from "../../shell/texts.js";
 import { whenZone } from "../../queue/words.js";
-import { problemsOf, problemText } from "../errors.js";
-import { button, confirmed, field, form, input, select } from "../forms.js";
+import { problemText } from "../errors.js";
+import { acting, button, confirmed, failing, field, form, input, select } from "../forms.js";
 import { zone } from "./rows.js";
 
 const EVERY_MS = 5000;
@@ -20,19 +20,7 @@ export function outputPanel(consumer, close) {
   const camera = select([], { test: "output-camera" });
   let cameras = [];
 
-  const fail = error => {
-    problem.textContent = problemsOf(error).map(it => it.text).join(" ");
-    problem.hidden = false;
-  };
-  const act = run => async () => {
-    problem.hidden = true;
-    try {
-      await run();
-      await read();
-    } catch (error) {
-      fail(error);
-    }
-  };
+  const fail = failing(problem), act = acting(problem, () => read());
   const nameOf = it => t("consumers.output.camera.at", { site: siteName(it.site), camera: cameras.find(one => key(one) === key({ ...it, id: it.camera }))?.name || it.camera });
   const remove = it => confirmed(t("consumers.output.remove"), t("consumers.output.remove.about", { host: it.host }), t("consumers.output.remove"), act(() => request("DELETE", path(it))));
 

@@ -4,8 +4,8 @@ import { get, post, request } from "../../shell/api.js";
 import { h } from "../../shell/dom.js";
 import { counted, t } from "../../shell/texts.js";
 import { whenZone } from "../../queue/words.js";
-import { problemsOf, problemText } from "../errors.js";
-import { button, confirmed, field, form, input, select } from "../forms.js";
+import { problemText } from "../errors.js";
+import { acting, button, confirmed, failing, field, form, input, select } from "../forms.js";
 import { zone } from "./rows.js";
 
 const EVERY_MS = 5000;
@@ -19,20 +19,7 @@ export function webhookPanel(consumer, close) {
   url.removeAttribute("name");
   const mode = select(["structured", "batched"].map(it => [it, t(`consumers.hook.mode.${it}`)]), { test: "webhook-mode" });
 
-  const fail = error => {
-    problem.textContent = problemsOf(error).map(it => it.text).join(" ");
-    problem.hidden = false;
-  };
-  const act = run => async () => {
-    problem.hidden = true;
-    status.textContent = "";
-    try {
-      await run();
-      await read();
-    } catch (error) {
-      fail(error);
-    }
-  };
+  const fail = failing(problem), act = acting(problem, () => read(), { before: () => (status.textContent = "") });
   // The result of a request to the receiver.
   function report(done, text) {
     status.textContent = done ? text : "";

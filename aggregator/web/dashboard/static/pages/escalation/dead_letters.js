@@ -5,8 +5,8 @@ import { h } from "../../shell/dom.js";
 import { t } from "../../shell/texts.js";
 import { whenZone } from "../../queue/words.js";
 import * as catalog from "../catalog.js";
-import { problemsOf, problemText } from "../errors.js";
-import { button } from "../forms.js";
+import { problemText } from "../errors.js";
+import { button, failing } from "../forms.js";
 import { channelName } from "../notifications/targets.js";
 
 export function deadLetters(section) {
@@ -16,10 +16,7 @@ export function deadLetters(section) {
   section.append(h("div", { class: "head" }, h("h2", { text: t("escalation.letters") }), button(t("escalation.letters.read"), () => read())),
     h("p", { class: "hint", text: t("escalation.letters.about") }), problem, status, items, more);
 
-  const fail = error => {
-    problem.textContent = problemsOf(error).map(it => it.text).join(" ");
-    problem.hidden = false;
-  };
+  const fail = failing(problem);
 
   async function again(it, element) {
     const send = element.querySelector("button");

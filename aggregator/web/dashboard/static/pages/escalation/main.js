@@ -5,8 +5,7 @@ import { h } from "../../shell/dom.js";
 import { setQuery } from "../../shell/scope.js";
 import { t } from "../../shell/texts.js";
 import * as catalog from "../catalog.js";
-import { problemsOf } from "../errors.js";
-import { button, field, select } from "../forms.js";
+import { button, failing, field, select } from "../forms.js";
 import { ownTargets } from "../notifications/targets.js";
 import { deadLetters } from "./dead_letters.js";
 import * as drafts from "./draft.js";
@@ -69,8 +68,7 @@ async function read() {
     show();
     problem.hidden = true;
   } catch (error) {
-    problem.textContent = problemsOf(error).map(it => it.text).join(" ");
-    problem.hidden = false;
+    failing(problem)(error);
   }
 }
 

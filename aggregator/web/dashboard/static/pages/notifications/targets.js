@@ -4,8 +4,8 @@ import { get, post, request } from "../../shell/api.js";
 import { h } from "../../shell/dom.js";
 import { has, t } from "../../shell/texts.js";
 import { millis, whenZone } from "../../queue/words.js";
-import { problemsOf, problemText } from "../errors.js";
-import { button, confirmed, select } from "../forms.js";
+import { problemText } from "../errors.js";
+import { button, confirmed, failing, select } from "../forms.js";
 
 const ASK_MS = 2000, TRIES = 10;
 export const LANGUAGES = ["zh-CN", "en"];
@@ -19,10 +19,7 @@ export function ownTargets(whole, listen = () => {}) {
   const problem = h("p", { class: "problem", role: "alert", hidden: true }), status = h("p", { class: "done", role: "status", test: "target-status" });
   const element = h("div", {}, problem, status, items);
 
-  const fail = error => {
-    problem.textContent = problemsOf(error).map(it => it.text).join(" ");
-    problem.hidden = false;
-  };
+  const fail = failing(problem);
 
   // The queue sends within seconds; only a failure is reported.
   async function outcome(target, since) {

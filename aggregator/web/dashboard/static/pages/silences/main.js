@@ -5,8 +5,7 @@ import { h } from "../../shell/dom.js";
 import { setQuery } from "../../shell/scope.js";
 import { t } from "../../shell/texts.js";
 import * as catalog from "../catalog.js";
-import { problemsOf } from "../errors.js";
-import { button, check, confirmed } from "../forms.js";
+import { button, check, confirmed, failing } from "../forms.js";
 import { shelfRow, silenceRow, windowRow } from "./rows.js";
 import { shelfForm } from "./shelf_form.js";
 import { silenceForm } from "./silence_form.js";
@@ -77,8 +76,7 @@ async function read() {
     flood.hidden = !now.active;
     flood.textContent = t("silences.flood", { count: now.recent });
   } catch (error) {
-    problem.textContent = problemsOf(error).map(it => it.text).join(" ");
-    problem.hidden = false;
+    failing(problem)(error);
   }
 }
 

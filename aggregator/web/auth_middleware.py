@@ -158,6 +158,8 @@ class AuthMiddleware:
             return _answer(403, str(error))
         except CertificateRefused as error:
             return _answer(401, str(error))
+        if found is None and ticket:
+            return _answer(401, "ticket: it is wrong or older than a minute; make a new one for this camera")
         if found is None:
             return _answer(401, "send the token of a consumer as 'Authorization: Bearer TOKEN'")
         scope.setdefault("state", {}).update(user=f"consumer:{found.name}", consumer=found)

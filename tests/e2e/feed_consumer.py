@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import httpx2
@@ -70,7 +70,7 @@ def _accepted(village: Village, account: dict[str, str]) -> bool:
         return it.accepted
 
 
-def _done(client: httpx2.Client, path: str, body: dict[str, object]) -> dict[str, str]:
+def _done(client: httpx2.Client, path: str, body: Mapping[str, object]) -> dict[str, str]:
     answer = client.post(path, json=body)
     assert answer.is_success, answer.text
     found: dict[str, str] = answer.json()

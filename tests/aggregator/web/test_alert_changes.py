@@ -260,6 +260,17 @@ def test_a_client_too_far_behind_is_told_to_read_again_and_dropped(monkeypatch: 
     played(work)
 
 
+def test_changes_are_kept_for_a_time_and_who_comes_later_reads_all_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(rig: Rig) -> None:
+        await rig.change(alert(1))
+        monkeypatch.setattr(change_log, "KEPT_S", 0.0)
+        await rig.change(alert(2))
+        assert rig.log.since(0) is None
+        assert [it.alert.id for it in rig.log.since(1) or []] == ["a-2"]
+
+    played(work)
+
+
 def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(rig: Rig) -> None:
         client = Client(rig)

@@ -32,6 +32,13 @@ def test_all_languages_say_the_same_things() -> None:
         assert len({frozenset(holes(text)) for words in TEXTS.values() for text in words.forms(key)}) == 1, key
 
 
+@pytest.mark.parametrize(("other", "term"), [("摄像机", "摄像头"), ("模糊处理", "打码"), ("原始视频", "未打码副本")])
+def test_a_thing_has_one_chinese_term(other: str, term: str) -> None:
+    texts = [text for key in TEXTS["zh-CN"] for text in TEXTS["zh-CN"].forms(key)]
+    assert [text for text in texts if other in text] == []
+    assert any(term in text for text in texts)
+
+
 def test_counted_texts_have_all_plural_forms() -> None:
     counted = [key for key in TEXTS["en"] if len(TEXTS["en"].forms(key)) > 1]
     assert counted

@@ -18,8 +18,9 @@ from common import logging_setup
 from common.errors import StoreError
 
 _log = logging_setup.get("alert_changes")
-MOST_KEPT = 5_000
-"""Changes that are kept: ten seconds of 500 alerts a second. A client further behind is told to read all again."""
+MOST_KEPT, KEPT_S = 5_000, 120.0
+"""Changes that are kept: ten seconds of 500 alerts a second, or two minutes, for clients that were away for a moment.
+A client further behind is told to read all again."""
 PAUSE_S, RETRY_S = 0.1, 1.0
 """At most one round in this time; after an error of the store."""
 
@@ -40,11 +41,13 @@ class Change:
     """A changed alert as JSON, for each set of rights.
 
     Attributes:
+        at_s: When it was made, of the event loop's clock.
         there: What there is of the alert.
         texts: Rights, none beyond what is there → JSON.
     """
 
     number: int
+    at_s: float
     alert: Alert
     there: Rights
     texts: Texts
@@ -71,7 +74,7 @@ class AlertChangeLog:
         self.number, self._first = 0, 0
         self.counts: OpenCounts = {}
         self.counted = 0
-        self._log: deque[Change] = deque(maxlen=MOST_KEPT)
+        self._log: deque[Change] = deque()
         self._alerts: dict[str, Alert] = {}
         self._clips: set[str] = set()
         self._news = asyncio.Event()
@@ -161,11 +164,12 @@ class AlertChangeLog:
         return shown.model_dump_json()
 
     def _tell(self, made: Sequence[Made], counts: OpenCounts) -> None:
+        now_s = asyncio.get_running_loop().time()
         for alert, there, texts in made:
             self.number += 1
-            if len(self._log) == MOST_KEPT:
-                self._first = self._log[0].number
-            self._log.append(Change(self.number, alert, there, texts))
+            self._log.append(Change(self.number, now_s, alert, there, texts))
+        while self._log and (len(self._log) > MOST_KEPT or now_s - self._log[0].at_s > KEPT_S):
+            self._first = self._log.popleft().number
         self.counts, self.counted = counts, self.counted + 1
         self._news.set()
         self._news = asyncio.Event()

@@ -21,7 +21,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / it) for it in (".", "tests/aggregator", "tests/kits")]
 
-from agg_support import PASSWORD, USER, Sender, Web, entered, event, log_in, running_web  # noqa: E402
+from agg_support import Sender, Web, entered, event, log_in, running_web  # noqa: E402
 from oidc_provider_mock import run_server_in_thread  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
@@ -168,7 +168,7 @@ def views(web: Web, browser: Browser, path: str) -> Iterator[tuple[str, bytes]]:
         for theme in THEMES:
             with browser.new_context(locale=language, color_scheme=theme) as context:  # type: ignore[arg-type]
                 page = context.new_page()
-                log_in(web, page, USER, PASSWORD)
+                log_in(web, page)
                 for size, (width, height) in SIZES.items():
                     page.set_viewport_size({"width": width, "height": height})
                     yield f"{language[:2]}-{theme}-{size}", shot(page, web.url + path)

@@ -295,7 +295,7 @@ def add_staff(web: Web, *roles: str) -> str:
     return name
 
 
-def log_in(web: Web, page: Page, name: str = USER, path: str = "") -> None:
+def log_in(web: Web, page: Page, name: str = USER, *, path: str = "") -> None:
     """Open a page of the dashboard as somebody, or the first one of theirs; the form for it has tests of its own."""
     form: dict[str, str | float | bool] = {"name": name, "password": PASSWORD}
     answer = page.context.request.post(f"{web.url}/login", form=form, headers={"Origin": web.url}, max_redirects=0)

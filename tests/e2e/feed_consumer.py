@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import httpx2
-from mqtt_kit import FeedClient, feed_client
+from mqtt_kit import FeedClient, can_log_in, feed_client
 from person_kit import person
 from receivers import FeedReceiver, feed_receiver
 from village_kit import Village, wait_until
@@ -58,16 +58,11 @@ def feed_consumer(village: Village) -> Iterator[FeedConsumer]:
         bearer = {"Authorization": f"Bearer {_done(one, f'{path}/token', {})['token']}"}
         _done(one, f"{path}/webhooks", {"url": receiver.url})
         account = _done(one, f"{path}/mqtt", {"home_assistant": True})
-        wait_until(lambda: _accepted(village, account), 20, "the account at the broker")
+        wait_until(lambda: can_log_in(village.broker, account), 20, "the account at the broker")
         mqtt = stack.enter_context(feed_client(village.broker, account))
         mqtt.subscribe(f"{tree(path.rpartition('/')[2])}/#")
         reader = stack.enter_context(httpx2.Client(base_url=village.url, headers=bearer, timeout=60.0))
         yield FeedConsumer(reader, reader.get("/api/feed").json()["next"], receiver, mqtt)
-
-
-def _accepted(village: Village, account: dict[str, str]) -> bool:
-    with feed_client(village.broker, account, "probe") as it:
-        return it.accepted
 
 
 def _done(client: httpx2.Client, path: str, body: Mapping[str, object]) -> dict[str, str]:

@@ -84,3 +84,9 @@ def feed_client(port: int, account: dict[str, str], session: str = "integrator")
         yield it
     finally:
         it.close()
+
+
+def can_log_in(port: int, account: dict[str, str]) -> bool:
+    """Whether the broker accepts the account now."""
+    with feed_client(port, account, "probe") as it:
+        return it.accepted

@@ -11,11 +11,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from agg_support import answers, mosquitto, wait_until
-from mqtt_kit import feed_client
+from mqtt_kit import FeedClient, can_log_in, feed_client
 from port_kit import free_port
 
 from aggregator.app.broker import feed_connector
@@ -163,5 +164,37 @@ def test_a_broker_that_restarts_while_the_store_is_away_keeps_the_accounts_of_co
         wait_until(lambda: server.pid not in (None, first) and answers(settings.port))
         with feed_client(settings.port, {"username": ONE, "password": "one"}) as it:
             assert it.accepted
+    finally:
+        server.stop()
+
+
+def test_boxes_stay_connected_while_consumers_come_and_go(tmp_path: Path) -> None:
+    settings, lists = EmbeddedBroker(port=free_port()), "paifang/v1/village/lists"
+    users = {name: BrokerCredentials(name, Secret("word")) for name in ("box", "aggregator")}
+    known: list[FeedAccount] = []
+    server = EmbeddedServer(settings, tmp_path, users, Backoff(lambda: 0.5, 0.01, 0.02), lambda: known)
+    server.start()
+
+    def client(name: str, session: str) -> AbstractContextManager[FeedClient]:
+        return feed_client(settings.port, {"username": name, "password": "word"}, session)
+
+    try:
+        with client("box", "gate") as box, client("aggregator", "centre") as centre:
+            box.subscribe(lists)
+            centre.client.publish(lists, b"first", qos=1, retain=True)
+            wait_until(lambda: len(box.got) == 1)
+            known.append(FeedAccount(ONE, Secret("word"), Secret("p")))
+            server.refresh()
+            wait_until(lambda: can_log_in(settings.port, {"username": ONE, "password": "word"}))
+            with client(ONE, "consumer") as consumer:
+                known.clear()
+                server.refresh()
+                assert consumer.ended.wait(10)
+            centre.client.publish(lists, b"second", qos=1, retain=True)
+            wait_until(lambda: len(box.got) == 2)
+            assert [it.ended.is_set() for it in (box, centre)] == [False, False]
+        with client("box", "later") as later:
+            later.subscribe(lists)
+            wait_until(lambda: later.got == [(lists, b"second", True)])
     finally:
         server.stop()

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from agg_support import Web, add_staff, log_in, wait_until
 from feed_site_kit import FeedSite, feed_site
-from mqtt_kit import feed_client
+from mqtt_kit import can_log_in, feed_client
 from playwright.sync_api import Page, expect
 
 from common.clock import DAY_NS
@@ -42,11 +42,6 @@ def output(admin: httpx2.Client, consumer_id: str) -> dict[str, Any]:
     return found
 
 
-def can_log_in(web: Web, account: dict[str, str]) -> bool:
-    with feed_client(web.broker_port, account, "probe") as it:
-        return it.accepted
-
-
 def test_the_feed_arrives_in_order_also_what_came_while_the_consumer_was_away(
     web: Web, admin: httpx2.Client, site: FeedSite
 ) -> None:
@@ -54,7 +49,7 @@ def test_the_feed_arrives_in_order_also_what_came_while_the_consumer_was_away(
     assert admin.get(f"/api/consumers/{key}/mqtt").json()["output"] is None
     account = turn_on(admin, key)
     assert admin.post(f"/api/consumers/{key}/mqtt", json={}).status_code == 409
-    wait_until(lambda: can_log_in(web, account))
+    wait_until(lambda: can_log_in(web.broker_port, account))
     with feed_client(web.broker_port, account) as it:
         it.subscribe(f"paifang/feed/v1/{key}/#")
         sent = site.send(5)
@@ -83,7 +78,7 @@ def test_a_consumer_reads_its_own_tree_only_and_publishes_nothing(
     key, other = str(site.consumer(admin)["id"]), str(site.consumer(admin)["id"])
     account = turn_on(admin, key)
     turn_on(admin, other)
-    wait_until(lambda: can_log_in(web, account))
+    wait_until(lambda: can_log_in(web.broker_port, account))
     with feed_client(web.broker_port, account) as it:
         own = f"paifang/feed/v1/{key}/#"
         refused = (
@@ -109,7 +104,7 @@ def test_what_ends_a_consumer_disconnects_it_and_nothing_more_is_published(
 ) -> None:
     key = str(site.consumer(admin)["id"])
     account = turn_on(admin, key)
-    wait_until(lambda: can_log_in(web, account))
+    wait_until(lambda: can_log_in(web.broker_port, account))
     with feed_client(web.broker_port, account) as it:
         it.subscribe(f"paifang/feed/v1/{key}/#")
         if action == "off":
@@ -121,14 +116,14 @@ def test_what_ends_a_consumer_disconnects_it_and_nothing_more_is_published(
         assert it.ended.wait(10)
         assert it.got == []
     if action == "password":
-        wait_until(lambda: can_log_in(web, account))
+        wait_until(lambda: can_log_in(web.broker_port, account))
         return
-    assert not can_log_in(web, account)
+    assert not can_log_in(web.broker_port, account)
     sent = site.send(2)
     if action == "paused":
         with web.logged_in() as other:
             decide(other, {"id": key}, "resumed")
-        wait_until(lambda: can_log_in(web, account))
+        wait_until(lambda: can_log_in(web.broker_port, account))
         with feed_client(web.broker_port, account) as it:
             wait_until(lambda: len(it.got) == 2)
             assert [one["id"] for one in it.events()] == sent
@@ -153,7 +148,7 @@ def test_home_assistant_finds_devices_in_the_consumers_tree_and_forgets_them(
 ) -> None:
     key = str(site.consumer(admin)["id"])
     account = turn_on(admin, key, home_assistant=True)
-    wait_until(lambda: can_log_in(web, account))
+    wait_until(lambda: can_log_in(web.broker_port, account))
     prefix = f"paifang/feed/v1/{key}/homeassistant"
     with feed_client(web.broker_port, account) as it:
         it.subscribe(f"{prefix}/+/+/config", f"{prefix}/+/+/+/config")  # as Home Assistant does
@@ -183,7 +178,7 @@ def test_the_page_turns_mqtt_on_shows_the_account_once_and_turns_it_off(
     expect(account.first).to_have_text(key)
     password = account.last.text_content()
     assert password is not None
-    wait_until(lambda: can_log_in(web, {"username": key, "password": password}))
+    wait_until(lambda: can_log_in(web.broker_port, {"username": key, "password": password}))
     site.send(1)
     expect(panel).to_contain_text("Last published", timeout=15_000)
     panel.get_by_test_id("mqtt-ha").check()

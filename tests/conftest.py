@@ -5,13 +5,13 @@ from __future__ import annotations
 import gc
 import itertools
 import os
-import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from chromium_kit import chromium_program
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, BrowserContext
 
@@ -31,13 +31,9 @@ def model_store() -> ModelStore:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, object]:
-    """Debian's Chromium instead of Playwright's own; it must not call home.
-
-    The headless shell is the same engine without the windows of the browser around it, which take a third of the time.
-    """
-    program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+    """Debian's Chromium instead of Playwright's own; it must not call home."""
     return {
-        "executable_path": program,
+        "executable_path": chromium_program(),
         "args": ["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
     }
 

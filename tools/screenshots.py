@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / it) for it in (".", "tests/aggregator", "tests/kits")]
 
 from agg_support import Sender, Web, entered, event, log_in, running_web  # noqa: E402
+from chromium_kit import chromium_program  # noqa: E402
 from oidc_provider_mock import run_server_in_thread  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
@@ -209,7 +210,7 @@ def main() -> None:
     ):
         fill(web)
         records(web)
-        browser = play.chromium.launch(executable_path="/usr/bin/chromium-headless-shell", args=["--no-sandbox"])
+        browser = play.chromium.launch(executable_path=chromium_program(), args=["--no-sandbox"])
         for path in asked.pages or PAGES:
             taken, name = dict(views(web, browser, path)), PAGES[path]
             cv2.imwrite(str(OUT / f"{name}.webp"), sheet(list(taken.values())), [cv2.IMWRITE_WEBP_QUALITY, 60])

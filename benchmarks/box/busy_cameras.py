@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from chromium_kit import chromium_program
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.box.streams import serving, walkers
@@ -63,7 +64,7 @@ def run(quick: bool) -> dict[str, Any]:
         sync_playwright() as browser,
     ):
         flags = ["--no-sandbox", "--disable-background-networking"]
-        chromium = browser.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
+        chromium = browser.chromium.launch(executable_path=chromium_program(), args=flags)
         page = chromium.new_page()
         _open(page, page_url, password)
         time.sleep(SETTLE_S)

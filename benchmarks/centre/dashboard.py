@@ -21,6 +21,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from chromium_kit import chromium_program
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.centre.dashboard_kit import PASSWORD, USERS, Centre, publishing, running
@@ -76,7 +77,7 @@ def run(quick: bool) -> dict[str, Any]:
 @contextmanager
 def _browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium_program(), args=["--no-sandbox"])
         yield browser
         browser.close()
 

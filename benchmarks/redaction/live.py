@@ -26,6 +26,7 @@ import av
 import httpx2
 import numpy as np
 import yaml
+from chromium_kit import chromium_program
 from playwright.sync_api import Page, sync_playwright
 
 from aggregator import app
@@ -147,7 +148,7 @@ def run(quick: bool) -> dict[str, Any]:
         glass = stack.enter_context(served(make_clip(folder / "clip.mp4"), SECONDS * RATE))
         url, *pids = stack.enter_context(_village(folder, glass))
         browser = stack.enter_context(sync_playwright()).chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-background-networking"]
+            executable_path=chromium_program(), args=["--no-sandbox", "--disable-background-networking"]
         )
         stack.callback(browser.close)
         page = browser.new_page()

@@ -137,7 +137,7 @@ def no_box(web: Web) -> Iterator[None]:
 def validate(case: schemathesis.Case[Any], web: Web, session: requests.Session) -> int:
     """Make a request, hold the answer against the document, and return its status."""
     excluded: Any = CHECKS.get_by_names(EXCLUDED)
-    return case.call_and_validate(base_url=web.url, session=session, excluded_checks=excluded).status_code
+    return int(case.call_and_validate(base_url=web.url, session=session, excluded_checks=excluded).status_code)
 
 
 def each(schema: BaseSchema, check: Callable[[schemathesis.Case[Any]], object], settings: settings) -> list[str]:

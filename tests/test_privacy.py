@@ -58,9 +58,20 @@ def shown(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def names(tree: ast.AST) -> Iterator[tuple[str, int]]:
+@functools.cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Of a whole file; several tests look at all of them."""
+    return tuple(ast.walk(parsed(path)))
+
+
+@functools.cache
+def names(path: Path) -> tuple[tuple[str, int], ...]:
     """Every name that a file defines, uses, imports or takes as an argument."""
-    for node in ast.walk(tree):
+    return tuple(_names(path))
+
+
+def _names(path: Path) -> Iterator[tuple[str, int]]:
+    for node in nodes(path):
         line = getattr(node, "lineno", 0)
         match node:
             case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name) | ast.keyword(arg=str(name)):
@@ -93,7 +104,7 @@ def test_nothing_has_a_name_of_recognition_or_of_lists_of_people() -> None:
     wrong = [
         f"{shown(path)}:{line} {name}"
         for path in python_files(*PRODUCT)
-        for name, line in names(parsed(path))
+        for name, line in names(path)
         if identifying(name)
     ]
     assert wrong == []
@@ -103,7 +114,7 @@ def test_nothing_imports_a_library_that_recognises_people() -> None:
     imported = {
         name.split(".")[0]
         for path in python_files(*PRODUCT)
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
     }
@@ -132,7 +143,7 @@ COPYING = {"add_stream_from_template", "mux_one"}
 
 
 def uses(path: Path, wanted: set[str]) -> set[str]:
-    return {name for name, _ in names(parsed(path)) if name in wanted}
+    return {name for name, _ in names(path) if name in wanted}
 
 
 def test_only_the_redactor_encodes_pictures() -> None:
@@ -154,7 +165,7 @@ def test_only_reading_opens_a_container_or_a_codec() -> None:
     may, of covered frames.
     """
     for path in python_files("edge"):
-        for node in ast.walk(parsed(path)):
+        for node in nodes(path):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
             modes = [it.value for it in node.args[1:2] if isinstance(it, ast.Constant)]
@@ -169,7 +180,7 @@ def test_clear_copies_are_reachable_from_the_approved_command_only() -> None:
     """The chain, module by module: command → handler → request of two people → builder → watermark → encoder."""
     users: dict[str, set[str]] = {}
     for path in python_files("edge", "paifang", "demo", "pipelines", "models"):
-        for node in ast.walk(parsed(path)):
+        for node in nodes(path):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("edge.jobs.releases"):
                 users.setdefault(node.module or "", set()).add(shown(path))
     inside = "edge/jobs/releases/{}.py".format
@@ -185,7 +196,7 @@ def test_clear_copies_are_reachable_from_the_approved_command_only() -> None:
         name: set[str]() for name in ("WatermarkedFrame", "MarkedEncoder", "ReleaseRequest", "ReleaseHandler", "Maker")
     }
     for path in python_files("edge"):
-        for node in ast.walk(parsed(path)):
+        for node in nodes(path):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in made:
                 made[node.func.id].add(shown(path))
     assert made == {
@@ -224,7 +235,7 @@ def test_only_the_painter_makes_a_frame_that_may_be_encoded() -> None:
 def test_only_the_reporter_gives_an_event_a_picture_and_only_the_redactor_s() -> None:
     giving = set()
     for path in python_files("edge", "pipelines", "demo"):
-        for node in ast.walk(parsed(path)):
+        for node in nodes(path):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "UnsequencedEvent":
                 given = [*node.args[3:], *(it.value for it in node.keywords if it.arg == "picture")]
                 giving |= {shown(path)} if given else set()
@@ -240,7 +251,7 @@ def test_the_aggregator_neither_decodes_nor_alters_pictures() -> None:
         name.split(".")[0]
         for path in python_files("aggregator")
         if shown(path) != PLAN_ENCODER
-        for name, _ in names(parsed(path))
+        for name, _ in names(path)
     }
     assert imported & {"cv2", "av", "numpy", "onnxruntime", *PICTURE_MODULES} == set()
     package = PLAN_ENCODER.removesuffix(".py").replace("/", ".")
@@ -291,7 +302,7 @@ def test_no_setting_could_switch_redaction_off(shape: type[msgspec.Struct]) -> N
 def test_no_variable_of_the_environment_changes_what_is_refused() -> None:
     read = set()
     for path in python_files(*PRODUCT):
-        for node in ast.walk(parsed(path)):
+        for node in nodes(path):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 read |= set(re.findall(r"PAIFANG_[A-Z_]+", node.value)) if len(node.value) < 40 else set()
     assert read == {"PAIFANG_DATA", "PAIFANG_MODELS_PATH"}

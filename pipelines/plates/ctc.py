@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from protocol.plate_grammar import PROVINCES, Grammar, Shape
+from protocol.plate_grammar import PROVINCES, Grammar
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -35,12 +35,18 @@ STANDS_FOR = {"O": "0", "I": "1"}
 class Lattice:
     """The shapes as columns of symbols.
 
+    Sets of shapes are bits: bit n is the shape with number n.
+
     Attributes:
-        masks: Shape by shape, for each position the set of columns that may stand there.
+        shapes: How many there are.
+        allowing: For each position, column → the shapes that have it there. The last position has none.
+        ending: For each length, the shapes that are as long.
         folded: Pairs of columns (from, to): what is read as the first counts for the second.
     """
 
-    masks: tuple[tuple[frozenset[int], ...], ...]
+    shapes: int
+    allowing: tuple[dict[int, int], ...]
+    ending: tuple[int, ...]
     folded: tuple[tuple[int, int], ...]
 
     @staticmethod
@@ -49,7 +55,15 @@ class Lattice:
         shapes = [shape for grammar in grammars for shape in grammar.shapes]
         known = {char for shape in shapes for part in shape for char in part}
         folded = [(COLUMN[a], COLUMN[b]) for a, b in STANDS_FOR.items() if a not in known]
-        return Lattice(tuple(_columns(shape) for shape in shapes), tuple(folded))
+        longest = max(map(len, shapes), default=0)
+        allowing: list[dict[int, int]] = [{} for _ in range(longest + 1)]
+        ending = [0] * (longest + 1)
+        for number, shape in enumerate(shapes):
+            ending[len(shape)] |= 1 << number
+            for at, part in zip(allowing, shape, strict=False):
+                for column in (COLUMN[char] for char in part):
+                    at[column] = at.get(column, 0) | 1 << number
+        return Lattice(len(shapes), tuple(allowing), tuple(ending), tuple(folded))
 
     def fold(self, rates: Floats) -> Doubles:
         """The rates with letters that no shape knows counted for their digits.
@@ -64,10 +78,6 @@ class Lattice:
         return np.maximum(normalised, FLOOR)
 
 
-def _columns(shape: Shape) -> tuple[frozenset[int], ...]:
-    return tuple(frozenset(COLUMN[char] for char in part) for part in shape)
-
-
 Prefix = tuple[int, ...]
 
 
@@ -79,46 +89,44 @@ def plates_in(rates: Doubles, lattice: Lattice, width: int = WIDTH) -> list[Pref
         lattice: Where the beam may go.
         width: Prefixes that are kept.
     """
-    start = (1 << len(lattice.masks)) - 1
-    alive: dict[Prefix, int] = {(): start}
+    alive: dict[Prefix, int] = {(): (1 << lattice.shapes) - 1}
     beam: dict[Prefix, tuple[float, float]] = {(): (1.0, 0.0)}
     weight = rates > MIN_SHARE
     for row, some in zip(rates, weight, strict=True):
         opened = [int(column) for column in np.flatnonzero(some) if column]
-        beam = _pruned(_step(beam, row.tolist(), opened, _Walk(lattice, alive)), width)
-    is_complete = [(sum(rate), prefix) for prefix, rate in beam.items() if _complete(prefix, lattice, alive)]
+        beam = _pruned(_step(beam, row.tolist(), opened, lattice, alive), width)
+    is_complete = [(sum(rate), it) for it, rate in beam.items() if alive[it] & lattice.ending[len(it)]]
     return [prefix for _, prefix in sorted(is_complete, reverse=True)]
-
-
-@dataclass(frozen=True)
-class _Walk:
-    """The shapes that each prefix leaves possible, worked out once."""
-
-    lattice: Lattice
-    alive: dict[Prefix, int]
-
-    def allows(self, prefix: Prefix, longer: Prefix) -> bool:
-        if longer not in self.alive:
-            self.alive[longer] = _still(self.alive[prefix], len(prefix), longer[-1], self.lattice)
-        return bool(self.alive[longer])
 
 
 def _step(
     beam: dict[Prefix, tuple[float, float]],
     row: list[float],
     opened: list[int],
-    walk: _Walk,
+    lattice: Lattice,
+    alive: dict[Prefix, int],
 ) -> dict[Prefix, list[float]]:
-    """One step of the prefix beam: (rate ending in blank, rate ending in its last symbol) of each prefix."""
+    """One step of the prefix beam: (rate ending in blank, rate ending in its last symbol) of each prefix.
+
+    Args:
+        beam: The same of the step before.
+        row: The rates of all columns.
+        opened: The columns that may open a longer prefix.
+        lattice: Where the beam may go.
+        alive: Each prefix → the shapes that it leaves possible; new prefixes are added.
+    """
     after: dict[Prefix, list[float]] = {}
     for prefix, (blank, last) in beam.items():
         kept = after.setdefault(prefix, [0.0, 0.0])
         kept[0] += (blank + last) * row[0]
         if prefix:
             kept[1] += last * row[prefix[-1]]
+        shapes, allowing = alive[prefix], lattice.allowing[len(prefix)]
         for column in opened:
-            longer = (*prefix, column)
-            if walk.allows(prefix, longer):
+            left = shapes & allowing.get(column, 0)
+            if left:
+                longer = (*prefix, column)
+                alive[longer] = left
                 from_ = blank if prefix and column == prefix[-1] else blank + last
                 after.setdefault(longer, [0.0, 0.0])[1] += from_ * row[column]
     return after
@@ -129,20 +137,6 @@ def _pruned(after: dict[Prefix, list[float]], width: int) -> dict[Prefix, tuple[
     best = sorted(after.items(), key=lambda item: -(item[1][0] + item[1][1]))[:width]
     total = sum(rate[0] + rate[1] for _, rate in best) or 1.0
     return {prefix: (rate[0] / total, rate[1] / total) for prefix, rate in best}
-
-
-def _still(bits: int, place: int, column: int, lattice: Lattice) -> int:
-    """Which shapes are still possible once `column` stands at `place`."""
-    left = 0
-    for number, masks in enumerate(lattice.masks):
-        if bits >> number & 1 and place < len(masks) and column in masks[place]:
-            left |= 1 << number
-    return left
-
-
-def _complete(prefix: Prefix, lattice: Lattice, alive: dict[Prefix, int]) -> bool:
-    bits = alive[prefix]
-    return any(bits >> number & 1 and len(masks) == len(prefix) for number, masks in enumerate(lattice.masks))
 
 
 def log_rates(rates: Doubles, texts: Sequence[Prefix]) -> Doubles:

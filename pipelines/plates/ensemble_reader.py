@@ -97,7 +97,7 @@ class EnsembleReader:
 
     def _ballot(self, seen: Sequence[Doubles], ground: Tint) -> CandidateScores:
         """Each reader nominates; every reader then weighs every nominee exactly."""
-        lattices = [self.lattice, self._green] if ground == "green" and self._green.masks else [self.lattice]
+        lattices = [self.lattice, self._green] if ground == "green" and self._green.shapes else [self.lattice]
         nominees = dict.fromkeys(
             text for rates in seen for lattice in lattices for text in plates_in(rates, lattice)[:NOMINEES]
         )

@@ -15,6 +15,7 @@ from aggregator.domain.accounts.authorization import parse
 from aggregator.settings import aggregator
 from common import logging_setup
 from common.errors import LoginError
+from common.running.malloc_tuning import give_back_large_blocks
 from common.secret import Secret
 
 
@@ -58,6 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    give_back_large_blocks()
     gc.disable()  # what modules make while they are imported stays: to search it again and again takes half a second
     from aggregator import app  # the web framework takes a second to import; `check` does without
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import cv2
 
+from common.running.malloc_tuning import give_back_free_memory, give_back_large_blocks
 from edge.access.gates.factory import Readers, load_readers
-from edge.monitoring.malloc_tuning import give_back_free_memory, give_back_large_blocks
 from edge.redaction.face_search import still_faces
 from edge.redaction.factory import export_redactor
 from edge.redaction.two_pass_redactor import ExportRedactor

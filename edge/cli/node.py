@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from common.errors import SettingsError
-from edge.monitoring.malloc_tuning import give_back_large_blocks
+from common.running.malloc_tuning import give_back_large_blocks
 from edge.settings import node
 from protocol.identifiers import to_rfc3339
 
@@ -50,10 +50,10 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    give_back_large_blocks()
     settings = node.load(options.config)
     from edge import app, loaded_models  # the models' runtime takes a second to import
 
-    give_back_large_blocks()
     base = options.config.resolve().parent
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -301,6 +301,8 @@ def log_in(web: Web, page: Page, name: str = USER, *, path: str = "") -> None:
     answer = page.context.request.post(f"{web.url}/login", form=form, headers={"Origin": web.url}, max_redirects=0)
     assert answer.status == 303, answer.text()
     page.goto(web.url + (path or answer.headers["location"]))
+    # NiceGUI may send what is done before its connection is ready in another order: Enter before the text.
+    page.wait_for_function("window.did_handshake !== false")
 
 
 @contextlib.contextmanager

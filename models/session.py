@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -52,19 +53,19 @@ DEFAULT_OPTIONS = Options()
 
 
 class Part(NamedTuple):
-    """A part of a graph: what lies between two of its tensors.
+    """A part of a graph: what lies between some of its tensors and others.
 
     Attributes:
-        begin: The tensor that becomes the input; empty: the graph's input.
-        end: The tensor that becomes the only output; empty: the graph's outputs.
+        begin: The tensors that become the inputs; empty: the graph's input.
+        end: The tensors that become the outputs; empty: the graph's outputs.
     """
 
-    begin: str = ""
-    end: str = ""
+    begin: tuple[str, ...] = ()
+    end: tuple[str, ...] = ()
 
 
 class Session:
-    """A loaded graph with one input. `run` may be called from several threads.
+    """A loaded graph. `run` and `feed` may be called from several threads.
 
     Args:
         model: ONNX bytes.
@@ -89,14 +90,14 @@ class Session:
             self._session = _loaded(model, threads, free_size, part)
         except Exception as error:  # onnxruntime's and protobuf's errors have no common root
             raise ModelError(f"the model cannot be loaded: {error}") from error
-        self._options = _GIVE_BACK if lean else None
+        self.lean, self._options = lean, _GIVE_BACK if lean else None
         self.input_name: str = self._session.get_inputs()[0].name
         self.input_shape: list[Any] = list(self._session.get_inputs()[0].shape)
         self.output_names: list[str] = [output.name for output in self._session.get_outputs()]
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run(self, blob: Floats, outputs: list[str] | None = None) -> list[Floats]:
-        """One inference.
+        """One inference of a graph with one input.
 
         Args:
             blob: The input, N x 3 x H x W float32.
@@ -105,10 +106,23 @@ class Session:
         Raises:
             ModelError: onnxruntime could not run the graph on this input.
         """
+        return self.feed({self.input_name: blob}, outputs)
+
+    def feed(self, blobs: Mapping[str, Floats], outputs: list[str] | None = None) -> list[Floats]:
+        """One inference of a graph with several inputs.
+
+        Args:
+            blobs: Name → input, N x C x H x W float32.
+            outputs: Names of the requested outputs; all of them unless given.
+
+        Raises:
+            ModelError: onnxruntime could not run the graph on these inputs.
+        """
         try:
-            results: list[Floats] = self._session.run(outputs, {self.input_name: blob}, self._options)
+            results: list[Floats] = self._session.run(outputs, blobs, self._options)
         except Exception as error:  # see above
-            raise ModelError(f"inference failed on an input of shape {blob.shape}: {error}") from error
+            shapes = ", ".join(str(blob.shape) for blob in blobs.values())
+            raise ModelError(f"inference failed on an input of shape {shapes}: {error}") from error
         return results
 
 
@@ -189,22 +203,25 @@ def part_of(model: bytes, part: Part) -> bytes:
     proto = onnx.load_from_string(model)
     graph = proto.graph
     made_by = {output: node for node in graph.node for output in node.output}
-    missing = [name for name in part if name and name not in made_by]
+    missing = [name for name in (*part.begin, *part.end) if name not in made_by]
     if missing:
         raise ModelError(f"the graph has no tensor {missing}")
-    made_by.pop(part.begin, None)
-    pending = [part.end] if part.end else [it.name for it in graph.output]
+    for name in part.begin:
+        del made_by[name]
+    pending = list(part.end) or [it.name for it in graph.output]
     known: set[str] = set()
     while pending:
         name = pending.pop()
         if name not in known:
             known.add(name)
             pending += made_by[name].input if name in made_by else []
-    nodes = [node for node in graph.node if not known.isdisjoint(node.output) and part.begin not in node.output]
+    nodes = [
+        node for node in graph.node if not known.isdisjoint(node.output) and set(part.begin).isdisjoint(node.output)
+    ]
     constants = [it for it in graph.initializer if it.name in known]
     given = {it.name for it in graph.initializer}
-    entry = [_tensor(part.begin)] if part.begin else [it for it in graph.input if it.name not in given]
-    ends = [_tensor(part.end)] if part.end else list(graph.output)
+    entry = [_tensor(name) for name in part.begin] or [it for it in graph.input if it.name not in given]
+    ends = [_tensor(name) for name in part.end] or list(graph.output)
     graph.CopyFrom(onnx.helper.make_graph(nodes, graph.name, entry, ends, constants))
     return bytes(proto.SerializeToString())
 

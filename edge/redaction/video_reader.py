@@ -19,7 +19,7 @@ from edge.sources.base import VideoPacket
 from edge.sources.container import mapped, open_video, sound_of, video_of
 
 THREADS, LARGE_PX = 2, 1280 * 736
-"""Decoder threads; each holds some frames, so larger pictures use one."""
+"""Decoder threads for files; each holds some frames, so larger pictures, and footage on the box, use one."""
 
 
 class VideoFrame(NamedTuple):
@@ -42,6 +42,7 @@ class VideoReader:
     Args:
         container: Open, with video.
         where: Its name in errors.
+        threads: Decoder threads.
 
     Attributes:
         undecodable: Packets without a picture, so far.
@@ -49,7 +50,7 @@ class VideoReader:
         config: Configuration of its audio, where each frame carries it (ADTS).
     """
 
-    def __init__(self, container: InputContainer, where: str) -> None:
+    def __init__(self, container: InputContainer, where: str, threads: int = THREADS) -> None:
         self._container, self.where = container, where
         video = video_of(container)
         if video is None:
@@ -57,7 +58,7 @@ class VideoReader:
         self.video = video
         self.video.thread_type = "AUTO"
         large = self.video.codec_context.width * self.video.codec_context.height > LARGE_PX
-        self.video.codec_context.thread_count = 1 if large else THREADS
+        self.video.codec_context.thread_count = 1 if large else threads
         self.undecodable, self.ended_early, self._number = 0, False, 0
         self._matrix, self.config = b"", b""
 
@@ -181,7 +182,7 @@ def film_of_pieces(play: Callable[[], Iterator[bytes]], where: str) -> Opener:
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise RedactionError(f"nothing to cover: {mapped(error, where)}") from None
         try:
-            return VideoReader(container, where)
+            return VideoReader(container, where, threads=1)
         except RedactionError:
             container.close()
             raise

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models.detectors.nms import suppress
 from models.preprocessing import Letterboxer, Preparation, check_picture, detections, in_picture
 from models.session import DEFAULT_OPTIONS, Options, expect
-from models.strips import Stem, StripSession
+from models.strips import Stage, StripSession
 from pipelines.types import Detections, Picture
 
 Floats = NDArray[np.float32]
@@ -23,8 +23,14 @@ Floats = NDArray[np.float32]
 STRIDE = 4
 OUTPUTS = ["537", "538", "539"]
 """Heatmap (1 channel), log of height and width (2), offset in y and x (2); each a quarter of the input's size."""
-STEM = Stem(end="377", stride=4, reach=2, rows=32)
-"""A 3 x 3 convolution, one more in each channel and another of every second row: row r needs 4 r - 5 to 4 r + 5."""
+STAGES = (
+    Stage(end={"377": 1}, given=4, reach=2, units=32),
+    Stage(end={"387": 2, "394": 1}, given=2, reach=1, units=16),
+)
+"""A 3 x 3 convolution, one more in each channel and another of every second row: row r needs 4 r - 5 to 4 r + 5. Then
+two blocks that widen 24 channels to 144, one of them of every second row: row r needs 2 r - 2 to 2 r + 2; the result of
+the first is needed again at the end."""
+NO_BLOB = np.empty((1, 3, 0, 0), np.float32)
 DEFAULT_LONG_SIDE_PX = 640
 DEFAULT_THRESHOLD = 0.3
 NMS_IOU = 0.3
@@ -48,7 +54,7 @@ class CenterFace:
     """
 
     def __init__(self, model: bytes, options: Options = DEFAULT_OPTIONS) -> None:
-        self._session = StripSession(model, STEM, options.threads, options.lean)
+        self._session = StripSession(model, STAGES, options.threads, options.lean)
         self._fitter = Letterboxer(Preparation(planes=(2, 1, 0)))
         self.long_side = options.long_side or DEFAULT_LONG_SIDE_PX
         self.threshold = options.threshold or DEFAULT_THRESHOLD
@@ -68,9 +74,12 @@ class CenterFace:
             return Detections.none()
         fitted = self._fitter.long_side(picture, self.long_side)
         height, width = fitted.blob.shape[2] // STRIDE, fitted.blob.shape[3] // STRIDE
+        begun = self._session.begin(fitted.blob)
+        fitted = fitted._replace(blob=NO_BLOB)  # 8 MB at 960 x 736, for most of the time
+        outputs = self._session.finish(begun, OUTPUTS)
         heat, log_size, offset = (
             expect(name, output, 1, channels, height, width)[0]
-            for name, output, channels in zip(OUTPUTS, self._session.run(fitted.blob, OUTPUTS), (1, 2, 2), strict=True)
+            for name, output, channels in zip(OUTPUTS, outputs, (1, 2, 2), strict=True)
         )
         row, column = np.nonzero(heat[0] > self._least)
         half = np.exp(log_size[:, row, column]) * STRIDE / 2

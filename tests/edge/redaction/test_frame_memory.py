@@ -15,7 +15,7 @@ from edge_kit import make_clip
 from redaction_kit import Bright, make_film, redactor
 
 from edge.media.orientation import orientation
-from edge.redaction.video_reader import film_of
+from edge.redaction.video_reader import film_of, film_of_pieces
 from edge.video.decoder import Decoder, luma_of, picture_of
 
 
@@ -46,6 +46,28 @@ def test_a_camera_s_decoder_keeps_no_frame_that_was_let_go(tmp_path: Path, codec
                 del frame
                 most = max(most, frames_in_memory())
     assert most - before <= 4  # the lists that decoders return, and PyAV's next frame
+
+
+def test_footage_is_decoded_by_one_thread_and_files_by_two(tmp_path: Path) -> None:
+    """Each thread of a decoder holds frames of its own, and a clip is decoded twice at once."""
+    film = make_film(tmp_path / "film.mp4", frames=2)
+    for opener, threads in ((film_of_pieces(lambda: iter([fragmented(film)]), "footage"), 1), (film_of(film), 2)):
+        reader = opener()
+        assert reader.video.codec_context.thread_count == threads
+        reader.close()
+
+
+def fragmented(film: Path) -> bytes:
+    """The same video as a fragmented MP4."""
+    target = film.with_suffix(".fragments.mp4")
+    options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+    with av.open(str(film)) as source, av.open(str(target), "w", options=options) as copy:
+        stream = copy.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.size:
+                packet.stream = stream
+                copy.mux(packet)
+    return target.read_bytes()
 
 
 def test_a_redactor_holds_the_frames_that_it_works_on_and_no_others(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -219,6 +220,53 @@ def test_several_subjects_share_one_search() -> None:
     assert detail(decoded(one), FACE) < 20
     assert detail(decoded(two), FACE) < 20
     assert (made.pictures, faces.calls) == (2, 1)
+
+
+class Meeting:
+    """A detector in which two threads meet, if they can be in it at once; tells how many were there at most."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self.most = threading.Lock(), 0, 0
+        self._first_is_in, self.second_asks = threading.Event(), threading.Event()
+
+    def detect(self, picture: Picture) -> Detections:
+        """Finds nothing; stays until the other thread asks and has had a chance to come in."""
+        del picture
+        with self._lock:
+            self._inside += 1
+            self.most = max(self.most, self._inside)
+        self._first_is_in.set()
+        self.second_asks.wait(20)
+        for _ in range(10_000):
+            os.sched_yield()
+        with self._lock:
+            self._inside -= 1
+        return Detections.none()
+
+    def wait_for_first(self) -> None:
+        """Until a thread is in."""
+        assert self._first_is_in.wait(20)
+
+
+def test_snapshots_of_several_threads_are_made_one_at_a_time() -> None:
+    faces = Meeting()
+    made = redactor(faces, Fixed())
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(made.snapshots, checkers(), [None], [])
+        faces.wait_for_first()
+        second = pool.submit(made.snapshots, checkers(), [None], [])
+        faces.second_asks.set()
+        assert len(first.result(20)) == len(second.result(20)) == 1
+    assert faces.most == 1
+    assert made.pictures == 2
+
+
+def test_a_snapshot_that_fails_does_not_hold_up_the_next() -> None:
+    made = redactor(Broken(ModelError("x")), Fixed())
+    for _ in range(2):
+        with pytest.raises(RedactionError, match="no picture: x"):
+            made.snapshots(checkers(), [None], [])
+    assert made.failures == 2
 
 
 def test_a_large_frame_is_covered_in_the_size_that_is_sent() -> None:

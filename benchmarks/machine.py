@@ -7,6 +7,7 @@ import platform
 import resource
 import socket
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from importlib import metadata
@@ -28,6 +29,16 @@ def describe() -> dict[str, Any]:
         "load": round(os.getloadavg()[0], 2),
         "versions": versions,
     }
+
+
+def end(process: subprocess.Popen[Any], wait_s: float = 60.0) -> None:
+    """End a process of the benchmark; kill one that takes too long, so that neither it nor the result is lost."""
+    process.terminate()
+    try:
+        process.wait(wait_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def cpu_s(who: int = resource.RUSAGE_SELF) -> float:

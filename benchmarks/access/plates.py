@@ -27,7 +27,7 @@ import cv2
 import numpy as np
 from shared_clips import DATA
 
-from benchmarks.machine import median
+from benchmarks.machine import end, median
 from common.errors import PaifangError
 from edge.access.gates.factory import load_readers
 from edge.settings.gates import GateSettings
@@ -208,5 +208,4 @@ def _rapidocr() -> Iterator[Any]:
             yield ask
         finally:
             into.close()
-            child.terminate()
-            child.wait()
+            end(child)

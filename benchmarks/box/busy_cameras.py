@@ -22,7 +22,7 @@ from chromium_kit import chromium_program
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.box.streams import serving, walkers
-from benchmarks.machine import median, percentile, process_cpu_s, process_rss_mb
+from benchmarks.machine import end, median, percentile, process_cpu_s, process_rss_mb
 from demo import demo_site
 from demo.cli import free_port
 from demo.process_supervisor import answers, hand_over_password, one_time_password, trust_command
@@ -121,8 +121,7 @@ def running(folder: Path, urls: list[str], *, recorder: bool = False) -> Iterato
     finally:
         for child in (box, aggregator):
             if child is not None:
-                child.terminate()
-                child.wait(20)
+                end(child)
 
 
 def _start(folder: Path, *words: str) -> subprocess.Popen[bytes]:

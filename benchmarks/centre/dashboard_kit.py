@@ -27,7 +27,7 @@ from aggregator.messaging.mqtt_client import InboundMessage
 from aggregator.settings import aggregator as aggregator_settings
 from aggregator.settings.aggregator import EmbeddedBroker, Settings
 from aggregator.storage import STORES
-from benchmarks.machine import free_port, process_cpu_s, process_rss_mb
+from benchmarks.machine import end, free_port, process_cpu_s, process_rss_mb
 from common.clock import SystemClock
 from common.secret import Secret
 from protocol.envelope import Event, encode
@@ -166,8 +166,7 @@ def running(folder: Path, count: int) -> Iterator[Centre]:
         account = accounts(Path(settings.data), settings.broker, app.new_token)["box"]
         yield Centre(url, process.pid, broker, account)
     finally:
-        process.terminate()
-        process.wait(60)
+        end(process)
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:

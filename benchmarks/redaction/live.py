@@ -32,7 +32,7 @@ from playwright.sync_api import Page, sync_playwright
 from aggregator import app
 from aggregator.domain.accounts.authorization import RoleAssignment
 from aggregator.settings import aggregator as aggregator_config
-from benchmarks.machine import percentile, process_cpu_s
+from benchmarks.machine import end, percentile, process_cpu_s
 from benchmarks.redaction.live_kit import Glass, served
 from common.secret import Secret
 from demo import demo_site
@@ -86,8 +86,7 @@ def _process(*words: str) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield child
     finally:
-        child.terminate()
-        child.wait(30)
+        end(child)
 
 
 def _until(true: Any, what: str) -> None:

@@ -108,7 +108,7 @@ class ReleasesPage:
         words = self._words
         with ui.element("main").classes("board wide"), ui.element("section"):
             with ui.element("div").classes("head"):
-                html(words["releases"], tag="h2")
+                html(words["rail.releases"], tag="h2")
             if self._visitor.caller.may("release.ask"):
                 await self._form()
             self._list = ui.element("div").classes("cards").props("data-testid=releases")

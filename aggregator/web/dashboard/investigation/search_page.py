@@ -86,7 +86,7 @@ class SearchPage:
         words = self._words
         with ui.element("main").classes("board wide"), ui.element("section"):
             with ui.element("div").classes("head"):
-                html(words["search"], tag="h2")
+                html(words["rail.search"], tag="h2")
                 ui.element("div").classes("room")
                 sites = self._sites()
                 CaseForm(self._searches, self._frame, words, sites, self._opened).button()

@@ -101,7 +101,7 @@ class FootagePage:
         words = self._words
         with ui.element("main").classes("board wide"), ui.element("section"):
             with ui.element("div").classes("head"):
-                html(words["footage"], tag="h2")
+                html(words["rail.footage"], tag="h2")
             if not self._cameras:
                 html(words["footage.none"], "none", props="data-testid=no-cameras")
                 return

@@ -87,11 +87,11 @@ class SqlReader:
 
     search = Query(searching.find)
     case = Query(case_table.one)
-    cases = Query(case_table.newest)
+    cases = Query(case_table.page)
 
     release = Query(release_table.one)
     unfinished_releases = Query(release_table.unfinished)
-    releases = Query(release_table.newest)
+    releases = Query(release_table.page)
 
     clip = Query(clip_table.one)
     due_clips = Query(clip_table.due)

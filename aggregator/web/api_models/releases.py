@@ -76,8 +76,9 @@ class ReleaseResponse(ResponseModel):
 
 
 class ReleasesResponse(ResponseModel):
-    """The newest requests that the caller made or may decide."""
+    """Requests that the caller made or may decide, newest first."""
 
-    model_config = example(releases=[_RELEASE])
+    model_config = example(releases=[_RELEASE], before=None)
 
     releases: list[ReleaseResponse]
+    before: str | None = Field(description="The parameter `before` of the next page; null: there is nothing more.")

@@ -92,11 +92,12 @@ class CaseResponse(ResponseModel):
 
 
 class CasesResponse(ResponseModel):
-    """The newest cases of the caller's sites."""
+    """Cases of the caller's sites, newest first."""
 
-    model_config = example(cases=[_CASE])
+    model_config = example(cases=[_CASE], before=None)
 
     cases: list[CaseResponse]
+    before: str | None = Field(description="The parameter `before` of the next page; null: there is nothing more.")
 
 
 class CaseClosedResponse(ResponseModel):

@@ -39,6 +39,7 @@ CLASSES: dict[str, type] = {
 }  # fmt: skip
 OTHERWISE = {
     ("PassageService", "reasons"): "`GET /api/passages/{event_id}/entry` gives the reason of one passage",
+    ("SearchService", "open_case_of"): "`GET /api/cases?open=true` has every open case",
 }
 """(class, method) → the route that does the same with another method."""
 

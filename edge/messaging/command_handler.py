@@ -16,6 +16,7 @@ from common.errors import BrokerError, ContractError, PaifangError
 from common.running.threads import Worker
 from edge.messaging.mqtt_client import BrokerLink
 from protocol.commands import COMMANDS, LIFE_S, Command, Reply, check_age, encode, unpack
+from protocol.problems import code_of
 from protocol.signing.trust_anchor import Trust
 from protocol.topics import BoxTopics
 
@@ -115,7 +116,8 @@ class CommandDispatcher:
         try:
             return action(command) or Reply(id=command.id, done=True)
         except PaifangError as error:
-            return Reply(id=command.id, done=False, problem=str(error))
+            code, values = code_of(error)
+            return Reply(id=command.id, done=False, problem=str(error), code=code, values=values)
         except Exception as error:  # one command must not end the thread that does the others
             self._log.exception("command failed")
             return Reply(id=command.id, done=False, problem=type(error).__name__)

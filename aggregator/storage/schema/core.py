@@ -172,3 +172,18 @@ case_clips = _table(
     "case_clips", _key("id"), *_text("case_id", "asked_by"), Index("case_clips_by_case", "case_id", "id")
 )  # fmt: skip
 """Clips of a marked range, which belong to a case."""
+holds = _table(
+    "holds",
+    _key("id"),
+    *_text("case_id", "site", "box", "camera"),
+    *_integer("from_ns", "to_ns", "until_ns"),
+    *_text("reason", "placed_by"),
+    *_integer("placed_ns"),
+    *_text("state", "problem", "ended_by"),
+    *_integer("ended_ns"),
+    *_text("end_reason"),
+    CheckConstraint("state IN ('asked', 'placed', 'refused', 'ending', 'ended')"),
+    CheckConstraint("state NOT IN ('ending', 'ended') OR (ended_by <> '' AND end_reason <> '')"),
+    Index("holds_by_case", "case_id", "id"),
+)
+"""Legal holds. A constraint: none ends without a person and a reason."""

@@ -1,4 +1,4 @@
-"""Places a legal hold that the aggregator asks for: footage is kept past its maximum retention, under a case."""
+"""Places and ends legal holds as the aggregator asks: footage is kept past its maximum retention, under a case."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from common.clock import DAY_NS, Clock
 from common.errors import FootageError
 from edge.recorder.factory import FootageStore
 from edge.recorder.footage.transactional_outbox import announce
-from edge.recorder.retention.legal_holds import Hold
+from edge.recorder.retention.legal_holds import Ending, Hold
 from protocol.commands import Command
 
 LONGEST_RANGE_NS = 31 * DAY_NS
@@ -15,7 +15,7 @@ MOST_HOLDS = 1_000
 
 
 class HoldHandler:
-    """Answers `hold`.
+    """Answers `hold` and `end-hold`.
 
     Args:
         store: The footage.
@@ -51,3 +51,20 @@ class HoldHandler:
         )  # fmt: skip
         store.holds.place(hold)
         announce(store.index, [hold], now_ns)
+
+    def end(self, command: Command) -> None:
+        """End a hold before its time, durably, and report it as an event.
+
+        The footage is then kept as long as any other: what is past its maximum retention is erased at the next run.
+
+        Raises:
+            FootageError: There is no such hold of this camera and case, or the disk failed.
+        """
+        store, now_ns = self._store, self._clock.wall_ns()
+        known = {it.id: it for it in store.holds.all()[0]}
+        hold = known.get(command.hold)
+        if hold is None or (hold.camera, hold.case) != (command.target, command.case):
+            text = "there is no such hold of this camera and case; it may have ended"
+            raise FootageError(text, sentence="hold.unknown")
+        ended = store.holds.end(Ending(id=hold.id, by=command.by, reason=command.reason, end_ns=now_ns))
+        announce(store.index, [ended], now_ns)

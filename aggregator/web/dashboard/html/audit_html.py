@@ -14,7 +14,7 @@ from common.clock import SECOND_NS
 from common.errors import ContractError
 from protocol.identifiers import from_rfc3339
 
-_HIDDEN = ("event", "command", SHOWN)
+_HIDDEN = ("event", "command", "hold", SHOWN)
 """Details that only programs need."""
 
 

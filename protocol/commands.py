@@ -15,7 +15,7 @@ from common.decoding import JsonDecoder
 from common.errors import ContractError
 from protocol.event_types import Name
 from protocol.identifiers import PRINTABLE, is_uuid7
-from protocol.problems import Code, Values
+from protocol.problems import Code
 from protocol.signing import signed_messages
 from protocol.topics import BoxTopics
 
@@ -89,7 +89,6 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         code: The same reason as a code of `protocol.problems`, for programs and translations; empty: it has none.
-        values: What belongs into the sentence of the code.
         kept: To `footage-spans`.
         picture: To `footage-still` and `still`: a JPEG, redacted by the box.
         picture_ns: To `still`: when it was taken, UTC nanoseconds.
@@ -99,7 +98,6 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     done: bool
     problem: str = ""
     code: Code = ""
-    values: Values = {}
     kept: RecordedRanges | None = None
     picture: bytes | None = None
     picture_ns: FootageTime = 0

@@ -131,7 +131,7 @@ def _settle(answer: asyncio.Future[Reply], reply: Reply) -> None:
 def refused(reply: Reply) -> CommandError:
     """The error of a reply that is a refusal."""
     problem = reply.problem or "no reason given"
-    return CommandError(f"the box refused: {problem}", sentence="error.box_refused", problem=problem)
+    return CommandError(f"the box refused: {problem}", sentence="error.box_refused", problem=problem, code=reply.code)
 
 
 def _range(span: tuple[int, int]) -> dict[str, str]:

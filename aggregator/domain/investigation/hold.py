@@ -53,6 +53,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
         placed_ns: When.
         state: Where it stands; one that has ended by itself stays `placed`.
         problem: Why the box refused to place it.
+        problem_code: The same of `protocol.problems`, for translations.
         ended_by: Who ended it before its time.
         ended_ns: When.
         end_reason: Why.
@@ -71,6 +72,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     placed_ns: int
     state: State = "asked"
     problem: str = ""
+    problem_code: str = ""
     ended_by: str = ""
     ended_ns: int = 0
     end_reason: str = ""
@@ -119,18 +121,23 @@ def confirm(before: Hold) -> Change:
     return Change(before, msgspec.structs.replace(before, state=TRANSITIONS[before.state, "confirm"]))
 
 
-def refuse(before: Hold, who: str, problem: str, now_ns: int) -> Change:
+def refuse(before: Hold, who: str, problem: str, now_ns: int, code: str = "") -> Change:
     """The box has refused; a hold that was to end goes on."""
-    entry = _entry(before, "hold.refused", who, now_ns, problem[:PROBLEM])
+    entry = _entry(before, "hold.refused", who, now_ns, problem[:PROBLEM], problem=code)
     state = TRANSITIONS[before.state, "refuse"]
     if state == "refused":
-        return Change(before, msgspec.structs.replace(before, state=state, problem=problem[:PROBLEM]), entry)
+        return Change(
+            before, msgspec.structs.replace(before, state=state, problem=problem[:PROBLEM], problem_code=code), entry
+        )
     after = msgspec.structs.replace(before, state=state, ended_by="", ended_ns=0, end_reason="")
     return Change(before, after, entry)
 
 
-def _entry(hold: Hold, what: Action, who: str, now_ns: int, reason: str, *, command: str = "") -> AuditEntry:
+def _entry(
+    hold: Hold, what: Action, who: str, now_ns: int, reason: str, *, command: str = "", problem: str = ""
+) -> AuditEntry:
     detail = {"command": command} if command else {}
+    detail |= {"problem": problem} if problem else {}
     detail |= {"hold": hold.id, "from": to_rfc3339(hold.from_ns), "to": to_rfc3339(hold.to_ns)}
     return AuditEntry(
         time_ns=now_ns, who=who, what=what, site=hold.site, target=f"{hold.box}/{hold.camera}", case=hold.case_id,

@@ -111,7 +111,7 @@ class HoldService:
         if reply.done or (unconfirmed and reply.code == UNKNOWN):
             return await self._write(moves.confirm(hold))
         error = refused(reply)
-        await self._write(moves.refuse(hold, command.by, reply.problem, self.now_ns))
+        await self._write(moves.refuse(hold, command.by, reply.problem, self.now_ns, reply.code))
         raise error
 
     async def _answer(self, hold: Hold, command: Command) -> Reply:

@@ -24,7 +24,8 @@ _RANGE = {
 _CLIP = {
     "id": "01890000-0000-7000-8000-000000000000", "case": "2026/118", "site": "village", "box": "gate-1",
     "camera": "yard", "from": "2026-11-23T00:32:10.000000000Z", "to": "2026-11-23T00:33:10.000000000Z",
-    "state": "asked", "progress": 40, "problem": "", "asked_by": "wang", "asked": "2026-11-23T08:00:00.000000000Z",
+    "state": "asked", "progress": 40, "problem": "", "problem_code": "", "asked_by": "wang",
+    "asked": "2026-11-23T08:00:00.000000000Z",
     "expires": "2026-12-23T08:00:00.000000000Z",
 }  # fmt: skip
 
@@ -32,7 +33,8 @@ _HOLD = {
     "id": "01890000-0000-7000-8000-000000000000", "case": "2026/118", "site": "village", "box": "gate-1",
     "camera": "yard", "from": "2026-11-23T00:32:10.000000000Z", "to": "2026-11-23T00:33:10.000000000Z",
     "until": "2027-02-01T00:00:00.000000000Z", "reason": "theft, reported to the police", "placed_by": "wang",
-    "placed": "2026-11-23T08:00:00.000000000Z", "state": "placed", "problem": "", "ended_by": "", "ended": None,
+    "placed": "2026-11-23T08:00:00.000000000Z", "state": "placed", "problem": "", "problem_code": "",
+    "ended_by": "", "ended": None,
     "end_reason": "",
 }  # fmt: skip
 _SPAN = {"from": "2026-11-23T00:00:00.000000000Z", "to": "2026-11-23T08:00:00.000000000Z", "about": ""}
@@ -137,6 +139,7 @@ class CaseClipResponse(ResponseModel):
     state: ClipState
     progress: int | None = Field(description="Per cent, while the box makes and uploads it; null: not known.")
     problem: str = Field(description="Why there is none, or why the box has not answered; empty otherwise.")
+    problem_code: str = Field(description="The same as a code; empty: none is known.")
     asked_by: str
     asked: Time
     expires: Time = Field(description="When it is erased.")
@@ -176,6 +179,7 @@ class HoldResponse(ResponseModel):
     placed: Time
     state: HoldState = Field(description="`asked` and `ending`: the box has not confirmed it.")
     problem: str = Field(description="Why the box refused it; empty otherwise.")
+    problem_code: str = Field(description="The same as a code; empty: none is known.")
     ended_by: str = Field(description="Who ended it before its time; empty otherwise.")
     ended: Time | None
     end_reason: str

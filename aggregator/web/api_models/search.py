@@ -185,8 +185,9 @@ class VisitsResponse(ResponseModel):
 class ClipStateResponse(ResponseModel):
     """A clip that is not there yet, or cannot be made."""
 
-    model_config = example(state="asked", progress=40, problem="")
+    model_config = example(state="asked", progress=40, problem="", problem_code="")
 
     state: ClipState
     progress: int | None = Field(description="Per cent, while the box makes and uploads it; null: not known.")
     problem: str = Field(description="Why there is none; empty otherwise.")
+    problem_code: str = Field(description="The same as a code; empty: none is known.")

@@ -35,16 +35,22 @@ class HoldHandler:
         """
         store, now_ns = self._store, self._clock.wall_ns()
         if not 0 < command.to_ns - command.from_ns <= LONGEST_RANGE_NS or command.to_ns > now_ns:
-            raise FootageError("hold a range of at most 31 days that lies in the past, its end after its start")
+            raise FootageError(
+                "hold a range of at most 31 days that lies in the past, its end after its start",
+                sentence="footage.range",
+            )
         if command.target not in (known := store.index.cameras()):
-            raise FootageError(f"camera '{command.target}' never recorded; known: {', '.join(known) or 'none'}")
+            raise FootageError(
+                f"camera '{command.target}' never recorded; known: {', '.join(known) or 'none'}",
+                sentence="footage.never",
+            )
         if not store.index.find(command.target, command.from_ns, command.to_ns):
-            raise FootageError("there is no footage in this range; nothing can be held")
+            raise FootageError("there is no footage in this range; nothing can be held", sentence="footage.none")
         holds = store.holds.all()[0]
         if command.id in {it.id for it in holds}:
             return
         if len(holds) >= MOST_HOLDS:
-            raise FootageError(f"there are {MOST_HOLDS} holds already; wait until some end")
+            raise FootageError(f"there are {MOST_HOLDS} holds already; wait until some end", sentence="hold.many")
         hold = Hold(
             id=command.id, camera=command.target, from_ns=command.from_ns, to_ns=command.to_ns, owner=command.by,
             reason=command.reason, case=command.case, made_ns=now_ns, end_ns=command.until_ns,

@@ -105,7 +105,7 @@ def test_a_hold_is_ended_once_with_who_and_why(kept: Kept) -> None:
     assert kept.disk.walk(HOLDS) + kept.disk.walk(ENDINGS) == []
     with pytest.raises(FootageError) as caught:
         handler(kept).end(END)
-    assert code_of(caught.value) == ("hold.unknown", {})
+    assert code_of(caught.value) == "hold.unknown"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from aggregator.domain.investigation.hold import Change, Hold
 from aggregator.storage.schema.core import holds
 from aggregator.storage.tables.audit import entries as audit
 
-CHANGING = ("state", "problem", "ended_by", "ended_ns", "end_reason")
+CHANGING = ("state", "problem", "problem_code", "ended_by", "ended_ns", "end_reason")
 """What was held, why and for how long never changes."""
 
 

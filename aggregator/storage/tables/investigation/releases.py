@@ -13,7 +13,7 @@ from aggregator.storage.tables.audit import entries as audit
 
 CHANGING = (
     "state", "decided_by", "decided_ns", "decision", "sealed", "object", "size", "digest", "expires_ns", "fetches",
-    "problem", "step",
+    "problem", "problem_code", "step",
 )  # fmt: skip
 """What was asked for never changes."""
 

@@ -38,7 +38,8 @@ def add(app: FastAPI, footage: CaseFootageService, holds: HoldService, objects: 
         return models.CaseClipResponse(
             id=clip.id, case=it.case_id, site=clip.site, box=clip.box, camera=clip.camera,
             begin=to_rfc3339(clip.from_ns), to=to_rfc3339(clip.to_ns), state=clip.state,
-            progress=await footage.progress(clip), problem=clip.problem, asked_by=it.asked_by,
+            progress=await footage.progress(clip), problem=clip.problem,
+            problem_code=clip.problem_code, asked_by=it.asked_by,
             asked=to_rfc3339(clip.made_ns), expires=to_rfc3339(clip.expires_ns),
         )  # fmt: skip
 
@@ -72,7 +73,8 @@ def _hold(it: Hold) -> models.HoldResponse:
     return models.HoldResponse(
         id=it.id, case=it.case_id, site=it.site, box=it.box, camera=it.camera, begin=to_rfc3339(it.from_ns),
         to=to_rfc3339(it.to_ns), until=to_rfc3339(it.until_ns), reason=it.reason, placed_by=it.placed_by,
-        placed=to_rfc3339(it.placed_ns), state=it.state, problem=it.problem, ended_by=it.ended_by,
+        placed=to_rfc3339(it.placed_ns), state=it.state, problem=it.problem,
+        problem_code=it.problem_code, ended_by=it.ended_by,
         ended=optional_time(it.ended_ns or None), end_reason=it.end_reason,
     )  # fmt: skip
 

@@ -46,6 +46,7 @@ def _release(it: Release) -> models.ReleaseResponse:
         to=to_rfc3339(it.to_ns), reason=it.reason, state=it.state, asked_by=it.asked_by,
         asked=optional_time(it.asked_ns or None), decided_by=it.decided_by,
         decided=optional_time(it.decided_ns or None), decision=it.decision, problem=it.problem,
+        problem_code=it.problem_code,
         expires=optional_time(it.expires_ns or None), fetches=it.fetches,
         destroyed=it.state in ("ready", "fetched", "expired") and not it.sealed,
     )  # fmt: skip

@@ -85,7 +85,12 @@ def _visit(visit: Visit, continues: bool) -> models.VisitResponse:
 
 
 async def _clip(searches: SearchService, clip: Clip) -> models.ClipStateResponse:
-    return models.ClipStateResponse(state=clip.state, progress=await searches.progress(clip), problem=clip.problem)
+    return models.ClipStateResponse(
+        state=clip.state,
+        progress=await searches.progress(clip),
+        problem=clip.problem,
+        problem_code=clip.problem_code,
+    )
 
 
 def _question(request: Request, searches: SearchService) -> tuple[str, str | None, SearchQuery]:

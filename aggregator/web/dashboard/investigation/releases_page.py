@@ -13,6 +13,7 @@ from aggregator.domain.investigation.case import Case
 from aggregator.domain.investigation.release import STATES, Release, State
 from aggregator.domain.site_lists.local_dates import instant
 from aggregator.services.release_service import ReleaseService
+from aggregator.web.dashboard.forms.box_text import box_text
 from aggregator.web.dashboard.forms.form import Dialog, Form
 from aggregator.web.dashboard.i18n.texts import Texts
 from aggregator.web.dashboard.investigation.case_list import open_cases
@@ -58,7 +59,7 @@ def release_html(it: Release, words: Texts, zone: ZoneInfo, *, place: str, purpo
     if it.decided_by:
         people.append(words["release.decided"].format(who=it.decided_by, why=it.decision))
     if it.problem:
-        people.append(it.problem)
+        people.append(box_text(it.problem, it.problem_code, words))
     if it.state in ("ready", "fetched"):
         gone = not it.sealed
         people.append(words["release.gone"] if gone else words["release.until"].format(time=moment(it.expires_ns)))

@@ -15,6 +15,7 @@ from aggregator.web.dashboard.i18n.texts import LANGUAGES, Texts
 from aggregator.web.dashboard.shell import assets
 from aggregator.web.dashboard.shell.rail import PAGES, icon, page_name, rail_html, rail_of
 from aggregator.web.dashboard.shell.style import LOGO_SVG
+from protocol.problems import LIVE_BASE, PROBLEMS
 
 SCRIPT_TEXTS = (
     "shell.", "queue.", "kind.", "object.", "severity.", "health.", "camera.state.", "door.state.", "wall.",
@@ -25,6 +26,9 @@ PAGE_TEXTS: dict[str, tuple[str, ...]] = {
     "/escalation": ("form.", "escalation.", "notify.", "silences.day."),
     "/notifications": ("form.", "notify."),
     "/map": ("map.",),
+    "/devices": ("box.",),
+    "/live": ("box.",),
+    "/footage": ("box.",),
     "/overview": ("map.", "overview."),
     "/consumers": ("form.", "consumers", "escalation.letters.tries"),
 }
@@ -137,6 +141,7 @@ def _user(data: ShellData, words: Texts) -> str:
 def _script_data(data: ShellData, words: Texts) -> dict[str, object]:
     caller = data.caller
     own: dict[str, object] = {"kinds": sorted(KINDS)} if data.path == "/silences" else {}
+    own |= {"problems": PROBLEMS, "problems_from": LIVE_BASE} if data.path in ("/live", "/footage") else {}
     own |= {"leaflet": assets.LEAFLET} if data.path in ("/map", "/overview") else {}
     return own | {
         "path": data.path,

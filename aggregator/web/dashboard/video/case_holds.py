@@ -16,6 +16,7 @@ from aggregator.domain.read_models import Camera
 from aggregator.domain.site_lists.local_dates import instant
 from aggregator.services.footage.case_footage_service import Marked
 from aggregator.services.footage.hold_service import HoldService
+from aggregator.web.dashboard.forms.box_text import box_text
 from aggregator.web.dashboard.forms.error_text import error_text
 from aggregator.web.dashboard.forms.form import Dialog
 from aggregator.web.dashboard.i18n.texts import Texts
@@ -35,7 +36,11 @@ def hold_html(hold: Hold, name: str, zone: ZoneInfo, words: Texts, now_ns: int) 
 
     over = hold.state == "placed" and now_ns >= hold.until_ns
     stands = words[f"hold.{'over' if over else hold.state}"].format(
-        until=moment(hold.until_ns), who=hold.ended_by, time=moment(hold.ended_ns), reason=hold.end_reason
+        until=moment(hold.until_ns),
+        who=hold.ended_by,
+        time=moment(hold.ended_ns),
+        reason=hold.end_reason,
+        problem=box_text(hold.problem, hold.problem_code, words),
     )
     span = f"{moment(hold.from_ns, '%Y-%m-%d %H:%M:%S')} – {moment(hold.to_ns)}"
     placed = words["hold.by"].format(who=hold.placed_by, time=moment(hold.placed_ns), reason=hold.reason)

@@ -20,6 +20,7 @@ from aggregator.domain.store_port.events import EventReader
 from aggregator.services.box_command_service import BoxCommandService
 from aggregator.services.footage.case_footage_service import CaseFootageService
 from aggregator.services.footage.hold_service import HoldService
+from aggregator.web.dashboard.forms.box_text import gap_text
 from aggregator.web.dashboard.forms.form import Form
 from aggregator.web.dashboard.html import footage_html as views
 from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
@@ -272,7 +273,8 @@ class FootagePage:
         if gap is not None:
             zone = self._zone(self._chosen())
             begin, end = (datetime.fromtimestamp(it // SECOND_NS, zone) for it in (gap.from_ns, gap.to_ns))
-            text = self._words["footage.in_gap"].format(begin=f"{begin:%H:%M:%S}", end=f"{end:%H:%M:%S}", why=gap.about)
+            why = gap_text(gap.about, self._words)
+            text = self._words["footage.in_gap"].format(begin=f"{begin:%H:%M:%S}", end=f"{end:%H:%M:%S}", why=why)
             self._shot.set_content("")
             self._caption.set_content(escape(text))
             return

@@ -269,8 +269,10 @@ class Box:
         if self.footage is None:
             return {}
         handler = FootageQueryHandler(self.footage.store, self.redactor, objects, self._clock)
-        hold = HoldHandler(self.footage.store, self._clock)
-        return {"footage-spans": handler.spans, "footage-still": handler.still, "hold": hold.place}
+        holds = HoldHandler(self.footage.store, self._clock)
+        return {
+            "footage-spans": handler.spans, "footage-still": handler.still, "hold": holds.place, "end-hold": holds.end,
+        }  # fmt: skip
 
     def _readers(self, base: Path) -> Iterator[MainReader]:
         """Main streams that are only recorded, of cameras whose sub-stream is analysed."""

@@ -15,14 +15,16 @@ from common.decoding import JsonDecoder
 from common.errors import ContractError
 from protocol.event_types import Name
 from protocol.identifiers import PRINTABLE, is_uuid7
+from protocol.problems import Code
 from protocol.signing import signed_messages
 from protocol.topics import BoxTopics
 
 LIFE_S = 30
 """Older than this, or further ahead than this, a command is refused: clocks may be that far apart, not more."""
 CommandName = Literal[
-    "open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live", "still", "hold"
-]
+    "open-gate", "unlock-door", "footage-spans", "footage-still", "release", "clip", "live", "still", "hold",
+    "end-hold",
+]  # fmt: skip
 COMMANDS: tuple[CommandName, ...] = get_args(CommandName)
 FootageTime = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
 UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=PRINTABLE)]
@@ -47,6 +49,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         case: The case that it is done under.
         job: The job whose result is uploaded, UUIDv7.
         ticket: Lets it in, sealed for the site (`protocol.signing.upload_tokens`).
+        hold: The hold that is to be ended, UUIDv7: the id of the command that placed it.
     """
 
     id: str
@@ -62,6 +65,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     case: str = ""
     job: str = ""
     ticket: str = ""
+    hold: str = ""
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
@@ -84,6 +88,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The result of a command; `problem` is the reason of a refusal.
 
     Attributes:
+        code: The same reason as a code of `protocol.problems`, for programs and translations; empty: it has none.
         kept: To `footage-spans`.
         picture: To `footage-still` and `still`: a JPEG, redacted by the box.
         picture_ns: To `still`: when it was taken, UTC nanoseconds.
@@ -92,6 +97,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     done: bool
     problem: str = ""
+    code: Code = ""
     kept: RecordedRanges | None = None
     picture: bytes | None = None
     picture_ns: FootageTime = 0

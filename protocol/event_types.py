@@ -205,9 +205,13 @@ class FootageAtRisk(LedgerData, frozen=True, kw_only=True):
 
 
 class FootageHeld(LedgerData, frozen=True, kw_only=True):
-    """A hold covers footage, or has ended: the cause says so. `by` is who answers for it."""
+    """A hold covers footage, or has ended. `by` is who answers for that; `change` is missing in events of older boxes.
+
+    Where a person has ended it before its time, `cause` has their reason.
+    """
 
     by: str | None = None
+    change: Literal["placed", "ended", "ended_early"] | None = None
 
 
 class FootageErased(LedgerData, frozen=True, kw_only=True):

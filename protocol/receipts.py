@@ -15,6 +15,7 @@ from common.decoding import JsonDecoder
 from common.errors import ContractError
 from protocol.event_types import Name
 from protocol.identifiers import from_rfc3339
+from protocol.problems import Code
 from protocol.ranges import Ranges
 
 _ENCODER = msgspec.json.Encoder()
@@ -50,7 +51,8 @@ class CameraStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One camera in the box's status.
 
     While there is no picture, `since` says from when on (RFC 3339; empty: not known) and `problem` why, without
-    secrets. `width` and `height` are those of the analysed pictures, pixels; 0: not known.
+    secrets; `code` is the same of `protocol.problems` (empty in the status of an older box). `width` and `height` are
+    those of the analysed pictures, pixels; 0: not known.
     """
 
     id: Name
@@ -62,6 +64,7 @@ class CameraStatus(msgspec.Struct, frozen=True, kw_only=True):
     watch: Literal["every-frame", "key-frames"] = "every-frame"
     since: str = ""
     problem: Label = ""
+    code: Code = ""
 
     def __post_init__(self) -> None:
         if self.since:

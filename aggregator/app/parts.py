@@ -43,6 +43,7 @@ from aggregator.services.alert_service import AlertService
 from aggregator.services.box_command_service import BoxCommandService
 from aggregator.services.footage.case_footage_service import CaseFootageService, FootageStore
 from aggregator.services.footage.clip_service import ClipService
+from aggregator.services.footage.hold_service import HoldService
 from aggregator.services.live_view_service import LiveViewService
 from aggregator.services.monitoring.overview_service import OverviewService
 from aggregator.services.monitoring.plans.floor_plan_service import FloorPlanService
@@ -141,6 +142,7 @@ class UseCases:
     releases: ReleaseService
     clips: ClipService
     case_footage: CaseFootageService
+    holds: HoldService
     live: LiveViewService
     stills: StillService
     plans: FloorPlanService
@@ -280,6 +282,9 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
     relay = StreamRelay(messaging.commands, core.keys, clock, random=secrets.token_bytes, new_id=core.new_id)
     procedures = ProcedureService(reader, queue, clock, core.new_id)
     sites = SiteClock(core.settings.sites, clock)
+    case_footage = CaseFootageService(
+        FootageStore(reader, queue.write, log.record), searches, clock, core.new_id, core.settings.clips.keep_days
+    )
     return UseCases(
         alerts=AlertService(queue, messaging.consumer.decide, reader, access.areas, procedures.closing_problems),
         procedures=procedures,
@@ -298,10 +303,8 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
             SealedCopies(core.keys, files.objects, secrets.token_bytes),
             searches, access.areas, clock, core.new_id,
         ),
-        case_footage=CaseFootageService(
-            FootageStore(reader, queue.write, log.record), searches, commands, clock, core.new_id,
-            core.settings.clips.keep_days,
-        ),
+        case_footage=case_footage,
+        holds=HoldService(reader, queue.write, case_footage, messaging.commands),
         clips=ClipService(reader, files.objects, log.record, access.views, clock),
         live=LiveViewService(relay, reader, log.record, access.authenticator.who, commands.case_of, clock),
         plans=FloorPlanService(

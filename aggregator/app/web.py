@@ -83,7 +83,7 @@ def _routes(parts: Parts) -> list[api.Routes]:
         partial(audit.add, reader=core.reader, audit_log=access.audit_log, public=public, clock=core.clock),
         partial(accounts.add, accounts=access.accounts, grants=access.grants),
         partial(search.add, searches=use.searches, objects=parts.files.objects),
-        partial(case_footage.add, footage=use.case_footage, objects=parts.files.objects),
+        partial(case_footage.add, footage=use.case_footage, holds=use.holds, objects=parts.files.objects),
         partial(releases.add, releases=use.releases),
         partial(clips.add, clips=use.clips),
         partial(footage.add, commands=use.commands, events=core.reader),
@@ -130,7 +130,7 @@ def _pages(parts: Parts) -> dict[str, Show]:
             gates_page.show, context, core.reader, commands=use.commands, passages=use.passages, updates=updates
         ),
         "/footage": partial(
-            footage_page.show, context, FootageServices(core.reader, use.commands, use.case_footage), chosen
+            footage_page.show, context, FootageServices(core.reader, use.commands, use.case_footage, use.holds), chosen
         ),
         "/live": partial(script_page.show, context, "/live", "live/main.js"),
         "/overview": partial(script_page.show, context, "/overview", "live/overview/main.js"),

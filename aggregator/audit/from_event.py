@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aggregator.domain.audit.audit_entry import Action, AuditEntry
 from protocol.envelope import Event
+from protocol.event_types import FootageHeld
 
 ACTIONS: dict[str, Action] = {"footage.exported": "export", "footage.held": "hold", "footage.erased": "erased"}
 BY_ITSELF = "box"
@@ -18,6 +19,8 @@ def entry_of(event: Event) -> AuditEntry | None:
     what = ACTIONS.get(event.kind)
     if what is None:
         return None
+    if isinstance(event.data, FootageHeld) and event.data.change in ("ended", "ended_early"):
+        what = "hold.ended"
     fields = {name.rstrip("_"): value for name in event.data.__struct_fields__ if (value := getattr(event.data, name))}
     detail = {name: str(value) for name, value in fields.items() if name not in _AS_FIELDS}
     return AuditEntry(

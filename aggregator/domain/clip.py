@@ -60,6 +60,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
         next_ns: When it is asked next.
         expires_ns: When all of it is erased.
         problem: Why there is none.
+        problem_code: The same of `protocol.problems`, for translations.
         bytes: Its length.
         digest: SHA-256, hexadecimal.
     """
@@ -76,6 +77,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     expires_ns: int
     tries: int = 0
     problem: str = ""
+    problem_code: str = ""
     bytes: int = 0
     digest: str = ""
 
@@ -151,30 +153,30 @@ def check_range(span: tuple[int, int], now_ns: int) -> None:
         raise ContractError("to: lies in the future", sentence="error.release.future", field="to")
 
 
-def mark_requested(clip: Clip, now_ns: int, problem: str = "") -> Clip:
+def mark_requested(clip: Clip, now_ns: int, problem: str = "", code: str = "") -> Clip:
     """The box was asked; `problem` is why it did not answer. It is asked again, after growing pauses."""
     pause_ns = round(exponential_s(FIRST_PAUSE_S, LONGEST_PAUSE_S, clip.tries) * SECOND_NS)
     state: State = clip.state if problem else "asked"
     return msgspec.structs.replace(
-        clip, state=state, tries=clip.tries + 1, next_ns=now_ns + pause_ns, problem=problem[:300]
+        clip, state=state, tries=clip.tries + 1, next_ns=now_ns + pause_ns, problem=problem[:300], problem_code=code
     )
 
 
-def mark_failed(clip: Clip, problem: str) -> Clip:
+def mark_failed(clip: Clip, problem: str, code: str = "") -> Clip:
     """There will be none."""
-    return msgspec.structs.replace(clip, state="failed", problem=problem[:300])
+    return msgspec.structs.replace(clip, state="failed", problem=problem[:300], problem_code=code)
 
 
 def expire(clip: Clip, now_ns: int) -> Clip | None:
     """What becomes of a clip that did not come in time; None: it still may."""
     if not clip.open or now_ns < clip.made_ns + GIVE_UP_NS:
         return None
-    return mark_failed(clip, f"not brought within a day: {clip.problem or 'the box is making it'}")
+    return mark_failed(clip, f"not brought within a day: {clip.problem or 'the box is making it'}", "box.day")
 
 
 def mark_stored(clip: Clip, size: int, digest: str) -> Clip:
     """It is there."""
-    return msgspec.structs.replace(clip, state="stored", bytes=size, digest=digest, problem="")
+    return msgspec.structs.replace(clip, state="stored", bytes=size, digest=digest, problem="", problem_code="")
 
 
 def erasure(clip: Clip, now_ns: int) -> AuditEntry:

@@ -175,6 +175,7 @@ class Camera(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         since: While there is no picture: from when on.
         problem: While there is no picture: why.
+        problem_code: The same of `protocol.problems`; empty where the box has sent none.
         width: Of the analysed pictures, pixels; 0: not known.
         height: Likewise.
     """
@@ -189,6 +190,7 @@ class Camera(msgspec.Struct, frozen=True, kw_only=True):
     seen_ns: int
     since: str = ""
     problem: str = ""
+    problem_code: str = ""
     width: int = 0
     height: int = 0
 

@@ -120,12 +120,12 @@ class ClipJobs:
         try:
             reply = await self.commands.send(clip)
         except CommandError as error:
-            after = moves.mark_requested(clip, self.clock.wall_ns(), str(error))
+            after = moves.mark_requested(clip, self.clock.wall_ns(), str(error), "box.silent")
         else:
             after = (
                 moves.mark_requested(clip, self.clock.wall_ns())
                 if reply.done
-                else moves.mark_failed(clip, reply.problem or "the box refused")
+                else moves.mark_failed(clip, reply.problem or "the box refused", reply.code or "box.refused")
             )
         await self._change(clip, after)
 

@@ -81,11 +81,11 @@ class ReleaseJobs:
 
     async def _allowed(self, release: Release, queue: JobQueue, now_ns: int) -> bool:
         if problem := await asyncio.to_thread(self.service.objection, release):
-            await self.fail(release, problem)
+            await self.fail(release, problem, "release.rights")
         elif now_ns >= release.decided_ns + MAKING_NS:
             job = queue.get(f"{ASK}/{release.id}")
             problem = (job.problem if job else "") or NO_ANSWER
-            await self.fail(release, f"the box did not bring it within a day: {problem}")
+            await self.fail(release, f"the box did not bring it within a day: {problem}", "box.day")
         else:
             return True
         return False
@@ -101,15 +101,15 @@ class ReleaseJobs:
         if release is None or release.state != "approved":
             return
         if problem := await asyncio.to_thread(self.service.objection, release):
-            await self.fail(release, problem)
+            await self.fail(release, problem, "release.rights")
             return
         try:
             reply = await self.remote.ask(BoxTopics(release.site, release.box), self._command(release))
         except ListError as error:
-            await self.fail(release, str(error))
+            await self.fail(release, str(error), "keys")
             return
         if not reply.done:
-            await self.fail(release, f"the box says: {reply.problem or 'no'}")
+            await self.fail(release, f"the box says: {reply.problem or 'no'}", reply.code or "box.refused")
             return
         raise TryAgain("the box is making it")
 
@@ -148,10 +148,10 @@ class ReleaseJobs:
         except msgspec.ValidationError as error:
             raise CommandError(str(error)) from error
 
-    async def fail(self, release: Release, problem: str) -> None:
+    async def fail(self, release: Release, problem: str, code: str) -> None:
         """Fail the release: destroy its key and what was uploaded."""
         with contextlib.suppress(ReleaseError):
-            await self.service.change(moves.fail(release, problem, self.service.clock.wall_ns()))
+            await self.service.change(moves.fail(release, problem, self.service.clock.wall_ns(), code))
             _log.warning("no clear copy", release=release.id, problem=problem)
             await asyncio.to_thread(self.forget, release.id)
             await asyncio.to_thread(self.service.copies.objects.delete, f"{USE}/{release.id}")
@@ -173,7 +173,7 @@ class ReleaseJobs:
                 await asyncio.to_thread(self.service.copies.objects.delete, received.name)
             return
         if problem := await asyncio.to_thread(self.service.objection, release):
-            await self.fail(release, problem)
+            await self.fail(release, problem, "release.rights")
             return
         now_ns = self.service.clock.wall_ns()
         with contextlib.suppress(ReleaseError):

@@ -26,7 +26,6 @@ ACTS: dict[CommandName, Action] = {
     "unlock-door": "door.unlocked",
     "footage-spans": "search",
     "footage-still": "view",
-    "hold": "hold",
 }
 
 
@@ -57,7 +56,6 @@ class CommandClient:
         *,
         reason: str,
         span: tuple[int, int] = (0, 0),
-        until_ns: int = 0,
         case: str = "",
     ) -> Reply:
         """Give a box a command; returns when the box has replied that it is done.
@@ -69,33 +67,36 @@ class CommandClient:
             by: Who asks.
             reason: 3 to 200 characters; for access to footage the case or purpose.
             span: The footage that is asked about, UTC nanoseconds.
-            until_ns: When a hold ends.
             case: The case it is done under.
 
         Raises:
             CommandError: The reason is missing, the box does not answer, or it refuses.
             StoreError: It could not be recorded; then nothing was sent.
         """
-        now_ns = self.clock.wall_ns()
-        number = uuid7(now_ns, secrets.token_bytes(10))
-        try:
-            given = Command(
-                id=number, name=name, target=target, by=by, reason=reason.strip(), time_ns=now_ns,
-                from_ns=span[0], to_ns=span[1], until_ns=until_ns, case=case,
-            )  # fmt: skip
-            command = msgspec.convert(msgspec.to_builtins(given), Command)
-        except msgspec.ValidationError as error:
-            raise field_error(error, CommandError) from error
+        command = self.new(name, target, by, reason, from_ns=span[0], to_ns=span[1], case=case)
         act = AuditEntry(
-            time_ns=now_ns, who=by, what=ACTS[name], site=topics.site, target=f"{topics.box}/{target}",
-            case=case, reason=command.reason, detail={"command": number} | _range(span, until_ns),
+            time_ns=command.time_ns, who=by, what=ACTS[name], site=topics.site, target=f"{topics.box}/{target}",
+            case=case, reason=command.reason, detail={"command": command.id} | _range(span),
         )  # fmt: skip
         await asyncio.wrap_future(self.record(act))
         reply = await self.ask(topics, command)
         if not reply.done:
-            problem = reply.problem or "no reason given"
-            raise CommandError(f"the box refused: {problem}", sentence="error.box_refused", problem=problem)
+            raise refused(reply)
         return reply
+
+    def new(self, name: CommandName, target: str, by: str, reason: str, **fields: int | str) -> Command:
+        """A command of now, checked; `fields` are further ones of `Command`.
+
+        Raises:
+            CommandError: A field is missing or wrong; names it.
+        """
+        now_ns = self.clock.wall_ns()
+        number = uuid7(now_ns, secrets.token_bytes(10))
+        given = {"id": number, "name": name, "target": target, "by": by, "reason": reason.strip(), "time_ns": now_ns}
+        try:
+            return msgspec.convert(given | fields, Command)
+        except msgspec.ValidationError as error:
+            raise field_error(error, CommandError) from error
 
     async def ask(self, topics: BoxTopics, command: Command) -> Reply:
         """Sign a command, send it, and wait for the reply; the caller has put in the audit log what there is to record.
@@ -127,6 +128,11 @@ def _settle(answer: asyncio.Future[Reply], reply: Reply) -> None:
         answer.set_result(reply)
 
 
-def _range(span: tuple[int, int], until_ns: int) -> dict[str, str]:
-    until = {"until": to_rfc3339(until_ns)} if until_ns else {}
-    return {"from": to_rfc3339(span[0]), "to": to_rfc3339(span[1])} | until if span != (0, 0) else {}
+def refused(reply: Reply) -> CommandError:
+    """The error of a reply that is a refusal."""
+    problem = reply.problem or "no reason given"
+    return CommandError(f"the box refused: {problem}", sentence="error.box_refused", problem=problem, code=reply.code)
+
+
+def _range(span: tuple[int, int]) -> dict[str, str]:
+    return {"from": to_rfc3339(span[0]), "to": to_rfc3339(span[1])} if span != (0, 0) else {}

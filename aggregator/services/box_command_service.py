@@ -17,7 +17,6 @@ COMMAND_PERMISSIONS: dict[CommandName, Permission] = {
     "unlock-door": "gate.open",
     "footage-spans": "footage.look",
     "footage-still": "footage.look",
-    "hold": "footage.hold",
 }
 """The permission that each command needs."""
 
@@ -50,22 +49,6 @@ class BoxCommandService:
         caller.need(COMMAND_PERMISSIONS[name], topics.site, target)
         case = await self.case_of(topics.site, target, reason) if COMMAND_PERMISSIONS[name] == "footage.look" else ""
         return await self.client.command(topics, name, target, caller.name, reason=reason, span=span, case=case)
-
-    async def hold(
-        self, caller: Principal, topics: BoxTopics, camera: str, *, reason: str, span: tuple[int, int], until_ns: int,
-        case: str,
-    ) -> Reply:  # fmt: skip
-        """Place a legal hold at a box, under a case that the caller has checked.
-
-        Raises:
-            Forbidden: The caller may not.
-            CommandError: The reason is missing, the box does not answer, or it refuses.
-            StoreError: It could not be logged; then nothing was sent.
-        """
-        caller.need(COMMAND_PERMISSIONS["hold"], topics.site, camera)
-        return await self.client.command(
-            topics, "hold", camera, caller.name, reason=reason, span=span, until_ns=until_ns, case=case
-        )
 
     async def case_of(self, site: str, place: str, reason: str) -> str:
         """The open case that a reason names, for the audit entry's own field; empty where it names none."""

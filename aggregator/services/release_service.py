@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from aggregator.domain.accounts.authorization import Areas, Principal
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.investigation import release as moves
-from aggregator.domain.investigation.release import Change, Release
+from aggregator.domain.investigation.release import Change, Release, State
 from aggregator.domain.store_port.accounts import AccountReader
 from aggregator.domain.store_port.cases import CaseReader
 from aggregator.domain.store_port.events import FleetReader
@@ -219,9 +219,19 @@ class ReleaseService:
         size, pieces = opened_bytes(after.size), self.copies.read(after, key)
         return ReleaseDownload(f"release-{after.id}.zip", size, pieces, lambda: self._end(after.id))
 
-    async def shown(self, caller: Principal) -> list[Release]:
-        """The caller's newest requests, and those of the sites that the caller decides for."""
-        return await asyncio.to_thread(self.store.reader.releases, caller.name, caller.within("release.decide"))
+    async def shown(
+        self, caller: Principal, limit: int, before: str | None = None, *, state: State | None = None
+    ) -> list[Release]:
+        """The caller's requests, and those of the sites that the caller decides for, newest first.
+
+        Args:
+            caller: Who asks.
+            limit: So many at most.
+            before: The id of the last one of the page before.
+            state: Only those in this state.
+        """
+        within = caller.within("release.decide")
+        return await asyncio.to_thread(self.store.reader.releases, caller.name, within, limit, before, state=state)
 
     async def purposes(self, releases: Iterable[Release]) -> dict[str, str]:
         """The purpose of each case that these releases, which the caller may see, belong to."""

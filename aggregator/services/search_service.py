@@ -105,11 +105,19 @@ class SearchService:
             raise CaseError(f"case {case.id} has ended; open a new one", sentence="error.case.closed", case=case.id)
         return case
 
-    async def cases(self, caller: Principal) -> list[Case]:
-        """The newest cases of the caller's sites."""
-        within = caller.within("case.work")
-        found = await asyncio.to_thread(self.reader.cases)
-        return [case for case in found if within.holds(case.site)]
+    async def cases(
+        self, caller: Principal, limit: int, before: tuple[int, str] | None = None, *, only_open: bool = False
+    ) -> list[Case]:
+        """Cases of the caller's sites, newest first.
+
+        Args:
+            caller: Who asks.
+            limit: So many at most.
+            before: When the last one of the page before was opened, and its id.
+            only_open: Without those that were closed or have expired.
+        """
+        within, now_ns = caller.within("case.work"), self.clock.wall_ns() if only_open else None
+        return await asyncio.to_thread(self.reader.cases, within, limit, before, open_at_ns=now_ns)
 
     async def search(
         self, caller: Principal, case_id: str, question: SearchQuery, cursor: str | None = None

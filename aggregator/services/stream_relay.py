@@ -60,11 +60,14 @@ class Subscriber:
 
     Attributes:
         queue: What is to be sent; None: it is over.
+        problem: Why it ended; empty: as it should.
+        code: The same of `protocol.problems`.
         skipped: Messages that were dropped because the viewer was slow.
     """
 
     queue: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(WAITING))
     problem: str = ""
+    code: str = ""
     skipped: int = 0
     _waits_for_key: bool = True
 
@@ -81,9 +84,10 @@ class Subscriber:
             self._waits_for_key = False
         self.queue.put_nowait(message)
 
-    def end(self, problem: str) -> None:
+    def end(self, problem: str, code: str = "") -> None:
         """It is over."""
-        self.problem = self.problem or problem
+        if not self.problem:
+            self.problem, self.code = problem, code
         if self.queue.full():
             self._drop()
         self.queue.put_nowait(None)
@@ -169,12 +173,12 @@ class StreamRelay:
             if not view.viewers:
                 self.end(view, "no subscribers")
 
-    def end(self, view: RelayedStream, problem: str) -> None:
-        """A view is over."""
+    def end(self, view: RelayedStream, problem: str, code: str = "") -> None:
+        """A view is over; `code` is the problem's of `protocol.problems`."""
         if self.views.get(view.key) is view:
             del self.views[view.key]
         for viewer in view.viewers:
-            viewer.end(problem)
+            viewer.end(problem, code)
         view.viewers.clear()
         view.over.set()
 
@@ -195,11 +199,11 @@ class StreamRelay:
         try:
             reply = await self.remote.ask(BoxTopics(key.site, key.box), command)
         except (CommandError, ContractError) as error:
-            self.end(view, str(error))
+            self.end(view, str(error), "box.silent" if isinstance(error, CommandError) else "failed")
             return
         if not reply.done:
-            self.end(view, f"the box refused: {reply.problem or 'no reason given'}")
+            self.end(view, f"the box refused: {reply.problem or 'no reason given'}", reply.code or "box.refused")
             return
         await asyncio.sleep(COMING_S)
         if not view.connected:
-            self.end(view, "the box did not connect")
+            self.end(view, "the box did not connect", "box.silent")

@@ -21,6 +21,7 @@ from aggregator.storage.tables.feeds import mqtt_outputs as mqtt_table
 from aggregator.storage.tables.feeds import video_outputs as video_output_table
 from aggregator.storage.tables.feeds import webhooks as webhook_table
 from aggregator.storage.tables.investigation import cases as case_table
+from aggregator.storage.tables.investigation import holds as hold_table
 from aggregator.storage.tables.investigation import releases as release_table
 from aggregator.storage.tables.investigation import search as searching
 from aggregator.storage.tables.monitoring import escalation as escalation_table
@@ -87,11 +88,14 @@ class SqlReader:
 
     search = Query(searching.find)
     case = Query(case_table.one)
-    cases = Query(case_table.newest)
+    cases = Query(case_table.page)
+
+    hold = Query(hold_table.one)
+    holds = Query(hold_table.of_case)
 
     release = Query(release_table.one)
     unfinished_releases = Query(release_table.unfinished)
-    releases = Query(release_table.newest)
+    releases = Query(release_table.page)
 
     clip = Query(clip_table.one)
     due_clips = Query(clip_table.due)

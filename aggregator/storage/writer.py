@@ -13,7 +13,7 @@ from aggregator.storage.tables.alerts import history, queries
 from aggregator.storage.tables.audit import entries as audit
 from aggregator.storage.tables.event_series import CELLS, GENERA, EventSeries
 from aggregator.storage.tables.feeds import consumers, mqtt_outputs, video_outputs, webhooks
-from aggregator.storage.tables.investigation import cases, releases
+from aggregator.storage.tables.investigation import cases, holds, releases
 from aggregator.storage.tables.monitoring import escalation, floor_plans, notifications, quiet, shift
 
 
@@ -74,6 +74,8 @@ class SqlWriter:
     change_site_list = Change(site_lists.change)
     open_case = Change(cases.put)
     close_case = Change(cases.close)
+    add_hold = Change(holds.put)
+    change_hold = Change(holds.change)
     request_release = Change(releases.put)
     change_release = Change(releases.change)
     request_clip = Change(clips.request)

@@ -47,7 +47,7 @@ def text() -> str:
         partial(audit.add, reader=none, audit_log=none, public=none, clock=none),
         partial(accounts.add, accounts=none, grants=none),
         partial(search.add, searches=none, objects=none),
-        partial(case_footage.add, footage=none, objects=none),
+        partial(case_footage.add, footage=none, holds=none, objects=none),
         partial(releases.add, releases=none),
         partial(clips.add, clips=none),
         partial(stills.add, stills=none),

@@ -10,8 +10,9 @@ from typing import Any
 from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-AWAY = 4404
-"""The other side is not there."""
+from protocol.problems import AWAY
+
+__all__ = ["AWAY", "close", "first_of", "gone"]
 
 
 async def first_of(*works: Coroutine[Any, Any, tuple[int, str]]) -> tuple[int, str]:

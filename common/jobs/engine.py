@@ -45,10 +45,13 @@ class JobEngine:
     Args:
         queue: The jobs.
         handlers: Kind → its handler; as many as the queue has policies.
+        code_of: The code of an error that ends a job; empty: it has none.
     """
 
-    def __init__(self, queue: JobQueue, handlers: Mapping[str, Handler]) -> None:
-        self.queue, self._handlers = queue, dict(handlers)
+    def __init__(
+        self, queue: JobQueue, handlers: Mapping[str, Handler], code_of: Callable[[Exception], str] = lambda _: ""
+    ) -> None:
+        self.queue, self._handlers, self._code_of = queue, dict(handlers), code_of
         self._wake, self._stop = threading.Condition(), threading.Event()
         self._threads = [Worker(self._tend, "jobs")]
         for kind in self._handlers:
@@ -121,7 +124,7 @@ class JobEngine:
                 queue.retry(job.id, problem)
             else:
                 _log.warning("job failed", kind=job.kind, job=job.id, problem=problem)
-                queue.fail(job.id, problem)
+                queue.fail(job.id, problem, self._code_of(error))
         else:
             _log.info("job done", kind=job.kind, job=job.id)
             queue.finish(job.id)

@@ -75,6 +75,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         expires_ns: It is not run from here on.
         progress: 0..1, of the current attempt.
         problem: Why it waits, failed, expired or was cancelled.
+        code: The same for translations, where the engine was told how to find it.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     next_ns: int = 0
     progress: float = 0.0
     problem: str = ""
+    code: str = ""
 
     @property
     def open(self) -> bool:
@@ -130,13 +132,13 @@ def finish(job: Job) -> Job:
     return _moved(job, "finish", progress=1.0)
 
 
-def fail(job: Job, problem: str) -> Job:
+def fail(job: Job, problem: str, code: str = "") -> Job:
     """It is not tried again.
 
     Raises:
         JobError: It does not run.
     """
-    return _moved(job, "fail", problem or "failed")
+    return _moved(job, "fail", problem or "failed", code=code)
 
 
 def retry(job: Job, problem: str, next_ns: int) -> Job:
@@ -189,9 +191,10 @@ def pause_ns(policy: Policy, attempts: int, jitter: float) -> int:
     return round(exponential_s(policy.first_s, policy.cap_s, attempts - 1) * (0.5 + 0.5 * jitter) * SECOND_NS)
 
 
-def _moved(job: Job, transition: Transition, problem: str = "", **changed: object) -> Job:
+def _moved(job: Job, transition: Transition, problem: str = "", code: str = "", **changed: object) -> Job:
     state = TRANSITIONS.get((job.state, transition))
     if state is None:
         raise JobError(f"job {job.id}: '{transition}' is not possible in state '{job.state}'")
     payload = job.payload if state in OPEN else b""
-    return msgspec.structs.replace(job, state=state, problem=problem[:PROBLEM_LENGTH], payload=payload, **changed)
+    ended = {"state": state, "problem": problem[:PROBLEM_LENGTH], "code": code, "payload": payload}
+    return msgspec.structs.replace(job, **ended, **changed)

@@ -205,9 +205,9 @@ class JobQueue:
         """Its handler has returned."""
         self._end(job_id, moves.finish)
 
-    def fail(self, job_id: str, problem: str) -> None:
+    def fail(self, job_id: str, problem: str, code: str = "") -> None:
         """Its handler gave up."""
-        self._end(job_id, lambda job: moves.fail(job, problem))
+        self._end(job_id, lambda job: moves.fail(job, problem, code))
 
     def retry(self, job_id: str, problem: str) -> None:
         """Its handler could not do it now; the next attempt is due after a growing pause."""

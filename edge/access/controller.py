@@ -133,7 +133,7 @@ class AccessControl:
 
     def _open_gate(self, command: Command) -> None:
         if self.gates is None:
-            raise RelayError("this box has no gates")
+            raise RelayError("this box has no gates", sentence="gate.unknown")
         self.gates.open_manually(command.target, RELAY_S)
 
     def _unlock(self, command: Command) -> None:

@@ -1,4 +1,4 @@
-"""The subcommands of `paifang footage`: `list`, `export`, `verify`, `key`, `hold`, `erase`. On the box."""
+"""The subcommands of `paifang footage`: `list`, `export`, `verify`, `key`, `hold`, `end-hold`, `erase`. On the box."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edge.recorder.factory import FootageStore
 from edge.recorder.footage.export import Exporter, ExportRequest
 from edge.recorder.footage.transactional_outbox import announce
 from edge.recorder.gap_log import open_gaps
-from edge.recorder.retention.legal_holds import Hold
+from edge.recorder.retention.legal_holds import Ending, Hold
 from edge.recorder.segments.segment import DAY_NS
 from edge.recorder.startup_recovery import same_disk
 from edge.redaction.redaction_manifest import derivation
@@ -29,7 +29,7 @@ from protocol.identifiers import from_rfc3339, to_rfc3339, uuid7
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the subcommands to the parser."""
-    words = parser.add_subparsers(dest="word", required=True, metavar="list|export|verify|key|hold|erase")
+    words = parser.add_subparsers(dest="word", required=True, metavar="list|export|verify|key|hold|end-hold|erase")
     listed = words.add_parser("list", help="recorded footage, gaps and holds, by camera and day")
     listed.add_argument("config", type=Path, metavar="CONFIG")
     listed.add_argument("--camera", metavar="ID")
@@ -56,6 +56,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for name in ("camera", "from", "to", "until", "owner", "reason", "case"):
         hold.add_argument(f"--{name}", required=True, dest=f"{name}_", metavar=name.upper())
     hold.set_defaults(call=_hold)
+    end = words.add_parser("end-hold", help="end a hold before its time")
+    end.add_argument("config", type=Path, metavar="CONFIG")
+    for name in ("hold", "by", "reason"):
+        end.add_argument(f"--{name}", required=True, dest=f"{name}_", metavar=name.upper())
+    end.set_defaults(call=_end_hold)
     erase = words.add_parser("erase", help="erase a camera's day that is past its minimum retention")
     erase.add_argument("config", type=Path, metavar="CONFIG")
     for name in ("camera", "day", "reason"):
@@ -87,6 +92,7 @@ def _list(options: argparse.Namespace) -> int:
         if options.camera not in (None, use.camera):
             continue
         from_ns, to_ns = use.day * DAY_NS, (use.day + 1) * DAY_NS
+        here = [it for it in holds if it.covers(use.camera, from_ns, to_ns, now_ns)]
         gaps = [
             _told(it.from_ns, it.to_ns, it.seconds, it.cause) for it in store.index.gaps(use.camera, from_ns, to_ns)
         ]
@@ -102,7 +108,8 @@ def _list(options: argparse.Namespace) -> int:
                 "segments": use.segments,
                 "megabytes": round(use.bytes / 1e6, 1),
                 "gaps": gaps,
-                "holds": [it.case for it in holds if it.covers(use.camera, from_ns, to_ns, now_ns)],
+                "holds": [it.case for it in here],
+                "hold_ids": [it.id for it in here],
             }
         )
     for row in rows:
@@ -193,6 +200,15 @@ def _hold(options: argparse.Namespace) -> int:
     store.holds.place(hold)
     announce(store.index, [hold], now_ns)
     sys.stdout.write(f"{hold.id}\n")
+    return 0
+
+
+def _end_hold(options: argparse.Namespace) -> int:
+    _, store = _open(options)
+    now_ns = _now_ns()
+    ended = store.holds.end(Ending(id=options.hold_, by=options.by_, reason=options.reason_, end_ns=now_ns))
+    announce(store.index, [ended], now_ns)
+    sys.stdout.write(f"{ended.id} ended {to_rfc3339(ended.end_ns)}\n")
     return 0
 
 

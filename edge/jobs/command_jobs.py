@@ -21,6 +21,7 @@ from common.jobs.queue import JobQueue, JobStore
 from edge.messaging.command_handler import Action
 from protocol.commands import Command
 from protocol.identifiers import is_uuid7
+from protocol.problems import code_of
 from protocol.receipts import JobStatus
 
 _log = logging_setup.get("jobs")
@@ -71,7 +72,8 @@ class CommandJobs:
         self._handlers, self._store = dict(handlers), store
         policies = {kind: it.policy for kind, it in self._handlers.items()}
         self.queue = JobQueue(store, policies, clock, random, self._discard)
-        self._engine = JobEngine(self.queue, {kind: partial(self._run, it) for kind, it in self._handlers.items()})
+        runs = {kind: partial(self._run, it) for kind, it in self._handlers.items()}
+        self._engine = JobEngine(self.queue, runs, code_of)
         self.actions: dict[str, Action] = dict.fromkeys(self._handlers, self.take)
 
     def start(self) -> None:
@@ -107,7 +109,7 @@ class CommandJobs:
             PaifangError: It cannot be done, or its job has failed.
         """
         if not is_uuid7(command.job):
-            raise FootageRefused(f"{command.name}: 'job' must be a UUID of version 7")
+            raise FootageRefused(f"{command.name}: 'job' must be a UUID of version 7", sentence="message")
         handler = self._handlers[command.name]
         known = self.queue.get(command.job)
         if known is not None and known.kind == command.name:
@@ -119,7 +121,7 @@ class CommandJobs:
         except JobQueueFull as error:
             if handler.policy.durable:
                 return  # the aggregator sends the command again
-            raise FootageRefused(f"{command.name}: {error}") from error
+            raise FootageRefused(f"{command.name}: {error}", sentence="jobs.full") from error
 
     def _discard(self, job: Job) -> None:
         if (handler := self._handlers.get(job.kind)) is not None:
@@ -140,4 +142,4 @@ class CommandJobs:
 
 def _refuse_failed(job: Job) -> None:
     if job.state not in (*OPEN, "done"):
-        raise FootageRefused(job.problem)
+        raise FootageRefused(job.problem, sentence=job.code or "jobs")

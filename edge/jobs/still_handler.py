@@ -63,7 +63,7 @@ class StillHandler:
         newest = camera.newest
         if newest is None:
             self._made.pop(command.target, None)
-            raise SourceLost(f"camera '{command.target}' gives no picture")
+            raise SourceLost(f"camera '{command.target}' gives no picture", sentence="source.silent")
         now_ns = self.clock.monotonic_ns()
         made = self._made.get(command.target)
         if made is None or now_ns - made[0] >= KEEP_S * SECOND_NS:

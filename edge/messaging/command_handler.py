@@ -16,6 +16,7 @@ from common.errors import BrokerError, ContractError, PaifangError
 from common.running.threads import Worker
 from edge.messaging.mqtt_client import BrokerLink
 from protocol.commands import COMMANDS, LIFE_S, Command, Reply, check_age, encode, unpack
+from protocol.problems import code_of
 from protocol.signing.trust_anchor import Trust
 from protocol.topics import BoxTopics
 
@@ -106,16 +107,16 @@ class CommandDispatcher:
         action = self._actions.get(command.name)
         if action is None:
             problem = f"this box has nothing that can {command.name}"
-            return Reply(id=command.id, done=False, problem=problem)
+            return Reply(id=command.id, done=False, problem=problem, code="command.unknown")
         try:
             check_age(command, self._clock.wall_ns())  # it may have waited behind a slow one
         except ContractError as error:
             self.refused += 1
-            return Reply(id=command.id, done=False, problem=f"too late: {error}")
+            return Reply(id=command.id, done=False, problem=f"too late: {error}", code="command.late")
         try:
             return action(command) or Reply(id=command.id, done=True)
         except PaifangError as error:
-            return Reply(id=command.id, done=False, problem=str(error))
+            return Reply(id=command.id, done=False, problem=str(error), code=code_of(error))
         except Exception as error:  # one command must not end the thread that does the others
             self._log.exception("command failed")
-            return Reply(id=command.id, done=False, problem=type(error).__name__)
+            return Reply(id=command.id, done=False, problem=type(error).__name__, code="failed")

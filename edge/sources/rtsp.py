@@ -87,7 +87,7 @@ class RtspOpener:
         except SourceLost:
             if self._clock.monotonic_ns() - began_ns >= first_s * SECOND_NS:
                 self.patience.connection_failed()
-                raise SourceLost(f"{self._url}: no picture came in {first_s:.0f} s") from None
+                raise SourceLost(f"{self._url}: no picture came in {first_s:.0f} s", sentence="source.silent") from None
             raise
 
     def _relay(self, timeout_s: float) -> Relay | None:
@@ -224,7 +224,7 @@ class RtspStream(ContainerStream):
             raise SourceLost(f"{self._where}: stopping")
         if self._reading.silent_s > 0:
             self._reading.patience.connection_failed()
-            raise SourceLost(f"{self._where}: no picture came for too long")
+            raise SourceLost(f"{self._where}: no picture came for too long", sentence="source.silent")
 
 
 def _earlier(held: list[TimedPacket]) -> TimedPacket:

@@ -330,4 +330,4 @@ def probe(url: str, timeout_s: float, stopped: Stopped, now_s: Callable[[], floa
         return ProbeResult()
     except OSError as error:
         raise SourceLost(f"{url}: {error.strerror or type(error).__name__}") from None
-    raise SourceLost(f"{url}: the camera does not answer")
+    raise SourceLost(f"{url}: the camera does not answer", sentence="source.lost")

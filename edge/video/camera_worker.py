@@ -23,6 +23,7 @@ from edge.video.keyframe_mode import KeyframeMode
 from pipelines.motion_detector import to_grid
 from protocol.envelope import UnsequencedEvent
 from protocol.event_types import CameraBack, CameraLost
+from protocol.problems import code_of
 
 MAX_UNDECODED = 16
 """Maximum number of packets that wait for decoding."""
@@ -106,6 +107,7 @@ class CameraWorker:
     rate: FrameRate = field(default_factory=FrameRate, init=False)
     up: bool = field(default=False, init=False)
     problem: str = field(default="", init=False)
+    code: str = field(default="", init=False)
     refused: bool = field(default=False, init=False)
     lost_ns: int | None = field(default=None, init=False)
     _lost_since_ns: int | None = None
@@ -132,7 +134,7 @@ class CameraWorker:
                 self.counters.failures += 1
             elif problem != self.problem:
                 log.warning("camera failed", error=problem, reconnects=self.counters.reconnects)
-            self.problem, self.refused = problem, isinstance(error, LoginRefused)
+            self.problem, self.code, self.refused = problem, code_of(error), isinstance(error, LoginRefused)
             self._on_lost()
             self.counters.reconnects += 1
 
@@ -226,7 +228,7 @@ class CameraWorker:
         if self.up:
             return
         with self._report_lock:
-            self.up, self.problem, self.lost_ns = True, "", None
+            self.up, self.problem, self.code, self.lost_ns = True, "", "", None
             self.connection.backoff.reset()
             since_ns, self._lost_since_ns, self._reported = self._lost_since_ns, None, False
             lost_ns = self.clock.monotonic_ns() - since_ns if since_ns is not None else 0

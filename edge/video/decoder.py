@@ -101,7 +101,7 @@ class Decoder:
         self._packets_without_picture += 1
         self._since_ns = now_ns if self._since_ns is None else self._since_ns
         if self._packets_without_picture > BROKEN_PACKETS and now_ns - self._since_ns > BROKEN_S * SECOND_NS:
-            raise StreamBroken(f"no picture in {BROKEN_S:.0f} s")
+            raise StreamBroken(f"no picture in {BROKEN_S:.0f} s", sentence="source.silent")
         return []
 
     def _create_context(self) -> av.VideoCodecContext:

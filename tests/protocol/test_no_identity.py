@@ -12,13 +12,13 @@ ALLOWED = {
     *("zone", "object", "track", "bbox", "confidence", "seconds", "count", "line", "direction"),
     *("door", "credential", "reason", "granted", "crossed"),
     *("gate", "entry", "vehicle", "opened"),
-    *("score", "from", "to", "cause", "sequences", "by"),
+    *("score", "from", "to", "cause", "sequences", "by", "change"),
 }
 """Every field name that any kind may have. Who adds one explains here why it identifies nobody.
 
 `credential` and `vehicle` are daily pseudonyms; `entry` is the id of a list entry, barred or expired only; `track`
 means nothing outside its camera and run; `object` is one of six classes. `by` is who of the staff took footage out or
-holds it: whoever looks is named, nobody who is looked at.
+holds it: whoever looks is named, nobody who is looked at. `change` is one of three words.
 """
 
 

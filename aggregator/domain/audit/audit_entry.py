@@ -19,7 +19,8 @@ Action = Literal[
     "consumer.changed", "feed.sent",
     "gate.opened", "door.unlocked", "case.opened", "case.closed", "search", "view", "clip", "export",
     "release.requested", "release.approved",
-    "release.refused", "release.made", "release.failed", "release.fetched", "hold", "erased", "checkpoint",
+    "release.refused", "release.made", "release.failed", "release.fetched", "hold", "hold.ended",
+    "hold.refused", "erased", "checkpoint",
 ]  # fmt: skip
 
 

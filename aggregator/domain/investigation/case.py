@@ -6,6 +6,7 @@ one, and every search, has an entry in the audit log; the store writes case and 
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, get_args
 
 import msgspec
@@ -24,7 +25,17 @@ Basis = Literal[
 BASES: tuple[Basis, ...] = get_args(Basis)
 """The legal basis of a case."""
 MOST_CASE_DAYS = 180
-Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[\w][\w .:#/\-]*$(?!\n)")]
+_REFERENCE = r"^[\w][\w .:#/\-]*$(?!\n)"
+Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=_REFERENCE)]
+
+
+def is_reference(text: str) -> bool:
+    """Whether a case may have this id.
+
+    >>> is_reference("INC-2026/118"), is_reference("-1"), is_reference("a" * 65)
+    (True, False, False)
+    """
+    return len(text) <= 64 and re.match(_REFERENCE, text) is not None
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -72,6 +72,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
         expires_ns: When the copy is destroyed at the latest.
         fetches: How often it was fetched.
         problem: Why it failed.
+        problem_code: The same of `protocol.problems`, for translations.
         step: Rises with each change.
     """
 
@@ -96,6 +97,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     expires_ns: Nanoseconds = 0
     fetches: int = 0
     problem: str = ""
+    problem_code: str = ""
     step: int = 0
 
     def __post_init__(self) -> None:
@@ -175,14 +177,15 @@ def bring(before: Release, name: str, size: int, digest: str, now_ns: int) -> Ch
     return _change(before, after, "release.made", SYSTEM, now_ns, detail={"sha256": digest, "bytes": str(size)})
 
 
-def fail(before: Release, problem: str, now_ns: int) -> Change:
+def fail(before: Release, problem: str, now_ns: int, code: str = "") -> Change:
     """There will be no copy; the key goes.
 
     Raises:
         ReleaseError: Nobody waits for it.
     """
-    after = msgspec.structs.replace(_moved(before, "fail"), problem=problem[:500], sealed=b"")
-    return _change(before, after, "release.failed", SYSTEM, now_ns, reason=problem[:500])
+    after = msgspec.structs.replace(_moved(before, "fail"), problem=problem[:500], problem_code=code, sealed=b"")
+    detail = {"problem": code} if code else None
+    return _change(before, after, "release.failed", SYSTEM, now_ns, reason=problem[:500], detail=detail)
 
 
 def fetch(before: Release, who: str, now_ns: int) -> Change:
@@ -216,7 +219,7 @@ def lapse(before: Release, now_ns: int) -> Change | None:
     """What its age calls for; None: nothing. A copy's key goes first, its object after that."""
     if before.state == "requested" and now_ns >= before.asked_ns + UNDECIDED_NS:
         why = "no decision within 7 days"
-        after = msgspec.structs.replace(_moved(before, "lapse"), problem=why)
+        after = msgspec.structs.replace(_moved(before, "lapse"), problem=why, problem_code="release.undecided")
         return _change(before, after, "release.refused", SYSTEM, now_ns, reason=why)
     if before.state in ("ready", "fetched") and before.sealed and over(before, now_ns):
         after = msgspec.structs.replace(_moved(before, "lapse"), sealed=b"")

@@ -33,6 +33,7 @@ from aggregator.domain.store_port.feeds import (
     WebhookWriter,
 )
 from aggregator.domain.store_port.floor_plans import FloorPlanReader, FloorPlanWriter
+from aggregator.domain.store_port.holds import HoldReader, HoldWriter
 from aggregator.domain.store_port.quiet import QuietReader
 from aggregator.domain.store_port.releases import ReleaseReader, ReleaseWriter
 from aggregator.domain.store_port.shift import HandoverReader, HandoverWriter, ProcedureReader, ProcedureWriter
@@ -51,6 +52,7 @@ class Writer(
     ClipWriter,
     FloorPlanWriter,
     HandoverWriter,
+    HoldWriter,
     IngestWriter,
     MqttWriter,
     ProcedureWriter,
@@ -80,6 +82,7 @@ class Reader(
     FleetReader,
     FloorPlanReader,
     HandoverReader,
+    HoldReader,
     MqttReader,
     ProcedureReader,
     QuietReader,

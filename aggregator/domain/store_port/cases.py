@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.investigation.case import Case
 from aggregator.domain.investigation.search_query import Key, ResultPage, SearchQuery
@@ -22,8 +23,17 @@ class CaseReader(Protocol):
     def case(self, case_id: str) -> Case | None:
         """A case."""
 
-    def cases(self, site: str | None = None, limit: int = 100) -> list[Case]:
-        """The newest cases, of a site or of all."""
+    def cases(
+        self, within: Scope, limit: int, before: tuple[int, str] | None = None, *, open_at_ns: int | None = None
+    ) -> list[Case]:
+        """Cases of whole sites, newest first.
+
+        Args:
+            within: What may be seen; its single places do not count.
+            limit: So many at most.
+            before: When the last one of the page before was opened, and its id.
+            open_at_ns: Only those that are open at this time.
+        """
 
 
 class CaseWriter(Protocol):

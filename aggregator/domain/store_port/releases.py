@@ -6,7 +6,7 @@ from typing import Protocol
 
 from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.audit.audit_entry import AuditEntry
-from aggregator.domain.investigation.release import Change, Release
+from aggregator.domain.investigation.release import Change, Release, State
 
 
 class ReleaseReader(Protocol):
@@ -18,8 +18,18 @@ class ReleaseReader(Protocol):
     def unfinished_releases(self) -> list[Release]:
         """Releases that something may have to be done about, oldest first."""
 
-    def releases(self, who: str, within: Scope, limit: int = 100) -> list[Release]:
-        """The newest releases of a requester, or of whole sites."""
+    def releases(
+        self, who: str, within: Scope, limit: int, before: str | None = None, *, state: State | None = None
+    ) -> list[Release]:
+        """Releases of a requester, or of whole sites, newest first.
+
+        Args:
+            who: The requester.
+            within: Sites whose releases are seen as well.
+            limit: So many at most.
+            before: The id of the last one of the page before.
+            state: Only those in this state.
+        """
 
 
 class ReleaseWriter(Protocol):

@@ -1,4 +1,4 @@
-"""What a case does with a marked range of footage: redacted clips, and legal holds.
+"""What a case does with a marked range of footage: redacted clips. Holds are in `hold_service.py`.
 
 Each act is in the audit log, with its case, before it is carried out or shown.
 """
@@ -16,17 +16,12 @@ from aggregator.domain.clip import MOST_OF_A_CASE, CaseClip, Clip, check_range, 
 from aggregator.domain.investigation.case import Case
 from aggregator.domain.store_port.clips import ClipReader, ClipWriter
 from aggregator.domain.store_port.events import FleetReader
-from aggregator.services.box_command_service import BoxCommandService
 from aggregator.services.footage.box_of_camera import box_of_camera
 from aggregator.services.footage.clip_progress import clip_progress
 from aggregator.services.search_service import SearchService, covers
-from common.clock import DAY_NS, Clock
-from common.errors import CaseError, ContractError
+from common.clock import Clock
+from common.errors import CaseError
 from protocol.identifiers import is_uuid7, to_rfc3339
-from protocol.topics import BoxTopics
-
-LONGEST_HELD_NS, LONGEST_HOLD_NS = 31 * DAY_NS, 366 * DAY_NS
-"""Of the range that is held, and of the time until a hold ends; boxes refuse more."""
 
 
 class ClipSources(ClipReader, FleetReader, Protocol):
@@ -67,12 +62,11 @@ class FootageStore:
 
 @dataclass(frozen=True)
 class CaseFootageService:
-    """Clips and holds of marked ranges, after a check of permissions.
+    """Clips of marked ranges, after a check of permissions.
 
     Args:
         store: Where clips are kept.
         searches: Cases.
-        commands: Places holds at boxes.
         clock: The present time.
         new_id: Makes a UUIDv7.
         keep_days: Days that a clip is kept.
@@ -80,7 +74,6 @@ class CaseFootageService:
 
     store: FootageStore
     searches: SearchService
-    commands: BoxCommandService
     clock: Clock
     new_id: Callable[[], str]
     keep_days: int
@@ -95,7 +88,7 @@ class CaseFootageService:
             Forbidden: The caller may not search there.
             StoreError: It could not be written.
         """
-        case, box = await self._covered(caller, marked, "search")
+        case, box = await self.covered(caller, marked, "search")
         now_ns, where = self.clock.wall_ns(), (case.site, box, marked.camera)
         clip = request_for_range(self.new_id(), where, marked.span, now_ns=now_ns, keep_days=self.keep_days)
         if len(await asyncio.to_thread(self.store.reader.case_clips, case.id, MOST_OF_A_CASE)) >= MOST_OF_A_CASE:
@@ -138,31 +131,15 @@ class CaseFootageService:
         """How much of a clip its box has done, per cent; None where that is not known."""
         return await clip_progress(self.store.reader, clip)
 
-    async def hold(self, caller: Principal, marked: Marked, until_ns: int, reason: str) -> str:
-        """Place a legal hold on a range; the box that it was placed at.
+    async def covered(self, caller: Principal, marked: Marked, permission: Permission) -> tuple[Case, str]:
+        """The case, if it is open and covers the whole range, and the camera's box.
 
         Raises:
             CaseError: There is no such case, it has ended, or does not cover the range.
-            CommandError: The reason is missing, the box does not answer, or it refuses.
-            ContractError: The range or the end is wrong; names the field.
+            ContractError: The range is wrong; names the field.
             ReleaseError: There is no such camera.
-            Forbidden: The caller may not.
-            StoreError: It could not be logged; then nothing was sent.
+            Forbidden: The caller does not have the permission there.
         """
-        case, box = await self._covered(caller, marked, "footage.hold")
-        if marked.span[1] - marked.span[0] > LONGEST_HELD_NS:
-            raise ContractError("to: hold 31 days at most at once", sentence="error.hold.long", field="to")
-        if not 0 < until_ns - self.clock.wall_ns() <= LONGEST_HOLD_NS:
-            text = "until: must be later than now, by a year at most"
-            raise ContractError(text, sentence="error.hold.until", field="until")
-        await self.commands.hold(
-            caller, BoxTopics(case.site, box), marked.camera, reason=reason, span=marked.span, until_ns=until_ns,
-            case=case.id,
-        )  # fmt: skip
-        return box
-
-    async def _covered(self, caller: Principal, marked: Marked, permission: Permission) -> tuple[Case, str]:
-        """The case, if it covers the whole range, and the camera's box."""
         case = await self.searches.open_case_of(caller, marked.case)
         check_range(marked.span, self.clock.wall_ns())
         cameras = await asyncio.to_thread(self.store.reader.cameras)

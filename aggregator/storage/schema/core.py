@@ -144,6 +144,7 @@ releases = _table(
     *_integer("expires_ns", "fetches"),
     *_text("problem"),
     *_integer("step"),
+    Column("problem_code", TEXT, nullable=False, server_default=""),
     CheckConstraint("asked_by <> ''"),
     CheckConstraint("state IN ('requested', 'approved', 'ready', 'fetched', 'refused', 'failed', 'expired')"),
     CheckConstraint("decided_by <> asked_by"),
@@ -164,6 +165,7 @@ clips = _table(
     *_text("problem"),
     *_integer("bytes"),
     *_text("digest"),
+    Column("problem_code", TEXT, nullable=False, server_default=""),
     CheckConstraint("state IN ('wanted', 'asked', 'stored', 'failed')"),
     _partial("clips_due", "next_ns", where=CLIP_OPEN),
     Index("clips_old", "expires_ns"),
@@ -172,3 +174,19 @@ case_clips = _table(
     "case_clips", _key("id"), *_text("case_id", "asked_by"), Index("case_clips_by_case", "case_id", "id")
 )  # fmt: skip
 """Clips of a marked range, which belong to a case."""
+holds = _table(
+    "holds",
+    _key("id"),
+    *_text("case_id", "site", "box", "camera"),
+    *_integer("from_ns", "to_ns", "until_ns"),
+    *_text("reason", "placed_by"),
+    *_integer("placed_ns"),
+    *_text("state", "problem", "ended_by"),
+    *_integer("ended_ns"),
+    *_text("end_reason"),
+    Column("problem_code", TEXT, nullable=False, server_default=""),
+    CheckConstraint("state IN ('asked', 'placed', 'refused', 'ending', 'ended')"),
+    CheckConstraint("state NOT IN ('ending', 'ended') OR (ended_by <> '' AND end_reason <> '')"),
+    Index("holds_by_case", "case_id", "id"),
+)
+"""Legal holds. A constraint: none ends without a person and a reason."""

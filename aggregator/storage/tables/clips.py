@@ -15,7 +15,7 @@ from aggregator.storage.engines.database import insert_new, one_of
 from aggregator.storage.schema.core import CLIP_OPEN, case_clips, clips
 from aggregator.storage.tables.audit import entries as audit
 
-CHANGING = ("state", "next_ns", "tries", "problem", "bytes", "digest")
+CHANGING = ("state", "next_ns", "tries", "problem", "problem_code", "bytes", "digest")
 
 
 def put(db: Connection, wanted: Iterable[Clip]) -> None:

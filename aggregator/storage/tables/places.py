@@ -67,6 +67,7 @@ def cameras(db: Connection) -> list[Camera]:
                 site=row.site, box=row.box, id=it.id, name=it.name, state=it.state if status.online else "unknown",
                 fps=it.fps, watch=it.watch, seen_ns=row.seen_ns, width=it.width, height=it.height,
                 since=it.since if status.online else "", problem=it.problem if status.online else "",
+                problem_code=it.code if status.online else "",
             )
             for it in status.cameras
         ]  # fmt: skip

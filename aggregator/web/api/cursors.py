@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import HTTPException, Query
@@ -19,25 +20,33 @@ def cursor_of(time_ns: int, row_id: str) -> str:
     return f"{time_ns}.{row_id}"
 
 
-def place_of(text: str) -> tuple[int, str] | None:
+def place_of(text: str, is_id: Callable[[str], bool] = is_uuid7) -> tuple[int, str] | None:
     """The time and the id of a cursor; None where it is none.
+
+    Args:
+        text: The cursor.
+        is_id: Whether a row may have an id.
 
     >>> place_of("5.01890000-0000-7000-8000-000000000000"), place_of("5.x")
     ((5, '01890000-0000-7000-8000-000000000000'), None)
     """
     time_ns, _, row_id = text.partition(".")
-    return (int(time_ns), row_id) if _TIME.fullmatch(time_ns) and is_uuid7(row_id) else None
+    return (int(time_ns), row_id) if _TIME.fullmatch(time_ns) and is_id(row_id) else None
 
 
-def place_before(text: str | None) -> tuple[int, str] | None:
+def place_before(text: str | None, is_id: Callable[[str], bool] = is_uuid7) -> tuple[int, str] | None:
     """The place that the parameter `before` names; None where it was not sent.
+
+    Args:
+        text: The parameter.
+        is_id: Whether a row may have an id.
 
     Raises:
         HTTPException: It is no cursor.
     """
     if text is None:
         return None
-    place = place_of(text)
+    place = place_of(text, is_id)
     if place is None:
         raise HTTPException(400, "before: take it from the 'before' of an answer")
     return place

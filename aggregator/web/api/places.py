@@ -94,6 +94,7 @@ def _from_camera(camera: Camera) -> models.PlaceResponse:
     return models.PlaceResponse(
         kind="camera", site=camera.site, box=camera.box, id=camera.id, name=camera.name or camera.id,
         state=camera.state, seen=to_rfc3339(camera.seen_ns), since=camera.since or None, problem=camera.problem,
+        problem_code=camera.problem_code,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from aggregator.domain.clip import State as ClipState
+from aggregator.domain.investigation.hold import State as HoldState
 from aggregator.web.api_models.base import (
     Id,
     NameText,
@@ -23,10 +24,19 @@ _RANGE = {
 _CLIP = {
     "id": "01890000-0000-7000-8000-000000000000", "case": "2026/118", "site": "village", "box": "gate-1",
     "camera": "yard", "from": "2026-11-23T00:32:10.000000000Z", "to": "2026-11-23T00:33:10.000000000Z",
-    "state": "asked", "progress": 40, "problem": "", "asked_by": "wang", "asked": "2026-11-23T08:00:00.000000000Z",
+    "state": "asked", "progress": 40, "problem": "", "problem_code": "", "asked_by": "wang",
+    "asked": "2026-11-23T08:00:00.000000000Z",
     "expires": "2026-12-23T08:00:00.000000000Z",
 }  # fmt: skip
 
+_HOLD = {
+    "id": "01890000-0000-7000-8000-000000000000", "case": "2026/118", "site": "village", "box": "gate-1",
+    "camera": "yard", "from": "2026-11-23T00:32:10.000000000Z", "to": "2026-11-23T00:33:10.000000000Z",
+    "until": "2027-02-01T00:00:00.000000000Z", "reason": "theft, reported to the police", "placed_by": "wang",
+    "placed": "2026-11-23T08:00:00.000000000Z", "state": "placed", "problem": "", "problem_code": "",
+    "ended_by": "", "ended": None,
+    "end_reason": "",
+}  # fmt: skip
 _SPAN = {"from": "2026-11-23T00:00:00.000000000Z", "to": "2026-11-23T08:00:00.000000000Z", "about": ""}
 
 
@@ -129,6 +139,7 @@ class CaseClipResponse(ResponseModel):
     state: ClipState
     progress: int | None = Field(description="Per cent, while the box makes and uploads it; null: not known.")
     problem: str = Field(description="Why there is none, or why the box has not answered; empty otherwise.")
+    problem_code: str = Field(description="The same as a code; empty: none is known.")
     asked_by: str
     asked: Time
     expires: Time = Field(description="When it is erased.")
@@ -142,14 +153,42 @@ class CaseClipsResponse(ResponseModel):
     clips: list[CaseClipResponse]
 
 
+class EndHoldRequest(RequestModel):
+    """Ends a legal hold before its time."""
+
+    model_config = example(reason="the footage was handed to the police")
+
+    reason: ReasonText
+
+
 class HoldResponse(ResponseModel):
-    """A hold that was placed."""
+    """A legal hold."""
 
-    model_config = example(_RANGE, until="2027-02-01T00:00:00Z")
+    model_config = example(_HOLD)
 
+    id: Id
     case: str
+    site: str
     box: str
     camera: str
     begin: Time = Field(serialization_alias="from")
     to: Time
-    until: Time
+    until: Time = Field(description="When it ends by itself.")
+    reason: str
+    placed_by: str
+    placed: Time
+    state: HoldState = Field(description="`asked` and `ending`: the box has not confirmed it.")
+    problem: str = Field(description="Why the box refused it; empty otherwise.")
+    problem_code: str = Field(description="The same as a code; empty: none is known.")
+    ended_by: str = Field(description="Who ended it before its time; empty otherwise.")
+    ended: Time | None
+    end_reason: str
+
+
+class HoldsResponse(ResponseModel):
+    """The legal holds of a case, newest first."""
+
+    model_config = example(holds=[_HOLD], before=None)
+
+    holds: list[HoldResponse]
+    before: str | None = Field(description="The parameter `before` of the next page; null: there is nothing more.")

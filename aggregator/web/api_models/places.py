@@ -16,14 +16,14 @@ _BOX = {
 }  # fmt: skip
 _CAMERA = {
     "site": "village", "box": "gate-1", "id": "cam-1", "name": "North gate", "state": "up", "fps": 12.5,
-    "watch": "all", "seen": "2026-11-23T08:00:00.000000000Z", "since": None, "problem": "",
+    "watch": "all", "seen": "2026-11-23T08:00:00.000000000Z", "since": None, "problem": "", "problem_code": "",
 }  # fmt: skip
 
 
 _PLACE = {
     "kind": "camera", "site": "village", "site_name": "Stone Bridge Village", "areas": ["gates"], "box": "gate-1",
     "id": "cam-1", "name": "North gate", "time_zone": "Asia/Shanghai", "state": "up", "online": True,
-    "seen": "2026-11-23T08:00:00.000000000Z", "since": None, "problem": "",
+    "seen": "2026-11-23T08:00:00.000000000Z", "since": None, "problem": "", "problem_code": "",
 }  # fmt: skip
 
 
@@ -64,6 +64,7 @@ class PlaceResponse(ResponseModel):
         default=None, description="Since when there is no picture; while the box is offline, when it was last heard of."
     )
     problem: str = Field(default="", description="Why there is no picture, as the box says.")
+    problem_code: str = Field(default="", description="The same as a code; empty: the box sent none.")
 
 
 class PlacesResponse(ResponseModel):
@@ -118,6 +119,7 @@ class CameraResponse(ResponseModel):
     seen: Time
     since: Time | None = Field(default=None, description="Since when there is no picture.")
     problem: str = Field(default="", description="Why there is no picture, as the box says.")
+    problem_code: str = Field(default="", description="The same as a code; empty: the box sent none.")
 
 
 class CamerasResponse(ResponseModel):

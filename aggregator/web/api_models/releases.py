@@ -21,7 +21,7 @@ _RELEASE = {
     "camera": "stairs-1", "from": "2026-11-22T09:10:00.000000000Z", "to": "2026-11-22T09:14:00.000000000Z",
     "reason": "police request 2026/118", "state": "approved", "asked_by": "wang",
     "asked": "2026-11-23T08:00:00.000000000Z", "decided_by": "zhao", "decided": "2026-11-23T09:00:00.000000000Z",
-    "decision": "request checked", "problem": "", "expires": None, "fetches": 0, "destroyed": False,
+    "decision": "request checked", "problem": "", "problem_code": "", "expires": None, "fetches": 0, "destroyed": False,
 }  # fmt: skip
 
 
@@ -70,14 +70,16 @@ class ReleaseResponse(ResponseModel):
     decided: Time | None
     decision: str = Field(description="Why it was approved or refused.")
     problem: str = Field(description="Why it failed.")
+    problem_code: str = Field(description="The same as a code; empty: none is known.")
     expires: Time | None = Field(description="When the copy is destroyed at the latest.")
     fetches: int = Field(description="How often it was fetched.", ge=0)
     destroyed: bool
 
 
 class ReleasesResponse(ResponseModel):
-    """The newest requests that the caller made or may decide."""
+    """Requests that the caller made or may decide, newest first."""
 
-    model_config = example(releases=[_RELEASE])
+    model_config = example(releases=[_RELEASE], before=None)
 
     releases: list[ReleaseResponse]
+    before: str | None = Field(description="The parameter `before` of the next page; null: there is nothing more.")

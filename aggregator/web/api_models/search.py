@@ -92,11 +92,12 @@ class CaseResponse(ResponseModel):
 
 
 class CasesResponse(ResponseModel):
-    """The newest cases of the caller's sites."""
+    """Cases of the caller's sites, newest first."""
 
-    model_config = example(cases=[_CASE])
+    model_config = example(cases=[_CASE], before=None)
 
     cases: list[CaseResponse]
+    before: str | None = Field(description="The parameter `before` of the next page; null: there is nothing more.")
 
 
 class CaseClosedResponse(ResponseModel):
@@ -184,8 +185,9 @@ class VisitsResponse(ResponseModel):
 class ClipStateResponse(ResponseModel):
     """A clip that is not there yet, or cannot be made."""
 
-    model_config = example(state="asked", progress=40, problem="")
+    model_config = example(state="asked", progress=40, problem="", problem_code="")
 
     state: ClipState
     progress: int | None = Field(description="Per cent, while the box makes and uploads it; null: not known.")
     problem: str = Field(description="Why there is none; empty otherwise.")
+    problem_code: str = Field(description="The same as a code; empty: none is known.")

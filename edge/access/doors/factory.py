@@ -201,7 +201,7 @@ class Doors:
         for adapter in self.adapters:
             if door in adapter.doors:
                 return adapter
-        raise DoorRefused(f"there is no door '{door}' on this box")
+        raise DoorRefused(f"there is no door '{door}' on this box", sentence="door.unknown")
 
 
 def door_state_name(state: DoorState) -> DoorStateName:

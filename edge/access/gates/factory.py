@@ -197,7 +197,7 @@ class Gates:
         """
         confirmed: queue.Queue[bool] = queue.Queue(1)
         if not self.request_opening(gate, confirmed.put_nowait):
-            raise RelayError(f"there is no gate '{gate}' at this box")
+            raise RelayError(f"there is no gate '{gate}' at this box", sentence="gate.unknown")
         try:
             if not confirmed.get(timeout=timeout_s):
                 raise RelayError(f"the relay of gate '{gate}' did not accept the command")

@@ -83,7 +83,7 @@ class ClipHandler:
             ContractError: Its ticket is not this site's.
         """
         if command.to_ns - command.from_ns > LONGEST_S * SECOND_NS:
-            raise FootageRefused(f"a clip is at most {LONGEST_S} s long")
+            raise FootageRefused(f"a clip is at most {LONGEST_S} s long", sentence="footage.range")
         unseal(self._site_key, command.job, command.ticket)
         self._player.check(self._camera(command.target), command.from_ns, command.to_ns)
 
@@ -111,7 +111,7 @@ class ClipHandler:
 
         def progress(frames: int, expected: int) -> None:
             if attempt.stop.is_set():
-                raise RedactionError("the clip was stopped")
+                raise RedactionError("the clip was stopped", sentence="box.stopping")
             attempt.progress(MADE * min(1.0, frames / max(1, expected)))
 
         if self._redactor is None:
@@ -134,7 +134,7 @@ class ClipHandler:
     def _camera(self, target: str) -> str:
         camera = self._doors.get(target, target)
         if not camera:
-            raise FootageRefused(f"no camera sees the door '{target}'")
+            raise FootageRefused(f"no camera sees the door '{target}'", sentence="camera.unknown")
         return camera
 
 

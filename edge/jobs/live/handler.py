@@ -19,13 +19,14 @@ from websockets.sync.client import ClientConnection, connect
 
 from common import logging_setup
 from common.clock import SECOND_NS, Clock
-from common.errors import FootageRefused, SettingsError
+from common.errors import FootageRefused, PaifangError
 from common.jobs.engine import Attempt
 from common.jobs.job import Policy
 from edge.jobs.live.live_encoder import RATE, Openable, View
 from edge.redaction.live_redactor import KEEP_S, LiveRedactor
 from protocol.commands import Command
 from protocol.live_frames import LONGEST_NS, PATIENCE_S, pack
+from protocol.problems import close_code, code_of
 from protocol.signing.upload_tokens import SCHEME, live_path, unseal
 
 _log = logging_setup.get("live")
@@ -68,18 +69,17 @@ class ViewSources:
         """Opens what a command asks for.
 
         Raises:
-            SettingsError: There is no such camera.
-            FootageRefused: Nothing is recorded, or the range is too long.
+            FootageRefused: There is no such camera, nothing is recorded, or the range is too long.
             FootageError: There is no footage in the range.
         """
         if command.to_ns:
             if self.kept is None:
-                raise FootageRefused("this box records nothing")
+                raise FootageRefused("this box records nothing", sentence="footage.off")
             if not 0 < command.to_ns - command.from_ns <= LONGEST_NS:
-                raise FootageRefused("at most ten minutes are played at once")
+                raise FootageRefused("at most ten minutes are played at once", sentence="footage.range")
             return self.kept(command.target, command.from_ns, command.to_ns)
         if command.target not in self.cameras:
-            raise SettingsError("", "", f"there is no camera '{command.target}'")
+            raise FootageRefused(f"there is no camera '{command.target}'", sentence="camera.unknown")
         return self.cameras[command.target]
 
 
@@ -112,8 +112,7 @@ class LiveStreamHandler:
         """Refuse what cannot be done.
 
         Raises:
-            SettingsError: There is no such camera.
-            FootageRefused: Nothing is recorded, or the range is too long.
+            FootageRefused: There is no such camera, nothing is recorded, or the range is too long.
             FootageError: There is no footage in the range.
             ContractError: Its ticket is not this site's.
         """
@@ -132,8 +131,13 @@ class LiveStreamHandler:
         try:
             with self._connected(command.job, ticket) as socket:
                 view = View(opener, self.redactor(RATE, lead), max(1, self.kbps // MOST))
-                if problem := self._send(socket, view, attempt.stop):
-                    socket.close(GOING_AWAY, problem)
+                try:
+                    if problem := self._send(socket, view, attempt.stop):
+                        number = close_code("box.stopping") if attempt.stop.is_set() else GOING_AWAY
+                        socket.close(number, problem)
+                except PaifangError as error:
+                    socket.close(close_code(code_of(error)), str(error).encode()[:120].decode("utf-8", "ignore"))
+                    raise
         except (WebSocketException, OSError) as error:
             problem = str(error) or type(error).__name__
         _log.info("live view ended", camera=command.target, job=command.job, problem=problem)

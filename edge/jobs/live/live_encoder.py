@@ -23,6 +23,7 @@ from edge.redaction.mask_renderer import FrameFormat
 from edge.sources.base import Stream
 from edge.video.decoder import Decoder
 from protocol.live_frames import LiveFrame
+from protocol.problems import code_of
 
 _log = logging_setup.get("live")
 WIDTH_PX, RATE = 640, 15.0
@@ -52,6 +53,7 @@ class LatestFrame:
     _there: threading.Condition = field(default_factory=threading.Condition)
     _frame: tuple[av.VideoFrame, int] | None = None
     _over: str | None = None
+    _code: str = ""
     skipped: int = 0
 
     def put(self, frame: av.VideoFrame, time_ns: int) -> None:
@@ -61,10 +63,10 @@ class LatestFrame:
             self._frame = frame, time_ns
             self._there.notify()
 
-    def end(self, problem: str = "") -> None:
-        """There will be no more; without a problem that is as it should be."""
+    def end(self, problem: str = "", code: str = "") -> None:
+        """There will be no more; without a problem, and its code, that is as it should be."""
         with self._there:
-            self._over = problem
+            self._over, self._code = problem, code
             self._there.notify()
 
     def take(self, timeout_s: float) -> tuple[av.VideoFrame, int] | None:
@@ -77,7 +79,8 @@ class LatestFrame:
             self._there.wait_for(lambda: self._frame is not None or self._over is not None, timeout_s)
             found, self._frame = self._frame, None
             if found is None and self._over != "":
-                raise RedactionError(f"no pictures: {self._over or 'the camera is silent'}")
+                code = self._code if self._over else "source.silent"
+                raise RedactionError(f"no pictures: {self._over or 'the camera is silent'}", sentence=code)
             return found
 
 
@@ -132,10 +135,10 @@ class View:
             self._watch()
             self._newest.end()
         except PaifangError as error:
-            self._newest.end(str(error))
+            self._newest.end(str(error), code_of(error))
         except Exception as error:  # the view ends, and says so
             _log.exception("a live view broke")
-            self._newest.end(type(error).__name__)
+            self._newest.end(type(error).__name__, code_of(error))
 
     def _watch(self) -> None:
         stream = self._opener.open()

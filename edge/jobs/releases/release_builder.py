@@ -210,7 +210,7 @@ class _Job:
             self._frames()
             self.counts.undecodable, self.counts.ended_early = self.film.undecodable, self.film.ended_early
             if self._encoder is None:
-                raise RedactionError("there is not one picture in this range")
+                raise RedactionError("there is not one picture in this range", sentence="footage.no_picture")
             self._encoder.close()
         except BaseException:
             if self._encoder is not None:
@@ -223,7 +223,7 @@ class _Job:
         marker: Watermarker | None = None
         for shot in self.film.shots():
             if self.stop.is_set():
-                raise RedactionError("the box is stopping")
+                raise RedactionError("the box is stopping", sentence="box.stopping")
             if not isinstance(shot, VideoFrame) or shot.frame.pts is None:
                 continue
             first = shot.frame.pts if first is None else first

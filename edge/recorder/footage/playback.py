@@ -50,17 +50,19 @@ class Player:
             FootageError: Invalid range, unknown camera, or no footage.
         """
         if to_ns <= from_ns:
-            raise FootageError("the range is empty: its end must be after its start")
+            raise FootageError("the range is empty: its end must be after its start", sentence="footage.range")
         if to_ns - from_ns > LONGEST_RANGE_NS:
-            raise FootageError("the range is longer than 24 hours; ask for a part of it")
+            raise FootageError("the range is longer than 24 hours; ask for a part of it", sentence="footage.range")
         if not 0 <= from_ns < to_ns < 2**62:
-            raise FootageError("the range is outside of the valid years")
+            raise FootageError("the range is outside of the valid years", sentence="footage.range")
         known = self._index.cameras()
         if camera not in known:
-            raise FootageError(f"camera '{camera}' never recorded; known: {', '.join(known) or 'none'}")
+            raise FootageError(
+                f"camera '{camera}' never recorded; known: {', '.join(known) or 'none'}", sentence="footage.never"
+            )
         found = self._index.find(camera, from_ns, to_ns)
         if not found:
-            raise FootageError(f"camera '{camera}' has no footage in this range")
+            raise FootageError(f"camera '{camera}' has no footage in this range", sentence="footage.none")
         return found
 
     def reader(self, row: Segment) -> SegmentReader:
@@ -89,7 +91,7 @@ class Player:
             reader = self.reader(row)
             if headers := _between(reader, row, (from_ns, to_ns)):
                 return reader.header.wall_ns + headers[0].start_ms * 1_000_000
-        raise FootageError(f"camera '{camera}' has no footage in this range")
+        raise FootageError(f"camera '{camera}' has no footage in this range", sentence="footage.none")
 
     def held(self, camera: str, from_ns: int, to_ns: int) -> tuple[int, int]:
         """Wall clock at which the video of `play` begins and ends; see `begins_ns`.

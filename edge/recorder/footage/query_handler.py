@@ -49,10 +49,12 @@ class FootageQueryHandler:
         """
         camera, from_ns, to_ns = command.target, command.from_ns, command.to_ns
         if not from_ns < to_ns <= from_ns + 2 * LONGEST_RANGE_NS:
-            raise FootageError("ask for a range of at most two days, its end after its start")
+            raise FootageError("ask for a range of at most two days, its end after its start", sentence="footage.range")
         known = self._store.index.cameras()
         if camera not in known:
-            raise FootageError(f"camera '{camera}' never recorded; known: {', '.join(known) or 'none'}")
+            raise FootageError(
+                f"camera '{camera}' never recorded; known: {', '.join(known) or 'none'}", sentence="footage.never"
+            )
         recorded = recorded_ranges(self._store, camera, (from_ns, to_ns), self._clock.wall_ns())
         return Reply(id=command.id, done=True, kept=recorded)
 
@@ -78,7 +80,7 @@ class FootageQueryHandler:
         except av.error.FFmpegError as error:
             raise FootageError(f"the footage at this time cannot be decoded: {error}") from error
         if last is None:
-            raise FootageError("there is no picture at this time")
+            raise FootageError("there is no picture at this time", sentence="footage.no_picture")
         return last
 
 

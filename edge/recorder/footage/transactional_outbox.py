@@ -7,6 +7,7 @@ it when that has committed. A crash in between sends it twice: two equal events.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -16,7 +17,8 @@ from protocol.envelope import UnsequencedEvent
 from protocol.event_types import KINDS, FootageHeld
 from protocol.identifiers import to_rfc3339
 
-ENDED = "the hold has ended: "
+ENDED, ENDED_EARLY = "the hold has ended: ", "the hold was ended early: "
+Change = Literal["placed", "ended", "ended_early"]
 _ANNOUNCED = "announced_holds"
 
 
@@ -51,17 +53,21 @@ def announce(index: Index, holds: Sequence[Hold], now_ns: int) -> None:
     """
     with index.transaction():
         known = set((index.fact(_ANNOUNCED) or "").split())
-        new = [hold for hold in holds if hold.end_ns > now_ns and hold.id not in known]
+        new = [hold for hold in holds if hold.end_ns > now_ns and hold.ended is None and hold.id not in known]
         ended = [hold for hold in holds if hold.end_ns <= now_ns and hold.id in known]
         for hold in new:
-            enqueue(index, UnsequencedEvent(hold.camera, _held(hold, ""), hold.made_ns))
+            enqueue(index, UnsequencedEvent(hold.camera, _held(hold, "placed"), hold.made_ns))
         for hold in ended:
-            enqueue(index, UnsequencedEvent(hold.camera, _held(hold, ENDED), hold.end_ns))
+            change: Change = "ended" if hold.ended is None else "ended_early"
+            enqueue(index, UnsequencedEvent(hold.camera, _held(hold, change), hold.end_ns))
         if new or ended:
             announced = (known | {hold.id for hold in new}) - {hold.id for hold in ended}
             index.set_fact(_ANNOUNCED, " ".join(sorted(announced)))
 
 
-def _held(hold: Hold, prefix: str) -> FootageHeld:
-    cause = f"{prefix}{hold.case}: {hold.reason}"
-    return FootageHeld(from_=to_rfc3339(hold.from_ns), to=to_rfc3339(hold.to_ns), cause=cause, by=hold.owner)
+def _held(hold: Hold, change: Change) -> FootageHeld:
+    by, reason = (hold.owner, hold.reason) if hold.ended is None else (hold.ended.by, hold.ended.reason)
+    prefix = {"placed": "", "ended": ENDED, "ended_early": ENDED_EARLY}[change]
+    cause = f"{prefix}{hold.case}: {reason}"
+    span = {"from_": to_rfc3339(hold.from_ns), "to": to_rfc3339(hold.to_ns)}
+    return FootageHeld(**span, cause=cause, by=by, change=change)

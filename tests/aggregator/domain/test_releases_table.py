@@ -202,11 +202,18 @@ def test_everybody_sees_their_own_and_those_of_their_sites(store: Store, writer:
     read = store.reader()
 
     def seen(who: str, within: Scope) -> list[int]:
-        return [int(it.id[-1]) for it in read.releases(who, within)]
+        return [int(it.id[-1]) for it in read.releases(who, within, 9)]
 
     assert seen("li", Scope()) == [2, 1]
     assert seen("wang", Scope()) == []
     assert seen("wang", Scope(sites=frozenset({"harbour"}))) == [3, 2]
     assert seen("li", Scope(sites=frozenset({"mill", "harbour"}))) == [4, 3, 2, 1]
     assert seen("wang", Scope(everywhere=True)) == [4, 3, 2, 1]
-    assert read.releases("wang", Scope(everywhere=True), limit=1)[0].id == ID.format(4)
+    everywhere, (newest,) = Scope(everywhere=True), read.releases("wang", Scope(everywhere=True), 1)
+    assert newest.id == ID.format(4)
+    assert [it.id for it in read.releases("wang", everywhere, 2, newest.id)] == [ID.format(3), ID.format(2)]
+    assert [it.id for it in read.releases("li", Scope(), 9, ID.format(2))] == [ID.format(1)]
+    assert read.releases("wang", everywhere, 9, ID.format(1)) == []
+    writer.change_release(moves.refuse(newest, "wang", "not needed", NOW_NS))
+    assert [it.id[-1] for it in read.releases("wang", everywhere, 9, state="requested")] == ["3", "2", "1"]
+    assert [it.id[-1] for it in read.releases("wang", everywhere, 9, state="refused")] == ["4"]

@@ -17,7 +17,7 @@ from aggregator.storage import migrations
 from aggregator.storage.schema.core import metadata
 from common.errors import StoreError
 
-TABLES = 50
+TABLES = 51
 USER = {"name": "li", "password_hash": "h", "one_time": 0, "created_ns": 1}
 
 
@@ -151,7 +151,7 @@ def test_a_newer_database_is_refused(make_empty_store: Callable[[], Store]) -> N
     store = make_empty_store()
     with opened(store) as db:
         db.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StoreError, match="revision 9999 is newer than this program's 0012"):
+    with pytest.raises(StoreError, match="revision 9999 is newer than this program's 0014"):
         store.writer()
     with pytest.raises(StoreError, match="newer"):
         store.writer()

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.dialects import sqlite
 
+from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.audit.audit_entry import AuditEntry, decode
 from aggregator.domain.investigation import case as cases
 from aggregator.domain.investigation.search_query import Key, ResultPage, SearchQuery, SearchResult, make
@@ -31,6 +32,7 @@ from common.errors import CaseError, ContractError
 from protocol.envelope import Event
 from protocol.event_types import CameraLost, Data, DoorForced, LineCrossed, ZoneEntered, ZoneLeft
 
+EVERYWHERE = Scope(everywhere=True)
 FROM_NS, UNTIL_NS = START_NS - 1_000, START_NS + 40 * HOUR_NS
 SITES, PLACES, ZONES, OBJECTS = ("east", "west", "north"), ("cam-1", "cam-2"), ("yard", "lane"), ("person", "truck")
 KINDS = ("zone.entered", "zone.left", "line.crossed", "door.forced", "camera.lost")
@@ -237,8 +239,8 @@ def test_a_case_is_opened_and_closed_with_its_acts(store: Store, writer: Writer)
         writer.open_case(case, act)
     other, other_act = opened(START_NS + 1, id="2026-118", site="west")
     writer.open_case(other, other_act)
-    assert [it.id for it in store.reader().cases()] == ["2026-118", "2026-117"]
-    assert [it.id for it in store.reader().cases("east")] == ["2026-117"]
+    assert [it.id for it in store.reader().cases(EVERYWHERE, 9)] == ["2026-118", "2026-117"]
+    assert [it.id for it in store.reader().cases(Scope(sites=frozenset({"east"})), 9)] == ["2026-117"]
     end = cases.closing(case, "wang", START_NS + 7)
     assert writer.close_case(end) is True
     assert writer.close_case(end) is False
@@ -251,6 +253,28 @@ def test_a_case_is_opened_and_closed_with_its_acts(store: Store, writer: Writer)
         ("case.closed", "2026-117", "wang"),
     ]
     assert store.reader().case("none") is None
+
+
+def test_cases_are_read_page_by_page_within_the_scope(store: Store, writer: Writer) -> None:
+    """Those of other sites take no place on a page, and of cases opened at the same time none is left out."""
+    for number in range(6):
+        fields = {"id": f"c{number}", "site": ("east", "west")[number % 2], "expires_ns": START_NS + HOUR_NS + number}
+        writer.open_case(*opened(START_NS + number // 3, **fields))
+    writer.close_case(cases.closing(opened(id="c3", site="west")[0], "li", START_NS + 9))
+    read = store.reader()
+
+    def walk(within: Scope, limit: int, open_at_ns: int | None = None) -> list[str]:
+        found, page = list[str](), read.cases(within, limit, open_at_ns=open_at_ns)
+        while page:
+            found += [it.id for it in page]
+            page = read.cases(within, limit, (page[-1].opened_ns, page[-1].id), open_at_ns=open_at_ns)
+        return found
+
+    for limit in (1, 2, 4, 9):
+        assert walk(EVERYWHERE, limit) == ["c5", "c4", "c3", "c2", "c1", "c0"]
+        assert walk(Scope(sites=frozenset({"east"})), limit) == ["c4", "c2", "c0"]
+        assert walk(EVERYWHERE, limit, START_NS + HOUR_NS + 1) == ["c5", "c4", "c2"], "expired or closed"
+    assert walk(Scope(places=frozenset({("east", "cam-1")})), 9) == []
 
 
 def test_every_way_of_asking_in_a_full_store(store: Store, writer: Writer) -> None:

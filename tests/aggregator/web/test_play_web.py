@@ -17,10 +17,10 @@ from web.test_search_web import new_case
 from aggregator import app
 from aggregator.domain.accounts.authorization import RoleAssignment
 from aggregator.web.api.video.live import DONE, REFUSED
-from aggregator.web.websocket_tasks import AWAY
 from common.clock import MILLISECOND_NS
 from common.secret import Secret
 from protocol.live_frames import FrameType
+from protocol.problems import close_code
 
 from picture_box import running  # noqa: F401  # isort: skip
 
@@ -125,7 +125,7 @@ def test_without_footage_the_box_says_so_and_the_look_is_on_the_record(web: Web,
     before = len(camera_views(web))
     with socket_of(web, USER, PASSWORD, route="play") as socket:
         socket.send(json.dumps(past(web, 7200, 7000)))
-        assert closed(socket) == AWAY
+        assert closed(socket) == close_code("footage.none")
     assert len(camera_views(web)) == before + 1
 
 

@@ -52,7 +52,7 @@ def test_one_asks_and_another_decides(web: Web, camera: str) -> None:
         assert own.status_code == 409
         assert "second person" in own.json()["error"]
         with web.logged_in(far) as other:
-            assert other.get("/api/releases").json() == {"releases": []}
+            assert other.get("/api/releases").json() == {"releases": [], "before": None}
             for deed in ("approve", "refuse"):
                 assert other.post(f"/api/releases/{it['id']}/{deed}", json=WHY).status_code == 403
             assert other.post(f"/api/releases/{it['id']}/fetch").status_code == 403

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from agg_support import JPEG, START_NS, Sender, Web, add_staff, entered, event, log_in, wait_until
+from agg_support import JPEG, START_NS, USER, Sender, Web, add_staff, entered, event, log_in, wait_until
 from picture_box import Running
 from playwright.sync_api import Page, expect
 from web.test_search_web import moment, new_case
@@ -159,8 +159,9 @@ def test_ux_18_a_click_on_the_line_plays_there_and_marks_a_range(
     expect(page.get_by_test_id("marked-range")).to_contain_text("Marked: ")
     page.get_by_test_id("zoom-day").click()
     expect(page.locator("[data-testid=day-line] text")).to_have_count(9)
-    clip_and_hold(web, page, monkeypatch)
+    case = clip_and_hold(web, page, monkeypatch)
     footage_by_api(web)
+    end_hold(web, page, case)
 
 
 def footage_by_api(web: Web) -> None:
@@ -192,7 +193,7 @@ def fail_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CaseFootageService, "clips", clips)
 
 
-def clip_and_hold(web: Web, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def clip_and_hold(web: Web, page: Page, monkeypatch: pytest.MonkeyPatch) -> str:
     """A marked range under a case: a clip that reports its progress and plays, and a hold that stands on the line."""
     expect(page.get_by_test_id("range-hint")).to_contain_text("Mark begin and end")
     with web.logged_in() as client:
@@ -221,3 +222,33 @@ def clip_and_hold(web: Web, page: Page, monkeypatch: pytest.MonkeyPatch) -> None
     expect(clip).to_have_attribute("data-state", "stored", timeout=60_000)
     page.get_by_test_id("case-clip-play").click()
     page.wait_for_function("document.querySelector('[data-testid=case-film] video')?.duration > 0", timeout=20_000)
+    return case
+
+
+def end_hold(web: Web, page: Page, case: str) -> None:
+    """The hold is ended with a reason, goes from the line, and stays in the list and in the audit log."""
+    hold = page.get_by_test_id("case-hold")
+    expect(hold).to_contain_text("On hold until")
+    expect(hold).to_contain_text("theft, reported")
+    hold.get_by_test_id("hold-end").click()
+    page.get_by_test_id("hold-end-send").click()
+    expect(page.get_by_text("Write at least 3 characters")).to_be_visible()
+    page.get_by_test_id("hold-end-reason").fill("handed <over>")
+    page.get_by_test_id("hold-end-send").click()
+    expect(page.get_by_test_id("range-done")).to_have_text("The hold is ended.", timeout=20_000)
+    expect(page.get_by_test_id("bar-hold")).to_have_count(0)
+    expect(hold).to_have_attribute("data-state", "ended")
+    expect(hold).to_contain_text(f"Ended by {USER}")
+    expect(hold).to_contain_text("handed <over>")
+    expect(hold.get_by_test_id("hold-end")).to_have_count(0)
+
+    def told() -> list[tuple[str, str, str]]:
+        """By the users, with the case; and by the box, as events."""
+        log = [it for it in web.audit_entries() if it.what.startswith("hold")]
+        return [(it.what, it.who, it.detail.get("change", it.reason)) for it in log if it.case in (case, "")]
+
+    wait_until(lambda: len(told()) == 4)
+    assert sorted(told()) == sorted([
+        ("hold", USER, "theft, reported"), ("hold.ended", USER, "handed <over>"),
+        ("hold", f"{USER}@pictures", "placed"), ("hold.ended", f"{USER}@pictures", "ended_early"),
+    ])  # fmt: skip

@@ -181,13 +181,20 @@ def test_a_hold_is_placed_listed_and_keeps_from_erasing(box: Path, run: Run) -> 
     assert run(*words, "--until", until)[0] == 0
     (notice,) = left(box)
     assert notice.data == FootageHeld(
-        from_=f"{day}T00:00:00.000000000Z", to=f"{day}T23:59:59.000000000Z", cause="2026-17: theft", by="chief"
-    )
+        from_=f"{day}T00:00:00.000000000Z", to=f"{day}T23:59:59.000000000Z", cause="2026-17: theft", by="chief",
+        change="placed",
+    )  # fmt: skip
     held = [json.loads(line) for line in run("list", box, "--json")[1].splitlines()]
     assert ["2026-17"] in [row["holds"] for row in held]
     code, _, problem = run("erase", box, "--camera", "cam-1", "--day", day, "--reason", "asked")
     assert code == 1
     assert "hold" in problem
+    ((number,),) = [row["hold_ids"] for row in held if row["holds"]]
+    assert "no such hold" in run("end-hold", box, "--hold", "../x", "--by", "chief", "--reason", "handed over")[2]
+    assert "--reason" in run("end-hold", box, "--hold", number, "--by", "chief", "--reason", " ")[2]
+    assert run("end-hold", box, "--hold", number, "--by", "chief", "--reason", "handed over")[0] == 0
+    assert [it.data.change for it in left(box) if isinstance(it.data, FootageHeld)] == ["placed", "ended_early"]
+    assert run("erase", box, "--camera", "cam-1", "--day", day, "--reason", "asked")[0] == 0
 
 
 def test_erase_takes_a_day_past_its_floor_and_refuses_the_others(box: Path, run: Run) -> None:

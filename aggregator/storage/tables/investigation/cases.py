@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, literal, select, tuple_, update
 
+from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.investigation.case import Case
 from aggregator.storage.engines.database import insert_new
-from aggregator.storage.schema.core import cases
+from aggregator.storage.schema.core import INTEGER, cases
 from aggregator.storage.tables.audit import entries as audit
 from common.errors import CaseError
 
@@ -42,10 +43,19 @@ def one(db: Connection, case_id: str) -> Case | None:
     return None if row is None else _case(row)
 
 
-def newest(db: Connection, site: str | None = None, limit: int = 100) -> list[Case]:
-    """The newest cases, of a site or of all."""
+def page(
+    db: Connection, within: Scope, limit: int, before: tuple[int, str] | None = None, *, open_at_ns: int | None = None
+) -> list[Case]:
+    """Cases of whole sites, newest first; see `CaseReader.cases`."""
     found = select(cases).order_by(cases.c.opened_ns.desc(), cases.c.id.desc()).limit(limit)
-    return [_case(row) for row in db.execute(found if site is None else found.where(cases.c.site == site))]
+    if not within.everywhere:
+        found = found.where(cases.c.site.in_(sorted(within.sites)))
+    if open_at_ns is not None:
+        found = found.where(cases.c.closed_ns.is_(None), cases.c.expires_ns > open_at_ns)
+    if before is not None:
+        at = tuple_(literal(before[0], INTEGER), literal(before[1]))
+        found = found.where(tuple_(cases.c.opened_ns, cases.c.id) < at)
+    return [_case(row) for row in db.execute(found)]
 
 
 def _case(row: Row[Any]) -> Case:

@@ -7,13 +7,13 @@ from sqlalchemy import Connection, Select, insert, or_, select, update
 
 from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.audit.audit_entry import AuditEntry
-from aggregator.domain.investigation.release import Change, Release
+from aggregator.domain.investigation.release import Change, Release, State
 from aggregator.storage.schema.core import RELEASE_OPEN, releases
 from aggregator.storage.tables.audit import entries as audit
 
 CHANGING = (
     "state", "decided_by", "decided_ns", "decision", "sealed", "object", "size", "digest", "expires_ns", "fetches",
-    "problem", "step",
+    "problem", "problem_code", "step",
 )  # fmt: skip
 """What was asked for never changes."""
 
@@ -45,11 +45,17 @@ def unfinished(db: Connection) -> list[Release]:
     return _releases(db, select(releases).where(RELEASE_OPEN).order_by(releases.c.id))
 
 
-def newest(db: Connection, who: str, within: Scope, limit: int = 100) -> list[Release]:
-    """The newest releases of a requester, or within a scope."""
+def page(
+    db: Connection, who: str, within: Scope, limit: int, before: str | None = None, *, state: State | None = None
+) -> list[Release]:
+    """Releases of a requester, or within a scope, newest first; see `ReleaseReader.releases`."""
     found = select(releases).order_by(releases.c.id.desc()).limit(limit)
     if not within.everywhere:
         found = found.where(or_(releases.c.asked_by == who, releases.c.site.in_(sorted(within.sites))))
+    if state is not None:
+        found = found.where(releases.c.state == state)
+    if before is not None:
+        found = found.where(releases.c.id < before)
     return _releases(db, found)
 
 

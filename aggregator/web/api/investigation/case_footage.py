@@ -8,12 +8,15 @@ from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from aggregator.domain.clip import CaseClip
+from aggregator.domain.investigation.hold import Hold
 from aggregator.services.footage.case_footage_service import CaseFootageService, Marked
+from aggregator.services.footage.hold_service import HoldService
 from aggregator.storage.object_store import ObjectStorage
+from aggregator.web.api.cursors import Before, cursor_of, place_before
 from aggregator.web.api.dependencies import IdPath, Tags, Who, errors
 from aggregator.web.api.video.clips import FILM_RESPONSES, film
 from aggregator.web.api_models import footage as models
-from aggregator.web.api_models.base import PRINTABLE
+from aggregator.web.api_models.base import PRINTABLE, optional_time
 from protocol.identifiers import from_rfc3339, to_rfc3339
 
 _TAGS: Tags = ["cases"]
@@ -27,7 +30,7 @@ def marked(wanted: models.MarkedRange) -> Marked:
     return Marked(wanted.case, wanted.camera, wanted.box, span)
 
 
-def add(app: FastAPI, footage: CaseFootageService, objects: ObjectStorage) -> None:
+def add(app: FastAPI, footage: CaseFootageService, holds: HoldService, objects: ObjectStorage) -> None:
     """Add the routes."""
 
     async def shown(it: CaseClip) -> models.CaseClipResponse:
@@ -35,7 +38,8 @@ def add(app: FastAPI, footage: CaseFootageService, objects: ObjectStorage) -> No
         return models.CaseClipResponse(
             id=clip.id, case=it.case_id, site=clip.site, box=clip.box, camera=clip.camera,
             begin=to_rfc3339(clip.from_ns), to=to_rfc3339(clip.to_ns), state=clip.state,
-            progress=await footage.progress(clip), problem=clip.problem, asked_by=it.asked_by,
+            progress=await footage.progress(clip), problem=clip.problem,
+            problem_code=clip.problem_code, asked_by=it.asked_by,
             asked=to_rfc3339(clip.made_ns), expires=to_rfc3339(clip.expires_ns),
         )  # fmt: skip
 
@@ -62,10 +66,36 @@ def add(app: FastAPI, footage: CaseFootageService, objects: ObjectStorage) -> No
             return JSONResponse((await shown(found)).model_dump(by_alias=True), 202)
         return film(objects, found.clip, request.headers.get("range"))
 
+    _add_holds(app, holds)
+
+
+def _hold(it: Hold) -> models.HoldResponse:
+    return models.HoldResponse(
+        id=it.id, case=it.case_id, site=it.site, box=it.box, camera=it.camera, begin=to_rfc3339(it.from_ns),
+        to=to_rfc3339(it.to_ns), until=to_rfc3339(it.until_ns), reason=it.reason, placed_by=it.placed_by,
+        placed=to_rfc3339(it.placed_ns), state=it.state, problem=it.problem,
+        problem_code=it.problem_code, ended_by=it.ended_by,
+        ended=optional_time(it.ended_ns or None), end_reason=it.end_reason,
+    )  # fmt: skip
+
+
+def _add_holds(app: FastAPI, holds: HoldService) -> None:
+    @app.get("/api/holds", tags=_TAGS, responses=errors(400, 409))
+    async def list_holds(
+        case: _Case, caller: Who, before: Before = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+    ) -> models.HoldsResponse:
+        """The legal holds of a case, newest first, ended ones too."""
+        place = place_before(before)
+        found = await holds.of_case(caller, case, limit, place[1] if place else None)
+        following = cursor_of(found[-1].placed_ns, found[-1].id) if len(found) == limit else None
+        return models.HoldsResponse(holds=[_hold(it) for it in found], before=following)
+
     @app.post("/api/holds", status_code=201, tags=_TAGS, responses=errors(409))
     async def hold_footage(caller: Who, wanted: models.NewHoldRequest) -> models.HoldResponse:
         """Place a legal hold: the box keeps a range past its maximum retention, until a time."""
-        box = await footage.hold(caller, marked(wanted), from_rfc3339(wanted.until), wanted.reason)
-        return models.HoldResponse(
-            case=wanted.case, box=box, camera=wanted.camera, begin=wanted.begin, to=wanted.to, until=wanted.until
-        )
+        return _hold(await holds.place(caller, marked(wanted), from_rfc3339(wanted.until), wanted.reason))
+
+    @app.post("/api/holds/{hold_id}/end", tags=_TAGS, responses=errors(409))
+    async def end_hold(hold_id: IdPath, caller: Who, wanted: models.EndHoldRequest) -> models.HoldResponse:
+        """End a legal hold before its time; the footage is then kept as long as any other."""
+        return _hold(await holds.end(caller, hold_id, wanted.reason))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from typing import Annotated
+
+from fastapi import FastAPI, Query
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from aggregator.domain.investigation.release import Release
+from aggregator.domain.investigation.release import Release, State
 from aggregator.services.release_service import ReleaseDownload, ReleaseService
+from aggregator.web.api.cursors import Before, cursor_of, place_before
 from aggregator.web.api.dependencies import IdPath, Tags, Who, content, errors
 from aggregator.web.api_models import releases as models
 from aggregator.web.api_models.base import optional_time
@@ -43,6 +46,7 @@ def _release(it: Release) -> models.ReleaseResponse:
         to=to_rfc3339(it.to_ns), reason=it.reason, state=it.state, asked_by=it.asked_by,
         asked=optional_time(it.asked_ns or None), decided_by=it.decided_by,
         decided=optional_time(it.decided_ns or None), decision=it.decision, problem=it.problem,
+        problem_code=it.problem_code,
         expires=optional_time(it.expires_ns or None), fetches=it.fetches,
         destroyed=it.state in ("ready", "fetched", "expired") and not it.sealed,
     )  # fmt: skip
@@ -56,13 +60,20 @@ def _fields(wanted: models.NewReleaseRequest) -> dict[str, object]:
 def add(app: FastAPI, releases: ReleaseService) -> None:
     """Add the routes."""
 
-    @app.get("/api/releases", tags=_TAGS)
-    async def list_releases(caller: Who) -> models.ReleasesResponse:
-        """The newest requests that the caller made or may decide."""
-        found = await releases.shown(caller)
+    @app.get("/api/releases", tags=_TAGS, responses=errors(400))
+    async def list_releases(
+        caller: Who,
+        before: Before = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 100,
+        state: Annotated[State | None, Query(description="Only those in this state.")] = None,
+    ) -> models.ReleasesResponse:
+        """Requests that the caller made or may decide, newest first."""
+        place = place_before(before)
+        found = await releases.shown(caller, limit, place[1] if place else None, state=state)
+        following = cursor_of(found[-1].asked_ns, found[-1].id) if len(found) == limit else None
         purposes = await releases.purposes(found)
         shown = (_release(it).model_copy(update={"purpose": purposes.get(it.case_id, "")}) for it in found)
-        return models.ReleasesResponse(releases=list(shown))
+        return models.ReleasesResponse(releases=list(shown), before=following)
 
     @app.post("/api/releases", status_code=201, tags=_TAGS, responses=errors(409))
     async def request_release(caller: Who, wanted: models.NewReleaseRequest) -> models.ReleaseResponse:

@@ -8,7 +8,7 @@ from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from aggregator.domain.clip import Clip
-from aggregator.domain.investigation.case import Case
+from aggregator.domain.investigation.case import Case, is_reference
 from aggregator.domain.investigation.search_query import (
     Key,
     SearchQuery,
@@ -20,6 +20,7 @@ from aggregator.domain.investigation.search_query import (
 from aggregator.domain.investigation.visit_grouping import GAP_NS, Visit, VisitGrouper
 from aggregator.services.search_service import SearchService
 from aggregator.storage.object_store import ObjectStorage
+from aggregator.web.api.cursors import Before, cursor_of, place_before
 from aggregator.web.api.dependencies import IdPath, Tags, Who, content, errors, shown_by_page
 from aggregator.web.api.video.clips import FILM_RESPONSES, film
 from aggregator.web.api_models import search as models
@@ -84,7 +85,12 @@ def _visit(visit: Visit, continues: bool) -> models.VisitResponse:
 
 
 async def _clip(searches: SearchService, clip: Clip) -> models.ClipStateResponse:
-    return models.ClipStateResponse(state=clip.state, progress=await searches.progress(clip), problem=clip.problem)
+    return models.ClipStateResponse(
+        state=clip.state,
+        progress=await searches.progress(clip),
+        problem=clip.problem,
+        problem_code=clip.problem_code,
+    )
 
 
 def _question(request: Request, searches: SearchService) -> tuple[str, str | None, SearchQuery]:
@@ -108,10 +114,17 @@ def _question(request: Request, searches: SearchService) -> tuple[str, str | Non
 
 
 def _add_cases(app: FastAPI, searches: SearchService) -> None:
-    @app.get("/api/cases", tags=_CASES)
-    async def list_cases(caller: Who) -> models.CasesResponse:
-        """The newest cases of the caller's sites."""
-        return models.CasesResponse(cases=[_case(case) for case in await searches.cases(caller)])
+    @app.get("/api/cases", tags=_CASES, responses=errors(400))
+    async def list_cases(
+        caller: Who,
+        before: Before = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 100,
+        only_open: Annotated[bool, Query(alias="open", description="Without closed and expired ones.")] = False,
+    ) -> models.CasesResponse:
+        """Cases of the caller's sites, newest first."""
+        found = await searches.cases(caller, limit, place_before(before, is_reference), only_open=only_open)
+        following = cursor_of(found[-1].opened_ns, found[-1].id) if len(found) == limit else None
+        return models.CasesResponse(cases=[_case(case) for case in found], before=following)
 
     @app.post("/api/cases", status_code=201, tags=_CASES, responses=errors(409))
     async def open_case(caller: Who, wanted: models.NewCaseRequest) -> models.CaseResponse:

@@ -18,6 +18,7 @@ from common import logging_setup
 from common.clock import MILLISECOND_NS
 from common.errors import CommandError, ContractError, Forbidden, StoreError
 from protocol.live_frames import INTEREST_S, KEEP_ALIVE, LONGEST_NS
+from protocol.problems import close_code, code_from_close
 
 _log = logging_setup.get("live")
 CHECK_S = 2.0
@@ -56,11 +57,15 @@ def add(app: FastAPI, views: LiveViewService) -> None:
             return
         view.connected = True
         await socket.accept()
-        code, problem = AWAY, ""
+        number, problem = AWAY, ""
         try:
-            code, problem = await first_of(_take(socket, view), _keep(socket), _over(view))
+            number, problem = await first_of(_take(socket, view), _keep(socket), _over(view))
         finally:
-            views.relay.end(view, "" if code == DONE else problem or "the box broke off")
+            if number == DONE:
+                views.relay.end(view, "")
+            else:
+                code = code_from_close(number)
+                views.relay.end(view, problem or "the box broke off", code or ("" if problem else "box.broke_off"))
         await close(socket, DONE, problem)
 
 
@@ -100,7 +105,7 @@ async def _playback_request(socket: WebSocket) -> PlaybackRequest:
 async def _send(socket: WebSocket, viewer: Subscriber) -> tuple[int, str]:
     while (message := await viewer.queue.get()) is not None:
         await socket.send_bytes(message)
-    return (AWAY if viewer.problem else DONE), viewer.problem
+    return (close_code(viewer.code) if viewer.problem else DONE), viewer.problem
 
 
 async def _checked(socket: WebSocket, views: LiveViewService, key: StreamKey) -> tuple[int, str]:
@@ -116,7 +121,9 @@ async def _take(socket: WebSocket, view: RelayedStream) -> tuple[int, str]:
     while True:
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
-            return (DONE if message.get("code") == DONE else AWAY), str(message.get("reason") or "")
+            number = int(message.get("code") or AWAY)
+            known = number if number == DONE or code_from_close(number) else AWAY
+            return known, str(message.get("reason") or "")
         try:
             view.hand_on(message.get("bytes") or b"")
         except ContractError as error:

@@ -85,7 +85,7 @@ class ListsPage:
         words = self._words
         with ui.element("main").classes("board wide"), ui.element("section"):
             with ui.element("div").classes("head"):
-                html(words["lists"], tag="h2")
+                html(words["rail.lists"], tag="h2")
                 self._version = html("", "chip plain", props="data-testid=list-version")
                 ui.element("div").classes("room")
                 ui.select(self._sites, value=self._site or None, on_change=lambda it: self._choose(it.value)).props(

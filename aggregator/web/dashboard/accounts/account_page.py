@@ -37,7 +37,7 @@ class AccountPage:
         words = self._words
         with ui.element("main").classes("board wide"), ui.element("section"):
             with ui.element("div").classes("head"):
-                html(f"{words['account']}: {escape(self._visitor.user)}", tag="h2")
+                html(f"{words['rail.account']}: {escape(self._visitor.user)}", tag="h2")
             roles = [f"{words[f'role.{it.role}']} · {scope_words(it, words)}" for it in self._visitor.caller.grants]
             html(escape(f"{words['account.roles']}: {', '.join(roles) or words['staff.none']}"), "where")
             self._password()

@@ -59,7 +59,7 @@ class AccountsPage:
         words = self._words
         with ui.element("main").classes("board wide"), ui.element("section"):
             with ui.element("div").classes("head"):
-                html(words["staff"], tag="h2")
+                html(words["rail.staff"], tag="h2")
             self._form()
             self._message = html("", "where", props="role=status data-testid=staff-told")
             self._requests = ui.element("div").props("data-testid=requests")

@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 from aggregator.audit.names import AuditNames
 from aggregator.domain.audit.audit_anomalies import SHOWN, Anomaly
 from aggregator.domain.audit.audit_entry import AuditEntry
+from aggregator.web.dashboard.forms.box_text import box_text, erasure_text
 from aggregator.web.dashboard.i18n.texts import Texts
 from common.clock import SECOND_NS
 from common.errors import ContractError
 from protocol.identifiers import from_rfc3339
 
-_HIDDEN = ("event", "command", SHOWN)
+_HIDDEN = ("event", "command", "hold", "problem", SHOWN)
 """Details that only programs need."""
 
 
@@ -60,13 +61,22 @@ def target_text(act: AuditEntry, names: AuditNames, words: Texts) -> str:
     return act.target or words.get(f"audit.target.{act.what}", "")
 
 
+def _told_by_box(act: AuditEntry, name: str, value: str, words: Texts) -> str:
+    """What a box said of a hold or an erasure, in the user's language; empty where it is something else."""
+    if name == "change":
+        return words.get(f"hold.change.{value}", value)
+    return erasure_text(value, words) if name == "cause" and act.what == "erased" else ""
+
+
 def detail_text(act: AuditEntry, words: Texts, zone: ZoneInfo) -> str:
     """Reason, case and what else is recorded; times in the site's zone."""
     parts = [words["audit.case"].format(case=act.case)] if act.case and act.case != act.target else []
-    parts += [words["audit.reason"].format(reason=act.reason)] if act.reason else []
+    reason = box_text(act.reason, act.detail.get("problem", ""), words)
+    parts += [words["audit.reason"].format(reason=reason)] if reason else []
     for name, value in act.detail.items():
         if name not in _HIDDEN:
-            parts.append(f"{words.get(f'audit.detail.{name}', name)}: {_value_text(name, value, zone)}")
+            shown = _told_by_box(act, name, value, words) or _value_text(name, value, zone)
+            parts.append(f"{words.get(f'audit.detail.{name}', name)}: {shown}")
     return " · ".join(parts)
 
 

@@ -8,6 +8,7 @@ from html import escape
 from zoneinfo import ZoneInfo
 
 from aggregator.domain.read_models import TimelineEvent
+from aggregator.web.dashboard.forms.box_text import gap_text
 from aggregator.web.dashboard.i18n.texts import Texts
 from common.clock import SECOND_NS
 from protocol.commands import RecordedRanges, Span
@@ -171,7 +172,8 @@ def _bar(span: Span, view: tuple[int, int], name: str, zone: ZoneInfo, words: Te
     left, right = _x(span.from_ns, view), _x(span.to_ns, view)
     y, height = (44, 4) if name == "hold" else (20, 22)
     times = f"{_clock(span.from_ns, zone)} – {_clock(span.to_ns, zone)}"
-    label = escape(f"{words[f'footage.bar.{name}']} {times} {span.about}".strip())
+    about = gap_text(span.about, words) if name == "gap" else span.about
+    label = escape(f"{words[f'footage.bar.{name}']} {times} {about}".strip())
     least = 3.0 if name == "gap" else 1.0  # a short gap can be seen on the line of a day
     return (
         f'<rect class="{name}" data-testid="bar-{name}" x="{left:.1f}" y="{y}" '

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from aggregator.domain.read_models import Passage, Place
 from aggregator.domain.site_lists.local_dates import shown
 from aggregator.services.site_lists.passage_service import EntryReason
+from aggregator.web.dashboard.forms.box_text import door_text
 from aggregator.web.dashboard.i18n.texts import Texts
 from common.clock import SECOND_NS
 from protocol.identifiers import from_rfc3339, to_rfc3339
@@ -113,7 +114,8 @@ def _detail(passage: Passage, words: Texts) -> str:
         parts.append(words["gate.opened" if data["opened"] else "gate.closed"])
     if isinstance(confidence := data.get("confidence"), int | float):
         parts.append(f"{100 * confidence:.0f} %")
-    parts += [str(data[name]) for name in ("reason",) if data.get(name)]
+    if reason := str(data.get("reason") or ""):
+        parts.append(door_text(passage.kind, reason, words))
     if "crossed" in data:
         parts.append(f"{data['crossed']} / {data.get('granted', 0)}")
     return " · ".join(parts)

@@ -22,9 +22,11 @@ class Texts(Mapping[str, str]):
 
     Args:
         catalog: Of the language.
+        language: Its code.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, language: str) -> None:
+        self.language = language
         self._plural = c2py(catalog.plural_expr)
         self._forms = {str(_first(it.id)): _forms(it.string) for it in catalog if it.id}
 
@@ -60,7 +62,7 @@ def _forms(text: str | tuple[str, ...] | list[str] | None) -> tuple[str, ...]:
 
 def _read(code: str) -> Texts:
     with (_FOLDER / f"{code.replace('-', '_')}.po").open("rb") as file:
-        return Texts(read_po(file))
+        return Texts(read_po(file), code)
 
 
 TEXTS: dict[str, Texts] = {code: _read(code) for code in LANGUAGES}

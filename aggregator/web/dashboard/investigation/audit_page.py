@@ -61,7 +61,7 @@ class AuditPage:
         words = self._words
         with ui.element("main").classes("board wide"), ui.element("section"):
             with ui.element("div").classes("head"):
-                html(words["record"], tag="h2")
+                html(words["rail.record"], tag="h2")
                 ui.element("div").classes("room")
                 html(words["record.whole"], "button", "a", 'href="/api/record.jsonl" download="record.jsonl"')
             self._form()

@@ -11,6 +11,7 @@ from nicegui import ui
 from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.clip import Clip
 from aggregator.services.search_service import SearchService
+from aggregator.web.dashboard.forms.box_text import box_text
 from aggregator.web.dashboard.forms.error_text import error_text
 from aggregator.web.dashboard.i18n.texts import Texts
 from aggregator.web.dashboard.shell.page_layout import html
@@ -23,7 +24,8 @@ Who = Callable[[], Awaitable[Principal | None]]
 def clip_text(clip: Clip, progress: int | None, words: Texts) -> str:
     """Where a clip that is not stored stands, with the per cent that its box has done, or why there is none."""
     key = "clip.making" if clip.state == "asked" and progress is not None else f"clip.{clip.state}"
-    return f"{words[key].format(progress=progress)} {clip.problem}".rstrip()
+    problem = box_text(clip.problem, clip.problem_code, words)
+    return f"{words[key].format(progress=progress)} {problem}".rstrip()
 
 
 class ClipButton:

@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo
 from nicegui import Client, ui
 
 from aggregator.domain.investigation.case import Case
-from aggregator.domain.investigation.release import Release
+from aggregator.domain.investigation.release import STATES, Release, State
 from aggregator.domain.site_lists.local_dates import instant
 from aggregator.services.release_service import ReleaseService
+from aggregator.web.dashboard.forms.box_text import box_text
 from aggregator.web.dashboard.forms.form import Dialog, Form
 from aggregator.web.dashboard.i18n.texts import Texts
+from aggregator.web.dashboard.investigation.case_list import open_cases
 from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
 from aggregator.web.dashboard.shell.page_layout import (
     SECONDS_BETWEEN_CHECKS,
@@ -29,6 +31,7 @@ from common.errors import CaseError, ContractError, Forbidden, ReleaseError, Sto
 
 FORM = "%Y-%m-%dT%H:%M:%S"
 TROUBLE = (CaseError, ContractError, Forbidden, ReleaseError, StoreError)
+PAGE = 50
 AROUND_S = 30
 """Before and after a hit that a copy is asked for from the search."""
 
@@ -56,7 +59,7 @@ def release_html(it: Release, words: Texts, zone: ZoneInfo, *, place: str, purpo
     if it.decided_by:
         people.append(words["release.decided"].format(who=it.decided_by, why=it.decision))
     if it.problem:
-        people.append(it.problem)
+        people.append(box_text(it.problem, it.problem_code, words))
     if it.state in ("ready", "fetched"):
         gone = not it.sealed
         people.append(words["release.gone"] if gone else words["release.until"].format(time=moment(it.expires_ns)))
@@ -101,28 +104,39 @@ class ReleasesPage:
         self._zones = {(box.site, box.box): box.timezone for box in known.boxes}
         self._cases: dict[str, Case] = {}
         self._purposes: dict[str, str] = {}
-        self._shown: list[tuple[str, int]] | None = None
+        self._shown: tuple[tuple[str | None, str], list[tuple[str, int]]] | None = None
+        self._before: str | None = None
+        self._after: str | None = None
 
     async def build(self) -> None:
         """Lay the page out."""
         words = self._words
         with ui.element("main").classes("board wide"), ui.element("section"):
             with ui.element("div").classes("head"):
-                html(words["releases"], tag="h2")
+                html(words["rail.releases"], tag="h2")
             if self._visitor.caller.may("release.ask"):
                 await self._form()
+            self._state = ui.select(
+                {"": words["release.all"]} | {it: words[f"release.{it}"] for it in STATES},
+                value="", label=words["release.state"], on_change=self._newest,
+            )  # fmt: skip
+            self._state.props("dense outlined data-testid=release-state").classes("choice")
             self._list = ui.element("div").classes("cards").props("data-testid=releases")
+            with ui.element("div").classes("acts"):
+                self._first = html(escape(words["release.newest"]), "", "button", "type=button")
+                self._first.props("data-testid=releases-newest").on("click", self._newest)
+                self._older = html(escape(words["search.more"]), "", "button", "type=button")
+                self._older.props("data-testid=releases-older").on("click", self._next)
         await self._fill()
         ui.timer(SECONDS_BETWEEN_CHECKS, self._fill)
 
     async def _form(self) -> None:
-        words, now_ns = self._words, self._context.now_ns
-        found = await self._releases.investigations.cases(self._visitor.caller)
-        self._cases = {case.id: case for case in found if case.open_at(now_ns)}
+        words = self._words
+        chosen = self._asked.get("case", "") or self._chosen_cases.of(self._visitor.token).case
+        self._cases = await open_cases(self._releases.investigations, self._visitor.caller, chosen)
         if not self._cases:
             html(words["search.first"], "where")
             return
-        chosen = self._asked.get("case", "") or self._chosen_cases.of(self._visitor.token).case
         form = Form(words, self._ask)
         with ui.element("div").classes("form"):
             names = {case.id: f"{case.id} · {self._context.sites.name(case.site)}" for case in self._cases.values()}
@@ -195,13 +209,18 @@ class ReleasesPage:
             caller = await self._frame.who()
             if caller is None:
                 return
-            found = await self._releases.shown(caller)
-            now = [(it.id, it.step) for it in found]
-            if now == self._shown:
+            asked = self._before, str(self._state.value or "")
+            more = await self._releases.shown(caller, PAGE + 1, self._before, state=_state(asked[1]))
+            found = more[:PAGE]
+            now = asked, [(it.id, it.step) for it in found]
+            if now == self._shown or asked != (self._before, str(self._state.value or "")):
                 return
             self._shown, self._purposes = now, await self._releases.purposes(found)
         except TROUBLE:
             return
+        self._after = found[-1].id if len(more) > PAGE else None
+        self._older.set_visibility(self._after is not None)
+        self._first.set_visibility(self._before is not None)
         self._list.clear()
         with self._list:
             for it in found:
@@ -212,6 +231,14 @@ class ReleasesPage:
         if not found:
             with self._list:
                 html(self._words["release.none"], "none")
+
+    async def _newest(self) -> None:
+        self._before = None
+        await self._fill()
+
+    async def _next(self) -> None:
+        self._before = self._after
+        await self._fill()
 
     def _html(self, it: Release) -> str:
         key = (it.site, it.box, it.camera)
@@ -250,6 +277,10 @@ class ReleasesPage:
             reason = dialog.form.field("reason", ui.input(words["release.why"]))
             reason.props("autofocus maxlength=200 data-testid=release-why")
         dialog.open(words["release.decide"], "release-decide")
+
+
+def _state(chosen: str) -> State | None:
+    return next((it for it in STATES if it == chosen), None)
 
 
 def _now(now_s: int, like: datetime) -> datetime:

@@ -18,6 +18,7 @@ from aggregator.services.search_service import SearchService
 from aggregator.web.dashboard.forms.form import Form
 from aggregator.web.dashboard.i18n.texts import Texts
 from aggregator.web.dashboard.investigation.case_form import CaseForm
+from aggregator.web.dashboard.investigation.case_list import CaseList, open_cases
 from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
 from aggregator.web.dashboard.investigation.clip_button import ClipButton
 from aggregator.web.dashboard.investigation.releases_page import link_of
@@ -86,7 +87,7 @@ class SearchPage:
         words = self._words
         with ui.element("main").classes("board wide"), ui.element("section"):
             with ui.element("div").classes("head"):
-                html(words["search"], tag="h2")
+                html(words["rail.search"], tag="h2")
                 ui.element("div").classes("room")
                 sites = self._sites()
                 CaseForm(self._searches, self._frame, words, sites, self._opened).button()
@@ -113,6 +114,9 @@ class SearchPage:
                 close = html(words["search.close"], "", "button", "type=button data-testid=close-case")
                 close.on("click", self._close)
             self._message = html("", "where", props="data-testid=search-told")
+            self._all_cases = CaseList(
+                self._searches, self._frame, words, self._context.sites, zone=self._zone, chosen=self._opened
+            )
             self._hits = ui.element("div").classes("cards").props("data-testid=hits")
             self._more = html(words["search.more"], "main", "button", "type=button data-testid=search-more")
             self._more.on("click", self._next)
@@ -129,13 +133,11 @@ class SearchPage:
         return self._context.sites.zone(site, box_zone)
 
     async def _fill_cases(self, chosen: str = "") -> None:
-        now_ns = self._context.now_ns
-        found = await self._searches.cases(self._visitor.caller)
+        kept = chosen or self._chosen_cases.of(self._session).case
+        self._cases = await open_cases(self._searches, self._visitor.caller, kept)
         places = await asyncio.to_thread(self._context.fleet.places)
         self._doors = {f"{it.site}/{name}": name for it in places if (name := getattr(it.status, "id", ""))}
-        self._cases = {case.id: case for case in found if case.open_at(now_ns)}
         names = {case.id: f"{case.id} · {self._context.sites.name(case.site)}" for case in self._cases.values()}
-        kept = chosen or self._chosen_cases.of(self._session).case
         self._case.set_options(names, value=kept if kept in names else next(iter(names), None))
         if not names:
             self._asked = self._after = None
@@ -144,7 +146,9 @@ class SearchPage:
             self._message.set_content(escape(self._words["search.first"]))
 
     async def _opened(self, case: Case) -> None:
+        """A case was opened, or chosen in the list of all."""
         await self._fill_cases(case.id)
+        await self._all_cases.refresh()
 
     def _chosen(self) -> None:
         """Another case: its places, and the last day as a beginning."""
@@ -247,6 +251,7 @@ class SearchPage:
         except PaifangError as error:
             self._form.show_error(error)
         await self._fill_cases()
+        await self._all_cases.refresh()
 
 
 async def show(context: PageContext, searches: SearchService, chosen: ChosenCases, client: Client) -> None:

@@ -22,7 +22,7 @@ from aggregator.services.site_clock import SiteClock
 from aggregator.web.auth_middleware import may_see
 from aggregator.web.dashboard.i18n.texts import TEXTS, Texts
 from aggregator.web.dashboard.shell import assets
-from aggregator.web.dashboard.shell.rail import PAGES
+from aggregator.web.dashboard.shell.rail import page_name
 from aggregator.web.dashboard.shell.top_bar import ShellData, shell_html
 from aggregator.web.error_page import language_of
 from common import logging_setup
@@ -149,7 +149,7 @@ class PageLayout:
         links = "".join(f'<link rel="stylesheet" href="{assets.ADDRESS}/{name}.css">' for name in STYLES)
         ui.add_head_html(f"{THEME_AT_START}{links}")
         ui.add_body_html(shell_html(data, words))
-        ui.page_title(f"{words['title']} · {words[PAGES[path]]}")
+        ui.page_title(f"{words['title']} · {page_name(path, words)}")
         ui.timer(SECONDS_BETWEEN_CHECKS, self.check)  # the first time at once
 
     async def who(self) -> Principal | None:

@@ -74,6 +74,11 @@ _PATHS = {
 }
 
 
+def page_name(path: str, words: Texts) -> str:
+    """What a page is called: in the navigation, as its title and where it is looked for."""
+    return words[f"rail.{PAGES[path]}"]
+
+
 def icon(name: str) -> str:
     """A page's icon."""
     return f'<svg viewBox="0 0 24 24" class="icon" aria-hidden="true">{_PATHS.get(name, "")}</svg>'
@@ -106,10 +111,9 @@ def rail_html(caller: Principal, current: str, words: Texts) -> str:
 
 
 def _item(page: str, current: str, words: Texts, classes: str, test_id: str = "") -> str:
-    name = PAGES[page]
     here = ' aria-current="page"' if page == current else ""
     test = f' data-testid="{test_id}"' if test_id else ""
     return (
         f'<li class="{classes}"><a href="{page}"{here}{test}>{icon(page)}'
-        f"<span>{escape(words[f'rail.{name}'])}</span></a></li>"
+        f"<span>{escape(page_name(page, words))}</span></a></li>"
     )

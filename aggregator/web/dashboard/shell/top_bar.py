@@ -13,8 +13,9 @@ from aggregator.domain.alerts.types import SEVERITIES
 from aggregator.services.monitoring.quiet_universe import KINDS
 from aggregator.web.dashboard.i18n.texts import LANGUAGES, Texts
 from aggregator.web.dashboard.shell import assets
-from aggregator.web.dashboard.shell.rail import PAGES, icon, rail_html, rail_of
+from aggregator.web.dashboard.shell.rail import PAGES, icon, page_name, rail_html, rail_of
 from aggregator.web.dashboard.shell.style import LOGO_SVG
+from protocol.problems import LIVE_BASE, PROBLEMS
 
 SCRIPT_TEXTS = (
     "shell.", "queue.", "kind.", "object.", "severity.", "health.", "camera.state.", "door.state.", "wall.",
@@ -25,6 +26,9 @@ PAGE_TEXTS: dict[str, tuple[str, ...]] = {
     "/escalation": ("form.", "escalation.", "notify.", "silences.day."),
     "/notifications": ("form.", "notify."),
     "/map": ("map.",),
+    "/devices": ("box.",),
+    "/live": ("box.",),
+    "/footage": ("box.",),
     "/overview": ("map.", "overview."),
     "/consumers": ("form.", "consumers", "escalation.letters.tries"),
 }
@@ -75,7 +79,7 @@ def _top(data: ShellData, words: Texts) -> str:
     works = data.caller.may("alerts.see")
     parts = (
         f'<div class="brand">{LOGO_SVG}<span>{escape(words["title"])}</span></div>',
-        f"<h1>{escape(words[PAGES[data.path]])}</h1>",
+        f"<h1>{escape(page_name(data.path, words))}</h1>",
         _scope(words) if data.path in SCOPED else "",
         _counts(words) if works else "",
         '<div class="room"></div>',
@@ -126,8 +130,8 @@ def _user(data: ShellData, words: Texts) -> str:
     return (
         f'<details class="user" data-testid="user-menu"><summary>{icon("/account")}'
         f"<span>{escape(data.caller.name)}</span></summary><div>"
-        f'<a href="/notifications" data-testid="page-notifications">{escape(words["notifications"])}</a>'
-        f'<a href="/account" data-testid="page-account">{escape(words["account"])}</a>{languages}'
+        f'<a href="/notifications" data-testid="page-notifications">{escape(page_name("/notifications", words))}</a>'
+        f'<a href="/account" data-testid="page-account">{escape(page_name("/account", words))}</a>{languages}'
         f'<button type="button" id="theme" data-testid="theme">{escape(words["theme"])}</button>'
         f'<form method="post" action="/logout"><button type="submit" data-testid="logout">{escape(words["logout"])}'
         "</button></form></div></details>"
@@ -137,6 +141,7 @@ def _user(data: ShellData, words: Texts) -> str:
 def _script_data(data: ShellData, words: Texts) -> dict[str, object]:
     caller = data.caller
     own: dict[str, object] = {"kinds": sorted(KINDS)} if data.path == "/silences" else {}
+    own |= {"problems": PROBLEMS, "problems_from": LIVE_BASE} if data.path in ("/live", "/footage") else {}
     own |= {"leaflet": assets.LEAFLET} if data.path in ("/map", "/overview") else {}
     return own | {
         "path": data.path,
@@ -145,7 +150,7 @@ def _script_data(data: ShellData, words: Texts) -> dict[str, object]:
         "sites": [{"id": site, "name": name, "zone": zone} for site, (name, zone) in data.sites.items()],
         "may": {key: caller.may(permission) for key, permission in _MAY.items()}
         | {"trouble": caller.within("trouble.see").everywhere},
-        "pages": [{"path": path, "name": words[name]} for path, name in PAGES.items() if path in _reachable(data)],
+        "pages": [{"path": path, "name": page_name(path, words)} for path in PAGES if path in _reachable(data)],
         "texts": {key: words.forms(key) for key in words if key.startswith(_prefixes(data))},
     }
 

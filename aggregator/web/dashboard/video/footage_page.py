@@ -19,6 +19,8 @@ from aggregator.domain.read_models import Camera
 from aggregator.domain.store_port.events import EventReader
 from aggregator.services.box_command_service import BoxCommandService
 from aggregator.services.footage.case_footage_service import CaseFootageService
+from aggregator.services.footage.hold_service import HoldService
+from aggregator.web.dashboard.forms.box_text import gap_text
 from aggregator.web.dashboard.forms.form import Form
 from aggregator.web.dashboard.html import footage_html as views
 from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
@@ -50,12 +52,14 @@ class FootageServices:
     Args:
         events: Those on the timeline.
         commands: Requests footage from boxes.
-        case_footage: Clips and holds of marked ranges.
+        case_footage: Clips of marked ranges.
+        holds: Legal holds of marked ranges.
     """
 
     events: EventReader
     commands: BoxCommandService
     case_footage: CaseFootageService
+    holds: HoldService
 
 
 class FootagePage:
@@ -80,6 +84,7 @@ class FootagePage:
     ) -> None:
         self._context, self._words = context, visitor.words
         self._reader, self._commands, self._case_footage = services.events, services.commands, services.case_footage
+        self._holds = services.holds
         within = visitor.caller.within("footage.look")
         self._frame = PageLayout(context, "/footage", visitor)
         self._cameras = {f"{it.site}/{it.box}/{it.id}": it for it in known.cameras if within.holds(it.site, it.id)}
@@ -101,7 +106,7 @@ class FootagePage:
         words = self._words
         with ui.element("main").classes("board wide"), ui.element("section"):
             with ui.element("div").classes("head"):
-                html(words["footage"], tag="h2")
+                html(words["rail.footage"], tag="h2")
             if not self._cameras:
                 html(words["footage.none"], "none", props="data-testid=no-cameras")
                 return
@@ -172,12 +177,18 @@ class FootagePage:
         zones = self._zones
         return RangeActions(
             self._case_footage, self._words, self._frame.who,
-            lambda site, box: self._context.sites.zone(site, zones.get((site, box))), self._cameras, held=self._placed,
+            lambda site, box: self._context.sites.zone(site, zones.get((site, box))), self._cameras, holds=self._holds,
+            changed=self._changed,
         )  # fmt: skip
 
-    async def _placed(self, hold: Span) -> None:
-        """A hold was placed: it stands on the line at once."""
-        self._kept = msgspec.structs.replace(self._kept, holds=(*self._kept.holds, hold))
+    async def _changed(self, hold: Span, placed: bool) -> None:
+        """A hold was placed or ended: the line shows it at once."""
+        held = list(self._kept.holds)
+        if placed:
+            held.append(hold)
+        elif hold in held:
+            held.remove(hold)
+        self._kept = msgspec.structs.replace(self._kept, holds=tuple(held))
         await self._draw()
 
     def _chosen(self) -> Camera:
@@ -262,7 +273,8 @@ class FootagePage:
         if gap is not None:
             zone = self._zone(self._chosen())
             begin, end = (datetime.fromtimestamp(it // SECOND_NS, zone) for it in (gap.from_ns, gap.to_ns))
-            text = self._words["footage.in_gap"].format(begin=f"{begin:%H:%M:%S}", end=f"{end:%H:%M:%S}", why=gap.about)
+            why = gap_text(gap.about, self._words)
+            text = self._words["footage.in_gap"].format(begin=f"{begin:%H:%M:%S}", end=f"{end:%H:%M:%S}", why=why)
             self._shot.set_content("")
             self._caption.set_content(escape(text))
             return

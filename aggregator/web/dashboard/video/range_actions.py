@@ -1,6 +1,6 @@
-"""What is done with a marked range of footage under the chosen case: clip, unredacted copy, hold; and the case's clips.
+"""What is done with a marked range of footage under the chosen case: clip, unredacted copy, hold.
 
-Each clip shows how far its box is, by itself, until it can be played.
+The case's clips and holds are listed. Each clip shows how far its box is, by itself, until it can be played.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from nicegui import ui
 from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.clip import CaseClip
 from aggregator.domain.read_models import Camera
-from aggregator.domain.site_lists.local_dates import instant
 from aggregator.services.footage.case_footage_service import CaseFootageService, Marked
+from aggregator.services.footage.hold_service import HoldService
 from aggregator.web.dashboard.forms.error_text import error_text
-from aggregator.web.dashboard.forms.form import Dialog
 from aggregator.web.dashboard.i18n.texts import Texts
 from aggregator.web.dashboard.investigation.chosen_case import Chosen
 from aggregator.web.dashboard.investigation.clip_button import clip_text
 from aggregator.web.dashboard.shell.page_layout import html
+from aggregator.web.dashboard.video.case_holds import CaseHolds, HoldPage
 from common.clock import SECOND_NS
-from common.errors import CaseError, ContractError, PaifangError
+from common.errors import CaseError, PaifangError
 from protocol.commands import Span
 
 EVERY_S = 2.0
@@ -58,12 +58,13 @@ class RangeActions:
     """The buttons and the list.
 
     Args:
-        footage: Clips and holds.
+        footage: Clips.
         words: The user's texts.
         who: The user as of now; None: the session is over.
         zone: The time zone of a site's box.
         cameras: Those of the page, by `site/box/camera`.
-        held: Called with a hold that was placed.
+        holds: The holds of cases.
+        changed: Called with a hold that was placed (True) or ended.
     """
 
     def __init__(
@@ -74,10 +75,11 @@ class RangeActions:
         zone: Callable[[str, str], ZoneInfo],
         cameras: dict[str, Camera],
         *,
-        held: Callable[[Span], Awaitable[None]],
+        holds: HoldService,
+        changed: Callable[[Span, bool], Awaitable[None]],
     ) -> None:
         self._footage, self._words, self._who = footage, words, who
-        self._zone, self._cameras, self._held = zone, cameras, held
+        self._zone, self._cameras, self._changed = zone, cameras, changed
         self._chosen, self._shown = Chosen(), list[tuple[str, str, int | None]]()
         self._hint = html("", "where", props="data-testid=range-hint")
         with ui.element("div").classes("form") as self._row:
@@ -88,6 +90,7 @@ class RangeActions:
         self._done = html("", "where", props="role=status data-testid=range-done")
         self._list = ui.element("div").classes("case-clips").props("data-testid=case-clips")
         self._film = html("", "still", props="data-testid=case-film")
+        self._case_holds = CaseHolds(holds, HoldPage(words, who, zone, cameras, self._held))
         self._timer = ui.timer(EVERY_S, self._look, active=False)
         self._row.set_visibility(False)
 
@@ -102,6 +105,7 @@ class RangeActions:
             self._film.set_content("")
             self._show([])
             await self._look()
+            await self._case_holds.show(chosen.case)
 
     def _say(self, problem: str, done: str) -> None:
         self._problem.set_content(escape(problem))
@@ -127,31 +131,11 @@ class RangeActions:
         ui.navigate.to("/releases")  # the session's case and range stand there
 
     def _ask_hold(self) -> None:
-        words, marked, camera = self._words, self._marked(), self._cameras[self._chosen.camera]
-        zone = self._zone(camera.site, camera.box)
+        self._case_holds.ask_place(self._marked(), self._cameras[self._chosen.camera])
 
-        async def place() -> None:
-            caller = await self._who()
-            if caller is None:
-                return
-            until_ns = instant(str(until.value or ""), "until", zone, end=True)
-            if until_ns is None:
-                raise ContractError("until: is missing", sentence="error.hold.until", field="until")
-            await self._footage.hold(caller, marked, until_ns, str(reason.value or ""))
-            self._say("", words["range.hold.done"])
-            await self._held(Span(*marked.span, marked.case))
-
-        dialog = Dialog(escape(words["range.hold.title"]), words, place)
-        with dialog.body:
-            begin, end = (datetime.fromtimestamp(it // SECOND_NS, zone) for it in marked.span)
-            about = f"{marked.case} · {camera.name or camera.id} · {begin:%Y-%m-%d %H:%M:%S} – {end:%H:%M:%S}"
-            html(escape(about), "where")
-            html(escape(words["range.hold.about"]), "where")
-            until = dialog.form.field("until", ui.input(words["range.hold.until"]))
-            until.props("dense outlined type=date data-testid=hold-until")
-            reason = dialog.form.field("reason", ui.input(words["range.hold.reason"]))
-            reason.props("dense outlined maxlength=200 autofocus data-testid=hold-reason")
-        dialog.open(words["range.hold.send"], "hold-send")
+    async def _held(self, hold: Span, placed: bool) -> None:
+        self._say("", self._words["range.hold.done" if placed else "hold.end.done"])
+        await self._changed(hold, placed)
 
     async def _look(self) -> None:
         """Read the case's clips again; one whose state has not changed stays as it is."""

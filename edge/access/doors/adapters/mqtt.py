@@ -93,9 +93,9 @@ class MqttBus:
         """Publish the door's unlock message."""
         settings, client = self._settings[door], self._client
         if not settings.unlock_topic:
-            raise DoorRefused(f"door '{door}' cannot be unlocked: it has no unlock_topic")
+            raise DoorRefused(f"door '{door}' cannot be unlocked: it has no unlock_topic", sentence="door.report_only")
         if client is None or not client.is_connected():
-            raise DoorLost(f"door '{door}' cannot be unlocked: not connected to the broker")
+            raise DoorLost(f"door '{door}' cannot be unlocked: not connected to the broker", sentence="broker")
         client.publish(settings.unlock_topic, settings.unlock_payload, qos=1)
 
     def outputs(self, door: str) -> Outputs:

@@ -95,7 +95,7 @@ class Webhook:
 
     def unlock(self, door: str) -> None:
         """Not supported by a webhook."""
-        raise DoorRefused(f"door '{door}' cannot be unlocked: a webhook only reports")
+        raise DoorRefused(f"door '{door}' cannot be unlocked: a webhook only reports", sentence="door.report_only")
 
     def outputs(self, door: str) -> Outputs:
         """Not supported by a webhook."""

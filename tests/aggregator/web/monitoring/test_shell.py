@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from agg_support import PASSWORD, USER, Web, add_staff, log_in
@@ -12,13 +15,15 @@ from queue_kit import FakeApi, made, until
 
 from aggregator import app
 from aggregator.domain.accounts.authorization import ROLES, Principal, Role, RoleAssignment
-from aggregator.web.dashboard.i18n.texts import TEXTS
-from aggregator.web.dashboard.shell.rail import RAILS, rail_of
+from aggregator.web.dashboard.i18n.texts import LANGUAGES, TEXTS
+from aggregator.web.dashboard.shell.rail import PAGES, RAILS, page_name, rail_of
 from aggregator.web.first_pages import FIRST_PAGE, login_address, own_page
 from common.secret import Secret
 
 HTML = {"Accept": "text/html"}
 TYPED = "guard is on the way"
+LINKS = re.compile(r'<a href="(/\w*)"[^>]*data-testid="page-\w+">(?:<svg.*?</svg><span>)?(.*?)</')
+"""To pages, in the navigation and in the account menu."""
 
 
 @pytest.mark.parametrize(
@@ -67,6 +72,29 @@ def test_every_role_has_its_first_page_and_navigation(web: Web, role: Role) -> N
     assert rail_of(Principal(name, (RoleAssignment(role),))) == list(RAILS[role])
     for path in RAILS[role]:
         assert f'href="{path}"' in page.text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_page_is_called_the_same_in_its_title_and_where_it_is_found(web: Web, language: str) -> None:
+    """In the navigation, the heading, the browser's tab, the account menu and the list of Ctrl+K."""
+    headers = HTML | {"Accept-Language": language}
+    with web.logged_in() as client:
+        for path in PAGES:
+            text = html.unescape(client.get(path, headers=headers).text)
+            data = re.search(r'<script type="application/json" id="shell-data">(.*?)</script>', text)
+            heading = re.search(r"<h1>(.*?)</h1>", text)
+            assert data, path
+            assert heading, path
+            found = {it["path"]: it["name"] for it in json.loads(data[1])["pages"]}
+            found |= dict(LINKS.findall(text))
+            assert found[path] == heading[1] == page_name(path, TEXTS[language])
+            assert f"<title>{TEXTS[language]['title']} · {heading[1]}</title>" in text
+
+
+def test_the_document_of_the_screens_calls_the_pages_as_the_dashboard_does() -> None:
+    text = (Path(__file__).parents[4] / "docs" / "operating" / "screens.md").read_text(encoding="utf-8")
+    found = re.findall(r"^## (.*)$\n\n.*`(/\w*)`\.$", text, re.MULTILINE)
+    assert {path: name for name, path in found} == {path: page_name(path, TEXTS["en"]) for path in PAGES}
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", TEXTS["en"]), ("zh-CN", TEXTS["zh-CN"])])

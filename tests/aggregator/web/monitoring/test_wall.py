@@ -7,8 +7,10 @@ import re
 
 import pytest
 from agg_support import USER, Web, log_in
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from queue_kit import FakeApi
+
+from protocol.problems import close_code
 
 SOCKET_JS = """
 window.sockets = [];
@@ -122,6 +124,30 @@ def test_ux_06_a_stream_that_breaks_says_why_and_is_asked_for_again(wall: Page) 
     wall.evaluate("sockets[1].onclose({code: 4404, reason: ''})")
     wall.wait_for_timeout(1_300)
     assert wall.evaluate("sockets.length") == 2, "nobody asks for what was stopped"
+
+
+def test_a_chinese_wall_says_in_chinese_why_there_is_no_picture(web: Web, browser: Browser) -> None:
+    with browser.new_context(locale="zh-CN") as context:
+        page = context.new_page()
+        FakeApi().install(page)
+        lost = camera(2, "lost") | {"problem_code": "source.silent"}
+        page.route("**/api/places", lambda route: route.fulfill(json={"places": [camera(1), lost]}))
+        page.route("**/api/stills/**", answer_still)
+        page.route("**/api/places/alerts", lambda route: route.fulfill(json={"places": []}))
+        page.add_init_script(SOCKET_JS)
+        log_in(web, page, USER, path="/live")
+        tiles = page.get_by_test_id("tile")
+        expect(tiles.nth(1).get_by_test_id("live-told")).to_contain_text("摄像头没有送来画面。")
+        expect(tiles.nth(1)).not_to_contain_text("timeout")
+        tiles.nth(0).get_by_test_id("live-start").click()
+        page.wait_for_function("sockets.length === 1")
+        code = close_code("source.login")
+        page.evaluate(f"sockets[0].onclose({{code: {code}, reason: '10.0.0.7: wrong password'}})")
+        told = tiles.nth(0).get_by_test_id("live-told")
+        expect(told).to_contain_text("无画面：摄像头用户名或密码错误。")
+        page.wait_for_function("sockets.length === 2")
+        page.evaluate("sockets[1].onclose({code: 4404, reason: 'of an older box'})")
+        expect(told).to_contain_text("边缘盒未发送画面。")
 
 
 def test_a_view_that_is_refused_is_not_asked_for_again(wall: Page) -> None:

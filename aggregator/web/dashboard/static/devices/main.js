@@ -1,6 +1,7 @@
 // Devices, those with problems first. Read again every ten seconds while the page is in sight.
 
 import { get, may } from "../shell/api.js";
+import { boxText } from "../shell/box_words.js";
 import { h } from "../shell/dom.js";
 import { scope, siteName } from "../shell/scope.js";
 import { counted, data, has, t } from "../shell/texts.js";
@@ -24,7 +25,7 @@ const stateName = it => {
 const bad = it => (it.kind === "gate" ? !it.online : RANK.includes(it.state) && it.state !== "starting");
 
 function place(it) {
-  const reason = it.problem || (it.online ? "" : t("shell.box.offline"));
+  const reason = boxText(it.problem, it.problem_code) || (it.online ? "" : t("shell.box.offline"));
   const since = it.since ? t("shell.since", { time: whenZone(it.since, it.time_zone) }) : "";
   const help = `shell.help.${it.state}`;
   return h("div", { class: `device ${bad(it) ? "bad" : ""}`, test: "camera-row" },

@@ -1,6 +1,7 @@
 // Plays footage: the slider follows the picture, and the page gets the moment at which it ended.
 
 import { dateTime } from "../shell/clock.js";
+import { closedText } from "../shell/box_words.js";
 import { Player } from "../live/player.js";
 
 const EVERY_MS = 250, DISTANCE = { far_s: 2.5, near_s: 0.8 };
@@ -21,7 +22,7 @@ function start(place, span) {
   stop();
   const state = at("live-told"), { from_ms, to_ms, reason } = span;
   const player = new Player(at("live-video"), place, (code, problem) => {
-    state.textContent = problem || state.dataset.ended;
+    state.textContent = closedText(code, problem) || state.dataset.ended;
     stop();
   }, { route: "play", question: { from_ms, to_ms, reason }, ...DISTANCE });
   const own = view = { player, span, shown_ms: 0, timer: setInterval(() => show(own, state), EVERY_MS) };

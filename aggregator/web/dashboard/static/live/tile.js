@@ -2,6 +2,7 @@
 // No picture has a reason in words; a stream that breaks is asked for again.
 
 import { sessionEnded } from "../shell/api.js";
+import { boxText, closedText } from "../shell/box_words.js";
 import { momentText } from "../shell/clock.js";
 import { h } from "../shell/dom.js";
 import { counted, data, has, t } from "../shell/texts.js";
@@ -91,7 +92,7 @@ export class Tile {
     this.#label();
     this.element.classList.toggle("broken", BROKEN.includes(state));
     if (!state || state === "up" || !has(`camera.state.${state}`)) this.say(t("wall.idle"));
-    else this.say([t("wall.state", { state: t(`camera.state.${state}`) }), this.#since(), this.camera.problem].filter(Boolean).join(" · "));
+    else this.say([t("wall.state", { state: t(`camera.state.${state}`) }), this.#since(), boxText(this.camera.problem, this.camera.problem_code)].filter(Boolean).join(" · "));
   }
 
   // What the box reports of the camera now.
@@ -150,7 +151,8 @@ export class Tile {
       return this.say(t("shell.error.forbidden"));
     }
     const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#tries++);
-    const why = data.language === "en" && reason ? reason.replace(/\.?$/, ".") : t("wall.away");
+    const told = closedText(code, reason);
+    const why = told && (data.language === "en" || told !== reason) ? told.replace(/[.。]?$/, data.language === "en" ? "." : "。") : t("wall.away");
     this.say(t("wall.again", { reason: why, seconds: Math.round(pause / 1000) }));
     this.#again = setTimeout(() => this.#open(), pause);
     return undefined;

@@ -45,8 +45,10 @@ def filled(path: str, word: str) -> str:
 
 
 def ask(client: httpx2.Client, method: str, path: str, body: bytes = b"", kind: str = "application/json") -> int:
-    """The status; the body is left alone, because a stream of events has no end."""
+    """The status; a body without a length is left alone, because a stream of events has no end."""
     with client.stream(method, path, content=body, headers={"Content-Type": kind}) as answer:
+        if "Content-Length" in answer.headers:
+            answer.read()  # the connection can be used again
         return answer.status_code
 
 

@@ -21,6 +21,7 @@ from aggregator.ingest.alert_decider import AlertDecider
 from aggregator.ingest.alert_engine import AlertEngine
 from aggregator.ingest.message_validator import InvalidMessage, StatusReceived, Verdict
 from aggregator.ingest.quiet.quiet_engine import QuietEngine, QuietPlaces
+from aggregator.ingest.state_watch import StateWatch
 from aggregator.messaging.mqtt_client import InboundMessage
 from aggregator.messaging.outbound_queue import ReplyReceived
 from common import logging_setup
@@ -51,6 +52,7 @@ class BatchResult:
     quarantined: int = 0
     boxes: set[BoxKey] = field(default_factory=set, init=False)
     statuses: int = field(default=0, init=False)
+    states: set[str] = field(default_factory=set, init=False)
     replies: list[ReplyReceived] = field(default_factory=list, init=False)
     passages: bool = field(default=False, init=False)
 
@@ -63,6 +65,7 @@ class BatchResult:
         self.quarantined += other.quarantined
         self.boxes |= other.boxes
         self.statuses += other.statuses
+        self.states |= other.states
         self.replies += other.replies
         self.passages |= other.passages
 
@@ -94,6 +97,7 @@ class BatchProcessor:
         self._clock = clock
         self._engine = AlertEngine(store, new_id, rules)
         self._quiet = QuietEngine(store, self._engine, places)
+        self._states = StateWatch()
         self._turn_ns: int | None = None
         self._positions: dict[tuple[str, str, str], Position] | None = None
         self._epochs: dict[BoxKey, str] = {}
@@ -304,6 +308,7 @@ class BatchProcessor:
             _log.warning("quarantined", count=len(batch.quarantine), topic=first.topic, reason=first.reason)
         outcome.alerts, outcome.effects = self._engine.changed, self._engine.effects
         outcome.quarantined, outcome.statuses = len(batch.quarantine), len(batch.statuses)
+        outcome.states = self._states.changed(batch.statuses)
         outcome.boxes = {(it.site, it.box) for it in batch.positions}
         return outcome
 

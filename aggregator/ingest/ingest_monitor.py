@@ -43,6 +43,7 @@ class IngestMonitor:
                 boxes=outcome.statuses > 0,
                 quarantine=outcome.quarantined > 0,
                 passages=outcome.passages,
+                states=outcome.states,
             )
         )
 

@@ -19,7 +19,7 @@ PAUSE_S = 0.05
 class ChangeSet:
     """What has changed since the last round: alerts by id (newest state), statuses, the quarantine, gates and doors.
 
-    `clips` are ids of alerts whose clip has come.
+    `clips` are ids of alerts whose clip has come, `states` sites in which a device has another state.
     """
 
     alerts: dict[str, Alert] = field(default_factory=dict)
@@ -27,6 +27,7 @@ class ChangeSet:
     quarantine: bool = False
     passages: bool = False
     clips: set[str] = field(default_factory=set)
+    states: set[str] = field(default_factory=set)
 
     def joined(self, newer: ChangeSet) -> ChangeSet:
         """This and what has changed since."""
@@ -36,6 +37,7 @@ class ChangeSet:
             self.quarantine or newer.quarantine,
             self.passages or newer.passages,
             self.clips | newer.clips,
+            self.states | newer.states,
         )
 
 
@@ -77,6 +79,7 @@ class ChangeFeed:
             self._pending.quarantine |= update.quarantine
             self._pending.passages |= update.passages
             self._pending.clips |= update.clips
+            self._pending.states |= update.states
             loop = self._loop
             if loop is None:  # no event loop, so no subscribers
                 self._pending = ChangeSet()
@@ -92,7 +95,7 @@ class ChangeFeed:
     def _round(self) -> None:
         with self._lock:
             update, self._pending = self._pending, ChangeSet()
-            if not (update.alerts or update.boxes or update.quarantine or update.passages or update.clips):
+            if update == ChangeSet():
                 self._scheduled = False
                 return
         for listener in list(self._listeners.values()):

@@ -37,9 +37,11 @@ class FakeMap:
 
     Attributes:
         counts: What `GET /api/places/alerts` says.
+        places: What `GET /api/places` says.
     """
 
     counts: list[dict[str, Any]] = field(default_factory=list)
+    places: list[dict[str, Any]] = field(default_factory=lambda: list(PLACES))
 
     def install(self, page: Page) -> None:
         """Answer the requests of the map; other pages know their own places."""
@@ -47,7 +49,7 @@ class FakeMap:
         def answer(route: Route, content: dict[str, Any]) -> None:
             route.fulfill(json=content) if page.url.split("?")[0].endswith(("/map", "/overview")) else route.fallback()
 
-        page.route("**/api/places", lambda route: answer(route, {"places": PLACES}))
+        page.route("**/api/places", lambda route: answer(route, {"places": self.places}))
         page.route("**/api/boxes", lambda route: answer(route, {"boxes": []}))
         page.route("**/api/places/alerts", lambda route: route.fulfill(json={"places": self.counts}))
         page.route("**/api/plans", self._plans)

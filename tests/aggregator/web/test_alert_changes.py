@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -306,6 +307,33 @@ def test_a_heartbeat_comes_without_changes(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(changes, "HEARTBEAT_S", 0.0)
     played(work)
+
+
+def test_other_states_of_devices_name_the_sites_that_a_client_may_see() -> None:
+    async def follow() -> None:
+        rig = Rig()
+        rig.feed.publish(ChangeSet(states={"before"}))
+        await asyncio.sleep(0)
+        guard = Principal("guo", (RoleAssignment("guard"),))
+        clients = [Client(rig, it) for it in (EVERYTHING, VILLAGE, guard)]
+        await clients[0].until(lambda: bool(clients[0].events))
+        rig.feed.publish(ChangeSet(states={"village", "harbour"}))
+        rig.feed.publish(ChangeSet(states={"mill"}))
+        await clients[0].until(lambda: "mill" in "".join(clients[0].chunks))
+        rig.feed.publish(ChangeSet(states={"village"}))
+        await clients[1].until(lambda: "".join(clients[1].chunks).count("village") == 2)
+        await rig.change(alert(1))
+        await clients[2].until(lambda: clients[2].alerts == ["a-1"])
+        told = [[it["data"] for it in one.events if it.get("event") == "places"] for one in clients]
+        assert "before" not in str(told)
+        assert {"harbour", "mill"} <= set(re.findall(r"\w+", str(told[0])))
+        assert set(told[1]) == {'{"sites":["village"]}'}
+        assert told[2] == [], "guards do not see devices"
+        for one in clients:
+            one.gone.set()
+            await one.task
+
+    run_apart(follow())
 
 
 def test_a_clip_that_has_come_is_a_change_for_those_who_may_see_it() -> None:

@@ -23,6 +23,7 @@ from agg_support import (
 
 from aggregator.web.api.alerts import changes
 from common.clock import SystemClock
+from protocol.receipts import BoxStatus, CameraState, CameraStatus, encode
 
 
 @contextlib.contextmanager
@@ -56,6 +57,42 @@ def test_an_alert_reaches_the_stream_of_a_running_aggregator(web: Web) -> None:
             assert (taken["acknowledgement"], taken["acknowledged_by"]) == ("acknowledged", USER)
             listed = client.get("/api/alerts?site=sse").json()
             assert listed["alerts"] == [taken]
+    finally:
+        sender.close()
+
+
+def test_the_state_of_a_camera_reaches_the_stream_once(web: Web) -> None:
+    sender = Sender(web.broker_port, web.account, "sse-states", site="sse-states")
+
+    def report(state: CameraState, fps: float) -> None:
+        status = BoxStatus(online=True, epoch="ab12", cameras=[CameraStatus(id="cam", state=state, fps=fps)])
+        sender.raw(encode(status), sender.topics.status)
+
+    def told(found: Iterator[str]) -> int:
+        """How often the site is named before the alert of the end."""
+        count = 0
+        for line in found:
+            count += line == 'data: {"sites":["sse-states"]}'
+            if line.startswith("data: ") and any(
+                it["site"] == "sse-states" for it in json.loads(line[6:]).get("alerts", [])
+            ):
+                return count
+        raise AssertionError("the stream has ended")
+
+    try:
+        report("up", 12.0)
+        wait_until(lambda: any(it.site == "sse-states" for it in web.parts.core.reader.cameras()))
+        with web.logged_in() as client, lines(client) as found:
+            next(found)
+            for fps in (11.0, 13.0):
+                report("up", fps)
+            report("covered", 12.0)
+            wait_until(
+                lambda: {it.state for it in web.parts.core.reader.cameras() if it.site == "sse-states"} == {"covered"}
+            )
+            now_ns = SystemClock().wall_ns()
+            sender.send(event(1, entered("z"), time_ns=now_ns, box="sse-states", site="sse-states", number=91_003))
+            assert told(found) == 1
     finally:
         sender.close()
 

@@ -67,13 +67,20 @@ class AlertChangeLog:
         changes: The change feed.
         responses: Shows alerts.
         epoch: Tells this log from that of an earlier start.
+
+    Attributes:
+        number: Of the newest change of an alert.
+        counted: How often the open alerts were counted.
+        placed: How often states of devices have changed.
+        sites: Site → `placed` when a state last changed there.
     """
 
     def __init__(self, changes: ChangeFeed, responses: AlertResponses, epoch: str) -> None:
         self._responses, self.epoch = responses, epoch
         self.number, self._first = 0, 0
         self.counts: OpenCounts = {}
-        self.counted = 0
+        self.counted = self.placed = 0
+        self.sites: dict[str, int] = {}
         self._log: deque[Change] = deque()
         self._alerts: dict[str, Alert] = {}
         self._clips: set[str] = set()
@@ -92,9 +99,9 @@ class AlertChangeLog:
             found.setdefault(change.alert.id, change)
         return list(reversed(found.values()))
 
-    async def wait(self, number: int, counted: int, timeout_s: float) -> None:
-        """Until there is a newer change or count, at most for a time."""
-        if (number, counted) == (self.number, self.counted):
+    async def wait(self, number: int, counted: int, timeout_s: float, placed: int) -> None:
+        """Until there is a newer change, count or state of a device, at most for a time."""
+        if (number, counted, placed) == (self.number, self.counted, self.placed):
             news = self._news
             try:
                 async with asyncio.timeout(timeout_s):
@@ -111,7 +118,15 @@ class AlertChangeLog:
         if not self.counted:
             self._tell([], await asyncio.to_thread(self._responses.reader.open_counts))
 
+    def states_since(self, placed: int) -> list[str]:
+        """The sites in which devices have changed their states since a number."""
+        return sorted(site for site, number in self.sites.items() if number > placed)
+
     def _take(self, update: ChangeSet) -> None:
+        if update.states:
+            self.placed += 1
+            self.sites |= dict.fromkeys(update.states, self.placed)
+            self._wake()
         if not (update.alerts or update.clips):
             return
         self._alerts |= update.alerts
@@ -171,6 +186,9 @@ class AlertChangeLog:
         while self._log and (len(self._log) > MOST_KEPT or now_s - self._log[0].at_s > KEPT_S):
             self._first = self._log.popleft().number
         self.counts, self.counted = counts, self.counted + 1
+        self._wake()
+
+    def _wake(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
 

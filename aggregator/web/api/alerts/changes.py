@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
@@ -57,21 +58,29 @@ class AlertStream(EventStream):
         await self._follow()
 
     async def _follow(self) -> None:
-        number, counted = await self._start(), -1
+        number, counted, placed = await self._start(), -1, self._log.placed
         while (caller := await self._who()) is not None:
             changes = self._log.since(number)
             if changes is None:
                 await self._reset()
                 return
             shown = _shown(changes, caller)
+            placed = await self._states(placed, caller)
             if shown or counted != self._log.counted:
                 number, counted = self._log.number, self._log.counted
                 await self.put(self._event(number, shown, caller))
             else:
                 number = self._log.number
                 await self.put(":\n\n")
-            await self._log.wait(number, counted, HEARTBEAT_S)
+            await self._log.wait(number, counted, HEARTBEAT_S, placed)
             await asyncio.sleep(PAUSE_S)
+
+    async def _states(self, placed: int, caller: Principal) -> int:
+        """Say at which sites devices have other states than at `placed`; the number to go on after."""
+        now, within = self._log.placed, caller.within("places.see")
+        if sites := [it for it in self._log.states_since(placed) if within.touches(it)]:
+            await self.put(f'event: places\ndata: {{"sites":{json.dumps(sites)}}}\n\n')
+        return now
 
     async def _start(self) -> int:
         """The number to go on after; a place that is not known gets a reset."""
@@ -127,10 +136,13 @@ def add(app: FastAPI, log: AlertChangeLog, authenticator: Authenticator) -> None
 
     @app.get(
         "/api/alerts/changes", tags=TAGS, response_class=Response,
-        responses=content("text/event-stream", "Events with `{alerts, counts}`, and `reset`.") | errors(429),
+        responses=content("text/event-stream", "Events with `{alerts, counts}`, `places` and `reset`.") | errors(429),
     )  # fmt: skip
     async def follow_alerts(request: Request, caller: Who) -> Response:
         """Changes of alerts as server-sent events: `id` rises, `data` holds the changed alerts and the counts.
+
+        The event `places` names the sites in which a camera, door or box has another state than before, of those that
+        the caller may see: read `/api/places` again.
 
         Send `Last-Event-ID` to go on after an event. The event `reset` says that this place is not kept: read the
         alerts again. A comment comes every 15 seconds at least.

@@ -10,7 +10,7 @@ import cv2
 import httpx2
 import numpy as np
 from agg_support import Web, add_staff, log_in, wait_until
-from map_kit import FakeMap, place
+from map_kit import PLACES, FakeMap, place
 from playwright.sync_api import Page, Route, expect
 from queue_kit import FakeApi, made
 
@@ -37,6 +37,10 @@ def test_the_map_shows_states_in_words_and_leads_to_the_alerts_of_a_device(web: 
     expect(symbol).to_be_visible()
     expect(page.get_by_test_id("map-summary")).to_have_text("3 need attention")
     expect(page.get_by_test_id("map-edit")).to_be_hidden()
+    fake.places[0] = place("camera", "Forecourt", "covered")
+    page.evaluate("""feed.heard.places({data: '{"sites":["village"]}'})""")
+    expect(row.filter(has_text="Forecourt")).to_contain_text("covered")
+    fake.places[0] = PLACES[0]
     fake.count("forecourt", critical=1)
     api.push(page, made(1, "critical"))
     changed = page.get_by_test_id("map-canvas").get_by_role("button", name=re.compile(r"Forecourt: .*Critical"))

@@ -1,13 +1,14 @@
-// Devices, those with problems first. Read again every ten seconds while the page is in sight.
+// Devices, those with problems first. Read again when one has another state, and every ten seconds for
+// the numbers of the boxes, while the page is in sight.
 
 import { get, may } from "../shell/api.js";
 import { boxText } from "../shell/box_words.js";
 import { h } from "../shell/dom.js";
+import { OFTEN_MS, onStates } from "../shell/feed.js";
 import { scope, siteName } from "../shell/scope.js";
 import { counted, data, has, t } from "../shell/texts.js";
 import { whenZone } from "../queue/words.js";
 
-const EVERY_MS = 10000;
 const RANK = ["forced", "lost", "offline", "refused", "covered", "frozen", "held", "moved", "defocused", "unknown", "starting"];
 const main = document.querySelector("main");
 const summary = h("p", { class: "where", role: "status", test: "device-summary" });
@@ -68,6 +69,6 @@ async function read() {
 
 addEventListener("paifang:scope", read);
 addEventListener("paifang:back", read);
-setInterval(read, EVERY_MS);
+onStates(read, OFTEN_MS);
 document.addEventListener("visibilitychange", read);
 await read();

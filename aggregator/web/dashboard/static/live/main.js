@@ -2,6 +2,7 @@
 
 import { get, may } from "../shell/api.js";
 import { h } from "../shell/dom.js";
+import { onStates } from "../shell/feed.js";
 import { knownPlaces, scope, setQuery } from "../shell/scope.js";
 import { t } from "../shell/texts.js";
 import { arranged, forget, inOrder, placeOf, swap } from "./arrangement.js";
@@ -151,6 +152,6 @@ function soon() {
 
 addEventListener("paifang:changes", soon);
 addEventListener("paifang:reset", soon);
-setInterval(refresh, STILL_MS);
+onStates(refresh, STILL_MS);
 addEventListener("pagehide", () => tiles.forEach(it => it.stop()));
 await read();

@@ -1,8 +1,9 @@
-// Changes of alerts, as the server sends them. One connection for a page; it is opened again when it breaks.
+// Changes of alerts and of the states of devices, as the server sends them. One connection for a page; it is opened again when it breaks.
 
 import { get, may } from "./api.js";
 
-const AGAIN_MS = 3000;
+export const OFTEN_MS = 10000;
+const AGAIN_MS = 3000, SOON_MS = 500, SELDOM_MS = 60000;
 let source = null, timer = 0;
 
 function open() {
@@ -19,6 +20,9 @@ function open() {
     dispatchEvent(new CustomEvent("paifang:changes", { detail: JSON.parse(event.data) }));
   };
   source.addEventListener("reset", () => dispatchEvent(new CustomEvent("paifang:reset")));
+  source.addEventListener("places", event => {
+    dispatchEvent(new CustomEvent("paifang:places", { detail: JSON.parse(event.data) }));
+  });
   source.onerror = () => {
     broken = true;
     dispatchEvent(new CustomEvent("paifang:feed-lost"));
@@ -35,6 +39,18 @@ function again() {
 function reopen() {
   open();
   dispatchEvent(new CustomEvent("paifang:reset"));
+}
+
+// Calls `read` soon after a device has changed its state, and every `seldom_ms` in case a message was lost. Who does not
+// see alerts has no connection and reads every ten seconds.
+export function onStates(read, seldom_ms = SELDOM_MS) {
+  let waits = 0;
+  const now = () => {
+    waits = 0;
+    if (!document.hidden) read();
+  };
+  addEventListener("paifang:places", () => (waits ||= setTimeout(now, SOON_MS)));
+  setInterval(now, may.see ? seldom_ms : OFTEN_MS);
 }
 
 // A page in the background that shows no alerts gives its connection back: a browser has six for a server.

@@ -2,6 +2,7 @@
 
 import { may } from "../../shell/api.js";
 import { h } from "../../shell/dom.js";
+import { onStates } from "../../shell/feed.js";
 import { scope, setQuery, siteName } from "../../shell/scope.js";
 import { counted, data, t } from "../../shell/texts.js";
 import { viewSwitch } from "../switch.js";
@@ -11,7 +12,7 @@ import { Editor, told } from "./editor.js";
 import { leadsTo, showList } from "./list.js";
 import { Position } from "./position.js";
 
-const EVERY_MS = 10000, SOON_MS = 1000, SITES = "*";
+const SOON_MS = 1000, SITES = "*";
 const main = document.querySelector("main"), devices = new Devices();
 let targets = [], current = null, drawn = "", offered = "", timer = 0;
 
@@ -155,5 +156,5 @@ addEventListener("paifang:scope", () => {
   read();
 });
 document.addEventListener("visibilitychange", () => document.hidden || read());
-setInterval(() => document.hidden || read(), EVERY_MS);
+onStates(read);
 await read();

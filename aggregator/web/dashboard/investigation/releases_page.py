@@ -116,11 +116,12 @@ class ReleasesPage:
                 html(words["rail.releases"], tag="h2")
             if self._visitor.caller.may("release.ask"):
                 await self._form()
-            self._state = ui.select(
-                {"": words["release.all"]} | {it: words[f"release.{it}"] for it in STATES},
-                value="", label=words["release.state"], on_change=self._newest,
-            )  # fmt: skip
-            self._state.props("dense outlined data-testid=release-state").classes("choice")
+            with ui.element("div").classes("form"):
+                self._state = ui.select(
+                    {"": words["release.all"]} | {it: words[f"release.{it}"] for it in STATES},
+                    value="", label=words["release.state"], on_change=self._newest,
+                )  # fmt: skip
+                self._state.props("dense outlined data-testid=release-state")
             self._list = ui.element("div").classes("cards").props("data-testid=releases")
             with ui.element("div").classes("acts"):
                 self._first = html(escape(words["release.newest"]), "", "button", "type=button")

@@ -193,7 +193,7 @@ def test_a_hold_is_placed_listed_and_keeps_from_erasing(box: Path, run: Run) -> 
     assert "no such hold" in run("end-hold", box, "--hold", "../x", "--by", "chief", "--reason", "handed over")[2]
     assert "--reason" in run("end-hold", box, "--hold", number, "--by", "chief", "--reason", " ")[2]
     assert run("end-hold", box, "--hold", number, "--by", "chief", "--reason", "handed over")[0] == 0
-    assert [it.data.change for it in left(box) if isinstance(it.data, FootageHeld)] == ["placed", "ended_early"]
+    assert [it.data.change for it in left(box) if isinstance(it.data, FootageHeld)] == ["ended_early"]
     assert run("erase", box, "--camera", "cam-1", "--day", day, "--reason", "asked")[0] == 0
 
 

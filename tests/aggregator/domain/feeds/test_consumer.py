@@ -145,7 +145,7 @@ def test_nothing_that_identifies_leaves_with_an_event() -> None:
 
 def test_every_field_of_every_kind_of_event_is_shared_or_kept_on_purpose() -> None:
     fields = {field.encode_name for data in KINDS.values() for field in msgspec.structs.fields(data)}
-    kept = {"track", "credential", "reason", "vehicle", "entry", "by", "cause", "sequences"}
+    kept = {"track", "credential", "reason", "vehicle", "entry", "by", "cause", "sequences", "change"}
     assert fields == SHARED | kept
     assert SHARED & kept == set()
 

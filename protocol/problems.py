@@ -111,7 +111,7 @@ def code_from_close(number: int) -> str:
 def door_reason(reason: str) -> str:
     """The code of a reason in an event of a door; empty where it is none of ours.
 
-    >>> door_reason("revoked:01a0"), door_reason("refused: wrong signature"), door_reason("The dog ate it")
+    >>> door_reason("revoked:01a0"), door_reason("refused: wrong signature"), door_reason("some other text")
     ('revoked', 'refused', '')
     """
     return DOOR_REASONS.get(reason) or DOOR_REASONS.get(reason.partition(":")[0], "")

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Hashable, Iterable
 
 from aggregator.domain.read_models import StatusSeen
 from protocol.receipts import BoxStatus
 
+MOST_BOXES = 10_000
+"""Boxes whose states are kept, the latest ones: whoever has the boxes' account can name any number of boxes."""
+
 
 class StateWatch:
-    """Compares each status with the one before. Belongs to the writer's thread."""
+    """Compares each status with the one before. Belongs to the writer's thread.
 
-    def __init__(self) -> None:
-        self._before: dict[tuple[str, str], Hashable] = {}
+    Args:
+        most: So many boxes are kept; a further one takes the place of the one that was silent longest.
+    """
+
+    def __init__(self, most: int = MOST_BOXES) -> None:
+        self._most, self._before = most, OrderedDict[tuple[str, str], int]()
 
     def changed(self, statuses: Iterable[StatusSeen]) -> set[str]:
         """The sites in which something changed that pages show as the state of a device."""
         sites = set[str]()
         for seen in statuses:
-            box, states = (seen.site, seen.box), states_of(seen.status)
+            box, states = (seen.site, seen.box), hash(states_of(seen.status))
             if self._before.get(box) != states:
                 self._before[box] = states
                 sites.add(seen.site)
+            self._before.move_to_end(box)
+            if len(self._before) > self._most:
+                self._before.popitem(last=False)
         return sites
 
 

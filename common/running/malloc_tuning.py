@@ -6,8 +6,7 @@ such a process grew to 790 MB on one clip, and to less than half of it with a fi
 
 It also gives each thread a heap of its own, up to eight for each core, and keeps what is free in one of them from all
 others. A box has some forty threads: with two heaps for all of them it needs 600 MB instead of 1.2 GB.
-An aggregator has as many: a third of its memory lay in fifteen heaps, which went on growing for the half hour that was
-measured.
+An aggregator has as many threads.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def camera_status(camera: CameraWorker, settings: CameraSettings) -> CameraStatu
     return CameraStatus(
         id=camera.id, name=settings.name or camera.id, state=_state(camera), fps=camera.rate.fps, watch=settings.watch,
         since=to_rfc3339(lost_ns) if lost_ns is not None else "", problem=camera.problem[:MOST_PROBLEM],
-        code=camera.code,        width=width, height=height,
+        code=camera.code, width=width, height=height,
     )  # fmt: skip
 
 

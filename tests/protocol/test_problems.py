@@ -122,3 +122,18 @@ def test_boxes_and_aggregators_of_other_versions_understand_each_other() -> None
     assert decode_reply(encode(Reply(id="x", done=False, problem="no", code="footage.none"))).code == "footage.none"
     assert b"code" not in encode(Reply(id="x", done=True))
     assert CameraStatus(id="cam").code == ""
+
+
+def test_close_codes_keep_their_numbers() -> None:
+    """Boxes and aggregators of other versions know them: a new code goes to the end of the list."""
+    known = {
+        "failed": 4500,
+        "source.login": 4504,
+        "footage.none": 4509,
+        "door": 4521,
+        "gate.relay": 4527,
+        "jobs.full": 4530,
+        "box.stopping": 4541,
+        "keys": 4548,
+    }
+    assert {it: close_code(it) for it in known} == known

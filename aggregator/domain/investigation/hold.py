@@ -32,7 +32,7 @@ TRANSITIONS: Mapping[tuple[State, Transition], State] = {
     ("ending", "confirm"): "ended",
     ("ending", "refuse"): "placed",
 }
-"""(state, deed) → state. What is not here cannot be."""
+"""(state, transition) → state. Other transitions are refused."""
 PROBLEM = 400
 
 

@@ -39,7 +39,7 @@ TRANSITIONS: Mapping[tuple[State, Transition], State] = {
     ("fetched", "fetch"): "fetched",
     ("fetched", "lapse"): "fetched",
 }
-"""(state, deed) → state. What is not here cannot be."""
+"""(state, transition) → state. Other transitions are refused."""
 UNDECIDED_NS, MAKING_NS, READY_NS = 7 * DAY_NS, DAY_NS, 2 * DAY_NS
 """How long a request waits for a decision, an approved one for its box, and a copy for its requester."""
 FETCHES, FETCHING_NS = 3, 900 * SECOND_NS

@@ -40,3 +40,11 @@ def test_a_change_is_told_once(changed: dict[str, object], counts: bool) -> None
     assert watch.changed([seen(STATUS)]) == set()
     assert watch.changed([seen(other), seen(STATUS, "harbour")]) == ({"village"} if counts else set())
     assert watch.changed([seen(other)]) == set()
+
+
+def test_of_any_number_of_boxes_the_latest_are_kept() -> None:
+    watch = StateWatch(most=2)
+    sites = ["a", "b", "a", "c"]
+    assert [bool(watch.changed([seen(STATUS, it)])) for it in sites] == [True, True, False, True]
+    assert watch.changed([seen(STATUS, "a"), seen(STATUS, "c")]) == set()
+    assert watch.changed([seen(STATUS, "b")]) == {"b"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, Delete, Update, bindparam, func, insert, select
 
 from aggregator.domain.audit import audit_entry, merkle_tree
 from aggregator.domain.audit.audit_entry import AuditEntry
@@ -20,6 +20,19 @@ _NODE = select(record_nodes.c.hash).where(
 )
 _SIZE = select(func.coalesce(func.max(record.c.number), 0))
 _MAX = (1 << 63) - 1
+
+
+def change_one(db: Connection, change: Update | Delete, entry: AuditEntry | None) -> bool:
+    """Change or remove one row together with its audit entry; within a transaction.
+
+    Returns:
+        Whether there was a row; without one there is no entry either.
+    """
+    if db.execute(change).rowcount != 1:
+        return False
+    if entry is not None:
+        append(db, [entry])
+    return True
 
 
 def append(db: Connection, entries: Iterable[AuditEntry]) -> None:

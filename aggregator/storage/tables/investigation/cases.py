@@ -31,10 +31,7 @@ def put(db: Connection, case: Case, entry: AuditEntry) -> None:
 def close(db: Connection, entry: AuditEntry) -> bool:
     """Close the entry's case; False where it is not open. Within a transaction."""
     still_open = update(cases).where(cases.c.id == entry.case, cases.c.closed_ns.is_(None))
-    if db.execute(still_open.values(closed_by=entry.who, closed_ns=entry.time_ns)).rowcount != 1:
-        return False
-    audit.append(db, [entry])
-    return True
+    return audit.change_one(db, still_open.values(closed_by=entry.who, closed_ns=entry.time_ns), entry)
 
 
 def one(db: Connection, case_id: str) -> Case | None:

@@ -24,11 +24,7 @@ def change(db: Connection, change: Change) -> bool:
     """Change a hold that is still what it was; False where it is not. Within a transaction."""
     before, after = change.before, {name: getattr(change.after, name) for name in CHANGING}
     same = (holds.c.id == before.id, holds.c.state == before.state, holds.c.ended_ns == before.ended_ns)
-    if db.execute(update(holds).where(*same).values(after)).rowcount != 1:
-        return False
-    if change.entry is not None:
-        audit.append(db, [change.entry])
-    return True
+    return audit.change_one(db, update(holds).where(*same).values(after), change.entry)
 
 
 def one(db: Connection, hold_id: str) -> Hold | None:

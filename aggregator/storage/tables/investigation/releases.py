@@ -28,11 +28,7 @@ def change(db: Connection, change: Change) -> bool:
     """Change a release that is still what it was; False where it is not. Within a transaction."""
     before, after = change.before, {name: getattr(change.after, name) for name in CHANGING}
     same = (releases.c.id == before.id, releases.c.state == before.state, releases.c.step == before.step)
-    if db.execute(update(releases).where(*same).values(after)).rowcount != 1:
-        return False
-    if change.act is not None:
-        audit.append(db, [change.act])
-    return True
+    return audit.change_one(db, update(releases).where(*same).values(after), change.act)
 
 
 def one(db: Connection, release_id: str) -> Release | None:

@@ -53,19 +53,13 @@ def place_symbols(db: Connection, wanted: FloorPlan, entry: AuditEntry) -> bool:
         floor_plans.c.area == wanted.area,
         floor_plans.c.version == wanted.version - 1,
     )
-    if db.execute(update(floor_plans).where(*before).values(symbols=_encoded(wanted), **values)).rowcount != 1:
-        return False
-    audit.append(db, [entry])
-    return True
+    return audit.change_one(db, update(floor_plans).where(*before).values(symbols=_encoded(wanted), **values), entry)
 
 
 def remove(db: Connection, site: str, area: str, entry: AuditEntry) -> bool:
     """Delete a plan; False where there is none. Within a transaction."""
     there = delete(floor_plans).where(floor_plans.c.site == site, floor_plans.c.area == area)
-    if db.execute(there).rowcount != 1:
-        return False
-    audit.append(db, [entry])
-    return True
+    return audit.change_one(db, there, entry)
 
 
 def locations(db: Connection) -> list[SiteLocation]:
@@ -81,10 +75,7 @@ def put_location(db: Connection, location: SiteLocation, entry: AuditEntry) -> N
 
 def remove_location(db: Connection, site: str, entry: AuditEntry) -> bool:
     """Forget where a site is; False where that was not known. Within a transaction."""
-    if db.execute(delete(site_locations).where(site_locations.c.site == site)).rowcount != 1:
-        return False
-    audit.append(db, [entry])
-    return True
+    return audit.change_one(db, delete(site_locations).where(site_locations.c.site == site), entry)
 
 
 def _plan(row: Row[Any]) -> FloorPlan:

@@ -122,10 +122,7 @@ def take(db: Connection, taken: Handover, entry: AuditEntry) -> bool:
     """Write the second signature; False where the document does not wait for it. Within a transaction."""
     waiting = update(handovers).where(handovers.c.id == taken.id, handovers.c.digest == taken.digest, HANDOVER_WAITING)
     signed = {"state": "taken", "taken_by": taken.taken_by, "taken_ns": taken.taken_ns}
-    if db.execute(waiting.values(signed)).rowcount != 1:
-        return False
-    audit.append(db, [entry])
-    return True
+    return audit.change_one(db, waiting.values(signed), entry)
 
 
 def notes(db: Connection, within: ScopeFilter, since_ns: int, limit: int) -> list[ShiftNote]:

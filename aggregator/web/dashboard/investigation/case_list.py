@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from html import escape
@@ -80,6 +81,7 @@ class CaseList:
         self._cases, self._frame, self._words = cases, frame, words
         self._sites, self._zone, self._chosen = sites, zone, chosen
         self._before: tuple[int, str] | None = None
+        self._shown, self._reading = 0, asyncio.Lock()
         with ui.element("details").classes("all-cases").props("data-testid=all-cases") as self._fold:
             html(escape(words["cases.all"]), tag="summary")
             self._problem = html("", "form-error", props="role=alert")
@@ -90,36 +92,45 @@ class CaseList:
         self._is_open = False
 
     async def refresh(self) -> None:
-        """From the newest on, where the list is unfolded."""
+        """Read as many again as are shown, where the list is unfolded."""
         if self._is_open:
-            await self._page(None)
+            await self._read(again=True)
 
     async def _toggled(self, event: GenericEventArguments) -> None:
         self._is_open = bool(event.args)
         await self.refresh()
 
     async def _next(self) -> None:
-        await self._page(self._before)
+        await self._read(again=False)
 
-    async def _page(self, before: tuple[int, str] | None) -> None:
-        try:
-            caller = await self._frame.who()
-            if caller is None:
+    async def _read(self, *, again: bool) -> None:
+        async with self._reading:  # a second click goes on after the rows of the first
+            before, count = (None, max(PAGE, self._shown)) if again else (self._before, PAGE)
+            if before is None and not again:
                 return
-            found = await self._cases.cases(caller, PAGE + 1, before)  # one more: is there another page?
-        except PaifangError as error:
-            self._problem.set_content(escape(error_text(error, self._words)))
-            return
-        self._problem.set_content("")
-        if before is None:
-            self._rows.clear()
+            try:
+                caller = await self._frame.who()
+                if caller is None:
+                    return
+                found = await self._cases.cases(caller, count + 1, before)  # one more: is there another page?
+            except PaifangError as error:
+                self._problem.set_content(escape(error_text(error, self._words)))
+                return
+            self._problem.set_content("")
+            if again:
+                self._rows.clear()
+                self._shown = 0
+            self._show(found[:count], more=len(found) > count)
+
+    def _show(self, cases: list[Case], *, more: bool) -> None:
+        self._shown += len(cases)
         with self._rows:
-            if before is None and not found:
+            if not self._shown:
                 html(escape(self._words["cases.none"]), "none")
-            for case in found[:PAGE]:
+            for case in cases:
                 self._row(case)
-        self._before = (found[PAGE - 1].opened_ns, found[PAGE - 1].id) if len(found) > PAGE else None
-        self._more.set_visibility(self._before is not None)
+        self._before = (cases[-1].opened_ns, cases[-1].id) if more else None
+        self._more.set_visibility(more)
 
     def _row(self, case: Case) -> None:
         now_ns = self._sites.clock.wall_ns()

@@ -86,22 +86,6 @@ def test_the_page_lists_all_cases_and_offers_open_ones(web: Web, page: Page, mon
     expect(rows).to_have_count(4)
 
 
-def test_two_clicks_at_once_show_each_case_once(web: Web, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(case_list, "PAGE", 2)
-    name = add(web, "investigator@meadow-2")
-    with web.logged_in(name) as client:
-        made = [new_case(client, site="meadow-2") for _ in range(7)]
-    log_in(web, page, name)
-    page.get_by_test_id("all-cases").locator("summary").click()
-    rows = page.get_by_test_id("case")
-    expect(rows).to_have_count(2)
-    page.get_by_test_id("cases-older").dblclick()
-    expect(rows).to_have_count(6)
-    page.get_by_test_id("cases-older").dblclick()
-    expect(rows).to_have_count(7)
-    assert [it.split(" ")[0] for it in rows.all_inner_texts()] == made[::-1]
-
-
 def test_a_case_beyond_those_offered_stays_chosen(
     web: Web, page: Page, monkeypatch: pytest.MonkeyPatch, camera: str
 ) -> None:

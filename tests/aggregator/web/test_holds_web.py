@@ -24,15 +24,17 @@ WHY = {"reason": "handed to the police"}
 
 
 class Answers:
-    """What the box is asked, and what it answers next; None: nothing."""
+    """What the box is asked about holds, and what it answers next; None: nothing. Nothing answers other commands."""
 
     def __init__(self) -> None:
         self.asked: list[Command] = []
         self.next: Callable[[Command], Reply | None] = lambda it: Reply(id=it.id, done=True)
 
     async def reply(self, _topics: BoxTopics, command: Command) -> Reply:
-        self.asked.append(command)
-        reply = self.next(command)
+        reply = None
+        if command.name in ("hold", "end-hold"):
+            self.asked.append(command)
+            reply = self.next(command)
         if reply is None:
             raise CommandError("the box did not answer within 10 s", sentence="error.box_silent", seconds="10")
         return reply

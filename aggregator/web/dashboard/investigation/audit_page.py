@@ -54,6 +54,7 @@ class AuditPage:
         self._words, self._boxes = visitor.words, boxes
         self._frame = PageLayout(context, "/record", visitor)
         self._before: int | None = None
+        self._reading = asyncio.Lock()
         self._sites = sorted({box.site for box in boxes} | set(context.sites.sites))
 
     def build(self) -> None:
@@ -110,13 +111,16 @@ class AuditPage:
         )  # fmt: skip
 
     async def _first(self) -> None:
-        await self._show(first=True)
+        async with self._reading:
+            await self._show(first=True)
 
     async def _next(self) -> None:
-        try:
-            await self._show(first=False)
-        except PaifangError as error:
-            self._filter.show_error(error)
+        async with self._reading:  # a second click goes on after the entries of the first
+            try:
+                if self._before is not None:
+                    await self._show(first=False)
+            except PaifangError as error:
+                self._filter.show_error(error)
 
     async def _log(self, target: str, asked: dict[str, str], case: str = "") -> bool:
         """Put the access in the audit log; False: the session is over."""
@@ -146,7 +150,8 @@ class AuditPage:
     async def _ask_dossier(self) -> None:
         self._filter.clear_errors()
         try:
-            await self._dossier()
+            async with self._reading:
+                await self._dossier()
         except PaifangError as error:
             self._filter.show_error(error)
 

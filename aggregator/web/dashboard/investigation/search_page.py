@@ -79,6 +79,7 @@ class SearchPage:
         self._seen = {box.site for box in known.boxes}
         self._asked: tuple[str, SearchQuery] | None = None
         self._after: Key | None = None
+        self._reading = asyncio.Lock()
         self._grouper = VisitGrouper()
         self._chosen_cases, self._session = chosen, visitor.token
 
@@ -184,25 +185,30 @@ class SearchPage:
         case = self._cases.get(str(self._case.value))
         if case is None:
             raise CaseError("open a case first", sentence="search.first", field="case")
-        self._asked, self._after = (case.id, self._question(case)), None
-        self._grouper = VisitGrouper()
-        await self._page()
+        asked = case.id, self._question(case)
+        async with self._reading:
+            self._asked, self._after, self._grouper = asked, None, VisitGrouper()
+            await self._page()
 
     async def _next(self) -> None:
-        try:
-            await self._page()
-        except PaifangError as error:
-            self._form.show_error(error)
+        async with self._reading:  # a second click goes on after the hits of the first
+            try:
+                if self._after is not None:
+                    await self._page()
+            except PaifangError as error:
+                self._form.show_error(error)
 
     async def _page(self) -> None:
         """Read hits until there are so many more visits, the search ends, or it has read enough."""
         if self._asked is None:
             return
-        case, question = self._asked
+        (case, question), grouper = self._asked, self._grouper
         caller = await self._frame.who()
         if caller is None:
             return
-        page = await self._searches.visits_from(caller, case, question, self._after, self._grouper)
+        page = await self._searches.visits_from(caller, case, question, self._after, grouper)
+        if grouper is not self._grouper:  # another case was chosen meanwhile
+            return
         self._after = page.after
         self._show()
         until = datetime.fromtimestamp(page.searched_until_ns // SECOND_NS, self._zone(self._cases[case].site))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,7 +77,7 @@ class CaseHolds:
 
     def __init__(self, holds: HoldService, page: HoldPage) -> None:
         self._holds, self._page = holds, page
-        self._case, self._after = "", ""
+        self._case, self._after, self._reading = "", "", asyncio.Lock()
         self._dialogs = ui.element("div")  # outside the rows, which are drawn anew under an open dialog
         self._problem = html("", "form-error", props="role=alert data-testid=holds-problem")
         self._rows = ui.element("div").props("data-testid=case-holds")
@@ -87,10 +88,13 @@ class CaseHolds:
     async def show(self, case: str) -> None:
         """The newest holds of a case; of none where what was typed is no case."""
         self._case = case
-        await self._read(None)
+        async with self._reading:
+            await self._read(None)
 
     async def _next(self) -> None:
-        await self._read(self._after)
+        async with self._reading:  # a second click goes on after the holds of the first
+            if self._after:
+                await self._read(self._after)
 
     async def _read(self, before: str | None) -> None:
         found: list[Hold] = []

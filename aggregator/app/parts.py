@@ -45,6 +45,7 @@ from aggregator.services.footage.case_footage_service import CaseFootageService,
 from aggregator.services.footage.clip_service import ClipService
 from aggregator.services.footage.hold_service import HoldService
 from aggregator.services.live_view_service import LiveViewService
+from aggregator.services.monitoring.escalation_service import EscalationService
 from aggregator.services.monitoring.overview_service import OverviewService
 from aggregator.services.monitoring.plans.floor_plan_service import FloorPlanService
 from aggregator.services.monitoring.quiet_universe import QuietUniverse
@@ -193,7 +194,8 @@ def assemble(
     """
     access, files = _access(core), _files(core)
     messaging = _messaging(core, access, writer, connect)
-    use_cases = _use_cases(core, access, messaging, files)
+    watch = monitoring(core, access.areas, messaging.consumer.decide)
+    use_cases = _use_cases(core, access, messaging, files, watch.escalation)
     remote, uploads = messaging.commands, files.uploads
     releases = ReleaseJobs(use_cases.releases, remote, lambda job: uploads.forget(RELEASE, job))
     commands = ClipCommands(remote, core.keys, core.clock, core.new_id, secrets.token_bytes)
@@ -203,7 +205,6 @@ def assemble(
     )  # fmt: skip
     uploads.takers |= {RELEASE: releases, CLIP: clips}
     runner = JobRunner((releases, clips), core.clock, use_cases.releases.news)
-    watch = monitoring(core, access.areas, messaging.consumer.decide)
     feed = feeds(core, access, use_cases.live.relay, files.objects, accounts_changed)
     return Parts(core, access, messaging, files, use_cases, watch, feed, (runner, watch.jobs, feed.jobs, feed.gb28181))
 
@@ -271,7 +272,9 @@ def _messaging(core: Core, access: Access, writer: Writer, connect: Callable[[],
     return Messaging(lists, outbound, consumer, processor, changes, commands)
 
 
-def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -> UseCases:
+def _use_cases(
+    core: Core, access: Access, messaging: Messaging, files: Files, escalation: EscalationService
+) -> UseCases:
     reader, queue, clock, log = core.reader, core.queue, core.clock, access.audit_log
 
     def publish(topic: str, message: bytes) -> None:
@@ -286,7 +289,9 @@ def _use_cases(core: Core, access: Access, messaging: Messaging, files: Files) -
         FootageStore(reader, queue.write, log.record), searches, clock, core.new_id, core.settings.clips.keep_days
     )
     return UseCases(
-        alerts=AlertService(queue, messaging.consumer.decide, reader, access.areas, procedures.closing_problems),
+        alerts=AlertService(
+            queue, messaging.consumer.decide, reader, access.areas, procedures.closing_problems, escalation.configs
+        ),
         procedures=procedures,
         handovers=HandoverService(
             reader, queue, access.areas, clock, core.new_id,

@@ -15,7 +15,7 @@ import msgspec
 from aggregator.domain.alerts.history import HistoryEntry, detail_text
 from aggregator.domain.escalation.calendar import Holidays
 from aggregator.domain.escalation.notification import LIFE_S, Notification, Target
-from aggregator.domain.escalation.plan import Recipients, Step, Surroundings, chain_of, recipients, steps
+from aggregator.domain.escalation.plan import Recipients, Step, Surroundings, recipients, steps_at
 from aggregator.domain.escalation.records import AlertFacts, StepEffect, TakenStep, Timer
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.escalation import EscalationWriter
@@ -91,8 +91,7 @@ class EscalationJobs:
 
     def _steps(self, site: SiteEscalation, alert: AlertFacts) -> list[Step]:
         areas = self.service.areas.get((alert.site, alert.place), frozenset())
-        chain = chain_of(site.config, areas)
-        return steps(site.config, chain, alert.severity) if chain is not None else []
+        return steps_at(site.config, areas, alert.severity)
 
     async def _take(self, current: Mapping[str, SiteEscalation], people: People) -> int:
         due = await asyncio.to_thread(self.service.reader.due_timers, self.clock.wall_ns(), MOST_AT_ONCE)
@@ -105,8 +104,9 @@ class EscalationJobs:
 
     def _effect(self, timer: Timer, alert: AlertFacts, site: SiteEscalation | None, people: People) -> StepEffect:
         now_ns = self.clock.wall_ns()
-        left = self._steps(site, alert)[timer.step :] if site is not None else []
-        if site is None or not left:  # the configuration has become shorter
+        every = self._steps(site, alert) if site is not None else []
+        left = every[timer.step :] or every[-1:]  # help was asked for after the last one, or there are fewer steps now
+        if site is None or not left:
             after = msgspec.structs.replace(timer, state="done", step=timer.step + 1)
             return self._whole(timer, after, "", {"problem": "no step is left"}, ())
         step = left[0]

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from aggregator.domain.accounts.authorization import Areas, Principal
 from aggregator.domain.alerts.decisions import Allowed, Decide, Request, Verdict
-from aggregator.domain.alerts.types import Alert, Assigned, Closed, Decision, Suppressed
+from aggregator.domain.alerts.types import Alert, Assigned, Closed, Decision, EscalationRequested, Suppressed
+from aggregator.domain.escalation.plan import steps_at
 from aggregator.domain.store_port import WriteJobs
 from aggregator.domain.store_port.accounts import AccountReader
 from aggregator.domain.store_port.alerts import AlertLookup
+from aggregator.settings.escalation import Escalation
 
 ClosingProblems = Callable[[Sequence[tuple[Alert, Closed]]], Mapping[str, str]]
 """Alert's id → why it may not be closed so."""
@@ -31,6 +33,7 @@ class AlertService:
         accounts: To whom an alert may be assigned.
         areas: The areas of each place.
         closing_problems: What procedures require before an alert is closed; called on the writer's thread.
+        escalations: Reads the escalation of each site that has one.
     """
 
     queue: WriteJobs[AlertLookup]
@@ -38,6 +41,7 @@ class AlertService:
     accounts: AccountReader
     areas: Areas
     closing_problems: ClosingProblems = _no_problems
+    escalations: Callable[[], Mapping[str, Escalation]] = dict
 
     async def decide(self, caller: Principal, requests: Sequence[Request], origin: str = "") -> list[Verdict]:
         """Commit a person's decisions, all together, and publish the changes.
@@ -56,12 +60,17 @@ class AlertService:
         decision = Decision(caller.name, "dashboard" if caller.only is None else "api", origin)
         named = {it.wish.to for it in requests if isinstance(it.wish, Assigned)}
         people = {name: await asyncio.to_thread(self._principal, name) for name in named}
+        asked = any(isinstance(it.wish, EscalationRequested) for it in requests)
+        escalations = await asyncio.to_thread(self.escalations) if asked else {}
 
         def allowed(alert: Alert) -> bool:
             return caller.may("alerts.work", alert.site, alert.place)
 
         def job(store: AlertLookup) -> list[Verdict]:
-            unfit = ((number, _unfit(it, store, caller, people)) for number, it in enumerate(requests))
+            unfit = (
+                (number, _unfit(it, store, caller, people) or self._unescalated(it, store, allowed, escalations))
+                for number, it in enumerate(requests)
+            )
             refused = {number: verdict for number, verdict in unfit if verdict is not None}
             refused |= self._open_steps(store, requests, allowed)
             rest = self.carry_out([it for n, it in enumerate(requests) if n not in refused], decision, allowed)
@@ -85,6 +94,19 @@ class AlertService:
             if alert.id in problems
         }
 
+    def _unescalated(
+        self, request: Request, store: AlertLookup, allowed: Allowed, escalations: Mapping[str, Escalation]
+    ) -> Verdict | None:
+        """Why nobody can be called to an alert."""
+        alert = store.alert(request.alert_id) if isinstance(request.wish, EscalationRequested) else None
+        if alert is None or not allowed(alert):
+            return None
+        if alert.suppression:
+            return _HIDDEN
+        whole, areas = escalations.get(alert.site), self.areas.get((alert.site, alert.place), frozenset())
+        covered = whole is not None and steps_at(whole, areas, alert.severity)
+        return None if covered else _NO_CHAIN
+
     def _principal(self, name: str) -> Principal | None:
         if self.accounts.user(name) is None:
             return None
@@ -92,8 +114,10 @@ class AlertService:
 
 
 _NO_ASSIGNEE = Verdict("refused", reason="to: no user of this name may work on this alert")
-
-
+_HIDDEN = Verdict("refused", reason="alert: it is hidden, so that nobody is notified of it; end that first")
+_NO_CHAIN = Verdict(
+    "refused", reason="escalation: no chain covers this alert; a supervisor can add one on the page Escalation"
+)
 _CRITICAL = Verdict("refused", reason="severity: a critical alert is shelved by a supervisor only")
 
 

@@ -65,6 +65,7 @@ ROUTES: dict[str, RoutePolicy] = {
     "POST /api/alerts/{alert_id}/acknowledge": RoutePolicy("alerts.work"),
     "POST /api/alerts/{alert_id}/assign": RoutePolicy("alerts.work"),
     "POST /api/alerts/{alert_id}/note": RoutePolicy("alerts.work"),
+    "POST /api/alerts/{alert_id}/escalate": RoutePolicy("alerts.work"),
     "POST /api/alerts/{alert_id}/close": RoutePolicy("alerts.work"),
     "POST /api/alerts/{alert_id}/reopen": RoutePolicy("alerts.work"),
     "POST /api/alerts/{alert_id}/shelve": RoutePolicy("alerts.work"),

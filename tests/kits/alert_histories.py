@@ -22,6 +22,7 @@ from aggregator.domain.alerts.types import (
     ConditionEnded,
     Decision,
     Effect,
+    EscalationRequested,
     EventObserved,
     Marked,
     MergedInto,
@@ -138,8 +139,9 @@ def _happening(dice: random.Random, newest: Alert | None, matter: int, now_ns: i
     )  # fmt: skip
     changes: tuple[Change, ...] = (
         ConditionEnded(_ENDING[_KINDS[matter]], now_ns), ConditionEnded("", now_ns), ClosingDue(), Acknowledged(),
-        Assigned(dice.choice(("li", "wu"))), Unassigned(), Noted("n"), Closed(dice.choice(OUTCOMES)), Reopened(),
-        Absorbed((other,)), MergedInto("x"), SplitOff(dice.randrange(4)), Marked(dice.random() < 0.5),
+        Assigned(dice.choice(("li", "wu"))), Unassigned(), Noted("n"), EscalationRequested(),
+        Closed(dice.choice(OUTCOMES)), Reopened(), Absorbed((other,)), MergedInto("x"),
+        SplitOff(dice.randrange(4)), Marked(dice.random() < 0.5),
         Suppressed("shelved", "li", now_ns + SECOND_NS), Unsuppressed(),
     )  # fmt: skip
     return dice.choice(changes), system if dice.random() < 0.5 else by

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from escalation_kit import ENTRY, alert, target
 
 from aggregator.domain.accounts.account import PutUser
 from aggregator.domain.accounts.authorization import RoleAssignment
+from aggregator.domain.alerts.history import HistoryEntry
 from aggregator.domain.read_models import Batch
 from aggregator.domain.store_port import Store, Writer
 from aggregator.jobs.escalation_jobs import EscalationJobs
@@ -53,9 +55,8 @@ class Desk:
         places = PlaceDirectory(self.reader, SiteClock({"village": Site(timezone="Asia/Shanghai")}, clock), {})
         service = EscalationService(self.reader, self.queue, {"village": config} if config else {}, places, {}, clock)
         numbers = iter(range(1, 1_000_000))
-        self.jobs = EscalationJobs(
-            service, self.queue, clock, lambda: f"00000000-0000-7000-9000-{next(numbers):012d}", lambda *_: False
-        )
+        self.new_id: Callable[[], str] = lambda: f"00000000-0000-7000-9000-{next(numbers):012d}"
+        self.jobs = EscalationJobs(service, self.queue, clock, self.new_id, lambda *_: False)
 
     def turn(self, minutes: float = 0.0) -> None:
         """Let time go on, and plan once."""
@@ -74,6 +75,15 @@ class Desk:
 
     def put(self, number: int = 1, **fields: Any) -> None:
         self.writer.apply(Batch(alerts={"a": alert(number, **fields)}))
+
+    def ask_for_help(self, number: int = 1, **fields: Any) -> None:
+        """A person asks for help; the alert is unacknowledged again."""
+        made = alert(number, **fields)
+        entry = HistoryEntry(
+            id=self.new_id(), alert=made.id, time_ns=self.clock.wall_ns(), actor="li", via="dashboard",
+            action="escalation_requested",
+        )  # fmt: skip
+        self.writer.apply(Batch(alerts={"a": made}, history=[entry]))
 
     def notified(self, number: int = 1) -> list[str]:
         """Whom the steps of an alert have notified, in their order."""

@@ -201,6 +201,7 @@ class FakeApi:
             "assign": {"acknowledgement": "assigned", "assignee": body.get("to", "")},
             "close": {"status": "closed", "outcome": body.get("outcome")},
             "reopen": {"status": "open"},
+            "escalate": {"acknowledgement": "unacknowledged"},
             "note": {"note": body.get("note", "")},
             "shelve": {"suppression": {"kind": "shelved", "by": "li", "until": "2026-11-27T09:43:00Z"}},
         }

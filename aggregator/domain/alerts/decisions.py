@@ -12,6 +12,7 @@ from aggregator.domain.alerts.types import (
     Assigned,
     Closed,
     Decision,
+    EscalationRequested,
     Noted,
     Reopened,
     Suppressed,
@@ -39,7 +40,17 @@ class Split:
 
 
 Wish: TypeAlias = (
-    Acknowledged | Assigned | Unassigned | Noted | Closed | Reopened | Suppressed | Unsuppressed | Merge | Split
+    Acknowledged
+    | Assigned
+    | Unassigned
+    | Noted
+    | EscalationRequested
+    | Closed
+    | Reopened
+    | Suppressed
+    | Unsuppressed
+    | Merge
+    | Split
 )
 
 
@@ -84,6 +95,7 @@ ACTIONS: dict[type[Wish], Action] = {
     Assigned: "alert.assigned",
     Unassigned: "alert.unassigned",
     Noted: "alert.noted",
+    EscalationRequested: "alert.escalated",
     Closed: "alert.closed",
     Reopened: "alert.reopened",
     Suppressed: "alert.shelved",

@@ -17,6 +17,7 @@ from aggregator.domain.alerts.types import (
     ConditionEnded,
     Decision,
     Effect,
+    EscalationRequested,
     EventObserved,
     MergedInto,
     Noted,
@@ -85,6 +86,8 @@ def detail_of(effect: Effect, change: Change, after: Alert, decision: Decision) 
         values["to"] = change.to
     elif isinstance(change, Noted):
         values["note"] = change.note
+    elif isinstance(change, EscalationRequested):
+        values |= {"note": change.reason} if change.reason else {}
     elif isinstance(change, Closed):
         values |= {"outcome": change.outcome} | ({"note": change.note} if change.note else {})
     elif isinstance(change, Absorbed):

@@ -26,6 +26,7 @@ from aggregator.domain.alerts.types import (
     ConditionEnded,
     Decision,
     Effect,
+    EscalationRequested,
     EventObserved,
     Marked,
     MergedInto,
@@ -220,9 +221,9 @@ def _trigger(alert: Alert, change: Change) -> Trigger:
 
 _TRIGGERS: dict[type[Any], Trigger] = {
     ConditionEnded: Trigger.END, ClosingDue: Trigger.DUE, Acknowledged: Trigger.ACKNOWLEDGE, Assigned: Trigger.ASSIGN,
-    Unassigned: Trigger.UNASSIGN, Noted: Trigger.NOTE, Closed: Trigger.CLOSE, Reopened: Trigger.REOPEN,
-    Absorbed: Trigger.ABSORB, MergedInto: Trigger.JOIN, SplitOff: Trigger.SPLIT, Suppressed: Trigger.SUPPRESS,
-    Unsuppressed: Trigger.UNSUPPRESS, Marked: Trigger.MARK,
+    Unassigned: Trigger.UNASSIGN, Noted: Trigger.NOTE, EscalationRequested: Trigger.ESCALATE,
+    Closed: Trigger.CLOSE, Reopened: Trigger.REOPEN, Absorbed: Trigger.ABSORB, MergedInto: Trigger.JOIN,
+    SplitOff: Trigger.SPLIT, Suppressed: Trigger.SUPPRESS, Unsuppressed: Trigger.UNSUPPRESS, Marked: Trigger.MARK,
 }  # fmt: skip
 
 
@@ -281,6 +282,7 @@ _FIELDS: dict[type[Any], Callable[[Any, Any], Fields | None]] = {
     Assigned: _assigned,
     Unassigned: lambda _, __: {},
     Noted: lambda _, change: {"note": change.note},
+    EscalationRequested: lambda alert, change: {"note": change.reason or alert.note},
     Closed: _closed,
     Reopened: _reopened,
     Absorbed: _absorbed,

@@ -40,6 +40,7 @@ class Trigger(StrEnum):
     ASSIGN = "assign"
     UNASSIGN = "unassign"
     NOTE = "note"
+    ESCALATE = "escalate"
     CLOSE = "close"
     REOPEN = "reopen"
     ABSORB = "merge"
@@ -53,8 +54,8 @@ class Trigger(StrEnum):
 
 PERSONAL = frozenset(
     {
-        Trigger.ACKNOWLEDGE, Trigger.ASSIGN, Trigger.UNASSIGN, Trigger.CLOSE, Trigger.REOPEN, Trigger.ABSORB,
-        Trigger.ABSORB_UNSEEN, Trigger.JOIN, Trigger.SPLIT,
+        Trigger.ACKNOWLEDGE, Trigger.ASSIGN, Trigger.UNASSIGN, Trigger.ESCALATE, Trigger.CLOSE, Trigger.REOPEN,
+        Trigger.ABSORB, Trigger.ABSORB_UNSEEN, Trigger.JOIN, Trigger.SPLIT,
     }
 )  # fmt: skip
 """What only a person does."""
@@ -102,6 +103,7 @@ ROWS: tuple[_Row, ...] = (
     (T.ASSIGN, "*", "*", "*", "open", "=", "assigned", "=", (E.ASSIGNED,)),
     (T.UNASSIGN, "*", "*", "assigned", "open", "=", "acknowledged", "=", (E.UNASSIGNED,)),
     (T.NOTE, "*", "*", "*", "*", "=", "=", "=", (E.NOTED,)),
+    (T.ESCALATE, "*", "*", "*", "open", "=", "unacknowledged", "=", (E.ESCALATION_REQUESTED,)),
     (T.CLOSE, "*", "*", "unacknowledged", "open", "=", "acknowledged", "closed", (E.CLOSED,)),
     (T.CLOSE, "*", "*", _SEEN, "open", "=", "=", "closed", (E.CLOSED,)),
     (T.CLOSE, "*", "*", "*", "closed", "=", "=", "=", (E.CLASSIFIED,)),

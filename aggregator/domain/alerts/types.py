@@ -150,6 +150,13 @@ class Noted:
 
 
 @dataclass(frozen=True)
+class EscalationRequested:
+    """A person asks for help: the alert waits for an acknowledgement again, and its next level is notified at once."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Closed:
     """A person closes it, or classifies a closed one."""
 
@@ -227,8 +234,8 @@ class Marked:
 
 
 Change: TypeAlias = (
-    EventObserved | ConditionEnded | ClosingDue | Acknowledged | Assigned | Unassigned | Noted | Closed | Reopened
-    | Absorbed | MergedInto | SplitOff | Suppressed | Unsuppressed | Marked
+    EventObserved | ConditionEnded | ClosingDue | Acknowledged | Assigned | Unassigned | Noted
+    | EscalationRequested | Closed | Reopened | Absorbed | MergedInto | SplitOff | Suppressed | Unsuppressed | Marked
 )  # fmt: skip
 
 
@@ -268,6 +275,7 @@ class Effect(StrEnum):
     ASSIGNED = "assigned"
     UNASSIGNED = "unassigned"
     NOTED = "noted"
+    ESCALATION_REQUESTED = "escalation_requested"
     CLOSED = "closed"
     CLASSIFIED = "classified"  # the outcome of a closed one
     REOPENED = "reopened"

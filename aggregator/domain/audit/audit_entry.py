@@ -11,6 +11,7 @@ Action = Literal[
     "list.added", "list.removed", "list.imported", "list.viewed", "list.exported", "plate.viewed",
     "alert.acknowledged", "alert.resolved", "alert.assigned", "alert.unassigned", "alert.noted", "alert.closed",
     "alert.reopened", "alert.merged", "alert.split", "alert.shelved", "alert.unshelved",
+    "alert.escalated",
     "procedure.changed", "procedure.ticked", "procedure.unticked", "shift.noted", "handover.made", "handover.taken",
     "silence.created", "silence.ended", "maintenance.created", "maintenance.ended", "source.shelved",
     "source.unshelved",

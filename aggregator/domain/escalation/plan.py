@@ -76,6 +76,12 @@ def steps(whole: Escalation, chain: Chain, severity: Severity) -> list[Step]:
     return [Step(it, number, round(it.limits[severity] * 60 * SECOND_NS)) for number, it in enumerate(levels)]
 
 
+def steps_at(whole: Escalation, areas: Iterable[str], severity: Severity) -> list[Step]:
+    """The steps of an alert of a severity whose place lies in these areas; none where no chain covers it."""
+    chain = chain_of(whole, areas)
+    return steps(whole, chain, severity) if chain is not None else []
+
+
 def recipients(whole: Escalation, level: Level, at_ns: int, around: Surroundings) -> Recipients:
     """Whom a level notifies at an instant; the supervisors of the scope where it names nobody who is there."""
     named: tuple[str, ...] = level.notify

@@ -85,6 +85,10 @@ class EscalationService:
             found[document.site] = self._parse(document)
         return found
 
+    def configs(self) -> dict[str, Escalation]:
+        """The same without where it comes from."""
+        return {site: it.config for site, it in self.current().items()}
+
     def seen_by(self, caller: Principal) -> list[SiteEscalation]:
         """The configurations of the sites that the caller may see, all of a site or a part of it."""
         within = caller.within("escalation.see")

@@ -186,6 +186,15 @@ class NoteRequest(RequestModel):
     version: Version = None
 
 
+class EscalateRequest(RequestModel):
+    """Ask for help."""
+
+    model_config = example(note="Three people, I am alone here.")
+
+    note: NoteText = ""
+    version: Version = None
+
+
 class CloseRequest(RequestModel):
     """Close an alert; of one that is closed: say how it was."""
 

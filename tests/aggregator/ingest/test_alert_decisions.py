@@ -16,6 +16,7 @@ from aggregator.domain.alerts.types import (
     Assigned,
     Closed,
     Decision,
+    EscalationRequested,
     Noted,
     Reopened,
     Suppressed,
@@ -104,15 +105,17 @@ def test_every_decision_is_in_the_audit_log_and_on_the_history(room: Room) -> No
     (alert,) = room.see(event(1, CameraLost()))
     wishes: list[Wish] = [
         Acknowledged(), Assigned("wu"), Unassigned(), Noted("a ladder stands there"),
+        EscalationRequested("two people on the roof"),
         Suppressed("shelved", "li", START_NS * 2), Unsuppressed(), Closed("maintenance", "cleaned"), Reopened(),
     ]  # fmt: skip
     assert [room.decide(alert, it).result for it in wishes] == ["done"] * len(wishes)
     assert room.audited() == [
-        "alert.acknowledged", "alert.assigned", "alert.unassigned", "alert.noted", "alert.shelved", "alert.unshelved",
-        "alert.closed", "alert.reopened",
+        "alert.acknowledged", "alert.assigned", "alert.unassigned", "alert.noted", "alert.escalated",
+        "alert.shelved", "alert.unshelved", "alert.closed", "alert.reopened",
     ]  # fmt: skip
     assert room.actions(alert) == [
-        "opened", "acknowledged", "assigned", "unassigned", "noted", "suppressed", "unsuppressed", "closed", "reopened",
+        "opened", "acknowledged", "assigned", "unassigned", "noted", "escalation_requested", "suppressed",
+        "unsuppressed", "closed", "reopened",
     ]  # fmt: skip
     entry = room.store.reader().history(alert.id, 2)[1]
     assert (entry.actor, entry.via, json.loads(entry.detail)) == (
@@ -121,7 +124,8 @@ def test_every_decision_is_in_the_audit_log_and_on_the_history(room: Room) -> No
     record = [audit_entry.decode(it) for _, it in room.store.reader().audit_entries(0, 100)]
     assert all((it.who, it.site, it.target) == ("li", "village", alert.id) for it in record)
     assert all(it.detail["from"] == "192.0.2.1" for it in record)
-    assert "ladder" not in str(record), "notes stand in the history, which is erased with its alert"
+    told = [word for word in ("ladder", "roof") if word in str(record)]
+    assert told == [], "notes stand in the history, which is erased with its alert"
 
 
 def test_what_the_caller_may_not_see_is_missing(room: Room) -> None:

@@ -57,6 +57,54 @@ def test_an_acknowledgement_ends_it_and_a_re_alarm_begins_again(make_desk: Calla
     assert desk.notified() == ["village", "town", "village"]
 
 
+def test_help_that_is_asked_for_comes_from_the_next_level_at_once(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    desk.put()
+    desk.turn()
+    desk.ask_for_help()
+    desk.turn()
+    assert desk.notified() == ["village", "town"]
+    desk.turn(4)
+    assert desk.notified() == ["village", "town"]
+    desk.turn(1)
+    assert desk.notified() == ["village", "town", "district"], "it climbs on by the time limits"
+
+
+def test_help_after_an_acknowledgement_comes_from_the_level_after_the_last(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    desk.put()
+    desk.turn()
+    desk.put(acknowledged=True)
+    desk.turn(1)
+    desk.ask_for_help()
+    desk.turn()
+    assert desk.waiting() == {"town"}
+    desk.turn(5)
+    desk.put(acknowledged=True)
+    assert desk.notified() == ["village", "town", "district"]
+
+
+def test_help_after_the_last_level_comes_from_the_last_one_again(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    desk.put()
+    for minutes in (0, 5, 5, 10, 20, 20):
+        desk.turn(minutes)
+    assert desk.notified()[-2:] == ["city", "city"]
+    for times in (3, 4):
+        desk.ask_for_help()
+        desk.turn()
+        desk.turn(500)
+        assert desk.notified().count("city") == times
+
+
+def test_help_for_a_closed_alert_starts_nothing(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    desk.put(acknowledged=True, status="closed")
+    desk.ask_for_help(acknowledged=True, status="closed")
+    desk.turn()
+    assert desk.reader.taken_steps(alert(1).id) == []
+
+
 def test_a_turn_that_comes_late_skips_no_level_and_wakes_nobody_too_early(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk()
     desk.put()

@@ -37,15 +37,15 @@ def add_target(client: httpx2.Client, receiver: Webhook, language: str = "en") -
     return str(answer.json()["id"])
 
 
-def forced(web: Web, place: str, number: int) -> str:
+def forced(web: Web, place: str, number: int, door: str = "") -> str:
     """A new critical alert at a place; its id."""
-    sender = Sender(web.broker_port, web.account, f"box-{place}")
-    sender.send(event(1, DoorForced(door=place), place=place, box=f"box-{place}", number=number))
+    sender = Sender(web.broker_port, web.account, f"box-{door or place}")
+    sender.send(event(1, DoorForced(door=door or place), place=place, box=f"box-{door or place}", number=number))
     sender.wait()
     sender.close()
     with web.logged_in() as client:
         found = client.get("/api/alerts", params={"camera": place}).json()["alerts"]
-        return str(found[0]["id"])
+        return str(next(it["id"] for it in found if it["subject"] == (door or place)))
 
 
 def save(client: httpx2.Client, levels: list[dict[str, Any]], **chain: Any) -> httpx2.Response:
@@ -72,6 +72,45 @@ def test_an_alert_climbs_until_a_link_acknowledges_it(web: Web, receiver: Webhoo
         assert [(it["step"], it["users"], it["targets"], it["problem"]) for it in steps] == [(0, [guard], 1, "")]
         check_link(web, sent_to(web, alert), client, guard, alert)
         save(client, [{"notify": ["supervisors"], "minutes": {"critical": 1440}}])
+
+
+def test_help_is_asked_for_where_a_chain_covers_the_alert(web: Web, receiver: Webhook) -> None:
+    guard, boss = add_staff(web, f"guard@{SITE}"), add_staff(web, f"supervisor@{SITE}")
+    with web.logged_in(guard) as mine, web.logged_in(boss) as client:
+        chains: dict[str, Any] = {"yards": {"areas": ["yards"], "levels": [{"notify": ["supervisors"]}]}}
+        version = client.get(f"/api/escalation/{SITE}").json()["version"]
+        body = {"version": version, "escalation": {"chains": chains}}
+        assert client.put(f"/api/escalation/{SITE}", json=body).status_code == 200
+        alert = forced(web, "stairs-1", 77_011, "roof")
+        refused = mine.post(f"/api/alerts/{alert}/escalate")
+        assert (refused.status_code, refused.json()["error"].split(";")[0]) == (
+            422, "escalation: no chain covers this alert",
+        )  # fmt: skip
+        add_target(client, receiver)
+        levels: list[dict[str, Any]] = [{"notify": [f"user:{guard}"]}, {"notify": [f"user:{boss}"], "name": "town"}]
+        assert save(client, levels).status_code == 200
+        wait_until(lambda: "escalated" in actions(client, alert))
+        assert mine.post(f"/api/alerts/{alert}/acknowledge").status_code == 200
+        client.post(f"/api/alerts/{alert}/shelve", json={"minutes": 5, "reason": "later"})
+        assert "it is hidden" in mine.post(f"/api/alerts/{alert}/escalate").json()["error"]
+        client.post(f"/api/alerts/{alert}/unshelve")
+        asked = mine.post(f"/api/alerts/{alert}/escalate", json={"note": "three people"})
+        assert (asked.status_code, asked.json()["acknowledgement"], asked.json()["note"]) == (
+            200, "unacknowledged", "three people",
+        )  # fmt: skip
+        wait_until(lambda: (1, "town", [boss]) in taken(client, alert))
+        assert [step for step, *_ in taken(client, alert)] == [0, 1]
+        wait_until(lambda: bool(receiver.bodies))
+        asker = next(it for it in client.get(f"/api/alerts/{alert}").json()["history"] if "requested" in it["action"])
+        assert (asker["actor"], asker["via"]) == (guard, "dashboard")
+        client.post(f"/api/alerts/{alert}/close", json={"outcome": "test"})
+        assert mine.post(f"/api/alerts/{alert}/escalate").status_code == 409
+        save(client, [{"notify": ["supervisors"], "minutes": {"critical": 1440}}])
+
+
+def taken(client: httpx2.Client, alert: str) -> list[tuple[int, str, list[str]]]:
+    steps = client.get(f"/api/alerts/{alert}/steps").json()["steps"]
+    return [(it["step"], it["level"], it["users"]) for it in steps]
 
 
 def actions(client: httpx2.Client, alert: str) -> list[str]:

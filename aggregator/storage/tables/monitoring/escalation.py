@@ -121,17 +121,38 @@ def follow(db: Connection, changed: Iterable[str], entries: Iterable[HistoryEntr
     """Of these alerts, end the timers and cancel the notifications of those that do not wait any more.
 
     Those that have become more severe begin their chain again: the time limits are others, and there may have been no
-    step for what they were.
+    step for what they were. Where a person has asked for help, the next step is due at once.
     """
     again = {it.alert for it in entries if it.action in _BEGINS_AGAIN}
     if again:
         db.execute(delete(timers).where(one_of(timers.c.alert, again)))
+    for entry in entries:
+        if entry.action == Effect.ESCALATION_REQUESTED.value:
+            _step_now(db, entry)
     over = select(alerts.c.id).where(one_of(alerts.c.id, changed), not_(waits()))
     ids = db.execute(over).scalars().all()
     if ids:
         db.execute(delete(timers).where(one_of(timers.c.alert, ids)))
         waiting = (one_of(notifications.c.alert, ids), notifications.c.state == "waiting")
         db.execute(update(notifications).where(*waiting).values(state="cancelled", ended_ns=notifications.c.made_ns))
+
+
+def _step_now(db: Connection, asked: HistoryEntry) -> None:
+    """Make the next step due: that of the timer, else the one after the last that was taken for this alert."""
+    mine = timers.c.alert == asked.alert
+    if db.execute(update(timers).where(mine, TIMER_WAITING).values(due_ns=asked.time_ns)).rowcount:
+        return
+    db.execute(delete(timers).where(mine))
+    step = escalation_steps.c
+    newest = select(step.step).where(step.alert == asked.alert).order_by(step.time_ns.desc(), step.step.desc()).limit(1)
+    last = db.execute(newest).scalar()
+    alert = db.execute(select(alerts.c.site, alerts.c.place).where(alerts.c.id == asked.alert, waits())).first()
+    if alert is not None:
+        timer = Timer(
+            alert=asked.alert, id=asked.id, site=alert.site, place=alert.place, started_ns=asked.time_ns,
+            step=0 if last is None else last + 1, due_ns=asked.time_ns,
+        )  # fmt: skip
+        db.execute(insert(timers), msgspec.structs.asdict(timer))
 
 
 def facts(db: Connection, alert_id: str) -> AlertFacts | None:

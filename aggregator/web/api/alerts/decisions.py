@@ -17,6 +17,7 @@ from aggregator.domain.alerts.types import (
     Acknowledged,
     Assigned,
     Closed,
+    EscalationRequested,
     Noted,
     Reopened,
     Suppressed,
@@ -36,6 +37,7 @@ from aggregator.web.api_models.alerts import (
     BulkResult,
     CloseRequest,
     ConflictResponse,
+    EscalateRequest,
     MergeRequest,
     NoteRequest,
     ShelveRequest,
@@ -199,6 +201,15 @@ def _add_text(app: FastAPI, carry: _Decisions) -> None:
     async def note_alert(request: Request, alert_id: IdPath, caller: Who, body: NoteRequest) -> AlertResponse:
         """Write a note, onto the alert's history too."""
         return (await carry.one(request, caller, alert_id, Noted(body.note), body.version))[0]
+
+    @app.post("/api/alerts/{alert_id}/escalate", tags=TAGS, responses=_CONFLICT)
+    async def escalate_alert(
+        request: Request, alert_id: IdPath, caller: Who, body: EscalateRequest | None = None
+    ) -> AlertResponse:
+        """Ask for help: the next level of the chain is notified at once, and the alert is unacknowledged again."""
+        asked = body or EscalateRequest()
+        wish = EscalationRequested(asked.note.strip())
+        return (await carry.one(request, caller, alert_id, wish, asked.version))[0]
 
     @app.post("/api/alerts/{alert_id}/close", tags=TAGS, responses=_CONFLICT)
     async def close_alert(request: Request, alert_id: IdPath, caller: Who, body: CloseRequest) -> AlertResponse:

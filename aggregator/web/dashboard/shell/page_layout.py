@@ -40,6 +40,16 @@ THEME_AT_START = (
     "if (kept) document.documentElement.classList.add(kept[1]);</script>"
 )
 
+EVENTS_IN_ORDER = (
+    "<script>{ let connected; const waiting = [], timer = window.setTimeout; "
+    "window.setTimeout = (task, ...more) => task?.name === 'delayed_emitter' && connected === false "
+    "? waiting.push(task) : timer(task, ...more); "
+    "Object.defineProperty(window, 'did_handshake', { get: () => connected, set: (value) => { "
+    "connected = value; if (value) for (const send of waiting.splice(0)) send(); } }); }</script>"
+)
+"""NiceGUI lets each event wait for the connection by a timer of its own (`delayed_emitter`), so that Enter can be sent
+before the text that was typed. This sends what waits in the order in which the user did it."""
+
 TO_LOGIN = (
     "const here = location.pathname + location.search; "
     "location.assign('/login?' + (here === '/' ? '' : `next=${encodeURIComponent(here)}&`) + 'ended=1')"
@@ -147,7 +157,7 @@ class PageLayout:
         self._client.page_container.default_slot.children[0].tag = "div"  # Quasar's is a second `main`
         data = ShellData(path, visitor.language, visitor.caller, _sites(context, visitor.caller), assets.ADDRESS)
         links = "".join(f'<link rel="stylesheet" href="{assets.ADDRESS}/{name}.css">' for name in STYLES)
-        ui.add_head_html(f"{THEME_AT_START}{links}")
+        ui.add_head_html(f"{THEME_AT_START}{EVENTS_IN_ORDER}{links}")
         ui.add_body_html(shell_html(data, words))
         ui.page_title(f"{words['title']} · {page_name(path, words)}")
         ui.timer(SECONDS_BETWEEN_CHECKS, self.check)  # the first time at once

@@ -25,6 +25,7 @@ from aggregator.domain.alerts.types import (
     ConditionEnded,
     Decision,
     Effect,
+    EscalationRequested,
     EventObserved,
     Marked,
     MergedInto,
@@ -119,8 +120,8 @@ def made(closing: Closing, state: State) -> Alert:
 CHANGES: dict[Trigger, Change] = {
     Trigger.END: ConditionEnded("x.y", START_NS + 1), Trigger.DUE: ClosingDue(), Trigger.ACKNOWLEDGE: Acknowledged(),
     Trigger.ASSIGN: Assigned("zhao"), Trigger.UNASSIGN: Unassigned(), Trigger.NOTE: Noted("n"),
-    Trigger.CLOSE: Closed("test", "n"), Trigger.REOPEN: Reopened(), Trigger.JOIN: MergedInto("b"),
-    Trigger.SPLIT: SplitOff(1), Trigger.SUPPRESS: Suppressed("silenced", "s", None),
+    Trigger.ESCALATE: EscalationRequested("n"), Trigger.CLOSE: Closed("test", "n"), Trigger.REOPEN: Reopened(),
+    Trigger.JOIN: MergedInto("b"), Trigger.SPLIT: SplitOff(1), Trigger.SUPPRESS: Suppressed("silenced", "s", None),
     Trigger.UNSUPPRESS: Unsuppressed(), Trigger.MARK: Marked(True),
 }  # fmt: skip
 

@@ -39,6 +39,26 @@ def test_ux_20_few_tab_stops_to_the_first_acknowledge_and_the_focus_stays(web: W
     assert len({path for path, _ in api.posted}) == 2, "each went to the next alert"
 
 
+def test_help_is_asked_for_with_a_note_that_is_not_lost(web: Web, page: Page, api: FakeApi) -> None:
+    alert = made(1, "high", acknowledgement="acknowledged", acknowledged_by="li")
+    api.put(alert, made(2, "low", status="closed"))
+    log_in(web, page, USER)
+    page.get_by_test_id("escalate").wait_for()
+    page.keyboard.press("e")
+    page.get_by_test_id("note-text").fill("three people, I am alone")
+    api.failing = 503
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("dialog-problem")).to_contain_text("The database does not answer")
+    expect(page.get_by_test_id("note-text")).to_have_value("three people, I am alone")
+    api.failing = 0
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("escalate-dialog")).to_have_count(0)
+    path, body = api.posted[-1]
+    assert (path, body["note"]) == (f"/api/alerts/{alert['id']}/escalate", "three people, I am alone")
+    expect(page.get_by_test_id("toast-good")).to_contain_text("The next level is being notified")
+    expect(page.get_by_test_id("detail-state")).to_contain_text("not acknowledged")
+
+
 def test_a_hundred_alerts_are_worked_with_the_keyboard_in_few_keys(web: Web, page: Page, api: FakeApi) -> None:
     """Every kind of decision: acknowledge, false alarm, real, test, shelve, and a note to some."""
     api.put(*(made(it, ("critical", "high", "medium", "low")[it % 4]) for it in range(100)))

@@ -9,6 +9,7 @@ import { openSteps } from "./procedure.js";
 import { kindName, placeName, stateText } from "./words.js";
 
 const MOST = 500;
+const STAYS = ["note", "escalate", "reopen", "unshelve"]; // the alert stays where it is in the list
 
 // What a row shows until the server has answered.
 const GUESSES = {
@@ -37,7 +38,7 @@ export class Actions {
     if (action === "acknowledge") return open(alert) && fresh(alert);
     if (action === "reopen") return !open(alert);
     if (action === "unshelve") return open(alert) && alert.suppression?.kind === "shelved";
-    if (action === "shelve") return open(alert) && !alert.suppression;
+    if (action === "shelve" || action === "escalate") return open(alert) && !alert.suppression;
     return action === "note" || open(alert);
   }
 
@@ -54,7 +55,7 @@ export class Actions {
     const guess = GUESSES[action];
     if (guess) this.model.apply(alerts.map(it => ({ ...it, ...guess(body) })));
     if (many) this.model.uncheck();
-    else if (here && action !== "note" && action !== "reopen" && action !== "unshelve") this.model.advance(place);
+    else if (here && !STAYS.includes(action)) this.model.advance(place);
     return many ? this.#bulk(action, body, alerts) : this.#one(action, body, alerts[0]);
   }
 

@@ -136,6 +136,7 @@ export class Detail {
       open(alert) && fresh(alert) && button("acknowledge", "A", true),
       open(alert) && button("close", "C"), open(alert) && button("false_alarm", "F"),
       button("note", "N"),
+      open(alert) && !alert.suppression && button("escalate", "E"),
       open(alert) && !alert.suppression && button("shelve", "S"),
       open(alert) && alert.suppression?.kind === "shelved" && button("unshelve"),
       open(alert) && alert.acknowledgement !== "assigned" && button("assign", "I"),

@@ -4,6 +4,7 @@
 import { h, typing } from "../shell/dom.js";
 import { forget, restore } from "../shell/drafts.js";
 import { t } from "../shell/texts.js";
+import { toast } from "../shell/toast.js";
 import { kindName, OUTCOMES, placeName, SHELVES_MIN } from "./words.js";
 
 const LONGEST_NOTE = 2000;
@@ -60,6 +61,24 @@ export function askNote(actions) {
     const done = await actions.run("note", { note: field.value });
     if (done === true) forget(field);
     return done;
+  });
+  restore(field);
+  field.focus();
+}
+
+// Help is asked for one alert, whatever else is selected: the people of the next level are called.
+export function askHelp(actions, alert) {
+  const field = note(t("queue.note.optional"), false);
+  const label = h("label", {}, h("span", { text: t("queue.note.optional") }), field);
+  const hint = h("p", { class: "hint", text: t("queue.escalate.hint") });
+  const what = h("p", { class: "where", text: `${kindName(alert)} · ${placeName(alert)}` });
+  const content = [what, hint, label, buttons(t("queue.escalate.send"), () => dialog.close())];
+  const { dialog } = ask("escalate", t("queue.escalate"), content, async () => {
+    const done = await actions.run("escalate", { note: field.value.trim() }, [alert]);
+    if (done !== true) return done;
+    forget(field);
+    toast(t("queue.escalate.done"));
+    return true;
   });
   restore(field);
   field.focus();
@@ -135,7 +154,7 @@ export function askShelve(wanted, run) {
 }
 
 const KEYS = [
-  ["J K", "move"], ["A", "acknowledge"], ["C 1–4", "close"], ["F", "false"], ["N", "note"], ["S 1–4", "shelve"],
+  ["J K", "move"], ["A", "acknowledge"], ["C 1–4", "close"], ["F", "false"], ["N", "note"], ["S 1–4", "shelve"], ["E", "escalate"],
   ["I", "assign"], ["M", "merge"], ["P", "split"], ["L", "live"], ["Space", "clip"], ["X", "select"], ["R", "refresh"], ["Ctrl K", "find"], ["?", "help"],
 ];
 

@@ -10,7 +10,7 @@ export function listen(run) {
     const inList = event.target.closest?.(".rows"), button = event.target.closest?.("button, a, summary, video, input");
     const arrows = inList || event.target === document.body || event.target.tagName === "MAIN";
     const name = {
-      j: "down", k: "up", a: "acknowledge", c: "close", f: "false_alarm", n: "note", s: "shelve", i: "assign", m: "merge",
+      j: "down", k: "up", a: "acknowledge", c: "close", f: "false_alarm", n: "note", s: "shelve", e: "escalate", i: "assign", m: "merge",
       p: "split", l: "live", x: "select", r: "refresh", "?": "help",
       ...(arrows ? { ArrowDown: "down", ArrowUp: "up", PageDown: "page-down", PageUp: "page-up", Home: "first", End: "last" } : {}),
       ...(button ? {} : { " ": "clip", Escape: "escape" }),

@@ -7,7 +7,7 @@ import { counted, data, t } from "../shell/texts.js";
 import { toast } from "../shell/toast.js";
 import { Actions } from "./actions.js";
 import { Detail } from "./detail.js";
-import { askClose, askNote, askReason, askShelve, showHelp } from "./dialogs.js";
+import { askClose, askHelp, askNote, askReason, askShelve, showHelp } from "./dialogs.js";
 import { Filters } from "./filters.js";
 import { Flood } from "./flood.js";
 import { askMerge, askSplit } from "./grouping.js";
@@ -131,6 +131,8 @@ function run(name) {
   if (name === "merge") return askMerge(model, actions.targets(), model.current);
   if (name === "split") return askSplit(model, detail.full);
   if (name === "note") return askNote(actions);
+  if (name === "escalate")
+    return actions.allowed(name, model.current) ? askHelp(actions, model.current) : toast(t("queue.nothing"), "info");
   if (name === "shelve") return askShelve(actions.targets(), work);
   if (name === "false_alarm") return work("close", { outcome: "false_alarm" });
   if (name === "assign") return actions.run("assign", { to: data.user });

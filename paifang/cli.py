@@ -6,9 +6,11 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from common import logging_setup
 from common.errors import PaifangError, SettingsError
+from common.running.process_exit import end_process
 from paifang import __version__
 
 GROUPS = {
@@ -58,5 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
 
 
+def command() -> NoReturn:
+    """Run the command of this process, and end it with its exit code."""
+    end_process(main())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

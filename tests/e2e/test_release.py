@@ -118,7 +118,7 @@ def test_two_people_release_a_clear_copy_that_is_gone_afterwards(village: Villag
         wait_until(lambda: release(li, number)["destroyed"], 20, "the key's end")
         wait_until(lambda: copies_of(village) == [], 20, "the object's end")
         wait_until(lambda: told_of(village), 30, "the notice")
-    village.box.stop()
+    assert village.box.stop() == 0
     check_copy(village, copies[0].content, number, from_ns, to_ns)
     with sqlite3.connect(f"file:{village.database()}?mode=ro", uri=True) as db:
         assert db.execute("SELECT sealed, object, fetches FROM releases").fetchall() == [(b"", "", 3)]

@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
-from agg_support import PASSWORD, Web, plain_client
+from agg_support import PASSWORD, Web, log_in, plain_client
 from auth.test_staff import add
+from playwright.sync_api import Page, expect
 from web.test_case_footage import SITE, Box, box, marked, of_case
 from web.test_case_pages import pages
 from web.test_search_web import moment, new_case
@@ -166,3 +167,17 @@ def test_holds_come_in_pages(client: httpx2.Client) -> None:
     made = [place(client, case).json()["id"] for _ in range(3)][::-1]
     assert pages(client, f"/api/holds?case={quote(case)}&limit=2", "holds") == [made[:2], made[2:]]
     assert client.get(f"/api/holds?case={quote(case)}&before=x").status_code == 400
+
+
+def test_holds_are_listed_while_the_box_is_silent(web: Web, page: Page, answers: Answers) -> None:
+    """Its footage cannot be shown then; what is held under the case is known to the aggregator."""
+    name = add(web, f"investigator@{SITE}")
+    with web.logged_in(name) as client:
+        case = new_case(client, site=SITE)
+        assert place(client, case).is_success
+    answers.be_silent()
+    log_in(web, page, name, path="/footage")
+    page.get_by_test_id("footage-case").fill(case)
+    page.get_by_test_id("footage-case").press("Enter")
+    expect(page.get_by_role("alert").filter(has_text="did not answer within 10 s")).to_be_visible()
+    expect(page.get_by_test_id("case-hold")).to_contain_text("On hold until")

@@ -230,6 +230,7 @@ class FootagePage:
         self._chosen_cases.change(
             self._visitor.token, case=str(self._case.value or "").strip(), camera=str(self._camera.value)
         )
+        await self._tell_range()  # clips and holds of the case do not need the box
         reply = await self._ask("footage-spans", self._day)
         if reply is None or reply.kept is None:
             return

@@ -25,6 +25,9 @@ uploads.start();
 drafts.start();
 feed.start(data.path === "/");
 
+// somebody with many roles has more pages than fit
+document.querySelector(".rail [aria-current=page]")?.scrollIntoView({ block: "nearest" });
+
 const skip = document.querySelector(".skip");
 // pages of the framework get their `main` later, with an id of its own
 function aim() {

@@ -7,7 +7,7 @@ committed before wins.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -117,7 +117,7 @@ def _take(db: Connection, effect: StepEffect) -> bool:
     return True
 
 
-def follow(db: Connection, changed: Iterable[str], entries: Iterable[HistoryEntry] = ()) -> None:
+def follow(db: Connection, changed: Iterable[str], entries: Collection[HistoryEntry] = ()) -> None:
     """Of these alerts, end the timers and cancel the notifications of those that do not wait any more.
 
     Those that have become more severe begin their chain again: the time limits are others, and there may have been no

@@ -114,7 +114,7 @@ class AlertService:
 
 
 _NO_ASSIGNEE = Verdict("refused", reason="to: no user of this name may work on this alert")
-_HIDDEN = Verdict("refused", reason="alert: it is hidden, so that nobody is notified of it; end that first")
+_HIDDEN = Verdict("refused", reason="hidden: nobody is notified of a shelved or silenced alert; end that first")
 _NO_CHAIN = Verdict(
     "refused", reason="escalation: no chain covers this alert; a supervisor can add one on the page Escalation"
 )

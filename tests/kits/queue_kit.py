@@ -59,6 +59,7 @@ class FakeApi:
         ticked: (alert, step, done), in order.
         flood: What `GET /api/flood` says; None: there is none.
         failing: A status that the next actions are answered with; 0: none.
+        refusal: Why the server refuses actions with 422; in a bulk action, each alert.
         down: Nothing answers.
     """
 
@@ -70,6 +71,7 @@ class FakeApi:
     ticked: list[tuple[str, int, bool]] = field(default_factory=list, init=False)
     flood: dict[str, Any] | None = field(default=None, init=False)
     failing: int = 0
+    refusal: str = ""
     history: list[dict[str, Any]] = field(default_factory=list, init=False)
     down: bool = False
 
@@ -158,10 +160,15 @@ class FakeApi:
             return
         if path == "/api/alerts/bulk":
             results = [
-                {"id": it, "result": "done", "error": "", "alert": self._changed(it, body["action"], body)}
+                {"id": it, "result": "refused", "error": self.refusal, "alert": None}
+                if self.refusal
+                else {"id": it, "result": "done", "error": "", "alert": self._changed(it, body["action"], body)}
                 for it in body["ids"]
             ]
             _json(route, {"results": results})
+            return
+        if self.refusal:
+            _json(route, {"error": self.refusal}, 422)
             return
         _, _, _, alert_id, action = path.split("/")
         alert = self.alerts[alert_id]

@@ -59,6 +59,31 @@ def test_help_is_asked_for_with_a_note_that_is_not_lost(web: Web, page: Page, ap
     expect(page.get_by_test_id("detail-state")).to_contain_text("not acknowledged")
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("severity: a critical alert is shelved by a supervisor only", "shelved by a supervisor only"),
+        ("to: no user of this name may work on this alert", "Nobody of this name may work on this alert"),
+        ("escalation: no chain covers this alert; a supervisor can add one", "No escalation chain covers this alert"),
+        ("reason: write 3 to 200 printable characters", "The reason has 3 to 200 characters"),
+        ("note: it has a control character", "The note is too long, or has characters"),
+        ("hidden: nobody is notified of a shelved or silenced alert", "Nobody is notified of a hidden alert"),
+    ],
+)
+def test_why_a_decision_was_refused_is_said(web: Web, page: Page, api: FakeApi, said: str, shown: str) -> None:
+    api.put(made(1, "critical"), made(2, "critical"))
+    api.refusal = said
+    log_in(web, page, USER)
+    page.get_by_test_id("acknowledge").wait_for()
+    page.keyboard.press("a")
+    expect(page.get_by_test_id("toast-bad")).to_contain_text(shown)
+    page.get_by_test_id("toast-bad").get_by_role("button").last.click()
+    for key in ("x", "k", "x", "a"):
+        page.keyboard.press(key)
+    expect(page.get_by_test_id("toast-bad").last).to_contain_text("2 alerts could not be updated")
+    expect(page.get_by_test_id("toast-bad").last).to_contain_text(shown)
+
+
 def test_a_hundred_alerts_are_worked_with_the_keyboard_in_few_keys(web: Web, page: Page, api: FakeApi) -> None:
     """Every kind of decision: acknowledge, false alarm, real, test, shelve, and a note to some."""
     api.put(*(made(it, ("critical", "high", "medium", "low")[it % 4]) for it in range(100)))

@@ -21,6 +21,12 @@ const GUESSES = {
   unshelve: () => ({ suppression: null }),
 };
 
+// Why the server refused a decision (`field: text`), in the reader's language; "" where it is no such refusal.
+function refusal(said) {
+  const field = /^(escalation|hidden|note|reason|severity|to):/.exec(said || "")?.[1];
+  return field ? t(`queue.refused.${field}`) : "";
+}
+
 export class Actions {
   #running = new Map();
 
@@ -78,6 +84,7 @@ export class Actions {
       return true;
     } catch (error) {
       const steps = error.status === 422 && openSteps(error.body?.error);
+      if (error.status === 422) error.message = refusal(error.body?.error) || error.message;
       if (!steps) return this.#undo([alert], error);
       this.#restore([alert]);
       return { steps: true, alerts: [alert], message: t("queue.steps.open", { steps }) };
@@ -85,7 +92,7 @@ export class Actions {
   }
 
   async #bulk(action, body, alerts) {
-    const failed = [], unticked = [];
+    const failed = [], unticked = [], reasons = new Set();
     let problem = null;
     for (let from = 0; from < alerts.length; from += MOST) {
       const part = alerts.slice(from, from + MOST);
@@ -93,11 +100,13 @@ export class Actions {
         const answer = await post("/api/alerts/bulk", { ids: part.map(it => it.id), action, ...body });
         const wrong = new Map(answer.results.filter(it => it.result !== "done").map(it => [it.id, openSteps(it.error)]));
         failed.push(...part.filter(it => wrong.get(it.id) === ""));
+        answer.results.filter(it => wrong.get(it.id) === "").forEach(it => reasons.add(refusal(it.error) || t("shell.error.changed")));
         unticked.push(...part.filter(it => wrong.get(it.id)));
         this.model.apply(answer.results.map(it => it.alert).filter(Boolean));
       } catch (error) {
         failed.push(...part);
         problem = error;
+        reasons.add(refusal(error.body?.error) || error.message);
       }
     }
     const done = alerts.length - failed.length - unticked.length;
@@ -106,7 +115,7 @@ export class Actions {
     if (!left.length) return true;
     this.model.apply(left.map(it => ({ ...it })));
     left.forEach(it => this.model.checked.has(it.id) || this.model.toggle(it.id));
-    if (failed.length) toast(`${counted("queue.bulk.failed", failed.length)} ${problem ? problem.message : t("shell.error.changed")}`, "bad");
+    if (failed.length) toast(`${counted("queue.bulk.failed", failed.length)} ${[...reasons].join(" ")}`, "bad");
     if (!unticked.length) return problem || false;
     const message = counted("queue.steps.many", unticked.length);
     return { steps: true, alerts: unticked, message };

@@ -31,6 +31,8 @@ from common.secret import write_private
 
 _log = logging_setup.get("broker")
 READY_TIMEOUT_S = 15.0
+GOGC = "50"
+"""nats-server collects garbage when its heap has grown by half, not to twice its size: it shares a small machine."""
 STOP_TIMEOUT_S = 5.0
 _POLL_S = 0.02
 FAILED_STARTS = 3
@@ -229,8 +231,9 @@ class EmbeddedServer:
             wrapper = [sys.executable, "-I", "-S", parent_death_exec.__file__, str(os.getpid())]
             command = [*wrapper, find_server(), "-c", str(path)]
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                env={"GOGC": GOGC} | os.environ,
+            )  # fmt: skip
             write_private(self._folder / "broker.pid", b"%d" % self._process.pid)  # in one step: it is never half there
         except OSError as error:
             raise BrokerError(f"nats-server cannot be started: {error}") from error

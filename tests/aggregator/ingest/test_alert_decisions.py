@@ -26,6 +26,7 @@ from aggregator.domain.alerts.types import (
 from aggregator.domain.audit import audit_entry
 from aggregator.domain.read_models import AlertQuery, Batch
 from aggregator.domain.store_port import Store, Writer
+from aggregator.ingest import alert_engine
 from aggregator.ingest.batch_processor import BatchProcessor
 from common.clock import SECOND_NS, FakeClock
 from common.errors import StoreError
@@ -326,6 +327,22 @@ def test_ux_03_each_duress_code_alarms_again(room: Room) -> None:
         assert (alert.acknowledgement, alert.count) == ("unacknowledged", number)
         room.decide(alert, Acknowledged())
     assert room.actions(alert).count("realarmed") == 7
+
+
+def test_the_alerts_whose_events_came_last_are_kept_in_memory_and_the_others_go_on(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All open ones were, up to 20,000: memory grew with each alert that stayed open, for an hour and more."""
+    monkeypatch.setattr(alert_engine, "_CACHE_SIZE", 3)
+    opened = [room.see(event(it, DoorForced(door=f"d{it}"), place=f"d{it}"))[0] for it in range(1, 6)]
+    room.see(event(6, DoorForced(door="d3"), place="d3"))
+    engine = room.processor._engine
+    newest = [opened[it].id for it in (3, 4, 2)]
+    assert list(engine._cache) == newest
+    assert list(engine._marks.values()) == newest
+    (merged,) = room.see(event(7, DoorForced(door="d1"), place="d1"))
+    assert (merged.id, merged.count) == (opened[0].id, 2)
+    assert list(engine._cache) == [*newest[1:], merged.id]
 
 
 def test_closed_alerts_are_not_kept_in_memory_and_what_comes_next_is_an_alert_of_its_own(room: Room) -> None:

@@ -69,6 +69,18 @@ def place(tmp_path: Path) -> Iterator[Place]:
         made.server.stop()
 
 
+@pytest.mark.parametrize(("said", "given"), [(None, b"GOGC=50"), ("80", b"GOGC=80")])
+def test_its_heap_grows_by_half_unless_the_operator_says_otherwise(
+    place: Place, monkeypatch: pytest.MonkeyPatch, said: str | None, given: bytes
+) -> None:
+    monkeypatch.delenv("GOGC", raising=False)
+    if said is not None:
+        monkeypatch.setenv("GOGC", said)
+    place.server.start()
+    environment = Path(f"/proc/{place.server.pid}/environ").read_bytes().split(b"\0")
+    assert [it for it in environment if it.startswith(b"GOGC=")] == [given]
+
+
 @pytest.mark.timeout(240)
 def test_fifty_kills_in_a_row_and_it_is_back_each_time(place: Place) -> None:
     """Killed while a session is made, while it lasts, and at once after it: the instants differ by chance."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -61,8 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def command() -> NoReturn:
-    """Run the command of this process, and end it with its exit code."""
-    end_process(main())
+    """Run the command of this process, and end it with its exit code; 1 after an error that is a fault of ours."""
+    try:
+        status = main()
+    except Exception:
+        traceback.print_exc()
+        status = FAILED
+    end_process(status)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from aggregator.auth.accounts.grant_requests import GrantRequests
 from aggregator.auth.accounts.scopes import ScopeChecker
 from aggregator.auth.authenticator import Authenticator, PermissionContext, SessionRules
 from aggregator.auth.change_stamp import ChangeStamp
+from aggregator.auth.rate_limiter import RateLimiter
 from aggregator.domain.accounts.authorization import Areas
 from aggregator.domain.alerts.rules import AlertRules
 from aggregator.domain.clip import USE as CLIP
@@ -75,6 +76,8 @@ from protocol.identifiers import uuid7
 from protocol.signing.chunked_aead import USE as RELEASE
 
 _log = logging_setup.get("app")
+FREE_ASKS, LONGEST_ASK_WAIT_S = 1, 60.0
+"""Calls for help with one alert before the next one waits, and how long at most."""
 
 
 @dataclass(frozen=True)
@@ -290,7 +293,8 @@ def _use_cases(
     )
     return UseCases(
         alerts=AlertService(
-            queue, messaging.consumer.decide, reader, access.areas, procedures.closing_problems, escalation.configs
+            queue, messaging.consumer.decide, reader, access.areas, RateLimiter(clock, FREE_ASKS, LONGEST_ASK_WAIT_S),
+            procedures.closing_problems, escalation.configs,
         ),
         procedures=procedures,
         handovers=HandoverService(

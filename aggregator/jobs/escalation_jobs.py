@@ -78,7 +78,8 @@ class EscalationJobs:
         new = await asyncio.to_thread(self.service.reader.untimed_alerts, sites, MOST_AT_ONCE)
         if new:
             timers = [self._timer(alert, current[alert.site]) for alert in new]
-            await self.queue.write(lambda store: store.start_timers(timers))
+            versions = {site: it.version for site, it in current.items()}
+            await self.queue.write(lambda store: store.start_timers(timers, versions))
         return len(new)
 
     def _timer(self, alert: AlertFacts, site: SiteEscalation) -> Timer:
@@ -105,12 +106,14 @@ class EscalationJobs:
     def _effect(self, timer: Timer, alert: AlertFacts, site: SiteEscalation | None, people: People) -> StepEffect:
         now_ns = self.clock.wall_ns()
         every = self._steps(site, alert) if site is not None else []
-        left = every[timer.step :] or every[-1:]  # help was asked for after the last one, or there are fewer steps now
-        if site is None or not left:
-            after = msgspec.structs.replace(timer, state="done", step=timer.step + 1)
+        place = (
+            min(timer.step, len(every) - 1) if timer.asked else timer.step
+        )  # help after the last level: from it again
+        if site is None or not 0 <= place < len(every):  # the configuration has become shorter
+            after = msgspec.structs.replace(timer, state="done", step=timer.step + 1, asked=0)
             return self._whole(timer, after, "", {"problem": "no step is left"}, ())
-        step = left[0]
-        whom = self._recipients(site, step, alert, people, now_ns)
+        found, whom = self._chosen(site, every[place:], bool(timer.asked), (alert, people, now_ns))
+        step = every[place + found]
         targets = self.service.reader.notification_targets(whom.users, now_ns)
         if not targets and not whom.skipped and not whom.fallback:
             whom = Recipients(people.supervisors(alert.site, alert.place), fallback=True)
@@ -119,12 +122,26 @@ class EscalationJobs:
         if not targets and not whom.skipped:
             _log.warning("escalation step notified nobody", alert=alert.id, level=step.level.name, step=step.number)
         wait_ns = step.wait_ns if targets else 0  # nobody can answer: the next level is due at once
-        last = len(left) == 1
+        last = place + found == len(every) - 1
         after = msgspec.structs.replace(
-            timer, step=timer.step + 1, due_ns=now_ns + wait_ns, state="done" if last else "waiting"
+            timer, step=timer.step + found + 1, due_ns=now_ns + wait_ns, state="done" if last else "waiting", asked=0
         )
         entries = tuple(self._notification(timer, step, alert, it, now_ns) for it in targets)
         return self._whole(timer, after, step.level.name, detail, entries)
+
+    def _chosen(
+        self, site: SiteEscalation, left: list[Step], asked: bool, about: tuple[AlertFacts, People, int]
+    ) -> tuple[int, Recipients]:
+        """Which of the steps is taken, and whom it notifies.
+
+        Where a person asked for help, it is the first one whose level is within its hours, or the supervisors.
+        """
+        alert, people, _ = about
+        for number, step in enumerate(left if asked else left[:1]):
+            whom = self._recipients(site, step, *about)
+            if not (asked and whom.skipped):
+                return number, whom
+        return len(left) - 1, Recipients(people.supervisors(alert.site, alert.place), fallback=True)
 
     def _whole(
         self, before: Timer, after: Timer, level: str, detail: dict[str, object], entries: tuple[Notification, ...]
@@ -149,7 +166,7 @@ class EscalationJobs:
 
     def _notification(self, timer: Timer, step: Step, alert: AlertFacts, target: Target, now_ns: int) -> Notification:
         return Notification(
-            id=self.new_id(), effect=f"{timer.id}/{step.number}/{target.id}", alert=alert.id, site=alert.site,
+            id=self.new_id(), effect=f"{timer.id}/{timer.step}/{target.id}", alert=alert.id, site=alert.site,
             place=alert.place, recipient=target.user, target=target.id, channel=target.channel, level=step.level.name,
             made_ns=now_ns, next_ns=now_ns, expires_ns=now_ns + round(LIFE_S * SECOND_NS),
         )  # fmt: skip

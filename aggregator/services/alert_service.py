@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from aggregator.auth.rate_limiter import RateLimiter
 from aggregator.domain.accounts.authorization import Areas, Principal
 from aggregator.domain.alerts.decisions import Allowed, Decide, Request, Verdict
 from aggregator.domain.alerts.types import Alert, Assigned, Closed, Decision, EscalationRequested, Suppressed
@@ -32,6 +33,7 @@ class AlertService:
         carry_out: Commits decisions and publishes the changes; called on the writer's thread.
         accounts: To whom an alert may be assigned.
         areas: The areas of each place.
+        asks: Limits how often people ask for help with an alert: each time others are notified.
         closing_problems: What procedures require before an alert is closed; called on the writer's thread.
         escalations: Reads the escalation of each site that has one.
     """
@@ -40,6 +42,7 @@ class AlertService:
     carry_out: Decide
     accounts: AccountReader
     areas: Areas
+    asks: RateLimiter
     closing_problems: ClosingProblems = _no_problems
     escalations: Callable[[], Mapping[str, Escalation]] = dict
 
@@ -55,13 +58,18 @@ class AlertService:
             What came of each request; an alert outside the caller's scope is missing.
 
         Raises:
+            LoginThrottled: Somebody has just asked for help with the same alert.
             StoreError: It could not be written; nothing was changed.
         """
         decision = Decision(caller.name, "dashboard" if caller.only is None else "api", origin)
         named = {it.wish.to for it in requests if isinstance(it.wish, Assigned)}
         people = {name: await asyncio.to_thread(self._principal, name) for name in named}
-        asked = any(isinstance(it.wish, EscalationRequested) for it in requests)
-        escalations = await asyncio.to_thread(self.escalations) if asked else {}
+        escalations: Mapping[str, Escalation] = {}
+        asked = [it.alert_id for it in requests if isinstance(it.wish, EscalationRequested)]
+        for alert_id in asked:
+            self.asks.take(alert_id)
+        if asked:
+            escalations = await asyncio.to_thread(self.escalations)
 
         def allowed(alert: Alert) -> bool:
             return caller.may("alerts.work", alert.site, alert.place)
@@ -77,7 +85,11 @@ class AlertService:
             done = iter(rest)
             return [refused[number] if number in refused else next(done) for number in range(len(requests))]
 
-        return await self.queue.write(job)
+        verdicts = await self.queue.write(job)
+        for request, verdict in zip(requests, verdicts, strict=True):
+            if request.alert_id in asked and verdict.result != "done":
+                self.asks.take_back(request.alert_id)  # nobody was notified
+        return verdicts
 
     def _open_steps(self, store: AlertLookup, requests: Sequence[Request], allowed: Allowed) -> dict[int, Verdict]:
         """Which of the requests close an alert whose required steps are open."""

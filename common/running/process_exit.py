@@ -7,19 +7,26 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 from typing import NoReturn
 
 
 def end_process(status: int) -> NoReturn:
-    """End the process at once, when the command has closed what keeps data.
+    """End the process with this status, or with 1 where its output could not be written.
 
     At Python's own end a daemon thread that comes back from native code is ended by unwinding its C++ frames. The C++
     runtime answers with `terminate called without an active exception` and SIGABRT: for systemd, a box that was stopped
     during an inference had failed, and it left a core dump.
     """
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads that are no daemons: a relay is switched off
     atexit._run_exitfuncs()
     logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError) as error:
+        status = status or 1
         with contextlib.suppress(OSError, ValueError):
-            stream.flush()
+            sys.stderr.write(f"paifang: the output is not complete: {error}\n")
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
     os._exit(status)

@@ -14,14 +14,13 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 CONTRAST = ["color-contrast"]
 """The rule whose result depends on colours; the others give the same in every theme."""
 RUN_JS = """async rules => {
-  const options = { resultTypes: ['violations'], runOnly: rules, preload: false };
+  const options = { resultTypes: ['violations'], runOnly: rules };
   // the names of the elements take a fifth of the time, and are needed where something is wrong only
   const quick = await axe.run(document, { ...options, selectors: false });
   const found = quick.violations.length ? await axe.run(document, options) : quick;
   return found.violations.map(it => `${it.id}: ${it.nodes.slice(0, 3).map(node => node.target.join(' ')
     + (node.any[0] ? ' (' + node.any[0].message.slice(0, 160) + ')' : '')).join('; ')}`);
 }"""
-"""Nothing is preloaded: style sheets are asked for the rule of orientation only, and none of ours depends on it."""
 
 
 def axe_source() -> str:

@@ -90,5 +90,10 @@ class Desk:
         found = self.reader.taken_steps(alert(number).id)
         return [user for it in found for user in msgspec.json.decode(it.detail)["users"]]
 
+    def sent(self) -> list[str]:
+        """Whom notifications were queued for, in the order of their times."""
+        found = self.reader.due_notifications(self.clock.wall_ns(), 1_000)
+        return [it.recipient for it in sorted(found, key=lambda it: it.made_ns)]
+
     def waiting(self) -> set[str]:
         return {it.recipient for it in self.reader.due_notifications(self.clock.wall_ns(), 1_000)}

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Page, Route
@@ -15,6 +15,7 @@ from playwright.sync_api import Page, Route
 from aggregator.domain.alerts.types import SEVERITIES
 from aggregator.domain.shift.procedure import Checklist, Procedure, closing_problem
 from aggregator.domain.shift.step import Step
+from aggregator.web.api_models.alerts import BulkRequest
 
 FEED_JS = """
 window.EventSource = class {
@@ -25,6 +26,7 @@ window.EventSource = class {
 };
 """
 """A feed that the test pushes through: `feed.onmessage({data})`."""
+BULK = get_args(BulkRequest.model_fields["action"].annotation)
 KINDS = ("zone.entered", "door.held", "camera.lost", "door.forced", "zone.crowded", "vehicle.barred")
 NOW = datetime(2026, 11, 27, 8, 43, tzinfo=UTC)
 
@@ -58,8 +60,8 @@ class FakeApi:
         steps: Of every alert's procedure, as the API has them.
         ticked: (alert, step, done), in order.
         flood: What `GET /api/flood` says; None: there is none.
-        failing: A status that the next actions are answered with; 0: none.
-        refusal: Why the server refuses actions with 422; in a bulk action, each alert.
+        failing: A status that the next actions are answered with, or the reason of a refusal (422; in a bulk action, of
+            each alert); 0: none.
         down: Nothing answers.
     """
 
@@ -70,8 +72,7 @@ class FakeApi:
     steps: list[dict[str, Any]] = field(default_factory=list)
     ticked: list[tuple[str, int, bool]] = field(default_factory=list, init=False)
     flood: dict[str, Any] | None = field(default=None, init=False)
-    failing: int = 0
-    refusal: str = ""
+    failing: int | str = 0
     history: list[dict[str, Any]] = field(default_factory=list, init=False)
     down: bool = False
 
@@ -123,7 +124,7 @@ class FakeApi:
         alert_id, _, step = path.removeprefix("/api/alerts/").partition("/procedure")
         steps = [{**it} for it in self.steps]
         if route.request.method == "PUT":
-            if self.failing:
+            if isinstance(self.failing, int) and self.failing:
                 _json(route, {"error": "refused by the test"}, self.failing)
                 return
             self.ticked.append((alert_id, int(step[1:]), json.loads(route.request.post_data or "{}")["done"]))
@@ -155,20 +156,24 @@ class FakeApi:
 
     def _act(self, route: Route, path: str, body: dict[str, Any]) -> None:
         self.posted.append((path, body))
-        if self.failing:
+        refusal = self.failing if isinstance(self.failing, str) else ""
+        if isinstance(self.failing, int) and self.failing:
             _json(route, {"error": "refused by the test"}, self.failing)
+            return
+        if path == "/api/alerts/bulk" and body["action"] not in BULK:
+            _json(route, {"error": "action: not one of them"}, 422)
             return
         if path == "/api/alerts/bulk":
             results = [
-                {"id": it, "result": "refused", "error": self.refusal, "alert": None}
-                if self.refusal
+                {"id": it, "result": "refused", "error": refusal, "alert": None}
+                if refusal
                 else {"id": it, "result": "done", "error": "", "alert": self._changed(it, body["action"], body)}
                 for it in body["ids"]
             ]
             _json(route, {"results": results})
             return
-        if self.refusal:
-            _json(route, {"error": self.refusal}, 422)
+        if refusal:
+            _json(route, {"error": refusal}, 422)
             return
         _, _, _, alert_id, action = path.split("/")
         alert = self.alerts[alert_id]

@@ -117,7 +117,8 @@ _EVENT_TRIGGERS: dict[tuple[str, bool], Trigger] = {
 def _move(alert: Alert, trigger: Trigger, fields: Fields | None, context: Context) -> Result:
     """Look the cell up, and fill in what follows from the new state."""
     rule, decision = context.rules.of_kind(alert.kind), context.decision
-    waits = closing(fields.get("severity", alert.severity) if fields else alert.severity, rule)
+    severity = fields.get("severity", alert.severity) if fields else alert.severity
+    waits: Closing = "person" if alert.help_ns else closing(severity, rule)
     move = TABLE.get((trigger, waits, (alert.condition, alert.acknowledgement, alert.status)))
     if fields is None or move is None or (trigger in PERSONAL and not decision.person):
         if trigger is Trigger.DUE and alert.due_ns is not None:
@@ -149,6 +150,8 @@ def _consequences(alert: Alert, move: Move, context: Context) -> Fields:
             fields["assignee"] = ""
     if Effect.RESUMED in move.effects:
         fields["ended_ns"] = None
+    if Effect.ESCALATION_REQUESTED in move.effects:
+        fields["help_ns"] = context.now_ns
     if status == "closed" and alert.status == "open":
         fields["closed_ns"] = context.now_ns
         if decision.person:
@@ -168,6 +171,8 @@ def _wait_s(move: Move, rule: Rule, waits: Closing) -> float | None:
     condition, _, status = move.state
     if status == "closed" or Effect.REOPENED in move.effects:
         return None
+    if Effect.ESCALATION_REQUESTED in move.effects and condition == "ended":
+        return None  # it does not close by itself any more
     if Effect.MERGED in move.effects and condition == "active":
         return rule.window_s
     if Effect.ENDED in move.effects:
@@ -240,7 +245,7 @@ def _closed(alert: Alert, change: Closed) -> Fields | None:
 def _reopened(alert: Alert, _: Reopened) -> Fields | None:
     if alert.merged_into:
         return None
-    return {"outcome": "", "closed_ns": None, "closed_by": "", "since_acknowledged": 0}
+    return {"outcome": "", "closed_ns": None, "closed_by": "", "since_acknowledged": 0, "help_ns": 0}
 
 
 def _absorbed(alert: Alert, change: Absorbed) -> Fields:
@@ -249,6 +254,7 @@ def _absorbed(alert: Alert, change: Absorbed) -> Fields:
     return {
         "severity": max((it.severity for it in every), key=SEVERITIES.index),
         "count": sum(it.count for it in every),
+        "help_ns": max(it.help_ns for it in every),
         "first_ns": min(it.first_ns for it in every),
         "last_ns": max(it.last_ns for it in every),
         "picture_event": newest.picture_event,

@@ -48,6 +48,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         suppressed_by: Id of the silence, window, shelf or parent alert; the user for one that was shelved alone.
         due_ns: When the lifecycle looks at it again: the condition ends, or it closes by itself.
         merged_into: The alert that it was merged into; it is closed then.
+        help_ns: When a person last asked for help with it; 0: nobody has. It closes by a person only.
         version: Rises with each change.
         decided: The version of the newest change other than one more event: a person's decision must not be older.
     """
@@ -85,6 +86,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     chattering: int = 0
     due_ns: int | None = None
     merged_into: str = ""
+    help_ns: int = 0
     version: int = 1
     decided: int = 1
 

@@ -21,6 +21,7 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True):
         step: The number of the next step.
         due_ns: When it is due.
         state: `done`: no step is left.
+        asked: 1: a person has asked for the next step, so that somebody is notified whatever the hour.
     """
 
     alert: str
@@ -31,6 +32,7 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True):
     step: int = 0
     due_ns: int = 0
     state: Literal["waiting", "done"] = "waiting"
+    asked: int = 0
 
 
 class TakenStep(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,8 +17,8 @@ SLOT_NS = 300 * SECOND_NS
 number of slots from UTC, so that they add up to local days."""
 TOP = 10
 """The sources that are named (ISA-18.2: the ten most frequent)."""
-ANSWERS = frozenset({"acknowledged", "assigned"})
-"""Actions of the history by which a person answers an alert; so is closing it."""
+ANSWERS = frozenset({"acknowledged", "assigned", "escalation_requested"})
+"""Actions of the history by which a person answers an alert; so is closing it. Who asks for help has seen it."""
 
 
 class Source(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from aggregator.domain.accounts.authorization import Scope
@@ -61,8 +61,14 @@ class EscalationWriter(Protocol):
     def put_escalation(self, document: EscalationDocument, entry: AuditEntry) -> bool:
         """Save a configuration whose version is one more than the one there; False: it is not."""
 
-    def start_timers(self, timers: Iterable[Timer]) -> None:
-        """Start timers of alerts that still wait and have none."""
+    def start_timers(self, timers: Iterable[Timer], versions: Mapping[str, int]) -> None:
+        """Start timers of alerts that still wait and have none.
+
+        Args:
+            timers: The timers.
+            versions: Of the saved configurations that they were made from (0: of the settings file). Where a site has
+                another one by now, its alerts are looked at again: they may have a chain.
+        """
 
     def take_steps(self, effects: Iterable[StepEffect]) -> int:
         """Carry steps out, all in one transaction; how many. One whose timer or alert has changed has no effect."""

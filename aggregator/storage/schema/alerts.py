@@ -32,6 +32,7 @@ alerts = table(
     *integers("chattering"),
     *integers("due_ns", nullable=True),
     *texts("merged_into"),
+    *integers("help_ns"),
     *integers("version", "decided", "urgency"),
     CheckConstraint("severity IN ('low', 'medium', 'high', 'critical')"),
     CheckConstraint("condition IN ('active', 'ended')"),

@@ -20,6 +20,7 @@ timers = table(
     *texts("id", "site", "place"),
     *integers("started_ns", "step", "due_ns"),
     *texts("state"),
+    *integers("asked"),
     CheckConstraint("state IN ('waiting', 'done')"),
     partial("timers_due", "due_ns", where=TIMER_WAITING),
 )

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 from aggregator.domain.alerts.decisions import MOST_MERGED, MOST_SPLIT
 from aggregator.domain.alerts.types import Acknowledgement, Condition, Outcome, Severity, Status
 from aggregator.web.api_models.base import (
+    LINES,
     PRINTABLE,
     Id,
     ReasonText,
@@ -33,7 +34,7 @@ _ALERT = {
     "flags": ["stale"], "merged_into": None, "version": 15,
 }  # fmt: skip
 _COUNTS = {"critical": 0, "high": 0, "medium": 1, "low": 0, "total": 1}
-NoteText = Annotated[str, StringConstraints(max_length=MOST_NOTE, pattern=PRINTABLE)]
+NoteText = Annotated[str, StringConstraints(max_length=MOST_NOTE, pattern=LINES)]
 UserText = Annotated[str, StringConstraints(max_length=128, pattern=PRINTABLE)]
 Version = Annotated[
     int | None,

@@ -12,6 +12,8 @@ from protocol.identifiers import from_rfc3339, to_rfc3339
 
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 """As `protocol.identifiers.PRINTABLE`, in the syntax of pydantic's patterns, whose `$` is the end of the text."""
+LINES = r"^[^\x00-\x09\x0b-\x1f\x7f]*$"
+"""The same with line feeds."""
 UTC_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|\+00:00)$"
 TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 NAME = r"^[A-Za-z0-9_.\-]+$"

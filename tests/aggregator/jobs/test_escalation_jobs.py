@@ -16,7 +16,7 @@ from aggregator.domain.escalation.notification import MOST_CRITICAL, MOST_WAITIN
 from aggregator.domain.escalation.records import EscalationDocument
 from aggregator.domain.read_models import Batch, StatusSeen
 from aggregator.domain.store_port import Store, Writer
-from aggregator.settings.escalation import Chain, Escalation
+from aggregator.settings.escalation import Calendar, Chain, Escalation
 from common.clock import FakeClock
 from protocol.receipts import BoxStatus
 
@@ -95,6 +95,49 @@ def test_help_after_the_last_level_comes_from_the_last_one_again(make_desk: Call
         desk.turn()
         desk.turn(500)
         assert desk.notified().count("city") == times
+
+
+def test_help_after_the_chain_was_shortened_is_sent_too(make_desk: Callable[..., Desk]) -> None:
+    """The number of the step was that of an older one, so that its notification counted as sent."""
+    desk = make_desk()
+    desk.put()
+    desk.turn()
+    desk.turn(5)
+    assert desk.sent() == ["village", "town"]
+    short = Escalation(chains={"village": Chain(areas=("*",), levels=(level("user:village"),))})
+    document = EscalationDocument("village", msgspec.json.encode(short).decode(), 1)
+    desk.writer.put_escalation(document, ENTRY)
+    desk.ask_for_help()
+    desk.turn()
+    assert desk.sent() == ["village", "town", "village"]
+
+
+def test_help_passes_over_levels_outside_of_their_hours(make_desk: Callable[..., Desk]) -> None:
+    """START_NS is a night in Shanghai or not; a calendar without hours is never open."""
+    never = {"never": Calendar(hours={})}
+    closed = msgspec.structs.replace(level("user:town"), calendar="never")
+    chain = Chain(areas=("*",), levels=(level("user:village"), closed, level("user:city")))
+    desk = make_desk(Escalation(chains={"all": chain}, calendars=never))
+    desk.put()
+    desk.turn()
+    desk.ask_for_help()
+    desk.turn()
+    assert desk.notified() == ["village", "city"]
+
+
+def test_help_where_every_level_is_outside_of_its_hours_comes_from_the_supervisors(
+    make_desk: Callable[..., Desk],
+) -> None:
+    closed = msgspec.structs.replace(level("user:town"), calendar="never")
+    chain = Chain(areas=("*",), levels=(level("user:village"), closed))
+    desk = make_desk(Escalation(chains={"all": chain}, calendars={"never": Calendar(hours={})}))
+    desk.put()
+    desk.turn()
+    desk.put(acknowledged=True)
+    desk.ask_for_help()
+    desk.turn()
+    assert desk.notified() == ["village", "boss"]
+    assert desk.waiting() == {"boss"}
 
 
 def test_help_for_a_closed_alert_starts_nothing(make_desk: Callable[..., Desk]) -> None:

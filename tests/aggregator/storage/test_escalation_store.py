@@ -29,17 +29,17 @@ def test_an_alert_that_waits_has_no_timer_until_it_is_started(store: Store, writ
     reader = store.reader()
     assert [it.id for it in reader.untimed_alerts(["village"], 10)] == [alert(1).id, alert(2).id]
     assert reader.untimed_alerts(["harbour"], 10) == []
-    writer.start_timers([timer(1), timer(3)])
+    writer.start_timers([timer(1), timer(3)], {})
     assert [it.id for it in reader.untimed_alerts(["village"], 10)] == [alert(2).id]
     assert [it.alert for it, _ in reader.due_timers(NOW, 10)] == [alert(1).id]
     assert reader.due_timers(NOW - 1, 10) == []
-    writer.start_timers([msgspec.structs.replace(timer(1), id="another")])
+    writer.start_timers([msgspec.structs.replace(timer(1), id="another")], {})
     assert reader.due_timers(NOW, 10)[0][0] == timer(1), "one timer an alert"
 
 
 def test_a_step_has_its_effect_once(store: Store, writer: Writer) -> None:
     put(writer, 1)
-    writer.start_timers([timer(1)])
+    writer.start_timers([timer(1)], {})
     effect = step_of(timer(1), notification(1))
     assert writer.take_steps([effect]) == 1
     assert writer.take_steps([effect]) == 0
@@ -53,7 +53,7 @@ def test_a_step_has_its_effect_once(store: Store, writer: Writer) -> None:
 
 def test_an_acknowledgement_that_came_first_wins(store: Store, writer: Writer) -> None:
     put(writer, 1)
-    writer.start_timers([timer(1)])
+    writer.start_timers([timer(1)], {})
     put(writer, 1, acknowledged=True)
     assert store.reader().due_timers(NOW, 10) == [], "the acknowledgement has ended the timer"
     assert writer.take_steps([step_of(timer(1), notification(1))]) == 0
@@ -63,7 +63,7 @@ def test_an_acknowledgement_that_came_first_wins(store: Store, writer: Writer) -
 
 def test_an_acknowledgement_cancels_what_waits_and_a_re_alarm_starts_again(store: Store, writer: Writer) -> None:
     put(writer, 1)
-    writer.start_timers([timer(1)])
+    writer.start_timers([timer(1)], {})
     writer.take_steps([step_of(timer(1), notification(1))])
     put(writer, 1, acknowledged=True)
     assert store.reader().due_notifications(NOW, 10) == []
@@ -73,7 +73,7 @@ def test_an_acknowledgement_cancels_what_waits_and_a_re_alarm_starts_again(store
     put(writer, 1)
     assert [it.id for it in store.reader().untimed_alerts(["village"], 10)] == [alert(1).id]
     again = msgspec.structs.replace(timer(1), id="again")
-    writer.start_timers([again])
+    writer.start_timers([again], {})
     assert writer.take_steps([step_of(again, notification(2, effect="again/0/t"))]) == 1
     assert len(store.reader().taken_steps(alert(1).id)) == 2
 
@@ -81,7 +81,7 @@ def test_an_acknowledgement_cancels_what_waits_and_a_re_alarm_starts_again(store
 def test_a_storm_for_one_target_becomes_one_digest(store: Store, writer: Writer) -> None:
     numbers = range(1, MOST_WAITING + 31)
     put(writer, *numbers, severity="high")
-    writer.start_timers([timer(it) for it in numbers])
+    writer.start_timers([timer(it) for it in numbers], {})
     assert writer.take_steps([step_of(timer(it), notification(it)) for it in numbers]) == len(numbers)
     waiting = store.reader().due_notifications(NOW, 1_000)
     digests = [it for it in waiting if it.purpose == "digest"]
@@ -93,7 +93,7 @@ def test_critical_alerts_have_room_of_their_own_and_are_sent_first(store: Store,
     high, critical = range(1, MOST_WAITING + 11), range(100, 100 + MOST_CRITICAL + 5)
     put(writer, *high, severity="high")
     put(writer, *critical)
-    writer.start_timers([timer(it) for it in (*high, *critical)])
+    writer.start_timers([timer(it) for it in (*high, *critical)], {})
     writer.take_steps([step_of(timer(it), notification(it)) for it in (*high, *critical)])
     waiting = store.reader().due_notifications(NOW, 1_000)
     first = [it.alert for it in waiting[: MOST_CRITICAL - 1]]
@@ -168,18 +168,22 @@ def test_a_link_is_used_once(writer: Writer) -> None:
 
 def test_a_configuration_is_saved_over_the_version_that_was_read(store: Store, writer: Writer) -> None:
     put(writer, 1)
-    writer.start_timers([msgspec.structs.replace(timer(1), state="done")])
+    writer.start_timers([msgspec.structs.replace(timer(1), state="done")], {})
     assert store.reader().untimed_alerts(["village"], 10) == []
     assert writer.put_escalation(EscalationDocument("village", "{}", 1), ENTRY)
     assert not writer.put_escalation(EscalationDocument("village", "{}", 1), ENTRY)
     assert writer.put_escalation(EscalationDocument("village", '{"chains":{}}', 2), ENTRY)
     assert store.reader().escalation_documents() == [EscalationDocument("village", '{"chains":{}}', 2)]
     assert len(store.reader().untimed_alerts(["village"], 10)) == 1, "alerts without a chain get another look"
+    writer.start_timers([msgspec.structs.replace(timer(1), state="done")], {"village": 1})
+    assert len(store.reader().untimed_alerts(["village"], 10)) == 1, "it was made from the configuration before"
+    writer.start_timers([msgspec.structs.replace(timer(1), state="done")], {"village": 2})
+    assert store.reader().untimed_alerts(["village"], 10) == []
 
 
 def test_what_is_old_is_erased(store: Store, writer: Writer) -> None:
     put(writer, 1)
-    writer.start_timers([timer(1)])
+    writer.start_timers([timer(1)], {})
     writer.take_steps([step_of(timer(1), notification(1))])
     put(writer, 1, acknowledged=True)
     assert writer.purge_notifications(NOW, 10) == 0

@@ -90,15 +90,15 @@ def test_filters(client: httpx2.Client, sender: Sender, query: str, subjects: se
 def test_an_alert_with_its_events_and_history(client: httpx2.Client, sender: Sender) -> None:
     see(sender, client, "d-1", "a", picture=JPEG)
     (alert,) = see(sender, client, "d-1", "a")
-    decide(client, alert, "note", note="值班 <b>")
+    decide(client, alert, "note", note="值班 <b>\nand more")
     detail = client.get(f"/api/alerts/{alert['id']}").json()
     assert [it["picture"] is None for it in detail["events"]] == [True, False]
     assert client.get(detail["events"][1]["picture"]).content == JPEG
     assert [(it["actor"], it["via"], it["action"]) for it in detail["history"]] == [
         (USER, "dashboard", "noted"), ("system:alerts", "system", "opened"),
     ]  # fmt: skip
-    assert detail["history"][0]["detail"] == {"origin": "127.0.0.1", "note": "值班 <b>"}
-    assert detail["alert"]["note"] == "值班 <b>"
+    assert detail["history"][0]["detail"] == {"origin": "127.0.0.1", "note": "值班 <b>\nand more"}
+    assert detail["alert"]["note"] == "值班 <b>\nand more"
 
 
 def test_who_may_not_see_pictures_sees_the_alert_without_one(web: Web, client: httpx2.Client, sender: Sender) -> None:

@@ -98,13 +98,17 @@ def test_help_is_asked_for_where_a_chain_covers_the_alert(web: Web, receiver: We
         assert (asked.status_code, asked.json()["acknowledgement"], asked.json()["note"]) == (
             200, "unacknowledged", "three people",
         )  # fmt: skip
+        again = mine.post(f"/api/alerts/{alert}/escalate")
+        assert (again.status_code, int(again.headers["Retry-After"]) > 0) == (429, True)
         wait_until(lambda: (1, "town", [boss]) in taken(client, alert))
         assert [step for step, *_ in taken(client, alert)] == [0, 1]
         wait_until(lambda: bool(receiver.bodies))
         asker = next(it for it in client.get(f"/api/alerts/{alert}").json()["history"] if "requested" in it["action"])
         assert (asker["actor"], asker["via"]) == (guard, "dashboard")
         client.post(f"/api/alerts/{alert}/close", json={"outcome": "test"})
-        assert mine.post(f"/api/alerts/{alert}/escalate").status_code == 409
+        web.parts.use_cases.alerts.asks.forgive(alert)
+        closed = [mine.post(f"/api/alerts/{alert}/escalate").status_code for _ in range(3)]
+        assert closed == [409] * 3, "a call that reached nobody does not count"
         save(client, [{"notify": ["supervisors"], "minutes": {"critical": 1440}}])
 
 

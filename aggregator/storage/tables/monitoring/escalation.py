@@ -7,7 +7,7 @@ committed before wins.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -80,11 +80,14 @@ def untimed(db: Connection, sites: Iterable[str], limit: int) -> list[AlertFacts
     return [_fact(row) for row in db.execute(found.order_by(_LESS, alerts.c.opened_ns).limit(limit))]
 
 
-def start(db: Connection, new: Iterable[Timer]) -> None:
-    """Start timers of alerts that still wait and have none."""
-    rows = {it.alert: it for it in new}
+def start(db: Connection, new: Iterable[Timer], versions: Mapping[str, int]) -> None:
+    """Start timers of alerts that still wait and have none, where the site's configuration has the version used."""
+    saved = {row.site: row.version for row in db.execute(select(escalations.c.site, escalations.c.version))}
+    rows = {it.alert: it for it in new if saved.get(it.site, 0) == versions.get(it.site, 0)}
     still = set(db.execute(select(alerts.c.id).where(waits(), one_of(alerts.c.id, rows))).scalars())
-    insert_new(db, timers, *(msgspec.structs.asdict(it) for it in rows.values() if it.alert in still))
+    made = [msgspec.structs.asdict(it) for it in rows.values() if it.alert in still]
+    if made:
+        insert_new(db, timers, *made)
 
 
 def due(db: Connection, now_ns: int, limit: int) -> list[tuple[Timer, AlertFacts]]:
@@ -107,7 +110,7 @@ def _take(db: Connection, effect: StepEffect) -> bool:
     if severity is None:
         db.execute(delete(timers).where(same))  # it starts again when the alert waits again
         return False
-    changed = {"step": after.step, "due_ns": after.due_ns, "state": after.state}
+    changed = {"step": after.step, "due_ns": after.due_ns, "state": after.state, "asked": after.asked}
     if db.execute(update(timers).where(same).values(changed)).rowcount != 1:
         return False
     db.execute(insert(escalation_steps), msgspec.structs.asdict(effect.taken))
@@ -140,7 +143,7 @@ def follow(db: Connection, changed: Iterable[str], entries: Collection[HistoryEn
 def _step_now(db: Connection, asked: HistoryEntry) -> None:
     """Make the next step due: that of the timer, else the one after the last that was taken for this alert."""
     mine = timers.c.alert == asked.alert
-    if db.execute(update(timers).where(mine, TIMER_WAITING).values(due_ns=asked.time_ns)).rowcount:
+    if db.execute(update(timers).where(mine, TIMER_WAITING).values(due_ns=asked.time_ns, asked=1)).rowcount:
         return
     db.execute(delete(timers).where(mine))
     step = escalation_steps.c
@@ -150,7 +153,7 @@ def _step_now(db: Connection, asked: HistoryEntry) -> None:
     if alert is not None:
         timer = Timer(
             alert=asked.alert, id=asked.id, site=alert.site, place=alert.place, started_ns=asked.time_ns,
-            step=0 if last is None else last + 1, due_ns=asked.time_ns,
+            step=0 if last is None else last + 1, due_ns=asked.time_ns, asked=1,
         )  # fmt: skip
         db.execute(insert(timers), msgspec.structs.asdict(timer))
 

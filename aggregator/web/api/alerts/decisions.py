@@ -202,7 +202,7 @@ def _add_text(app: FastAPI, carry: _Decisions) -> None:
         """Write a note, onto the alert's history too."""
         return (await carry.one(request, caller, alert_id, Noted(body.note), body.version))[0]
 
-    @app.post("/api/alerts/{alert_id}/escalate", tags=TAGS, responses=_CONFLICT)
+    @app.post("/api/alerts/{alert_id}/escalate", tags=TAGS, responses=_CONFLICT | errors(429))
     async def escalate_alert(
         request: Request, alert_id: IdPath, caller: Who, body: EscalateRequest | None = None
     ) -> AlertResponse:

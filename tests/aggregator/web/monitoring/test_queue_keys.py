@@ -59,6 +59,33 @@ def test_help_is_asked_for_with_a_note_that_is_not_lost(web: Web, page: Page, ap
     expect(page.get_by_test_id("detail-state")).to_contain_text("not acknowledged")
 
 
+def test_help_is_asked_for_one_alert_also_where_it_is_selected(web: Web, page: Page, api: FakeApi) -> None:
+    one, two = made(1, "high"), made(2, "high")
+    api.put(one, two)
+    log_in(web, page, USER)
+    page.get_by_test_id("escalate").wait_for()
+    for key in ("x", "e", "Enter"):
+        page.keyboard.press(key)
+    expect(page.get_by_test_id("toast-good")).to_contain_text("The next level is being notified")
+    assert api.posted[-1][0].endswith("/escalate")
+    expect(page.get_by_test_id("bulk")).to_contain_text("1 selected")
+
+
+def test_no_help_is_promised_for_an_alert_that_was_closed_meanwhile(web: Web, page: Page, api: FakeApi) -> None:
+    alert = made(1, "high")
+    api.put(alert, made(2, "low"))
+    log_in(web, page, USER)
+    page.get_by_test_id("escalate").wait_for()
+    page.keyboard.press("e")
+    page.get_by_test_id("note-text").fill("hurry")
+    api.push(page, {**alert, "status": "closed", "outcome": "real", "version": alert["version"] + 1})
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("dialog-problem")).to_contain_text("This action does not apply")
+    expect(page.get_by_test_id("note-text")).to_have_value("hurry")
+    expect(page.get_by_test_id("toast-good")).to_have_count(0)
+    assert api.posted == []
+
+
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
@@ -72,7 +99,7 @@ def test_help_is_asked_for_with_a_note_that_is_not_lost(web: Web, page: Page, ap
 )
 def test_why_a_decision_was_refused_is_said(web: Web, page: Page, api: FakeApi, said: str, shown: str) -> None:
     api.put(made(1, "critical"), made(2, "critical"))
-    api.refusal = said
+    api.failing = said
     log_in(web, page, USER)
     page.get_by_test_id("acknowledge").wait_for()
     page.keyboard.press("a")

@@ -9,7 +9,7 @@ import { openSteps } from "./procedure.js";
 import { kindName, placeName, stateText } from "./words.js";
 
 const MOST = 500;
-const STAYS = ["note", "escalate", "reopen", "unshelve"]; // the alert stays where it is in the list
+const STAYS = ["note", "reopen", "unshelve"]; // the alert stays where it is in the list
 
 // What a row shows until the server has answered.
 const GUESSES = {
@@ -63,6 +63,12 @@ export class Actions {
     if (many) this.model.uncheck();
     else if (here && !STAYS.includes(action)) this.model.advance(place);
     return many ? this.#bulk(action, body, alerts) : this.#one(action, body, alerts[0]);
+  }
+
+  // Ask for help with one alert, also where it is one of those that are chosen.
+  async escalate(alert, note) {
+    const now = this.#now(alert);
+    return this.allowed("escalate", now) ? this.#one("escalate", { note }, now) : { message: t("queue.nothing") };
   }
 
   // Actions on one alert follow each other: the second one knows the version that the first one made.

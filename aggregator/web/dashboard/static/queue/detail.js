@@ -121,7 +121,7 @@ export class Detail {
       h("p", { class: "place" }, h("b", { text: placeName(alert) }), ` · ${alert.site_name}`
         + (alert.area ? ` · ${alert.area}` : "")),
       h("p", { class: "where", text: [...facts.filter(Boolean), span].join(" · "), test: "detail-times" }),
-      ...(alert.note ? [h("p", { class: "where", text: t("queue.noted", { note: alert.note }) })] : []));
+      ...(alert.note ? [h("p", { class: "where lines", text: t("queue.noted", { note: alert.note }) })] : []));
     this.#buttons(alert);
     this.#tools(alert);
   }

@@ -66,7 +66,7 @@ export function askNote(actions) {
   field.focus();
 }
 
-// Help is asked for one alert, whatever else is selected: the people of the next level are called.
+// Help is asked for one alert, whatever else is selected: the people of the next level are notified.
 export function askHelp(actions, alert) {
   const field = note(t("queue.note.optional"), false);
   const label = h("label", {}, h("span", { text: t("queue.note.optional") }), field);
@@ -74,7 +74,7 @@ export function askHelp(actions, alert) {
   const what = h("p", { class: "where", text: `${kindName(alert)} · ${placeName(alert)}` });
   const content = [what, hint, label, buttons(t("queue.escalate.send"), () => dialog.close())];
   const { dialog } = ask("escalate", t("queue.escalate"), content, async () => {
-    const done = await actions.run("escalate", { note: field.value.trim() }, [alert]);
+    const done = await actions.escalate(alert, field.value.trim());
     if (done !== true) return done;
     forget(field);
     toast(t("queue.escalate.done"));

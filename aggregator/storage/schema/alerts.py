@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Column, Index
 from sqlalchemy import text as sql
 
-from aggregator.storage.schema.columns import integers, key, partial, table, texts
+from aggregator.storage.schema.columns import INTEGER, integers, key, partial, table, texts
 
 ALERT_OPEN = sql("status = 'open'")
 ALERT_CLOSED = sql("status = 'closed'")
@@ -32,8 +32,8 @@ alerts = table(
     *integers("chattering"),
     *integers("due_ns", nullable=True),
     *texts("merged_into"),
-    *integers("help_ns"),
     *integers("version", "decided", "urgency"),
+    Column("help_ns", INTEGER, nullable=False, server_default="0"),
     CheckConstraint("severity IN ('low', 'medium', 'high', 'critical')"),
     CheckConstraint("condition IN ('active', 'ended')"),
     CheckConstraint("acknowledgement IN ('unacknowledged', 'acknowledged', 'assigned')"),

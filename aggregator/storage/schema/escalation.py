@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, Column, Index, UniqueConstraint
 from sqlalchemy import text as sql
 
-from aggregator.storage.schema.columns import TEXT, blobs, integers, key, number, partial, table, texts
+from aggregator.storage.schema.columns import INTEGER, TEXT, blobs, integers, key, number, partial, table, texts
 
 TIMER_WAITING = sql("state = 'waiting'")
 NOTIFICATION_WAITING = sql("state = 'waiting'")
@@ -20,7 +20,7 @@ timers = table(
     *texts("id", "site", "place"),
     *integers("started_ns", "step", "due_ns"),
     *texts("state"),
-    *integers("asked"),
+    Column("asked", INTEGER, nullable=False, server_default="0"),
     CheckConstraint("state IN ('waiting', 'done')"),
     partial("timers_due", "due_ns", where=TIMER_WAITING),
 )

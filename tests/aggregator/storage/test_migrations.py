@@ -151,7 +151,7 @@ def test_a_newer_database_is_refused(make_empty_store: Callable[[], Store]) -> N
     store = make_empty_store()
     with opened(store) as db:
         db.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StoreError, match="revision 9999 is newer than this program's 0014"):
+    with pytest.raises(StoreError, match="revision 9999 is newer than this program's 0015"):
         store.writer()
     with pytest.raises(StoreError, match="newer"):
         store.writer()

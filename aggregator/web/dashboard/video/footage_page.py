@@ -144,9 +144,7 @@ class FootagePage:
         with ui.element("div").classes("form"):
             self._camera = form.field("camera", ui.select(names, value=first, label=words["footage.camera"]))
             self._camera.props("dense outlined data-testid=footage-camera")
-            shown = (
-                self._local(first) if at_s is None else datetime.fromtimestamp(at_s, self._zone(self._cameras[first]))
-            )
+            shown = self._local(first, at_s)
             self._date = form.field("day", ui.input(words["footage.day"], value=f"{shown:%Y-%m-%d}"))
             self._date.props("dense outlined type=date data-testid=footage-day")
             self._case = form.field("reason", ui.input(words["footage.case"], value=kept.case))
@@ -197,9 +195,9 @@ class FootagePage:
     def _zone(self, camera: Camera) -> ZoneInfo:
         return self._context.sites.zone(camera.site, self._zones.get((camera.site, camera.box)))
 
-    def _local(self, key: str) -> datetime:
-        now_s = self._context.now_ns // SECOND_NS
-        return datetime.fromtimestamp(now_s, self._zone(self._cameras[key]))
+    def _local(self, key: str, at_s: int | None) -> datetime:
+        moment_s = self._context.now_ns // SECOND_NS if at_s is None else at_s
+        return datetime.fromtimestamp(moment_s, self._zone(self._cameras[key]))
 
     async def _ask(self, name: CommandName, span: tuple[int, int]) -> Reply | None:
         """Ask the box; None: the session is over.
@@ -230,8 +228,11 @@ class FootagePage:
         self._chosen_cases.change(
             self._visitor.token, case=str(self._case.value or "").strip(), camera=str(self._camera.value)
         )
-        await self._tell_range()  # clips and holds of the case do not need the box
-        reply = await self._ask("footage-spans", self._day)
+        try:
+            reply = await self._ask("footage-spans", self._day)
+        except PaifangError:
+            await self._tell_range()  # clips and holds of the case do not need the box
+            raise
         if reply is None or reply.kept is None:
             return
         self._kept, self._view, day = reply.kept, self._day, self._day

@@ -106,9 +106,9 @@ class EscalationJobs:
     def _effect(self, timer: Timer, alert: AlertFacts, site: SiteEscalation | None, people: People) -> StepEffect:
         now_ns = self.clock.wall_ns()
         every = self._steps(site, alert) if site is not None else []
-        place = (
-            min(timer.step, len(every) - 1) if timer.asked else timer.step
-        )  # help after the last level: from it again
+        place = timer.step
+        if timer.asked:
+            place = min(place, len(every) - 1)  # after the last level it is the last one again
         if site is None or not 0 <= place < len(every):  # the configuration has become shorter
             after = msgspec.structs.replace(timer, state="done", step=timer.step + 1, asked=0)
             return self._whole(timer, after, "", {"problem": "no step is left"}, ())

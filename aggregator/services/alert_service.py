@@ -76,7 +76,7 @@ class AlertService:
 
         def job(store: AlertLookup) -> list[Verdict]:
             unfit = (
-                (number, _unfit(it, store, caller, people) or self._unescalated(it, store, allowed, escalations))
+                (number, _unfit(it, store, caller, people) or self._escalation_problem(it, store, allowed, escalations))
                 for number, it in enumerate(requests)
             )
             refused = {number: verdict for number, verdict in unfit if verdict is not None}
@@ -106,10 +106,10 @@ class AlertService:
             if alert.id in problems
         }
 
-    def _unescalated(
+    def _escalation_problem(
         self, request: Request, store: AlertLookup, allowed: Allowed, escalations: Mapping[str, Escalation]
     ) -> Verdict | None:
-        """Why nobody can be called to an alert."""
+        """Why nobody can be notified where a person asks for help with an alert."""
         alert = store.alert(request.alert_id) if isinstance(request.wish, EscalationRequested) else None
         if alert is None or not allowed(alert):
             return None

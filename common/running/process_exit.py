@@ -1,4 +1,4 @@
-"""The end of a process that runs models."""
+"""The end of a process, also while one of its threads runs a model."""
 
 from __future__ import annotations
 

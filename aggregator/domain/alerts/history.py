@@ -87,7 +87,7 @@ def detail_of(effect: Effect, change: Change, after: Alert, decision: Decision) 
     elif isinstance(change, Noted):
         values["note"] = change.note
     elif isinstance(change, EscalationRequested):
-        values |= {"note": change.reason} if change.reason else {}
+        values |= {"note": change.note} if change.note else {}
     elif isinstance(change, Closed):
         values |= {"outcome": change.outcome} | ({"note": change.note} if change.note else {})
     elif isinstance(change, Absorbed):

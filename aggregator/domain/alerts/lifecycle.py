@@ -288,7 +288,7 @@ _FIELDS: dict[type[Any], Callable[[Any, Any], Fields | None]] = {
     Assigned: _assigned,
     Unassigned: lambda _, __: {},
     Noted: lambda _, change: {"note": change.note},
-    EscalationRequested: lambda alert, change: {"note": change.reason or alert.note},
+    EscalationRequested: lambda alert, change: {"note": change.note or alert.note},
     Closed: _closed,
     Reopened: _reopened,
     Absorbed: _absorbed,

@@ -155,7 +155,7 @@ class Noted:
 class EscalationRequested:
     """A person asks for help: the alert waits for an acknowledgement again, and its next level is notified at once."""
 
-    reason: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,8 @@ def upsert(db: Connection, table: Table, *rows: Values) -> None:
 
 def insert_new(db: Connection, table: Table, *rows: Values) -> bool:
     """Insert rows, but those with a key that is there already; whether the last one was inserted."""
+    if not rows:
+        return False
     statement = _compiled(db.dialect.name, table, False)
     values = [_arguments(statement, row) for row in rows]
     options = {"preserve_rowcount": True}

@@ -166,6 +166,13 @@ def test_a_link_is_used_once(writer: Writer) -> None:
     assert writer.link_used("none")
 
 
+def test_timers_of_alerts_that_do_not_wait_any_more_are_not_started(store: Store, writer: Writer) -> None:
+    """Where all of a turn's alerts had been acknowledged meanwhile, the turn failed: there was no row to insert."""
+    put(writer, 1, acknowledged=True)
+    writer.start_timers([timer(1)], {})
+    assert store.reader().due_timers(NOW * 2, 10) == []
+
+
 def test_a_configuration_is_saved_over_the_version_that_was_read(store: Store, writer: Writer) -> None:
     put(writer, 1)
     writer.start_timers([msgspec.structs.replace(timer(1), state="done")], {})

@@ -85,9 +85,7 @@ def start(db: Connection, new: Iterable[Timer], versions: Mapping[str, int]) -> 
     saved = {row.site: row.version for row in db.execute(select(escalations.c.site, escalations.c.version))}
     rows = {it.alert: it for it in new if saved.get(it.site, 0) == versions.get(it.site, 0)}
     still = set(db.execute(select(alerts.c.id).where(waits(), one_of(alerts.c.id, rows))).scalars())
-    made = [msgspec.structs.asdict(it) for it in rows.values() if it.alert in still]
-    if made:
-        insert_new(db, timers, *made)
+    insert_new(db, timers, *(msgspec.structs.asdict(it) for it in rows.values() if it.alert in still))
 
 
 def due(db: Connection, now_ns: int, limit: int) -> list[tuple[Timer, AlertFacts]]:

@@ -28,7 +28,7 @@ from aggregator.domain.alerts.types import (
 from aggregator.domain.store_port.alerts import AlertLookup
 from protocol.envelope import Event
 
-_CACHE_SIZE = 4_096
+_CACHE_SIZE = 2_048
 """Alerts whose events came last: 1.2 KB each. Others are read from the store, 0.1 ms each."""
 MOST_DUE = 500
 """Alerts that one turn of the lifecycle looks at."""

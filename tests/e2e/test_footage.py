@@ -43,10 +43,13 @@ def test_a_day_is_shown_and_a_moment_of_it_blurred(page: Page, village: Village,
         return page.locator(".dayline rect.kept").count() == 1
 
     wait_until(shown, 60, "the line")
+    picture, caption = page.get_by_test_id("still-picture"), page.get_by_test_id("still-time")
+    expect(caption).to_contain_text("Blurred picture of")
+    earlier = caption.inner_text()
     page.wait_for_timeout(12_000)  # some seconds of footage, to move in
     page.get_by_test_id("show-footage").click()
     expect(page.get_by_test_id("day-facts")).to_contain_text("kept 0.0 h")
-    picture, caption = page.get_by_test_id("still-picture"), page.get_by_test_id("still-time")
+    expect(caption).not_to_have_text(earlier)  # the line is new, its picture follows
     expect(picture).to_be_visible()
     assert picture.evaluate("it => it.naturalWidth") == 640
     expect(caption).to_contain_text("Blurred picture of")

@@ -1,4 +1,4 @@
-"""The embedded store: SQLite in WAL mode with `synchronous=FULL`, one writer, readers with connections of their own.
+"""The embedded store: SQLite in WAL mode with `synchronous=FULL`, one writer, and a pool of connections that read.
 
 Crash procedure: every commit is one transaction that is on disk before the broker gets an acknowledgement; SQLite's
 write-ahead log is replayed when the file is next opened. Nothing else has to be repaired. SQL text here: SQLite's own
@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
+from weakref import WeakSet
 
-from sqlalchemy import NullPool, QueuePool, create_engine
+from sqlalchemy import QueuePool, create_engine, event
 
 from aggregator.settings.postgres import LOCAL, Postgres
 from aggregator.storage import migrations
@@ -24,6 +26,35 @@ _READ_TIMEOUT_S = 5.0
 _WRITING = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA cache_size=-4096")
 """4 MB of pages: 16 MB store no more events a second (the system caches the file), and the process grows for hours."""
 
+_READING = "PRAGMA cache_size=-1024"
+_KEPT = 4
+"""Connections that read and stay open, whichever thread asks. To open one and read the schema takes ten times as long
+as a short query; more are opened when they are needed, and closed after their query."""
+
+
+class ReadConnection(sqlite3.Connection):
+    """A connection that can end what is still being read on it: such a read shows the past to the next user."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._cursors: WeakSet[sqlite3.Cursor] = WeakSet()
+
+    def cursor(self, *args: Any) -> sqlite3.Cursor:  # type: ignore[override]  # typeshed has two overloads
+        """A cursor, until `end_reads`."""
+        made: sqlite3.Cursor = super().cursor(*args)
+        self._cursors.add(made)
+        return made
+
+    def end_reads(self) -> None:
+        """Close every cursor."""
+        for cursor in list(self._cursors):
+            cursor.close()
+
+
+def _end_reads(connection: ReadConnection, *_: object) -> None:
+    """Before the pool takes a connection back."""
+    connection.end_reads()
+
 
 class SqliteStore:
     """The store in `<folder>/aggregator.db`.
@@ -34,7 +65,10 @@ class SqliteStore:
 
     def __init__(self, folder: Path, _: Postgres = LOCAL, /) -> None:
         self._path = folder / FILE
-        self._read = Database(create_engine("sqlite://", poolclass=NullPool, creator=self._open_reader))
+        kept: dict[str, Any] = {"poolclass": QueuePool, "pool_size": _KEPT, "max_overflow": -1, "pool_use_lifo": True}
+        engine = create_engine("sqlite://", creator=self._open_reader, **kept)
+        event.listen(engine, "reset", _end_reads)
+        self._read = Database(engine)
 
     def writer(self, sole: bool = True) -> SqlWriter:  # noqa: ARG002 — the embedded broker's port keeps others out
         """Open the writing connection, migrating what an older version left.
@@ -48,11 +82,12 @@ class SqliteStore:
         return SqlWriter(db)
 
     def reader(self) -> SqlReader:
-        """Something to read with. Each call opens its own read-only connection, so threads never meet."""
+        """Something to read with. Each query has a read-only connection of the pool for itself."""
         return SqlReader(self._read)
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Close the connections that read."""
+        self._read.close()
 
     def _open_writer(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
@@ -67,4 +102,9 @@ class SqliteStore:
 
     def _open_reader(self) -> sqlite3.Connection:
         uri = f"{self._path.absolute().as_uri()}?mode=ro"
-        return sqlite3.connect(uri, uri=True, timeout=_READ_TIMEOUT_S, isolation_level=None)
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=_READ_TIMEOUT_S, isolation_level=None, check_same_thread=False,
+            factory=ReadConnection,
+        )  # fmt: skip
+        connection.execute(_READING)
+        return connection

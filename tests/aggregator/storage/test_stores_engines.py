@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from aggregator.storage.engines import sqlite as sqlite_store
 from aggregator.storage.engines.database import mapped
 from aggregator.storage.engines.postgres import PostgresStore
 from aggregator.storage.engines.sqlite import SqliteStore
-from aggregator.storage.schema.core import counters
+from aggregator.storage.schema.core import counters, events
 from common import settings_loader
 from common.errors import ContractError, SettingsError, StoreError
 
@@ -110,6 +111,56 @@ def test_sqlite_is_durable_and_private(tmp_path: Path) -> None:
         loose = [name for name in db.exec_driver_sql(tables).scalars() if not name.startswith("sqlite_")]
     assert loose == ["alembic_version"]
     writer.close()
+
+
+def test_sqlite_keeps_few_connections_that_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To open one takes ten times as long as a short query; what a burst opens is closed after it."""
+    opened: list[sqlite3.Connection] = []
+    real = SqliteStore._open_reader
+
+    def counted(self: SqliteStore) -> sqlite3.Connection:
+        opened.append(real(self))
+        return opened[-1]
+
+    monkeypatch.setattr(SqliteStore, "_open_reader", counted)
+    store = SqliteStore(tmp_path)
+    with contextlib.closing(store.writer()):
+        for _ in range(20):
+            store.reader().accounts()
+        assert len(opened) == 1
+        with contextlib.ExitStack() as stack:
+            for _ in range(20):
+                stack.enter_context(store._read.connection()).execute(select(counters))
+        assert len(opened) == 20
+        assert sum(is_open(it) for it in opened) == sqlite_store._KEPT
+        store.close()
+        assert not any(is_open(it) for it in opened)
+        with pytest.raises(StoreError):
+            store.reader().accounts()
+
+
+def test_a_read_that_was_not_finished_keeps_no_old_state_and_no_log(tmp_path: Path) -> None:
+    """Its connection goes back without a transaction: else its next reader saw the past, and the log grew for ever."""
+    store = SqliteStore(tmp_path)
+    with contextlib.closing(store.writer()) as writer:
+        writer.apply(filed(1, 2, 3))
+        with store._read.connection() as db:
+            unfinished = db.execute(select(events))
+            assert unfinished.fetchone()
+        writer.apply(filed(4))
+        assert store.reader().event_count() == 4
+        with contextlib.closing(sqlite3.connect(tmp_path / sqlite_store.FILE)) as other:
+            busy, *_ = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        assert not busy
+    store.close()
+
+
+def is_open(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("SELECT 1")
+    except sqlite3.ProgrammingError:
+        return False
+    return True
 
 
 def test_sqlite_writers_wait_for_one_another_from_the_beginning(tmp_path: Path) -> None:

@@ -84,8 +84,8 @@ def running(settings: Settings, roles: Set[Role] = ROLES) -> Iterator[Parts]:
     store = open_store(settings)
     writer = store.writer(sole="ingest" in roles)
     with contextlib.ExitStack() as stack:
-        stack.callback(store.close)
         stack.callback(writer.close)
+        stack.callback(store.close)  # first: the writer, when it is the last, leaves one complete file
         clock, keys = SystemClock(), KeyRing(folder, secrets.token_bytes)
         core = Core(settings, clock, keys, store.reader(), WriteQueue(writer), Health(clock), Metrics())
         feeds = FeedAccounts(lambda: accounts(core.reader, keys, clock))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from aggregator.app.known_sites import known_sites
@@ -15,7 +15,7 @@ from aggregator.auth.change_stamp import ChangeStamp
 from aggregator.auth.passwords import act_of
 from aggregator.domain.accounts.account import Account, DropUser
 from aggregator.domain.accounts.authorization import EVERYWHERE, RoleAssignment
-from aggregator.domain.store_port import Store
+from aggregator.domain.store_port import Store, Writer
 from aggregator.settings.aggregator import Settings
 from aggregator.storage import STORES
 from aggregator.storage.keyring import KeyRing
@@ -44,6 +44,14 @@ def open_store(settings: Settings) -> Store:
     return STORES[settings.store](make_folder(settings), settings.postgres)
 
 
+@contextlib.contextmanager
+def _opened(settings: Settings) -> Iterator[tuple[Store, Writer]]:
+    """The store and a writer beside an aggregator that may be running; closed in the order that `Store.close` asks."""
+    store = open_store(settings)
+    with contextlib.closing(store.writer(sole=False)) as writer, contextlib.closing(store):
+        yield store, writer
+
+
 def add_user(
     settings: Settings, name: str, password: Secret | None, grants: Sequence[RoleAssignment] = ()
 ) -> tuple[RoleAssignment, ...]:
@@ -62,8 +70,7 @@ def add_user(
         LoginError: The name has wrong characters or the password is too short.
         StoreError: The store does not open.
     """
-    store = open_store(settings)
-    with contextlib.closing(store), contextlib.closing(store.writer(sole=False)) as writer:
+    with _opened(settings) as (store, writer):
         passwords.add_user(writer, name, password, SystemClock().wall_ns(), grants)
         _tell_accounts_changed(settings)
         return store.reader().role_assignments(name)
@@ -79,7 +86,7 @@ def check_scopes(settings: Settings, grants: Sequence[RoleAssignment]) -> bool:
         StaffError: Names what is not known, and what may have been meant.
         StoreError: The store does not open.
     """
-    with contextlib.closing(open_store(settings)) as store, contextlib.closing(store.writer(sole=False)):
+    with _opened(settings) as (store, _):
         sites = known_sites(settings, store.reader().boxes())
     if not sites:
         return all(it.scope == EVERYWHERE for it in grants)
@@ -95,7 +102,7 @@ def has_user(settings: Settings, name: str) -> bool:
     Raises:
         StoreError: The store does not open.
     """
-    with contextlib.closing(open_store(settings)) as store, contextlib.closing(store.writer(sole=False)):
+    with _opened(settings) as (store, _):
         return bool(store.reader().accounts(name))
 
 

@@ -45,8 +45,8 @@ def test_a_day_is_shown_and_a_moment_of_it_blurred(page: Page, village: Village,
     wait_until(shown, 60, "the line")
     picture, caption = page.get_by_test_id("still-picture"), page.get_by_test_id("still-time")
     expect(caption).to_contain_text("Blurred picture of")
-    earlier = caption.inner_text()
     page.wait_for_timeout(12_000)  # some seconds of footage, to move in
+    earlier = caption.inner_text()
     page.get_by_test_id("show-footage").click()
     expect(page.get_by_test_id("day-facts")).to_contain_text("kept 0.0 h")
     expect(caption).not_to_have_text(earlier)  # the line is new, its picture follows

@@ -130,7 +130,7 @@ class Store(Protocol):
         """Something to read with; cheap, may be shared between threads."""
 
     def close(self) -> None:
-        """Close what readers share. The writer is closed by itself."""
+        """Close what readers share, before the writer, which is closed by itself: the last one tidies up."""
 
 
 class StoreFactory(Protocol):

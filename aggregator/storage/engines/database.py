@@ -66,10 +66,18 @@ class Database:
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:
         """A connection for one thread; each statement is a transaction of its own."""
+        self._check_open()
+        with mapped(), self._engine.connect() as connection:
+            try:
+                self._check_open()
+                yield connection
+            finally:
+                if self._closed:  # meanwhile: the pool would keep it
+                    connection.invalidate()
+
+    def _check_open(self) -> None:
         if self._closed:
             raise StoreError("database: it is closed")
-        with mapped(), self._engine.connect() as connection:
-            yield connection
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:

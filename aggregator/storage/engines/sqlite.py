@@ -13,6 +13,7 @@ from typing import Any
 from weakref import WeakSet
 
 from sqlalchemy import QueuePool, create_engine, event
+from sqlalchemy.exc import DisconnectionError
 
 from aggregator.settings.postgres import LOCAL, Postgres
 from aggregator.storage import migrations
@@ -33,7 +34,13 @@ as a short query; more are opened when they are needed, and closed after their q
 
 
 class ReadConnection(sqlite3.Connection):
-    """A connection that can end what is still being read on it: such a read shows the past to the next user."""
+    """A connection that can end what is still being read on it: such a read shows the past to the next user.
+
+    Attributes:
+        file: What `_file_of` gave when it was opened.
+    """
+
+    file: tuple[int, int] | None = None
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
@@ -68,6 +75,7 @@ class SqliteStore:
         kept: dict[str, Any] = {"poolclass": QueuePool, "pool_size": _KEPT, "max_overflow": -1, "pool_use_lifo": True}
         engine = create_engine("sqlite://", creator=self._open_reader, **kept)
         event.listen(engine, "reset", _end_reads)
+        event.listen(engine, "checkout", self._check_file)
         self._read = Database(engine)
 
     def writer(self, sole: bool = True) -> SqlWriter:  # noqa: ARG002 — the embedded broker's port keeps others out
@@ -86,7 +94,7 @@ class SqliteStore:
         return SqlReader(self._read)
 
     def close(self) -> None:
-        """Close the connections that read."""
+        """Close the connections that read. The writer, if it is closed last, writes its log into the file."""
         self._read.close()
 
     def _open_writer(self) -> sqlite3.Connection:
@@ -100,11 +108,31 @@ class SqliteStore:
             raise
         return connection
 
-    def _open_reader(self) -> sqlite3.Connection:
+    def _open_reader(self) -> ReadConnection:
+        file = _file_of(self._path)
         uri = f"{self._path.absolute().as_uri()}?mode=ro"
         connection = sqlite3.connect(
             uri, uri=True, timeout=_READ_TIMEOUT_S, isolation_level=None, check_same_thread=False,
             factory=ReadConnection,
         )  # fmt: skip
-        connection.execute(_READING)
+        try:
+            connection.file = file
+            connection.execute(_READING)
+        except BaseException:
+            connection.close()
+            raise
         return connection
+
+    def _check_file(self, connection: ReadConnection, *_: object) -> None:
+        """A connection whose file was removed or replaced is opened again."""
+        if connection.file != _file_of(self._path):
+            raise DisconnectionError
+
+
+def _file_of(path: Path) -> tuple[int, int] | None:
+    """Device and number of a file; None: it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

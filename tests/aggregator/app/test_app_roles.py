@@ -55,3 +55,16 @@ def test_a_web_process_works_beside_the_one_that_ingests(tmp_path: Path) -> None
             assert caller is not None
             assert caller.name == "li"
             assert not parts.core.health.broker
+
+
+def test_a_stopped_aggregator_leaves_one_complete_file(tmp_path: Path) -> None:
+    """What is copied after a stop holds everything, without SQLite's log."""
+    settings = made(tmp_path)
+    with app.running(settings, {"ingest"}) as parts:
+        app.add_user(settings, "li", Secret(PASSWORD), [RoleAssignment("supervisor")])
+        assert parts.core.reader.user("li")
+    files = {it.name for it in Path(settings.data).iterdir()}
+    assert "aggregator.db" in files
+    assert not {"aggregator.db-wal", "aggregator.db-shm"} & files
+    app.add_user(settings, "wang", Secret(PASSWORD), [RoleAssignment("supervisor")])
+    assert {it.name for it in Path(settings.data).iterdir()} == files

@@ -155,6 +155,41 @@ def test_a_read_that_was_not_finished_keeps_no_old_state_and_no_log(tmp_path: Pa
     store.close()
 
 
+def test_sqlite_is_one_complete_file_after_a_stop(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    with contextlib.closing(store.writer()) as writer, contextlib.closing(store):
+        writer.apply(filed(1))
+        assert store.reader().event_count() == 1
+    assert [it.name for it in tmp_path.iterdir()] == [sqlite_store.FILE]
+
+
+def test_a_connection_that_was_in_use_is_closed_after_the_store(tmp_path: Path) -> None:
+    """Else it was the last one, and the writer left its log beside the file."""
+    store = SqliteStore(tmp_path)
+    with contextlib.closing(store.writer()) as writer:
+        writer.apply(filed(1))
+        with store._read.connection() as db:
+            store.close()
+            assert db.execute(select(events)).all()
+    assert [it.name for it in tmp_path.iterdir()] == [sqlite_store.FILE]
+
+
+def test_a_database_that_was_removed_or_replaced_is_noticed(tmp_path: Path) -> None:
+    folders = tmp_path / "here", tmp_path / "other"
+    for folder, count in zip(folders, (1, 2), strict=True):
+        folder.mkdir()
+        with contextlib.closing(SqliteStore(folder).writer()) as writer:
+            writer.apply(filed(*range(1, count + 1)))
+    here, other = (folder / sqlite_store.FILE for folder in folders)
+    with contextlib.closing(SqliteStore(folders[0])) as store:
+        assert store.reader().event_count() == 1
+        here.unlink()
+        with pytest.raises(StoreError):
+            store.reader().event_count()
+        other.rename(here)
+        assert store.reader().event_count() == 2
+
+
 def is_open(connection: sqlite3.Connection) -> bool:
     try:
         connection.execute("SELECT 1")

@@ -13,7 +13,7 @@ from aggregator.domain.accounts.authorization import Scope
 from aggregator.domain.alerts.types import SEVERITIES, Alert, Severity
 from aggregator.domain.store_port.alerts import OpenCounts
 from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
-from aggregator.web.api.alerts.responses import STAFF, AlertResponses
+from aggregator.web.api.alerts.responses import STAFF, AlertResponses, counts
 from common import logging_setup
 from common.errors import StoreError
 
@@ -78,13 +78,14 @@ class AlertChangeLog:
     def __init__(self, changes: ChangeFeed, responses: AlertResponses, epoch: str) -> None:
         self._responses, self.epoch = responses, epoch
         self.number, self._first = 0, 0
-        self.counts: OpenCounts = {}
+        self._counts: OpenCounts = {}
+        self._counts_within: dict[Scope, str] = {}
         self.counted = self.placed = 0
         self.sites: dict[str, int] = {}
         self._log: deque[Change] = deque()
         self._alerts: dict[str, Alert] = {}
         self._clips: set[str] = set()
-        self._news = asyncio.Event()
+        self._news, self._counting = asyncio.Event(), asyncio.Lock()
         self._round: asyncio.Task[None] | None = None
         changes.subscribe(self._take)
 
@@ -115,8 +116,17 @@ class AlertChangeLog:
         Raises:
             StoreError: They cannot be read.
         """
-        if not self.counted:
-            self._tell([], await asyncio.to_thread(self._responses.reader.open_counts))
+        async with self._counting:  # all clients come back together after a start
+            if not self.counted:
+                self._tell([], await asyncio.to_thread(self._responses.reader.open_counts))
+
+    def counts_within(self, scope: Scope) -> str:
+        """How many open alerts there are within a scope, as JSON: counted once for all clients who have the scope."""
+        text = self._counts_within.get(scope)
+        if text is None:
+            text = counts(_counts_within(self._counts, scope)).model_dump_json()
+            self._counts_within[scope] = text
+        return text
 
     def states_since(self, placed: int) -> list[str]:
         """The sites in which devices have changed their states since a number."""
@@ -143,13 +153,13 @@ class AlertChangeLog:
             alerts, clips = self._alerts, self._clips
             self._alerts, self._clips = {}, set()
             try:
-                made, counts = await asyncio.to_thread(self._read, alerts, clips)
+                made, open_counts = await asyncio.to_thread(self._read, alerts, clips)
             except StoreError as error:
                 _log.warning("changes of alerts not sent; will try again", problem=str(error))
                 self._alerts, self._clips = alerts | self._alerts, clips | self._clips
                 await asyncio.sleep(RETRY_S)
                 continue
-            self._tell(made, counts)
+            self._tell(made, open_counts)
             await asyncio.sleep(PAUSE_S)
 
     def _read(self, alerts: dict[str, Alert], clips: set[str]) -> tuple[list[Made], OpenCounts]:
@@ -178,14 +188,15 @@ class AlertChangeLog:
         )
         return shown.model_dump_json()
 
-    def _tell(self, made: Sequence[Made], counts: OpenCounts) -> None:
+    def _tell(self, made: Sequence[Made], open_counts: OpenCounts) -> None:
         now_s = asyncio.get_running_loop().time()
         for alert, there, texts in made:
             self.number += 1
             self._log.append(Change(self.number, now_s, alert, there, texts))
         while self._log and (len(self._log) > MOST_KEPT or now_s - self._log[0].at_s > KEPT_S):
             self._first = self._log.popleft().number
-        self.counts, self.counted = counts, self.counted + 1
+        self._counts, self._counts_within = open_counts, {}
+        self.counted += 1
         self._wake()
 
     def _wake(self) -> None:
@@ -193,10 +204,10 @@ class AlertChangeLog:
         self._news = asyncio.Event()
 
 
-def counts_within(counts: OpenCounts, scope: Scope) -> dict[Severity, int]:
+def _counts_within(open_counts: OpenCounts, scope: Scope) -> dict[Severity, int]:
     """How many open alerts of each severity lie within a scope; suppressed ones are left out."""
     found: dict[Severity, int] = dict.fromkeys(SEVERITIES, 0)
-    for (site, place, severity, suppressed), number in counts.items():
+    for (site, place, severity, suppressed), number in open_counts.items():
         if not suppressed and scope.holds(site, place):
             found[severity] += number
     return found

@@ -20,9 +20,8 @@ from starlette.responses import Response
 from aggregator.auth.authenticator import Authenticator
 from aggregator.auth.client_address import address_of, session_of
 from aggregator.domain.accounts.authorization import Permission, Principal
-from aggregator.web.api.alerts.change_log import AlertChangeLog, Change, Rights, counts_within
+from aggregator.web.api.alerts.change_log import AlertChangeLog, Change, Rights
 from aggregator.web.api.alerts.listing import TAGS
-from aggregator.web.api.alerts.responses import counts
 from aggregator.web.api.dependencies import Who, content, errors
 from aggregator.web.auth_middleware import BEARER
 from aggregator.web.event_stream import HEARTBEAT_S, EventStream, Slot, StreamCounter
@@ -97,7 +96,7 @@ class AlertStream(EventStream):
         await self.put(f"event: reset\nid: {self._log.epoch}-{self._log.number}\ndata: {{}}\n\n")
 
     def _event(self, number: int, shown: Sequence[str], caller: Principal) -> str:
-        counted = counts(counts_within(self._log.counts, caller.within("alerts.see"))).model_dump_json()
+        counted = self._log.counts_within(caller.within("alerts.see"))
         return f'id: {self._log.epoch}-{number}\ndata: {{"alerts":[{",".join(shown)}],"counts":{counted}}}\n\n'
 
 

@@ -43,7 +43,7 @@ def _call(options: argparse.Namespace) -> int:
 
 
 async def run(sources: list[str], port: int, folder: Path, keep: bool) -> int:
-    """Bring the village up, print the dashboard's address, and run until SIGINT or SIGTERM.
+    """Bring the village up, print the dashboard's address, and run until SIGINT, SIGTERM or SIGHUP.
 
     Args:
         sources: RTSP addresses or files; empty for the demonstration's own clips.
@@ -58,7 +58,7 @@ async def run(sources: list[str], port: int, folder: Path, keep: bool) -> int:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     _print("preparing the cameras …")
     server, urls = await _cameras(sources)

@@ -65,7 +65,10 @@ class Process:
             with (self.folder / f"{self.name}.log").open("ab") as out:
                 words = [sys.executable, "-m", "paifang.cli", *self.words]
                 nothing = asyncio.subprocess.DEVNULL
-                self.child = await asyncio.create_subprocess_exec(*words, stdout=out, stderr=out, stdin=nothing)
+                # Ctrl-C goes to all processes of the terminal; a child that it ended would be started again
+                self.child = await asyncio.create_subprocess_exec(
+                    *words, stdout=out, stderr=out, stdin=nothing, start_new_session=True
+                )
             self.starts += 1
             log.info("started", process=self.name, pid=self.child.pid)
             code = await self.child.wait()

@@ -58,6 +58,7 @@ def test_the_demo_runs_says_where_and_stops_cleanly(models: ModelStore, tmp_path
             stdout=out,
             stderr=out,
             env=os.environ | {"PAIFANG_DATA": str(tmp_path)},
+            start_new_session=True,
         )
     try:
         wait_until(lambda: "Ctrl-C" in log.read_text() or demo.poll() is not None, 90, "the demo")
@@ -70,8 +71,9 @@ def test_the_demo_runs_says_where_and_stops_cleanly(models: ModelStore, tmp_path
         assert listed(page, told) == {(drawn_gate.REGISTERED, "registered"), (drawn_gate.BARRED, "barred")}
         started = children(demo.pid)
         assert len(started) >= 3, "aggregator, its broker, and the box are processes of their own"
-        demo.send_signal(signal.SIGINT)
+        os.killpg(demo.pid, signal.SIGINT)  # as a terminal does
         assert demo.wait(40) == 0
+        assert "ended by itself" not in log.read_text()
         alive = {pid for pid in started if Path(f"/proc/{pid}").exists()}
         assert not alive
     finally:

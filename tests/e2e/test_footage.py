@@ -54,8 +54,15 @@ def test_a_day_is_shown_and_a_moment_of_it_blurred(page: Page, village: Village,
     assert picture.evaluate("it => it.naturalWidth") == 640
     expect(caption).to_contain_text("Blurred picture of")
     first = caption.inner_text()
-    page.get_by_test_id("scrub").press("ArrowLeft")
+    scrub = page.get_by_test_id("scrub")
+    begin = int(scrub.input_value())
+    scrub.press("ArrowLeft")
     expect(caption).not_to_have_text(first)
+    second = caption.inner_text()
+    assert int(scrub.input_value()) == begin - 1, "the picture does not move the slider back"
+    scrub.press("ArrowLeft")
+    expect(caption).not_to_have_text(second)
+    assert int(scrub.input_value()) == begin - 2
     page.get_by_test_id("play").click()
     expect(page.get_by_test_id("play")).to_have_text("Pause")
     page.wait_for_function("document.querySelector('[data-testid=live-video]').currentTime > 0.3", timeout=30_000)

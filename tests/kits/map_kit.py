@@ -52,7 +52,7 @@ class FakeMap:
         page.route("**/api/places", lambda route: answer(route, {"places": self.places}))
         page.route("**/api/boxes", lambda route: answer(route, {"boxes": []}))
         page.route("**/api/places/alerts", lambda route: route.fulfill(json={"places": self.counts}))
-        page.route("**/api/plans", self._plans)
+        page.route("**/api/plans", self.answer_plans)
         page.route("**/api/plans/*/picture*", lambda it: it.fulfill(body=PICTURE, content_type="image/gif"))
 
     def count(self, place_id: str, **counts: int) -> None:
@@ -60,7 +60,8 @@ class FakeMap:
         none = {"critical": 0, "high": 0, "medium": 0, "low": 0}
         self.counts.append({"site": "village", "id": place_id} | none | counts)
 
-    def _plans(self, route: Route) -> None:
+    def answer_plans(self, route: Route) -> None:
+        """Answer `GET /api/plans`."""
         symbols = [symbol(it, 0.2 + 0.2 * number, 0.5) for number, it in enumerate(PLACES[:4])]
         symbols[0]["direction"] = 90
         plan = {

@@ -77,7 +77,7 @@ def test_pictures_move_in_the_browser_and_end_with_the_look(
         places.add(round(page.evaluate(LOUDEST)))
         return len(places - {-1}) > 2
 
-    wait_until(moved, 60)
+    wait_until(moved, 120)
     expect(page.get_by_test_id("live-lag")).to_have_text(re.compile(r"LIVE \d|LATE \d|MASKED"))
     act = camera_views(web)[-1]
     assert len(camera_views(web)) == before + 1

@@ -153,9 +153,12 @@ def gap_at(kept: RecordedRanges, time_ns: int) -> Span | None:
     return next((span for span in kept.gaps if span.from_ns <= time_ns < span.to_ns), None)
 
 
+_PLAYER_TEXTS = {"waits": "live.waits", "ended": "live.ended", "shown": "footage.film", "black": "wall.masked"}
+
+
 def player_html(words: Texts) -> str:
     """Where film is shown (`static/footage/main.js`)."""
-    texts = {"waits": words["live.waits"], "ended": words["live.ended"], "shown": words["footage.film"]}
+    texts = {name: words[it] for name, it in _PLAYER_TEXTS.items()}
     data = " ".join(f'data-{name}="{escape(text, quote=True)}"' for name, text in texts.items())
     return (
         '<div class="still"><video data-testid="live-video" muted playsinline></video></div>'

@@ -116,9 +116,7 @@ class FootagePage:
             self._line.on("wheel", self._wheeled, js_handler=_SHARE.format(more=", event.deltaY"), throttle=0.2)
             self._tools()
             self._facts = html("", "where", props="role=status data-testid=day-facts")
-            props = (
-                f'type=range min=0 max=86399 step=1 value=0 data-testid=scrub aria-label="{words["footage.choose"]}"'
-            )
+            props = f'type=range min=0 max=86399 step=1 data-testid=scrub aria-label="{words["footage.choose"]}"'
             self._scrub = ui.element("input").props(props).classes("scrub")
             self._scrub.on("change", self._moved, js_handler="event => emit(Number(event.target.value))")
             self._scrub.set_visibility(False)
@@ -316,17 +314,19 @@ class FootagePage:
             await self._actions.show(kept if here else replace(kept, from_ns=0, to_ns=0))
 
     def _move(self, at_s: int) -> None:
-        self._at_s = at_s
-        self._scrub.props(f"value={at_s}")
+        self._at_s = at_s  # no property of the element: each change of the page would take back what the user moved
+        ui.run_javascript(f"document.querySelector('[data-testid=scrub]').value = {at_s}")
 
     async def _moved(self, event: GenericEventArguments) -> None:
         """The slider was let go."""
         self._stop()
+        self._form_.clear_errors()
         self._at_s = int(event.args)
         try:
             await self._still()
         except PaifangError as error:
-            self._form_.show_error(error)
+            if not self._playing:  # else nobody waits for the picture any more
+                self._form_.show_error(error)
 
     async def _still(self) -> None:
         """The picture at the slider's moment; one question at a time, and once more if the slider has moved since."""
@@ -357,14 +357,12 @@ class FootagePage:
         camera, day_ms = self._chosen(), self._day[0] // MILLISECOND_NS
         from_ms = day_ms + self._at_s * 1000
         self._run += 1
+        to_ms = min(from_ms + LONGEST_NS // MILLISECOND_NS, self._day[1] // MILLISECOND_NS)
         past = {
-            "run": self._run,
-            "from_ms": from_ms,
-            "to_ms": min(from_ms + LONGEST_NS // MILLISECOND_NS, self._day[1] // MILLISECOND_NS),
-            "reason": str(self._case.value or ""),
-            "zone": self._zone(camera).key,
-            "day_ms": day_ms,
-        }
+            "run": self._run, "from_ms": from_ms, "to_ms": to_ms, "day_ms": day_ms,
+            "reason": str(self._case.value or ""), "zone": self._zone(camera).key,
+        }  # fmt: skip
+        self._form_.clear_errors()
         ui.run_javascript(f"paifangView.start({json.dumps(self._camera.value)}, {json.dumps(past)})")
         self._playing = True
         self._play.set_content(self._words["footage.pause"])

@@ -12,7 +12,7 @@ import numpy as np
 from agg_support import Web, add_staff, log_in, wait_until
 from map_kit import PLACES, FakeMap, place
 from playwright.sync_api import Page, Route, expect
-from queue_kit import FakeApi, made
+from queue_kit import FakeApi, made, until
 
 AREA = "stairs"
 
@@ -48,6 +48,20 @@ def test_the_map_shows_states_in_words_and_leads_to_the_alerts_of_a_device(web: 
     page.wait_for_url("**/?**")
     assert parse_qs(urlsplit(page.url).query) == {"site": ["village"], "camera": ["forecourt"]}
     assert outside == [], "the map needs nothing from elsewhere"
+
+
+def test_a_plan_can_be_edited_as_soon_as_it_was_read_not_before(web: Web, page: Page) -> None:
+    """A click before that broke the page until it was loaded again."""
+    fake, held = FakeMap(), list[Route]()
+    fake.install(page)
+    page.route("**/api/plans", lambda route: held.append(route))  # noqa: PLW0108 — Playwright marks functions
+    log_in(web, page, add_staff(web, "installer@village"), path="/map?plan=village/")
+    until(page, lambda: bool(held))
+    expect(page.get_by_test_id("map-edit")).to_be_hidden()
+    fake.answer_plans(held.pop())
+    page.get_by_test_id("map-edit").click()
+    expect(page.get_by_test_id("map-symbol")).to_have_count(4)
+    expect(page.get_by_test_id("plan-editor")).to_be_visible()
 
 
 def picture() -> bytes:

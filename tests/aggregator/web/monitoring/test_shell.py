@@ -244,6 +244,9 @@ def test_ux_01_sound_repeats_for_critical_alerts_and_its_absence_is_loud(
     after = page.evaluate("tones")
     page.clock.run_for(18_000)
     assert page.evaluate("tones") == after, "nobody needs to hear what was acknowledged"
+    page.get_by_test_id("page-reports").click()
+    page.wait_for_url("**/reports")
+    expect(sound).to_have_text("Sound on")  # without a click on this page
     sound.click()
     expect(sound).to_have_text("SOUND IS OFF")
 

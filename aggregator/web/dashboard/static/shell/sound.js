@@ -1,5 +1,5 @@
 // Sound: one tone for a new high alert; a critical one repeats until somebody has acknowledged it. Browsers play nothing
-// before the first click on a page: until then the button in the bar says loudly that there is no sound.
+// before the first click at a site: until then the button in the bar says loudly that there is no sound.
 
 import { get, may } from "./api.js";
 import { byId } from "./dom.js";
@@ -39,7 +39,10 @@ function play(severity) {
 
 async function unlock() {
   if (!wanted()) return;
-  context ||= new AudioContext();
+  if (!context) {
+    context = new AudioContext();
+    context.addEventListener("statechange", show);
+  }
   await context.resume().catch(() => {});
   show();
 }
@@ -95,5 +98,6 @@ export function start() {
   addEventListener("paifang:changes", changes);
   for (const name of ["paifang:reset", "paifang:back"]) addEventListener(name, soon);
   soon();
+  unlock(); // browsers allow it where the user came here by a click on the page before
   show();
 }

@@ -17,7 +17,7 @@ const main = document.querySelector("main"), devices = new Devices();
 let targets = [], current = null, drawn = "", offered = "", timer = 0;
 
 const choice = h("select", { test: "map-choice", "aria-label": t("map.choose"), onchange: () => choose(choice.value) });
-const edit = h("button", { type: "button", test: "map-edit", "aria-pressed": "false", text: t("map.edit"), onclick: () => toggle() });
+const edit = h("button", { type: "button", test: "map-edit", "aria-pressed": "false", hidden: true, text: t("map.edit"), onclick: () => toggle() });
 const none = h("p", { class: "none", test: "map-none", hidden: true });
 const problem = h("p", { class: "problem", role: "alert", test: "map-problem", hidden: true });
 const summary = h("p", { class: "where", role: "status", test: "map-summary" });

@@ -74,6 +74,16 @@ def test_ux_18_zoom_stays_within_the_day_and_above_a_minute() -> None:
     assert views.zoomed(DAY, DAY, -7.0, 0.5) == (0, 12 * HOUR_NS)
 
 
+def test_ux_18_zoom_brings_the_moment_to_the_middle_at_the_end_of_a_day_too() -> None:
+    late = 24 * HOUR_NS - 287 * SECOND_NS
+    view = DAY
+    for _ in range(6):
+        view = views.zoomed_around(view, DAY, late, 0.25)
+    assert view == (late - views.LEAST_NS // 2, late + views.LEAST_NS // 2)
+    assert views.zoomed_around(view, DAY, late, 1e6) == DAY
+    assert views.zoomed_around(view, DAY, DAY[1], 1.0) == (DAY[1] - views.LEAST_NS, DAY[1])
+
+
 def test_ux_17_a_case_is_kept_for_its_session_and_bounded() -> None:
     kept = ChosenCases(most=2)
     kept.change("a", case="INC-1", camera="village/gate-1/cam")

@@ -126,6 +126,15 @@ def zoomed(view: tuple[int, int], day: tuple[int, int], at: float, factor: float
     return begin, min(day[1], begin + length)
 
 
+def zoomed_around(view: tuple[int, int], day: tuple[int, int], moment_ns: int, factor: float) -> tuple[int, int]:
+    """A part of a day, narrower or wider, with a moment in the middle, as far as the day allows.
+
+    At the end of a day the moment is at the end of the line: a zoom that left it there showed nothing after it.
+    """
+    half = (view[1] - view[0]) // 2
+    return zoomed((moment_ns - half, moment_ns + half), day, 0.5, factor)
+
+
 def range_html(marked: tuple[int, int], zone: ZoneInfo, words: Texts) -> str:
     """A marked range in words; empty where none is marked."""
     begin, end = marked

@@ -288,10 +288,10 @@ class FootagePage:
         """Around a share of the line, or around the moment that is shown."""
         if self._day[1] <= self._day[0]:
             return
-        if at is None or factor > 1e5:
-            at_ns = self._day[0] + self._at_s * SECOND_NS
-            at = (at_ns - self._view[0]) / (self._view[1] - self._view[0])
-        self._view = views.zoomed(self._view, self._day, at, factor)
+        if at is None:
+            self._view = views.zoomed_around(self._view, self._day, self._day[0] + self._at_s * SECOND_NS, factor)
+        else:
+            self._view = views.zoomed(self._view, self._day, at, factor)
         await self._draw()
 
     async def _mark(self, end: str) -> None:

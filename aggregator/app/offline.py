@@ -112,7 +112,7 @@ def remove_user(settings: Settings, name: str) -> bool:
     Raises:
         StoreError: The store does not open.
     """
-    with contextlib.closing(open_store(settings).writer(sole=False)) as writer:
+    with _opened(settings) as (_, writer):
         removed = writer.change_account(DropUser(name), act_of(name, SYSTEM, SystemClock().wall_ns(), "removed"))
         _tell_accounts_changed(settings)
         return removed

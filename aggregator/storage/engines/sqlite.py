@@ -26,7 +26,6 @@ _BUSY_TIMEOUT_S = 10.0  # another process (`paifang aggregator user add`) may be
 _READ_TIMEOUT_S = 5.0
 _WRITING = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA cache_size=-4096")
 """4 MB of pages: 16 MB store no more events a second (the system caches the file), and the process grows for hours."""
-
 _READING = "PRAGMA cache_size=-1024"
 _KEPT = 4
 """Connections that read and stay open, whichever thread asks. To open one and read the schema takes ten times as long
@@ -52,15 +51,10 @@ class ReadConnection(sqlite3.Connection):
         self._cursors.add(made)
         return made
 
-    def end_reads(self) -> None:
-        """Close every cursor."""
+    def end_reads(self, *_: object) -> None:
+        """Close every cursor; the pool calls it before it takes the connection back."""
         for cursor in list(self._cursors):
             cursor.close()
-
-
-def _end_reads(connection: ReadConnection, *_: object) -> None:
-    """Before the pool takes a connection back."""
-    connection.end_reads()
 
 
 class SqliteStore:
@@ -72,9 +66,11 @@ class SqliteStore:
 
     def __init__(self, folder: Path, _: Postgres = LOCAL, /) -> None:
         self._path = folder / FILE
-        kept: dict[str, Any] = {"poolclass": QueuePool, "pool_size": _KEPT, "max_overflow": -1, "pool_use_lifo": True}
-        engine = create_engine("sqlite://", creator=self._open_reader, **kept)
-        event.listen(engine, "reset", _end_reads)
+        engine = create_engine(
+            "sqlite://", creator=self._open_reader, poolclass=QueuePool, pool_size=_KEPT, max_overflow=-1,
+            pool_use_lifo=True,
+        )  # fmt: skip
+        event.listen(engine, "reset", ReadConnection.end_reads)
         event.listen(engine, "checkout", self._check_file)
         self._read = Database(engine)
 

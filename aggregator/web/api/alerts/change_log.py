@@ -79,7 +79,7 @@ class AlertChangeLog:
         self._responses, self.epoch = responses, epoch
         self.number, self._first = 0, 0
         self._counts: OpenCounts = {}
-        self._counts_within: dict[Scope, str] = {}
+        self._counts_json: dict[Scope, str] = {}
         self.counted = self.placed = 0
         self.sites: dict[str, int] = {}
         self._log: deque[Change] = deque()
@@ -122,10 +122,10 @@ class AlertChangeLog:
 
     def counts_within(self, scope: Scope) -> str:
         """How many open alerts there are within a scope, as JSON: counted once for all clients who have the scope."""
-        text = self._counts_within.get(scope)
+        text = self._counts_json.get(scope)
         if text is None:
             text = counts(_counts_within(self._counts, scope)).model_dump_json()
-            self._counts_within[scope] = text
+            self._counts_json[scope] = text
         return text
 
     def states_since(self, placed: int) -> list[str]:
@@ -195,7 +195,7 @@ class AlertChangeLog:
             self._log.append(Change(self.number, now_s, alert, there, texts))
         while self._log and (len(self._log) > MOST_KEPT or now_s - self._log[0].at_s > KEPT_S):
             self._first = self._log.popleft().number
-        self._counts, self._counts_within = open_counts, {}
+        self._counts, self._counts_json = open_counts, {}
         self.counted += 1
         self._wake()
 

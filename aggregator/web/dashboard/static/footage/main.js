@@ -5,7 +5,7 @@ import { closedText } from "../shell/box_words.js";
 import { isBlack } from "../live/black.js";
 import { Player } from "../live/player.js";
 
-const EVERY_MS = 250, BLACK_EVERY = 4, DISTANCE = { far_s: 2.5, near_s: 0.8 };
+const EVERY_MS = 250, DISTANCE = { far_s: 2.5, near_s: 0.8 };
 const at = id => document.querySelector(`[data-testid=${id}]`);
 let view = null;
 
@@ -26,7 +26,7 @@ function start(place, span) {
     state.textContent = closedText(code, problem) || state.dataset.ended;
     stop();
   }, { route: "play", question: { from_ms, to_ms, reason }, ...DISTANCE });
-  const own = view = { player, span, shown_ms: 0, turns: 0, black: false, timer: setInterval(() => show(own, state), EVERY_MS) };
+  const own = view = { player, span, shown_ms: 0, timer: setInterval(() => show(own, state), EVERY_MS) };
   state.textContent = state.dataset.waits;
 }
 
@@ -34,9 +34,8 @@ function show(own, state) {
   const shown = own.player.shown();
   if (!shown) return;
   own.shown_ms = shown.time_ms;
-  if (own.turns++ % BLACK_EVERY === 0) own.black = isBlack(at("live-video"));
   const text = state.dataset.shown.replace("{time}", dateTime(new Date(shown.time_ms), own.span.zone));
-  state.textContent = own.black ? `${text} · ${state.dataset.black}` : text;
+  state.textContent = isBlack(at("live-video")) ? `${text} · ${state.dataset.black}` : text;
   at("scrub").value = Math.round((shown.time_ms - own.span.day_ms) / 1000);
 }
 

@@ -24,7 +24,6 @@ from aggregator.app.parts import Core, Parts, areas_of, assemble
 from aggregator.app.web import build_web
 from aggregator.auth.passwords import create_one_time_user
 from aggregator.domain.store_port import Writer
-from aggregator.ingest.consumer import wait_readable
 from aggregator.messaging.mqtt_client import MqttClient
 from aggregator.monitoring.health import Health
 from aggregator.monitoring.metrics import Metrics
@@ -37,6 +36,7 @@ from aggregator.web.server import PeriodicJob
 from common import logging_setup
 from common.clock import SystemClock
 from common.errors import BrokerError, StoreError
+from common.running.readiness import wait_readable
 from common.running.threads import Worker
 
 __all__ = [

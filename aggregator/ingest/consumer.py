@@ -7,11 +7,10 @@ was committed and not acknowledged comes again and has no effect.
 
 from __future__ import annotations
 
-import select
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from aggregator.domain.alerts.decisions import Allowed, Request, Verdict
 from aggregator.domain.alerts.types import Decision
@@ -24,6 +23,7 @@ from aggregator.messaging.outbound_queue import OutboundQueue
 from aggregator.storage.write_queue import WriteQueue
 from common.clock import SECOND_NS, Clock
 from common.running.backoff import Backoff, run_with_retries
+from common.running.readiness import wait_readable
 from protocol import receipts
 from protocol.topics import BoxTopics
 
@@ -36,18 +36,6 @@ RECEIPT_PAUSE_S = 0.1
 HEARTBEAT_S = 10.0
 POLL_S = 1.0
 STEADY_S = 10.0
-
-
-class _File(Protocol):
-    def fileno(self) -> int: ...
-
-
-def wait_readable(timeout_s: float, *files: _File) -> bool:
-    """Wait until one of `files` is readable; `poll` and not `select`, which ends at 1,024 descriptors."""
-    poll = select.poll()
-    for file in files:
-        poll.register(file.fileno(), select.POLLIN)
-    return bool(poll.poll(max(0.0, timeout_s) * 1000))
 
 
 @dataclass

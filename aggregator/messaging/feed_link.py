@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import time
 from collections.abc import Sequence
 from typing import Protocol
@@ -16,6 +15,7 @@ from aggregator.messaging.broker_config import KEEP_SUBJECT
 from aggregator.messaging.mqtt_client import CONNECT_TIMEOUT_S, BrokerEndpoint, MqttClient
 from common.clock import SECOND_NS
 from common.errors import BrokerError
+from common.running.readiness import wait_ready
 
 ACKNOWLEDGED_WITHIN_S = 10.0
 
@@ -80,9 +80,8 @@ class FeedLink(MqttClient):
             left_s = until_s - time.monotonic()
             if left_s <= 0:
                 raise BrokerError(f"the broker has not acknowledged messages within {ACKNOWLEDGED_WITHIN_S:g} s")
-            place = self.fileno()
-            readable, writable, _ = select.select([place], [place] if self._client.want_write() else [], [], left_s)
-            steps = [self._client.loop_read] * bool(readable) + [self._client.loop_write] * bool(writable)
+            readable, writable = wait_ready(left_s, self, write=self._client.want_write())
+            steps = [self._client.loop_read] * readable + [self._client.loop_write] * writable
             if any(step() != MQTTErrorCode.MQTT_ERR_SUCCESS for step in steps):
                 raise BrokerError(
                     "the broker has closed the connection; a consumer that does not read may have filled its store"

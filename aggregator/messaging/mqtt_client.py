@@ -7,7 +7,6 @@ costs more (the interpreter lock) than it saves. Callbacks only queue results fo
 from __future__ import annotations
 
 import contextlib
-import select
 import ssl
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from aggregator.domain.feeds.mqtt_output import MOST_IN_FLIGHT
 from common import logging_setup
 from common.errors import BrokerError, BrokerRefused
+from common.running.readiness import wait_readable
 from common.secret import Secret
 from protocol import topics
 
@@ -206,7 +206,7 @@ class MqttClient:
             self._client.disconnect()
 
     def _buffered(self) -> bool:
-        """Whether TLS holds decrypted bytes, which `select` does not see."""
+        """Whether TLS holds decrypted bytes, which `wait_readable` does not see."""
         socket = self._client.socket()
         return isinstance(socket, ssl.SSLSocket) and socket.pending() > 0
 
@@ -219,7 +219,7 @@ class MqttClient:
                 raise BrokerError(f"no answer to the {what} within {timeout_s:g} s")
             if socket is None:
                 raise BrokerError(f"connection closed during the {what}")
-            select.select([socket], [], [], left_s)
+            wait_readable(left_s, socket)
             if self._client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS and not done():
                 raise BrokerError(f"connection closed during the {what}")
 

@@ -20,10 +20,10 @@ from aggregator.audit.audit_log_writer import AuditLogWriter
 from aggregator.domain.audit import audit_entry, merkle_tree
 from aggregator.domain.audit.audit_entry import AuditEntry
 from aggregator.domain.audit.merkle_tree import CompactRange, leaf_hash
-from aggregator.ingest.consumer import wait_readable
 from aggregator.storage import STORES
 from aggregator.storage.write_queue import WriteQueue
 from benchmarks.machine import median
+from common.running.readiness import wait_readable
 from protocol.signing import checkpoints
 
 PEOPLE = 64

@@ -7,7 +7,6 @@ this process and ends with it. FFmpeg's URL then holds no user and no password.
 from __future__ import annotations
 
 import re
-import select
 import socket
 import ssl
 import threading
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from common import logging_setup
 from common.errors import SourceLost
+from common.running.readiness import wait_readable
 from common.secret.digest import Answers, Challenge, Login, best, challenges
 from edge.sources.base import Stopped
 from edge.sources.rtsp_wire import BadRtsp, Message, Splitter
@@ -230,7 +230,7 @@ class Relay:
         until_s = time.monotonic() + ACCEPT_S
         with self._listener as listener:
             while time.monotonic() < until_s and not self._is_stopped():
-                if not select.select([listener], [], [], _POLL_S)[0]:
+                if not wait_readable(_POLL_S, listener):
                     continue
                 client, address = listener.accept()
                 if is_ours(address[:2]):
@@ -254,7 +254,7 @@ class Relay:
         message = Splitter()
         while not self._is_stopped():
             waiting = isinstance(camera, ssl.SSLSocket) and camera.pending() > 0
-            ready = [camera] if waiting else select.select([client, camera], [], [], _POLL_S)[0]
+            ready = [camera] if waiting else wait_readable(_POLL_S, client, camera)
             for one in ready:
                 data = one.recv(_CHUNK_BYTES)
                 if not data:

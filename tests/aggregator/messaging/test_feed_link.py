@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from agg_support import answers, mosquitto, wait_until
+from descriptor_kit import LOW, low_descriptors_taken
 from mqtt_kit import FeedClient, can_log_in, feed_client
 from port_kit import free_port
 
@@ -89,6 +91,17 @@ def test_more_than_fits_the_window_is_acknowledged_in_order(port: int, link: Fee
         link.deliver([MqttMessage(topic, b"%d" % number) for number in range(1000)])
         wait_until(lambda: len(it.got) == 1000)
         assert [payload for _, payload, _ in it.got] == [b"%d" % number for number in range(1000)]
+
+
+def test_it_connects_and_publishes_where_many_files_are_open(port: int, connect: Callable[[str], FeedLink]) -> None:
+    """With 1,000 browsers open, a link that was lost never came back: select(2) ends at 1,024 descriptors."""
+    with low_descriptors_taken():
+        link = connect(OTHER)
+    with contextlib.closing(link), feed_client(port, account(OTHER), "many") as it:
+        assert link.fileno() >= LOW
+        it.subscribe(f"paifang/feed/v1/{OTHER}/#")
+        link.deliver([MqttMessage(f"paifang/feed/v1/{OTHER}/s/events/p/line/crossed", BODY)])
+        wait_until(lambda: len(it.got) == 1)
 
 
 def programs() -> list[list[str]]:

@@ -6,7 +6,7 @@
 # make bench  every benchmark, quickly
 # make lock   resolve the dependencies again
 # make clean  remove what the others made
-PYTHON ?= python3
+PYTHON ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= 4
@@ -14,7 +14,7 @@ WORKERS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 BENCHES := idle_camera busy_cameras replay accuracy outbox ingest
 
-.PHONY: demo test unit collected check docs bench lock clean models
+.PHONY: demo test programs unit collected check docs bench lock clean models
 
 $(BIN)/paifang: requirements.lock requirements-dev.lock pyproject.toml
 	PYTHON="$(PYTHON)" sh tools/venv.sh "$(VENV)"
@@ -37,15 +37,18 @@ check: $(BIN)/paifang
 docs: $(BIN)/paifang
 	$(BIN)/mkdocs --quiet build --strict --clean
 
-test: $(BIN)/paifang
+test:
+	$(MAKE) --jobs=4 programs check unit
+
+# Installed while the virtual environment is made.
+programs:
 	sh tools/system.sh
-	$(MAKE) --jobs=3 check unit
 
 # One process compiles the tests for those that run them, while models are fetched; the tests say what is wrong.
 collected: $(BIN)/paifang
 	-@$(BIN)/python -m pytest --collect-only -qqq > /dev/null 2>&1
 
-unit: models collected
+unit: models collected programs
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=15
 
 bench: models

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 from models.files.store import ModelStore
 
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-gc.set_threshold(10_000, 20, 20)  # tests make few cycles and many objects
+gc.set_threshold(50_000, 20, 50)  # tests make few cycles and many objects
 settings.load_profile("untimed")  # how fast an example runs is no property of what is tested
 expect.set_options(timeout=20_000)  # a picture takes seconds on a machine that is busy with other tests
 

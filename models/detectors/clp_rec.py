@@ -34,4 +34,4 @@ class ClpRec(CtcLine):
             characters = parts[DICTIONARY].decode().split()
         except UnicodeDecodeError as error:
             raise ModelError(f"{DICTIONARY} is not UTF-8: {error}") from error
-        super().__init__(Session(model, options.threads), HEIGHT_PX, tuple(characters), home=True)
+        super().__init__(Session(model, options.threads, lean=options.lean), HEIGHT_PX, tuple(characters), home=True)

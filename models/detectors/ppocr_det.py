@@ -37,7 +37,7 @@ class PpocrDet:
     """
 
     def __init__(self, model: bytes, options: Options = DEFAULT_OPTIONS) -> None:
-        self._session = Session(model, options.threads)
+        self._session = Session(model, options.threads, lean=options.lean)
         half = 127.5
         self._fitter = Letterboxer(Preparation((half, half, half), 1 / half))
         self.long_side = options.long_side or DEFAULT_LONG_SIDE_PX

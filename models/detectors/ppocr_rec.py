@@ -28,7 +28,7 @@ class PpocrRec(CtcLine):
 
     def __init__(self, model: bytes, parts: Mapping[str, bytes], options: Options = DEFAULT_OPTIONS) -> None:
         del parts
-        session = Session(model, options.threads)
+        session = Session(model, options.threads, lean=options.lean)
         if "character" not in session.metadata:
             raise ModelError("ppocr_rec holds no dictionary: its metadata has no key 'character'")
         # The file lists 6,623 characters; the space is the last column, as PaddleOCR's `use_space_char` has it.

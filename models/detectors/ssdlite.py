@@ -46,7 +46,7 @@ class SsdLite:
     """
 
     def __init__(self, model: bytes, options: Options = DEFAULT_OPTIONS) -> None:
-        self._session = Session(model, options.threads)
+        self._session = Session(model, options.threads, lean=options.lean)
         half = 127.5
         self._fitter = Letterboxer(Preparation((half, half, half), 1 / half, planes=(2, 1, 0)))
         self.threshold = options.threshold or DEFAULT_THRESHOLD

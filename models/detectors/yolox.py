@@ -43,7 +43,7 @@ class YoloxNano:
     """
 
     def __init__(self, model: bytes, options: Options = DEFAULT_OPTIONS) -> None:
-        self._session = Session(slim(model, COCO_CLASSES), options.threads, free_size=True)
+        self._session = Session(slim(model, COCO_CLASSES), options.threads, free_size=True, lean=options.lean)
         self._fitter = Letterboxer(Preparation(pad=114.0))
         self.size = options.size or DEFAULT_SIZE
         self.threshold = options.threshold or DEFAULT_THRESHOLD

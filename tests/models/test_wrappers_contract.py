@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,7 +21,7 @@ from models import open_detector, registry
 from models.detector_factory import WRAPPERS, open_model
 from models.files.store import ModelStore
 from models.manifest import TASKS
-from models.session import Options
+from models.session import Options, Session
 from pipelines.types import CLASSES, Detections, Detector, Picture
 
 SHAPES = [(8, 8), (1, 1), (1, 500), (500, 1), (33, 65), (360, 640), (640, 360)]
@@ -61,6 +62,22 @@ def check(found: Detections, picture: Picture) -> None:
 def test_any_size_gives_boxes_inside_the_picture(detector: Detector, shape: tuple[int, int]) -> None:
     picture = noise(*shape)
     check(detector.detect(picture), picture)
+
+
+@pytest.mark.parametrize("lean", [False, True])
+def test_memory_is_given_back_where_it_is_asked_for(
+    name: str, lean: bool, model_store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Session] = []
+    made = Session.__init__
+
+    def recorded(session: Session, *args: Any, **options: Any) -> None:
+        made(session, *args, **options)
+        opened.append(session)
+
+    monkeypatch.setattr(Session, "__init__", recorded)
+    open_model(name, model_store, Options(lean=lean)).detect(noise(64, 64))
+    assert any(it.lean for it in opened) == lean
 
 
 @pytest.mark.parametrize("shape", [(0, 0, 3), (0, 9, 3), (9, 0, 3)])

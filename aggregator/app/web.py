@@ -121,8 +121,7 @@ def _pages(parts: Parts) -> dict[str, Show]:
     context = PageContext(core.reader, parts.sites, access.authenticator)
     chosen = ChosenCases()
     updates = PageUpdates(parts.messaging.changes)
-    return {
-        "/": partial(script_page.show, context, "/", "queue/main.js"),
+    return script_page.pages(context) | {
         "/shift": partial(shift_page.show, context, use.handovers),
         "/procedures": partial(procedures_page.show, context, use.procedures),
         "/reports": partial(reports_page.show, context, use.statistics),
@@ -132,14 +131,6 @@ def _pages(parts: Parts) -> dict[str, Show]:
         "/footage": partial(
             footage_page.show, context, FootageServices(core.reader, use.commands, use.case_footage, use.holds), chosen
         ),
-        "/live": partial(script_page.show, context, "/live", "live/main.js"),
-        "/overview": partial(script_page.show, context, "/overview", "live/overview/main.js"),
-        "/map": partial(script_page.show, context, "/map", "live/map/main.js"),
-        "/devices": partial(script_page.show, context, "/devices", "devices/main.js"),
-        "/silences": partial(script_page.show, context, "/silences", "pages/silences/main.js"),
-        "/escalation": partial(script_page.show, context, "/escalation", "pages/escalation/main.js"),
-        "/notifications": partial(script_page.show, context, "/notifications", "pages/notifications/main.js"),
-        "/consumers": partial(script_page.show, context, "/consumers", "pages/consumers/main.js"),
         "/lists": partial(site_lists_page.show, context, core.reader, use.lists),
         "/search": partial(search_page.show, context, use.searches, chosen),
         "/record": partial(audit_page.show, context, core.reader, access.audit_log),

@@ -150,6 +150,8 @@ class ClipJobs:
         if changed and after.state == "failed":
             _log.info("clip failed", alert=after.id, problem=after.problem)
             await asyncio.to_thread(self.forget, after.id)
+        if changed and not after.open:
+            self.broadcast.publish(ChangeSet(clips={after.id}))
         return changed
 
     def expects(self, job: str) -> bool:
@@ -168,7 +170,6 @@ class ClipJobs:
             if clip is None or not clip.open:
                 return
             if await self._change(clip, moves.mark_stored(clip, received.bytes, received.digest)):
-                self.broadcast.publish(ChangeSet(clips={clip.id}))
                 return
 
 

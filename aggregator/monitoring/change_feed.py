@@ -19,7 +19,7 @@ PAUSE_S = 0.05
 class ChangeSet:
     """What has changed since the last round: alerts by id (newest state), statuses, the quarantine, gates and doors.
 
-    `clips` are ids of alerts whose clip has come, `states` sites in which a device has another state.
+    `clips` are ids of alerts whose clip has come or cannot be made, `states` sites in which a device has another state.
     """
 
     alerts: dict[str, Alert] = field(default_factory=dict)

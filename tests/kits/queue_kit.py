@@ -59,6 +59,7 @@ class FakeApi:
         posted: (path, body) of every action, in order.
         steps: Of every alert's procedure, as the API has them.
         ticked: (alert, step, done), in order.
+        clip: What `GET /api/alerts/{id}` says of the clip.
         flood: What `GET /api/flood` says; None: there is none.
         failing: A status that the next actions are answered with, or the reason of a refusal (422; in a bulk action, of
             each alert); 0: none.
@@ -71,6 +72,7 @@ class FakeApi:
     events: list[dict[str, Any]] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
     ticked: list[tuple[str, int, bool]] = field(default_factory=list, init=False)
+    clip: dict[str, Any] | None = field(default=None, init=False)
     flood: dict[str, Any] | None = field(default=None, init=False)
     failing: int | str = 0
     history: list[dict[str, Any]] = field(default_factory=list, init=False)
@@ -114,7 +116,7 @@ class FakeApi:
             alert = self.alerts.get(parts.path.rsplit("/", 1)[1])
             _json(
                 route,
-                {"alert": alert, "events": self.events, "history": self.history}
+                {"alert": alert, "clip": self.clip, "events": self.events, "history": self.history}
                 if alert
                 else {"error": "no such alert"},
                 200 if alert else 404,

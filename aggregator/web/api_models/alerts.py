@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from aggregator.domain.alerts.decisions import MOST_MERGED, MOST_SPLIT
 from aggregator.domain.alerts.types import Acknowledgement, Condition, Outcome, Severity, Status
+from aggregator.domain.clip import State as ClipState
 from aggregator.web.api_models.base import (
     LINES,
     PRINTABLE,
@@ -142,12 +143,25 @@ class HistoryResponse(ResponseModel):
     detail: dict[str, Any]
 
 
+class AlertClipResponse(ResponseModel):
+    """Where the clip of an alert stands."""
+
+    model_config = example(state="wanted", problem="the box did not answer", problem_code="box.silent")
+
+    state: ClipState
+    problem: str = Field(description="Why there is none, or why the box has not answered; empty otherwise.")
+    problem_code: str = Field(description="The same as a code; empty: none is known.")
+
+
 class AlertDetailResponse(ResponseModel):
     """An alert with its newest events and its history, both newest first."""
 
-    model_config = example(alert=_ALERT, events=[], history=[])
+    model_config = example(alert=_ALERT, clip=None, events=[], history=[])
 
     alert: AlertResponse
+    clip: AlertClipResponse | None = Field(
+        description="Where its clip stands; null: it has none, or the caller may not see clips."
+    )
     events: list[AlertEventResponse]
     history: list[HistoryResponse]
 

@@ -24,7 +24,7 @@ from aggregator.jobs.job_runner import JobRunner
 from aggregator.jobs.uploads import ReceivedFile
 from aggregator.messaging.command_client import CommandClient
 from aggregator.messaging.outbound_queue import OutboundQueue, ReplyReceived
-from aggregator.monitoring.change_feed import ChangeFeed
+from aggregator.monitoring.change_feed import ChangeFeed, ChangeSet
 from aggregator.settings.aggregator import ObjectsSettings
 from aggregator.storage.keyring import KeyRing
 from aggregator.storage.object_store import ObjectStorage
@@ -59,7 +59,8 @@ class Side:
         self.objects = ObjectStorage(ObjectsSettings(), folder / "objects")
         new_id = lambda: uuid7(clock.wall_ns(), next(numbers).to_bytes(10, "big"))  # noqa: E731
         sender = ClipCommands(remote, self.keys, clock, new_id, secrets.token_bytes)
-        self.jobs = ClipJobs(self.reader, write, sender, self.objects, ChangeFeed(), clock, self.forgotten.append)
+        self.feed = ChangeFeed()
+        self.jobs = ClipJobs(self.reader, write, sender, self.objects, self.feed, clock, self.forgotten.append)
         self.runner = JobRunner((self.jobs,), clock)
 
     def _box(self) -> None:
@@ -112,10 +113,13 @@ def test_a_box_that_never_answers_is_asked_less_and_less_and_given_up_after_a_da
     )
 
 
-def test_a_refusal_is_the_end(side: Side) -> None:
+def test_a_refusal_is_the_end_and_open_pages_get_it(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    published: list[ChangeSet] = []
+    monkeypatch.setattr(side.feed, "publish", published.append)
     side.answer = Reply(id="x", done=False, problem="no footage in this range")
     side.turn(26)
     side.turn(4000)
+    assert published == [ChangeSet(clips={made().id})]
     assert len(side.asked) == 1
     assert (side.clip(made().id).state, side.clip(made().id).problem) == ("failed", "no footage in this range")
 

@@ -121,6 +121,9 @@ class Client:
     def alerts(self) -> list[str]:
         return [it["id"] for fields in self.events for it in json.loads(fields["data"]).get("alerts", [])]
 
+    async def begun(self) -> None:
+        await self.until(lambda: len(self.events) >= 1)
+
     async def until(self, condition: Callable[[], bool]) -> None:
         while not condition():
             assert not self.task.done() or condition(), self.chunks
@@ -163,7 +166,7 @@ def test_pictures_and_clips_are_told_to_those_who_may_see_them(
     async def work(rig: Rig) -> None:
         rig.reader.clips = {"a-1"}
         client = Client(rig, caller)
-        await client.until(lambda: len(client.events) == 1)
+        await client.begun()
         await rig.change(alert(1, picture_event="e-1"), alert(2))
         await client.until(lambda: client.alerts == ["a-1", "a-2"])
         first, second = json.loads(client.events[-1]["data"])["alerts"]
@@ -185,7 +188,7 @@ def test_names_are_told_to_those_who_work_on_alerts(roles: list[str], only: set[
 
     async def work(rig: Rig) -> None:
         client = Client(rig, caller)
-        await client.until(lambda: len(client.events) == 1)
+        await client.begun()
         await rig.change(alert(1, acknowledged_by="wang", acknowledgement="acknowledged", picture_event="e-1"))
         await client.until(lambda: client.alerts == ["a-1"])
         (told,) = json.loads(client.events[-1]["data"])["alerts"]
@@ -201,7 +204,7 @@ def test_a_client_gets_what_lies_within_its_scope_with_rising_numbers_and_counts
             ("estate", "cam-1", "critical", False): 1,
         }  # fmt: skip
         everything, village = Client(rig), Client(rig, VILLAGE)
-        await everything.until(lambda: len(everything.events) == 1)
+        await everything.begun()
         await rig.change(alert(1), alert(2, site="estate"))
         await rig.change(alert(1, count=2))
         await everything.until(lambda: everything.alerts == ["a-1", "a-2", "a-1"])
@@ -228,8 +231,7 @@ def test_alerts_are_counted_once_for_all_clients_with_the_same_scope(monkeypatch
 
     async def work(rig: Rig) -> None:
         clients = [Client(rig, it) for it in (EVERYTHING, VILLAGE) for _ in range(3)]
-        for client in clients:
-            await client.until(lambda found=client: len(found.events) == 1)  # type: ignore[misc]
+        await asyncio.gather(*(it.begun() for it in clients))
         assert rig.log.counted == 1, "all of them came at the same time"
         rig.reader.open = {("village", "cam-1", "high", False): 7}
         await rig.change(alert(1))
@@ -244,6 +246,7 @@ def test_alerts_are_counted_once_for_all_clients_with_the_same_scope(monkeypatch
 def test_a_client_that_comes_back_gets_the_newest_of_what_it_missed_once() -> None:
     async def work(rig: Rig) -> None:
         first = Client(rig)
+        await first.begun()
         await rig.change(alert(1))
         await first.until(lambda: first.alerts == ["a-1"])
         first.gone.set()
@@ -274,7 +277,7 @@ def test_an_unknown_place_gets_a_reset_and_then_what_is_new(last_id: str) -> Non
 def test_a_client_too_far_behind_is_told_to_read_again_and_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(rig: Rig) -> None:
         client = Client(rig)
-        await client.until(lambda: len(client.events) == 1)
+        await client.begun()
         client.held.clear()
         await rig.change(alert(0))
         for number in range(1, change_log.MOST_KEPT + 10):
@@ -302,7 +305,7 @@ def test_changes_are_kept_for_a_time_and_who_comes_later_reads_all_again(monkeyp
 def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(rig: Rig) -> None:
         client = Client(rig)
-        await client.until(lambda: len(client.events) == 1)
+        await client.begun()
         client.held.clear()
         monkeypatch.setattr(event_stream, "SEND_S", 0.0)
         await rig.change(alert(1))
@@ -314,6 +317,7 @@ def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch)
 def test_a_stream_ends_with_the_session_and_follows_the_scope() -> None:
     async def work(rig: Rig) -> None:
         client = Client(rig)
+        await client.begun()
         await rig.change(alert(1, site="estate"))
         await client.until(lambda: client.alerts == ["a-1"])
         client.caller = VILLAGE
@@ -368,6 +372,7 @@ def test_a_clip_that_has_come_is_a_change_for_those_who_may_see_it() -> None:
         rig.reader.clips = {"a-7"}
         guard = Principal("g", (RoleAssignment("monitor"),), {}, frozenset({"alerts.see"}))
         sees, does_not = Client(rig), Client(rig, guard)
+        await asyncio.gather(sees.begun(), does_not.begun())
         await rig.change(clips={"a-7"})
         for client, expected in ((sees, True), (does_not, False)):
             await client.until(lambda client=client: client.alerts == ["a-7"])  # type: ignore[misc]
@@ -379,7 +384,7 @@ def test_a_clip_that_has_come_is_a_change_for_those_who_may_see_it() -> None:
 def test_changes_survive_a_store_that_is_away_and_memory_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(rig: Rig) -> None:
         client = Client(rig)
-        await client.until(lambda: len(client.events) == 1)
+        await client.begun()
         rig.reader.failing = True
         rig.feed.publish(ChangeSet({"a-1": alert(1)}))
         for _ in range(20):

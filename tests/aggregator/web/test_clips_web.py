@@ -17,6 +17,8 @@ from aggregator import app
 from aggregator.domain.accounts.authorization import RoleAssignment
 from aggregator.domain.clip import Clip
 from aggregator.domain.read_models import AlertQuery, Batch
+from aggregator.web.dashboard.i18n.texts import TEXTS
+from aggregator.web.error_page import LANGUAGE_COOKIE
 from common.clock import DAY_NS
 from common.secret import Secret
 from protocol.signing.upload_tokens import DIGEST, LENGTH, OFFSET, upload_path
@@ -64,8 +66,8 @@ def test_an_alert_gets_a_blurred_clip_that_is_played_on_the_board(
     page.get_by_test_id("health").wait_for()
     running.enter("yard", seconds_ago=20)
     number = alert_of(web, "yard")
+    page.goto(f"{web.url}/?alert={number}")
     with web.logged_in(name) as client:
-        assert client.get(f"/api/clips/{number}").status_code == 404
         clip = clip_of(web, number, "stored", "failed")
         assert (clip.state, clip.problem) == ("stored", "")
         before = len(recorded(web, "clip"))
@@ -79,8 +81,8 @@ def test_an_alert_gets_a_blurred_clip_that_is_played_on_the_board(
     with av.open(io.BytesIO(whole.content), "r") as film:
         assert (film.streams.video[0].codec_context.name, len(film.streams.audio)) == ("h264", 0)
         assert len(list(film.decode(video=0))) >= 30
-    page.goto(f"{web.url}/?alert={number}")
-    page.get_by_test_id("tool-clip").click()
+    page.get_by_test_id("tool-clip").click()  # it came by itself
+    expect(page.get_by_test_id("clip-state")).to_have_text("")
     expect(page.get_by_test_id("alert-clip")).to_be_visible()
     page.wait_for_function("document.querySelector('[data-testid=alert-clip]').currentTime > 0.3")
     assert list((running.folder / "data" / "clips").iterdir()) == []
@@ -117,7 +119,11 @@ def test_foreign_roles_see_no_clip(web: Web, running: Running) -> None:  # noqa:
     assert httpx2.head(web.url + path, headers=ticket).status_code == 404
 
 
-def test_without_footage_there_is_no_clip_and_the_reason_is_kept(web: Web, running: Running) -> None:  # noqa: F811
+def test_without_footage_there_is_no_clip_and_the_reason_is_shown(
+    web: Web,
+    running: Running,  # noqa: F811
+    page: Page,
+) -> None:
     running.enter("yard", seconds_ago=7200)
     clips: list[Clip] = []
 
@@ -128,6 +134,16 @@ def test_without_footage_there_is_no_clip_and_the_reason_is_kept(web: Web, runni
 
     wait_until(failed, 60)
     assert "no footage" in clips[0].problem
+    number = clips[0].id
+    name, guard = add_staff(web, "supervisor@village/yards"), add_staff(web, "guard@village/yards")
+    expected = {"state": "failed", "problem": clips[0].problem, "problem_code": clips[0].problem_code}
+    for who, shown in ((name, expected), (guard, None)):
+        with web.logged_in(who) as client:
+            assert client.get(f"/api/clips/{number}").status_code == (404 if shown else 403)
+            assert client.get(f"/api/alerts/{number}").json()["clip"] == shown
+    page.context.add_cookies([{"name": LANGUAGE_COOKIE, "value": "zh-CN", "url": web.url}])
+    log_in(web, page, name, path=f"/?alert={number}")
+    expect(page.get_by_test_id("clip-state")).to_have_text(f"片段无法生成。 {TEXTS['zh-CN']['box.footage.none']}")
 
 
 def test_forged_tickets_and_wrong_hashes_bring_nothing(web: Web) -> None:

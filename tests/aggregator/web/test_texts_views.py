@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 import string
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,6 +15,9 @@ from aggregator.services.site_clock import SiteClock
 from aggregator.settings.aggregator import Site
 from aggregator.web.dashboard.i18n.texts import LANGUAGES, TEXTS, choose
 from aggregator.web.dashboard.login.login import page
+from aggregator.web.dashboard.monitoring import script_page
+from aggregator.web.dashboard.shell import assets
+from aggregator.web.dashboard.shell.top_bar import PAGE_TEXTS, SCRIPT_TEXTS
 from aggregator.web.dashboard.shift.handover_html import content_html
 from aggregator.web.dashboard.shift.report_html import Named, short_text, source_text
 from common.clock import FakeClock
@@ -106,3 +111,29 @@ def test_a_hand_over_names_who_acknowledged() -> None:
 
     assert "Acknowledged by li" in shown(msgspec.structs.replace(line, acknowledged_by="li"))
     assert "<td>Acknowledged</td>" in shown(line)  # a document of an earlier version
+
+
+PAGE_SCRIPTS = script_page.SCRIPTS | {"/footage": "footage/main.js"}
+IMPORT = re.compile(r'from "(\.[^"]+)"')
+TEXT = re.compile(r"\b(?:t|counted)\(([\"`])([\w.]+)")
+
+
+def scripts(first: Path) -> set[Path]:
+    """A script and all that it imports."""
+    found, waiting = set[Path](), [first.resolve()]
+    while waiting:
+        script = waiting.pop()
+        if script not in found:
+            found.add(script)
+            waiting += [(script.parent / it).resolve() for it in IMPORT.findall(script.read_text("utf-8"))]
+    return found
+
+
+@pytest.mark.parametrize(("page", "script"), sorted(PAGE_SCRIPTS.items()))
+def test_a_page_has_every_text_that_its_scripts_show(page: str, script: str) -> None:
+    prefixes = SCRIPT_TEXTS + PAGE_TEXTS.get(page, ())
+    for path in scripts(assets.FOLDER / script):
+        wanted = {key for _, key in TEXT.findall(path.read_text("utf-8"))}
+        if path.name == "box_words.js":
+            wanted.add("box.")
+        assert {it for it in wanted if not it.startswith(prefixes)} == set(), path.name

@@ -10,7 +10,7 @@ from fastapi import FastAPI, HTTPException, Query
 from aggregator.domain.alerts.types import Alert, Severity, Status
 from aggregator.domain.read_models import AlertOrder, AlertQuery
 from aggregator.web.api import cursors
-from aggregator.web.api.alerts.responses import AlertResponses, counts, event_response, history_response
+from aggregator.web.api.alerts.responses import AlertResponses, clip_response, counts, event_response, history_response
 from aggregator.web.api.dependencies import IdPath, Tags, Who, errors
 from aggregator.web.api_models.alerts import AlertDetailResponse, AlertsResponse
 from aggregator.web.api_models.base import PRINTABLE, TimeText
@@ -112,7 +112,7 @@ def _add_detail(app: FastAPI, responses: AlertResponses) -> None:
 
     @app.get("/api/alerts/{alert_id}", tags=TAGS, responses=errors(404))
     def show_alert(alert_id: IdPath, caller: Who) -> AlertDetailResponse:
-        """An alert with its newest events and its history."""
+        """An alert with its newest events, its history, and where its clip stands."""
         alert = reader.alert_by_id(alert_id) if is_uuid7(alert_id) else None
         if alert is None or not caller.may("alerts.see", alert.site, alert.place):
             raise HTTPException(404, "no such alert")
@@ -121,6 +121,7 @@ def _add_detail(app: FastAPI, responses: AlertResponses) -> None:
         staff = caller.may("alerts.work", alert.site, alert.place)
         return AlertDetailResponse(
             alert=shown,
+            clip=clip_response(reader.clip(alert.id)) if caller.may("clips.see", alert.site, alert.place) else None,
             events=[event_response(it, with_picture=pictures) for it in reader.alert_events(alert, MOST_EVENTS)],
             history=[history_response(it, with_staff=staff) for it in reader.history(alert.id, MOST_HISTORY)],
         )

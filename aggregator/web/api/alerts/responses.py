@@ -10,10 +10,12 @@ import msgspec
 from aggregator.domain.accounts.authorization import Principal
 from aggregator.domain.alerts.history import AlertEvent, HistoryEntry
 from aggregator.domain.alerts.types import SEVERITIES, Alert, Severity
+from aggregator.domain.clip import Clip
 from aggregator.domain.store_port.alerts import AlertReader
 from aggregator.domain.store_port.clips import ClipReader
 from aggregator.services.monitoring.place_directory import PlaceDirectory
 from aggregator.web.api_models.alerts import (
+    AlertClipResponse,
     AlertEventResponse,
     AlertResponse,
     CountsResponse,
@@ -144,6 +146,13 @@ def event_response(event: AlertEvent, *, with_picture: bool) -> AlertEventRespon
     """An event of an alert; the address of its picture only for those who may see it."""
     picture = _picture(event.id) if event.picture and with_picture else None
     return AlertEventResponse(id=event.id, kind=event.kind, time=to_rfc3339(event.time_ns), picture=picture)
+
+
+def clip_response(clip: Clip | None) -> AlertClipResponse | None:
+    """Where a clip stands."""
+    if clip is None:
+        return None
+    return AlertClipResponse(state=clip.state, problem=clip.problem, problem_code=clip.problem_code)
 
 
 def history_response(entry: HistoryEntry, *, with_staff: bool) -> HistoryResponse:

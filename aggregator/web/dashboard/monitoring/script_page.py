@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import PurePosixPath
 
 from nicegui import Client, ui
@@ -9,16 +11,30 @@ from nicegui import Client, ui
 from aggregator.web.dashboard.shell import assets
 from aggregator.web.dashboard.shell.page_layout import PageContext, PageLayout, PageSession
 
+SCRIPTS = {
+    "/": "queue/main.js",
+    "/live": "live/main.js",
+    "/overview": "live/overview/main.js",
+    "/map": "live/map/main.js",
+    "/devices": "devices/main.js",
+    "/silences": "pages/silences/main.js",
+    "/escalation": "pages/escalation/main.js",
+    "/notifications": "pages/notifications/main.js",
+    "/consumers": "pages/consumers/main.js",
+}
+"""The module of each page, below `static/`."""
 
-async def show(context: PageContext, path: str, script: str, client: Client) -> None:
-    """Build a page for a request.
+
+def pages(context: PageContext) -> dict[str, Callable[[Client], Awaitable[None]]]:
+    """What builds each of these pages for a request.
 
     Args:
         context: What every page needs.
-        path: Of the page.
-        script: Its module below `static/`, such as `queue/main.js`.
-        client: The request's.
     """
+    return {path: partial(_show, context, path, script) for path, script in SCRIPTS.items()}
+
+
+async def _show(context: PageContext, path: str, script: str, client: Client) -> None:
     PageLayout(context, path, PageSession.of(client))
     folder = PurePosixPath(script).parent
     name = folder.name

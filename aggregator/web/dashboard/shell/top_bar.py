@@ -22,6 +22,7 @@ SCRIPT_TEXTS = (
 )  # fmt: skip
 """The texts that the scripts need, by the beginnings of their keys."""
 PAGE_TEXTS: dict[str, tuple[str, ...]] = {
+    "/": ("box.", "clip."),
     "/silences": ("form.", "silences."),
     "/escalation": ("form.", "escalation.", "notify.", "silences.day."),
     "/notifications": ("form.", "notify."),

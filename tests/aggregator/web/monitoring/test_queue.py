@@ -130,6 +130,23 @@ def test_ux_10_picture_and_clip_say_their_times(web: Web, page: Page, api: FakeA
     expect(caption).to_contain_text("the newest was at 2026-11-26 16:42:10")
 
 
+def test_an_alert_says_why_there_is_no_clip_until_it_is_there(web: Web, page: Page, api: FakeApi) -> None:
+    shown = made(3, "high")
+    api.put(shown)
+    api.clip = {"state": "wanted", "problem": "", "problem_code": ""}
+    enter(web, page, f"?alert={shown['id']}")
+    says = page.get_by_test_id("clip-state")
+    expect(says).to_have_text("Requested, waiting for the box.")
+    api.clip = {"state": "failed", "problem": "no footage of <b>then</b>", "problem_code": "footage.none"}
+    api.push(page, shown | {"version": 2})
+    expect(says).to_have_text("The clip cannot be made. no footage of <b>then</b>")
+    expect(page.get_by_test_id("tool-clip")).to_have_count(0)
+    api.clip = {"state": "stored", "problem": "", "problem_code": ""}
+    api.push(page, shown | {"version": 3, "has_clip": True})
+    expect(says).to_have_text("")
+    expect(page.get_by_test_id("tool-clip")).to_be_visible()
+
+
 def test_ux_11_older_alerts_are_found_by_filters_that_stand_in_the_address(web: Web, page: Page, api: FakeApi) -> None:
     api.put(made(1, "high"), made(2, "low", status="closed", outcome="real", kind="door.forced"))
     enter(web, page)

@@ -1,6 +1,7 @@
 // The selected alert: picture, clip and live view, its events, its history, and what can be done.
 
 import { get, may } from "../shell/api.js";
+import { boxText } from "../shell/box_words.js";
 import { h } from "../shell/dom.js";
 import { t } from "../shell/texts.js";
 import { historyEntry } from "./history.js";
@@ -18,6 +19,12 @@ function ruleReport({ site, box, camera, kind, subject }) {
   return `/reports?${new URLSearchParams({ site, box, place: camera, kind, subject })}#rule`;
 }
 
+// Why there is no clip yet, or none at all.
+function clipText(clip, alert) {
+  if (!clip || clip.state === "stored" || alert.has_clip) return "";
+  return `${t(`clip.${clip.state}`)} ${boxText(clip.problem, clip.problem_code)}`.trim();
+}
+
 export class Detail {
   #timer = 0;
   #abort = null;
@@ -30,13 +37,14 @@ export class Detail {
     this.act = act;
     this.bar = h("div", { class: "acts", role: "group", "aria-label": t("queue.actions") });
     this.head = h("div", { class: "detail-head" });
+    this.clipState = h("p", { class: "where", role: "status", test: "clip-state" });
     this.stage = h("div", { class: "stage", test: "stage" });
     this.tools = h("div", { class: "tools" });
     this.procedure = new Procedure(() => this.#alert && this.#read(this.#alert));
     this.events = h("div", { class: "events" });
     this.history = h("div", { class: "history" });
-    this.body = h("div", { class: "detail-body" }, this.head, this.bar, this.tools, this.stage,
-      this.procedure.element, this.events, this.history);
+    this.body = h("div", { class: "detail-body" }, this.head, this.bar, this.tools, this.clipState,
+      this.stage, this.procedure.element, this.events, this.history);
     this.none = h("p", { class: "none", text: t("queue.none.selected") });
     this.element = h("section", { class: "detail", test: "alert-detail", "aria-label": t("queue.detail") },
       h("button", { type: "button", class: "back", text: t("queue.back"), test: "back", onclick: () => this.leave() }),
@@ -69,6 +77,7 @@ export class Detail {
     this.#full = null;
     this.element.dataset.alert = alert.id;
     this.procedure.clear();
+    this.clipState.textContent = "";
     this.events.replaceChildren();
     this.history.replaceChildren();
     this.stage.replaceChildren(h("div", { class: "shot" }, h("span", { text: t("queue.loading") })));
@@ -164,6 +173,7 @@ export class Detail {
 
   #details(alert) {
     if (!this.#media) this.picture();
+    this.clipState.textContent = clipText(this.#full?.clip, alert);
     const events = this.#full?.events || [];
     this.events.replaceChildren(h("h3", { text: t("queue.events", { count: alert.count }) }),
       h("div", { class: "strip" }, ...events.map(it => h("button", {

@@ -50,15 +50,28 @@ def test_a_day_plays_in_the_browser_and_the_slider_goes_along(
     page.get_by_test_id("footage-case").fill("the lost dog")
     page.get_by_test_id("show-footage").click()
     expect(page.get_by_test_id("still-picture")).to_be_visible(timeout=20_000)
-    for _ in range(8):
+    for _ in range(3):
         page.get_by_test_id("scrub").press("ArrowLeft")
     begun = int(page.get_by_test_id("scrub").input_value())
+    midnight = datetime.now(SITE_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
+    shown = f"[data-testid=still-picture][data-at_ms='{(round(midnight.timestamp()) + begun) * 1000}']"
+    expect(page.locator(shown)).to_be_visible(timeout=20_000)  # the still of this second
+    playhead = page.get_by_test_id("playhead")
+    before = float(playhead.get_attribute("x1") or -1)
     page.get_by_test_id("play").click()
     page.wait_for_function(MOVED, arg=0.5, timeout=30_000)
+    poster = page.get_by_test_id("live-video").get_attribute("poster") or ""
+    assert poster.startswith("data:image/jpeg"), "the still stays until the first frame"
     expect(page.get_by_test_id("live-told")).to_contain_text(f"Blurred video of {datetime.now(SITE_ZONE):%Y-}")
-    expect(page.get_by_test_id("still-picture")).to_have_count(0)
+    expect(page.get_by_test_id("still-picture")).to_be_hidden()
     slider = "s => Number(document.querySelector('[data-testid=scrub]').value) > s"
     page.wait_for_function(slider, arg=begun + 1, timeout=30_000)
+    assert float(playhead.get_attribute("x1") or -1) > before >= 0, "the playhead goes along"
+    page.get_by_test_id("mark-in").click()
+    expect(page.get_by_test_id("marked-range")).to_contain_text("Marked: ")
+    marked = page.get_by_test_id("marked-range").inner_text().removeprefix("Marked: ").split(" ")[0]
+    hours, minutes, seconds = (int(it) for it in marked.split(":"))
+    assert begun < hours * 3600 + minutes * 60 + seconds < begun + 20, "what is shown is marked, not where it began"
     assert running_views(running) == 1
     expect(page.get_by_test_id("play")).to_have_text("Pause")
     page.get_by_test_id("play").click()

@@ -33,6 +33,8 @@ ZONE = ZoneInfo("Asia/Shanghai")
 HOUR_NS = 3600 * SECOND_NS
 DAY = (0, 24 * HOUR_NS)
 WORDS = TEXTS["en"]
+SECOND_PX = 1232 / 60
+"""On the line of a minute, in the window of the tests."""
 
 
 def test_ux_18_all_events_are_counted_by_the_database(store: Store, writer: Writer) -> None:
@@ -47,9 +49,42 @@ def test_ux_18_all_events_are_counted_by_the_database(store: Store, writer: Writ
     assert store.reader().timeline_bins(("village", "gate-1", "none"), span, 4) == [0, 0, 0, 0]
 
 
-def line(bins: list[int], moments: list[TimelineEvent], view: tuple[int, int] = DAY) -> str:
+def line(
+    bins: list[int],
+    moments: list[TimelineEvent],
+    view: tuple[int, int] = DAY,
+    pointers: views.Pointers = views.Pointers(0),  # noqa: B008 - it cannot change
+) -> str:
     kept = RecordedRanges(spans=(Span(0, 8 * HOUR_NS),), gaps=(Span(8 * HOUR_NS, 8 * HOUR_NS + SECOND_NS, "disk"),))
-    return views.line_html(kept, views.Density(bins, moments), view, ZONE, WORDS)
+    return views.line_html(kept, views.Density(bins, moments), view, (ZONE, WORDS), pointers)
+
+
+@pytest.mark.parametrize(
+    ("at_h", "marked_h", "playhead", "band"),
+    [
+        (9, (0, 0), ("0.0", False), None),
+        (12, (0, 0), ("720.0", False), None),
+        (8, (0, 0), ("0.0", True), None),
+        (16, (0, 0), ("1440.0", True), None),
+        (12, (10, 11), ("720.0", False), ("240.0", "240.0")),
+        (12, (2, 12), ("720.0", False), ("0.0", "720.0")),
+        (12, (12, 0), ("720.0", False), ("720.0", "2.0")),
+        (12, (0, 12), ("720.0", False), ("720.0", "2.0")),
+        (12, (2, 9), ("720.0", False), None),
+        (12, (15, 16), ("720.0", False), None),
+    ],
+)
+def test_ux_18_the_line_shows_the_moment_and_the_marked_range(
+    at_h: int, marked_h: tuple[int, int], playhead: tuple[str, bool], band: tuple[str, str] | None
+) -> None:
+    pointers = views.Pointers(at_h * HOUR_NS, (marked_h[0] * HOUR_NS, marked_h[1] * HOUR_NS))
+    made = line([], [], (9 * HOUR_NS, 15 * HOUR_NS), pointers)
+    head = re.search(r'data-testid="playhead" x1="([\d.]+)" x2="([\d.]+)"[^>]*?( visibility="hidden")?/>', made)
+    assert head is not None
+    assert (head[1], head[1], head[3] is not None) == (playhead[0], head[2], playhead[1])
+    bar = re.search(r'data-testid="bar-marked" x="([\d.]+)" y="14" width="([\d.]+)"', made)
+    assert (bar and (bar[1], bar[2])) == band
+    assert f'data-from_ms="{9 * 3_600_000}" data-to_ms="{15 * 3_600_000}"' in made
 
 
 def test_ux_18_the_line_shows_density_gaps_and_local_times() -> None:
@@ -59,7 +94,7 @@ def test_ux_18_the_line_shows_density_gaps_and_local_times() -> None:
     gap = re.search(r'data-testid="bar-gap" x="[\d.]+" y="20" width="([\d.]+)" height="22"><title>([^<]*)', made)
     assert gap is not None
     assert (float(gap[1]) >= 3, gap[2]) == (True, "Missing 16:00:00 – 16:00:01 disk")
-    assert re.findall(r">(\d\d:\d\d)</text>", made) == [f"{(8 + it) % 24:02}:00" for it in range(0, 25, 3)]
+    assert re.findall(r">(\d\d:\d\d)</span>", made) == [f"{(8 + it) % 24:02}:00" for it in range(0, 25, 3)]
     seconds = line([1], [TimelineEvent(30 * SECOND_NS, "zone.entered")], (0, 60 * SECOND_NS))
     assert "08:00:30" in seconds
     assert seconds.count('class="event one"') == 1
@@ -161,17 +196,29 @@ def test_ux_18_a_click_on_the_line_plays_there_and_marks_a_range(
     kept = page.get_by_test_id("bar-kept").last
     expect(kept).to_be_visible()
     page.wait_for_timeout(300)
+    place = kept.bounding_box()
+    assert place is not None
     kept.click(position={"x": 4, "y": 8})
     expect(page.get_by_test_id("play")).to_have_text("Pause")
+    after_s = (playhead(page) - place["x"] - 4) / SECOND_PX
+    assert -1.5 < after_s < 10, "it stands where the line was clicked, in whole seconds, and goes along"
     page.wait_for_function("document.querySelector('[data-testid=live-video]').currentTime > 0.2", timeout=30_000)
     page.get_by_test_id("play").click()
     page.get_by_test_id("mark-in").click()
     expect(page.get_by_test_id("marked-range")).to_contain_text("Marked: ")
+    expect(page.get_by_test_id("bar-marked")).to_have_count(1)
     page.get_by_test_id("zoom-day").click()
-    expect(page.locator("[data-testid=day-line] text")).to_have_count(9)
+    expect(page.locator("[data-testid=day-times] span")).to_have_count(9)
     case = clip_and_hold(web, page, monkeypatch)
     footage_by_api(web)
     end_hold(web, page, case)
+
+
+def playhead(page: Page) -> float:
+    """Where the moment that is shown stands, pixels from the left edge of the page."""
+    place = page.get_by_test_id("playhead").evaluate("it => it.getBoundingClientRect().x")
+    assert isinstance(place, int | float)
+    return place
 
 
 def footage_by_api(web: Web) -> None:

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 from aggregator.domain.read_models import TimelineEvent
 from aggregator.web.dashboard.forms.box_text import gap_text
 from aggregator.web.dashboard.i18n.texts import Texts
-from common.clock import SECOND_NS
+from common.clock import MILLISECOND_NS, SECOND_NS
 from protocol.commands import RecordedRanges, Span
 
-WIDTH, HEIGHT = 1440.0, 64.0
-"""A pixel a minute, for a whole day."""
+WIDTH, HEIGHT = 1440.0, 48.0
+"""A pixel a minute, for a whole day. It is stretched to the width of the page, so that no text is drawn in it."""
 BINS = 240
 """Bars of the density: events are counted by the database, none is left out."""
 MOST_MOMENTS = 200
@@ -23,6 +23,8 @@ LEAST_NS = 60 * SECOND_NS
 """The line zooms from a day to a minute."""
 STEPS_S = (1, 5, 10, 30, 60, 300, 900, 3600, 3 * 3600, 6 * 3600)
 MOST_MARKS = 9
+EDGE = 0.02
+"""A time so near to an end of the line, as a share of it, stands beside its mark, not below the middle of it."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,19 @@ class Density:
     moments: list[TimelineEvent]
 
 
+@dataclass(frozen=True)
+class Pointers:
+    """What is shown and marked.
+
+    Attributes:
+        at_ns: The moment that is shown, UTC nanoseconds.
+        marked: Begin and end of the marked range, UTC nanoseconds; 0 where that end is not marked.
+    """
+
+    at_ns: int
+    marked: tuple[int, int] = (0, 0)
+
+
 def day_range(day: str, zone: ZoneInfo) -> tuple[int, int]:
     """Begin and end of a local day, UTC nanoseconds; 23 or 25 hours where the clocks change.
 
@@ -49,26 +64,49 @@ def day_range(day: str, zone: ZoneInfo) -> tuple[int, int]:
     return round(begin.timestamp()) * SECOND_NS, round(after.timestamp()) * SECOND_NS
 
 
-def line_html(kept: RecordedRanges, density: Density, view: tuple[int, int], zone: ZoneInfo, words: Texts) -> str:
-    """The visible part of the line as SVG: what is kept, missing and held, and how much happened when.
+def line_html(
+    kept: RecordedRanges, density: Density, view: tuple[int, int], texts: tuple[ZoneInfo, Texts], pointers: Pointers
+) -> str:
+    """The visible part of the line as SVG: what is kept, missing and held, how much happened when, and the playhead.
 
     Args:
         kept: What the box has.
         density: The events of the visible part.
         view: Begin and end of the visible part, UTC nanoseconds.
-        zone: Of the site.
-        words: The user's texts.
+        texts: The site's zone and the user's texts.
+        pointers: The moment that is shown, and the marked range.
     """
+    zone, words = texts
     parts = [f'<rect class="empty" x="0" y="20" width="{WIDTH}" height="22"/>']
     for name, spans in (("kept", kept.spans), ("gap", kept.gaps), ("hold", kept.holds)):
         inside = [span for span in spans if span.to_ns > view[0] and span.from_ns < view[1]]
         parts += [_bar(span, view, name, zone, words) for span in inside]
     parts += _density(density, view, zone, words)
-    parts += _marks(view, zone)
+    parts += _pointers(pointers, view)
+    begin_ms, end_ms = (it // MILLISECOND_NS for it in view)
     return (
         f'<svg class="dayline" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(words["footage.line"])}" data-testid="day-line">{"".join(parts)}</svg>'
+        f'aria-label="{escape(words["footage.line"])}" data-from_ms="{begin_ms}" data-to_ms="{end_ms}" '
+        f'data-testid="day-line">{"".join(parts)}</svg>'
+        f'<div class="dayline-times" data-testid="day-times">{"".join(_times(view, zone))}</div>'
     )
+
+
+def _pointers(pointers: Pointers, view: tuple[int, int]) -> list[str]:
+    """The marked range, or the one end that is marked, and the playhead."""
+    found, (begin, end) = [], pointers.marked
+    if (begin or end) and (end or begin) > view[0] and (begin or end) < view[1]:
+        left, right = _x(begin or end, view), _x(end or begin, view)
+        width = max(2.0, right - left)
+        found.append(
+            f'<rect class="marked" data-testid="bar-marked" x="{left:.1f}" y="14" width="{width:.1f}" height="34"/>'
+        )
+    x, within = _x(pointers.at_ns, view), view[0] <= pointers.at_ns <= view[1]
+    hidden = "" if within else ' visibility="hidden"'
+    found.append(
+        f'<line class="playhead" data-testid="playhead" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{HEIGHT}"{hidden}/>'
+    )
+    return found
 
 
 def _density(density: Density, view: tuple[int, int], zone: ZoneInfo, words: Texts) -> list[str]:
@@ -93,16 +131,16 @@ def _density(density: Density, view: tuple[int, int], zone: ZoneInfo, words: Tex
     return bars
 
 
-def _marks(view: tuple[int, int], zone: ZoneInfo) -> list[str]:
+def _times(view: tuple[int, int], zone: ZoneInfo) -> list[str]:
     """Times below the line, at whole steps."""
     span_s = (view[1] - view[0]) // SECOND_NS
     step_s = next((it for it in STEPS_S if span_s / it <= MOST_MARKS), STEPS_S[-1])
     found = []
     for time_ns in range(view[0], view[1] + 1, step_s * SECOND_NS):
-        x = _x(time_ns, view)
-        anchor = "start" if x < 30 else "end" if x > WIDTH - 30 else "middle"
+        share = _x(time_ns, view) / WIDTH
+        edge = "first" if share < EDGE else "last" if share > 1 - EDGE else ""
         text = _clock(time_ns, zone) if step_s < 60 else _clock(time_ns, zone)[:5]
-        found.append(f'<text x="{x:.1f}" y="60" text-anchor="{anchor}">{text}</text>')
+        found.append(f'<span class="{edge}" style="left: {100 * share:.2f}%">{text}</span>')
     return found
 
 

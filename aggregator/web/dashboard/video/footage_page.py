@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from html import escape
 from zoneinfo import ZoneInfo
 
-import msgspec
 from nicegui import Client, ui
 from nicegui.events import GenericEventArguments
 
@@ -26,21 +25,16 @@ from aggregator.web.dashboard.html import footage_html as views
 from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
 from aggregator.web.dashboard.shell import assets
 from aggregator.web.dashboard.shell.page_layout import Known, PageContext, PageLayout, PageSession, html
+from aggregator.web.dashboard.video.day_line import DayLine
 from aggregator.web.dashboard.video.range_actions import RangeActions
 from common.clock import MILLISECOND_NS, SECOND_NS
 from common.errors import ContractError, PaifangError
-from protocol.commands import CommandName, RecordedRanges, Reply, Span
+from protocol.commands import CommandName, Reply, Span
 from protocol.live_frames import LONGEST_NS
 from protocol.topics import BoxTopics
 
-_SHARE = """(event) => {{
-  const line = event.currentTarget.querySelector("[data-testid=day-line]");
-  if (!line) return;
-  if (event.type === "wheel") event.preventDefault();
-  const box = line.getBoundingClientRect();
-  emit(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)){more});
-}}"""
-"""Where on the line the pointer is, 0 to 1."""
+_MOMENT = "() => emit(Number(document.querySelector('[data-testid=scrub]').value))"
+"""The moment of the slider, which goes along while video plays."""
 NEWEST_S = 5
 """A day opens this long before the newest footage."""
 
@@ -87,15 +81,11 @@ class FootagePage:
         self._holds = services.holds
         within = visitor.caller.within("footage.look")
         self._frame = PageLayout(context, "/footage", visitor)
-        self._cameras = {f"{it.site}/{it.box}/{it.id}": it for it in known.cameras if within.holds(it.site, it.id)}
+        self._cameras = {_key(it): it for it in known.cameras if within.holds(it.site, it.id)}
         self._zones = {(box.site, box.box): box.timezone for box in known.boxes}
         self._chosen_cases, self._visitor = chosen, visitor
-        self._day = self._view = (0, 0)
-        self._kept = RecordedRanges()
-        self._events = 0
         self._asking = False
         self._run, self._playing = 0, False
-        self._at_s = 0
 
     async def build(self, asked: dict[str, str]) -> None:
         """Lay the page out.
@@ -111,11 +101,9 @@ class FootagePage:
                 html(words["footage.none"], "none", props="data-testid=no-cameras")
                 return
             at_s = self._form(asked)
-            self._line = html("", "line-zoom")
-            self._line.on("click", self._clicked, js_handler=_SHARE.format(more=""))
-            self._line.on("wheel", self._wheeled, js_handler=_SHARE.format(more=", event.deltaY"), throttle=0.2)
+            self._line = DayLine(self._reader, words, self._clicked)
             self._tools()
-            self._facts = html("", "where", props="role=status data-testid=day-facts")
+            self._line.facts_below()
             props = f'type=range min=0 max=86399 step=1 data-testid=scrub aria-label="{words["footage.choose"]}"'
             self._scrub = ui.element("input").props(props).classes("scrub")
             self._scrub.on("change", self._moved, js_handler="event => emit(Number(event.target.value))")
@@ -155,16 +143,21 @@ class FootagePage:
         words = self._words
         with ui.element("div").classes("form") as self._tool_row:
             for label, test_id, act in (
-                ("footage.zoom.in", "zoom-in", partial(self._zoom, 0.25)),
-                ("footage.zoom.out", "zoom-out", partial(self._zoom, 4.0)),
-                ("footage.zoom.day", "zoom-day", partial(self._zoom, 1e6)),
+                ("footage.zoom.in", "zoom-in", partial(self._line.zoom, 0.25)),
+                ("footage.zoom.out", "zoom-out", partial(self._line.zoom, 4.0)),
+                ("footage.zoom.day", "zoom-day", self._line.zoom_out),
                 ("footage.mark.in", "mark-in", partial(self._mark, "from_ns")),
                 ("footage.mark.out", "mark-out", partial(self._mark, "to_ns")),
             ):
-                html(escape(words[label]), "", "button", f"type=button data-testid={test_id}").on("click", act)
+                button = html(escape(words[label]), "", "button", f"type=button data-testid={test_id}")
+                button.on("click", partial(self._at_moment, act), js_handler=_MOMENT)
             self._range = html("", "where", props="role=status data-testid=marked-range")
         self._actions = self._range_actions()
         self._tool_row.set_visibility(False)
+
+    async def _at_moment(self, act: Callable[[], Awaitable[None]], event: GenericEventArguments) -> None:
+        self._line.moved(int(event.args))
+        await act()
 
     def _range_actions(self) -> RangeActions | None:
         """For users who work on cases."""
@@ -174,18 +167,8 @@ class FootagePage:
         return RangeActions(
             self._case_footage, self._words, self._frame.who,
             lambda site, box: self._context.sites.zone(site, zones.get((site, box))), self._cameras, holds=self._holds,
-            changed=self._changed,
+            changed=self._line.hold_changed,
         )  # fmt: skip
-
-    async def _changed(self, hold: Span, placed: bool) -> None:
-        """A hold was placed or ended: the line shows it at once."""
-        held = list(self._kept.holds)
-        if placed:
-            held.append(hold)
-        elif hold in held:
-            held.remove(hold)
-        self._kept = msgspec.structs.replace(self._kept, holds=tuple(held))
-        await self._draw()
 
     def _chosen(self) -> Camera:
         return self._cameras[str(self._camera.value)]
@@ -197,7 +180,7 @@ class FootagePage:
         moment_s = self._context.now_ns // SECOND_NS if at_s is None else at_s
         return datetime.fromtimestamp(moment_s, self._zone(self._cameras[key]))
 
-    async def _ask(self, name: CommandName, span: tuple[int, int]) -> Reply | None:
+    async def _ask(self, camera: Camera, name: CommandName, span: tuple[int, int]) -> Reply | None:
         """Ask the box; None: the session is over.
 
         Raises:
@@ -205,7 +188,7 @@ class FootagePage:
             Forbidden: The caller may not.
             StoreError: It could not be recorded.
         """
-        camera, caller = self._chosen(), await self._frame.who()
+        caller = await self._frame.who()
         if caller is None:
             return None
         topics, reason = BoxTopics(camera.site, camera.box), str(self._case.value or "")
@@ -219,7 +202,7 @@ class FootagePage:
         self._stop()
         camera = self._chosen()
         try:
-            self._day = views.day_range(str(self._date.value), self._zone(camera))
+            day = views.day_range(str(self._date.value), self._zone(camera))
         except ValueError as error:
             text = "day: write a day such as 2026-12-31"
             raise ContractError(text, sentence="error.list.date", field="day") from error
@@ -227,51 +210,42 @@ class FootagePage:
             self._visitor.token, case=str(self._case.value or "").strip(), camera=str(self._camera.value)
         )
         try:
-            reply = await self._ask("footage-spans", self._day)
+            reply = await self._ask(camera, "footage-spans", day)
         except PaifangError:
+            self._close()
             await self._tell_range()  # clips and holds of the case do not need the box
             raise
         if reply is None or reply.kept is None:
             return
-        self._kept, self._view, day = reply.kept, self._day, self._day
-        await self._draw()
+        await self._line.open(camera, self._zone(camera), day, reply.kept)
         self._caption.set_content(self._words["footage.choose"])
         self._shot.set_content("")
-        self._scrub.props(f"max={(day[1] - day[0]) // SECOND_NS - 1}")
+        self._scrub.props(f"max={(day[1] - day[0]) // SECOND_NS - 1} data-day_ms={day[0] // MILLISECOND_NS}")
         newest = max(reply.kept.spans, key=lambda span: span.to_ns, default=Span(day[0], day[0]))
         at_ns = max(newest.from_ns, newest.to_ns - NEWEST_S * SECOND_NS) if at_s is None else at_s * SECOND_NS
-        self._move(max(0, (at_ns - day[0]) // SECOND_NS))
+        self._line.move((at_ns - day[0]) // SECOND_NS)
         for element in (self._scrub, self._play, self._tool_row):
             element.set_visibility(bool(reply.kept.spans))
         await self._tell_range()
         if reply.kept.spans:
             await self._still()
 
-    async def _draw(self) -> None:
-        """The visible part of the line, with all of its events counted by the database."""
-        camera, view = self._chosen(), self._view
-        density, whole = await asyncio.to_thread(self._density, camera, view)
-        if view != self._view:  # zoomed again meanwhile
-            return
-        self._events = whole if view == self._day else self._events
-        self._line.set_content(views.line_html(self._kept, density, view, self._zone(camera), self._words))
-        self._facts.set_content(escape(views.facts(self._kept, self._events, self._words)))
+    def _close(self) -> None:
+        """The box of the chosen camera does not answer: nothing of another camera or day stays below its name."""
+        self._line.close()
+        self._shot.set_content("")
+        self._caption.set_content("")
+        for element in (self._scrub, self._play, self._tool_row, self._film):
+            element.set_visibility(False)
 
-    def _density(self, camera: Camera, view: tuple[int, int]) -> tuple[views.Density, int]:
-        reader, where = self._reader, (camera.site, camera.box, camera.id)
-        bins = reader.timeline_bins(where, view, views.BINS)
-        moments = reader.timeline(*where, view) if sum(bins) <= views.MOST_MOMENTS else []
-        return views.Density(bins, moments), sum(bins)
-
-    async def _clicked(self, event: GenericEventArguments) -> None:
+    async def _clicked(self, at_ns: int) -> None:
         """A click on the line plays from there."""
-        share = float(event.args)
-        at_ns = round(self._view[0] + share * (self._view[1] - self._view[0]))
+        line = self._line
         self._stop()
-        self._move((at_ns - self._day[0]) // SECOND_NS)
-        gap = views.gap_at(self._kept, at_ns)
+        line.move((at_ns - line.day[0]) // SECOND_NS)
+        gap = views.gap_at(line.recorded, at_ns)
         if gap is not None:
-            zone = self._zone(self._chosen())
+            zone = line.zone
             begin, end = (datetime.fromtimestamp(it // SECOND_NS, zone) for it in (gap.from_ns, gap.to_ns))
             why = gap_text(gap.about, self._words)
             text = self._words["footage.in_gap"].format(begin=f"{begin:%H:%M:%S}", end=f"{end:%H:%M:%S}", why=why)
@@ -280,48 +254,33 @@ class FootagePage:
             return
         self._toggle()
 
-    async def _wheeled(self, event: GenericEventArguments) -> None:
-        share, delta = (float(it) for it in event.args)
-        await self._zoom(0.5 if delta < 0 else 2.0, share)
-
-    async def _zoom(self, factor: float, at: float | None = None) -> None:
-        """Around a share of the line, or around the moment that is shown."""
-        if self._day[1] <= self._day[0]:
-            return
-        if at is None:
-            self._view = views.zoomed_around(self._view, self._day, self._day[0] + self._at_s * SECOND_NS, factor)
-        else:
-            self._view = views.zoomed(self._view, self._day, at, factor)
-        await self._draw()
-
     async def _mark(self, end: str) -> None:
         """Begin or end of the range that clips and requests take, at the moment that is shown."""
         kept = self._chosen_cases.of(self._visitor.token)
-        at_ns = self._day[0] + self._at_s * SECOND_NS
+        at_ns = self._line.at_ns
         begin_ns = at_ns if end == "from_ns" else kept.from_ns
         end_ns = at_ns if end == "to_ns" else kept.to_ns
         if end_ns and begin_ns >= end_ns:  # the other end no longer fits
             begin_ns, end_ns = (begin_ns, 0) if end == "from_ns" else (0, end_ns)
-        self._chosen_cases.change(self._visitor.token, from_ns=begin_ns, to_ns=end_ns, camera=str(self._camera.value))
+        camera = _key(self._line.shown)
+        self._chosen_cases.change(self._visitor.token, from_ns=begin_ns, to_ns=end_ns, camera=camera)
         await self._tell_range()
 
     async def _tell_range(self) -> None:
-        kept, camera = self._chosen_cases.of(self._visitor.token), self._chosen()
-        here = kept.camera == str(self._camera.value)
-        text = views.range_html((kept.from_ns, kept.to_ns), self._zone(camera), self._words)
-        self._range.set_content(text if here else "")
+        kept, camera = self._chosen_cases.of(self._visitor.token), self._line.camera
+        if camera is None or kept.camera != _key(camera):
+            kept = replace(kept, from_ns=0, to_ns=0)
+        marked = (kept.from_ns, kept.to_ns)
+        self._line.mark(marked)
+        self._range.set_content(views.range_html(marked, self._line.zone, self._words))
         if self._actions is not None:
-            await self._actions.show(kept if here else replace(kept, from_ns=0, to_ns=0))
-
-    def _move(self, at_s: int) -> None:
-        self._at_s = at_s  # no property of the element: each change of the page would take back what the user moved
-        ui.run_javascript(f"document.querySelector('[data-testid=scrub]').value = {at_s}")
+            await self._actions.show(kept)
 
     async def _moved(self, event: GenericEventArguments) -> None:
         """The slider was let go."""
         self._stop()
         self._form_.clear_errors()
-        self._at_s = int(event.args)
+        self._line.moved(int(event.args))
         try:
             await self._still()
         except PaifangError as error:
@@ -332,20 +291,24 @@ class FootagePage:
         """The picture at the slider's moment; one question at a time, and once more if the slider has moved since."""
         if self._asking:
             return
-        self._asking, at_s = True, -1
+        self._asking, line, reply = True, self._line, None
+        asked: tuple[Camera | None, int] = (None, 0)
         try:
-            while at_s != self._at_s:
-                at_s = self._at_s
-                at_ns = self._day[0] + at_s * SECOND_NS
-                reply = await self._ask("footage-still", (at_ns, at_ns + SECOND_NS))
+            while line.camera is not None and asked != (line.camera, line.at_ns):
+                asked = camera, at_ns = line.camera, line.at_ns
+                reply = await self._ask(camera, "footage-still", (at_ns, at_ns + SECOND_NS))
         finally:
             self._asking = False
-        if reply is None or reply.picture is None or self._playing:
+        if line.camera is None or reply is None or reply.picture is None or self._playing:
             return
-        moment = datetime.fromtimestamp(at_ns // SECOND_NS, self._zone(self._chosen()))
+        moment = datetime.fromtimestamp(at_ns // SECOND_NS, line.zone)
         caption = escape(self._words["footage.still"].format(time=f"{moment:%Y-%m-%d %H:%M:%S %Z}"), quote=True)
         data = base64.b64encode(reply.picture).decode()
-        self._shot.set_content(f'<img src="data:image/jpeg;base64,{data}" alt="{caption}" data-testid="still-picture">')
+        self._shot.set_content(
+            f'<img src="data:image/jpeg;base64,{data}" alt="{caption}" data-at_ms="{at_ns // MILLISECOND_NS}" '
+            'data-testid="still-picture">'
+        )
+        self._shot.set_visibility(True)
         self._caption.set_content(caption)
         self._film.set_visibility(False)
 
@@ -354,19 +317,19 @@ class FootagePage:
         if self._playing:
             ui.run_javascript("paifangView.stop()")
             return
-        camera, day_ms = self._chosen(), self._day[0] // MILLISECOND_NS
-        from_ms = day_ms + self._at_s * 1000
+        line = self._line
+        day_ms, from_ms = line.day[0] // MILLISECOND_NS, line.at_ns // MILLISECOND_NS
         self._run += 1
-        to_ms = min(from_ms + LONGEST_NS // MILLISECOND_NS, self._day[1] // MILLISECOND_NS)
+        to_ms = min(from_ms + LONGEST_NS // MILLISECOND_NS, line.day[1] // MILLISECOND_NS)
         past = {
             "run": self._run, "from_ms": from_ms, "to_ms": to_ms, "day_ms": day_ms,
-            "reason": str(self._case.value or ""), "zone": self._zone(camera).key,
+            "reason": str(self._case.value or ""), "zone": line.zone.key,
         }  # fmt: skip
         self._form_.clear_errors()
-        ui.run_javascript(f"paifangView.start({json.dumps(self._camera.value)}, {json.dumps(past)})")
+        ui.run_javascript(f"paifangView.start({json.dumps(_key(line.shown))}, {json.dumps(past)})")
         self._playing = True
         self._play.set_content(self._words["footage.pause"])
-        self._shot.set_content("")
+        self._shot.set_visibility(False)  # the player shows the still until the first frame, where it is of that moment
         self._caption.set_content("")
         self._film.set_visibility(True)
 
@@ -385,8 +348,11 @@ class FootagePage:
             return
         self._playing = False
         self._play.set_content(self._words["footage.play"])
-        seconds = (at_ms - self._day[0] // MILLISECOND_NS) // 1000
-        self._move(max(0, min(seconds, (self._day[1] - self._day[0]) // SECOND_NS - 1)))
+        self._line.move((at_ms - self._line.day[0] // MILLISECOND_NS) // 1000)
+
+
+def _key(camera: Camera) -> str:
+    return f"{camera.site}/{camera.box}/{camera.id}"
 
 
 async def show(context: PageContext, services: FootageServices, chosen: ChosenCases, client: Client) -> None:

@@ -22,7 +22,9 @@ function stop() {
 function start(place, span) {
   stop();
   const state = at("live-told"), { from_ms, to_ms, reason } = span;
-  const player = new Player(at("live-video"), place, (code, problem) => {
+  const video = at("live-video"), still = at("still-picture");
+  video.poster = still && Number(still.dataset.at_ms) === from_ms ? still.src : ""; // until the first frame
+  const player = new Player(video, place, (code, problem) => {
     state.textContent = closedText(code, problem) || state.dataset.ended;
     stop();
   }, { route: "play", question: { from_ms, to_ms, reason }, ...DISTANCE });
@@ -36,8 +38,28 @@ function show(own, state) {
   own.shown_ms = shown.time_ms;
   const text = state.dataset.shown.replace("{time}", dateTime(new Date(shown.time_ms), own.span.zone));
   state.textContent = isBlack(at("live-video")) ? `${text} · ${state.dataset.black}` : text;
-  at("scrub").value = Math.round((shown.time_ms - own.span.day_ms) / 1000);
+  const { day_ms } = own.span, at_s = Math.round((shown.time_ms - day_ms) / 1000);
+  point(day_ms, at_s * 1000);
 }
 
+// The slider and the playhead on the line, milliseconds since the day's begin.
+function point(day_ms, at_ms) {
+  at("scrub").value = Math.round(at_ms / 1000);
+  movePlayhead(day_ms + at_ms);
+}
+
+function movePlayhead(time_ms) {
+  const line = at("day-line"), head = at("playhead");
+  if (!line || !head) return;
+  const { from_ms, to_ms } = line.dataset, share = (time_ms - from_ms) / (to_ms - from_ms);
+  head.setAttribute("visibility", share >= 0 && share <= 1 ? "visible" : "hidden");
+  for (const name of ["x1", "x2"]) head.setAttribute(name, Math.min(1, Math.max(0, share)) * line.viewBox.baseVal.width);
+}
+
+// While the slider is dragged; the page gets the moment when it is let go.
+addEventListener("input", event => {
+  const { target } = event;
+  if (target === at("scrub")) movePlayhead(Number(target.dataset.day_ms) + target.value * 1000);
+});
 addEventListener("pagehide", stop);
-window.paifangView = { start, stop };
+window.paifangView = { start, stop, point };

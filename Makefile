@@ -38,6 +38,7 @@ docs: $(BIN)/paifang
 	$(BIN)/mkdocs --quiet build --strict --clean
 
 test:
+	@PYTHON="$(PYTHON)" sh tools/python.sh > /dev/null # may install a package, as `programs` does
 	$(MAKE) --jobs=4 programs check unit
 
 # Installed while the virtual environment is made.

@@ -85,7 +85,7 @@ SLOW = (
     "aggregator/web/video_out/test_consumer_hls.py",
 )  # fmt: skip
 """Files whose tests take many seconds, the longest first."""
-BETWEEN = 2
+BETWEEN = 4
 """So many other files after each of them."""
 
 

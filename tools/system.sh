@@ -13,8 +13,7 @@ command -v npm >/dev/null || missing="$missing npm"
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     [ -z "$missing" ] || echo "installing from Debian's packages:$missing"
     # shellcheck disable=SC2086 # one word a package
-    flock . sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null' - \
-        $missing $faster || # `flock`: tools/venv.sh may need apt at the same time
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing $faster >/dev/null; } ||
         [ -z "$missing" ] # without the faster browser the tests take longer
 elif [ -n "$missing" ]; then
     echo "the tests need these programs, and this user may not install them:$missing" >&2

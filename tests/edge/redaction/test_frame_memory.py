@@ -19,18 +19,17 @@ from edge.redaction.video_reader import film_of, film_of_pieces
 from edge.video.decoder import Decoder, luma_of, picture_of
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def no_collector() -> Iterator[None]:
     gc.collect()
-    gc.freeze()  # what is there already is not searched for frames again and again
+    gc.freeze()  # what is there already is not searched for frames again and again, nor by the collector later
     gc.disable()
     yield
     gc.enable()
-    gc.unfreeze()
 
 
 def frames_in_memory() -> int:
-    """Frames in memory that came since the test began."""
+    """Frames in memory that came since these tests began."""
     return sum(type(it) is av.VideoFrame for it in gc.get_objects())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -16,8 +17,10 @@ from web.test_search_web import new_case
 
 from aggregator import app
 from aggregator.domain.accounts.authorization import RoleAssignment
+from aggregator.services.box_command_service import BoxCommandService
 from aggregator.web.api.video.live import DONE, REFUSED
 from common.clock import MILLISECOND_NS
+from common.errors import CommandError
 from common.secret import Secret
 from protocol.live_frames import FrameType
 from protocol.problems import close_code
@@ -81,6 +84,41 @@ def test_a_day_plays_in_the_browser_and_the_slider_goes_along(
     assert (act.who, act.reason, act.site) == (USER, "the lost dog", "village")
     assert act.target.startswith("pictures/yard")
     assert set(act.detail) == {"from", "to"}
+
+
+def test_the_camera_of_the_form_counts_from_the_next_show_on(
+    web: Web,
+    running: Running,  # noqa: F811
+    page: Page,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    running.recorded(10)
+    log_in(web, page, path="/footage")
+    choose_camera(page, "yard")
+    page.get_by_test_id("footage-day").fill(f"{datetime.now(SITE_ZONE):%Y-%m-%d}")
+    page.get_by_test_id("footage-case").fill("the lost dog")
+    page.get_by_test_id("show-footage").click()
+    expect(page.get_by_test_id("still-picture")).to_be_visible(timeout=20_000)
+    choose_camera(page, "yard-265")
+    before = len(camera_views(web))
+    page.get_by_test_id("scrub").press("ArrowLeft")
+    wait_until(lambda: len(camera_views(web)) > before, 20)
+    assert {it.target for it in camera_views(web)[before:]} == {"pictures/yard"}, "the line is that camera's"
+
+    async def silent(*_: object, **_more: object) -> None:
+        raise CommandError("the box does not answer")
+
+    monkeypatch.setattr(BoxCommandService, "send", silent)
+    page.get_by_test_id("show-footage").click()
+    for name in ("day-line", "still-picture"):
+        expect(page.get_by_test_id(name)).to_have_count(0)
+    for name in ("scrub", "play", "mark-in"):
+        expect(page.get_by_test_id(name)).to_be_hidden()
+
+
+def choose_camera(page: Page, name: str) -> None:
+    page.get_by_test_id("footage-camera").click()
+    page.get_by_role("option", name=re.compile(rf"· {name}$")).click()
 
 
 def test_a_stretch_ends_by_itself_and_its_case_is_on_the_record(web: Web, running: Running) -> None:  # noqa: F811

@@ -85,7 +85,7 @@ SLOW = (
     "aggregator/web/video_out/test_consumer_hls.py",
 )  # fmt: skip
 """Files whose tests take many seconds, the longest first."""
-BETWEEN = 4
+BETWEEN = 2
 """So many other files after each of them."""
 
 

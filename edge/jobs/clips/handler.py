@@ -134,7 +134,7 @@ class ClipHandler:
     def _camera(self, target: str) -> str:
         camera = self._doors.get(target, target)
         if not camera:
-            raise FootageRefused(f"no camera sees the door '{target}'", sentence="camera.unknown")
+            raise FootageRefused(f"no camera sees the door '{target}'", sentence="door.no_camera")
         return camera
 
 

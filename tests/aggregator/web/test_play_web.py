@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -22,6 +24,7 @@ from aggregator.web.api.video.live import DONE, REFUSED
 from common.clock import MILLISECOND_NS
 from common.errors import CommandError
 from common.secret import Secret
+from protocol.commands import Reply
 from protocol.live_frames import FrameType
 from protocol.problems import close_code
 
@@ -104,6 +107,23 @@ def test_the_camera_of_the_form_counts_from_the_next_show_on(
     page.get_by_test_id("scrub").press("ArrowLeft")
     wait_until(lambda: len(camera_views(web)) > before, 20)
     assert {it.target for it in camera_views(web)[before:]} == {"pictures/yard"}, "the line is that camera's"
+
+    page.get_by_test_id("scrub").evaluate("it => { it.value = 0; it.dispatchEvent(new Event('change')); }")
+    expect(page.get_by_role("alert").filter(has_text="no footage")).to_be_visible()
+    expect(page.get_by_test_id("still-picture")).to_have_count(0)  # none of another moment stays
+    send = BoxCommandService.send
+
+    async def slow(*asked: Any, **more: Any) -> Reply:
+        await asyncio.sleep(1)
+        return await send(*asked, **more)
+
+    monkeypatch.setattr(BoxCommandService, "send", slow)
+    page.get_by_test_id("show-footage").click()
+    page.get_by_test_id("play").click()
+    expect(page.get_by_test_id("play")).to_have_text("Pause")
+    expect(page.get_by_test_id("play")).to_have_text("Play")  # what was begun for the camera before has ended
+    expect(page.get_by_test_id("live-video")).to_be_hidden()
+    expect(page.get_by_test_id("still-picture")).to_be_visible()
 
     async def silent(*_: object, **_more: object) -> None:
         raise CommandError("the box does not answer")

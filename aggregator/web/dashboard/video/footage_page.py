@@ -217,6 +217,8 @@ class FootagePage:
             raise
         if reply is None or reply.kept is None:
             return
+        self._stop()  # it may have been started while the box was asked
+        self._film.set_visibility(False)
         await self._line.open(camera, self._zone(camera), day, reply.kept)
         self._caption.set_content(self._words["footage.choose"])
         self._shot.set_content("")
@@ -285,6 +287,8 @@ class FootagePage:
             await self._still()
         except PaifangError as error:
             if not self._playing:  # else nobody waits for the picture any more
+                self._shot.set_content("")
+                self._caption.set_content("")
                 self._form_.show_error(error)
 
     async def _still(self) -> None:
@@ -302,7 +306,8 @@ class FootagePage:
         if line.camera is None or reply is None or reply.picture is None or self._playing:
             return
         moment = datetime.fromtimestamp(at_ns // SECOND_NS, line.zone)
-        caption = escape(self._words["footage.still"].format(time=f"{moment:%Y-%m-%d %H:%M:%S %Z}"), quote=True)
+        text = self._words["footage.still"].format(time=f"{moment:%Y-%m-%d %H:%M:%S %Z}")
+        caption = escape(f"{camera.name or camera.id} · {text}", quote=True)
         data = base64.b64encode(reply.picture).decode()
         self._shot.set_content(
             f'<img src="data:image/jpeg;base64,{data}" alt="{caption}" data-at_ms="{at_ns // MILLISECOND_NS}" '
@@ -323,7 +328,7 @@ class FootagePage:
         to_ms = min(from_ms + LONGEST_NS // MILLISECOND_NS, line.day[1] // MILLISECOND_NS)
         past = {
             "run": self._run, "from_ms": from_ms, "to_ms": to_ms, "day_ms": day_ms,
-            "reason": str(self._case.value or ""), "zone": line.zone.key,
+            "reason": str(self._case.value or ""), "zone": line.zone.key, "name": line.shown.name or line.shown.id,
         }  # fmt: skip
         self._form_.clear_errors()
         ui.run_javascript(f"paifangView.start({json.dumps(_key(line.shown))}, {json.dumps(past)})")

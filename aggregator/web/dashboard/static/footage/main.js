@@ -18,7 +18,7 @@ function stop() {
   window.emitEvent("played", [span.run, shown_ms || span.from_ms]);
 }
 
-// `span`: of the page: run, from_ms, to_ms, reason, zone, day_ms.
+// `span`: of the page: run, from_ms, to_ms, reason, zone, day_ms, name.
 function start(place, span) {
   stop();
   const state = at("live-told"), { from_ms, to_ms, reason } = span;
@@ -36,7 +36,8 @@ function show(own, state) {
   const shown = own.player.shown();
   if (!shown) return;
   own.shown_ms = shown.time_ms;
-  const text = state.dataset.shown.replace("{time}", dateTime(new Date(shown.time_ms), own.span.zone));
+  const time = dateTime(new Date(shown.time_ms), own.span.zone);
+  const text = `${own.span.name} · ${state.dataset.shown.replace("{time}", time)}`;
   state.textContent = isBlack(at("live-video")) ? `${text} · ${state.dataset.black}` : text;
   const { day_ms } = own.span, at_s = Math.round((shown.time_ms - day_ms) / 1000);
   point(day_ms, at_s * 1000);

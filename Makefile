@@ -6,6 +6,7 @@
 # make bench  every benchmark, quickly
 # make lock   resolve the dependencies again
 # make clean  remove what the others made
+# PYTHON=…     the interpreter; without it tools/python.sh chooses one
 PYTHON ?=
 VENV ?= .venv
 BIN := $(VENV)/bin

@@ -23,7 +23,7 @@ PROBLEMS: tuple[str, ...] = (
     *("settings", "message", "command.unknown", "command.late", "box.stopping"),
     # what the aggregator says of a box
     *("box.silent", "box.day", "box.broke_off", "box.refused", "release.rights", "release.undecided", "keys"),
-    "door.no_camera",
+    "door.no_camera",  # of boxes again; what is there keeps its place
 )
 """Every code. Their places are close codes of live views: new ones are added at the end."""
 BY_CLASS: Mapping[type[errors.PaifangError], str] = {

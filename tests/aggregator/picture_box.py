@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from agg_support import Web, wait_until
 from edge_kit import Served, make_clip, served
 from model_kit import obtain
+from playwright.sync_api import Page
 
 from aggregator.domain.audit import audit_entry
 from aggregator.domain.audit.audit_anomalies import SHOWN
@@ -26,6 +30,8 @@ from protocol.envelope import UnsequencedEvent
 from protocol.event_types import ZoneEntered
 
 SITE, CAMERAS = "village", ("yard", "yard-265")
+SITE_ZONE = ZoneInfo("Asia/Shanghai")
+"""Of the site of `agg_support.running_web`: its day is another one than UTC's from 16:00 UTC on."""
 SETTINGS = """
 site: village
 box: {box}
@@ -110,6 +116,20 @@ def running_box(web: Web, folder: Path, store: ModelStore, name: str) -> Iterato
 def running(web: Web, tmp_path_factory: pytest.TempPathFactory, model_store: ModelStore) -> Iterator[Running]:
     with running_box(web, tmp_path_factory.mktemp("box"), model_store, "pictures") as made:
         yield made
+
+
+def choose_camera(page: Page, name: str) -> None:
+    """In the form of the page Footage."""
+    page.get_by_test_id("footage-camera").click()
+    page.get_by_role("option", name=re.compile(rf"· {name}$")).click()
+
+
+def show_today(page: Page, camera: str, case: str) -> None:
+    """Open today's footage of a camera on the page Footage."""
+    choose_camera(page, camera)
+    page.get_by_test_id("footage-day").fill(f"{datetime.now(SITE_ZONE):%Y-%m-%d}")
+    page.get_by_test_id("footage-case").fill(case)
+    page.get_by_test_id("show-footage").click()
 
 
 def camera_views(web: Web) -> list[AuditEntry]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from agg_support import PASSWORD, USER, Web, log_in, wait_until
-from picture_box import Running, camera_views
+from picture_box import SITE_ZONE, Running, camera_views, choose_camera, show_today
 from playwright.sync_api import Page, expect
 from web.test_live_web import MOVED, OTHER, closed, running_views, socket_of
 from web.test_search_web import new_case
@@ -29,9 +27,6 @@ from protocol.live_frames import FrameType
 from protocol.problems import close_code
 
 from picture_box import running  # noqa: F401  # isort: skip
-
-SITE_ZONE = ZoneInfo("Asia/Shanghai")
-"""Of the site of `agg_support.running_web`: its day is another one than UTC's from 16:00 UTC on."""
 
 
 def past(web: Web, start_s: float, end_s: float, **changed: object) -> Mapping[str, object]:
@@ -50,11 +45,7 @@ def test_a_day_plays_in_the_browser_and_the_slider_goes_along(
     running.recorded(30)
     log_in(web, page)
     page.get_by_test_id("page-footage").click()
-    page.get_by_test_id("footage-camera").click()
-    page.get_by_role("option", name="yard", exact=False).first.click()
-    page.get_by_test_id("footage-day").fill(f"{datetime.now(SITE_ZONE):%Y-%m-%d}")
-    page.get_by_test_id("footage-case").fill("the lost dog")
-    page.get_by_test_id("show-footage").click()
+    show_today(page, "yard", "the lost dog")
     expect(page.get_by_test_id("still-picture")).to_be_visible(timeout=20_000)
     for _ in range(3):
         page.get_by_test_id("scrub").press("ArrowLeft")
@@ -97,10 +88,7 @@ def test_the_camera_of_the_form_counts_from_the_next_show_on(
 ) -> None:
     running.recorded(10)
     log_in(web, page, path="/footage")
-    choose_camera(page, "yard")
-    page.get_by_test_id("footage-day").fill(f"{datetime.now(SITE_ZONE):%Y-%m-%d}")
-    page.get_by_test_id("footage-case").fill("the lost dog")
-    page.get_by_test_id("show-footage").click()
+    show_today(page, "yard", "the lost dog")
     expect(page.get_by_test_id("still-picture")).to_be_visible(timeout=20_000)
     choose_camera(page, "yard-265")
     before = len(camera_views(web))
@@ -134,11 +122,6 @@ def test_the_camera_of_the_form_counts_from_the_next_show_on(
         expect(page.get_by_test_id(name)).to_have_count(0)
     for name in ("scrub", "play", "mark-in"):
         expect(page.get_by_test_id(name)).to_be_hidden()
-
-
-def choose_camera(page: Page, name: str) -> None:
-    page.get_by_test_id("footage-camera").click()
-    page.get_by_role("option", name=re.compile(rf"· {name}$")).click()
 
 
 def test_a_stretch_ends_by_itself_and_its_case_is_on_the_record(web: Web, running: Running) -> None:  # noqa: F811

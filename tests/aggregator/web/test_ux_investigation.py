@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 from agg_support import JPEG, START_NS, USER, Sender, Web, add_staff, entered, event, log_in, wait_until
-from picture_box import Running
+from picture_box import Running, show_today
 from playwright.sync_api import Page, expect
 from web.test_search_web import moment, new_case
 
@@ -183,10 +183,7 @@ def test_ux_18_a_click_on_the_line_plays_there_and_marks_a_range(
 ) -> None:
     running.recorded(30)
     log_in(web, page, path="/footage")
-    page.get_by_test_id("footage-camera").click()
-    page.get_by_role("option", name="yard", exact=False).first.click()
-    page.get_by_test_id("footage-day").fill(f"{datetime.now(ZONE):%Y-%m-%d}")
-    page.get_by_test_id("show-footage").click()
+    show_today(page, "yard", "")
     expect(page.get_by_text("Write at least 3 characters.")).to_be_visible()
     page.get_by_test_id("footage-case").fill("the lost dog")
     page.get_by_test_id("footage-case").press("Enter")

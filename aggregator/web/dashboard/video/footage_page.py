@@ -25,8 +25,8 @@ from aggregator.web.dashboard.html import footage_html as views
 from aggregator.web.dashboard.investigation.chosen_case import ChosenCases
 from aggregator.web.dashboard.shell import assets
 from aggregator.web.dashboard.shell.page_layout import Known, PageContext, PageLayout, PageSession, html
-from aggregator.web.dashboard.video.day_line import DayLine
 from aggregator.web.dashboard.video.range_actions import RangeActions
+from aggregator.web.dashboard.video.timeline import Timeline
 from common.clock import MILLISECOND_NS, SECOND_NS
 from common.errors import ContractError, PaifangError
 from protocol.commands import CommandName, Reply, Span
@@ -101,9 +101,9 @@ class FootagePage:
                 html(words["footage.none"], "none", props="data-testid=no-cameras")
                 return
             at_s = self._form(asked)
-            self._line = DayLine(self._reader, words, self._clicked)
+            self._timeline = Timeline(self._reader, words, self._clicked)
             self._tools()
-            self._line.facts_below()
+            self._timeline.add_summary()
             props = f'type=range min=0 max=86399 step=1 data-testid=scrub aria-label="{words["footage.choose"]}"'
             self._scrub = ui.element("input").props(props).classes("scrub")
             self._scrub.on("change", self._moved, js_handler="event => emit(Number(event.target.value))")
@@ -122,7 +122,7 @@ class FootagePage:
     def _form(self, asked: dict[str, str]) -> int | None:
         """The form, with what the address or the session has chosen; the moment that the address names."""
         words = self._words
-        names = {key: f"{self._context.sites.name(it.site)} · {it.name or it.id}" for key, it in self._cameras.items()}
+        names = {key: f"{self._context.sites.name(it.site)} · {_name(it)}" for key, it in self._cameras.items()}
         kept, at = self._chosen_cases.of(self._visitor.token), asked.get("at", "")
         first = next((it for it in (asked.get("camera", ""), kept.camera) if it in names), next(iter(names)))
         at_s = int(at) if at.isascii() and at.isdecimal() and len(at) < 11 else None
@@ -143,9 +143,9 @@ class FootagePage:
         words = self._words
         with ui.element("div").classes("form") as self._tool_row:
             for label, test_id, act in (
-                ("footage.zoom.in", "zoom-in", partial(self._line.zoom, 0.25)),
-                ("footage.zoom.out", "zoom-out", partial(self._line.zoom, 4.0)),
-                ("footage.zoom.day", "zoom-day", self._line.zoom_out),
+                ("footage.zoom.in", "zoom-in", partial(self._timeline.zoom, 0.25)),
+                ("footage.zoom.out", "zoom-out", partial(self._timeline.zoom, 4.0)),
+                ("footage.zoom.day", "zoom-day", self._timeline.zoom_out),
                 ("footage.mark.in", "mark-in", partial(self._mark, "from_ns")),
                 ("footage.mark.out", "mark-out", partial(self._mark, "to_ns")),
             ):
@@ -156,7 +156,7 @@ class FootagePage:
         self._tool_row.set_visibility(False)
 
     async def _at_moment(self, act: Callable[[], Awaitable[None]], event: GenericEventArguments) -> None:
-        self._line.moved(int(event.args))
+        self._timeline.moved(int(event.args))
         await act()
 
     def _range_actions(self) -> RangeActions | None:
@@ -167,7 +167,7 @@ class FootagePage:
         return RangeActions(
             self._case_footage, self._words, self._frame.who,
             lambda site, box: self._context.sites.zone(site, zones.get((site, box))), self._cameras, holds=self._holds,
-            changed=self._line.hold_changed,
+            changed=self._timeline.hold_changed,
         )  # fmt: skip
 
     def _chosen(self) -> Camera:
@@ -219,13 +219,13 @@ class FootagePage:
             return
         self._stop()  # it may have been started while the box was asked
         self._film.set_visibility(False)
-        await self._line.open(camera, self._zone(camera), day, reply.kept)
+        await self._timeline.open(camera, self._zone(camera), day, reply.kept)
         self._caption.set_content(self._words["footage.choose"])
         self._shot.set_content("")
         self._scrub.props(f"max={(day[1] - day[0]) // SECOND_NS - 1} data-day_ms={day[0] // MILLISECOND_NS}")
         newest = max(reply.kept.spans, key=lambda span: span.to_ns, default=Span(day[0], day[0]))
         at_ns = max(newest.from_ns, newest.to_ns - NEWEST_S * SECOND_NS) if at_s is None else at_s * SECOND_NS
-        self._line.move((at_ns - day[0]) // SECOND_NS)
+        self._timeline.move((at_ns - day[0]) // SECOND_NS)
         for element in (self._scrub, self._play, self._tool_row):
             element.set_visibility(bool(reply.kept.spans))
         await self._tell_range()
@@ -234,20 +234,20 @@ class FootagePage:
 
     def _close(self) -> None:
         """The box of the chosen camera does not answer: nothing of another camera or day stays below its name."""
-        self._line.close()
+        self._timeline.close()
         self._shot.set_content("")
         self._caption.set_content("")
         for element in (self._scrub, self._play, self._tool_row, self._film):
             element.set_visibility(False)
 
     async def _clicked(self, at_ns: int) -> None:
-        """A click on the line plays from there."""
-        line = self._line
+        """A click on the timeline plays from there."""
+        timeline = self._timeline
         self._stop()
-        line.move((at_ns - line.day[0]) // SECOND_NS)
-        gap = views.gap_at(line.recorded, at_ns)
+        timeline.move((at_ns - timeline.day[0]) // SECOND_NS)
+        gap = views.gap_at(timeline.recorded, at_ns)
         if gap is not None:
-            zone = line.zone
+            zone = timeline.zone
             begin, end = (datetime.fromtimestamp(it // SECOND_NS, zone) for it in (gap.from_ns, gap.to_ns))
             why = gap_text(gap.about, self._words)
             text = self._words["footage.in_gap"].format(begin=f"{begin:%H:%M:%S}", end=f"{end:%H:%M:%S}", why=why)
@@ -259,22 +259,22 @@ class FootagePage:
     async def _mark(self, end: str) -> None:
         """Begin or end of the range that clips and requests take, at the moment that is shown."""
         kept = self._chosen_cases.of(self._visitor.token)
-        at_ns = self._line.at_ns
+        at_ns = self._timeline.at_ns
         begin_ns = at_ns if end == "from_ns" else kept.from_ns
         end_ns = at_ns if end == "to_ns" else kept.to_ns
         if end_ns and begin_ns >= end_ns:  # the other end no longer fits
             begin_ns, end_ns = (begin_ns, 0) if end == "from_ns" else (0, end_ns)
-        camera = _key(self._line.shown)
+        camera = _key(self._timeline.shown)
         self._chosen_cases.change(self._visitor.token, from_ns=begin_ns, to_ns=end_ns, camera=camera)
         await self._tell_range()
 
     async def _tell_range(self) -> None:
-        kept, camera = self._chosen_cases.of(self._visitor.token), self._line.camera
+        kept, camera = self._chosen_cases.of(self._visitor.token), self._timeline.camera
         if camera is None or kept.camera != _key(camera):
             kept = replace(kept, from_ns=0, to_ns=0)
         marked = (kept.from_ns, kept.to_ns)
-        self._line.mark(marked)
-        self._range.set_content(views.range_html(marked, self._line.zone, self._words))
+        self._timeline.mark(marked)
+        self._range.set_content(views.range_html(marked, self._timeline.zone, self._words))
         if self._actions is not None:
             await self._actions.show(kept)
 
@@ -282,7 +282,7 @@ class FootagePage:
         """The slider was let go."""
         self._stop()
         self._form_.clear_errors()
-        self._line.moved(int(event.args))
+        self._timeline.moved(int(event.args))
         try:
             await self._still()
         except PaifangError as error:
@@ -295,19 +295,19 @@ class FootagePage:
         """The picture at the slider's moment; one question at a time, and once more if the slider has moved since."""
         if self._asking:
             return
-        self._asking, line, reply = True, self._line, None
+        self._asking, timeline, reply = True, self._timeline, None
         asked: tuple[Camera | None, int] = (None, 0)
         try:
-            while line.camera is not None and asked != (line.camera, line.at_ns):
-                asked = camera, at_ns = line.camera, line.at_ns
+            while timeline.camera is not None and asked != (timeline.camera, timeline.at_ns):
+                asked = camera, at_ns = timeline.camera, timeline.at_ns
                 reply = await self._ask(camera, "footage-still", (at_ns, at_ns + SECOND_NS))
         finally:
             self._asking = False
-        if line.camera is None or reply is None or reply.picture is None or self._playing:
+        if timeline.camera is None or reply is None or reply.picture is None or self._playing:
             return
-        moment = datetime.fromtimestamp(at_ns // SECOND_NS, line.zone)
+        moment = datetime.fromtimestamp(at_ns // SECOND_NS, timeline.zone)
         text = self._words["footage.still"].format(time=f"{moment:%Y-%m-%d %H:%M:%S %Z}")
-        caption = escape(f"{camera.name or camera.id} · {text}", quote=True)
+        caption = escape(f"{_name(camera)} · {text}", quote=True)
         data = base64.b64encode(reply.picture).decode()
         self._shot.set_content(
             f'<img src="data:image/jpeg;base64,{data}" alt="{caption}" data-at_ms="{at_ns // MILLISECOND_NS}" '
@@ -322,16 +322,16 @@ class FootagePage:
         if self._playing:
             ui.run_javascript("paifangView.stop()")
             return
-        line = self._line
-        day_ms, from_ms = line.day[0] // MILLISECOND_NS, line.at_ns // MILLISECOND_NS
+        timeline, camera = self._timeline, self._timeline.shown
+        day_ms, from_ms = timeline.day[0] // MILLISECOND_NS, timeline.at_ns // MILLISECOND_NS
         self._run += 1
-        to_ms = min(from_ms + LONGEST_NS // MILLISECOND_NS, line.day[1] // MILLISECOND_NS)
+        to_ms = min(from_ms + LONGEST_NS // MILLISECOND_NS, timeline.day[1] // MILLISECOND_NS)
         past = {
             "run": self._run, "from_ms": from_ms, "to_ms": to_ms, "day_ms": day_ms,
-            "reason": str(self._case.value or ""), "zone": line.zone.key, "name": line.shown.name or line.shown.id,
+            "reason": str(self._case.value or ""), "zone": timeline.zone.key, "name": _name(camera),
         }  # fmt: skip
         self._form_.clear_errors()
-        ui.run_javascript(f"paifangView.start({json.dumps(_key(line.shown))}, {json.dumps(past)})")
+        ui.run_javascript(f"paifangView.start({json.dumps(_key(camera))}, {json.dumps(past)})")
         self._playing = True
         self._play.set_content(self._words["footage.pause"])
         self._shot.set_visibility(False)  # the player shows the still until the first frame, where it is of that moment
@@ -353,11 +353,15 @@ class FootagePage:
             return
         self._playing = False
         self._play.set_content(self._words["footage.play"])
-        self._line.move((at_ms - self._line.day[0] // MILLISECOND_NS) // 1000)
+        self._timeline.move((at_ms - self._timeline.day[0] // MILLISECOND_NS) // 1000)
 
 
 def _key(camera: Camera) -> str:
     return f"{camera.site}/{camera.box}/{camera.id}"
+
+
+def _name(camera: Camera) -> str:
+    return camera.name or camera.id
 
 
 async def show(context: PageContext, services: FootageServices, chosen: ChosenCases, client: Client) -> None:

@@ -39,14 +39,13 @@ function show(own, state) {
   const time = dateTime(new Date(shown.time_ms), own.span.zone);
   const text = `${own.span.name} · ${state.dataset.shown.replace("{time}", time)}`;
   state.textContent = isBlack(at("live-video")) ? `${text} · ${state.dataset.black}` : text;
-  const { day_ms } = own.span, at_s = Math.round((shown.time_ms - day_ms) / 1000);
-  point(day_ms, at_s * 1000);
+  point(own.span.day_ms, Math.round((shown.time_ms - own.span.day_ms) / 1000));
 }
 
-// The slider and the playhead on the line, milliseconds since the day's begin.
-function point(day_ms, at_ms) {
-  at("scrub").value = Math.round(at_ms / 1000);
-  movePlayhead(day_ms + at_ms);
+// Moves the slider and the playhead to a second of the day.
+function point(day_ms, at_s) {
+  at("scrub").value = at_s;
+  movePlayhead(day_ms + at_s * 1000);
 }
 
 function movePlayhead(time_ms) {

@@ -1,4 +1,4 @@
-"""The line of a camera's day on the page of footage: the visible part, the playhead and the marked range."""
+"""The timeline of a camera's day on the page Footage: the visible part, the playhead and the marked range."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _SHARE = """(event) => {{
   const box = line.getBoundingClientRect();
   emit(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)){more});
 }}"""
-"""Where on the line the pointer is, 0 to 1."""
+"""Where on the timeline the pointer is, 0 to 1."""
 _WHOLE_DAY = 1e6
 
 
-class DayLine:
-    """What is recorded of a camera's day, with a moment of it: the playhead, which the slider moves too.
+class Timeline:
+    """What is recorded of a camera's day, and the playhead: the moment that is shown, which the slider moves too.
 
     Elements are made where it is constructed. The browser moves the playhead while video plays
     (`static/footage/main.js`).
@@ -62,8 +62,8 @@ class DayLine:
         self._line.on("click", self._clicked, js_handler=_SHARE.format(more=""))
         self._line.on("wheel", self._wheeled, js_handler=_SHARE.format(more=", event.deltaY"), throttle=0.2)
 
-    def facts_below(self) -> None:
-        """Make the element that tells the day in words, here."""
+    def add_summary(self) -> None:
+        """Add the element that describes the day in words, at the place where the page is being built."""
         self._facts = html("", "where", props="role=status data-testid=day-facts")
 
     @property
@@ -102,7 +102,7 @@ class DayLine:
         self._facts.set_content("")
 
     async def hold_changed(self, hold: Span, placed: bool) -> None:
-        """A hold was placed or ended: the line shows it at once."""
+        """A hold was placed or ended: the timeline shows it at once."""
         others = tuple(it for it in self.recorded.holds if it != hold)
         holds = (*others, hold) if placed else others
         self.recorded = msgspec.structs.replace(self.recorded, holds=holds)
@@ -115,17 +115,17 @@ class DayLine:
             self._draw()
 
     def move(self, at_s: int) -> None:
-        """Show another moment, seconds since the day's begin, on the slider and on the line."""
+        """Show another moment, seconds since the day's begin, on the slider and on the timeline."""
         self.moved(at_s)
         # no property of the slider's element: each change of the page would take back what the user moved
-        ui.run_javascript(f"paifangView.point({self.day[0] // MILLISECOND_NS}, {self.at_s * 1000})")
+        ui.run_javascript(f"paifangView.point({self.day[0] // MILLISECOND_NS}, {self.at_s})")
 
     def moved(self, at_s: int) -> None:
         """The browser shows another moment, seconds since the day's begin."""
         self.at_s = max(0, min(at_s, (self.day[1] - self.day[0]) // SECOND_NS - 1))
 
     async def zoom(self, factor: float, share: float | None = None) -> None:
-        """Show a part, longer by a factor, around a share of the line or around the moment that is shown."""
+        """Show a part, longer by a factor, around a share of the timeline or around the moment that is shown."""
         if self.day[1] <= self.day[0]:
             return
         if share is None:
